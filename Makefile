@@ -1,0 +1,81 @@
+# `make help` lists the commands. Set-up needs Python 3.11 or newer and the package registries.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+INTERRUPTED := $(VENV)/.installing
+LOCK := requirements.lock
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml
+# The machine's certificates count, as they do for pip and for the jars: proxies have their own.
+export UV_SYSTEM_CERTS ?= true
+SOURCES := src spark-apps kafka-components tests $(wildcard benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-nightly bench fmt check check-lock lock ci clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; \
+		do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## Set up everything: wheels, Java, jars
+	@$(BIN)/python -m lakeshelf.stack.setup
+
+demo: setup ## Set up, then run the main job on real receipts and reconcile the tables with them
+	@$(BIN)/lakeshelf demo
+
+test: setup ## Set up, then run all tests (at most 25 minutes on two cores)
+	@$(BIN)/python -m pytest -m "not nightly"
+
+test-fast: setup ## Run the tests that take 3 minutes together
+	@$(BIN)/python -m pytest -m "not (slow or setup or faults or nightly)"
+
+test-nightly: setup ## Run the long repetitions
+	@$(BIN)/python -m pytest -m nightly
+
+bench: setup ## Run the benchmarks and write their results
+	@$(BIN)/python -m benchmarks
+
+fmt: setup ## Format the code and repair what the linter can
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+check: setup check-lock ## Check format, lint, types, layers, spelling and the lock file
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+check-lock: $(STAMP)
+	@mkdir -p .cache
+	@cp $(LOCK) .cache/$(LOCK)
+	@$(COMPILE) -o .cache/$(LOCK)
+	@cmp -s $(LOCK) .cache/$(LOCK) || \
+		{ echo "error: $(LOCK) does not fit pyproject.toml; run \`make lock\`" >&2; exit 1; }
+
+lock: $(STAMP) ## Write requirements.lock anew after a change of pyproject.toml
+	@$(COMPILE) -o $(LOCK)
+
+ci: check test ## What continuous integration runs
+
+clean: ## Remove what set-up made; the lake stays
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# uv itself comes by pip, pinned by the lock file like everything else. The marker tells the next
+# run that an installation was cut off and has to be done again from the start.
+$(STAMP): $(LOCK) pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; name one with \`make PYTHON=…\`" >&2; exit 1; }
+	@$(BIN)/uv --version >/dev/null 2>&1 || { \
+		echo "wheels  preparing $(VENV)"; \
+		$(PYTHON) -m venv --clear $(VENV) && \
+		sed -n '/^uv==/,/[^\\]$$/p' $(LOCK) > $(VENV)/uv.txt && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt; }
+	@echo "wheels  installing from $(LOCK)"
+	@again=; test ! -e $(INTERRUPTED) || again=--reinstall; touch $(INTERRUPTED); \
+		VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync $$again --require-hashes --build-constraints $(LOCK) $(LOCK)
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@rm -f $(INTERRUPTED)
+	@touch $(STAMP)

@@ -1,0 +1,10 @@
+"""Mirrors of customers entering and leaving, and of sales that were lost (retail.md, section 4)."""
+
+from lakeshelf.streams.job import Job
+
+JOB = Job(
+    name="foot-traffic-raw-sink",
+    doc="Mirrors foot traffic and lost sales.",
+    mirrors=("foot_traffic", "lost_sales"),
+    trigger_ms=2000,
+)

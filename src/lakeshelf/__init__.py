@@ -1,0 +1,3 @@
+"""Lakeshelf: a streaming lakehouse for retail stock."""
+
+__version__ = "0.1.0"

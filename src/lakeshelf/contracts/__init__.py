@@ -1,0 +1,51 @@
+"""What flows: every topic and table, declared once.
+
+`CATALOG` holds the declarations; everything else is derived from them:
+
+| module | gives |
+|---|---|
+| `spark` | Spark schemas |
+| `arrow` | Arrow schemas |
+| `jsonschema` | JSON Schema of the messages |
+| `validate` | the reference validator of messages |
+| `delta` | properties and constraints of tables |
+| `kafka` | settings of topics |
+| `docs` | the reference pages |
+| `release` | comparison with the stored release |
+"""
+
+from lakeshelf.contracts.catalog import Catalog
+from lakeshelf.contracts.model import Bounds, Field, Rule, Table, Topic
+from lakeshelf.contracts.retail import CATALOG
+from lakeshelf.contracts.types import (
+    BINARY,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    Decimal,
+    ListOf,
+    Struct,
+)
+
+__all__ = [
+    "BINARY",
+    "BOOLEAN",
+    "CATALOG",
+    "DATE",
+    "DOUBLE",
+    "LONG",
+    "STRING",
+    "TIMESTAMP",
+    "Bounds",
+    "Catalog",
+    "Decimal",
+    "Field",
+    "ListOf",
+    "Rule",
+    "Struct",
+    "Table",
+    "Topic",
+]

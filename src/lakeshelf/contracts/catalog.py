@@ -1,0 +1,63 @@
+"""The catalogue: every topic and table by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from lakeshelf.contracts.model import Table, Topic
+from lakeshelf.errors import ContractError
+
+Entry = TypeVar("Entry", Topic, Table)
+
+
+class Names(dict[str, Entry], Generic[Entry]):
+    """Entries by name, in the order of their declaration; an unknown name lists its neighbours."""
+
+    def __init__(self, what: str, entries: Iterable[Entry]) -> None:
+        super().__init__()
+        self.what = what
+        for entry in entries:
+            if entry.name in self:
+                raise ContractError(f"{what} {entry.name} is declared twice", hint="remove one")
+            self[entry.name] = entry
+
+    def __missing__(self, name: str) -> Entry:
+        close = difflib.get_close_matches(name, self, n=3, cutoff=0.5) or sorted(self)[:3]
+        raise ContractError(f"no {self.what} {name!r}", hint=f"did you mean {', '.join(close)}?")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All topics and tables; `topics[name]` of an unknown name raises `ContractError`."""
+
+    topics: Mapping[str, Topic]
+    tables: Mapping[str, Table]
+
+    @classmethod
+    def of(cls, topics: Iterable[Topic], tables: Iterable[Table]) -> Catalog:
+        """A catalogue of these declarations.
+
+        Raises:
+            ContractError: Two of a name, or a table of a topic that is not declared.
+        """
+        catalog = cls(Names("topic", topics), Names("table", tables))
+        for table in catalog.tables.values():
+            if table.topic is not None:
+                catalog.topics[table.topic]
+        return catalog
+
+    def tables_of(self, owner: str) -> tuple[Table, ...]:
+        """Tables that the owner writes."""
+        return tuple(table for table in self.tables.values() if table.owner == owner)
+
+    def topics_of(self, owner: str) -> tuple[Topic, ...]:
+        """Topics that the owner alone publishes."""
+        return tuple(topic for topic in self.topics.values() if topic.owner == owner)
+
+    def raw_table(self, topic: str) -> Table | None:
+        """The table below `raw/` that mirrors the topic, if there is one."""
+        self.topics[topic]
+        return self.tables.get(f"raw/{topic}")

@@ -1,0 +1,85 @@
+"""Properties and constraints of Delta tables.
+
+All of them can be read and written by Spark with Delta 4 and by delta-rs 1.6: reader version 1,
+writer version at most 4, no table features.
+
+| profile | for | history |
+|---|---|---|
+| `append_log` | rows are only added, in commits every few hundred milliseconds | a week |
+| `state` | rows are replaced, in commits every few hundred milliseconds | files 15 min, log a day |
+| `shared` | written seldom, read by people: change feed, checks | files a week, log 30 days |
+"""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import Field, Profile, Table
+from lakeshelf.contracts.types import DOUBLE, LONG
+
+IN_LIST = 3
+"""Up to so many words delta-rs stores `a IN (x, y)` as `a = x OR a = y`."""
+
+_COMMON = {
+    "delta.enableDeletionVectors": "false",
+    "delta.appendOnly": "false",
+}
+
+_PROFILES: dict[Profile, dict[str, str]] = {
+    "append_log": {
+        "delta.checkpointInterval": "100",
+        "delta.logRetentionDuration": "interval 7 days",
+        "delta.deletedFileRetentionDuration": "interval 7 days",
+    },
+    "state": {
+        "delta.checkpointInterval": "50",
+        "delta.logRetentionDuration": "interval 1 days",
+        "delta.deletedFileRetentionDuration": "interval 15 minutes",
+    },
+    "shared": {
+        "delta.checkpointInterval": "20",
+        "delta.logRetentionDuration": "interval 30 days",
+        "delta.deletedFileRetentionDuration": "interval 7 days",
+        "delta.enableChangeDataFeed": "true",
+    },
+}
+
+
+def properties(table: Table) -> dict[str, str]:
+    """Delta properties of the table, to be set when it is created.
+
+    File statistics are kept of the key and `table.stats` alone: what look-ups and merges prune by.
+    """
+    named = dict.fromkeys((*table.key, *table.stats))
+    pruned_by = ",".join(name for name in named if name not in table.partition_by)
+    return _COMMON | _PROFILES[table.profile] | {"delta.dataSkippingStatsColumns": pruned_by}
+
+
+def constraints(table: Table) -> dict[str, str]:
+    """CHECK constraints by name: bounds and enums of the columns, then the table's own.
+
+    Only comparisons that Spark and delta-rs evaluate alike, in the words in which delta-rs stores
+    them; a null passes where it may stand. Bounds of DECIMAL columns are left to the writers:
+    delta-rs 1.6 stores `m >= 0.01` as `m >= '1'::decimal(12, 2)` and fails on `d <= 1` of a
+    decimal(5,4).
+    """
+    checks = {name: sql for column in table.columns for name, sql in _column_checks(column)}
+    return checks | dict(table.constraints)
+
+
+def _column_checks(column: Field) -> list[tuple[str, str]]:
+    found = []
+    if column.minimum is not None and column.type in (LONG, DOUBLE):
+        found.append((f"{column.name}_min", f"{column.name} >= {column.minimum}"))
+    if column.maximum is not None and column.type in (LONG, DOUBLE):
+        found.append((f"{column.name}_max", f"{column.name} <= {column.maximum}"))
+    if column.enum:
+        found.append((f"{column.name}_enum", _one_of(column)))
+    if column.required:
+        return found
+    return [(name, f"{column.name} IS NULL OR {sql}") for name, sql in found]
+
+
+def _one_of(column: Field) -> str:
+    words = [f"'{word}'" for word in column.enum]
+    if column.required and len(words) > IN_LIST:
+        return f"{column.name} IN ({', '.join(words)})"
+    return " OR ".join(f"{column.name} = {word}" for word in words)

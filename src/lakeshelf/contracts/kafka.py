@@ -1,0 +1,36 @@
+"""Settings of topics, as the broker takes them.
+
+Partitions and replication are arguments of creation, not settings; see `Topic.partitions`.
+"""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import WEEK_MS, Topic
+
+HOUR_MS = 3600 * 1000
+SEGMENT_BYTES = 128 * 1024 * 1024
+
+
+def settings(topic: Topic) -> dict[str, str]:
+    """Settings of the topic by name.
+
+    `LogAppendTime` makes retention count from arrival, so that a year replayed in a minute is not
+    deleted at once. Compacted topics roll a segment every hour, since the active one is never
+    compacted, and keep tombstones for a week, which is how long a reader may be away.
+    """
+    found = {
+        "cleanup.policy": topic.cleanup,
+        "message.timestamp.type": "LogAppendTime",
+        "segment.bytes": str(SEGMENT_BYTES),
+    }
+    if topic.compacted:
+        found |= {
+            "delete.retention.ms": str(WEEK_MS),
+            "segment.ms": str(HOUR_MS),
+            "min.cleanable.dirty.ratio": "0.2",
+        }
+    else:
+        found["retention.ms"] = str(topic.retention_ms)
+    if topic.max_message_bytes is not None:
+        found["max.message.bytes"] = str(topic.max_message_bytes)
+    return found

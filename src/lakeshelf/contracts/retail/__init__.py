@@ -1,0 +1,27 @@
+"""The retail half: its topics and tables, as one catalogue."""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.catalog import Catalog
+from lakeshelf.contracts.retail import (
+    tables_curated,
+    tables_decisions,
+    tables_library,
+    tables_raw,
+    tables_state,
+    topics_events,
+    topics_reference,
+    topics_state,
+)
+
+CATALOG = Catalog.of(
+    topics=(*topics_events.TOPICS, *topics_reference.TOPICS, *topics_state.TOPICS),
+    tables=(
+        *tables_raw.TABLES,
+        *tables_state.TABLES,
+        *tables_decisions.TABLES,
+        *tables_curated.TABLES,
+        *tables_library.TABLES,
+    ),
+)
+"""Every topic and table of the retail half."""

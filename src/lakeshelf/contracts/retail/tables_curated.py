@@ -1,0 +1,91 @@
+"""Tables for analysts and models."""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
+from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING
+
+FEATURE_DATE = Field("feature_date", DATE, "The business day whose knowledge was used.")
+
+PRODUCT_TOTAL_STATE = Table(
+    name="curated/product_total_state",
+    key=("item_id", "store_id"),
+    owner="product-total-state",
+    doc="Stock of an item in a store, wherever it is.",
+    columns=(
+        s.ITEM_ID,
+        s.STORE_ID,
+        s.units("shelf_stock", "Units on shelves."),
+        Field("in_transit", LONG, "Units between warehouse and shelf.", unit="units"),
+        s.units("warehouse_stock", "Units in the warehouse."),
+        Field("total_stock", LONG, "Sum of the three.", unit="units"),
+        s.UPDATED_AT,
+    ),
+)
+
+PROFILES = Table(
+    name="curated/shelf_profiles",
+    key=SHELF_PROFILES.key,
+    owner="reference-sink",
+    doc="Latest profile of each shelf, with item names.",
+    topic=SHELF_PROFILES.name,
+    columns=(*SHELF_PROFILES.key_only, *SHELF_PROFILES.fields),
+)
+
+FEATURES_STORE = Table(
+    name="curated/features_store",
+    key=("shelf_id", "feature_date"),
+    owner="shelf-daily-features",
+    doc="What was known of a shelf at the end of a business day, for training and prediction.",
+    profile="shared",
+    columns=(
+        s.SHELF_ID,
+        FEATURE_DATE,
+        s.STORE_ID,
+        s.ITEM_ID,
+        s.units("current_stock", "Units on the shelf."),
+        s.units("wh_current_stock", "Units in the warehouse."),
+        Field("in_transit", LONG, "Units between warehouse and shelf.", unit="units"),
+        s.units("units_sold_1d", "Units on receipts of the day."),
+        s.units("units_sold_7d", "Units on receipts of the last 7 days."),
+        s.units("units_sold_28d", "Units on receipts of the last 28 days."),
+        s.units("lost_sales_7d", "Units wanted and not there, last 7 days."),
+        Field("store_visits_1d", LONG, "Entries of the store on the day.", minimum=0),
+        Field("discount", s.FRACTION, "Discount of the day, 0 without one.", minimum=0, maximum=1),
+        Field("unit_price", s.MONEY, "List price of one unit.", required=False, unit="currency"),
+        s.optional(s.MAX_STOCK),
+        s.optional(s.STANDARD_BATCH_SIZE),
+        s.units("reorder_point_qty", "Reorder point of the policy in force.", required=False),
+        Field(
+            "days_to_expiry",
+            LONG,
+            "Days until the first lot with units expires; null without one.",
+            required=False,
+            unit="days",
+        ),
+        Field("day_of_week", LONG, "1 for Monday to 7.", minimum=1, maximum=7),
+        Field("is_weekend", BOOLEAN, "Whether the day is a Saturday or Sunday."),
+        s.CREATED_AT,
+    ),
+)
+
+PREDICTIONS = Table(
+    name="curated/predictions",
+    key=("model_name", "model_version", "feature_date", "shelf_id"),
+    owner="inference-service",
+    doc="Lots to order for a shelf as a model predicts them.",
+    profile="shared",
+    columns=(
+        Field("model_name", STRING, "The model."),
+        Field("model_version", STRING, "Version of the model."),
+        FEATURE_DATE,
+        s.SHELF_ID,
+        Field("predicted_batches", LONG, "Supplier's lots to order.", minimum=0),
+        s.units("suggested_qty", "Units in those lots."),
+        s.CREATED_AT,
+    ),
+)
+
+TABLES = (PRODUCT_TOTAL_STATE, PROFILES, FEATURES_STORE, PREDICTIONS)

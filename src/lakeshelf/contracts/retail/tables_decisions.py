@@ -1,0 +1,203 @@
+"""Tables of what was decided: alerts, plans, orders, discounts, and what waits to be done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, ListOf
+
+ALERT_TYPES = ("refill_request", "supplier_request", "near_expiry", "expired_removal")
+LOCATIONS = ("store", "warehouse")
+PLAN_STATUS = ("pending", "issued", "completed", "canceled")
+
+LOCATION = Field("location", STRING, "Where the units are.", enum=LOCATIONS)
+SUGGESTED_QTY = s.units("suggested_qty", "Units that the rule asks for.")
+LATEST_ACTOR = s.optional(s.ACTOR, "Who changed it last, a person or a service.")
+LIFE = (s.CREATED_AT, s.UPDATED_AT, s.VERSION)
+"""Closing columns of what is opened and changed."""
+
+ALERTS = Table(
+    name="ops/alerts",
+    key=("alert_id",),
+    owner="alerts-sink",
+    doc="Alerts, one row each, in their latest state: open, ack, then resolved or dismissed.",
+    topic="alerts",
+    columns=(
+        Field("alert_id", STRING, "Derived from type, location, shelf, lot and creation."),
+        Field("event_type", STRING, "What the alert is about.", enum=ALERT_TYPES),
+        s.STORE_ID,
+        s.SHELF_ID,
+        s.optional(s.BATCH_CODE, "The lot, where the alert is about one."),
+        s.optional(s.EXPIRY_DATE, "Expiry date of that lot."),
+        LOCATION,
+        Field(
+            "status",
+            STRING,
+            "State of the alert; `ack` counts as open.",
+            enum=("open", "ack", "resolved", "dismissed"),
+        ),
+        s.units("current_stock", "Units there when the alert last changed.", required=False),
+        s.optional(s.MAX_STOCK),
+        s.units("min_qty", "The policy's lower limit, or reorder point.", required=False),
+        s.percent("threshold_pct", "The policy's threshold.", required=False),
+        Field(
+            "stock_pct",
+            DOUBLE,
+            "Stock as a share of `max_stock`.",
+            required=False,
+            minimum=0,
+            unit="%",
+        ),
+        replace(SUGGESTED_QTY, required=False),
+        LATEST_ACTOR,
+        *LIFE,
+    ),
+)
+
+SHELF_RESTOCK_PLAN = Table(
+    name="ops/shelf_restock_plan",
+    key=("plan_id",),
+    owner="shelf-alert-engine",
+    doc="Plans to refill a shelf from the warehouse; at most one pending a shelf.",
+    topic="shelf_restock_plan",
+    columns=(
+        Field("plan_id", STRING, "Derived from shelf, creation and the plans issued before."),
+        s.STORE_ID,
+        s.SHELF_ID,
+        SUGGESTED_QTY,
+        s.units("issued_qty", "Units of the wh_out that carry the plan's id."),
+        Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
+        LATEST_ACTOR,
+        *LIFE,
+    ),
+)
+
+WH_SUPPLIER_PLAN = Table(
+    name="ops/wh_supplier_plan",
+    key=("supplier_plan_id",),
+    owner="wh-alert-engine",
+    doc="Plans to order from the supplier; at most one pending a shelf.",
+    topic="wh_supplier_plan",
+    columns=(
+        Field("supplier_plan_id", STRING, "Derived from shelf, creation and plans issued before."),
+        s.STORE_ID,
+        s.SHELF_ID,
+        SUGGESTED_QTY,
+        s.STANDARD_BATCH_SIZE,
+        Field("source", STRING, "Who suggested it.", enum=("rule", "ml")),
+        Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
+        Field("order_id", STRING, "The order that took it up.", required=False),
+        LATEST_ACTOR,
+        *LIFE,
+    ),
+)
+
+WH_SUPPLIER_ORDERS = Table(
+    name="ops/wh_supplier_orders",
+    key=("order_id",),
+    owner="wh-supplier-manager",
+    doc="Orders placed at a cutoff, one a delivery date and shelf.",
+    profile="shared",
+    topic="wh_supplier_orders",
+    columns=(
+        Field("order_id", STRING, "Derived from delivery date and shelf."),
+        Field("supplier_plan_id", STRING, "The plan that it takes up."),
+        Field("delivery_date", DATE, "Day for which delivery was ordered."),
+        s.STORE_ID,
+        s.SHELF_ID,
+        Field("total_qty", LONG, "Units ordered.", minimum=1, unit="units"),
+        Field("status", STRING, "State of the order.", enum=("issued", "delivered")),
+        Field("cutoff_ts", TIMESTAMP, "Cutoff at which it was placed."),
+        Field("delivery_ts", TIMESTAMP, "When it was delivered in truth.", required=False),
+        s.CREATED_AT,
+        s.UPDATED_AT,
+        replace(s.VERSION, doc="1 when issued, 2 when delivered.", minimum=1, maximum=2),
+    ),
+)
+
+WH_SUPPLIER_RECEIPTS = Table(
+    name="ops/wh_supplier_receipts",
+    key=("receipt_id",),
+    owner="wh-supplier-manager",
+    doc="Goods received for orders.",
+    profile="shared",
+    columns=(
+        Field("receipt_id", STRING, "Derived from order and lot."),
+        Field("order_id", STRING, "The order that was delivered."),
+        Field("delivery_date", DATE, "Day for which delivery was ordered."),
+        s.SHELF_ID,
+        s.units("received_qty", "Units received."),
+        s.CREATED_AT,
+    ),
+)
+
+STOCK_DISCREPANCIES = Table(
+    name="ops/stock_discrepancies",
+    key=("location", "shelf_id", "batch_code"),
+    owner="stock-discrepancies",
+    doc="Units that movements took and no earlier movement brought: max(-balance, 0).",
+    columns=(
+        LOCATION,
+        s.SHELF_ID,
+        s.described(s.BATCH_CODE, "The lot; empty for the whole shelf."),
+        s.units("missing_qty", "Units missing; 0 once later events cover them."),
+        Field("since", TIMESTAMP, "`last_event_time` of the state row that first showed it."),
+        Field(
+            "resolved_at",
+            TIMESTAMP,
+            "`last_event_time` of the state row that covered it.",
+            required=False,
+        ),
+        s.described(s.VERSION, "Version of the state row that it follows from."),
+    ),
+)
+
+DAILY_DISCOUNTS = Table(
+    name="analytics/daily_discounts",
+    key=("shelf_id", "discount_date"),
+    owner="daily-discount-manager",
+    doc="Discount of a shelf on a business day, given because lots expire.",
+    profile="shared",
+    topic="daily_discounts",
+    columns=(
+        s.SHELF_ID,
+        Field("discount_date", DATE, "The business day."),
+        Field("discount", s.FRACTION, "Fraction taken off the price.", minimum=0, maximum=1),
+        Field("batch_codes", ListOf(STRING), "The lots that caused it."),
+        s.CREATED_AT,
+        s.VERSION,
+        s.UPDATED_AT,
+    ),
+)
+
+SHELF_REFILL_PENDING = Table(
+    name="staging/shelf_refill_pending",
+    key=("event_id",),
+    owner="shelf-refill-bridge",
+    doc="Goods between warehouse and shelf: from the wh_out until its restock is published.",
+    columns=(
+        s.described(s.EVENT_ID, "The wh_out."),
+        s.STORE_ID,
+        s.SHELF_ID,
+        s.ITEM_ID,
+        s.BATCH_CODE,
+        s.QUANTITY,
+        s.PLAN_ID,
+        s.DELTA_WEIGHT,
+        s.described(s.EVENT_TIME, "Event time of the wh_out."),
+        Field("available_at", TIMESTAMP, "Business time at which the goods reach the shelf."),
+    ),
+)
+
+TABLES = (
+    ALERTS,
+    SHELF_RESTOCK_PLAN,
+    WH_SUPPLIER_PLAN,
+    WH_SUPPLIER_ORDERS,
+    WH_SUPPLIER_RECEIPTS,
+    STOCK_DISCREPANCIES,
+    SHELF_REFILL_PENDING,
+    DAILY_DISCOUNTS,
+)

@@ -1,0 +1,162 @@
+"""Tables of the platform's own books: ledger, journals, manifest of files, runs."""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, ListOf, Struct
+
+JOURNAL_PREFIX = "ops/journal_"
+JOURNALING = ("wh-supplier-manager", "daily-discount-manager", "removal-scheduler")
+"""Components that keep a journal of their own."""
+
+
+def _count(name: str, doc: str) -> Field:
+    return Field(name, LONG, doc, minimum=0, unit="rows")
+
+
+BATCH_LEDGER = Table(
+    name="ops/batch_ledger",
+    key=("query_id", "batch_id"),
+    owner=s.DRIVER,
+    doc="One row a micro-batch that did something; `rows_in` = valid + quarantined + duplicate.",
+    profile="append_log",
+    columns=(
+        Field("query_id", STRING, "Id of the query, from its checkpoint."),
+        Field("batch_id", LONG, "Number of the micro-batch in that checkpoint."),
+        Field("query", STRING, "Name of the query."),
+        Field("kind", STRING, "Why it was written.", enum=("batch", "gap_accepted", "rebuild")),
+        Field("offsets", STRING, "JSON: topic, partition, [from, until) of what was read."),
+        _count("rows_in", "Records read."),
+        _count("valid", "Records that were valid and new."),
+        _count("quarantined", "Records that were refused."),
+        _count("duplicate", "Records whose event id was seen before."),
+        Field("topics", STRING, "JSON: topic, the four counts of its records."),
+        Field("table_versions", STRING, "JSON: table, version that the batch committed."),
+        Field("duration_ms", LONG, "How long the batch took.", minimum=0, unit="ms"),
+        Field("committer", STRING, "Who committed it: `driver` or `spark`."),
+        Field("committed_at", TIMESTAMP, "When it was committed."),
+    ),
+)
+
+MESSAGE = Struct(
+    (
+        Field("topic", STRING, "Topic to publish to."),
+        Field("key", STRING, "Key of the message."),
+        Field("value", STRING, "Value as JSON; null: a tombstone.", required=False),
+    )
+)
+
+
+def journal(component: str) -> Table:
+    """The journal of a component: decisions, and the messages that follow from them."""
+    return Table(
+        name=JOURNAL_PREFIX + component.replace("-", "_"),
+        key=("entry_id",),
+        owner=component,
+        doc=(
+            f"What {component} decided, one row a decision; what is to be published after a crash "
+            "is read from here and never decided again."
+        ),
+        profile="append_log",
+        columns=(
+            Field("entry_id", STRING, "Derived from the cause; the same on a repeat."),
+            Field("seq", LONG, "Order of the decisions.", minimum=0),
+            Field("cause", STRING, "Topic, partition and offset, or tick, that led to it."),
+            Field("decision", STRING, "What was decided, as JSON."),
+            Field("messages", ListOf(MESSAGE), "Messages that follow from it, in order."),
+            Field("event_time", TIMESTAMP, "Due time of the cause, in business time."),
+            Field("decided_at", TIMESTAMP, "When it was committed."),
+        ),
+    )
+
+
+FILE_ID = Field("file_id", LONG, "Number of the file; never reused.")
+
+FILES = Table(
+    name="ops/files",
+    key=("file_id",),
+    owner="library",
+    doc="Manifest of the files that were found for ingestion, and what became of each.",
+    profile="shared",
+    columns=(
+        FILE_ID,
+        Field("dataset", STRING, "Dataset that the file is loaded into."),
+        Field("source", STRING, "How it came.", enum=("drop", "upload")),
+        Field("path", STRING, "Path below the dataset's folder, or the upload's own file name."),
+        Field("sha256", STRING, "Hash of the content."),
+        Field("size", LONG, "Size of the file.", minimum=0, unit="bytes"),
+        Field("format", STRING, "Format.", enum=("csv", "jsonl", "parquet", "xlsx")),
+        Field("created_at", TIMESTAMP, "When it was discovered; never changes."),
+        Field(
+            "status",
+            STRING,
+            "State of its ingestion.",
+            enum=("pending", "running", "success", "partial", "quarantined", "failed", "dead"),
+        ),
+        Field("attempt", LONG, "Times that it was tried.", minimum=0),
+        Field("worker", STRING, "Who works on it.", required=False),
+        Field("lease_until", TIMESTAMP, "Until when nobody else may.", required=False),
+        Field("batch_id", STRING, "Batch of files that it was last loaded with.", required=False),
+        Field("rows_loaded", LONG, "Rows that are in the dataset.", minimum=0, unit="rows"),
+        Field("rows_refused", LONG, "Rows that are still refused.", minimum=0, unit="rows"),
+        Field("error", STRING, "Why the last attempt failed.", required=False),
+        Field("updated_at", TIMESTAMP, "When its state last changed."),
+    ),
+)
+
+FILE_REJECTS = Table(
+    name="ops/file_rejects",
+    key=("file_id", "file_line", "rule", "column"),
+    owner="library",
+    doc="Rows of files that were refused, one a broken rule.",
+    profile="shared",
+    columns=(
+        FILE_ID,
+        Field("file_line", LONG, "Line in the source, counted before refusals.", minimum=1),
+        Field("dataset", STRING, "Dataset that refused it."),
+        Field("row", STRING, "The row as text."),
+        Field("rule", STRING, "Rule that it broke."),
+        Field("column", STRING, "Column that broke it; empty: the whole row."),
+        Field("value", STRING, "Value that broke it, as text.", required=False),
+        Field("created_at", TIMESTAMP, "When it was refused."),
+        Field("resolved_at", TIMESTAMP, "When a retry loaded it.", required=False),
+    ),
+)
+
+RUNS = Table(
+    name="ops/runs",
+    key=("run_id", "dataset", "kind"),
+    owner="library",
+    doc="Which version of which dataset a run read or wrote, from the commits themselves.",
+    profile="shared",
+    columns=(
+        Field("run_id", STRING, "The run."),
+        Field("dataset", STRING, "Name of the dataset."),
+        Field("kind", STRING, "What the run did with it.", enum=("read", "write")),
+        Field("path", STRING, "Path below the lake's root."),
+        Field("table_id", STRING, "Id of the Delta table, new when it is re-created."),
+        Field("version", LONG, "Version read or committed.", minimum=0),
+        Field("format", STRING, "Storage format."),
+        Field("reader_version", LONG, "Reader version of the table's protocol."),
+        Field("writer_version", LONG, "Writer version of the table's protocol."),
+        Field("features", ListOf(STRING), "Table features in force."),
+        Field("route", STRING, "Which engine's way served it."),
+        Field("runtime_profile", STRING, "Profile of the runtime."),
+        Field("commit_metadata", STRING, "Metadata of the commit, as JSON.", required=False),
+        Field("rows", LONG, "Rows read or written.", minimum=0, unit="rows"),
+        Field("schema_fingerprint", STRING, "Hash of names and types."),
+        Field("status", STRING, "State of the run.", enum=("running", "published", "failed")),
+        Field("run_date", DATE, "Day on which the run began, UTC."),
+        Field("started_at", TIMESTAMP, "When the run began."),
+        Field("finished_at", TIMESTAMP, "When the run ended.", required=False),
+    ),
+)
+
+TABLES = (
+    BATCH_LEDGER,
+    *(journal(component) for component in JOURNALING),
+    FILES,
+    FILE_REJECTS,
+    RUNS,
+)

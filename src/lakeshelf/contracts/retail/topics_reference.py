@@ -1,0 +1,129 @@
+"""Compacted topics that the pipeline is steered by: clock, profiles, policies, lots."""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import Field, Topic
+from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP
+
+PUBLISHER = "publisher"
+
+SHELF_OR_GLOBAL = s.described(s.SHELF_ID, "The shelf, or `__GLOBAL__` for all without their own.")
+ACTIVE = Field("active", BOOLEAN, "Whether the policy is in force.", default=True)
+
+CLOCK = Topic(
+    name="clock",
+    key=(),
+    fixed_key="clock",
+    cleanup="compact",
+    owner="clock",
+    doc="Business time, the only time that decisions follow; it never goes back.",
+    fields=(
+        Field("now", TIMESTAMP, "Business time of the tick."),
+        Field("today", DATE, "Business day of the tick."),
+        Field("kind", STRING, "How time advances.", enum=("system", "scaled", "stepped")),
+        Field("speed", DOUBLE, "Business seconds a second; 1 is real time.", minimum=0),
+        Field("seq", LONG, "Number of the tick.", minimum=0),
+        Field("phase", STRING, "Part of a step; null outside stepped mode.", required=False),
+        *s.VERSIONED,
+    ),
+)
+
+SHELF_PROFILES = Topic(
+    name="shelf_profiles",
+    key=("shelf_id",),
+    key_only=(s.SHELF_ID,),
+    cleanup="compact",
+    owner=PUBLISHER,
+    doc="What stands on a shelf and how much fits; a tombstone takes the shelf away.",
+    fields=(
+        s.STORE_ID,
+        s.ITEM_ID,
+        Field("name", STRING, "Name of the item."),
+        Field("category", STRING, "Department of the item.", required=False),
+        Field("subcategory", STRING, "Kind of item in its department.", required=False),
+        s.MAX_STOCK,
+        Field("unit_weight", DOUBLE, "Weight of one unit.", required=False, minimum=0, unit="g"),
+        Field("unit_price", s.MONEY, "List price of one unit.", minimum=0, unit="currency"),
+        s.STANDARD_BATCH_SIZE,
+        Field(
+            "shelf_life_days",
+            LONG,
+            "Days from receipt to expiry; null: it keeps.",
+            required=False,
+            minimum=0,
+            unit="days",
+        ),
+        s.units(
+            "warehouse_capacity",
+            "Units of the shelf that fit in the warehouse; does not limit orders.",
+            required=False,
+        ),
+        *s.VERSIONED,
+    ),
+)
+
+SHELF_POLICIES = Topic(
+    name="shelf_policies",
+    key=("shelf_id",),
+    key_only=(SHELF_OR_GLOBAL,),
+    cleanup="compact",
+    owner=PUBLISHER,
+    doc="When a shelf is refilled and how far; falls back to `__GLOBAL__`, then to the defaults.",
+    fields=(
+        s.percent("threshold_pct", "Low below this share of `max_stock`.", default=30),
+        s.units("min_qty", "Low below this many units.", default=1),
+        s.percent("target_pct", "Refilled to this share.", default=80),
+        Field(
+            "near_expiry_days",
+            LONG,
+            "Days before expiry at which a lot on the shelf is reported.",
+            default=5,
+            minimum=0,
+            unit="days",
+        ),
+        ACTIVE,
+        *s.VERSIONED,
+    ),
+)
+
+WH_POLICIES = Topic(
+    name="wh_policies",
+    key=("shelf_id",),
+    key_only=(SHELF_OR_GLOBAL,),
+    cleanup="compact",
+    owner=PUBLISHER,
+    doc="When the warehouse orders for a shelf; falls back as `shelf_policies` does.",
+    fields=(
+        s.units("reorder_point_qty", "Ordered below this many units.", default=10),
+        Field(
+            "batch_multiplier",
+            LONG,
+            "Supplier's lots an order is a multiple of.",
+            default=1,
+            minimum=1,
+        ),
+        Field(
+            "near_expiry_days",
+            LONG,
+            "Days before expiry at which a lot in the warehouse is reported.",
+            default=10,
+            minimum=0,
+            unit="days",
+        ),
+        ACTIVE,
+        *s.VERSIONED,
+    ),
+)
+
+BATCH_CATALOG = Topic(
+    name="batch_catalog",
+    key=("batch_code",),
+    key_only=(s.BATCH_CODE,),
+    cleanup="compact",
+    owner=PUBLISHER,
+    doc="Lots as their supplier describes them; dates of movements come before the catalogue's.",
+    fields=(s.ITEM_ID, s.EXPIRY_DATE, s.STANDARD_BATCH_SIZE, *s.VERSIONED),
+)
+
+TOPICS = (CLOCK, SHELF_PROFILES, SHELF_POLICIES, WH_POLICIES, BATCH_CATALOG)

@@ -1,0 +1,1 @@
+"""Delta without a JVM: locations, creation, commits and locks of tables."""

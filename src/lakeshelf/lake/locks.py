@@ -1,0 +1,89 @@
+"""Leases: one process owns a table (or a lake) for as long as it lives.
+
+The operating system releases the lock of a process that dies, also of one that was killed, so a lease
+never has to be broken by hand.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from lakeshelf.errors import LakeError
+
+
+class Lease:
+    """An exclusive lock on a file, held by this process until `release`.
+
+    Args:
+        path: The lock file; its content tells who holds it.
+        holder: What holds it, shown to whoever is refused.
+    """
+
+    def __init__(self, path: Path, holder: str) -> None:
+        self.path = path
+        self.holder = holder
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> Lease:
+        """Take the lease.
+
+        Raises:
+            LakeError: Another process holds it; nothing was written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = read_holder(self.path)
+            file.close()
+            raise LakeError(
+                f"{self.path} is held by {owner.get('holder', 'another process')} (process {owner.get('pid', '?')})",
+                hint="stop it with `lakeshelf down`, or use another LAKESHELF_LAKE_ROOT",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        json.dump({"holder": self.holder, "pid": os.getpid()}, file)
+        file.flush()
+        self._file = file
+        return self
+
+    def release(self) -> None:
+        """Give the lease back; harmless when it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Lease:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def read_holder(path: Path) -> dict[str, object]:
+    """Who wrote the lock file last; empty when it cannot be told."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lease at `path`."""
+    if not path.exists():
+        return False
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,205 @@
+# ruff: noqa: S608 - the SQL is put together from constants of this module
+"""The books of a lake: raw events added up by shelf and lot, beside the stock of the jobs."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from deltalake import DeltaTable
+
+from lakeshelf.errors import LakeError
+from lakeshelf.reconcile.checks import SAMPLES, Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MEMORY_LIMIT = "500MB"
+UNALLOTTED = "__UNALLOTTED__"
+
+SHELF_LOTS = """
+SELECT shelf_id, batch_code,
+       sum(quantity) FILTER (event_type = 'restock' AND reason = 'opening_balance') AS opening,
+       sum(quantity) FILTER (event_type = 'restock' AND reason IS DISTINCT FROM 'opening_balance')
+           AS restocked,
+       sum(quantity) FILTER (event_type = 'pickup') AS picked,
+       sum(quantity) FILTER (event_type = 'putback') AS put_back,
+       sum(quantity) FILTER (event_type = 'removal') AS removed,
+       sum(quantity) FILTER (event_type = 'adjustment') AS adjusted
+FROM source GROUP BY shelf_id, batch_code
+"""
+
+WH_LOTS = """
+SELECT shelf_id, batch_code,
+       sum(quantity) FILTER (event_type = 'wh_in') AS wh_in,
+       sum(quantity) FILTER (event_type = 'wh_out') AS wh_out,
+       sum(quantity) FILTER (event_type = 'wh_removal') AS wh_removed,
+       sum(quantity) FILTER (event_type = 'wh_adjustment') AS wh_adjusted,
+       coalesce(min(received_date) FILTER (event_type = 'wh_in'),
+                min(received_date) FILTER (event_type = 'wh_out')) AS received_date,
+       coalesce(min(expiry_date) FILTER (event_type = 'wh_in'),
+                min(expiry_date) FILTER (event_type = 'wh_out')) AS expiry_date
+FROM source GROUP BY shelf_id, batch_code
+"""
+
+SOLD = """
+SELECT transaction_id, store_id, item.shelf_id AS shelf_id, item.batch_code AS batch_code,
+       item.quantity AS quantity, item.total_price::DECIMAL(12, 2) AS total_price
+FROM (SELECT transaction_id, store_id, unnest(items) AS item FROM source)
+"""
+
+STOCK = {
+    "shelf_state": ("cleansed/shelf_state", "'' AS batch_code", "current_stock", "store"),
+    "wh_state": ("cleansed/wh_state", "'' AS batch_code", "wh_current_stock", "warehouse"),
+    "shelf_batch_state": (
+        "cleansed/shelf_batch_state",
+        "batch_code",
+        "batch_quantity_store",
+        "store",
+    ),
+    "wh_batch_state": (
+        "cleansed/wh_batch_state",
+        "batch_code",
+        "batch_quantity_warehouse",
+        "warehouse",
+    ),
+}
+"""View: table, lot, column of the stock, location in the discrepancies."""
+
+MOVED = ("opening", "restocked", "picked", "put_back", "removed", "adjusted")
+WH_MOVED = ("wh_in", "wh_out", "wh_removed", "wh_adjusted")
+
+
+def _sums(view: str, **columns: str) -> str:
+    """SQL of sums by shelf of a view's columns, named as the keywords."""
+    sums = ", ".join(f"sum({column})::BIGINT AS {name}" for name, column in columns.items())
+    return f"(SELECT shelf_id, {sums} FROM {view} GROUP BY shelf_id)"
+
+
+BY_SHELF = f"""
+CREATE TABLE book AS
+WITH whole AS (
+    SELECT shelf_id, coalesce(COLUMNS(* EXCLUDE shelf_id), 0)
+    FROM {_sums("moved", **{name: name for name in MOVED})}
+    FULL JOIN {_sums("wh_moved", **{name: name for name in WH_MOVED})} USING (shelf_id)
+    FULL JOIN {_sums("sold", sold="quantity")} USING (shelf_id)
+    FULL JOIN {_sums("shelf_state", shelf="balance")} USING (shelf_id)
+    FULL JOIN {_sums("wh_state", warehouse="balance")} USING (shelf_id)
+    FULL JOIN {_sums("shelf_batch_state", shelf_lots="balance")} USING (shelf_id)
+    FULL JOIN {_sums("wh_batch_state", wh_lots="balance")} USING (shelf_id)
+)
+SELECT *, wh_out - restocked AS in_transit, picked - put_back - sold AS in_carts FROM whole
+"""
+"""Movements, receipts and stock by shelf; none are 0."""
+
+
+class Books:
+    """Tables of a lake at one version each, added up in a DuckDB database.
+
+    Its tables: `moved` and `wh_moved` (raw movements by shelf and lot), `sold` (receipt lines),
+    `shelf_state`, `wh_state`, `shelf_batch_state`, `wh_batch_state` (balance and stock), and
+    `book` (all of it by shelf).
+
+    Attributes:
+        db: The database.
+        rows: Rows of each Delta table that was counted so far.
+    """
+
+    def __init__(self, lake_root: str, db: duckdb.DuckDBPyConnection) -> None:
+        self.lake_root = lake_root
+        self.db = db
+        self.rows: dict[str, int] = {}
+        self._tables: dict[str, DeltaTable] = {}
+
+    def table(self, name: str) -> DeltaTable:
+        """The Delta table `name`, always at the version at which it was first asked for.
+
+        Raises:
+            LakeError: There is no such table, or it cannot be read.
+        """
+        if name not in self._tables:
+            try:
+                self._tables[name] = DeltaTable(f"{self.lake_root}/{name}")
+            except (
+                Exception
+            ) as error:  # delta-rs raises several unrelated classes for an unreadable log
+                raise LakeError(
+                    f"no Delta table {name} in {self.lake_root}: {str(error).splitlines()[0]}",
+                    hint="run `lakeshelf bootstrap`",
+                ) from error
+        return self._tables[name]
+
+    def load(self, view: str, name: str, columns: Sequence[str], sql: str = "FROM source") -> None:
+        """Make `view` of the table `name`: what `sql` makes of its `columns`, called `source`."""
+        self.db.register("source", self.table(name).scan(columns=list(columns)))
+        self.db.execute(f"CREATE OR REPLACE TABLE {view} AS {sql}")
+        self.db.unregister("source")
+
+    def figures(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
+        """The one row of whole numbers that a query gives."""
+        row = self.db.execute(sql, list(values)).fetchone()
+        return tuple(int(value or 0) for value in row or ())
+
+    def compare(self, name: str, title: str, sql: str, values: Sequence[object] = ()) -> Check:
+        """A check of the rows (key, expected, found) that `sql` gives.
+
+        Args:
+            name: Name of the check.
+            title: Its statement.
+            sql: Query; rows in which expected and found differ are differences.
+            values: Its parameters.
+        """
+        self.db.execute(
+            "CREATE OR REPLACE TEMP TABLE compared AS"
+            f" SELECT * FROM ({sql}) AS t(key, expected, found)",
+            list(values),
+        )
+        expected, found, differences = self.figures(
+            "SELECT sum(expected), sum(found), count(*) FILTER (expected IS DISTINCT FROM found)"
+            " FROM compared"
+        )
+        rows = self.db.execute(
+            "SELECT key, expected, found FROM compared WHERE expected IS DISTINCT FROM found"
+            f" ORDER BY key LIMIT {SAMPLES}"
+        ).fetchall()
+        sample = tuple(f"{key}: expected {wanted}, found {had}" for key, wanted, had in rows)
+        return Check(name, title, expected, found, differences, sample)
+
+
+@contextmanager
+def opened(lake_root: str | Path) -> Iterator[Books]:
+    """The books of a lake, in a temporary folder that is removed afterwards.
+
+    Args:
+        lake_root: Folder or URL of the lake.
+
+    Raises:
+        LakeError: A table is missing or cannot be read.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="reconcile-") as folder,
+        duckdb.connect(f"{folder}/books.duckdb") as db,
+    ):
+        db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{folder}/spill'")
+        db.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+        books = Books(str(lake_root), db)
+        _load(books)
+        yield books
+
+
+def _load(books: Books) -> None:
+    shelf = ("shelf_id", "batch_code", "event_type", "quantity", "reason")
+    warehouse = ("shelf_id", "batch_code", "event_type", "quantity", "received_date", "expiry_date")
+    books.load("moved", "raw/shelf_events", shelf, SHELF_LOTS)
+    books.load("wh_moved", "raw/wh_events", warehouse, WH_LOTS)
+    books.load("sold", "raw/pos_transactions", ("transaction_id", "store_id", "items"), SOLD)
+    for view, (name, lot, stock, _) in STOCK.items():
+        columns = ["shelf_id", *([] if lot.startswith("''") else ["batch_code"]), "balance", stock]
+        books.load(
+            view, name, columns, f"SELECT shelf_id, {lot}, balance, {stock} AS stock FROM source"
+        )
+        (books.rows[name],) = books.figures(f"SELECT count(*) FROM {view}")
+    books.db.execute(BY_SHELF)

@@ -1,0 +1,163 @@
+# ruff: noqa: S608 - the SQL is put together from constants of this module
+"""The invariants I0 to I3 and I5 of any stream, over `balance`, shelf by shelf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakeshelf.errors import LakeError
+from lakeshelf.reconcile.books import STOCK, Books, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lakeshelf.reconcile.checks import Check
+
+RAW_TOPICS = ("shelf_events", "pos_transactions", "foot_traffic", "wh_events", "lost_sales")
+
+BY_SHELF = (
+    (
+        "shelf",
+        "stock of each shelf is the sum of its movements",
+        "opening + restocked + put_back - picked - removed + adjusted",
+        "shelf",
+    ),
+    (
+        "warehouse",
+        "stock of each back room is the sum of its movements",
+        "wh_in - wh_out - wh_removed + wh_adjusted",
+        "warehouse",
+    ),
+    (
+        "I0",
+        "received, opened, adjusted, less removed and sold = shelf + transit + warehouse + carts",
+        "wh_in + opening + adjusted + wh_adjusted - removed - wh_removed - sold",
+        "shelf + in_transit + warehouse + in_carts",
+    ),
+    (
+        "I1",
+        "lots of the shelf = shelf + in carts + in transit",
+        "shelf + in_carts + in_transit",
+        "shelf_lots",
+    ),
+    ("I2", "lots of the warehouse = warehouse", "warehouse", "wh_lots"),
+)
+"""Name, statement, what is expected and what is found of each shelf, in columns of `book`."""
+
+STOCKS = " UNION ALL ".join(
+    f"SELECT '{location}' AS location, shelf_id, batch_code, balance, stock FROM {view}"
+    for view, (_, _, _, location) in STOCK.items()
+)
+
+NEGATIVE = f"""
+SELECT concat_ws('/', location, shelf_id, batch_code), greatest(balance, 0), stock FROM ({STOCKS})
+"""
+
+MISSING = f"""
+SELECT concat_ws('/', location, shelf_id, batch_code), coalesce(sum(short), 0),
+    coalesce(sum(missing_qty), 0)
+FROM (
+    SELECT location, shelf_id, batch_code, -balance AS short FROM ({STOCKS}) WHERE balance < 0
+    UNION ALL BY NAME
+    SELECT location, shelf_id, coalesce(batch_code, '') AS batch_code, missing_qty FROM discrepancy
+        WHERE missing_qty > 0
+)
+GROUP BY location, shelf_id, batch_code
+"""
+
+
+def invariants(lake_root: str | Path, records: Mapping[str, int]) -> tuple[Check, ...]:
+    """Whether the books of a quiet lake balance, whatever was streamed into it.
+
+    Args:
+        lake_root: Folder or URL of the lake.
+        records: Records in each raw topic, from Kafka's offsets or a replay's report; else 0.
+
+    Raises:
+        LakeError: A table is missing or cannot be read.
+    """
+    with opened(lake_root) as books:
+        return invariants_of(books, records)
+
+
+def invariants_of(books: Books, records: Mapping[str, int]) -> tuple[Check, ...]:
+    """The invariants of books that are open."""
+    by_shelf = [
+        books.compare(name, title, f"SELECT shelf_id, {expected}, {found} FROM book")
+        for name, title, expected, found in BY_SHELF
+    ]
+    return (*by_shelf, *_no_stock_negative(books), *_every_record_accounted_for(books, records))
+
+
+def _no_stock_negative(books: Books) -> tuple[Check, ...]:
+    columns = ("location", "shelf_id", "batch_code", "missing_qty")
+    books.load("discrepancy", "ops/stock_discrepancies", columns)
+    (books.rows["ops/stock_discrepancies"],) = books.figures("SELECT count(*) FROM discrepancy")
+    return (
+        books.compare("I3 stock", "stock = balance, and 0 where that is negative", NEGATIVE),
+        books.compare(
+            "I3 missing", "what is missing is a discrepancy, and nothing else is", MISSING
+        ),
+    )
+
+
+def _every_record_accounted_for(books: Books, records: Mapping[str, int]) -> tuple[Check, ...]:
+    quarantined, duplicates = _quarantined(books), _duplicates(books)
+    books.db.execute(
+        "CREATE OR REPLACE TEMP TABLE account (topic VARCHAR, records BIGINT, accounted BIGINT)"
+    )
+    books.db.execute("CREATE OR REPLACE TEMP TABLE ids (topic VARCHAR, events BIGINT, ids BIGINT)")
+    for topic in RAW_TOPICS:
+        books.load(
+            "event_ids", f"raw/{topic}", ("event_id",), "SELECT hash(event_id) AS id FROM source"
+        )
+        rows, distinct = books.figures("SELECT count(*), count(DISTINCT id) FROM event_ids")
+        accounted = rows + quarantined.get(topic, 0) + duplicates.get(topic, 0)
+        books.rows[f"raw/{topic}"] = rows
+        books.db.execute(
+            "INSERT INTO account VALUES (?, ?, ?)", [topic, records.get(topic, 0), accounted]
+        )
+        books.db.execute("INSERT INTO ids VALUES (?, ?, ?)", [topic, distinct, rows])
+    books.db.execute("DROP TABLE event_ids")
+    return (
+        books.compare(
+            "I5",
+            "records of a topic = raw rows + quarantined + duplicates",
+            "SELECT * FROM account",
+        ),
+        books.compare("I5 ids", "one raw row an event id", "SELECT * FROM ids"),
+    )
+
+
+def _quarantined(books: Books) -> dict[str, int]:
+    books.load(
+        "refused",
+        "raw/quarantine",
+        ("topic",),
+        "SELECT topic, count(*) AS n FROM source GROUP BY topic",
+    )
+    (books.rows["raw/quarantine"],) = books.figures("SELECT sum(n) FROM refused")
+    return dict(books.db.execute("SELECT topic, n FROM refused").fetchall())
+
+
+def _duplicates(books: Books) -> dict[str, int]:
+    """Duplicates a topic, from the ledger's JSON column `topics`: topic -> {duplicate: n, …}."""
+    ledger = books.table("ops/batch_ledger")
+    if "topics" not in {field.name for field in ledger.schema().fields}:
+        raise LakeError(
+            "ops/batch_ledger has no column topics",
+            hint="run `lakeshelf bootstrap`, then `lakeshelf rebuild`",
+        )
+    books.load(
+        "ledger",
+        "ops/batch_ledger",
+        ("kind", "topics"),
+        "FROM source WHERE kind = 'batch' AND topics IS NOT NULL",
+    )
+    rows = books.db.execute(
+        "SELECT topic, sum((topics -> topic ->> 'duplicate')::BIGINT)::BIGINT"
+        " FROM (SELECT topics::JSON AS topics, unnest(json_keys(topics)) AS topic FROM ledger)"
+        " GROUP BY topic"
+    ).fetchall()
+    return {topic: duplicates or 0 for topic, duplicates in rows}

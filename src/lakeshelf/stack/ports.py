@@ -1,0 +1,74 @@
+"""Ports of the loopback interface: chosen once, remembered in a file, checked before use."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import random
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.stack.files import write_atomically
+
+LOOPBACK = "127.0.0.1"
+# Below 32768, where Linux takes the ports of outgoing connections from: a remembered port there
+# would sooner or later be somebody's.
+RANGE = range(20_000, 32_768)
+_TRIES = 1_000
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return True
+    return False
+
+
+def answers(port: int, *, timeout: float = 0.2) -> bool:
+    """Whether something accepts connections on the loopback port."""
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout):
+        return True
+    return False
+
+
+def remembered(file: Path, names: Sequence[str]) -> dict[str, int]:
+    """The ports of a file, one a name; chosen among the free ones and written if it has none.
+
+    Raises:
+        BrokerError: No port is free.
+    """
+    known = _read(file)
+    if set(known) != set(names):
+        known = dict(zip(names, choose(len(names)), strict=True))
+        write_atomically(file, json.dumps(known, indent=1).encode())
+    return known
+
+
+def choose(count: int) -> list[int]:
+    """That many different free ports of `RANGE`.
+
+    Raises:
+        BrokerError: There are not as many.
+    """
+    candidates = random.SystemRandom().sample(RANGE, _TRIES)
+    free = list(itertools.islice(filter(is_free, candidates), count))
+    if len(free) < count:
+        raise BrokerError(
+            f"no {count} free ports between {RANGE.start} and {RANGE.stop}",
+            hint="stop servers on this machine",
+        )
+    return free
+
+
+def _read(file: Path) -> dict[str, int]:
+    try:
+        ports = json.loads(file.read_text())
+        return {str(name): int(port) for name, port in ports.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

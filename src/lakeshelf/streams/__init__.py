@@ -1,0 +1,1 @@
+"""The streaming runtime: a job is a declaration plus pure SQL; everything else is given here, once."""

@@ -1,0 +1,233 @@
+"""One micro-batch, exactly once (architecture.md, section 2).
+
+1. Take the batch; the contract judges what the fast path was not sure of.
+2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.
+3. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
+4. Commit what the tables of the jobs become, in the order of their declaration.
+5. Publish what changed: absolute, versioned, keyed; after a repeat as the tables say.
+6. Commit the ledger row. Spark commits the offsets when this returns.
+
+Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
+rows for the same offsets, so it does not matter where a crash falls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.streams import crash, duplicates, intake, ledger
+from lakeshelf.streams.committers.base import Rows
+from lakeshelf.streams.job import contract
+from lakeshelf.streams.ledger import Counts, Offsets
+from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.refusal import Refused, judge, quarantine_rows, refuse
+from lakeshelf.streams.sink import Sink
+from lakeshelf.streams.updates import Change, Updater
+
+QUARANTINE = "raw/quarantine"
+POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
+
+
+@dataclass
+class Batch(Generic[Rows]):
+    """What is known of a batch on its way through the steps."""
+
+    batch_id: int
+    frame: DataFrame
+    taken: Rows
+    started: float
+    appended_at: datetime
+    counts: dict[str, Counts]
+    relations: dict[str, Rows] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+    changes: list[Change[Rows]] = field(default_factory=list)
+
+
+class BatchProcessor(Generic[Rows]):
+    """Runs the protocol for the batches of one query.
+
+    Args:
+        plan: What the query reads, mirrors and keeps.
+        sink: Holds and commits rows.
+        publisher: Sends what changed.
+        app_id: Prefix of application ids, unique to the checkpoint.
+        offsets: Offsets of a batch, as the checkpoint has them.
+        clock: The time, for `ingested_at` and the ledger.
+    """
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        sink: Sink[Rows],
+        publisher: Publisher,
+        app_id: str,
+        offsets: Callable[[int], Offsets],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._plan = plan
+        self._sink = sink
+        self._publisher = publisher
+        self._app_id = app_id
+        self._offsets = offsets
+        self._clock = clock
+
+    def __call__(self, frame: DataFrame, batch_id: int) -> None:
+        """Process one parsed batch. Spark calls it at least once for every batch id, in order."""
+        try:
+            batch = self._take(frame, batch_id)
+            self._sort_out(batch)
+            self._commit_raw(batch)
+            self._commit_updates(batch)
+            self._publish(batch)
+            self._commit_ledger(batch)
+        finally:
+            self._sink.end()
+
+    def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
+        """Step 1."""
+        started = time.perf_counter()
+        crash.point("before_raw", batch_id)
+        taken = self._sink.begin(frame.drop("original_key", "original_value"))
+        summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
+        counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
+        appended_at = max((row["latest"] for row in summary), default=self._clock())
+        batch = Batch(batch_id, frame, taken, started, appended_at, counts)
+        suspects = sum(int(row["suspects"]) for row in summary)
+        self._relate(batch, suspects)
+        return batch
+
+    def _relate(self, batch: Batch[Rows], suspects: int) -> None:
+        found = self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken)) if suspects else None
+        judgement = judge(found) if found is not None else None
+        for topic in self._plan.topics:
+            given = {"batch": batch.taken}
+            rescued = judgement is not None and topic.name in judgement.valid
+            if judgement is not None and rescued:
+                given[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
+            batch.relations[topic.name] = self._sink.query(intake.relation(topic, rescued=rescued), **given)
+        if judgement is not None:
+            batch.refused += judgement.refused
+
+    def _sort_out(self, batch: Batch[Rows]) -> None:
+        """Step 2."""
+        for name, counts in batch.counts.items():
+            topic = CATALOG.topics[name]
+            fates = self._fates(topic, batch.relations[name])
+            if fates is None:
+                counts.valid = self._sink.count(batch.relations[name])
+                continue
+            tally = self._sink.to_arrow(self._sink.query(duplicates.TALLY, records=fates)).to_pylist()
+            found = {row["fate"]: row["records"] for row in tally}
+            counts.valid, counts.duplicate = found.get(duplicates.NEW, 0), found.get(duplicates.DUPLICATE, 0)
+            if not found.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
+                batch.refused += self._contradictions(batch, topic, fates)
+            batch.relations[name] = self._sink.freeze(self._sink.query(duplicates.fresh(topic), records=fates))
+        for refused in batch.refused:
+            batch.counts[refused.topic].quarantined += 1
+
+    def _fates(self, topic: Topic, records: Rows) -> Rows | None:
+        """The records with what becomes of each; None when all of them are certainly new."""
+        if topic.compacted:
+            held = self._plan.latest(topic.name)
+            if held is None:
+                return None
+            text = duplicates.version_fates(topic, contract(held))
+            return self._sink.freeze(self._sink.query(text, records=records, current=self._sink.table(held.table)))
+        seen = self._sink.seen(f"raw/{topic.name}", records)
+        repeats = self._sink.to_arrow(self._sink.query(duplicates.repeated("event_id"), records=records))
+        if self._sink.count(seen) == 0 and repeats["repeats"][0].as_py() == 0:
+            return None
+        return self._sink.freeze(self._sink.query(duplicates.event_fates(topic), records=records, seen=seen))
+
+    def _contradictions(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> list[Refused]:
+        found = self._sink.to_arrow(self._sink.query(duplicates.CONFLICTS, records=fates)).to_pylist()
+        reasons = {(row["kafka_partition"], row["kafka_offset"]): row["fate"] for row in found}
+        positions = [F.struct(F.lit(partition), F.lit(offset)) for partition, offset in reasons]
+        kept = batch.frame.where(F.col("topic") == topic.name).where(
+            F.struct("kafka_partition", "kafka_offset").isin(positions)
+        )
+        originals = kept.select(*POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value"))
+        detail = "an earlier record has this id or version and other content"
+        return [
+            refuse(record, reasons[record["kafka_partition"], record["kafka_offset"]], detail)
+            for record in originals.toArrow().to_pylist()
+        ]
+
+    def _commit_raw(self, batch: Batch[Rows]) -> None:
+        """Step 3."""
+        for name in self._plan.mirrors:
+            if name in batch.counts:
+                text = intake.raw_rows(CATALOG.topics[name], self._clock())
+                rows = self._sink.query(text, records=batch.relations[name])
+                self._note(batch, self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch)))
+        if batch.refused:
+            rows = quarantine_rows(batch.refused, self._clock())
+            self._note(batch, self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch)))
+        crash.point("after_raw", batch.batch_id)
+
+    def _commit_updates(self, batch: Batch[Rows]) -> None:
+        """Step 4."""
+        updater = Updater(
+            self._sink,
+            batch.relations,
+            frozenset(batch.counts),
+            batch.appended_at,
+            lambda table: self._txn(table, batch),
+        )
+        for update in self._plan.updates:
+            change = updater.apply(update)
+            if change is not None:
+                batch.changes.append(change)
+                self._note(batch, change.commit)
+                crash.point("between_tables", batch.batch_id)
+
+    def _publish(self, batch: Batch[Rows]) -> None:
+        """Step 5."""
+        crash.point("before_publish", batch.batch_id)
+        for change in batch.changes:
+            if change.update.topic is not None:
+                topic = CATALOG.topics[change.update.topic]
+                self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
+                if change.removed is not None:
+                    self._publisher.tombstones(topic, topic.owner, self._sink.to_arrow(change.removed))
+        keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
+        self._publisher.records("quarantine", keys, values)
+        self._publisher.flush()
+        crash.point("after_publish", batch.batch_id)
+
+    def _commit_ledger(self, batch: Batch[Rows]) -> None:
+        """Step 6."""
+        if not batch.counts:
+            return
+        entry = ledger.Entry(
+            query_id=self._app_id,
+            batch_id=batch.batch_id,
+            query=self._plan.name,
+            kind="batch",
+            offsets=self._offsets(batch.batch_id),
+            counts=batch.counts,
+            table_versions=batch.versions,
+            duration_ms=round(1000 * (time.perf_counter() - batch.started)),
+            committer=self._sink.name,
+            committed_at=self._clock(),
+        )
+        self._sink.books.append(ledger.LEDGER, entry.row(), self._txn(ledger.LEDGER, batch))
+        crash.point("after_ledger", batch.batch_id)
+
+    def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
+        return Txn(f"{self._app_id}:{table}", batch.batch_id)
+
+    def _note(self, batch: Batch[Rows], commit: Commit | None) -> None:
+        if commit is not None and commit.rows:
+            batch.versions[commit.table] = commit.version

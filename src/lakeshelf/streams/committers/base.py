@@ -1,0 +1,58 @@
+"""What the batch protocol asks of a committer."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from lakeshelf.lake.commits import Commit, Txn
+
+Rows = TypeVar("Rows")
+
+
+class Committer(Protocol[Rows]):
+    """Holds the rows of a batch, runs queries over them and commits them once.
+
+    `Rows` is an Arrow table for the driver committer and a DataFrame for the Spark committer; the
+    protocol in `lakeshelf.streams.batch` never looks inside.
+    """
+
+    name: str
+
+    def begin(self, frame: DataFrame) -> Rows:
+        """Take the parsed batch. Called once a batch, before anything else."""
+
+    def end(self) -> None:
+        """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""
+
+    def query(self, text: str, **relations: Rows) -> Rows:
+        """Rows of a query in Spark SQL over named relations."""
+
+    def freeze(self, rows: Rows) -> Rows:
+        """The same rows, independent of later commits to the tables they were computed from."""
+
+    def from_arrow(self, rows: pa.Table) -> Rows:
+        """Rows that come from elsewhere."""
+
+    def to_arrow(self, rows: Rows) -> pa.Table:
+        """Rows for elsewhere; bounded by the size of the batch."""
+
+    def count(self, rows: Rows) -> int:
+        """How many rows there are."""
+
+    def table(self, name: str) -> Rows:
+        """All rows of a table at its latest version."""
+
+    def seen(self, name: str, rows: Rows) -> Rows:
+        """Rows of the raw table `name` that share an `event_id` with `rows`."""
+
+    def is_committed(self, name: str, txn: Txn) -> bool:
+        """Whether the write `txn` stands in the table."""
+
+    def append(self, name: str, rows: Rows, txn: Txn) -> Commit:
+        """Append rows once."""
+
+    def upsert(self, name: str, rows: Rows, txn: Txn) -> Commit:
+        """Replace, insert or (true `removed`) remove rows by key once."""

@@ -1,0 +1,134 @@
+"""The Spark committer: Spark's own Delta writer and MERGE, for large batches and clusters."""
+
+from __future__ import annotations
+
+from functools import reduce
+from pathlib import Path
+
+import pyarrow as pa
+from delta.tables import DeltaTable as SparkDeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.spark import data_type
+from lakeshelf.lake import commits, tables
+from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.streams.job import RELATION
+
+TXN_CONF = "spark.databricks.delta.write"
+
+
+class SparkCommitter:
+    """Commits DataFrames through the session of the running batch.
+
+    MERGE takes its application id from the session's configuration, and only the batch's own session
+    is private to the query (pitfalls.md, trap 4).
+
+    Args:
+        root: Lake root.
+    """
+
+    name = "spark"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._held: list[DataFrame] = []
+        self._session: SparkSession | None = None
+
+    def begin(self, frame: DataFrame) -> DataFrame:
+        """Keep the batch, so that it is read from Kafka once."""
+        self._session = frame.sparkSession
+        self._held = [frame.persist()]
+        return frame
+
+    def end(self) -> None:
+        """Release the batch and what was frozen in it."""
+        for frame in self._held:
+            frame.unpersist()
+        self._held = []
+
+    def query(self, text: str, **relations: DataFrame) -> DataFrame:
+        """Rows of a query, run by Spark."""
+        used = {name: relations[name] for name in RELATION.findall(text)}
+        return self.session.sql(text, **used)
+
+    def freeze(self, rows: DataFrame) -> DataFrame:
+        """Compute the rows now."""
+        frozen = rows.localCheckpoint(eager=True)
+        self._held.append(frozen)
+        return frozen
+
+    def from_arrow(self, rows: pa.Table) -> DataFrame:
+        """A DataFrame of Arrow rows."""
+        return self.session.createDataFrame(rows)
+
+    def to_arrow(self, rows: DataFrame) -> pa.Table:
+        """Rows in the driver."""
+        return rows.toArrow()
+
+    def count(self, rows: DataFrame) -> int:
+        """How many rows there are."""
+        return rows.count()
+
+    def table(self, name: str) -> DataFrame:
+        """All rows of a table at its latest version."""
+        return self.session.read.format("delta").load(self._path(name))
+
+    def seen(self, name: str, rows: DataFrame) -> DataFrame:
+        """Rows of raw that share an id with `rows`; file statistics on the id bound what is read."""
+        low, high = rows.agg(F.min("event_id"), F.max("event_id")).first() or (None, None)
+        return self.table(name).where(F.col("event_id").between(low, high)).join(rows, "event_id", "left_semi")
+
+    def is_committed(self, name: str, txn: Txn) -> bool:
+        """Whether the write `txn` stands in the table."""
+        return commits.is_committed(tables.open_table(self._root, name), txn)
+
+    def append(self, name: str, rows: DataFrame, txn: Txn) -> Commit:
+        """Append rows once."""
+        if self.is_committed(name, txn):
+            return self._commit(name, 0, "already committed")
+        writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
+        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(self._path(name))
+        return self._commit(name, 1)
+
+    def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Commit:
+        """Merge rows once."""
+        if self.is_committed(name, txn):
+            return self._commit(name, 0, "already committed")
+        source = self._conform(name, rows)
+        self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
+        self._merge(name, source)
+        return self._commit(name, 1)
+
+    @property
+    def session(self) -> SparkSession:
+        """The session of the running batch."""
+        if self._session is None:
+            self._session = SparkSession.active()
+        return self._session
+
+    def _merge(self, name: str, source: DataFrame) -> None:
+        keys = CATALOG.tables[name].key
+        on = reduce(lambda a, b: a & b, (F.col(f"t.{key}") == F.col(f"s.{key}") for key in keys))
+        values = {column: F.col(f"s.{column}") for column in source.columns if column != REMOVED}
+        merge = SparkDeltaTable.forPath(self.session, self._path(name)).alias("t").merge(source.alias("s"), on)
+        if REMOVED in source.columns:
+            alive = ~F.col(f"s.{REMOVED}")
+            merge = merge.whenMatchedDelete(F.col(f"s.{REMOVED}"))
+            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(condition=alive, values=values)
+        else:
+            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values)
+        merge.execute()
+
+    def _conform(self, name: str, rows: DataFrame) -> DataFrame:
+        columns = [F.col(c.name).cast(data_type(c.type)).alias(c.name) for c in CATALOG.tables[name].columns]
+        return rows.select(*columns, *([F.col(REMOVED)] if REMOVED in rows.columns else []))
+
+    def _path(self, name: str) -> str:
+        return str(tables.location(self._root, name))
+
+    def _commit(self, name: str, rows: int, skipped: str = "") -> Commit:
+        return Commit(name, tables.open_table(self._root, name).version(), rows, skipped)

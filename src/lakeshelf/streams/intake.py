@@ -1,0 +1,75 @@
+"""Intake: the parsed batch as one relation a topic, good rows and rescued suspects alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from lakeshelf.contracts import BOOLEAN, LONG, TIMESTAMP, Field, Topic
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.model import KEY_SEPARATOR
+
+SUMMARY = """
+    SELECT topic, count(*) AS rows_in, sum(CASE WHEN suspect THEN 1 ELSE 0 END) AS suspects,
+        max(kafka_timestamp) AS latest
+    FROM {batch} GROUP BY topic"""
+
+SUSPECTS = """
+    SELECT topic, kafka_partition, kafka_offset, kafka_timestamp, key, value, producer, header_version
+    FROM {batch} WHERE suspect"""
+
+RESCUED = "rescued"
+"""Relation of the suspects of one topic that turned out valid."""
+
+POSITION = (
+    Field("kafka_partition", LONG, "Partition."),
+    Field("kafka_offset", LONG, "Offset."),
+    Field("kafka_timestamp", TIMESTAMP, "Time of append."),
+)
+DELETED = Field("deleted", BOOLEAN, "Whether the message is a tombstone.")
+
+
+def columns(topic: Topic) -> tuple[Field, ...]:
+    """Columns of the relation of a topic: its fields and where the record stood.
+
+    A compacted topic has its key columns and `deleted` as well, so that a tombstone is a row.
+    """
+    own = (*topic.key_only, *topic.fields) if topic.compacted else topic.fields
+    return (*own, *((DELETED,) if topic.compacted else ()), *POSITION)
+
+
+def relation(topic: Topic, *, rescued: bool) -> str:
+    """Query over `{batch}` (and `{rescued}`) that gives the rows of a topic."""
+    names = ", ".join(f.name for f in columns(topic))
+    good = (
+        f"SELECT {', '.join(f'{_value(topic, f)} AS {f.name}' for f in columns(topic))} "
+        f"FROM {{batch}} WHERE topic = '{topic.name}' AND NOT suspect"
+    )
+    return f"{good} UNION ALL SELECT {names} FROM {{{RESCUED}}}" if rescued else good
+
+
+def schema(topic: Topic) -> pa.Schema:
+    """Arrow schema of the relation of a topic."""
+    return arrow_contract.schema(columns(topic))
+
+
+def _value(topic: Topic, field: Field) -> str:
+    if field in POSITION:
+        return field.name
+    if field == DELETED:
+        return "tombstone"
+    if not topic.compacted:
+        return f"{topic.name}.{field.name}"
+    in_value = f"{topic.name}.{field.name}" if field in topic.fields else None
+    if field.name in topic.key:
+        part = f"split_part(key_text, '{KEY_SEPARATOR}', {topic.key.index(field.name) + 1})"
+        return f"coalesce({in_value}, {part})" if in_value else part
+    return f"coalesce({in_value}, header_version)" if field.name == "version" else str(in_value)
+
+
+def raw_rows(topic: Topic, ingested_at: datetime) -> str:
+    """Query over `{records}` that gives rows of the raw table of a topic."""
+    names = ", ".join(f.name for f in columns(topic))
+    stamp = f"TIMESTAMP '{ingested_at.isoformat(sep=' ')}'"
+    return f"SELECT {names}, {stamp} AS ingested_at, CAST(event_time AS DATE) AS event_date FROM {{records}}"

@@ -1,0 +1,163 @@
+"""What a job is: its name, the topics that it mirrors and the tables that it keeps.
+
+The SQL of a job is Spark SQL over named relations in braces. `{shelf_events}` is what is new on that
+topic, `{cleansed_shelf_state}` the table of that name, `{touched_cleansed_shelf_state}` the keys of it
+that the batch concerns, `{current}` the table that an update writes. The same text runs on Spark and,
+through sqlglot, on DuckDB.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lakeshelf.contracts import CATALOG, Table
+from lakeshelf.errors import ConfigurationError
+
+Combine = Literal["sum", "min", "max"]
+RELATION = re.compile(r"\{(\w+)\}")
+TOUCHED = "touched_"
+
+
+@dataclass(frozen=True)
+class Movements:
+    """Rows of a fold that follow from single events: a relation, a condition, and an expression a column.
+
+    Attributes:
+        source: A topic in braces, or a query over one.
+        where: Which of its rows count.
+        values: Column of the fold → expression over a row of the source; columns left out are neutral.
+    """
+
+    source: str
+    values: Mapping[str, str]
+    where: str = "true"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A table that is a function of the *set* of events: movements, combined by key.
+
+    Every column combines associatively and commutatively, so that neither the order of events nor how
+    they fell into batches can be seen in the result (invariant I6).
+
+    Attributes:
+        table: Table that is kept.
+        movements: What single events contribute.
+        combine: How two values of a column become one.
+        first: Columns that belong to the event with the smallest `first_by`.
+        first_by: Columns that order events.
+        derive: Columns that follow from the others.
+        topic: Compacted topic that receives the changed rows.
+    """
+
+    table: str
+    movements: tuple[Movements, ...]
+    combine: Mapping[str, Combine]
+    first: tuple[str, ...] = ()
+    first_by: tuple[str, ...] = ()
+    derive: Mapping[str, str] = field(default_factory=dict)
+    topic: str | None = None
+
+
+@dataclass(frozen=True)
+class Latest:
+    """A table that holds the message with the highest `version` of each key, tombstones as `deleted`.
+
+    Attributes:
+        table: Table that is kept.
+        source: Compacted topic in braces.
+    """
+
+    table: str
+    source: str
+    topic: None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A table that is computed from others for what the batch touched; only changed rows are written.
+
+    Attributes:
+        table: Table that is kept.
+        sql: All rows of the touched keys.
+        topic: Compacted topic that receives the changed rows, a tombstone for a removed one.
+        removes: Whether the rows have a column `removed`, true for those that shall not be.
+    """
+
+    table: str
+    sql: str
+    topic: str | None = None
+    removes: bool = False
+
+
+Update = Fold | Latest | View
+
+
+@dataclass(frozen=True)
+class Job:
+    """A streaming job.
+
+    Attributes:
+        name: Its name, also that of its folder.
+        doc: One sentence for lists and documentation.
+        mirrors: Event topics whose raw tables the job owns.
+        updates: Tables that it keeps, in order; a later one may read an earlier one.
+        trigger_ms: How often a batch may start.
+    """
+
+    name: str
+    doc: str
+    mirrors: tuple[str, ...] = ()
+    updates: tuple[Update, ...] = ()
+    trigger_ms: int = 250
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics that the job reads, sorted."""
+        named = {name for update in self.updates for name in relations(update)}
+        return tuple(sorted((named & CATALOG.topics.keys()) | set(self.mirrors)))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables that the job owns: raw mirrors first, then what it keeps."""
+        return (*(f"raw/{topic}" for topic in self.mirrors), *(update.table for update in self.updates))
+
+
+def contract(update: Update) -> Table:
+    """The contract of the table that an update keeps."""
+    return CATALOG.tables[update.table]
+
+
+def relation(table: str) -> str:
+    """Name of a table in SQL: `cleansed/shelf_state` is `cleansed_shelf_state`."""
+    return table.replace("/", "_")
+
+
+def relations(update: Update) -> frozenset[str]:
+    """Names in braces that an update reads."""
+    if isinstance(update, Fold):
+        texts = [movement.source for movement in update.movements]
+    else:
+        texts = [update.source if isinstance(update, Latest) else update.sql]
+    return frozenset(name for text in texts for name in RELATION.findall(text))
+
+
+def validate(job: Job) -> Job:
+    """Return the job when every name in it is known.
+
+    Raises:
+        ConfigurationError: A relation, table or topic that no contract declares.
+    """
+    known = CATALOG.topics.keys() | {relation(name) for name in CATALOG.tables} | {"current"}
+    for update in job.updates:
+        for name in relations(update):
+            if name.removeprefix(TOUCHED) not in known:
+                raise ConfigurationError(f"job {job.name} reads {{{name}}}, which no contract declares")
+    for name in job.tables:
+        owner = CATALOG.tables[name].owner
+        if owner != job.name:
+            raise ConfigurationError(f"job {job.name} writes {name}, which {owner} owns")
+    return job

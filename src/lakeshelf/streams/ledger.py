@@ -1,0 +1,75 @@
+"""The ledger: one row a batch that says what was read, what became of it and what was committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.lake import tables
+
+LEDGER = "ops/batch_ledger"
+Offsets = Mapping[str, Mapping[str, tuple[int, int]]]
+"""Topic → partition → offsets from (inclusive) and until (exclusive)."""
+
+
+@dataclass
+class Counts:
+    """What became of the records of one topic in one batch; `rows_in` is the sum of the others."""
+
+    rows_in: int = 0
+    valid: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the ledger."""
+
+    query_id: str
+    batch_id: int
+    query: str
+    kind: str
+    offsets: Offsets
+    counts: Mapping[str, Counts]
+    table_versions: Mapping[str, int]
+    duration_ms: int
+    committer: str
+    committed_at: datetime
+
+    def row(self) -> pa.Table:
+        """The row in the shape of the table."""
+        total = {name: sum(getattr(c, name) for c in self.counts.values()) for name in vars(Counts())}
+        values: dict[str, Any] = {
+            **{k: getattr(self, k) for k in ("query_id", "batch_id", "query", "kind", "duration_ms", "committer")},
+            **total,
+            "offsets": json.dumps(self.offsets, sort_keys=True),
+            "topics": json.dumps({topic: asdict(c) for topic, c in self.counts.items()}, sort_keys=True),
+            "table_versions": json.dumps(dict(self.table_versions), sort_keys=True),
+            "committed_at": self.committed_at,
+        }
+        return pa.Table.from_pylist([values], schema=arrow_contract.schema(CATALOG.tables[LEDGER].columns))
+
+
+def entries(root: Path) -> list[dict[str, Any]]:
+    """All rows of the ledger, oldest first, JSON columns decoded."""
+    found = tables.open_table(root, LEDGER).to_pyarrow_table().to_pylist()
+    decoded = [{**row, **{k: json.loads(row[k]) for k in ("offsets", "topics", "table_versions")}} for row in found]
+    return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
+
+
+def reached(root: Path, topic: str) -> dict[str, int]:
+    """Partition → offset up to which the owner of a topic has committed everything."""
+    until: dict[str, int] = {}
+    for row in entries(root):
+        for partition, (_, end) in row["offsets"].get(topic, {}).items():
+            until[partition] = max(end, until.get(partition, 0))
+    return until

@@ -1,0 +1,189 @@
+"""Kafka records to typed columns: a pure transformation that Spark runs.
+
+`from_json` accepts more than the contract does (a number for a string, what follows the object, times
+without a zone). Whatever this fast path is not sure of is `suspect` and goes, as it came, to the
+reference validator `lakeshelf.contracts.validate`, which alone decides; the fast path may suspect too
+much, never too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as t
+
+from lakeshelf.contracts import DATE, STRING, TIMESTAMP, Bounds, Decimal, Field, ListOf, Topic
+from lakeshelf.contracts.model import KEY_SEPARATOR, nested
+from lakeshelf.contracts.spark import data_type
+
+LOOKS_LIKE_ANOTHER_TOKEN = r"^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|[\[{].*)$"
+TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$"
+PLAIN_DATE = r"^\d{4}-\d\d-\d\d$"
+SOMETHING_FOLLOWS = r"\}\s*[^,\]}\s]"
+CORRUPT = "_corrupt"
+EVENT_YEARS = ("2000", "2100")
+
+
+def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """One row a record, with a struct column a topic that is null on records of other topics.
+
+    Args:
+        records: Columns of Spark's Kafka source, `headers` included when a topic is compacted.
+        topics: Topics that may occur.
+
+    Returns:
+        `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`, `key` and `value` (null unless suspect),
+        `original_key`, `original_value`, `suspect`, `tombstone`, `key_text`, `producer` and `header_version` (null on events), and a struct a topic.
+    """
+    read = records.withColumn("text", F.col("value").cast("string"))
+    for topic in topics:
+        read = read.withColumn(topic.name, F.when(F.col("topic") == topic.name, _from_json(topic)))
+    judged = _with_headers(read, topics).withColumn("suspect", ~F.coalesce(_any_good(topics), F.lit(False)))
+    compacted = F.col("topic").isin([topic.name for topic in topics if topic.compacted])
+    return judged.select(
+        "topic",
+        F.col("partition").cast("bigint").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
+        F.col("timestamp").alias("kafka_timestamp"),
+        F.when(F.col("suspect"), F.col("key")).alias("key"),
+        F.when(compacted, F.col("key").cast("string")).alias("key_text"),
+        F.when(F.col("suspect"), F.col("value")).alias("value"),
+        F.col("key").alias("original_key"),
+        F.col("value").alias("original_value"),
+        "suspect",
+        F.col("value").isNull().alias("tombstone"),
+        "producer",
+        "header_version",
+        *(F.when(~F.col("suspect") & F.col("value").isNotNull(), _typed(topic)).alias(topic.name) for topic in topics),
+    )
+
+
+def _with_headers(read: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    def header(name: str) -> Column:
+        if not any(topic.compacted for topic in topics):
+            return F.lit(None).cast("string")
+        found = F.filter("headers", lambda h: h["key"] == name)
+        return F.get(found, F.lit(0))["value"].cast("string")
+
+    version = header("version").try_cast("bigint")
+    return read.withColumn("producer", header("producer")).withColumn("header_version", version)
+
+
+def _from_json(topic: Topic) -> Column:
+    fields = [t.StructField(f.name, _read_type(f)) for f in topic.fields]
+    options = {
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": CORRUPT,
+        "allowNonNumericNumbers": "false",
+    }
+    return F.from_json("text", t.StructType([*fields, t.StructField(CORRUPT, t.StringType())]), options)
+
+
+def _read_type(field: Field) -> t.DataType:
+    """Type to read: times and dates as text, decimals as numbers, so that only the contract casts."""
+    if inner := nested(field):
+        return t.ArrayType(t.StructType([t.StructField(f.name, _read_type(f)) for f in inner]))
+    if field.type in (TIMESTAMP, DATE):
+        return t.StringType()
+    return t.DoubleType() if isinstance(field.type, Decimal) else data_type(field.type)
+
+
+def _typed(topic: Topic) -> Column:
+    value = F.col(topic.name)
+    return F.struct(*(value[f.name].try_cast(data_type(f.type)).alias(f.name) for f in topic.fields))
+
+
+def _any_good(topics: Sequence[Topic]) -> Column:
+    goods = [(F.col("topic") == topic.name) & _good(topic) for topic in topics]
+    return reduce(lambda a, b: a | b, goods)
+
+
+def _good(topic: Topic) -> Column:
+    """Whether a record is certainly valid."""
+    value = F.col(topic.name)
+    valid = _all(
+        [
+            F.is_valid_utf8(F.col("text")),
+            ~F.col("text").rlike(SOMETHING_FOLLOWS),
+            value[CORRUPT].isNull(),
+            *(_field_good(value[f.name], f) for f in topic.fields),
+            *_rules_good(topic, value),
+        ]
+    )
+    if not topic.compacted:
+        return valid
+    tombstone = F.col("value").isNull() & F.col("header_version").isNotNull()
+    key = F.col("key").cast("string")
+    named = key.isNotNull() & (key != "") & F.is_valid_utf8(key)
+    return named & (F.col("producer") == topic.owner) & (tombstone | (valid & _key_matches(topic, key)))
+
+
+def _key_matches(topic: Topic, key: Column) -> Column:
+    if topic.fixed_key:
+        return key == topic.fixed_key
+    if topic.key_only:
+        return F.lit(True)
+    return key == F.concat_ws(KEY_SEPARATOR, *(F.col(topic.name)[name].cast("string") for name in topic.key))
+
+
+def _rules_good(topic: Topic, value: Column) -> Iterable[Column]:
+    if topic.event_types:
+        yield value["event_type"].isin(*topic.event_types)
+    if any(f.name == "event_time" for f in topic.fields):
+        yield value["event_time"].between(*EVENT_YEARS)
+    for rule in topic.rules:
+        needed = [_present(value[name], topic.field(name)) for name in rule.required]
+        bounded = [_absent_or(value[b.field], _within(value[b.field], b)) for b in rule.bounds]
+        yield ~value["event_type"].isin(*rule.event_types) | _all([*needed, *bounded])
+
+
+def _within(column: Column, bounds: Bounds) -> Column:
+    inside = column.between(bounds.minimum, bounds.maximum)
+    return inside & (column != 0) if bounds.nonzero else inside
+
+
+def _field_good(column: Column, field: Field) -> Column:
+    content = _content_good(column, field)
+    return _present(column, field) & content if field.required else _absent_or(column, content)
+
+
+def _present(column: Column, field: Field) -> Column:
+    return column.isNotNull() & (column != "") if field.type == STRING else column.isNotNull()
+
+
+def _content_good(column: Column, field: Field) -> Column:
+    if inner := nested(field):
+        return F.forall(column, lambda item: item.isNotNull() & _all([_field_good(item[f.name], f) for f in inner]))
+    if isinstance(field.type, ListOf):
+        return F.forall(column, lambda item: item.isNotNull() & _token_good(item))
+    checks = [F.lit(True)]
+    if field.type == STRING:
+        checks.append(_token_good(column))
+    if field.type == TIMESTAMP:
+        checks.append(column.rlike(TIME_IN_UTC) & column.try_cast("timestamp").isNotNull())
+    if field.type == DATE:
+        checks.append(column.rlike(PLAIN_DATE) & column.try_cast("date").isNotNull())
+    if isinstance(field.type, Decimal):
+        checks.append(column.try_cast(data_type(field.type)).isNotNull())
+    if field.enum:
+        checks.append(column.isin(*field.enum))
+    if field.minimum is not None:
+        checks.append(column >= field.minimum)
+    if field.maximum is not None:
+        checks.append(column <= field.maximum)
+    return _all(checks)
+
+
+def _token_good(column: Column) -> Column:
+    return ~column.rlike(LOOKS_LIKE_ANOTHER_TOKEN)
+
+
+def _absent_or(column: Column, condition: Column) -> Column:
+    return column.isNull() | condition
+
+
+def _all(conditions: Iterable[Column]) -> Column:
+    return reduce(lambda a, b: a & b, conditions)

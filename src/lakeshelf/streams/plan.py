@@ -1,0 +1,98 @@
+"""Which queries run: jobs that read the same event topic share one, so that a topic is parsed and cleared of
+duplicates once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.streams.job import Job, Latest, Update
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """One streaming query: the jobs fused into it.
+
+    Attributes:
+        jobs: Jobs, owners of raw tables first.
+    """
+
+    jobs: tuple[Job, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the query, for checkpoints, ledger and status: that of its first job."""
+        return self.jobs[0].name
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Topics that the query subscribes to."""
+        return tuple(CATALOG.topics[name] for name in sorted({t for job in self.jobs for t in job.topics}))
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Event topics that the query mirrors."""
+        return tuple(topic for job in self.jobs for topic in job.mirrors)
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """Tables that the query keeps, in order."""
+        return tuple(update for job in self.jobs for update in job.updates)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables that the query writes."""
+        return tuple(table for job in self.jobs for table in job.tables)
+
+    @property
+    def trigger_ms(self) -> int:
+        """How often a batch may start: as its most eager job asks."""
+        return min(job.trigger_ms for job in self.jobs)
+
+    def latest(self, topic: str) -> Latest | None:
+        """The update that holds the messages of a compacted topic, if there is one."""
+        held = (u for u in self.updates if isinstance(u, Latest) and u.source == f"{{{topic}}}")
+        return next(held, None)
+
+    def fingerprint(self) -> str:
+        """Short hash of what the query keeps; changes when its tables or their rules change."""
+        return hashlib.sha256(repr(sorted(map(repr, self.updates))).encode()).hexdigest()[:12]
+
+
+def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
+    """Fuse jobs that share an event topic.
+
+    Raises:
+        ConfigurationError: A job reads an event topic whose owner is not among the jobs.
+    """
+    groups: list[list[Job]] = []
+    for job in jobs:
+        joined = [group for group in groups if any(_share(job, other) for other in group)]
+        groups = [group for group in groups if group not in joined]
+        groups.append([*(other for group in joined for other in group), job])
+    plans = tuple(QueryPlan(tuple(sorted(group, key=_eagerness))) for group in groups)
+    for found in plans:
+        _require_owners(found)
+    return tuple(sorted(plans, key=lambda p: p.name))
+
+
+def _share(one: Job, other: Job) -> bool:
+    return any(not CATALOG.topics[topic].compacted for topic in set(one.topics) & set(other.topics))
+
+
+def _eagerness(job: Job) -> tuple[bool, int, str]:
+    return (not job.mirrors, job.trigger_ms, job.name)
+
+
+def _require_owners(found: QueryPlan) -> None:
+    for topic in found.topics:
+        if not topic.compacted and topic.name not in found.mirrors:
+            owner = CATALOG.tables[f"raw/{topic.name}"].owner
+            readers = ", ".join(job.name for job in found.jobs if topic.name in job.topics)
+            raise ConfigurationError(
+                f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
+                hint=f"run it together with {owner}: `lakeshelf jobs run {' '.join(j.name for j in found.jobs)} {owner}`",
+            )

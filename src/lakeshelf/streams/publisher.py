@@ -1,0 +1,121 @@
+"""Publication: absolute rows of a table to its compacted topic, keyed and versioned, after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import KafkaException, Producer
+
+from lakeshelf.contracts import DATE, Field, Topic
+from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.errors import BrokerError
+from lakeshelf.streams.duck import Duck
+
+Message = tuple[str, bytes | str | None, list[tuple[str, str | bytes]]]
+QUEUE_MESSAGES = 200_000
+FLUSH_SECONDS = 60.0
+
+
+class Publisher:
+    """Sends the rows of one query's tables and waits until the broker has them.
+
+    Args:
+        client: librdkafka settings that reach and authenticate with the broker.
+    """
+
+    def __init__(self, client: Mapping[str, str]) -> None:
+        self._duck = Duck(threads=1)
+        self._failed: list[str] = []
+        self._producer = Producer(
+            {
+                **client,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": QUEUE_MESSAGES,
+            }
+        )
+
+    def rows(self, topic: Topic, producer: str, rows: pa.Table) -> int:
+        """Publish rows of the topic's table; the value is the row without internal columns.
+
+        Args:
+            topic: A compacted topic.
+            producer: Owner of the topic, for the header.
+            rows: Rows with the columns of the topic's value and key.
+        """
+        text = f"SELECT to_json(struct({_json_columns(topic.fields)})) AS value FROM {{changed}}"
+        values = self._duck.query(text, changed=_times_as_text(rows))["value"].to_pylist()
+        return self._send(topic.name, _messages(topic, producer, rows, values))
+
+    def tombstones(self, topic: Topic, producer: str, rows: pa.Table) -> int:
+        """Publish the removal of rows; `rows` hold at least key and `version`."""
+        return self._send(topic.name, _messages(topic, producer, rows, [None] * rows.num_rows))
+
+    def records(self, topic: str, keys: list[bytes | None], values: list[bytes]) -> int:
+        """Publish encoded records without headers."""
+        return self._send(topic, ((key, value, []) for key, value in zip(keys, values, strict=True)))
+
+    def flush(self) -> None:
+        """Wait until the broker has acknowledged everything.
+
+        Raises:
+            BrokerError: Something was not acknowledged; the batch is not done and will be repeated.
+        """
+        left = self._producer.flush(FLUSH_SECONDS)
+        failed, self._failed = self._failed, []
+        if failed or left:
+            reason = failed[0] if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
+            raise BrokerError(f"{left + len(failed)} messages were not acknowledged: {reason}",
+                              hint="see `lakeshelf status`; the batch is repeated")
+
+    def _send(self, topic: str, messages: Iterator[Message]) -> int:
+        sent = 0
+        for key, value, headers in messages:
+            self._produce(topic, key, value, headers)
+            sent += 1
+        return sent
+
+    def _produce(self, topic: str, key: Any, value: Any, headers: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=headers, on_delivery=self._delivered)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise BrokerError(f"cannot publish to {topic}: {error}", hint="see `lakeshelf doctor`") from error
+
+    def _delivered(self, error: Any, _: Any) -> None:
+        if error is not None:
+            self._failed.append(str(error))
+
+
+def message_key(topic: Topic, rows: pa.Table) -> list[str]:
+    """Kafka keys of rows."""
+    if topic.fixed_key:
+        return [topic.fixed_key] * rows.num_rows
+    columns = [rows[name].to_pylist() for name in topic.key]
+    return columns[0] if len(columns) == 1 else [KEY_SEPARATOR.join(map(str, parts)) for parts in zip(*columns, strict=True)]
+
+
+def _messages(topic: Topic, producer: str, rows: pa.Table, values: list[str | None]) -> Iterator[Message]:
+    keys, versions = message_key(topic, rows), rows["version"].to_pylist()
+    for key, value, version in zip(keys, values, versions, strict=True):
+        yield key, value, [("version", str(version)), ("producer", producer)]
+
+
+def _json_columns(fields: tuple[Field, ...]) -> str:
+    return ", ".join(f"CAST({f.name} AS STRING) AS {f.name}" if f.type == DATE else f"{f.name} AS {f.name}" for f in fields)
+
+
+def _times_as_text(rows: pa.Table) -> pa.Table:
+    """Times as ISO-8601 in UTC with microseconds."""
+    for i, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            rows = rows.set_column(i, field.name, pc.strftime(rows[field.name], format="%Y-%m-%dT%H:%M:%SZ"))
+    return rows

@@ -1,0 +1,201 @@
+"""One streaming query: its source, its batches, its restart after a failure."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakeshelf.settings import Settings
+from lakeshelf.streams import checkpoint, parse
+from lakeshelf.streams.batch import BatchProcessor
+from lakeshelf.streams.checkpoint import EARLIEST, Checkpoint
+from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.committers.spark import SparkCommitter
+from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.sink import Sink
+
+STOP_SECONDS = 60.0
+
+
+@dataclass
+class Progress:
+    """How far a query is, for `status`.
+
+    Attributes:
+        state: starting, running, failed or stopped.
+        batch_id: Last batch that was done.
+        offsets: Topic → partition → offset up to which everything is folded.
+        error: First line of the last failure.
+        restarts: How often it was started again.
+    """
+
+    state: str = "starting"
+    batch_id: int | None = None
+    offsets: dict[str, dict[str, int]] = field(default_factory=dict)
+    duration_ms: int = 0
+    done_at: float = 0.0
+    error: str = ""
+    restarts: int = 0
+
+
+class Query:
+    """Runs one plan; restarts after a failure with growing pauses while other queries go on.
+
+    Args:
+        plan: What it reads and keeps.
+        settings: Lake, committer, bounds.
+        session: The driver's session.
+        client: librdkafka settings that reach the broker.
+        delay_ms: Pause before the first start, so that queries do not fire together.
+    """
+
+    def __init__(
+        self, plan: QueryPlan, settings: Settings, session: SparkSession, client: Mapping[str, str], delay_ms: int = 0
+    ) -> None:
+        self.plan = plan
+        self.progress = Progress()
+        self._settings = settings
+        self._session = session
+        self._client = client
+        self._boundary = threading.Lock()
+        self._stopping = threading.Event()
+        self._running: StreamingQuery | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._start_at = time.monotonic() + delay_ms / 1000
+        self._pause = settings.restart_backoff_s
+
+    def tend(self) -> None:
+        """Start the query when it is due, and notice when it has failed. Called again and again."""
+        if self._stopping.is_set():
+            return
+        if self._running is None:
+            if time.monotonic() >= self._start_at:
+                self._start()
+        elif not self._running.isActive:
+            error = self._running.exception()
+            self._fail(str(error) if error else "the query ended by itself")
+
+    def stop(self) -> None:
+        """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
+        self._stopping.set()
+        if self._boundary.acquire(timeout=STOP_SECONDS):
+            self._await_offsets()
+        if self._running is not None:
+            self._running.stop()
+        self.progress.state = "stopped"
+
+    def _start(self) -> None:
+        try:
+            self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+            self._processor: BatchProcessor[Any] | None = None
+            parsed = parse.parse(self._source(), self.plan.topics)
+            writer = parsed.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
+            writer = writer.option("checkpointLocation", str(self._checkpoint.path))
+            self._running = writer.trigger(processingTime=f"{self.plan.trigger_ms} milliseconds").start()
+            self.progress.state = "running"
+        except Exception as error:  # whatever stops one query must not stop the others
+            self._fail(str(error))
+
+    def _fail(self, error: str) -> None:
+        self._running = None
+        self.progress.state = "failed"
+        self.progress.error = describe(error)
+        self.progress.restarts += 1
+        self._start_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, self._settings.restart_backoff_max_s)
+
+    def _batch(self, frame: DataFrame, batch_id: int) -> None:
+        with self._boundary:
+            if self._stopping.is_set():
+                raise InterruptedError("the query is stopping")
+            started = time.monotonic()
+            if self._processor is None:
+                self._processor = self._new_processor()
+            self._processor(frame, batch_id)
+            self._done(batch_id, started)
+
+    def _done(self, batch_id: int, started: float) -> None:
+        progress, found = self.progress, self._checkpoint
+        progress.batch_id = batch_id
+        progress.duration_ms = round(1000 * (time.monotonic() - started))
+        progress.done_at = time.time()
+        progress.error = ""
+        if found is not None:
+            progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
+        self._pause = self._settings.restart_backoff_s
+
+    def _new_processor(self) -> BatchProcessor[Any]:
+        assert self._checkpoint is not None
+        books = DriverCommitter(self._settings.lake_root, 0)
+        committers: dict[str, Any] = {
+            "driver": DriverCommitter(self._settings.lake_root, self._settings.duplicate_window_rows),
+            "spark": SparkCommitter(self._settings.lake_root),
+        }
+        wanted = self._settings.committer
+        others = {t: committers[c] for t, c in self._settings.table_committers.items() if c != wanted}
+        sink = Sink(committers[wanted], books, {t: c for t, c in others.items() if t in self.plan.tables})
+        offsets = self._checkpoint.offsets
+        return BatchProcessor(self.plan, sink, Publisher(self._client), self._checkpoint.query_id(), offsets)
+
+    def _source(self) -> DataFrame:
+        reader = self._session.readStream.format("kafka")
+        for key, value in self._source_options().items():
+            reader = reader.option(key, value)
+        return reader.load()
+
+    def _source_options(self) -> dict[str, str]:
+        assert self._checkpoint is not None
+        topics = {topic.name: topic for topic in self.plan.topics}
+        starting = self._checkpoint.starting
+        explicit = {
+            name: {str(p): starting.get(name, {}).get(str(p), EARLIEST) for p in range(topic.partitions)}
+            for name, topic in topics.items()
+        }
+        return {
+            **{f"kafka.{key}": value for key, value in java_client(self._client).items()},
+            "kafka.fetch.max.wait.ms": "50",
+            "subscribe": ",".join(topics),
+            "startingOffsets": json.dumps(explicit) if starting else "earliest",
+            "failOnDataLoss": "true",
+            "maxOffsetsPerTrigger": str(self._settings.max_batch_rows),
+            "includeHeaders": str(any(topic.compacted for topic in topics.values())).lower(),
+        }
+
+    def _await_offsets(self) -> None:
+        """Wait until Spark has written the commit of the batch that was done last."""
+        deadline = time.monotonic() + 5
+        while self._running is not None and self._running.isActive and time.monotonic() < deadline:
+            committed = self._checkpoint.last_committed() if self._checkpoint else None
+            if self.progress.batch_id is None or (committed or -1) >= self.progress.batch_id:
+                return
+            self._stopping.wait(0.02)
+            time.sleep(0.02)
+
+
+def java_client(client: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the Java client for the given ones of librdkafka."""
+    names = {"bootstrap.servers", "security.protocol", "ssl.truststore.location"}
+    found = {key: value for key, value in client.items() if key in names}
+    if "sasl.username" in client:
+        module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+        user, password = client["sasl.username"], client["sasl.password"]
+        found["sasl.mechanism"] = client["sasl.mechanism"]
+        found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
+    return found
+
+
+def describe(error: str) -> str:
+    """The line of a failure that says most: that of Lakeshelf or of the cause, without its traceback."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("lakeshelf.errors.")]
+    chosen = ours[-1].partition(": ")[2] if ours else next(iter(lines), "unknown failure")
+    return chosen[:500]

@@ -1,0 +1,110 @@
+"""Refusals: what the fast path was not sure of is judged here, record by record, by the contract."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.contracts.validate import check, parse
+from lakeshelf.streams import intake
+
+NOT_OWNER, MISSING = "not_owner", "missing_field"
+DETAIL_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One record that does not enter: where it is, what it holds, why."""
+
+    topic: str
+    partition: int
+    offset: int
+    kafka_timestamp: datetime
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    detail: str
+
+    def message(self) -> bytes:
+        """Value of the topic `quarantine`."""
+        value = None if self.value is None else base64.b64encode(self.value).decode()
+        body = {"topic": self.topic, "partition": self.partition, "offset": self.offset}
+        return orjson.dumps({**body, "reason": self.reason, "detail": self.detail, "value": value})
+
+
+@dataclass
+class Judgement:
+    """Suspects, judged: rows that are valid after all by topic, and refusals."""
+
+    valid: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+    def rows(self, topic: Topic) -> pa.Table:
+        """Rescued rows of a topic in the shape of its relation."""
+        schema = intake.schema(topic)
+        rows = [{name: row.get(name) for name in schema.names} for row in self.valid.get(topic.name, ())]
+        return pa.Table.from_pylist(rows, schema=schema)
+
+
+def judge(suspects: pa.Table) -> Judgement:
+    """Ask the reference validator about each suspect.
+
+    Args:
+        suspects: Columns of `lakeshelf.streams.intake.SUSPECTS`, values as they came.
+    """
+    judgement = Judgement()
+    for record in suspects.to_pylist():
+        topic = CATALOG.topics[record["topic"]]
+        refusal = _refusal(topic, record)
+        if refusal is None:
+            judgement.valid.setdefault(topic.name, []).append(_row(topic, record))
+        else:
+            judgement.refused.append(refuse(record, *refusal))
+    return judgement
+
+
+def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
+    """A refusal of a record that has the position columns of the batch, `key` and `value`."""
+    return Refused(
+        record["topic"],
+        record["kafka_partition"],
+        record["kafka_offset"],
+        record["kafka_timestamp"],
+        record["key"],
+        record["value"],
+        reason,
+        detail[:DETAIL_LENGTH],
+    )
+
+
+def quarantine_rows(refused: list[Refused], ingested_at: datetime) -> pa.Table:
+    """Rows of raw/quarantine."""
+    schema = arrow_contract.schema(CATALOG.tables["raw/quarantine"].columns)
+    return pa.Table.from_pylist([{**vars(r), "ingested_at": ingested_at} for r in refused], schema=schema)
+
+
+def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
+    if topic.compacted and record["producer"] != topic.owner:
+        return NOT_OWNER, f"producer {record['producer']!r}, owner {topic.owner!r}"
+    for name in ("key", *(() if record["value"] is not None else ("header_version",))):
+        if topic.compacted and record[name] is None:
+            return MISSING, f"{name} is missing"
+    found = check(topic, record["value"], record["key"])
+    return None if found is None else (found.reason, found.detail)
+
+
+def _row(topic: Topic, record: dict[str, Any]) -> dict[str, Any]:
+    position = {f.name: record[f.name] for f in intake.POSITION}
+    if not topic.compacted:
+        return {**parse(topic, record["value"]), **position}
+    keys = dict(zip(topic.key, record["key"].decode("utf-8").split(KEY_SEPARATOR), strict=False))
+    value = {"version": record["header_version"]} if record["value"] is None else parse(topic, record["value"])
+    return {**keys, **value, **position, "deleted": record["value"] is None}

@@ -1,0 +1,64 @@
+"""The Spark session of the streams driver, and why each of its settings is as it is."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from lakeshelf.settings import Settings
+
+STREAMING = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.sql.streaming.numRecentProgressUpdates": "20",
+    "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.ui.enabled": "false",
+}
+
+LOCAL = {
+    # 200 shuffle partitions stall two cores (architecture.md, "What a query costs").
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # Hadoop's own local file system forks two processes for each checkpoint file.
+    "spark.hadoop.fs.file.impl": "io.lakeshelf.fs.BareLocalFileSystem",
+    "spark.hadoop.fs.AbstractFileSystem.file.impl": "io.lakeshelf.fs.BareLocalFs",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.cleaner.periodicGC.interval": "10min",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+}
+
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+}
+
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
+
+
+def build(settings: Settings, class_path: str, *, master: str | None = None, name: str = "lakeshelf") -> SparkSession:
+    """A session for streaming.
+
+    Args:
+        settings: Memory of the driver.
+        class_path: Jars of Kafka and Delta; `spark.jars` would add them too late for file-system classes.
+        master: Where Spark runs; None leaves it to `spark-submit`, `local[2]` is the embedded mode.
+        name: Application name.
+    """
+    builder = SparkSession.builder.appName(name)
+    local = master is not None and master.startswith("local")
+    for key, value in {**STREAMING, **DELTA, **(LOCAL if local else {})}.items():
+        builder = builder.config(key, value)
+    builder = (
+        builder.config("spark.driver.memory", settings.driver_memory)
+        .config("spark.driver.extraJavaOptions", JAVA_OPTIONS)
+        .config("spark.driver.extraClassPath", class_path)
+        .config("spark.executor.extraClassPath", class_path)
+    )
+    if master is not None:
+        builder = builder.master(master)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,100 @@
+"""The sink of one query: its committer, other committers of single tables, and the books that all queries share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.streams.committers.base import Committer, Rows
+from lakeshelf.streams.committers.driver import DriverCommitter
+
+
+class Sink(Generic[Rows]):
+    """Routes commits to the committer that the configuration names for a table.
+
+    Args:
+        committer: Holds the rows of the batch, runs its queries and commits its tables.
+        books: Commits ledger and quarantine: several queries append to them, which delta-rs alone may do
+            from more than one place.
+        others: Committers of single tables that differ.
+    """
+
+    def __init__(
+        self, committer: Committer[Rows], books: DriverCommitter, others: Mapping[str, Committer[Any]] | None = None
+    ) -> None:
+        self._committer = committer
+        self._others = others or {}
+        self.books = books
+
+    @property
+    def name(self) -> str:
+        """Name of the committer that holds the rows."""
+        return self._committer.name
+
+    def begin(self, frame: DataFrame) -> Rows:
+        """Take a batch."""
+        for other in self._others.values():
+            other.begin(frame)
+        return self._committer.begin(frame)
+
+    def end(self) -> None:
+        """Let go of a batch."""
+        for committer in (self._committer, *self._others.values()):
+            committer.end()
+
+    def query(self, text: str, **relations: Rows) -> Rows:
+        """Rows of a query in Spark SQL."""
+        return self._committer.query(text, **relations)
+
+    def freeze(self, rows: Rows) -> Rows:
+        """Rows that later commits do not change."""
+        return self._committer.freeze(rows)
+
+    def from_arrow(self, rows: pa.Table) -> Rows:
+        """Rows that come from elsewhere."""
+        return self._committer.from_arrow(rows)
+
+    def to_arrow(self, rows: Rows) -> pa.Table:
+        """Rows for elsewhere."""
+        return self._committer.to_arrow(rows)
+
+    def count(self, rows: Rows) -> int:
+        """How many rows there are."""
+        return self._committer.count(rows)
+
+    def table(self, name: str) -> Rows:
+        """All rows of a table."""
+        if name in self._others:
+            return self.from_arrow(self._others[name].to_arrow(self._others[name].table(name)))
+        return self._committer.table(name)
+
+    def seen(self, name: str, rows: Rows) -> Rows:
+        """Rows of a raw table that share an id with `rows`."""
+        if name in self._others:
+            other = self._others[name]
+            return self.from_arrow(other.to_arrow(other.seen(name, other.from_arrow(self.to_arrow(rows)))))
+        return self._committer.seen(name, rows)
+
+    def is_committed(self, name: str, txn: Txn) -> bool:
+        """Whether a write stands in a table."""
+        return self._others.get(name, self._committer).is_committed(name, txn)
+
+    def append(self, name: str, rows: Rows, txn: Txn) -> Commit:
+        """Append rows once."""
+        return self._route(name, "append", rows, txn)
+
+    def upsert(self, name: str, rows: Rows, txn: Txn) -> Commit:
+        """Upsert rows once."""
+        return self._route(name, "upsert", rows, txn)
+
+    def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Commit:
+        other = self._others.get(name)
+        if other is None:
+            commit: Commit = getattr(self._committer, operation)(name, rows, txn)
+        else:
+            commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
+        return commit

@@ -1,0 +1,94 @@
+"""Topics of the broker: created from the contract, compared with it, never altered behind anyone's back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal
+
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts.kafka import settings
+from lakeshelf.errors import BrokerError
+
+TIMEOUT = 15.0
+Outcome = Literal["created", "unchanged", "differs"]
+
+
+@dataclass(frozen=True)
+class Ensured:
+    """What `ensure` found or did: `differences` are (setting, broker's value, contract's value)."""
+
+    topic: str
+    outcome: Outcome
+    differences: tuple[tuple[str, str, str], ...] = ()
+
+
+def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
+    """Create the topics that are missing; report those whose settings differ.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
+    admin = AdminClient(dict(client))
+    present = _present(admin, client)
+    missing = [topic for topic in CATALOG.topics.values() if topic.name not in present]
+    _create(admin, missing)
+    created = {topic.name for topic in missing}
+    return tuple(
+        Ensured(name, "created") if name in created else _compare(admin, topic, present[name])
+        for name, topic in CATALOG.topics.items()
+    )
+
+
+def end_offsets(client: Mapping[str, str], names: list[str]) -> dict[str, dict[str, int]]:
+    """Topic → partition → offset after its last record."""
+    admin = AdminClient(dict(client))
+    present = _present(admin, client)
+    wanted = {
+        TopicPartition(name, p): OffsetSpec.latest() for name in names if name in present for p in range(present[name])
+    }
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    if wanted:
+        for position, future in admin.list_offsets(wanted, request_timeout=TIMEOUT).items():
+            found[position.topic][str(position.partition)] = future.result().offset
+    return found
+
+
+def _present(admin: AdminClient, client: Mapping[str, str]) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise BrokerError(
+            f"no broker answers at {client.get('bootstrap.servers')}: {error.args[0].str()}",
+            hint="start it with `lakeshelf up`, or correct LAKESHELF_BOOTSTRAP_SERVERS",
+        ) from error
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _create(admin: AdminClient, missing: list[Topic]) -> None:
+    if not missing:
+        return
+    new = [NewTopic(t.name, t.partitions, config=settings(t)) for t in missing]
+    for name, future in admin.create_topics(new, request_timeout=TIMEOUT).items():
+        _result(future, f"topic {name} cannot be created")
+
+
+def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
+    described = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource]
+    config = _result(described, f"topic {topic.name} cannot be described")
+    wanted = {**settings(topic), "partitions": str(topic.partitions)}
+    found = {**{name: entry.value for name, entry in config.items()}, "partitions": str(partitions)}
+    differences = tuple((n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value)
+    return Ensured(topic.name, "differs" if differences else "unchanged", differences)
+
+
+def _result(future: Future[dict[str, object]], what: str) -> dict[str, object]:
+    try:
+        return future.result()
+    except KafkaException as error:
+        raise BrokerError(f"{what}: {error.args[0].str()}", hint="see `lakeshelf doctor`") from error

@@ -1,0 +1,138 @@
+"""Step 4 of the protocol: what the tables of the jobs become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.streams import sql
+from lakeshelf.streams.committers.base import Rows
+from lakeshelf.streams.job import RELATION, TOUCHED, Fold, Latest, Update, View, contract, relation, relations
+from lakeshelf.streams.sink import Sink
+
+TABLE_OF = {relation(name): name for name in CATALOG.tables}
+
+
+@dataclass(frozen=True)
+class Change(Generic[Rows]):
+    """What an update did.
+
+    Attributes:
+        update: Which one.
+        rows: Rows to publish.
+        removed: Rows whose keys are to be published as removed; None when the update never removes.
+        commit: The commit, skipped when the batch is a repeat.
+    """
+
+    update: Update
+    rows: Rows
+    removed: Rows | None
+    commit: Commit | None
+
+
+class Updater(Generic[Rows]):
+    """Applies the updates of one batch.
+
+    Args:
+        sink: Holds and commits rows.
+        relations: Topic → its new rows; updates add the keys that they touch.
+        active: Topics that have records in the batch.
+        time: Time of the batch, for `updated_at`: that of its data, so that a repeat gives the same rows.
+        txn: Identity of the write to a table.
+    """
+
+    def __init__(
+        self,
+        sink: Sink[Rows],
+        relations: Mapping[str, Rows],
+        active: frozenset[str],
+        time: datetime,
+        txn: Callable[[str], Txn],
+    ) -> None:
+        self._sink = sink
+        self._relations = dict(relations)
+        self._active = set(active)
+        self._time = time
+        self._txn = txn
+
+    def apply(self, update: Update) -> Change[Rows] | None:
+        """Commit one update; None when the batch does not concern it."""
+        if not self._concerned(update):
+            return None
+        if not isinstance(update, View) and not self._touch(update):
+            return None
+        self._active.add(TOUCHED + relation(update.table))
+        if self._sink.is_committed(update.table, self._txn(update.table)):
+            return self._repeated(update)
+        changed = self._sink.freeze(self._changed(update, self._candidates(update)))
+        commit = self._sink.upsert(update.table, changed, self._txn(update.table))
+        return Change(update, *self._split(update, changed), commit)
+
+    def _concerned(self, update: Update) -> bool:
+        return not self._active.isdisjoint(relations(update))
+
+    def _touch(self, update: Fold | Latest) -> bool:
+        keys = self._sink.freeze(self._query(sql.touched_keys(update)))
+        self._relations[TOUCHED + relation(update.table)] = keys
+        return self._sink.count(keys) > 0
+
+    def _candidates(self, update: Update) -> Rows:
+        text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
+        stamp = f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
+        return self._query(f"SELECT candidate.*, {stamp} AS updated_at FROM ({text}) AS candidate", update.table)
+
+    def _changed(self, update: Update, candidates: Rows) -> Rows:
+        if isinstance(update, Fold):
+            return candidates
+        names = [column.name for column in contract(update).columns]
+        text = sql.changed_rows(contract(update), [*names, REMOVED] if _removes(update) else names)
+        return self._sink.query(text, candidates=candidates, current=self._sink.table(update.table))
+
+    def _repeated(self, update: Update) -> Change[Rows]:
+        """After a skip, what is published is read from the table."""
+        current = self._sink.table(update.table)
+        touched = self._candidates(update) if isinstance(update, View) else self._touched(update)
+        rows = self._sink.query(sql.present_rows(contract(update)), current=current, touched=touched)
+        removed = None
+        if _removes(update):
+            removed = self._sink.query(sql.vanished_keys(contract(update)), current=current, candidates=touched)
+        return Change(update, rows, removed, None)
+
+    def _split(self, update: Update, changed: Rows) -> tuple[Rows, Rows | None]:
+        if not _removes(update):
+            return changed, None
+        parts = (f"SELECT * FROM {{changed}} WHERE {test}" for test in (f"NOT {REMOVED}", REMOVED))
+        kept, removed = (self._sink.query(text, changed=changed) for text in parts)
+        return kept, removed
+
+    def _touched(self, update: Update) -> Rows:
+        return self._relations[TOUCHED + relation(update.table)]
+
+    def _query(self, text: str, table: str = "") -> Rows:
+        names = frozenset(RELATION.findall(text))
+        return self._sink.query(text, **{name: self._resolve(name, table) for name in names})
+
+    def _resolve(self, name: str, table: str) -> Rows:
+        if name in self._relations:
+            return self._relations[name]
+        if name == "current":
+            return self._sink.table(table)
+        if name.startswith(TOUCHED):
+            return self._sink.from_arrow(_no_keys(TABLE_OF[name.removeprefix(TOUCHED)]))
+        return self._sink.table(TABLE_OF[name])
+
+
+def _removes(update: Update) -> bool:
+    return isinstance(update, View) and update.removes
+
+
+def _no_keys(table: str) -> pa.Table:
+    contract = CATALOG.tables[table]
+    return arrow_contract.schema(contract.column(key) for key in contract.key).empty_table()
