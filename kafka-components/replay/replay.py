@@ -137,6 +137,7 @@ class _PlainProgress:
 
 
 def main(
+    *,
     stores: Annotated[str, Option(help="The so many stores with most receipts, or `all`.")] = "10",
     speed: Annotated[
         float | None, Option(help="Business seconds a second; unset: as fast as possible.")

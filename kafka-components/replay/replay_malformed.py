@@ -91,7 +91,7 @@ def _cut(topic: str, keep: float) -> Callable[[int], bytes]:
 
 
 def _truncated_utf8(serial: int) -> bytes:
-    return _encoded(_valid(FOOT_TRAFFIC, serial)).replace(b'"C0"', b'"caf\xc3"')
+    return _encoded(_valid(FOOT_TRAFFIC, serial)).replace(b'"C0"', b'"C\xc3"')
 
 
 def _nested(serial: int) -> bytes:

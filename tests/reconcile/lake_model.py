@@ -93,7 +93,7 @@ class Model:
                 if n < 0
             ]
 
-    def _store_lots(self) -> dict[tuple[str, str], int]:
+    def _store_lots(self) -> dict[tuple[str, str], int]:  # noqa: PLR0912 - the rule in one piece
         named: dict[str, Counter[str]] = defaultdict(Counter)
         unnamed: Counter[str] = Counter()
         sold: Counter[str] = Counter()

@@ -9,7 +9,7 @@ import pytest
 
 from lakeshelf.errors import ToolchainError
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import jars
+from lakeshelf.stack import jars, ports
 
 COORDINATES = "org.example:tiny:1.0"
 
@@ -153,6 +153,16 @@ def test_jar_that_the_repository_lacks_is_named(tiny: Settings) -> None:
 
     with pytest.raises(ToolchainError, match=r"has no org\.example#absent;1\.0"):
         jars.fetch(tiny, silent)
+
+
+@pytest.mark.slow
+def test_repository_that_does_not_answer_gives_one_line_with_the_reason(tiny: Settings) -> None:
+    closed = tiny.model_copy(update={"maven_repository": f"http://127.0.0.1:{ports.choose(1)[0]}"})
+
+    with pytest.raises(ToolchainError, match=r"cannot be fetched: .*Connection refused") as refused:
+        jars.fetch(closed, silent)
+
+    assert "\n" not in str(refused.value)
 
 
 def test_missing_jar_is_named_with_the_command_that_brings_it(tiny: Settings) -> None:

@@ -28,9 +28,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from lakeshelf.errors import BrokerError
+from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack import broker_config, ports
-from lakeshelf.stack.files import write_atomically
 from lakeshelf.stack.jars import jar_paths
 from lakeshelf.stack.java import java_home
 from lakeshelf.stack.processes import ProcessId, identify, read_pid_file, write_pid_file

@@ -17,8 +17,8 @@ from io import BytesIO
 from pathlib import Path
 
 from lakeshelf.errors import ToolchainError
+from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack.files import write_atomically
 from lakeshelf.stack.ivy import pyspark_jars
 
 FILE_SYSTEM = "io.lakeshelf.fs.BareLocalFileSystem"

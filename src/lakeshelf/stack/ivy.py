@@ -17,6 +17,7 @@ from lakeshelf.stack.trust import PASSWORD, write_trust_store
 
 _DONE = re.compile(r"\[SUCCESSFUL ] \S+!(\S+?)\.jar")
 _NOT_FOUND = re.compile(r":: (\S+#\S+;\S+): not found")
+_FAILED = re.compile(r"\[FAILED\s+] \S+: (.*\S) \(\d+ms\)")
 _REFUSED = re.compile(r"Server access error at url \S+ \((.+)\)")
 
 
@@ -111,16 +112,17 @@ def _run(command: Sequence[str], on_artifact: Callable[[str], None]) -> None:
 
 
 def _failure(output: str) -> ToolchainError:
-    refused, missing = _REFUSED.search(output), _NOT_FOUND.search(output)
-    reason = refused[1] if refused else (output.strip().splitlines() or ["no output"])[-1].strip()
-    if missing and not refused:
+    missing = _NOT_FOUND.search(output)
+    reason = _REFUSED.search(output) or _FAILED.search(output)
+    if missing and not reason:
         return ToolchainError(
             f"the Maven repository has no {missing[1]}",
             hint="check infra/jars.toml, or name another one with LAKESHELF_MAVEN_REPOSITORY",
         )
+    last = (output.strip().splitlines() or ["Ivy gave no reason"])[-1].strip()
     return ToolchainError(
-        f"the Maven repository cannot be read: {reason}",
-        hint="check the network and proxy, or name a mirror with LAKESHELF_MAVEN_REPOSITORY",
+        f"the jars cannot be fetched: {reason[1] if reason else last}",
+        hint="check network, proxy and disk, or name a mirror with LAKESHELF_MAVEN_REPOSITORY",
     )
 
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakeshelf.errors import ToolchainError
+from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack import filesystem
-from lakeshelf.stack.files import write_atomically
 from lakeshelf.stack.ivy import Ivy
 from lakeshelf.stack.java import java_home
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakeshelf.errors import ToolchainError
+from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack.files import write_atomically
 
 MINIMUM_VERSION = 17
 ABSENT_MODULE = "--add-modules=jdk.incubator.vector"

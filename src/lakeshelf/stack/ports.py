@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakeshelf.errors import BrokerError
-from lakeshelf.stack.files import write_atomically
+from lakeshelf.files import write_atomically
 
 LOOPBACK = "127.0.0.1"
 # Below 32768, where Linux takes the ports of outgoing connections from: a remembered port there

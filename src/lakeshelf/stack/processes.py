@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lakeshelf.stack.files import write_atomically
+from lakeshelf.files import write_atomically
 
 _POLL_S = 0.02
 

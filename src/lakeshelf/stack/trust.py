@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from lakeshelf.stack.files import write_atomically
+from lakeshelf.files import write_atomically
 
 PASSWORD = "changeit"  # noqa: S105 - guards nothing: certificates are public
 _MAGIC = 0xFEEDFEED

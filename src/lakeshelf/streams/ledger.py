@@ -66,10 +66,11 @@ def entries(root: Path) -> list[dict[str, Any]]:
     return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
 
-def reached(root: Path, topic: str) -> dict[str, int]:
-    """Partition → offset up to which the owner of a topic has committed everything."""
+def reached(root: Path, topic: str, query: str) -> dict[str, int]:
+    """Partition → offset up to which a query has committed everything that follows from a topic."""
     until: dict[str, int] = {}
     for row in entries(root):
-        for partition, (_, end) in row["offsets"].get(topic, {}).items():
-            until[partition] = max(end, until.get(partition, 0))
+        if row["query"] == query:
+            for partition, (_, end) in row["offsets"].get(topic, {}).items():
+                until[partition] = max(end, until.get(partition, 0))
     return until

@@ -3,7 +3,6 @@ duplicates once."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,10 +55,6 @@ class QueryPlan:
         """The update that holds the messages of a compacted topic, if there is one."""
         held = (u for u in self.updates if isinstance(u, Latest) and u.source == f"{{{topic}}}")
         return next(held, None)
-
-    def fingerprint(self) -> str:
-        """Short hash of what the query keeps; changes when its tables or their rules change."""
-        return hashlib.sha256(repr(sorted(map(repr, self.updates))).encode()).hexdigest()[:12]
 
 
 def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:

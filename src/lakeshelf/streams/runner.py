@@ -24,7 +24,7 @@ from lakeshelf.streams.plan import QueryPlan, plan
 from lakeshelf.streams.query import Query
 
 STATUS_FILE = "streams.json"
-DRIVER_LOCK = "streams.lock"
+REBUILD_MARKER = "rebuild.json"
 STAGGER_MS = 170
 TEND_SECONDS = 0.1
 STATUS_SECONDS = 0.5
@@ -47,8 +47,11 @@ class Driver:
         self._stop = threading.Event()
         self.queries: list[Query] = []
 
-    def acquire(self) -> None:
+    def acquire(self, *, unfinished_rebuild: bool = False) -> None:
         """Take the lease of the lake's driver and of every table, before anything is written.
+
+        Args:
+            unfinished_rebuild: Whether the caller can cope with one.
 
         Raises:
             LakeError: Another driver has one of them.
@@ -62,7 +65,7 @@ class Driver:
         except Exception:
             self.release()
             raise
-        if (stack / "rebuild.json").exists():
+        if (stack / REBUILD_MARKER).exists() and not unfinished_rebuild:
             self.release()
             raise StreamError("a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,8 @@ from lakeshelf.errors import BrokerError
 
 TIMEOUT = 15.0
 Outcome = Literal["created", "unchanged", "differs"]
+Offsets = dict[str, dict[str, int]]
+"""Topic → partition → offset."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,21 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     )
 
 
-def end_offsets(client: Mapping[str, str], names: list[str]) -> dict[str, dict[str, int]]:
+def end_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     """Topic → partition → offset after its last record."""
+    return _offsets(client, names, OffsetSpec.latest())
+
+
+def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
+    """Topic → partition → offset of the oldest record that retention has left."""
+    return _offsets(client, names, OffsetSpec.earliest())
+
+
+def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) -> Offsets:
     admin = AdminClient(dict(client))
     present = _present(admin, client)
-    wanted = {
-        TopicPartition(name, p): OffsetSpec.latest() for name in names if name in present for p in range(present[name])
-    }
-    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    found: Offsets = {name: {} for name in names}
+    wanted = {TopicPartition(name, p): spec for name in found if name in present for p in range(present[name])}
     if wanted:
         for position, future in admin.list_offsets(wanted, request_timeout=TIMEOUT).items():
             found[position.topic][str(position.partition)] = future.result().offset

@@ -1,0 +1,116 @@
+"""What a process hands to a child that it starts: its settings, and its fate.
+
+The settings go through the child's standard input, all of them, so that the child runs with exactly
+these whatever its environment and files say, and no secret stands in a list of processes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from pydantic import SecretStr
+
+from lakeshelf.errors import LakeshelfError
+from lakeshelf.settings import Settings, load_settings
+
+LARGEST_LOG = 10 * 1024 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+def start(module: str, arguments: Sequence[str], settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+    """Start `python -m module` in a session of its own, with these settings.
+
+    Args:
+        module: A module whose `main` calls `receive`.
+        arguments: Its arguments.
+        settings: What it shall run with.
+        log: File that takes what it prints; begun anew when it has grown large.
+    """
+    rotate(log)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    say(child.stdin, dumped(settings))
+    return child
+
+
+def say(pipe: IO[bytes] | None, line: str) -> None:
+    """Write a line to a child; one that has ended hears nothing."""
+    try:
+        if pipe is not None:
+            pipe.write(line.encode() + b"\n")
+            pipe.flush()
+    except BrokenPipeError:
+        pass
+
+
+def receive() -> Settings:
+    """The settings that the parent handed over."""
+    return load_settings(**json.loads(sys.stdin.readline()))
+
+
+def dumped(settings: Settings) -> str:
+    """All settings as one line of JSON, secrets included."""
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    plain = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in values.items()
+    }
+    return json.dumps(plain, default=str)
+
+
+def die_with(parent: int) -> None:
+    """Have Linux send this process SIGTERM when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        if os.getppid() != parent:
+            sys.exit(1)
+
+
+def rotate(log: Path) -> None:
+    """Put a log that has grown large aside; the one before it goes."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def last_error(log: Path, start: int) -> str:
+    """The last line `error: …` that a child wrote after byte `start`; empty when there is none."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace").splitlines()
+    return next((line[7:] for line in reversed(lines) if line.startswith("error: ")), "")
+
+
+def size(log: Path) -> int:
+    """Bytes of a log that may not be there yet."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def ended(error: Exception) -> int:
+    """Print what ended a process as one line on stderr; its exit code."""
+    known = isinstance(error, LakeshelfError)
+    text = str(error) if known else f"unexpected {type(error).__name__}: {first_line(error)}"
+    sys.stderr.write(f"error: {text}\n")
+    return error.exit_code if isinstance(error, LakeshelfError) else 1
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an exception's text."""
+    return next(iter(str(error).strip().splitlines()), "")
+

@@ -1,0 +1,181 @@
+"""The parts that the supervisor keeps alive: the embedded broker and the streams driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.settings import Settings
+from lakeshelf.stack import handover, ports
+from lakeshelf.stack.broker import Broker
+
+STREAMS_STATUS = "streams.json"
+STREAMS_STOP_S = 90.0
+
+
+class Part(ABC):
+    """One process that the supervisor owns."""
+
+    name: str
+    log: Path
+
+    @property
+    @abstractmethod
+    def pid(self) -> int | None:
+        """Its process number while it runs."""
+
+    @property
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it does its work; asked again and again, so it must be quick."""
+
+    @property
+    @abstractmethod
+    def was_refused(self) -> bool:
+        """Whether it ended with an error of its own, which a restart would only repeat."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it and return before it is ready; not called while it runs."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it in order, and wait for that."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it at once."""
+
+    @abstractmethod
+    def last_words(self) -> str:
+        """Why it ended."""
+
+
+class BrokerPart(Part):
+    """The embedded broker."""
+
+    name = "broker"
+
+    def __init__(self, settings: Settings) -> None:
+        self.broker = Broker(settings)
+        self.log = self.broker.log_file
+        self._port = int(self.broker.bootstrap_servers.rpartition(":")[2])
+
+    @property
+    def pid(self) -> int | None:
+        process = self.broker.process
+        return process.pid if process else None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.pid is not None and ports.answers(self._port)
+
+    @property
+    def was_refused(self) -> bool:
+        return False
+
+    def start(self) -> None:
+        self.broker.start(die_with_parent=True)
+
+    def stop(self) -> None:
+        self.broker.stop()
+
+    def kill(self) -> None:
+        self.broker.kill()
+
+    def last_words(self) -> str:
+        try:
+            self.broker.wait_healthy(0.1)
+        except BrokerError as error:
+            return str(error)
+        return ""
+
+
+class StreamsPart(Part):
+    """The streams driver; its queries begin once `go` was called.
+
+    Args:
+        settings: What it runs with.
+        jobs: Names of its jobs; none: all.
+    """
+
+    name = "streams"
+
+    def __init__(self, settings: Settings, jobs: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._child: subprocess.Popen[bytes] | None = None
+        self._prepared = False
+        self._log_start = 0
+        self.log = settings.stack_dir / "logs" / "streams.log"
+
+    @property
+    def pid(self) -> int | None:
+        running = self._child is not None and self._child.poll() is None
+        return self._child.pid if running and self._child else None
+
+    @property
+    def is_ready(self) -> bool:
+        status = read_json(self._settings.stack_dir / STREAMS_STATUS)
+        queries = status.get("queries", [])
+        own = self._child is not None and status.get("pid") == self._child.pid
+        return own and bool(queries) and all(q["state"] == "running" for q in queries)
+
+    @property
+    def was_refused(self) -> bool:
+        return self._child is not None and (self._child.poll() or 0) > 0
+
+    def start(self) -> None:
+        self._log_start = handover.size(self.log)
+        arguments = ["--supervised", str(os.getpid()), "--jobs", ",".join(self._jobs)]
+        module = "lakeshelf.stack.streams_process"
+        self._child = handover.start(module, arguments, self._settings, self.log)
+        if self._prepared:
+            self.go()
+
+    def go(self) -> None:
+        """Tell it, and every later one, that topics and tables are there."""
+        self._prepared = True
+        if self._child is not None:
+            handover.say(self._child.stdin, "go")
+
+    def stop(self) -> None:
+        if self._child is None:
+            return
+        self._signal(signal.SIGTERM)
+        if self._child.stdin:
+            self._child.stdin.close()
+        try:
+            self._child.wait(STREAMS_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        if self._child is not None:
+            self._child.wait()
+
+    def last_words(self) -> str:
+        code = self._child.poll() if self._child else None
+        told = handover.last_error(self.log, self._log_start)
+        return told or f"the streams driver ended with code {code}; see {self.log}"
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(number)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a file that is written in one step; empty when there is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

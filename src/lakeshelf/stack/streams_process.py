@@ -1,0 +1,103 @@
+"""The streams driver as a process: `python -m lakeshelf.stack.streams_process [--jobs a,b]`.
+
+1. It takes the leases of the lake and of every table that it will write.
+2. It waits for the end of a JVM that a killed predecessor left, and kills it if need be.
+3. It starts the JVM, and remembers its process for a successor.
+4. Supervised, it waits for the word that topics and tables are there.
+5. It runs the queries until SIGTERM or SIGINT, and ends at a batch boundary; a second one kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from pyspark.sql import SparkSession
+
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack import handover, jars, java
+from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.processes import identify, read_pid_file, write_pid_file
+from lakeshelf.streams import registry, session
+from lakeshelf.streams.runner import Driver
+
+LOCAL_MASTER = "local[2]"
+JVM_FILE = "streams-jvm.json"
+ORPHAN_SECONDS = 15.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the driver; the exit code."""
+    parser = argparse.ArgumentParser(prog="streams_process", description="Runs the queries of jobs.")
+    parser.add_argument("--jobs", default="", help="names, separated by commas; none: all")
+    parser.add_argument("--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin")
+    options = parser.parse_args(argv)
+    names = [name for name in options.jobs.split(",") if name]
+    try:
+        if options.supervised is None:
+            run(load_settings(), names)
+        else:
+            handover.die_with(options.supervised)
+            run(handover.receive(), names, until_prepared=sys.stdin.readline)
+    except Exception as error:  # a process ends with one line, whatever it was
+        return handover.ended(error)
+    return 0
+
+
+def run(
+    settings: Settings,
+    names: Iterable[str],
+    *,
+    master: str | None = LOCAL_MASTER,
+    until_prepared: Callable[[], object] = lambda: None,
+) -> None:
+    """Run the named jobs in this process until a signal.
+
+    Args:
+        settings: Lake, Kafka, memory.
+        names: Jobs; none: all.
+        master: Where Spark runs; None leaves it to `spark-submit`.
+        until_prepared: Returns when topics and tables are there; Spark starts meanwhile.
+
+    Raises:
+        ConfigurationError: An unknown job.
+        LakeError: Another driver owns one of the tables, or a table is not there.
+        ToolchainError: Java or jars are missing.
+    """
+    jobs = registry.select(registry.discover(settings.home), names)
+    class_path = jars.spark_class_path(settings)
+    os.environ["JAVA_HOME"] = str(java.java_home(settings))
+    driver = Driver(jobs, settings, client_settings(settings))
+    driver.acquire()
+    try:
+        driver.stop_on_signals()
+        _end_orphan(settings)
+        spark = session.build(settings, class_path, master=master)
+        _remember_jvm(settings, spark)
+        until_prepared()
+        driver.run(lambda: spark)
+    finally:
+        driver.release()
+    (settings.stack_dir / JVM_FILE).unlink(missing_ok=True)
+
+
+def _end_orphan(settings: Settings) -> None:
+    """See the JVM of a killed predecessor off: it ends by itself with its parent, as a rule."""
+    orphan = read_pid_file(settings.stack_dir / JVM_FILE)
+    if orphan is not None and not orphan.wait_gone(ORPHAN_SECONDS):
+        orphan.send(signal.SIGKILL)
+        orphan.wait_gone(ORPHAN_SECONDS)
+
+
+def _remember_jvm(settings: Settings, spark: SparkSession) -> None:
+    gateway = spark.sparkContext._gateway  # noqa: SLF001 - the one place that knows the JVM's process
+    process = getattr(gateway, "proc", None)
+    if process is not None:
+        write_pid_file(settings.stack_dir / JVM_FILE, identify(process.pid))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

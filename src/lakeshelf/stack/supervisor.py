@@ -1,0 +1,281 @@
+"""The embedded stack of one lake as one tree of processes.
+
+How a stack lives:
+
+1. It takes the lease of the lake; a second stack is refused here, before it writes anything.
+2. It ends what a killed predecessor left running.
+3. It starts the broker and the JVM of the streams driver side by side, creates the tables meanwhile,
+   and the topics as soon as the broker answers.
+4. It tells the driver to begin, and is ready when all queries run.
+5. It starts a part that ended again, after pauses that grow.
+6. Told to stop, it ends the driver at a batch boundary, then the broker. Data stay.
+
+A part that is refused before the stack was ready for the first time ends the stack: what keeps it
+from starting is for a person to correct.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lakeshelf.errors import BrokerError, LakeshelfError
+from lakeshelf.files import write_atomically
+from lakeshelf.lake import tables
+from lakeshelf.lake.locks import Lease
+from lakeshelf.settings import Settings
+from lakeshelf.stack import handover
+from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.parts import BrokerPart, Part, StreamsPart, read_json
+from lakeshelf.stack.processes import ProcessId, identify
+from lakeshelf.streams import topics
+
+STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
+TEND_S = 0.2
+STEADY_S = 60.0
+"""A part that ran for so long starts its pauses anew."""
+BROKER_TRIES = 3
+LEFTOVER_S = 15.0
+
+
+@dataclass
+class Care:
+    """How a part is doing, and when it may start again."""
+
+    part: Part
+    pause: float
+    restarts: int = 0
+    error: str = ""
+    started: float = 0.0
+    due: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the stack's file."""
+        pid = self.part.pid
+        state = "failed" if pid is None else "running" if self.part.is_ready else "starting"
+        process = {"pid": pid, "started": identify(pid).started if pid else ""}
+        told = {"restarts": self.restarts, "error": self.error, "log": str(self.part.log)}
+        return {"state": state, **process, **told}
+
+
+class Supervisor:
+    """Runs the stack of a lake in the calling thread.
+
+    Args:
+        settings: The lake, and the Kafka if it is not the embedded one.
+        jobs: Names of the jobs to run; none: all.
+
+    Attributes:
+        prepared: Set when broker, topics and tables are there.
+        ready: Set when all queries run for the first time.
+    """
+
+    def __init__(self, settings: Settings, jobs: Sequence[str] = ()) -> None:
+        self.prepared = threading.Event()
+        self.ready = threading.Event()
+        self._settings = settings
+        self._stop = threading.Event()
+        self._lease = Lease(settings.stack_dir / STACK_LOCK, "a stack")
+        self._streams = StreamsPart(settings, jobs)
+        self._cares: list[Care] = []
+        self._state = "starting"
+        self._error = ""
+        self._started_at = time.time()
+        self._written: dict[str, Any] = {}
+
+    def acquire(self) -> None:
+        """Take the lease of the lake.
+
+        Raises:
+            LakeError: Another stack has it.
+        """
+        self._lease.acquire()
+
+    def run(self) -> None:
+        """Run until `stop`; takes the lease unless `acquire` did.
+
+        Raises:
+            LakeshelfError: The lake is taken, or the stack cannot start.
+        """
+        if not self._lease.is_held:
+            self.acquire()
+        try:
+            self._begin()
+            while not self._stop.wait(TEND_S):
+                self._tend()
+        except Exception as error:
+            self._error = str(error)
+            raise
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stop.set()
+
+    def stop_on_signals(self) -> None:
+        """First SIGINT or SIGTERM stops in order, a second one kills."""
+
+        def handle(number: int, _: FrameType | None) -> None:
+            if self._stop.is_set():
+                self.kill()
+                os._exit(128 + number)
+            self.stop()
+
+        signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, handle)
+
+    def kill(self) -> None:
+        """End all parts at once."""
+        for care in self._cares:
+            care.part.kill()
+
+    @property
+    def pids(self) -> list[int]:
+        """Processes of the parts that run now."""
+        return [pid for care in self._cares if (pid := care.part.pid) is not None]
+
+    def restarts(self) -> dict[str, int]:
+        """How often each part was started again."""
+        return {care.part.name: care.restarts for care in self._cares}
+
+    def _begin(self) -> None:
+        end_leftovers(self._settings)
+        self._care_for(self._streams)
+        with ThreadPoolExecutor(1) as pool:
+            created = pool.submit(tables.ensure_all, self._settings.lake_root)
+            if self._settings.bootstrap_servers is None:
+                self._start_broker(self._care_for(BrokerPart(self._settings)))
+            topics.ensure_all(client_settings(self._settings))
+            _checked(created)
+        self._streams.go()
+        self.prepared.set()
+
+    def _care_for(self, part: Part) -> Care:
+        care = Care(part, self._settings.restart_backoff_s)
+        self._cares.append(care)
+        self._start(care)
+        return care
+
+    def _start(self, care: Care) -> None:
+        care.started, care.due = time.monotonic(), None
+        care.part.start()
+        self._write()
+
+    def _start_broker(self, care: Care) -> None:
+        for last in (False,) * (BROKER_TRIES - 1) + (True,):
+            try:
+                Broker(self._settings).wait_healthy()
+            except BrokerError:
+                if last or self._stop.is_set():
+                    raise
+                care.restarts += 1
+                care.part.start()
+            else:
+                return
+
+    def _tend(self) -> None:
+        for care in self._cares:
+            if care.part.pid is None:
+                self._tend_ended(care)
+            elif time.monotonic() - care.started > STEADY_S:
+                care.pause = self._settings.restart_backoff_s
+        if all(care.part.is_ready for care in self._cares):
+            self._state = "running"
+            self.ready.set()
+        elif self._state == "running":
+            self._state = "recovering"
+        self._write()
+
+    def _tend_ended(self, care: Care) -> None:
+        if care.due is None:
+            care.error = care.part.last_words()
+            if care.part.was_refused and not self.ready.is_set():
+                raise LakeshelfError(care.error)
+            care.due = time.monotonic() + care.pause
+            care.pause = min(care.pause * 2, self._settings.restart_backoff_max_s)
+        elif time.monotonic() >= care.due:
+            care.restarts += 1
+            try:
+                self._start(care)
+            except LakeshelfError as error:
+                care.error = str(error)
+
+    def _end(self) -> None:
+        self._state = "stopping"
+        self._write()
+        for care in self._cares:
+            care.part.stop()
+        self._state = "failed" if self._error else "stopped"
+        self._write()
+        self._lease.release()
+
+    def _write(self) -> None:
+        told = {
+            "state": self._state,
+            **vars(identify(os.getpid())),
+            "started_at": self._started_at,
+            "error": self._error,
+            "lake": str(self._settings.lake_root.absolute()),
+            "bootstrap_servers": client_settings(self._settings)["bootstrap.servers"],
+            "parts": {care.part.name: care.as_json() for care in self._cares},
+        }
+        if told != self._written:
+            write_atomically(self._settings.stack_dir / STACK_FILE, json.dumps(told, indent=1).encode())
+            self._written = told
+
+
+def end_leftovers(settings: Settings) -> None:
+    """End the parts of a stack whose supervisor was killed; only its successor may, under the lease."""
+    parts = read_json(settings.stack_dir / STACK_FILE).get("parts", {})
+    driver = _process(parts.get("streams", {}))
+    if driver.is_alive and not driver.wait_gone(LEFTOVER_S):
+        driver.send(signal.SIGKILL)
+        driver.wait_gone(LEFTOVER_S)
+    if settings.bootstrap_servers is None:
+        Broker(settings).stop()
+
+
+def running_stack(settings: Settings) -> dict[str, Any]:
+    """What the living stack of the lake tells of itself; empty when there is none."""
+    told = read_json(settings.stack_dir / STACK_FILE)
+    return told if _process(told).is_alive else {}
+
+
+def _process(told: dict[str, Any]) -> ProcessId:
+    return ProcessId(int(told.get("pid") or 0), str(told.get("started", "")))
+
+
+def _checked(created: Future[Any]) -> None:
+    created.result()
+
+
+def log_file(settings: Settings) -> Path:
+    """Where a detached supervisor writes."""
+    return settings.stack_dir / "logs" / "supervisor.log"
+
+
+def main() -> int:
+    """Run a stack with the settings that come on standard input; the exit code."""
+    try:
+        supervisor = Supervisor(handover.receive())
+        supervisor.stop_on_signals()
+        supervisor.run()
+    except Exception as error:  # a process ends with one line, whatever it was
+        return handover.ended(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

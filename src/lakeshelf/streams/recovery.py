@@ -1,0 +1,207 @@
+"""Ways out: fold everything again from `raw`, or go on behind records that retention has deleted.
+
+Both need the jobs to be stopped; they take the driver's leases themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import ConfigurationError, StreamError
+from lakeshelf.files import write_atomically
+from lakeshelf.lake import tables
+from lakeshelf.lake.commits import Txn
+from lakeshelf.settings import Settings
+from lakeshelf.streams import checkpoint, intake, ledger, topics
+from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.job import Job
+from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.runner import REBUILD_MARKER, Driver
+from lakeshelf.streams.sink import Sink
+from lakeshelf.streams.updates import Updater
+
+Report = Callable[[str, int, int], None]
+"""Called with what is being folded, rows done, rows in all."""
+CHUNK_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """Result of a rebuild: rows of raw that were folded, and rows of each table afterwards."""
+
+    folded: int
+    rows: Mapping[str, int]
+    seconds: float
+
+
+def rebuild(settings: Settings, jobs: Iterable[Job], report: Report = lambda *_: None) -> Rebuilt:
+    """Drop what the jobs keep and fold it again from the rows of `raw` that the ledger covers.
+
+    Every query goes on at exactly the offsets up to which `raw` was folded. A rebuild that was
+    interrupted is noticed by the next start of the jobs, and begins from scratch when repeated.
+
+    Args:
+        settings: The lake.
+        jobs: All jobs of the lake.
+        report: Progress.
+
+    Raises:
+        LakeError: The jobs are running.
+    """
+    started = time.perf_counter()
+    driver = Driver(jobs, settings, {})
+    driver.acquire(unfinished_rebuild=True)
+    try:
+        marker = settings.stack_dir / REBUILD_MARKER
+        write_atomically(marker, json.dumps({"started_at": time.time()}).encode())
+        folded = sum(_rebuild_query(found, settings, report) for found in driver.plans)
+        marker.unlink()
+    finally:
+        driver.release()
+    kept = [update.table for found in driver.plans for update in found.updates]
+    rows = {name: tables.row_count(settings.lake_root, name) for name in kept}
+    return Rebuilt(folded, rows, time.perf_counter() - started)
+
+
+def accept_gap(settings: Settings, jobs: Iterable[Job], client: Mapping[str, str], query: str) -> ledger.Offsets:
+    """Let a query go on behind records that retention deleted before it read them; the ledger says which.
+
+    Returns:
+        Topic → partition → offsets (from, until) that are lost; empty when nothing is.
+
+    Raises:
+        ConfigurationError: No such query.
+        StreamError: Its tables are ahead of its ledger, so that the gap cannot be told.
+    """
+    driver = Driver(jobs, settings, client)
+    found = next((p for p in driver.plans if query in (p.name, *(job.name for job in p.jobs))), None)
+    if found is None:
+        raise ConfigurationError(f"no query {query!r}", hint=f"there is {', '.join(p.name for p in driver.plans)}")
+    driver.acquire()
+    try:
+        return _accept_gap(found, settings, client)
+    finally:
+        driver.release()
+
+
+def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> ledger.Offsets:
+    names = [topic.name for topic in found.topics]
+    reached = {name: ledger.reached(settings.lake_root, name, found.name) for name in names}
+    _require_nothing_ahead(found, settings)
+    first = topics.first_offsets(client, names)
+    starting = {
+        name: {p: max(offset, reached[name].get(p, 0)) for p, offset in parts.items()} for name, parts in first.items()
+    }
+    gap = {
+        name: {p: (reached[name].get(p, 0), end) for p, end in parts.items() if end > reached[name].get(p, 0)}
+        for name, parts in starting.items()
+        if not CATALOG.topics[name].compacted
+    }
+    lost = {name: parts for name, parts in gap.items() if parts}
+    if lost:
+        begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting)
+        _note(settings, found, "gap_accepted", f"gap:{begun.path.name}", lost)
+    return lost
+
+
+def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
+    current = checkpoint.current(settings.checkpoint_dir, found.name)
+    if not current.path.exists():
+        return
+    app_id = current.query_id()
+    done = max((r["batch_id"] for r in ledger.entries(settings.lake_root) if r["query_id"] == app_id), default=-1)
+    for name in found.tables:
+        version = tables.open_table(settings.lake_root, name).transaction_version(f"{app_id}:{name}")
+        if version is not None and version > done:
+            raise StreamError(f"{name} holds batch {version}, the ledger of {found.name} ends at {done}",
+                              hint="run `lakeshelf rebuild` first")
+
+
+def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
+    root = settings.lake_root
+    reached = {topic: ledger.reached(root, topic, found.name) for topic in found.mirrors}
+    kept = [update.table for update in found.updates if not update.table.startswith("curated/")]
+    for name in kept:
+        shutil.rmtree(tables.location(root, name), ignore_errors=True)
+        tables.ensure(root, CATALOG.tables[name])
+    folded = _fold(found, root, reached, report) if found.updates else 0
+    begun = checkpoint.begin(settings.checkpoint_dir, found.name, {t: p for t, p in reached.items() if p})
+    offsets = {topic: {p: (0, end) for p, end in parts.items()} for topic, parts in reached.items()}
+    _note(settings, found, "rebuild", f"rebuild:{begun.path.name}", offsets)
+    return folded
+
+
+def _fold(found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]], report: Report) -> int:
+    committer = DriverCommitter(root, 0)
+    app_id = f"rebuild:{time.time_ns()}"
+    total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in found.mirrors), 0
+    for number, (topic, rows) in enumerate(_chunks(found, root, reached)):
+        relations = {t.name: intake.schema(t).empty_table() for t in found.topics} | {topic: rows}
+        latest = pc.max(rows["kafka_timestamp"]).as_py() or datetime.now(UTC)
+
+        def txn(table: str, number: int = number) -> Txn:
+            return Txn(f"{app_id}:{table}", number)
+
+        updater = Updater(Sink(committer, committer), relations, frozenset({topic}), latest, txn)
+        for update in found.updates:
+            updater.apply(update)
+        done += rows.num_rows
+        report(found.name, done, total)
+    return done
+
+
+def _chunks(
+    found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[str, pa.Table]]:
+    """Rows of raw below the offsets reached, some days at a time: folds do not care in which order."""
+    for topic in found.mirrors:
+        handle = tables.open_table(root, f"raw/{topic}")
+        adds = pa.table(handle.get_add_actions(flatten=True))
+        for days in _days(adds):
+            rows = handle.to_pyarrow_table(filters=[("event_date", ">=", days[0]), ("event_date", "<=", days[1])])
+            covered = rows.filter(_below(rows, reached[topic])).select(intake.schema(CATALOG.topics[topic]).names)
+            if covered.num_rows:
+                yield topic, covered.cast(intake.schema(CATALOG.topics[topic]))
+
+
+def _days(adds: pa.Table) -> Iterator[tuple[date, date]]:
+    counted = adds.group_by("partition.event_date").aggregate([("num_records", "sum")]).sort_by("partition.event_date")
+    days, rows = counted["partition.event_date"].to_pylist(), counted["num_records_sum"].to_pylist()
+    first, size = None, 0
+    for day, number in zip(days, rows, strict=True):
+        first, size = (day if first is None else first), size + number
+        if size >= CHUNK_ROWS or day == days[-1]:
+            yield first, day
+            first, size = None, 0
+
+
+def _below(rows: pa.Table, reached: Mapping[str, int]) -> pa.Array:
+    ends = pa.array([reached.get(str(p), 0) for p in rows["kafka_partition"].to_pylist()], pa.int64())
+    return pc.less(rows["kafka_offset"], pa.chunked_array([ends]))
+
+
+def _note(settings: Settings, found: QueryPlan, kind: str, query_id: str, offsets: ledger.Offsets) -> None:
+    books = DriverCommitter(settings.lake_root, 0)
+    entry = ledger.Entry(
+        query_id=f"{found.name}:{query_id}",
+        batch_id=0,
+        query=found.name,
+        kind=kind,
+        offsets=offsets,
+        counts={},
+        table_versions={},
+        duration_ms=0,
+        committer="driver",
+        committed_at=datetime.now(UTC),
+    )
+    books.append(ledger.LEDGER, entry.row(), Txn(f"{entry.query_id}:{ledger.LEDGER}", 0))
