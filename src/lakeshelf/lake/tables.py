@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from deltalake import DeltaTable, Field
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 
 from lakeshelf.contracts import CATALOG, Table
@@ -43,12 +43,17 @@ def open_table(root: Path, name: str) -> DeltaTable:
     try:
         table = DeltaTable(str(path))
     except TableNotFoundError as error:
-        raise LakeError(f"no Delta table {name} at {path}", hint="run `lakeshelf bootstrap`") from error
+        raise LakeError(
+            f"no Delta table {name} at {path}", hint="run `lakeshelf bootstrap`"
+        ) from error
     except OSError as error:
-        raise LakeError(f"table {name} at {path} cannot be read: {error}", hint="check disk and permissions") from error
+        raise LakeError(
+            f"table {name} at {path} cannot be read: {error}", hint="check disk and permissions"
+        ) from error
     except Exception as error:  # delta-rs raises bare exceptions for damaged logs
         raise LakeError(
-            f"table {name} at {path} is damaged: {_first_line(error)}", hint="run `lakeshelf doctor`"
+            f"table {name} at {path} is damaged: {_first_line(error)}",
+            hint="run `lakeshelf doctor`",
         ) from error
     refuse_newer_protocol(table, name)
     return table
@@ -128,8 +133,6 @@ def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
 
 
 def _delta_fields(schema: pa.Schema) -> list[Field]:
-    from deltalake import Schema
-
     return list(Schema.from_arrow(schema).fields)
 
 

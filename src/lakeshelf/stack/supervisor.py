@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -42,7 +42,7 @@ from lakeshelf.stack.processes import ProcessId, identify
 from lakeshelf.streams import topics
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
-TEND_S = 0.2
+TEND_S, STEADY_TEND_S = 0.1, 1.0
 STEADY_S = 60.0
 """A part that ran for so long starts its pauses anew."""
 BROKER_TRIES = 3
@@ -86,12 +86,14 @@ class Supervisor:
         self.ready = threading.Event()
         self._settings = settings
         self._stop = threading.Event()
+        self._held = False
         self._lease = Lease(settings.stack_dir / STACK_LOCK, "a stack")
         self._streams = StreamsPart(settings, jobs)
         self._cares: list[Care] = []
         self._state = "starting"
         self._error = ""
         self._started_at = time.time()
+        self._servers = settings.bootstrap_servers
         self._written: dict[str, Any] = {}
 
     def acquire(self) -> None:
@@ -100,19 +102,20 @@ class Supervisor:
         Raises:
             LakeError: Another stack has it.
         """
-        self._lease.acquire()
+        if not self._held:
+            self._lease.acquire()
+            self._held = True
 
     def run(self) -> None:
-        """Run until `stop`; takes the lease unless `acquire` did.
+        """Run until `stop`.
 
         Raises:
             LakeshelfError: The lake is taken, or the stack cannot start.
         """
-        if not self._lease.is_held:
-            self.acquire()
+        self.acquire()
         try:
             self._begin()
-            while not self._stop.wait(TEND_S):
+            while not self._stop.wait(TEND_S if self._state != "running" else STEADY_TEND_S):
                 self._tend()
         except Exception as error:
             self._error = str(error)
@@ -152,13 +155,15 @@ class Supervisor:
 
     def _begin(self) -> None:
         end_leftovers(self._settings)
+        client = client_settings(self._settings)
+        self._servers = client["bootstrap.servers"]
         self._care_for(self._streams)
         with ThreadPoolExecutor(1) as pool:
             created = pool.submit(tables.ensure_all, self._settings.lake_root)
             if self._settings.bootstrap_servers is None:
                 self._start_broker(self._care_for(BrokerPart(self._settings)))
-            topics.ensure_all(client_settings(self._settings))
-            _checked(created)
+            topics.ensure_all(client)
+            created.result()
         self._streams.go()
         self.prepared.set()
 
@@ -210,7 +215,7 @@ class Supervisor:
             try:
                 self._start(care)
             except LakeshelfError as error:
-                care.error = str(error)
+                care.error, care.due = str(error), time.monotonic() + care.pause
 
     def _end(self) -> None:
         self._state = "stopping"
@@ -220,6 +225,7 @@ class Supervisor:
         self._state = "failed" if self._error else "stopped"
         self._write()
         self._lease.release()
+        self._held = False
 
     def _write(self) -> None:
         told = {
@@ -228,7 +234,7 @@ class Supervisor:
             "started_at": self._started_at,
             "error": self._error,
             "lake": str(self._settings.lake_root.absolute()),
-            "bootstrap_servers": client_settings(self._settings)["bootstrap.servers"],
+            "bootstrap_servers": self._servers,
             "parts": {care.part.name: care.as_json() for care in self._cares},
         }
         if told != self._written:
@@ -255,10 +261,6 @@ def running_stack(settings: Settings) -> dict[str, Any]:
 
 def _process(told: dict[str, Any]) -> ProcessId:
     return ProcessId(int(told.get("pid") or 0), str(told.get("started", "")))
-
-
-def _checked(created: Future[Any]) -> None:
-    created.result()
 
 
 def log_file(settings: Settings) -> Path:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic
+from typing import Generic
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -108,14 +108,20 @@ class BatchProcessor(Generic[Rows]):
         return batch
 
     def _relate(self, batch: Batch[Rows], suspects: int) -> None:
-        found = self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken)) if suspects else None
+        found = (
+            self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken))
+            if suspects
+            else None
+        )
         judgement = judge(found) if found is not None else None
         for topic in self._plan.topics:
             given = {"batch": batch.taken}
             rescued = judgement is not None and topic.name in judgement.valid
             if judgement is not None and rescued:
                 given[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
-            batch.relations[topic.name] = self._sink.query(intake.relation(topic, rescued=rescued), **given)
+            batch.relations[topic.name] = self._sink.query(
+                intake.relation(topic, rescued=rescued), **given
+            )
         if judgement is not None:
             batch.refused += judgement.refused
 
@@ -127,12 +133,19 @@ class BatchProcessor(Generic[Rows]):
             if fates is None:
                 counts.valid = self._sink.count(batch.relations[name])
                 continue
-            tally = self._sink.to_arrow(self._sink.query(duplicates.TALLY, records=fates)).to_pylist()
+            tally = self._sink.to_arrow(
+                self._sink.query(duplicates.TALLY, records=fates)
+            ).to_pylist()
             found = {row["fate"]: row["records"] for row in tally}
-            counts.valid, counts.duplicate = found.get(duplicates.NEW, 0), found.get(duplicates.DUPLICATE, 0)
+            counts.valid, counts.duplicate = (
+                found.get(duplicates.NEW, 0),
+                found.get(duplicates.DUPLICATE, 0),
+            )
             if not found.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
                 batch.refused += self._contradictions(batch, topic, fates)
-            batch.relations[name] = self._sink.freeze(self._sink.query(duplicates.fresh(topic), records=fates))
+            batch.relations[name] = self._sink.freeze(
+                self._sink.query(duplicates.fresh(topic), records=fates)
+            )
         for refused in batch.refused:
             batch.counts[refused.topic].quarantined += 1
 
@@ -143,21 +156,31 @@ class BatchProcessor(Generic[Rows]):
             if held is None:
                 return None
             text = duplicates.version_fates(topic, contract(held))
-            return self._sink.freeze(self._sink.query(text, records=records, current=self._sink.table(held.table)))
+            return self._sink.freeze(
+                self._sink.query(text, records=records, current=self._sink.table(held.table))
+            )
         seen = self._sink.seen(f"raw/{topic.name}", records)
-        repeats = self._sink.to_arrow(self._sink.query(duplicates.repeated("event_id"), records=records))
+        repeats = self._sink.to_arrow(
+            self._sink.query(duplicates.repeated("event_id"), records=records)
+        )
         if self._sink.count(seen) == 0 and repeats["repeats"][0].as_py() == 0:
             return None
-        return self._sink.freeze(self._sink.query(duplicates.event_fates(topic), records=records, seen=seen))
+        return self._sink.freeze(
+            self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
+        )
 
     def _contradictions(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> list[Refused]:
-        found = self._sink.to_arrow(self._sink.query(duplicates.CONFLICTS, records=fates)).to_pylist()
+        found = self._sink.to_arrow(
+            self._sink.query(duplicates.CONFLICTS, records=fates)
+        ).to_pylist()
         reasons = {(row["kafka_partition"], row["kafka_offset"]): row["fate"] for row in found}
         positions = [F.struct(F.lit(partition), F.lit(offset)) for partition, offset in reasons]
         kept = batch.frame.where(F.col("topic") == topic.name).where(
             F.struct("kafka_partition", "kafka_offset").isin(positions)
         )
-        originals = kept.select(*POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value"))
+        originals = kept.select(
+            *POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value")
+        )
         detail = "an earlier record has this id or version and other content"
         return [
             refuse(record, reasons[record["kafka_partition"], record["kafka_offset"]], detail)
@@ -170,10 +193,14 @@ class BatchProcessor(Generic[Rows]):
             if name in batch.counts:
                 text = intake.raw_rows(CATALOG.topics[name], self._clock())
                 rows = self._sink.query(text, records=batch.relations[name])
-                self._note(batch, self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch)))
+                self._note(
+                    batch, self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
+                )
         if batch.refused:
             rows = quarantine_rows(batch.refused, self._clock())
-            self._note(batch, self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch)))
+            self._note(
+                batch, self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch))
+            )
         crash.point("after_raw", batch.batch_id)
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
@@ -200,7 +227,9 @@ class BatchProcessor(Generic[Rows]):
                 topic = CATALOG.topics[change.update.topic]
                 self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
                 if change.removed is not None:
-                    self._publisher.tombstones(topic, topic.owner, self._sink.to_arrow(change.removed))
+                    self._publisher.tombstones(
+                        topic, topic.owner, self._sink.to_arrow(change.removed)
+                    )
         keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
         self._publisher.records("quarantine", keys, values)
         self._publisher.flush()

@@ -43,7 +43,8 @@ class Checkpoint:
             return str(json.loads(file.read_text(encoding="utf-8"))["id"])
         except (OSError, ValueError, KeyError) as error:
             raise StreamError(
-                f"checkpoint {self.path} has no readable metadata", hint="run `lakeshelf doctor`, then `lakeshelf rebuild`"
+                f"checkpoint {self.path} has no readable metadata",
+                hint="run `lakeshelf doctor`, then `lakeshelf rebuild`",
             ) from error
 
     def offsets(self, batch_id: int) -> Offsets:
@@ -67,7 +68,10 @@ class Checkpoint:
 
     def last_committed(self) -> int | None:
         """Highest batch id in the commit log."""
-        return max((int(f.name) for f in (self.path / "commits").glob("[0-9]*") if f.name.isdigit()), default=None)
+        return max(
+            (int(f.name) for f in (self.path / "commits").glob("[0-9]*") if f.name.isdigit()),
+            default=None,
+        )
 
 
 def current(root: Path, query: str) -> Checkpoint:
@@ -80,7 +84,9 @@ def current(root: Path, query: str) -> Checkpoint:
         content = json.loads(pointer.read_text(encoding="utf-8"))
         return Checkpoint(folder / str(content["generation"]), content["starting"])
     except (OSError, ValueError, KeyError) as error:
-        raise StreamError(f"{pointer} is damaged: {error}", hint="run `lakeshelf rebuild`") from error
+        raise StreamError(
+            f"{pointer} is damaged: {error}", hint="run `lakeshelf rebuild`"
+        ) from error
 
 
 def begin(root: Path, query: str, starting: Starting) -> Checkpoint:
@@ -106,8 +112,14 @@ def problems(checkpoint: Checkpoint) -> list[str]:
         gaps = sorted(set(range(min(ids, default=0), max(ids, default=-1) + 1)) - ids)
         found += [f"{name}/{gap} is missing" for gap in gaps]
     if offsets and commits and not 0 <= max(offsets) - max(commits) <= 1:
-        found.append(f"last offsets are of batch {max(offsets)}, last commit of batch {max(commits)}")
-    found += [f"offsets/{i} is truncated" for i in sorted(offsets) if not _complete(checkpoint.path / "offsets" / str(i))]
+        found.append(
+            f"last offsets are of batch {max(offsets)}, last commit of batch {max(commits)}"
+        )
+    found += [
+        f"offsets/{i} is truncated"
+        for i in sorted(offsets)
+        if not _complete(checkpoint.path / "offsets" / str(i))
+    ]
     return found
 
 
@@ -118,6 +130,8 @@ def _batch_ids(folder: Path) -> set[int]:
 def _complete(file: Path) -> bool:
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     try:
-        return len(lines) >= 3 and all(isinstance(json.loads(line), dict) for line in lines[1:] if line != "-")
+        return len(lines) >= 3 and all(
+            isinstance(json.loads(line), dict) for line in lines[1:] if line != "-"
+        )
     except ValueError:
         return False

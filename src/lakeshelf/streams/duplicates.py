@@ -63,7 +63,14 @@ def version_fates(topic: Topic, held: Table) -> str:
     """
     keys = ", ".join(held.key)
     own = {f.name for f in topic.fields}
-    content = ["deleted", *(c.name for c in held.columns if c.name in own and c.name not in ("version", "updated_at"))]
+    content = [
+        "deleted",
+        *(
+            c.name
+            for c in held.columns
+            if c.name in own and c.name not in ("version", "updated_at")
+        ),
+    ]
     both = " AND ".join(f"r.{key} = e.{key}" for key in held.key)
     packed = f"struct({', '.join(content)}) AS content"
     return f"""

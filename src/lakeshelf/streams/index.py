@@ -64,7 +64,9 @@ class IdWindow:
         ordered = pa.concat_arrays(self._segments).sort()
         cut = len(ordered) - self._limit
         self.horizon = max(self.horizon, ordered[cut - 1].as_py())
-        self._segments = [ordered.slice(i, SEGMENT_ROWS) for i in range(cut, len(ordered), SEGMENT_ROWS)]
+        self._segments = [
+            ordered.slice(i, SEGMENT_ROWS) for i in range(cut, len(ordered), SEGMENT_ROWS)
+        ]
 
 
 class IdIndex:
@@ -84,7 +86,9 @@ class IdIndex:
         foreign = NOTHING_KNOWN if older.num_rows else ""
         self._ours = IdWindow(rows, horizon=pc.max(older["high"]).as_py() or "")
         self._foreign = IdWindow(rows, horizon=foreign)
-        self.add(self._read(files.filter(files["loaded"])["path"].to_pylist(), "event_id")["event_id"])
+        self.add(
+            self._read(files.filter(files["loaded"])["path"].to_pylist(), "event_id")["event_id"]
+        )
 
     def add(self, ids: pa.ChunkedArray) -> None:
         """Remember the ids of rows that were just committed."""
@@ -110,7 +114,9 @@ class IdIndex:
         if not paths:
             return _schema(self._handle).empty_table()
         root = Path(self._handle.table_uri.removeprefix("file://"))
-        return self._duck.read_parquet([str(root / unquote(path)) for path in paths], columns, wanted)
+        return self._duck.read_parquet(
+            [str(root / unquote(path)) for path in paths], columns, wanted
+        )
 
 
 _NEWEST_FILES = """
@@ -127,7 +133,10 @@ def _adds(handle: DeltaTable) -> pa.Table:
     """Files of the table: path, num_records, modification_time, low and high `event_id`."""
     adds = pa.table(handle.get_add_actions(flatten=True))
     empty = pa.nulls(adds.num_rows, pa.string())
-    bounds = [adds[name] if name in adds.column_names else empty for name in ("min.event_id", "max.event_id")]
+    bounds = [
+        adds[name] if name in adds.column_names else empty
+        for name in ("min.event_id", "max.event_id")
+    ]
     return pa.table(
         {
             "path": adds["path"].cast(pa.string()),

@@ -123,7 +123,10 @@ class Job:
     @property
     def tables(self) -> tuple[str, ...]:
         """Tables that the job owns: raw mirrors first, then what it keeps."""
-        return (*(f"raw/{topic}" for topic in self.mirrors), *(update.table for update in self.updates))
+        return (
+            *(f"raw/{topic}" for topic in self.mirrors),
+            *(update.table for update in self.updates),
+        )
 
 
 def contract(update: Update) -> Table:
@@ -155,7 +158,9 @@ def validate(job: Job) -> Job:
     for update in job.updates:
         for name in relations(update):
             if name.removeprefix(TOUCHED) not in known:
-                raise ConfigurationError(f"job {job.name} reads {{{name}}}, which no contract declares")
+                raise ConfigurationError(
+                    f"job {job.name} reads {{{name}}}, which no contract declares"
+                )
     for name in job.tables:
         owner = CATALOG.tables[name].owner
         if owner != job.name:

@@ -47,22 +47,34 @@ class Entry:
 
     def row(self) -> pa.Table:
         """The row in the shape of the table."""
-        total = {name: sum(getattr(c, name) for c in self.counts.values()) for name in vars(Counts())}
+        total = {
+            name: sum(getattr(c, name) for c in self.counts.values()) for name in vars(Counts())
+        }
         values: dict[str, Any] = {
-            **{k: getattr(self, k) for k in ("query_id", "batch_id", "query", "kind", "duration_ms", "committer")},
+            **{
+                k: getattr(self, k)
+                for k in ("query_id", "batch_id", "query", "kind", "duration_ms", "committer")
+            },
             **total,
             "offsets": json.dumps(self.offsets, sort_keys=True),
-            "topics": json.dumps({topic: asdict(c) for topic, c in self.counts.items()}, sort_keys=True),
+            "topics": json.dumps(
+                {topic: asdict(c) for topic, c in self.counts.items()}, sort_keys=True
+            ),
             "table_versions": json.dumps(dict(self.table_versions), sort_keys=True),
             "committed_at": self.committed_at,
         }
-        return pa.Table.from_pylist([values], schema=arrow_contract.schema(CATALOG.tables[LEDGER].columns))
+        return pa.Table.from_pylist(
+            [values], schema=arrow_contract.schema(CATALOG.tables[LEDGER].columns)
+        )
 
 
 def entries(root: Path) -> list[dict[str, Any]]:
     """All rows of the ledger, oldest first, JSON columns decoded."""
     found = tables.open_table(root, LEDGER).to_pyarrow_table().to_pylist()
-    decoded = [{**row, **{k: json.loads(row[k]) for k in ("offsets", "topics", "table_versions")}} for row in found]
+    decoded = [
+        {**row, **{k: json.loads(row[k]) for k in ("offsets", "topics", "table_versions")}}
+        for row in found
+    ]
     return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
 

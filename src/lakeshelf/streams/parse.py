@@ -19,10 +19,10 @@ from lakeshelf.contracts import DATE, STRING, TIMESTAMP, Bounds, Decimal, Field,
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.contracts.spark import data_type
 
-LOOKS_LIKE_ANOTHER_TOKEN = r"^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|[\[{].*)$"
 TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$"
 PLAIN_DATE = r"^\d{4}-\d\d-\d\d$"
 SOMETHING_FOLLOWS = r"\}\s*[^,\]}\s]"
+NOT_WRITTEN_AS_TEXT = r"^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|[\[{].*)$"
 CORRUPT = "_corrupt"
 EVENT_YEARS = ("2000", "2100")
 
@@ -35,13 +35,16 @@ def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         topics: Topics that may occur.
 
     Returns:
-        `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`, `key` and `value` (null unless suspect),
-        `original_key`, `original_value`, `suspect`, `tombstone`, `key_text`, `producer` and `header_version` (null on events), and a struct a topic.
+        `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`; `key` and `value` (null unless suspect),
+        `original_key`, `original_value`; `suspect`, `tombstone`; `key_text`, `producer` and `header_version`
+        (null on events); and a struct a topic.
     """
     read = records.withColumn("text", F.col("value").cast("string"))
     for topic in topics:
         read = read.withColumn(topic.name, F.when(F.col("topic") == topic.name, _from_json(topic)))
-    judged = _with_headers(read, topics).withColumn("suspect", ~F.coalesce(_any_good(topics), F.lit(False)))
+    judged = _with_headers(read, topics).withColumn(
+        "suspect", ~F.coalesce(_any_good(topics), F.lit(False))
+    )
     compacted = F.col("topic").isin([topic.name for topic in topics if topic.compacted])
     return judged.select(
         "topic",
@@ -57,7 +60,10 @@ def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         F.col("value").isNull().alias("tombstone"),
         "producer",
         "header_version",
-        *(F.when(~F.col("suspect") & F.col("value").isNotNull(), _typed(topic)).alias(topic.name) for topic in topics),
+        *(
+            F.when(~F.col("suspect") & F.col("value").isNotNull(), _typed(topic)).alias(topic.name)
+            for topic in topics
+        ),
     )
 
 
@@ -79,7 +85,9 @@ def _from_json(topic: Topic) -> Column:
         "columnNameOfCorruptRecord": CORRUPT,
         "allowNonNumericNumbers": "false",
     }
-    return F.from_json("text", t.StructType([*fields, t.StructField(CORRUPT, t.StringType())]), options)
+    return F.from_json(
+        "text", t.StructType([*fields, t.StructField(CORRUPT, t.StringType())]), options
+    )
 
 
 def _read_type(field: Field) -> t.DataType:
@@ -93,7 +101,9 @@ def _read_type(field: Field) -> t.DataType:
 
 def _typed(topic: Topic) -> Column:
     value = F.col(topic.name)
-    return F.struct(*(value[f.name].try_cast(data_type(f.type)).alias(f.name) for f in topic.fields))
+    return F.struct(
+        *(value[f.name].try_cast(data_type(f.type)).alias(f.name) for f in topic.fields)
+    )
 
 
 def _any_good(topics: Sequence[Topic]) -> Column:
@@ -107,8 +117,8 @@ def _good(topic: Topic) -> Column:
     valid = _all(
         [
             F.is_valid_utf8(F.col("text")),
-            ~F.col("text").rlike(SOMETHING_FOLLOWS),
             value[CORRUPT].isNull(),
+            _nothing_follows(topic),
             *(_field_good(value[f.name], f) for f in topic.fields),
             *_rules_good(topic, value),
         ]
@@ -118,7 +128,11 @@ def _good(topic: Topic) -> Column:
     tombstone = F.col("value").isNull() & F.col("header_version").isNotNull()
     key = F.col("key").cast("string")
     named = key.isNotNull() & (key != "") & F.is_valid_utf8(key)
-    return named & (F.col("producer") == topic.owner) & (tombstone | (valid & _key_matches(topic, key)))
+    return (
+        named
+        & (F.col("producer") == topic.owner)
+        & (tombstone | (valid & _key_matches(topic, key)))
+    )
 
 
 def _key_matches(topic: Topic, key: Column) -> Column:
@@ -126,7 +140,17 @@ def _key_matches(topic: Topic, key: Column) -> Column:
         return key == topic.fixed_key
     if topic.key_only:
         return F.lit(True)
-    return key == F.concat_ws(KEY_SEPARATOR, *(F.col(topic.name)[name].cast("string") for name in topic.key))
+    return key == F.concat_ws(
+        KEY_SEPARATOR, *(F.col(topic.name)[name].cast("string") for name in topic.key)
+    )
+
+
+def _nothing_follows(topic: Topic) -> Column:
+    """Whether the text certainly ends with its object."""
+    text = F.col("text")
+    if any(nested(field) for field in topic.fields):
+        return ~text.rlike(SOMETHING_FOLLOWS)
+    return F.instr(text, "}") == F.length(text)
 
 
 def _rules_good(topic: Topic, value: Column) -> Iterable[Column]:
@@ -156,12 +180,15 @@ def _present(column: Column, field: Field) -> Column:
 
 def _content_good(column: Column, field: Field) -> Column:
     if inner := nested(field):
-        return F.forall(column, lambda item: item.isNotNull() & _all([_field_good(item[f.name], f) for f in inner]))
+        return F.forall(
+            column,
+            lambda item: item.isNotNull() & _all([_field_good(item[f.name], f) for f in inner]),
+        )
     if isinstance(field.type, ListOf):
-        return F.forall(column, lambda item: item.isNotNull() & _token_good(item))
+        return F.lit(False)
     checks = [F.lit(True)]
     if field.type == STRING:
-        checks.append(_token_good(column))
+        checks.append(_certainly_text(column))
     if field.type == TIMESTAMP:
         checks.append(column.rlike(TIME_IN_UTC) & column.try_cast("timestamp").isNotNull())
     if field.type == DATE:
@@ -177,8 +204,10 @@ def _content_good(column: Column, field: Field) -> Column:
     return _all(checks)
 
 
-def _token_good(column: Column) -> Column:
-    return ~column.rlike(LOOKS_LIKE_ANOTHER_TOKEN)
+def _certainly_text(column: Column) -> Column:
+    """Whether a text was not written as a number, truth value, list or object, which `from_json` takes as text."""
+    capital = (column >= "A") & (column < "[")
+    return capital | ~column.rlike(NOT_WRITTEN_AS_TEXT)
 
 
 def _absent_or(column: Column, condition: Column) -> Column:

@@ -1,5 +1,6 @@
 """Which queries run: jobs that read the same event topic share one, so that a topic is parsed and cleared of
-duplicates once."""
+duplicates once.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class QueryPlan:
     @property
     def topics(self) -> tuple[Topic, ...]:
         """Topics that the query subscribes to."""
-        return tuple(CATALOG.topics[name] for name in sorted({t for job in self.jobs for t in job.topics}))
+        return tuple(
+            CATALOG.topics[name] for name in sorted({t for job in self.jobs for t in job.topics})
+        )
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -89,5 +92,5 @@ def _require_owners(found: QueryPlan) -> None:
             readers = ", ".join(job.name for job in found.jobs if topic.name in job.topics)
             raise ConfigurationError(
                 f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
-                hint=f"run it together with {owner}: `lakeshelf jobs run {' '.join(j.name for j in found.jobs)} {owner}`",
+                hint=f"run it together with {owner}",
             )

@@ -14,7 +14,7 @@ from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams.duck import Duck
 
-Message = tuple[str, bytes | str | None, list[tuple[str, str | bytes]]]
+Message = tuple[str | bytes | None, str | bytes | None, list[tuple[str, str | bytes]]]
 QUEUE_MESSAGES = 200_000
 FLUSH_SECONDS = 60.0
 
@@ -58,7 +58,9 @@ class Publisher:
 
     def records(self, topic: str, keys: list[bytes | None], values: list[bytes]) -> int:
         """Publish encoded records without headers."""
-        return self._send(topic, ((key, value, []) for key, value in zip(keys, values, strict=True)))
+        return self._send(
+            topic, ((key, value, []) for key, value in zip(keys, values, strict=True))
+        )
 
     def flush(self) -> None:
         """Wait until the broker has acknowledged everything.
@@ -70,8 +72,10 @@ class Publisher:
         failed, self._failed = self._failed, []
         if failed or left:
             reason = failed[0] if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
-            raise BrokerError(f"{left + len(failed)} messages were not acknowledged: {reason}",
-                              hint="see `lakeshelf status`; the batch is repeated")
+            raise BrokerError(
+                f"{left + len(failed)} messages were not acknowledged: {reason}",
+                hint="see `lakeshelf status`; the batch is repeated",
+            )
 
     def _send(self, topic: str, messages: Iterator[Message]) -> int:
         sent = 0
@@ -83,12 +87,16 @@ class Publisher:
     def _produce(self, topic: str, key: Any, value: Any, headers: Any) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers, on_delivery=self._delivered)
+                self._producer.produce(
+                    topic, value, key, headers=headers, on_delivery=self._delivered
+                )
                 return
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                raise BrokerError(f"cannot publish to {topic}: {error}", hint="see `lakeshelf doctor`") from error
+                raise BrokerError(
+                    f"cannot publish to {topic}: {error}", hint="see `lakeshelf doctor`"
+                ) from error
 
     def _delivered(self, error: Any, _: Any) -> None:
         if error is not None:
@@ -100,22 +108,33 @@ def message_key(topic: Topic, rows: pa.Table) -> list[str]:
     if topic.fixed_key:
         return [topic.fixed_key] * rows.num_rows
     columns = [rows[name].to_pylist() for name in topic.key]
-    return columns[0] if len(columns) == 1 else [KEY_SEPARATOR.join(map(str, parts)) for parts in zip(*columns, strict=True)]
+    return (
+        columns[0]
+        if len(columns) == 1
+        else [KEY_SEPARATOR.join(map(str, parts)) for parts in zip(*columns, strict=True)]
+    )
 
 
-def _messages(topic: Topic, producer: str, rows: pa.Table, values: list[str | None]) -> Iterator[Message]:
+def _messages(
+    topic: Topic, producer: str, rows: pa.Table, values: list[str | None]
+) -> Iterator[Message]:
     keys, versions = message_key(topic, rows), rows["version"].to_pylist()
     for key, value, version in zip(keys, values, versions, strict=True):
         yield key, value, [("version", str(version)), ("producer", producer)]
 
 
 def _json_columns(fields: tuple[Field, ...]) -> str:
-    return ", ".join(f"CAST({f.name} AS STRING) AS {f.name}" if f.type == DATE else f"{f.name} AS {f.name}" for f in fields)
+    return ", ".join(
+        f"CAST({f.name} AS STRING) AS {f.name}" if f.type == DATE else f"{f.name} AS {f.name}"
+        for f in fields
+    )
 
 
 def _times_as_text(rows: pa.Table) -> pa.Table:
     """Times as ISO-8601 in UTC with microseconds."""
     for i, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
-            rows = rows.set_column(i, field.name, pc.strftime(rows[field.name], format="%Y-%m-%dT%H:%M:%SZ"))
+            rows = rows.set_column(
+                i, field.name, pc.strftime(rows[field.name], format="%Y-%m-%dT%H:%M:%SZ")
+            )
     return rows

@@ -42,7 +42,12 @@ def listed(
 
 def counted(root: Path) -> dict[str, int]:
     """Refused records by reason."""
-    reasons = tables.open_table(root, TABLE).to_pyarrow_table(columns=["reason"])["reason"].value_counts().to_pylist()
+    reasons = (
+        tables.open_table(root, TABLE)
+        .to_pyarrow_table(columns=["reason"])["reason"]
+        .value_counts()
+        .to_pylist()
+    )
     return {str(entry["values"]): int(entry["counts"]) for entry in reasons}
 
 
@@ -70,22 +75,34 @@ def replay(root: Path, client: Mapping[str, str], corrected: Iterable[Mapping[st
     return len(ready)
 
 
-def _corrected(held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]) -> tuple[str, bytes | None, bytes]:
+def _corrected(
+    held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]
+) -> tuple[str, bytes | None, bytes]:
     where = tuple(record.get(name) for name in ("topic", "partition", "offset"))
     if where not in held:
-        raise ConfigurationError(f"no refused record at {where}", hint="see `lakeshelf quarantine list --json`")
+        raise ConfigurationError(
+            f"no refused record at {where}", hint="see `lakeshelf quarantine list --json`"
+        )
     topic = CATALOG.topics[str(where[0])]
     if topic.compacted:
-        raise ConfigurationError(f"{topic.name} has one owner, {topic.owner}", hint="correct it there")
+        raise ConfigurationError(
+            f"{topic.name} has one owner, {topic.owner}", hint="correct it there"
+        )
     value = _bytes(record, "value") or b""
     refusal = check(topic, value)
     if refusal is not None:
-        raise ConfigurationError(f"{where} is refused again: {refusal.reason}, {refusal.detail}", hint="correct its value")
+        raise ConfigurationError(
+            f"{where} is refused again: {refusal.reason}, {refusal.detail}",
+            hint="correct its value",
+        )
     return topic.name, _bytes(record, "key") or _bytes(held[where], "key"), value
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    readable = {name: row[name] for name in ("topic", "partition", "offset", "kafka_timestamp", "reason", "detail")}
+    readable = {
+        name: row[name]
+        for name in ("topic", "partition", "offset", "kafka_timestamp", "reason", "detail")
+    }
     for name in ("key", "value"):
         try:
             readable[name] = None if row[name] is None else row[name].decode("utf-8")

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -59,7 +58,12 @@ class Query:
     """
 
     def __init__(
-        self, plan: QueryPlan, settings: Settings, session: SparkSession, client: Mapping[str, str], delay_ms: int = 0
+        self,
+        plan: QueryPlan,
+        settings: Settings,
+        session: SparkSession,
+        client: Mapping[str, str],
+        delay_ms: int = 0,
     ) -> None:
         self.plan = plan
         self.progress = Progress()
@@ -100,9 +104,11 @@ class Query:
             parsed = parse.parse(self._source(), self.plan.topics)
             writer = parsed.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
             writer = writer.option("checkpointLocation", str(self._checkpoint.path))
-            self._running = writer.trigger(processingTime=f"{self.plan.trigger_ms} milliseconds").start()
+            self._running = writer.trigger(
+                processingTime=f"{self.plan.trigger_ms} milliseconds"
+            ).start()
             self.progress.state = "running"
-        except Exception as error:  # whatever stops one query must not stop the others
+        except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
 
     def _fail(self, error: str) -> None:
@@ -137,14 +143,22 @@ class Query:
         assert self._checkpoint is not None
         books = DriverCommitter(self._settings.lake_root, 0)
         committers: dict[str, Any] = {
-            "driver": DriverCommitter(self._settings.lake_root, self._settings.duplicate_window_rows),
+            "driver": DriverCommitter(
+                self._settings.lake_root, self._settings.duplicate_window_rows
+            ),
             "spark": SparkCommitter(self._settings.lake_root),
         }
         wanted = self._settings.committer
-        others = {t: committers[c] for t, c in self._settings.table_committers.items() if c != wanted}
-        sink = Sink(committers[wanted], books, {t: c for t, c in others.items() if t in self.plan.tables})
+        others = {
+            t: committers[c] for t, c in self._settings.table_committers.items() if c != wanted
+        }
+        sink = Sink(
+            committers[wanted], books, {t: c for t, c in others.items() if t in self.plan.tables}
+        )
         offsets = self._checkpoint.offsets
-        return BatchProcessor(self.plan, sink, Publisher(self._client), self._checkpoint.query_id(), offsets)
+        return BatchProcessor(
+            self.plan, sink, Publisher(self._client), self._checkpoint.query_id(), offsets
+        )
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")
@@ -157,7 +171,10 @@ class Query:
         topics = {topic.name: topic for topic in self.plan.topics}
         starting = self._checkpoint.starting
         explicit = {
-            name: {str(p): starting.get(name, {}).get(str(p), EARLIEST) for p in range(topic.partitions)}
+            name: {
+                str(p): starting.get(name, {}).get(str(p), EARLIEST)
+                for p in range(topic.partitions)
+            }
             for name, topic in topics.items()
         }
         return {

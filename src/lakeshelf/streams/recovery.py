@@ -73,7 +73,9 @@ def rebuild(settings: Settings, jobs: Iterable[Job], report: Report = lambda *_:
     return Rebuilt(folded, rows, time.perf_counter() - started)
 
 
-def accept_gap(settings: Settings, jobs: Iterable[Job], client: Mapping[str, str], query: str) -> ledger.Offsets:
+def accept_gap(
+    settings: Settings, jobs: Iterable[Job], client: Mapping[str, str], query: str
+) -> ledger.Offsets:
     """Let a query go on behind records that retention deleted before it read them; the ledger says which.
 
     Returns:
@@ -84,9 +86,13 @@ def accept_gap(settings: Settings, jobs: Iterable[Job], client: Mapping[str, str
         StreamError: Its tables are ahead of its ledger, so that the gap cannot be told.
     """
     driver = Driver(jobs, settings, client)
-    found = next((p for p in driver.plans if query in (p.name, *(job.name for job in p.jobs))), None)
+    found = next(
+        (p for p in driver.plans if query in (p.name, *(job.name for job in p.jobs))), None
+    )
     if found is None:
-        raise ConfigurationError(f"no query {query!r}", hint=f"there is {', '.join(p.name for p in driver.plans)}")
+        raise ConfigurationError(
+            f"no query {query!r}", hint=f"there is {', '.join(p.name for p in driver.plans)}"
+        )
     driver.acquire()
     try:
         return _accept_gap(found, settings, client)
@@ -100,10 +106,15 @@ def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str])
     _require_nothing_ahead(found, settings)
     first = topics.first_offsets(client, names)
     starting = {
-        name: {p: max(offset, reached[name].get(p, 0)) for p, offset in parts.items()} for name, parts in first.items()
+        name: {p: max(offset, reached[name].get(p, 0)) for p, offset in parts.items()}
+        for name, parts in first.items()
     }
     gap = {
-        name: {p: (reached[name].get(p, 0), end) for p, end in parts.items() if end > reached[name].get(p, 0)}
+        name: {
+            p: (reached[name].get(p, 0), end)
+            for p, end in parts.items()
+            if end > reached[name].get(p, 0)
+        }
         for name, parts in starting.items()
         if not CATALOG.topics[name].compacted
     }
@@ -119,12 +130,19 @@ def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
     if not current.path.exists():
         return
     app_id = current.query_id()
-    done = max((r["batch_id"] for r in ledger.entries(settings.lake_root) if r["query_id"] == app_id), default=-1)
+    done = max(
+        (r["batch_id"] for r in ledger.entries(settings.lake_root) if r["query_id"] == app_id),
+        default=-1,
+    )
     for name in found.tables:
-        version = tables.open_table(settings.lake_root, name).transaction_version(f"{app_id}:{name}")
+        version = tables.open_table(settings.lake_root, name).transaction_version(
+            f"{app_id}:{name}"
+        )
         if version is not None and version > done:
-            raise StreamError(f"{name} holds batch {version}, the ledger of {found.name} ends at {done}",
-                              hint="run `lakeshelf rebuild` first")
+            raise StreamError(
+                f"{name} holds batch {version}, the ledger of {found.name} ends at {done}",
+                hint="run `lakeshelf rebuild` first",
+            )
 
 
 def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
@@ -135,13 +153,17 @@ def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
         shutil.rmtree(tables.location(root, name), ignore_errors=True)
         tables.ensure(root, CATALOG.tables[name])
     folded = _fold(found, root, reached, report) if found.updates else 0
-    begun = checkpoint.begin(settings.checkpoint_dir, found.name, {t: p for t, p in reached.items() if p})
+    begun = checkpoint.begin(
+        settings.checkpoint_dir, found.name, {t: p for t, p in reached.items() if p}
+    )
     offsets = {topic: {p: (0, end) for p, end in parts.items()} for topic, parts in reached.items()}
     _note(settings, found, "rebuild", f"rebuild:{begun.path.name}", offsets)
     return folded
 
 
-def _fold(found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]], report: Report) -> int:
+def _fold(
+    found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]], report: Report
+) -> int:
     committer = DriverCommitter(root, 0)
     app_id = f"rebuild:{time.time_ns()}"
     total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in found.mirrors), 0
@@ -168,14 +190,22 @@ def _chunks(
         handle = tables.open_table(root, f"raw/{topic}")
         adds = pa.table(handle.get_add_actions(flatten=True))
         for days in _days(adds):
-            rows = handle.to_pyarrow_table(filters=[("event_date", ">=", days[0]), ("event_date", "<=", days[1])])
-            covered = rows.filter(_below(rows, reached[topic])).select(intake.schema(CATALOG.topics[topic]).names)
+            rows = handle.to_pyarrow_table(
+                filters=[("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
+            )
+            covered = rows.filter(_below(rows, reached[topic])).select(
+                intake.schema(CATALOG.topics[topic]).names
+            )
             if covered.num_rows:
                 yield topic, covered.cast(intake.schema(CATALOG.topics[topic]))
 
 
 def _days(adds: pa.Table) -> Iterator[tuple[date, date]]:
-    counted = adds.group_by("partition.event_date").aggregate([("num_records", "sum")]).sort_by("partition.event_date")
+    counted = (
+        adds.group_by("partition.event_date")
+        .aggregate([("num_records", "sum")])
+        .sort_by("partition.event_date")
+    )
     days, rows = counted["partition.event_date"].to_pylist(), counted["num_records_sum"].to_pylist()
     first, size = None, 0
     for day, number in zip(days, rows, strict=True):
@@ -186,11 +216,15 @@ def _days(adds: pa.Table) -> Iterator[tuple[date, date]]:
 
 
 def _below(rows: pa.Table, reached: Mapping[str, int]) -> pa.Array:
-    ends = pa.array([reached.get(str(p), 0) for p in rows["kafka_partition"].to_pylist()], pa.int64())
+    ends = pa.array(
+        [reached.get(str(p), 0) for p in rows["kafka_partition"].to_pylist()], pa.int64()
+    )
     return pc.less(rows["kafka_offset"], pa.chunked_array([ends]))
 
 
-def _note(settings: Settings, found: QueryPlan, kind: str, query_id: str, offsets: ledger.Offsets) -> None:
+def _note(
+    settings: Settings, found: QueryPlan, kind: str, query_id: str, offsets: ledger.Offsets
+) -> None:
     books = DriverCommitter(settings.lake_root, 0)
     entry = ledger.Entry(
         query_id=f"{found.name}:{query_id}",

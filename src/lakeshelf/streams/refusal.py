@@ -50,7 +50,9 @@ class Judgement:
     def rows(self, topic: Topic) -> pa.Table:
         """Rescued rows of a topic in the shape of its relation."""
         schema = intake.schema(topic)
-        rows = [{name: row.get(name) for name in schema.names} for row in self.valid.get(topic.name, ())]
+        rows = [
+            {name: row.get(name) for name in schema.names} for row in self.valid.get(topic.name, ())
+        ]
         return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -88,7 +90,9 @@ def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
 def quarantine_rows(refused: list[Refused], ingested_at: datetime) -> pa.Table:
     """Rows of raw/quarantine."""
     schema = arrow_contract.schema(CATALOG.tables["raw/quarantine"].columns)
-    return pa.Table.from_pylist([{**vars(r), "ingested_at": ingested_at} for r in refused], schema=schema)
+    return pa.Table.from_pylist(
+        [{**vars(r), "ingested_at": ingested_at} for r in refused], schema=schema
+    )
 
 
 def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
@@ -106,5 +110,9 @@ def _row(topic: Topic, record: dict[str, Any]) -> dict[str, Any]:
     if not topic.compacted:
         return {**parse(topic, record["value"]), **position}
     keys = dict(zip(topic.key, record["key"].decode("utf-8").split(KEY_SEPARATOR), strict=False))
-    value = {"version": record["header_version"]} if record["value"] is None else parse(topic, record["value"])
+    value = (
+        {"version": record["header_version"]}
+        if record["value"] is None
+        else parse(topic, record["value"])
+    )
     return {**keys, **value, **position, "deleted": record["value"] is None}

@@ -21,7 +21,9 @@ def discover(home: Path) -> dict[str, Job]:
     """
     folder = home / "spark-apps"
     if not folder.is_dir():
-        raise ConfigurationError(f"no spark-apps/ in {home}", hint="set LAKESHELF_HOME to the checkout")
+        raise ConfigurationError(
+            f"no spark-apps/ in {home}", hint="set LAKESHELF_HOME to the checkout"
+        )
     modules = (load(file) for file in sorted(folder.glob("*/*.py")))
     jobs = (module.JOB for module in modules if hasattr(module, "JOB"))
     return {job.name: validate(job) for job in jobs}
@@ -37,7 +39,10 @@ def select(jobs: dict[str, Job], names: Iterable[str]) -> tuple[Job, ...]:
     for name in wanted:
         if name not in jobs:
             near = difflib.get_close_matches(name, jobs, n=3) or sorted(jobs)
-            raise ConfigurationError(f"no job {name!r}", hint=f"did you mean {', '.join(near)}? see `lakeshelf jobs list`")
+            raise ConfigurationError(
+                f"no job {name!r}",
+                hint=f"did you mean {', '.join(near)}? see `lakeshelf jobs list`",
+            )
     return tuple(jobs[name] for name in wanted)
 
 

@@ -67,7 +67,9 @@ class Driver:
             raise
         if (stack / REBUILD_MARKER).exists() and not unfinished_rebuild:
             self.release()
-            raise StreamError("a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again")
+            raise StreamError(
+                "a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again"
+            )
 
     def release(self) -> None:
         """Give all leases back."""
@@ -86,7 +88,8 @@ class Driver:
                 tables.open_table(self._settings.lake_root, table)
         spark = session()
         self.queries = [
-            Query(found, self._settings, spark, self._client, i * STAGGER_MS) for i, found in enumerate(self.plans)
+            Query(found, self._settings, spark, self._client, i * STAGGER_MS)
+            for i, found in enumerate(self.plans)
         ]
         self._tend_all(spark)
         for query in self.queries:
@@ -123,7 +126,9 @@ class Driver:
             "pid": os.getpid(),
             "written_at": time.time(),
             "committer": self._settings.committer,
-            "queries": [{**describe(query.plan), **asdict(query.progress)} for query in self.queries],
+            "queries": [
+                {**describe(query.plan), **asdict(query.progress)} for query in self.queries
+            ],
         }
         write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(status).encode())
 

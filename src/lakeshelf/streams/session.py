@@ -13,6 +13,7 @@ STREAMING = {
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
     "spark.sql.adaptive.enabled": "false",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
 }
 
 LOCAL = {
@@ -38,7 +39,9 @@ DELTA = {
 JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
 
 
-def build(settings: Settings, class_path: str, *, master: str | None = None, name: str = "lakeshelf") -> SparkSession:
+def build(
+    settings: Settings, class_path: str, *, master: str | None = None, name: str = "lakeshelf"
+) -> SparkSession:
     """A session for streaming.
 
     Args:

@@ -24,7 +24,10 @@ class Sink(Generic[Rows]):
     """
 
     def __init__(
-        self, committer: Committer[Rows], books: DriverCommitter, others: Mapping[str, Committer[Any]] | None = None
+        self,
+        committer: Committer[Rows],
+        books: DriverCommitter,
+        others: Mapping[str, Committer[Any]] | None = None,
     ) -> None:
         self._committer = committer
         self._others = others or {}
@@ -76,7 +79,9 @@ class Sink(Generic[Rows]):
         """Rows of a raw table that share an id with `rows`."""
         if name in self._others:
             other = self._others[name]
-            return self.from_arrow(other.to_arrow(other.seen(name, other.from_arrow(self.to_arrow(rows)))))
+            return self.from_arrow(
+                other.to_arrow(other.seen(name, other.from_arrow(self.to_arrow(rows))))
+            )
         return self._committer.seen(name, rows)
 
     def is_committed(self, name: str, txn: Txn) -> bool:

@@ -36,10 +36,15 @@ def fold_rows(fold: Fold) -> str:
             f"SELECT {keys}, {', '.join(columns)} FROM {{current}} LEFT SEMI JOIN {{touched}} USING ({keys})",
         )
     )
-    combined = [f"{_COMBINED[function].format(column)} AS {column}" for column, function in fold.combine.items()]
+    combined = [
+        f"{_COMBINED[function].format(column)} AS {column}"
+        for column, function in fold.combine.items()
+    ]
     if fold.first:
         fields = ", ".join(f"{c} AS {c}" for c in (*fold.first_by, *fold.first))
-        combined.append(f"min(CASE WHEN {fold.first_by[0]} IS NOT NULL THEN struct({fields}) END) AS first_event")
+        combined.append(
+            f"min(CASE WHEN {fold.first_by[0]} IS NOT NULL THEN struct({fields}) END) AS first_event"
+        )
     grouped = f"SELECT {keys}, {', '.join(combined)} FROM ({parts}) AS parts GROUP BY {keys}"
     outer = [
         *table.key,
@@ -61,7 +66,9 @@ def latest_rows(latest: Latest) -> str:
         for source in (latest.source, f"{{current}} LEFT SEMI JOIN {{touched}} USING ({keys})")
     )
     packed = ", ".join(f"{c} AS {c}" for c in fields.split(", "))
-    grouped = f"SELECT {keys}, max(struct({packed})) AS newest FROM ({parts}) AS parts GROUP BY {keys}"
+    grouped = (
+        f"SELECT {keys}, max(struct({packed})) AS newest FROM ({parts}) AS parts GROUP BY {keys}"
+    )
     return f"SELECT {keys}, {', '.join(f'newest.{c} AS {c}' for c in columns)} FROM ({grouped}) AS latest"
 
 
@@ -102,11 +109,16 @@ def substitute(text: str, **names: str) -> str:
 
 
 def _source(movements: Movements) -> str:
-    return movements.source if RELATION.fullmatch(movements.source) else f"({movements.source}) AS source"
+    return (
+        movements.source
+        if RELATION.fullmatch(movements.source)
+        else f"({movements.source}) AS source"
+    )
 
 
 def _movement(movements: Movements, table: Table, columns: Sequence[str]) -> str:
     values = [
-        f"{movements.values.get(c, f'CAST(NULL AS {table.column(c).type})')} AS {c}" for c in (*table.key, *columns)
+        f"{movements.values.get(c, f'CAST(NULL AS {table.column(c).type})')} AS {c}"
+        for c in (*table.key, *columns)
     ]
     return f"SELECT {', '.join(values)} FROM {_source(movements)} WHERE {movements.where}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.kafka import settings
@@ -48,19 +48,24 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
 
 def end_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     """Topic → partition → offset after its last record."""
-    return _offsets(client, names, OffsetSpec.latest())
+    return _offsets(client, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 
 def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     """Topic → partition → offset of the oldest record that retention has left."""
-    return _offsets(client, names, OffsetSpec.earliest())
+    return _offsets(client, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
 
 def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) -> Offsets:
     admin = AdminClient(dict(client))
     present = _present(admin, client)
     found: Offsets = {name: {} for name in names}
-    wanted = {TopicPartition(name, p): spec for name in found if name in present for p in range(present[name])}
+    wanted = {
+        TopicPartition(name, p): spec
+        for name in found
+        if name in present
+        for p in range(present[name])
+    }
     if wanted:
         for position, future in admin.list_offsets(wanted, request_timeout=TIMEOUT).items():
             found[position.topic][str(position.partition)] = future.result().offset
@@ -92,12 +97,16 @@ def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
     config = _result(described, f"topic {topic.name} cannot be described")
     wanted = {**settings(topic), "partitions": str(topic.partitions)}
     found = {**{name: entry.value for name, entry in config.items()}, "partitions": str(partitions)}
-    differences = tuple((n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value)
+    differences = tuple(
+        (n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value
+    )
     return Ensured(topic.name, "differs" if differences else "unchanged", differences)
 
 
-def _result(future: Future[dict[str, object]], what: str) -> dict[str, object]:
+def _result(future: Future[Any], what: str) -> Any:
     try:
         return future.result()
     except KafkaException as error:
-        raise BrokerError(f"{what}: {error.args[0].str()}", hint="see `lakeshelf doctor`") from error
+        raise BrokerError(
+            f"{what}: {error.args[0].str()}", hint="see `lakeshelf doctor`"
+        ) from error

@@ -14,7 +14,17 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
 from lakeshelf.streams import sql
 from lakeshelf.streams.committers.base import Rows
-from lakeshelf.streams.job import RELATION, TOUCHED, Fold, Latest, Update, View, contract, relation, relations
+from lakeshelf.streams.job import (
+    RELATION,
+    TOUCHED,
+    Fold,
+    Latest,
+    Update,
+    View,
+    contract,
+    relation,
+    relations,
+)
 from lakeshelf.streams.sink import Sink
 
 TABLE_OF = {relation(name): name for name in CATALOG.tables}
@@ -86,7 +96,9 @@ class Updater(Generic[Rows]):
     def _candidates(self, update: Update) -> Rows:
         text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
         stamp = f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
-        return self._query(f"SELECT candidate.*, {stamp} AS updated_at FROM ({text}) AS candidate", update.table)
+        return self._query(
+            f"SELECT candidate.*, {stamp} AS updated_at FROM ({text}) AS candidate", update.table
+        )
 
     def _changed(self, update: Update, candidates: Rows) -> Rows:
         if isinstance(update, Fold):
@@ -99,10 +111,14 @@ class Updater(Generic[Rows]):
         """After a skip, what is published is read from the table."""
         current = self._sink.table(update.table)
         touched = self._candidates(update) if isinstance(update, View) else self._touched(update)
-        rows = self._sink.query(sql.present_rows(contract(update)), current=current, touched=touched)
+        rows = self._sink.query(
+            sql.present_rows(contract(update)), current=current, touched=touched
+        )
         removed = None
         if _removes(update):
-            removed = self._sink.query(sql.vanished_keys(contract(update)), current=current, candidates=touched)
+            removed = self._sink.query(
+                sql.vanished_keys(contract(update)), current=current, candidates=touched
+            )
         return Change(update, rows, removed, None)
 
     def _split(self, update: Update, changed: Rows) -> tuple[Rows, Rows | None]:

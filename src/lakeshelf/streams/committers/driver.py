@@ -93,7 +93,9 @@ class DriverCommitter:
         before = self.table(name)
         commit = commits.upsert(self.handle(name), name, conformed, keys, txn)
         if commit.rows:
-            self._rows[name] = self._conform(name, self._replaced(before, conformed, ", ".join(keys)))
+            self._rows[name] = self._conform(
+                name, self._replaced(before, conformed, ", ".join(keys))
+            )
         return commit
 
     def handle(self, name: str) -> DeltaTable:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from delta.tables import DeltaTable as SparkDeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG
@@ -50,7 +51,7 @@ class SparkCommitter:
 
     def query(self, text: str, **relations: DataFrame) -> DataFrame:
         """Rows of a query, run by Spark."""
-        used = {name: relations[name] for name in RELATION.findall(text)}
+        used: dict[str, Any] = {name: relations[name] for name in RELATION.findall(text)}
         return self.session.sql(text, **used)
 
     def freeze(self, rows: DataFrame) -> DataFrame:
@@ -77,8 +78,9 @@ class SparkCommitter:
 
     def seen(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows of raw that share an id with `rows`; file statistics on the id bound what is read."""
-        low, high = rows.agg(F.min("event_id"), F.max("event_id")).first() or (None, None)
-        return self.table(name).where(F.col("event_id").between(low, high)).join(rows, "event_id", "left_semi")
+        low, high = rows.agg(F.min("event_id"), F.max("event_id")).toArrow().to_pylist()[0].values()
+        ids = F.col("event_id")
+        return self.table(name).where(ids.between(low, high)).join(rows, "event_id", "left_semi")
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table."""
@@ -89,7 +91,9 @@ class SparkCommitter:
         if self.is_committed(name, txn):
             return self._commit(name, 0, "already committed")
         writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
-        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(self._path(name))
+        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
+            self._path(name)
+        )
         return self._commit(name, 1)
 
     def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Commit:
@@ -113,18 +117,29 @@ class SparkCommitter:
     def _merge(self, name: str, source: DataFrame) -> None:
         keys = CATALOG.tables[name].key
         on = reduce(lambda a, b: a & b, (F.col(f"t.{key}") == F.col(f"s.{key}") for key in keys))
-        values = {column: F.col(f"s.{column}") for column in source.columns if column != REMOVED}
-        merge = SparkDeltaTable.forPath(self.session, self._path(name)).alias("t").merge(source.alias("s"), on)
+        values: dict[str, str | Column] = {
+            column: F.col(f"s.{column}") for column in source.columns if column != REMOVED
+        }
+        merge = (
+            SparkDeltaTable.forPath(self.session, self._path(name))
+            .alias("t")
+            .merge(source.alias("s"), on)
+        )
         if REMOVED in source.columns:
             alive = ~F.col(f"s.{REMOVED}")
             merge = merge.whenMatchedDelete(F.col(f"s.{REMOVED}"))
-            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(condition=alive, values=values)
+            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(
+                condition=alive, values=values
+            )
         else:
             merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values)
         merge.execute()
 
     def _conform(self, name: str, rows: DataFrame) -> DataFrame:
-        columns = [F.col(c.name).cast(data_type(c.type)).alias(c.name) for c in CATALOG.tables[name].columns]
+        columns = [
+            F.col(c.name).cast(data_type(c.type)).alias(c.name)
+            for c in CATALOG.tables[name].columns
+        ]
         return rows.select(*columns, *([F.col(REMOVED)] if REMOVED in rows.columns else []))
 
     def _path(self, name: str) -> str:

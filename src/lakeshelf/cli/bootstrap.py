@@ -1,0 +1,87 @@
+"""`bootstrap` and `rebuild`: tables and topics made, and made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
+
+if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
+
+
+def bootstrap(*, as_json: AsJson = False) -> None:
+    """Create every table and topic that is missing, and add missing columns; change nothing else."""
+    from lakeshelf.lake import tables
+    from lakeshelf.streams import topics
+
+    settings = access.settings()
+    made_tables = [{"table": c.table, "outcome": c.outcome, "added": list(c.added)} for c in tables.ensure_all(settings.lake_root)]
+    with _kafka(settings) as client:
+        made_topics = [
+            {"topic": e.topic, "outcome": e.outcome, "differences": [list(d) for d in e.differences]}
+            for e in topics.ensure_all(client)
+        ]
+    differing = [t for t in made_topics if t["outcome"] == "differs"]
+    if as_json:
+        print_json({"ok": not differing, "tables": made_tables, "topics": made_topics})
+    else:
+        _show(made_tables, made_topics)
+    raise typer.Exit(1 if differing else 0)
+
+
+def rebuild(*, as_json: AsJson = False) -> None:
+    """Drop what the jobs keep and fold it again from raw; the stack must be down."""
+    from lakeshelf.streams import recovery, registry
+
+    settings = access.settings()
+    jobs = registry.discover(settings.home).values()
+    with Steps({}).shown() as show:
+        result = recovery.rebuild(settings, jobs, show)
+    if as_json:
+        print_json({"folded": result.folded, "rows": dict(result.rows), "seconds": round(result.seconds, 2)})
+        return
+    console().print(rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",)))
+    console().print(f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: lakeshelf up")
+
+
+@contextmanager
+def _kafka(settings: Settings) -> Iterator[dict[str, str]]:
+    """A client for Kafka; the embedded broker is started for as long as it takes if it does not run."""
+    from lakeshelf.lake.locks import Lease
+    from lakeshelf.stack.broker import Broker
+    from lakeshelf.stack.clients import client_settings
+    from lakeshelf.stack.supervisor import STACK_LOCK
+
+    broker = Broker(settings)
+    if settings.bootstrap_servers is not None or broker.is_running():
+        yield client_settings(settings)
+        return
+    with Lease(settings.stack_dir / STACK_LOCK, "lakeshelf bootstrap"):
+        try:
+            broker.start(die_with_parent=True)
+            broker.wait_healthy()
+            yield client_settings(settings)
+        finally:
+            broker.stop()
+
+
+def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) -> None:
+    out = console()
+    for kind, made in (("tables", made_tables), ("topics", made_topics)):
+        counts: dict[str, int] = {}
+        for entry in made:
+            counts[entry["outcome"]] = counts.get(entry["outcome"], 0) + 1
+        out.print(f"{kind}  " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    for entry in made_tables:
+        if entry["added"]:
+            out.print(f"  {entry['table']} has new columns {', '.join(entry['added'])}", markup=False)
+    for entry in made_topics:
+        for name, found, wanted in entry["differences"]:
+            line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}; alter it with Kafka's own tools"
+            out.print(line, style="red", markup=False, soft_wrap=True)

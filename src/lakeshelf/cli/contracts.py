@@ -1,0 +1,114 @@
+"""`contracts`: what flows, as declared."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, console, print_json, rows
+from lakeshelf.errors import ConfigurationError, ContractError
+
+if TYPE_CHECKING:
+    from lakeshelf.contracts import Field, Table, Topic
+
+app = typer.Typer(help="What flows: topics and tables as declared.")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A topic, or a table such as cleansed/shelf_state.")], *, as_json: AsJson = False
+) -> None:
+    """Show one topic or table: keys, fields, meaning."""
+    found = _declared(name)
+    fields = [_field(field, found.key) for field in (found.fields if _is_topic(found) else found.columns)]
+    head = {"name": found.name, "owner": found.owner, "key": list(found.key), "doc": found.doc}
+    if as_json:
+        print_json({**head, **_settings(found), "fields": fields})
+        return
+    out = console()
+    out.print(f"{found.name}, owner {found.owner}, key {', '.join(found.key) or '-'}", style="bold", markup=False)
+    out.print(found.doc, markup=False)
+    out.print()
+    out.print(rows(fields))
+    for setting, value in _settings(found)["settings"].items():
+        out.print(f"{setting} = {value}", markup=False)
+
+
+@app.command("check")
+def check(
+    *,
+    releases: Annotated[Path | None, typer.Option(help="Folder of the stored releases; unset: the package's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the contract with the stored release; refuse what breaks readers."""
+    from lakeshelf.contracts import CATALOG, release
+
+    folder = releases or release.FOLDER
+    changes = [str(change) for change in release.check(CATALOG, folder)]
+    if as_json:
+        print_json({"release": release.latest(folder), "changes": changes})
+        return
+    for change in changes:
+        console().print(change, markup=False, soft_wrap=True)
+    console().print(f"No reader of release {release.latest(folder)} breaks; {len(changes)} changes since.")
+
+
+@app.command("docs")
+def docs(
+    *,
+    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when pages are stale.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the pages; unset: docs/reference.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the reference pages of all topics and tables."""
+    from lakeshelf.contracts import CATALOG
+    from lakeshelf.contracts import docs as pages
+
+    target = folder or access.settings().home / "docs" / "reference"
+    stale = pages.difference(CATALOG, target) if only_check else pages.write(CATALOG, target)
+    if only_check and stale:
+        raise ContractError(
+            f"{len(stale)} pages below {target} do not fit the contract: {', '.join(stale[:3])}",
+            hint="run `lakeshelf contracts docs`",
+        )
+    if as_json:
+        print_json({"folder": str(target), "written": stale})
+    else:
+        console().print(f"{len(stale)} pages written below {target}", soft_wrap=True)
+
+
+def _declared(name: str) -> Any:
+    from lakeshelf.contracts import CATALOG
+
+    found = CATALOG.topics.get(name) or CATALOG.tables.get(name)
+    if found is None:
+        names = [*CATALOG.topics, *CATALOG.tables]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
+        raise ConfigurationError(f"no topic or table {name!r}", hint=f"did you mean {', '.join(near)}?")
+    return found
+
+
+def _is_topic(found: Topic | Table) -> bool:
+    return hasattr(found, "cleanup")
+
+
+def _field(field: Field, key: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "field": field.name,
+        "type": str(field.type),
+        "key": "key" if field.name in key else "",
+        "required": "yes" if field.required else "",
+        "meaning": field.doc,
+    }
+
+
+def _settings(found: Any) -> dict[str, Any]:
+    from lakeshelf.contracts import delta, kafka
+
+    if _is_topic(found):
+        return {"kind": "topic", "settings": kafka.settings(found)}
+    return {"kind": "table", "settings": {**delta.properties(found), **delta.constraints(found)}}

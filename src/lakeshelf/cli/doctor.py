@@ -1,0 +1,30 @@
+"""`doctor`: what keeps the stack from working."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, console, print_json
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Examine machine, Kafka and lake; exit code 0 when all is well, 1 when something is not."""
+    from lakeshelf.stack.doctor import examine
+
+    settings = access.settings()
+    found = []
+    for diagnosis in examine(settings):
+        found.append(diagnosis)
+        if not as_json:
+            mark, color = ("ok ", "green") if diagnosis.ok else ("bad", "red")
+            fix = f"; {diagnosis.fix}" if diagnosis.fix else ""
+            line = f"[{color}]{mark}[/]  {diagnosis.name:12} "
+            console().print(line, end="")
+            console().print(f"{diagnosis.message}{fix}", markup=False, soft_wrap=True)
+    ok = all(diagnosis.ok for diagnosis in found)
+    if as_json:
+        print_json({"ok": ok, "checks": [asdict(diagnosis) for diagnosis in found]})
+    raise typer.Exit(0 if ok else 1)

@@ -1,0 +1,81 @@
+"""`jobs`: which there are, run some, accept lost records."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+
+app = typer.Typer(help="Streaming jobs.")
+
+
+@app.command("list")
+def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List the jobs: the query that each is part of, what it reads, what it keeps."""
+    from lakeshelf.streams import plan, registry
+
+    plans = plan.plan(registry.discover(access.settings().home).values())
+    found: list[dict[str, Any]] = [
+        {"job": job.name, "query": query.name, "reads": list(job.topics), "keeps": list(job.tables), "doc": job.doc}
+        for query in plans
+        for job in query.jobs
+    ]
+    found = sorted(found, key=lambda job: str(job["job"]))[:limit]
+    if as_json:
+        print_json(found)
+    else:
+        shown = [{**job, "reads": "\n".join(job["reads"]), "keeps": "\n".join(job["keeps"])} for job in found]
+        console().print(rows(shown))
+
+
+@app.command("run")
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of jobs; none: all.")] = None,
+    *,
+    committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
+    master: Annotated[
+        str | None, typer.Option(help="Where Spark runs; `submit` leaves it to spark-submit.")
+    ] = None,
+) -> None:
+    """Run jobs in this process until Ctrl-C, which stops at a batch boundary; twice kills."""
+    from lakeshelf.contracts import CATALOG
+    from lakeshelf.errors import ConfigurationError
+    from lakeshelf.stack.clients import running_client
+    from lakeshelf.streams import registry, topics
+
+    settings = access.settings(committer=committer)
+    registry.select(registry.discover(settings.home), names or ())
+    client = running_client(settings)
+    wanted = [topic.name for topic in CATALOG.topics.values()]
+    if missing := [name for name, ends in topics.end_offsets(client, wanted).items() if not ends]:
+        raise ConfigurationError(f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`")
+    from lakeshelf.stack import streams_process
+
+    place = None if master == "submit" else (master or streams_process.LOCAL_MASTER)
+    streams_process.run(settings, names or (), master=place)
+
+
+@app.command("accept-gap")
+def accept_gap(query: Annotated[str, typer.Argument(help="Name of a query or job.")], *, as_json: AsJson = False) -> None:
+    """Go on behind records that retention deleted before a query read them; jobs must be stopped."""
+    from lakeshelf.stack.clients import running_client
+    from lakeshelf.streams import recovery, registry
+
+    settings = access.settings()
+    jobs = registry.discover(settings.home).values()
+    lost = recovery.accept_gap(settings, jobs, running_client(settings), query)
+    told = [
+        {"topic": topic, "partition": p, "from": start, "until": end, "records": end - start}
+        for topic, parts in lost.items()
+        for p, (start, end) in parts.items()
+    ]
+    if as_json:
+        print_json(told)
+    elif told:
+        console().print(rows(told, right=("partition", "from", "until", "records")))
+        console().print("These records are lost and noted in ops/batch_ledger. Next: lakeshelf up")
+    else:
+        console().print(f"Nothing is lost for {query}.")

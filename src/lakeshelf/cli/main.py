@@ -1,0 +1,108 @@
+"""`lakeshelf`: the command line. Every failure is one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakeshelf import __version__
+from lakeshelf.cli import bootstrap, config, contracts, demo, doctor, jobs, listings, quarantine, stack, status
+from lakeshelf.cli import access
+from lakeshelf.cli.access import Options
+from lakeshelf.cli.output import errors
+from lakeshelf.errors import LakeshelfError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="lakeshelf",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A streaming lakehouse for retail stock: Kafka, Spark Structured Streaming and Delta, exactly once.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lakeshelf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    lake: Annotated[
+        Path | None, typer.Option("--lake", help="Folder of the lake; unset: LAKESHELF_LAKE_ROOT.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options before the command."""
+    access.use(Options(debug=debug, lake=lake))
+
+
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("status")(status.status)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("bootstrap")(bootstrap.bootstrap)
+app.command("rebuild")(bootstrap.rebuild)
+app.add_typer(jobs.app, name="jobs")
+app.command("tables")(listings.tables)
+app.command("topics")(listings.topics)
+app.add_typer(contracts.app, name="contracts")
+app.add_typer(quarantine.app, name="quarantine")
+app.command("replay-quarantine")(quarantine.replay_quarantine)
+app.command("config")(config.config)
+
+
+def app_main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. `--debug` may stand anywhere."""
+    debug = "--debug" in arguments
+    placed = [*(["--debug"] if debug else []), *(a for a in arguments if a != "--debug")]
+    try:
+        code = app(args=placed or ["--help"], prog_name="lakeshelf", standalone_mode=False)
+    except LakeshelfError as error:
+        return _failed(str(error), error.exit_code, debug)
+    except typer.TyperException as error:
+        return _failed(_usage(error), 2, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        return _failed("interrupted", INTERRUPTED, debug)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # the last resort of the whole program
+        text = next(iter(str(error).strip().splitlines()), "no message")
+        return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(line: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    errors().print(f"error: {line}", style="red", markup=False)
+    return code
+
+
+def _usage(error: typer.TyperException) -> str:
+    """The problem in one line, and the command that helps."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lakeshelf"
+    return f"{' '.join(error.format_message().split()).rstrip('.')}; see `{path} --help`"
+
+
+if __name__ == "__main__":
+    app_main()

@@ -1,0 +1,80 @@
+"""`quarantine list` and `replay-quarantine`: refused records, and the way back for corrected ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.errors import ConfigurationError
+
+SHOWN = 80
+app = typer.Typer(help="Records that were refused.")
+
+
+@app.command("list")
+def list_(
+    *,
+    limit: Limit = 20,
+    reason: Annotated[str | None, typer.Option(help="Only those refused for this reason.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only those of this topic.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List refused records, newest first."""
+    from lakeshelf.streams import quarantine
+
+    found = quarantine.listed(access.settings().lake_root, topic=topic, reason=reason, limit=limit)
+    if as_json:
+        print_json(found)
+    elif not found:
+        console().print("No refused records.")
+    else:
+        console().print(rows([_short(record) for record in found], right=("partition", "offset")))
+        console().print("Correct them: lakeshelf quarantine list --json > refused.json, edit `value`,")
+        console().print("then lakeshelf replay-quarantine refused.json")
+
+
+def replay_quarantine(
+    file: Annotated[
+        Path | None, typer.Argument(help="Corrected records as `quarantine list --json` prints them; unset: stdin.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Send corrected records back to the topics that they were refused on."""
+    from lakeshelf.stack.clients import running_client
+    from lakeshelf.streams import quarantine
+
+    settings = access.settings()
+    sent = quarantine.replay(settings.lake_root, running_client(settings), _records(file))
+    if as_json:
+        print_json({"sent": sent})
+    else:
+        console().print(f"{sent} records sent. Next: lakeshelf quarantine list, lakeshelf status")
+
+
+def _records(file: Path | None) -> Iterable[dict[str, Any]]:
+    """A JSON list, or an object a line."""
+    where = "standard input" if file is None else str(file)
+    try:
+        text = (sys.stdin.read() if file is None else file.read_text(encoding="utf-8")).strip()
+        found = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{where} holds no JSON records: {error}", hint="see `lakeshelf quarantine list --json`"
+        ) from error
+    if not all(isinstance(record, dict) for record in found):
+        raise ConfigurationError(f"{where} holds something else than records", hint="see `lakeshelf quarantine list --json`")
+    return found
+
+
+def _short(record: dict[str, Any]) -> dict[str, Any]:
+    value = str(record.get("value") if record.get("value") is not None else record.get("value_base64", ""))
+    named = {name: record[name] for name in ("topic", "partition", "offset", "reason", "detail")}
+    return {**named, "value": value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"}

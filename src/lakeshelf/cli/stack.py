@@ -1,0 +1,138 @@
+"""`up` and `down`."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.errors import LakeshelfError
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from lakeshelf.settings import Settings
+
+POLL_S = 0.1
+NEXT = ("lakeshelf status", "lakeshelf tables", "lakeshelf down")
+
+
+def up(
+    *,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Longest wait for all queries to run, seconds.")] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start broker and jobs, and go on where they were."""
+    from lakeshelf.stack.supervisor import running_stack
+
+    settings = access.settings()
+    told = running_stack(settings)
+    if foreground:
+        _stay(settings)
+        return
+    if not told:
+        with Steps({"up": "broker and queries start"}).shown() as show:
+            told = _started(settings, timeout, show)
+    elif not as_json:
+        console().print(f"The stack of {told['lake']} is up already.")
+    _report(told, settings, as_json=as_json)
+
+
+def down(
+    *, timeout: Annotated[float, typer.Option(min=1, help="Longest wait, seconds.")] = 150.0, as_json: AsJson = False
+) -> None:
+    """Stop jobs at a batch boundary, then the broker; data stay."""
+    from lakeshelf.stack.supervisor import running_stack
+
+    settings = access.settings()
+    told = running_stack(settings)
+    if told:
+        with Steps({"down": "queries finish their batches"}).shown() as show:
+            _stopped(told, timeout, show)
+    if as_json:
+        print_json({"stopped": bool(told), "lake": str(settings.lake_root)})
+    elif told:
+        console().print(f"The stack is down; its data stay in {settings.lake_root}. Next: lakeshelf up")
+    else:
+        console().print(f"Nothing runs on {settings.lake_root}.")
+
+
+def _stay(settings: Settings) -> None:
+    from lakeshelf.stack.supervisor import Supervisor
+
+    supervisor = Supervisor(settings)
+    supervisor.acquire()
+    supervisor.stop_on_signals()
+    console().print(f"The stack of {settings.lake_root} starts; Ctrl-C stops it, twice kills.")
+    supervisor.run()
+
+
+def _started(settings: Settings, timeout: float, show: Steps) -> dict[str, Any]:
+    from lakeshelf.stack import handover
+    from lakeshelf.stack.supervisor import log_file, running_stack
+
+    log = log_file(settings)
+    begun = handover.size(log)
+    child = handover.start("lakeshelf.stack.supervisor", [], settings, log)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        show("up")
+        told = running_stack(settings)
+        if told.get("pid") == child.pid and told["state"] == "running":
+            return told
+        if child.poll() is not None:
+            raise _refusal(child, log, begun)
+        time.sleep(POLL_S)
+    raise LakeshelfError(
+        f"the stack is not ready after {timeout:.0f} s", hint=f"see `lakeshelf status` and {log.parent}"
+    )
+
+
+def _refusal(child: subprocess.Popen[bytes], log: Path, begun: int) -> LakeshelfError:
+    from lakeshelf.stack import handover
+
+    line = handover.last_error(log, begun)
+    return LakeshelfError(line or f"the stack ended with code {child.returncode}; see {log}")
+
+
+def _stopped(told: dict[str, Any], timeout: float, show: Steps) -> None:
+    import signal
+
+    from lakeshelf.stack.processes import ProcessId
+
+    supervisor = ProcessId(told["pid"], told["started"])
+    supervisor.send(signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while supervisor.is_alive:
+        show("down")
+        if time.monotonic() > deadline:
+            raise LakeshelfError(
+                f"the stack (process {supervisor.pid}) still stops after {timeout:.0f} s",
+                hint="run `lakeshelf down` again: a second signal kills it",
+            )
+        time.sleep(POLL_S)
+
+
+def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+        return
+    table = grid("", "")
+    add(table, "Kafka", told["bootstrap_servers"])
+    add(table, "lake", told["lake"])
+    add(table, "logs", os.path.join(told["lake"], "_stack", "logs"))
+    add(table, "supervisor", f"process {told['pid']}, {told['state']}")
+    for name, part in told["parts"].items():
+        add(table, name, f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times")
+    console().print(table)
+    console().print(f"Next: {', '.join(NEXT)}")
+    if settings.bootstrap_servers:
+        console().print("Kafka is not ours here: `lakeshelf down` leaves it running.")

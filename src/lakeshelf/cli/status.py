@@ -1,0 +1,75 @@
+"""`status`: queries, tables, what was refused."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, add, console, grid, print_json
+
+WATCH_S = 2.0
+NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
+
+
+def status(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how queries and tables are; exit code 1 when something is down or has failed."""
+    from lakeshelf.stack.status import collect
+
+    settings = access.settings()
+    told = collect(settings)
+    if as_json:
+        print_json(told)
+    elif watch:
+        with Live(_page(told), console=console(), auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_S)
+                told = collect(settings)
+                live.update(_page(told), refresh=True)
+    else:
+        console().print(_page(told))
+    raise typer.Exit(0 if told["ok"] else 1)
+
+
+def _page(told: dict[str, Any]) -> RenderableType:
+    head = f"{told['lake']}: {told['state']}" + (f", Kafka {told['bootstrap_servers']}" if told["bootstrap_servers"] else "")
+    restarts = ", ".join(f"{name} {part['state']}, {part['restarts']} restarts" for name, part in told["parts"].items())
+    refused = ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
+    bare = told["shelves_without_profile"]
+    lines = [
+        Text(head, style="bold"),
+        *([Text(restarts)] if restarts else []),
+        *(Text(f"problem: {line}", style="red") for line in told["problems"]),
+        Text(""),
+        _queries(told["queries"]),
+        Text(""),
+        _tables(told["tables"]),
+        Text(""),
+        Text(f"quarantine               {refused}"),
+        Text(f"shelves without profile  {'-' if bare is None else f'{bare:,}'}"),
+    ]
+    return Group(*lines)
+
+
+def _queries(queries: list[dict[str, Any]]) -> RenderableType:
+    table = grid("query", "state", "batch", "ms", "lag", "restarts", "error", right=NUMBERS)
+    for q in queries:
+        cells = (q["query"], q["state"], q["batch_id"], q["duration_ms"], q["lag"], q["restarts"], q["error"])
+        add(table, *cells, style="red" if q["error"] else "")
+    return table
+
+
+def _tables(tables: list[dict[str, Any]]) -> RenderableType:
+    table = grid("table", "rows", "version", right=NUMBERS)
+    for t in tables:
+        add(table, t["table"], t["rows"], t["version"])
+    return table

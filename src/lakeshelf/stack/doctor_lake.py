@@ -1,0 +1,109 @@
+"""Examinations of Kafka and the lake: topics, tables, checkpoints, contract, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakeshelf.contracts import CATALOG, Table, release
+from lakeshelf.contracts import docs as contract_docs
+from lakeshelf.errors import LakeError, StreamError
+from lakeshelf.lake import tables
+from lakeshelf.settings import Settings
+from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.diagnosis import Finding, bad, good
+from lakeshelf.streams import checkpoint, plan, registry, topics
+
+
+def kafka(settings: Settings) -> Iterator[Finding]:
+    """Whether Kafka answers; an embedded broker may be down."""
+    if _is_down(settings):
+        yield good("the embedded broker is down; `lakeshelf up` starts it")
+        return
+    client = client_settings(settings)
+    topics.end_offsets(client, [])
+    yield good(f"answers at {client['bootstrap.servers']}")
+
+
+def topic_settings(settings: Settings) -> Iterator[Finding]:
+    """Topics against the contract."""
+    if _is_down(settings):
+        yield good("not examined while the embedded broker is down")
+        return
+    client = client_settings(settings)
+    ends = topics.end_offsets(client, list(CATALOG.topics))
+    if missing := [name for name, partitions in ends.items() if not partitions]:
+        yield bad(f"{len(missing)} topics are missing: {', '.join(missing[:3])}", "run `lakeshelf bootstrap`")
+        return
+    differing = [(e.topic, *d) for e in topics.ensure_all(client) for d in e.differences]
+    for topic, setting, found, wanted in differing:
+        command = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}={wanted}"
+        yield bad(f"{topic}: {setting} is {found}, the contract says {wanted}", f"run `{command}`")
+    if not differing:
+        yield good(f"{len(ends)} topics as the contract says")
+
+
+def delta_tables(settings: Settings) -> Iterator[Finding]:
+    """Tables against the contract and against what this release can write."""
+    root = settings.lake_root
+    present = [table for table in CATALOG.tables.values() if tables.location(root, table.name).exists()]
+    if not present:
+        yield good(f"none yet in {root}; `lakeshelf bootstrap` creates them")
+        return
+    found = [problem for table in CATALOG.tables.values() for problem in _table(settings, table)]
+    yield from found
+    if not found:
+        yield good(f"{len(present)} tables as the contract says")
+
+
+def checkpoints(settings: Settings) -> Iterator[Finding]:
+    """Checkpoints that Spark can go on from."""
+    names = [found.name for found in _plans(settings)]
+    begun = [name for name in names if (settings.checkpoint_dir / name / checkpoint.POINTER).exists()]
+    found = [problem for name in begun for problem in _checkpoint(settings, name)]
+    yield from found
+    if not found:
+        yield good(f"{len(begun)} of {len(names)} queries have one, all in order")
+
+
+def contract(settings: Settings) -> Iterator[Finding]:
+    """The contract against its stored release, and its pages."""
+    changes = release.check(CATALOG)
+    yield good(f"release {release.latest()}, {len(changes)} changes since, none breaks readers")
+    folder = settings.home / "docs" / "reference"
+    if folder.is_dir() and (stale := contract_docs.difference(CATALOG, folder)):
+        yield bad(f"{len(stale)} pages below {folder} do not fit the contract", "run `lakeshelf contracts docs`")
+
+
+def jobs(settings: Settings) -> Iterator[Finding]:
+    """Declarations of the jobs."""
+    plans = _plans(settings)
+    yield good(f"{sum(len(found.jobs) for found in plans)} jobs in {len(plans)} queries")
+
+
+def _plans(settings: Settings) -> tuple[plan.QueryPlan, ...]:
+    return plan.plan(registry.discover(settings.home).values())
+
+
+def _is_down(settings: Settings) -> bool:
+    return settings.bootstrap_servers is None and not Broker(settings).is_running()
+
+
+def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
+    try:
+        table = tables.open_table(settings.lake_root, declared.name)
+    except LakeError as error:
+        yield bad(error.message, error.hint)
+        return
+    columns = {field.name for field in table.schema().fields}
+    if lacking := [column.name for column in declared.columns if column.name not in columns]:
+        yield bad(f"table {declared.name} lacks {', '.join(lacking)}", "run `lakeshelf bootstrap`")
+
+
+def _checkpoint(settings: Settings, query: str) -> Iterator[Finding]:
+    try:
+        found = checkpoint.problems(checkpoint.current(settings.checkpoint_dir, query))
+    except StreamError as error:
+        found = [error.message]
+    for problem in found:
+        yield bad(f"checkpoint of {query}: {problem}", "run `lakeshelf down`, then `lakeshelf rebuild`")

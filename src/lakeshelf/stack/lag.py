@@ -1,0 +1,48 @@
+"""How far the queries are behind their topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lakeshelf.settings import Settings
+from lakeshelf.streams import checkpoint, topics
+from lakeshelf.streams.checkpoint import POINTER, Starting
+from lakeshelf.streams.plan import QueryPlan
+
+
+def position(settings: Settings, query: str) -> Starting:
+    """Topic → partition → offset below which everything is folded, published and committed."""
+    if not (settings.checkpoint_dir / query / POINTER).exists():
+        return {}
+    found = checkpoint.current(settings.checkpoint_dir, query)
+    last = found.last_committed()
+    return found.starting if last is None else found.until(last) or found.starting
+
+
+def behind(
+    settings: Settings, client: Mapping[str, str], plans: Iterable[QueryPlan]
+) -> dict[str, dict[str, int]]:
+    """Query → topic → records that are not folded yet.
+
+    Positions are read before the ends of the topics. A batch that is under way has taken records that
+    are not committed, so zero everywhere means that nothing is under way and nothing more follows.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    wanted = tuple(plans)
+    positions = {found.name: position(settings, found.name) for found in wanted}
+    ends = topics.end_offsets(client, sorted({t.name for found in wanted for t in found.topics}))
+    return {
+        found.name: {t.name: _missing(ends[t.name], positions[found.name].get(t.name, {})) for t in found.topics}
+        for found in wanted
+    }
+
+
+def total(lags: Mapping[str, Mapping[str, int]]) -> int:
+    """Records behind, over all queries and topics."""
+    return sum(records for by_topic in lags.values() for records in by_topic.values())
+
+
+def _missing(ends: Mapping[str, int], reached: Mapping[str, int]) -> int:
+    return sum(max(0, end - reached.get(partition, 0)) for partition, end in ends.items())
