@@ -30,7 +30,10 @@ def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def told(ensured: Ensured) -> str:
     """One topic as a line."""
-    differences = (f"{name} is {found}, the contract says {wanted}" for name, found, wanted in ensured.differences)
+    differences = (
+        f"{name} is {found}, the contract says {wanted}"
+        for name, found, wanted in ensured.differences
+    )
     return f"{ensured.outcome:<10}{ensured.topic} {'; '.join(differences)}".rstrip()
 
 

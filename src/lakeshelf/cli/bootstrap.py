@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`bootstrap` and `rebuild`: tables and topics made, and made anew."""
 
 from __future__ import annotations
@@ -21,10 +22,17 @@ def bootstrap(*, as_json: AsJson = False) -> None:
     from lakeshelf.streams import topics
 
     settings = access.settings()
-    made_tables = [{"table": c.table, "outcome": c.outcome, "added": list(c.added)} for c in tables.ensure_all(settings.lake_root)]
+    made_tables = [
+        {"table": c.table, "outcome": c.outcome, "added": list(c.added)}
+        for c in tables.ensure_all(settings.lake_root)
+    ]
     with _kafka(settings) as client:
         made_topics = [
-            {"topic": e.topic, "outcome": e.outcome, "differences": [list(d) for d in e.differences]}
+            {
+                "topic": e.topic,
+                "outcome": e.outcome,
+                "differences": [list(d) for d in e.differences],
+            }
             for e in topics.ensure_all(client)
         ]
     differing = [t for t in made_topics if t["outcome"] == "differs"]
@@ -44,10 +52,20 @@ def rebuild(*, as_json: AsJson = False) -> None:
     with Steps({}).shown() as show:
         result = recovery.rebuild(settings, jobs, show)
     if as_json:
-        print_json({"folded": result.folded, "rows": dict(result.rows), "seconds": round(result.seconds, 2)})
+        print_json(
+            {
+                "folded": result.folded,
+                "rows": dict(result.rows),
+                "seconds": round(result.seconds, 2),
+            }
+        )
         return
-    console().print(rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",)))
-    console().print(f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: lakeshelf up")
+    console().print(
+        rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",))
+    )
+    console().print(
+        f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: lakeshelf up"
+    )
 
 
 @contextmanager
@@ -77,10 +95,14 @@ def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) 
         counts: dict[str, int] = {}
         for entry in made:
             counts[entry["outcome"]] = counts.get(entry["outcome"], 0) + 1
-        out.print(f"{kind}  " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+        out.print(
+            f"{kind}  " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        )
     for entry in made_tables:
         if entry["added"]:
-            out.print(f"  {entry['table']} has new columns {', '.join(entry['added'])}", markup=False)
+            out.print(
+                f"  {entry['table']} has new columns {', '.join(entry['added'])}", markup=False
+            )
     for entry in made_topics:
         for name, found, wanted in entry["differences"]:
             line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}; alter it with Kafka's own tools"

@@ -19,7 +19,9 @@ def config(*, as_json: AsJson = False) -> None:
     for name, field in Settings.model_fields.items():
         add(table, f"LAKESHELF_{name.upper()}", settings_value(settings, name), field.description)
     console().print(table)
-    console().print(f"file: {config_file() or 'none (LAKESHELF_CONFIG or lakeshelf.toml)'}", soft_wrap=True)
+    console().print(
+        f"file: {config_file() or 'none (LAKESHELF_CONFIG or lakeshelf.toml)'}", soft_wrap=True
+    )
 
 
 def settings_value(settings: Settings, name: str) -> Any:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`contracts`: what flows, as declared."""
 
 from __future__ import annotations
@@ -20,17 +21,25 @@ app = typer.Typer(help="What flows: topics and tables as declared.")
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A topic, or a table such as cleansed/shelf_state.")], *, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="A topic, or a table such as cleansed/shelf_state.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Show one topic or table: keys, fields, meaning."""
     found = _declared(name)
-    fields = [_field(field, found.key) for field in (found.fields if _is_topic(found) else found.columns)]
+    fields = [
+        _field(field, found.key) for field in (found.fields if _is_topic(found) else found.columns)
+    ]
     head = {"name": found.name, "owner": found.owner, "key": list(found.key), "doc": found.doc}
     if as_json:
         print_json({**head, **_settings(found), "fields": fields})
         return
     out = console()
-    out.print(f"{found.name}, owner {found.owner}, key {', '.join(found.key) or '-'}", style="bold", markup=False)
+    out.print(
+        f"{found.name}, owner {found.owner}, key {', '.join(found.key) or '-'}",
+        style="bold",
+        markup=False,
+    )
     out.print(found.doc, markup=False)
     out.print()
     out.print(rows(fields))
@@ -41,7 +50,9 @@ def show(
 @app.command("check")
 def check(
     *,
-    releases: Annotated[Path | None, typer.Option(help="Folder of the stored releases; unset: the package's.")] = None,
+    releases: Annotated[
+        Path | None, typer.Option(help="Folder of the stored releases; unset: the package's.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the contract with the stored release; refuse what breaks readers."""
@@ -54,14 +65,20 @@ def check(
         return
     for change in changes:
         console().print(change, markup=False, soft_wrap=True)
-    console().print(f"No reader of release {release.latest(folder)} breaks; {len(changes)} changes since.")
+    console().print(
+        f"No reader of release {release.latest(folder)} breaks; {len(changes)} changes since."
+    )
 
 
 @app.command("docs")
 def docs(
     *,
-    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when pages are stale.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Folder of the pages; unset: docs/reference.")] = None,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when pages are stale.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the pages; unset: docs/reference.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the reference pages of all topics and tables."""
@@ -88,7 +105,9 @@ def _declared(name: str) -> Any:
     if found is None:
         names = [*CATALOG.topics, *CATALOG.tables]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
-        raise ConfigurationError(f"no topic or table {name!r}", hint=f"did you mean {', '.join(near)}?")
+        raise ConfigurationError(
+            f"no topic or table {name!r}", hint=f"did you mean {', '.join(near)}?"
+        )
     return found
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`demo`: real receipts, reconciled."""
 
 from __future__ import annotations
@@ -34,18 +35,25 @@ Share = Annotated[float, typer.Option(min=0, max=1)]
 
 def demo(
     *,
-    stores: Annotated[str, typer.Option(help="The so many stores with most lines, or `all`.")] = "10",
+    stores: Annotated[
+        str, typer.Option(help="The so many stores with most lines, or `all`.")
+    ] = "10",
     speed: Annotated[
         float | None, typer.Option(help="Business seconds a second; unset: as fast as possible.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses where faults fall.")] = 0,
-    malformed: Annotated[float, typer.Option(help="Share of malformed records that are added.")] = 0.0,
+    malformed: Annotated[
+        float, typer.Option(help="Share of malformed records that are added.")
+    ] = 0.0,
     duplicates: Annotated[float, typer.Option(help="Share of exact repeats that are added.")] = 0.0,
-    reorder: Annotated[int, typer.Option(help="Minutes of event time within which events are shuffled.")] = 0,
+    reorder: Annotated[
+        int, typer.Option(help="Minutes of event time within which events are shuffled.")
+    ] = 0,
     late: Annotated[float, typer.Option(help="Share of events that are delivered last.")] = 0.0,
     baskets: Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")] = None,
     lake: Annotated[
-        Path | None, typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake.")
+        Path | None,
+        typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake."),
     ] = None,
     committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
     as_json: AsJson = False,
@@ -99,10 +107,25 @@ def _show(report: Report, file: Path) -> None:
 
 
 def _checks(checks: list[dict[str, Any]]) -> Any:
-    table = grid("check", "what is compared", "expected", "found", "differences", right=("expected", "found", "differences"))
+    table = grid(
+        "check",
+        "what is compared",
+        "expected",
+        "found",
+        "differences",
+        right=("expected", "found", "differences"),
+    )
     for check in checks:
         style = "" if check["ok"] else "red"
-        add(table, check["name"], check["title"], check["expected"], check["found"], check["differences"], style=style)
+        add(
+            table,
+            check["name"],
+            check["title"],
+            check["expected"],
+            check["found"],
+            check["differences"],
+            style=style,
+        )
         for sample in check["sample"]:
             add(table, "", sample, "", "", "", style="red")
     return table
@@ -120,10 +143,20 @@ def _tables(report: Report) -> Any:
 
 def _figures(report: Report) -> Any:
     table = grid("", "")
-    add(table, "events", f"{report.events:,}, {report.events_per_second:,.0f} a second from the first sent to the last folded")
-    memory = f"{report.peak_memory / 2**30:.2f} GiB at most, all processes" if report.peak_memory else "unknown"
+    add(
+        table,
+        "events",
+        f"{report.events:,}, {report.events_per_second:,.0f} a second from the first sent to the last folded",
+    )
+    memory = (
+        f"{report.peak_memory / 2**30:.2f} GiB at most, all processes"
+        if report.peak_memory
+        else "unknown"
+    )
     add(table, "memory", memory)
-    ends = ", ".join(f"{report.ends[step]:.1f} s {name}" for step, name in PHASES if step in report.ends)
+    ends = ", ".join(
+        f"{report.ends[step]:.1f} s {name}" for step, name in PHASES if step in report.ends
+    )
     add(table, "time", ends)
     add(table, "restarts", ", ".join(f"{name} {count}" for name, count in report.restarts.items()))
     return table

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`doctor`: what keeps the stack from working."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`jobs`: which there are, run some, accept lost records."""
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
 
     plans = plan.plan(registry.discover(access.settings().home).values())
     found: list[dict[str, Any]] = [
-        {"job": job.name, "query": query.name, "reads": list(job.topics), "keeps": list(job.tables), "doc": job.doc}
+        {
+            "job": job.name,
+            "query": query.name,
+            "reads": list(job.topics),
+            "keeps": list(job.tables),
+            "doc": job.doc,
+        }
         for query in plans
         for job in query.jobs
     ]
@@ -27,7 +34,10 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        shown = [{**job, "reads": "\n".join(job["reads"]), "keeps": "\n".join(job["keeps"])} for job in found]
+        shown = [
+            {**job, "reads": "\n".join(job["reads"]), "keeps": "\n".join(job["keeps"])}
+            for job in found
+        ]
         console().print(rows(shown))
 
 
@@ -51,7 +61,9 @@ def run(
     client = running_client(settings)
     wanted = [topic.name for topic in CATALOG.topics.values()]
     if missing := [name for name, ends in topics.end_offsets(client, wanted).items() if not ends]:
-        raise ConfigurationError(f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`")
+        raise ConfigurationError(
+            f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`"
+        )
     from lakeshelf.stack import streams_process
 
     place = None if master == "submit" else (master or streams_process.LOCAL_MASTER)
@@ -59,7 +71,11 @@ def run(
 
 
 @app.command("accept-gap")
-def accept_gap(query: Annotated[str, typer.Argument(help="Name of a query or job.")], *, as_json: AsJson = False) -> None:
+def accept_gap(
+    query: Annotated[str, typer.Argument(help="Name of a query or job.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Go on behind records that retention deleted before a query read them; jobs must be stopped."""
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import recovery, registry

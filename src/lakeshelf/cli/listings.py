@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`tables` and `topics`: what there is."""
 
 from __future__ import annotations

@@ -11,8 +11,19 @@ from typing import Annotated
 import typer
 
 from lakeshelf import __version__
-from lakeshelf.cli import bootstrap, config, contracts, demo, doctor, jobs, listings, quarantine, stack, status
-from lakeshelf.cli import access
+from lakeshelf.cli import (
+    access,
+    bootstrap,
+    config,
+    contracts,
+    demo,
+    doctor,
+    jobs,
+    listings,
+    quarantine,
+    stack,
+    status,
+)
 from lakeshelf.cli.access import Options
 from lakeshelf.cli.output import errors
 from lakeshelf.errors import LakeshelfError
@@ -84,9 +95,11 @@ def run(arguments: Sequence[str]) -> int:
         return _failed("interrupted", INTERRUPTED, debug)
     except BrokenPipeError:
         return 1
-    except Exception as error:  # the last resort of the whole program
+    except Exception as error:  # noqa: BLE001 - the last resort of the whole program
         text = next(iter(str(error).strip().splitlines()), "no message")
-        return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug)
+        return _failed(
+            f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug
+        )
     return code if isinstance(code, int) else 0
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`quarantine list` and `replay-quarantine`: refused records, and the way back for corrected ones."""
 
 from __future__ import annotations
@@ -36,13 +37,18 @@ def list_(
         console().print("No refused records.")
     else:
         console().print(rows([_short(record) for record in found], right=("partition", "offset")))
-        console().print("Correct them: lakeshelf quarantine list --json > refused.json, edit `value`,")
+        console().print(
+            "Correct them: lakeshelf quarantine list --json > refused.json, edit `value`,"
+        )
         console().print("then lakeshelf replay-quarantine refused.json")
 
 
 def replay_quarantine(
     file: Annotated[
-        Path | None, typer.Argument(help="Corrected records as `quarantine list --json` prints them; unset: stdin.")
+        Path | None,
+        typer.Argument(
+            help="Corrected records as `quarantine list --json` prints them; unset: stdin."
+        ),
     ] = None,
     *,
     as_json: AsJson = False,
@@ -64,17 +70,26 @@ def _records(file: Path | None) -> Iterable[dict[str, Any]]:
     where = "standard input" if file is None else str(file)
     try:
         text = (sys.stdin.read() if file is None else file.read_text(encoding="utf-8")).strip()
-        found = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+        found = (
+            json.loads(text)
+            if text.startswith("[")
+            else [json.loads(line) for line in text.splitlines()]
+        )
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{where} holds no JSON records: {error}", hint="see `lakeshelf quarantine list --json`"
         ) from error
     if not all(isinstance(record, dict) for record in found):
-        raise ConfigurationError(f"{where} holds something else than records", hint="see `lakeshelf quarantine list --json`")
+        raise ConfigurationError(
+            f"{where} holds something else than records",
+            hint="see `lakeshelf quarantine list --json`",
+        )
     return found
 
 
 def _short(record: dict[str, Any]) -> dict[str, Any]:
-    value = str(record.get("value") if record.get("value") is not None else record.get("value_base64", ""))
+    value = str(
+        record.get("value") if record.get("value") is not None else record.get("value_base64", "")
+    )
     named = {name: record[name] for name in ("topic", "partition", "offset", "reason", "detail")}
     return {**named, "value": value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"}

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`up` and `down`."""
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def up(
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
     ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Longest wait for all queries to run, seconds.")] = 120.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Longest wait for all queries to run, seconds.")
+    ] = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """Start broker and jobs, and go on where they were."""
@@ -47,7 +50,9 @@ def up(
 
 
 def down(
-    *, timeout: Annotated[float, typer.Option(min=1, help="Longest wait, seconds.")] = 150.0, as_json: AsJson = False
+    *,
+    timeout: Annotated[float, typer.Option(min=1, help="Longest wait, seconds.")] = 150.0,
+    as_json: AsJson = False,
 ) -> None:
     """Stop jobs at a batch boundary, then the broker; data stay."""
     from lakeshelf.stack.supervisor import running_stack
@@ -60,7 +65,9 @@ def down(
     if as_json:
         print_json({"stopped": bool(told), "lake": str(settings.lake_root)})
     elif told:
-        console().print(f"The stack is down; its data stay in {settings.lake_root}. Next: lakeshelf up")
+        console().print(
+            f"The stack is down; its data stay in {settings.lake_root}. Next: lakeshelf up"
+        )
     else:
         console().print(f"Nothing runs on {settings.lake_root}.")
 
@@ -92,7 +99,8 @@ def _started(settings: Settings, timeout: float, show: Steps) -> dict[str, Any]:
             raise _refusal(child, log, begun)
         time.sleep(POLL_S)
     raise LakeshelfError(
-        f"the stack is not ready after {timeout:.0f} s", hint=f"see `lakeshelf status` and {log.parent}"
+        f"the stack is not ready after {timeout:.0f} s",
+        hint=f"see `lakeshelf status` and {log.parent}",
     )
 
 
@@ -131,7 +139,11 @@ def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
     add(table, "logs", os.path.join(told["lake"], "_stack", "logs"))
     add(table, "supervisor", f"process {told['pid']}, {told['state']}")
     for name, part in told["parts"].items():
-        add(table, name, f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times")
+        add(
+            table,
+            name,
+            f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times",
+        )
     console().print(table)
     console().print(f"Next: {', '.join(NEXT)}")
     if settings.bootstrap_servers:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
 """`status`: queries, tables, what was refused."""
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
 
 def status(
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how queries and tables are; exit code 1 when something is down or has failed."""
@@ -41,9 +44,16 @@ def status(
 
 
 def _page(told: dict[str, Any]) -> RenderableType:
-    head = f"{told['lake']}: {told['state']}" + (f", Kafka {told['bootstrap_servers']}" if told["bootstrap_servers"] else "")
-    restarts = ", ".join(f"{name} {part['state']}, {part['restarts']} restarts" for name, part in told["parts"].items())
-    refused = ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
+    head = f"{told['lake']}: {told['state']}" + (
+        f", Kafka {told['bootstrap_servers']}" if told["bootstrap_servers"] else ""
+    )
+    restarts = ", ".join(
+        f"{name} {part['state']}, {part['restarts']} restarts"
+        for name, part in told["parts"].items()
+    )
+    refused = (
+        ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
+    )
     bare = told["shelves_without_profile"]
     lines = [
         Text(head, style="bold"),
@@ -63,7 +73,15 @@ def _page(told: dict[str, Any]) -> RenderableType:
 def _queries(queries: list[dict[str, Any]]) -> RenderableType:
     table = grid("query", "state", "batch", "ms", "lag", "restarts", "error", right=NUMBERS)
     for q in queries:
-        cells = (q["query"], q["state"], q["batch_id"], q["duration_ms"], q["lag"], q["restarts"], q["error"])
+        cells = (
+            q["query"],
+            q["state"],
+            q["batch_id"],
+            q["duration_ms"],
+            q["lag"],
+            q["restarts"],
+            q["error"],
+        )
         add(table, *cells, style="red" if q["error"] else "")
     return table
 

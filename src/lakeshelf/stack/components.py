@@ -19,7 +19,9 @@ def component(home: Path, name: str) -> Any:
     folder = home / "kafka-components" / name
     file = folder / f"{name.replace('-', '_')}.py"
     if not file.is_file():
-        raise ConfigurationError(f"no component {name} at {file}", hint="set LAKESHELF_HOME to the checkout")
+        raise ConfigurationError(
+            f"no component {name} at {file}", hint="set LAKESHELF_HOME to the checkout"
+        )
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     return load(file)

@@ -182,7 +182,10 @@ class Stack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._show("stop", 0, 0)
         self.supervisor.stop()
@@ -221,7 +224,9 @@ class Stack:
                 left, moved = now, time.monotonic()
                 self._show("fold", *self._folded())
             if time.monotonic() - moved > STALL_S:
-                raise StreamError(f"nothing was folded for {STALL_S:.0f} s, {left} records are left; {self._why()}")
+                raise StreamError(
+                    f"nothing was folded for {STALL_S:.0f} s, {left} records are left; {self._why()}"
+                )
             time.sleep(POLL_S)
         self.clock.end("folded")
 
@@ -238,12 +243,16 @@ class Stack:
         """Records of the raw topics that are folded, and that there are."""
         reached = [lag.position(self._settings, found.name) for found in self._plans]
         mirrored = set(self._mirrored)
-        done = sum(sum(ends.values()) for at in reached for topic, ends in at.items() if topic in mirrored)
+        done = sum(
+            sum(ends.values()) for at in reached for topic, ends in at.items() if topic in mirrored
+        )
         return done, max(done, self._records)
 
     def _behind(self) -> int | None:
         try:
-            return lag.total(lag.behind(self._settings, client_settings(self._settings), self._plans))
+            return lag.total(
+                lag.behind(self._settings, client_settings(self._settings), self._plans)
+            )
         except (BrokerError, KafkaException):  # a broker that was killed comes back
             return None
 
@@ -261,7 +270,7 @@ class Stack:
     def _supervise(self) -> None:
         try:
             self.supervisor.run()
-        except Exception as error:  # raised again where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
             self._failure = error
 
 

@@ -33,7 +33,10 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
     client = client_settings(settings)
     ends = topics.end_offsets(client, list(CATALOG.topics))
     if missing := [name for name, partitions in ends.items() if not partitions]:
-        yield bad(f"{len(missing)} topics are missing: {', '.join(missing[:3])}", "run `lakeshelf bootstrap`")
+        yield bad(
+            f"{len(missing)} topics are missing: {', '.join(missing[:3])}",
+            "run `lakeshelf bootstrap`",
+        )
         return
     differing = [(e.topic, *d) for e in topics.ensure_all(client) for d in e.differences]
     for topic, setting, found, wanted in differing:
@@ -46,7 +49,9 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
 def delta_tables(settings: Settings) -> Iterator[Finding]:
     """Tables against the contract and against what this release can write."""
     root = settings.lake_root
-    present = [table for table in CATALOG.tables.values() if tables.location(root, table.name).exists()]
+    present = [
+        table for table in CATALOG.tables.values() if tables.location(root, table.name).exists()
+    ]
     if not present:
         yield good(f"none yet in {root}; `lakeshelf bootstrap` creates them")
         return
@@ -59,7 +64,9 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
 def checkpoints(settings: Settings) -> Iterator[Finding]:
     """Checkpoints that Spark can go on from."""
     names = [found.name for found in _plans(settings)]
-    begun = [name for name in names if (settings.checkpoint_dir / name / checkpoint.POINTER).exists()]
+    begun = [
+        name for name in names if (settings.checkpoint_dir / name / checkpoint.POINTER).exists()
+    ]
     found = [problem for name in begun for problem in _checkpoint(settings, name)]
     yield from found
     if not found:
@@ -72,7 +79,10 @@ def contract(settings: Settings) -> Iterator[Finding]:
     yield good(f"release {release.latest()}, {len(changes)} changes since, none breaks readers")
     folder = settings.home / "docs" / "reference"
     if folder.is_dir() and (stale := contract_docs.difference(CATALOG, folder)):
-        yield bad(f"{len(stale)} pages below {folder} do not fit the contract", "run `lakeshelf contracts docs`")
+        yield bad(
+            f"{len(stale)} pages below {folder} do not fit the contract",
+            "run `lakeshelf contracts docs`",
+        )
 
 
 def jobs(settings: Settings) -> Iterator[Finding]:
@@ -106,4 +116,6 @@ def _checkpoint(settings: Settings, query: str) -> Iterator[Finding]:
     except StreamError as error:
         found = [error.message]
     for problem in found:
-        yield bad(f"checkpoint of {query}: {problem}", "run `lakeshelf down`, then `lakeshelf rebuild`")
+        yield bad(
+            f"checkpoint of {query}: {problem}", "run `lakeshelf down`, then `lakeshelf rebuild`"
+        )

@@ -35,8 +35,13 @@ def python(_: Settings) -> Iterator[Finding]:
     """The interpreter."""
     found = ".".join(map(str, sys.version_info[:3]))
     wanted = ".".join(map(str, LEAST_PYTHON))
-    yield good(f"Python {found}") if sys.version_info >= LEAST_PYTHON else bad(
-        f"Python {found}, {wanted} or newer is needed", f"run `make PYTHON=python{wanted} setup`"
+    yield (
+        good(f"Python {found}")
+        if sys.version_info >= LEAST_PYTHON
+        else bad(
+            f"Python {found}, {wanted} or newer is needed",
+            f"run `make PYTHON=python{wanted} setup`",
+        )
     )
 
 
@@ -50,7 +55,9 @@ def jar_files(settings: Settings) -> Iterator[Finding]:
     """Every jar against its checksum."""
     folder = settings.cache_dir / "jars"
     declared = jars.declared(settings)
-    wrong = [f"{folder / jar.file_name} {state}" for jar in declared if (state := _state(folder, jar))]
+    wrong = [
+        f"{folder / jar.file_name} {state}" for jar in declared if (state := _state(folder, jar))
+    ]
     for line in wrong:
         yield bad(line, "run `make setup`")
     if not wrong:
@@ -65,8 +72,13 @@ def versions(settings: Settings) -> Iterator[Finding]:
             version = jar.coordinates.rpartition(":")[2]
             installed = _installed(wheel)
             fits = installed == version
-            yield good(f"{wheel} {installed} fits {jar.file_name}") if fits else bad(
-                f"{wheel} {installed or 'is not installed'}, the jar is {jar.file_name}", "run `make setup`"
+            yield (
+                good(f"{wheel} {installed} fits {jar.file_name}")
+                if fits
+                else bad(
+                    f"{wheel} {installed or 'is not installed'}, the jar is {jar.file_name}",
+                    "run `make setup`",
+                )
             )
 
 
@@ -75,8 +87,13 @@ def disk(settings: Settings) -> Iterator[Finding]:
     place = existing(settings.lake_root)
     free = shutil.disk_usage(place).free
     text = f"{free / 2**30:.1f} GiB free at {place}"
-    yield good(text) if free >= LEAST_DISK else bad(
-        f"{text}, {LEAST_DISK // 2**30} are needed", "free some, or set LAKESHELF_LAKE_ROOT to another disk"
+    yield (
+        good(text)
+        if free >= LEAST_DISK
+        else bad(
+            f"{text}, {LEAST_DISK // 2**30} are needed",
+            "free some, or set LAKESHELF_LAKE_ROOT to another disk",
+        )
     )
 
 
@@ -87,8 +104,13 @@ def memory(settings: Settings) -> Iterator[Finding]:
         yield good("the stack runs" if available is not None else "not known on this system")
         return
     text = f"{available / 2**30:.1f} GiB available"
-    yield good(text) if available >= LEAST_MEMORY else bad(
-        f"{text}, {LEAST_MEMORY // 2**30} are needed", "end other programs, or set LAKESHELF_DRIVER_MEMORY=1g"
+    yield (
+        good(text)
+        if available >= LEAST_MEMORY
+        else bad(
+            f"{text}, {LEAST_MEMORY // 2**30} are needed",
+            "end other programs, or set LAKESHELF_DRIVER_MEMORY=1g",
+        )
     )
 
 
@@ -96,8 +118,10 @@ def open_files(_: Settings) -> Iterator[Finding]:
     """The limit of open files."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= LEAST_FILES
-    yield good(f"{soft} allowed") if enough else bad(
-        f"{soft} allowed, {LEAST_FILES} are needed", f"run `ulimit -n {LEAST_FILES}`"
+    yield (
+        good(f"{soft} allowed")
+        if enough
+        else bad(f"{soft} allowed, {LEAST_FILES} are needed", f"run `ulimit -n {LEAST_FILES}`")
     )
 
 
@@ -126,7 +150,11 @@ def broker_ports(settings: Settings) -> Iterator[Finding]:
     """Ports of the embedded broker: its own, or free."""
     broker = Broker(settings)
     if settings.bootstrap_servers is not None or not broker.ports_file.exists():
-        yield good("none of ours" if settings.bootstrap_servers else "free ones are chosen at the first start")
+        yield good(
+            "none of ours"
+            if settings.bootstrap_servers
+            else "free ones are chosen at the first start"
+        )
         return
     chosen = read_json(broker.ports_file)
     taken = [] if broker.is_running() else [p for p in chosen.values() if not ports.is_free(int(p))]
@@ -166,4 +194,6 @@ def _available_memory() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)
+    return next(
+        (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None
+    )

@@ -25,7 +25,9 @@ LARGEST_LOG = 10 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
-def start(module: str, arguments: Sequence[str], settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+def start(
+    module: str, arguments: Sequence[str], settings: Settings, log: Path
+) -> subprocess.Popen[bytes]:
     """Start `python -m module` in a session of its own, with these settings.
 
     Args:
@@ -113,4 +115,3 @@ def ended(error: Exception) -> int:
 def first_line(error: BaseException) -> str:
     """First line of an exception's text."""
     return next(iter(str(error).strip().splitlines()), "")
-

@@ -34,7 +34,10 @@ def behind(
     positions = {found.name: position(settings, found.name) for found in wanted}
     ends = topics.end_offsets(client, sorted({t.name for found in wanted for t in found.topics}))
     return {
-        found.name: {t.name: _missing(ends[t.name], positions[found.name].get(t.name, {})) for t in found.topics}
+        found.name: {
+            t.name: _missing(ends[t.name], positions[found.name].get(t.name, {}))
+            for t in found.topics
+        }
         for found in wanted
     }
 

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - Part says what its methods do
 """The parts that the supervisor keeps alive: the embedded broker and the streams driver."""
 
 from __future__ import annotations

@@ -93,7 +93,9 @@ def _alive(pid: int) -> bool:
     return pid > 0
 
 
-def _lags(settings: Settings, plans: tuple[QueryPlan, ...]) -> tuple[dict[str, dict[str, int]], list[str]]:
+def _lags(
+    settings: Settings, plans: tuple[QueryPlan, ...]
+) -> tuple[dict[str, dict[str, int]], list[str]]:
     if settings.bootstrap_servers is None and not Broker(settings).is_running():
         return {}, []
     try:
@@ -102,7 +104,9 @@ def _lags(settings: Settings, plans: tuple[QueryPlan, ...]) -> tuple[dict[str, d
         return {}, [str(error)]
 
 
-def _query(found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]) -> dict[str, Any]:
+def _query(
+    found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
+) -> dict[str, Any]:
     told = {q["query"]: q for q in driver.get("queries", [])}.get(found.name, {})
     behind = lags.get(found.name)
     return {
@@ -117,19 +121,35 @@ def _query(found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, i
     }
 
 
-def _problems(stack: dict[str, Any], driver: dict[str, Any], queries: list[dict[str, Any]]) -> list[str]:
+def _problems(
+    stack: dict[str, Any], driver: dict[str, Any], queries: list[dict[str, Any]]
+) -> list[str]:
     if not stack and not driver:
         return ["nothing runs; start it with `lakeshelf up`"]
     parts = stack.get("parts", {}).items()
-    found = [f"{name} is {part['state']}: {part['error']}" for name, part in parts if part["state"] == "failed"]
+    found = [
+        f"{name} is {part['state']}: {part['error']}"
+        for name, part in parts
+        if part["state"] == "failed"
+    ]
     running = {q["query"] for q in driver.get("queries", [])}
     named = [q for q in queries if q["query"] in running]
-    found += [f"query {q['query']} is {q['state']}: {q['error']}" for q in named if q["state"] != "running" or q["error"]]
+    found += [
+        f"query {q['query']} is {q['state']}: {q['error']}"
+        for q in named
+        if q["state"] != "running" or q["error"]
+    ]
     return found or ([] if driver else ["the streams driver does not run yet"])
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
-    told = {"table": name, "owner": CATALOG.tables[name].owner, "rows": None, "version": None, "error": ""}
+    told = {
+        "table": name,
+        "owner": CATALOG.tables[name].owner,
+        "rows": None,
+        "version": None,
+        "error": "",
+    }
     try:
         table = tables.open_table(settings.lake_root, name)
     except LakeError as error:

@@ -31,9 +31,13 @@ ORPHAN_SECONDS = 15.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the driver; the exit code."""
-    parser = argparse.ArgumentParser(prog="streams_process", description="Runs the queries of jobs.")
+    parser = argparse.ArgumentParser(
+        prog="streams_process", description="Runs the queries of jobs."
+    )
     parser.add_argument("--jobs", default="", help="names, separated by commas; none: all")
-    parser.add_argument("--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin")
+    parser.add_argument(
+        "--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin"
+    )
     options = parser.parse_args(argv)
     names = [name for name in options.jobs.split(",") if name]
     try:
@@ -42,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             handover.die_with(options.supervised)
             run(handover.receive(), names, until_prepared=sys.stdin.readline)
-    except Exception as error:  # a process ends with one line, whatever it was
+    except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
         return handover.ended(error)
     return 0
 

@@ -238,7 +238,9 @@ class Supervisor:
             "parts": {care.part.name: care.as_json() for care in self._cares},
         }
         if told != self._written:
-            write_atomically(self._settings.stack_dir / STACK_FILE, json.dumps(told, indent=1).encode())
+            write_atomically(
+                self._settings.stack_dir / STACK_FILE, json.dumps(told, indent=1).encode()
+            )
             self._written = told
 
 
@@ -274,7 +276,7 @@ def main() -> int:
         supervisor = Supervisor(handover.receive())
         supervisor.stop_on_signals()
         supervisor.run()
-    except Exception as error:  # a process ends with one line, whatever it was
+    except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
         return handover.ended(error)
     return 0
 

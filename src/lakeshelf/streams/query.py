@@ -23,6 +23,12 @@ from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
 
 STOP_SECONDS = 60.0
+FETCH = {
+    "kafka.fetch.max.wait.ms": "50",
+    # Catching up, 500 records a poll would cost as much as parsing them.
+    "kafka.max.poll.records": "5000",
+    "kafka.max.partition.fetch.bytes": str(4 * 1024 * 1024),
+}
 
 
 @dataclass
@@ -179,7 +185,7 @@ class Query:
         }
         return {
             **{f"kafka.{key}": value for key, value in java_client(self._client).items()},
-            "kafka.fetch.max.wait.ms": "50",
+            **FETCH,
             "subscribe": ",".join(topics),
             "startingOffsets": json.dumps(explicit) if starting else "earliest",
             "failOnDataLoss": "true",

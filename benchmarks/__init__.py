@@ -1,0 +1,1 @@
+"""Benchmarks: programs that anyone can run, with results as files; see docs/benchmarks.md."""

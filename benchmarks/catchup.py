@@ -1,0 +1,146 @@
+"""Catch-up: how fast `shelf-aggregator` gets through a topic that was filled before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import events, stacks
+from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
+from lakeshelf.lake import tables
+from lakeshelf.streams import topics
+
+TABLES = ("raw/shelf_events", "cleansed/shelf_state")
+VARIANTS = ("driver", "spark")
+WAYS = {
+    "driver": "raw + state + topic, duplicates recognised, delta-rs commits",
+    "spark": "the same job, Spark's Delta writer and MERGE commit",
+    "plain": "plain loop confluent-kafka + pyarrow.json + delta-rs, raw only",
+}
+
+
+def figures(parameters: Parameters) -> list[Figure]:
+    """Rates of the three ways, cold, warm and with the start."""
+    found = []
+    for way, title in WAYS.items():
+        goal = 60_000.0 if way == "driver" and parameters["records"] >= 1_000_000 else None
+        found += [
+            Figure(f"{way}_cold", f"{title}: first pass", "events/s", goal, higher=True),
+            Figure(f"{way}_warm", f"{title}: second pass", "events/s", higher=True),
+            Figure(f"{way}_with_start", f"{title}: first pass, with the start of the process", "events/s", higher=True),
+        ]  # fmt: skip
+    return found
+
+
+def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
+    """Fill the topic once, then go through it in each of the three ways, on an empty lake each."""
+    total = 2 * parameters["records"]
+    shape = events.Shape(
+        shelves=parameters["shelves"],
+        per_day=max(1, parameters["records"] // parameters["days"]),
+        seed=seed,
+        repeat_every=parameters["repeat_every"],
+    )
+    with stacks.broker(folder) as client:
+        seconds = stacks.send(client, events.records(shape, 0, total))
+        say(f"{total:,} records sent in {seconds:.1f} s")
+        ends = topics.end_offsets(client, [events.TOPIC])
+        found: dict[str, Any] = {
+            "plain": plain(folder / "plain", client, ends[events.TOPIC], parameters)
+        }
+        for committer in VARIANTS:
+            lake = folder / committer
+            found[committer] = ours(lake, client, ends, committer, parameters["batch_rows"])
+            repeats = events.repeats(shape, 0, total)
+            check(found[committer], total, repeats)
+    measured = {}
+    for way, told in found.items():
+        measured.update(rates(way, told, parameters["records"]))
+        say(f"{way}: " + ", ".join(f"{k} {v:,.0f}" for k, v in measured.items() if way in k))
+    return {"figures": rounded(measured), "send_seconds": round(seconds, 2), **found}
+
+
+def ours(
+    lake: Path, client: dict[str, str], ends: topics.Offsets, committer: str, batch_rows: int
+) -> dict[str, Any]:
+    """The job with one committer."""
+    options = {"committer": committer, "max_batch_rows": batch_rows}
+    with stacks.driver(lake, client, **options) as driver:
+        driver.wait_folded(ends)
+        launched = driver.launched
+    rows = stacks.batches_of(lake, events.TOPIC)
+    names = ("rows_in", "valid", "duplicate", "quarantined")
+    return {
+        "launched": launched,
+        "batches": [{"rows": r["rows_in"], "began": stacks.began(r), "ended": stacks.ended(r)} for r in rows],
+        "counts": {name: sum(r[name] for r in rows) for name in names},
+        "table_rows": {name: tables.row_count(lake, name) for name in TABLES},
+    }  # fmt: skip
+
+
+def plain(
+    lake: Path, client: dict[str, str], ends: dict[str, int], parameters: Parameters
+) -> dict[str, Any]:
+    """The plain loop, in a process of its own like ours."""
+    tables.ensure_all(lake)
+    module = "benchmarks.plain_loop"
+    command = [sys.executable, "-m", module, str(lake), client["bootstrap.servers"]]
+    command += [json.dumps(ends), str(parameters["batch_rows"])]
+    launched = time.time()
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {
+        "launched": launched,
+        "batches": json.loads(printed),
+        "table_rows": {"raw/shelf_events": tables.row_count(lake, "raw/shelf_events")},
+    }
+
+
+def rates(way: str, told: dict[str, Any], records: int) -> dict[str, float]:
+    """Events a second of both passes; a pass is so many records, in whole batches."""
+    batches: Sequence[dict[str, Any]] = told["batches"]
+    done, cut = 0, 0
+    while done < records:
+        done += batches[cut]["rows"]
+        cut += 1
+    first, second = batches[:cut], batches[cut:]
+    middle = first[-1]["ended"]
+    measured = {
+        f"{way}_cold": done / (middle - first[0]["began"]),
+        f"{way}_with_start": done / (middle - told["launched"]),
+    }
+    if second:
+        rows = sum(batch["rows"] for batch in second)
+        measured[f"{way}_warm"] = rows / (second[-1]["ended"] - middle)
+    return measured
+
+
+def check(told: dict[str, Any], total: int, repeats: int) -> None:
+    """Raise unless every record was folded once: a fast wrong answer is no result."""
+    counts, rows = told["counts"], told["table_rows"]
+    expected = {"rows_in": total, "valid": total - repeats, "duplicate": repeats, "quarantined": 0}
+    if counts != expected or rows["raw/shelf_events"] != total - repeats:
+        raise RuntimeError(f"counted {counts}, tables {rows}; should be {expected}")
+
+
+BENCHMARK = Benchmark(
+    name="catchup",
+    title="Catch-up from a topic that was filled before",
+    defaults={
+        "records": 1_000_000,
+        "shelves": 93_419,
+        "days": 365,
+        "batch_rows": 200_000,
+        "repeat_every": 1_000,
+    },
+    quick={"records": 5_000, "shelves": 500, "days": 4, "batch_rows": 2_500, "repeat_every": 100},
+    figures=figures,
+    run=run,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(BENCHMARK))

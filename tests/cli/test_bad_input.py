@@ -1,0 +1,240 @@
+"""Everything that can be wrong from outside is one line and an exit code; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.lake import tables
+from lakeshelf.lake.locks import Lease
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.broker import Broker
+
+
+@pytest.fixture
+def closed_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def quarantine(lake: Path) -> Path:
+    tables.ensure(lake, CATALOG.tables["raw/quarantine"])
+    return tables.location(lake, "raw/quarantine")
+
+
+@pytest.fixture
+def taken_port(lake: Path) -> Iterator[int]:
+    """The remembered port of the broker, with somebody else on it."""
+    port = int(Broker(load_settings(lake_root=lake)).bootstrap_servers.rpartition(":")[2])
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield port
+
+
+def test_a_broker_that_does_not_run(lakeshelf):
+    result = lakeshelf("jobs", "run")
+    assert result.code == 1
+    assert "no broker runs" in result.error
+    assert "lakeshelf up" in result.error
+
+
+@pytest.mark.slow
+def test_a_broker_that_cannot_be_reached(lakeshelf, monkeypatch, closed_port):
+    monkeypatch.setenv("LAKESHELF_BOOTSTRAP_SERVERS", closed_port)
+    result = lakeshelf("jobs", "run")
+    assert result.code == 1
+    assert closed_port in result.error
+    assert "LAKESHELF_BOOTSTRAP_SERVERS" in result.error
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_ends_up(lakeshelf, taken_port):
+    result = lakeshelf("up")
+    assert result.code == 1
+    assert f"port {taken_port}" in result.error
+    assert "ports.json" in result.error
+
+
+def test_a_port_that_is_taken_is_seen_by_doctor(lakeshelf, taken_port):
+    checks = json.loads(lakeshelf("doctor", "--json").out)["checks"]
+    (found,) = (c for c in checks if c["name"] == "ports")
+    assert not found["ok"]
+    assert str(taken_port) in found["message"]
+    assert found["fix"]
+
+
+def test_a_java_that_is_none(lakeshelf, monkeypatch, tmp_path):
+    monkeypatch.setenv("LAKESHELF_JAVA_HOME", str(tmp_path))
+    result = lakeshelf("bootstrap")
+    assert result.code == 1
+    assert str(tmp_path) in result.error
+    assert "LAKESHELF_JAVA_HOME" in result.error
+
+
+def test_a_java_that_is_too_old(lakeshelf, monkeypatch, tmp_path):
+    program = tmp_path / "bin" / "java"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    (tmp_path / "release").write_text('JAVA_VERSION="11.0.2"\n')
+    monkeypatch.setenv("LAKESHELF_JAVA_HOME", str(tmp_path))
+    result = lakeshelf("bootstrap")
+    assert result.code == 1
+    assert "Java 11" in result.error
+
+
+def test_a_jar_with_a_wrong_checksum(lakeshelf, monkeypatch, tmp_path):
+    cache = _cache_with_a_damaged_jar(tmp_path / "cache")
+    monkeypatch.setenv("LAKESHELF_CACHE_DIR", str(cache))
+    result = lakeshelf("bootstrap")
+    assert result.code == 1
+    assert "was changed or damaged" in result.error
+    assert "make setup" in result.error
+    checks = json.loads(lakeshelf("doctor", "--json").out)["checks"]
+    assert any("SHA-256" in c["message"] and not c["ok"] for c in checks if c["name"] == "jars")
+
+
+def test_a_checkpoint_that_is_damaged(lakeshelf, lake):
+    pointer = lake / "_checkpoints" / "shelf-aggregator" / "current.json"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text("{")
+    result = lakeshelf("doctor", "--json")
+    assert result.code == 1
+    (found,) = (c for c in json.loads(result.out)["checks"] if c["name"] == "checkpoints")
+    assert str(pointer) in found["message"]
+    assert "lakeshelf rebuild" in found["fix"]
+
+
+def test_a_table_newer_than_the_code(lakeshelf, quarantine):
+    log = quarantine / "_delta_log" / f"{1:020}.json"
+    log.write_text(json.dumps({"protocol": {"minReaderVersion": 1, "minWriterVersion": 99}}) + "\n")
+    before = sorted(quarantine.rglob("*"))
+    result = lakeshelf("quarantine", "list")
+    assert result.code == 1
+    assert "raw/quarantine" in result.error
+    assert sorted(quarantine.rglob("*")) == before
+
+
+def test_a_table_that_is_not_there(lakeshelf):
+    result = lakeshelf("quarantine", "list")
+    assert result.code == 1
+    assert "raw/quarantine" in result.error
+    assert "lakeshelf bootstrap" in result.error
+
+
+def test_a_lake_that_another_driver_owns(lakeshelf, lake):
+    with Lease(lake / "_stack" / "streams.lock", "somebody else"):
+        result = lakeshelf("rebuild")
+    assert result.code == 1
+    assert "somebody else" in result.error
+
+
+def test_a_lake_that_another_stack_owns(lakeshelf, lake):
+    with Lease(lake / "_stack" / "stack.lock", "somebody else"):
+        result = lakeshelf("up", "--foreground")
+    assert result.code == 1
+    assert "somebody else" in result.error
+    assert [p.name for p in lake.rglob("*")] == ["_stack", "stack.lock"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("jobs", "run", "shelf-agregator"), ("jobs", "run", "shelf-aggregator", "nope")]
+)
+def test_an_unknown_job(lakeshelf, arguments):
+    result = lakeshelf(*arguments)
+    assert result.code == 2
+    assert arguments[-1] in result.error
+    assert "lakeshelf jobs list" in result.error
+
+
+def test_an_unknown_topic(lakeshelf):
+    result = lakeshelf("contracts", "show", "shelf_evnts")
+    assert result.code == 2
+    assert "did you mean shelf_events" in result.error
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("committer = ", "lakeshelf.toml is not TOML"),
+        ("comitter = 'driver'", "comitter"),
+        ("committer = 'nobody'", "nobody"),
+        ("max_batch_rows = 0", "max_batch_rows"),
+    ],
+)
+def test_a_configuration_file_that_is_broken(lakeshelf, monkeypatch, tmp_path, content, named):
+    file = tmp_path / "lakeshelf.toml"
+    file.write_text(content)
+    monkeypatch.setenv("LAKESHELF_CONFIG", str(file))
+    result = lakeshelf("config")
+    assert result.code == 2
+    assert named in result.error
+    assert str(file) in result.error
+
+
+def test_a_configuration_file_that_is_not_there(lakeshelf, monkeypatch, tmp_path):
+    monkeypatch.setenv("LAKESHELF_CONFIG", str(tmp_path / "none.toml"))
+    result = lakeshelf("config")
+    assert result.code == 2
+    assert "LAKESHELF_CONFIG" in result.error
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--stores", "0"),
+        ("--stores", "many"),
+        ("--malformed", "2"),
+        ("--reorder", "-1"),
+        ("--committer", "nobody"),
+    ],
+)
+def test_a_demo_that_cannot_be(lakeshelf, lake, option, value):
+    result = lakeshelf("demo", option, value)
+    assert result.code == 2
+    assert value in result.error
+    assert not lake.exists()
+
+
+def test_a_demo_never_empties_what_no_demo_made(lakeshelf, tmp_path):
+    precious = tmp_path / "photos" / "cat.jpg"
+    precious.parent.mkdir()
+    precious.touch()
+    result = lakeshelf("demo", "--lake", precious.parent)
+    assert result.code == 2
+    assert str(precious.parent) in result.error
+    assert precious.exists()
+    assert not (precious.parent / "_stack").exists()
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]"])
+def test_corrected_records_that_are_none(lakeshelf, tmp_path, monkeypatch, text, closed_port):
+    monkeypatch.setenv("LAKESHELF_BOOTSTRAP_SERVERS", closed_port)
+    file = tmp_path / "records.json"
+    file.write_text(text)
+    result = lakeshelf("replay-quarantine", file)
+    assert result.code == 2
+    assert str(file) in result.error
+
+
+def _cache_with_a_damaged_jar(cache: Path) -> Path:
+    """The filled cache by links, but for one jar that has a byte more."""
+    source = load_settings().cache_dir / "jars"
+    (cache / "jars").mkdir(parents=True)
+    for jar in source.glob("*.jar"):
+        (cache / "jars" / jar.name).symlink_to(jar)
+    shutil.copy2(source / "verified.json", cache / "jars")
+    damaged = next((cache / "jars").glob("kafka-server-*.jar"))
+    damaged.unlink()
+    shutil.copy2(source / damaged.name, damaged)
+    with damaged.open("ab") as file:
+        file.write(b"x")
+    return cache

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.cli import main
+
+Run = Callable[..., "Result"]
+
+
+class Result:
+    """What a command printed, and its exit code."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def error(self) -> str:
+        """The only line `error: …`; progress may stand before it."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake of the test's own, and no other setting from outside."""
+    for name in [n for n in os.environ if n.startswith(("LAKESHELF_", "DELTA_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LAKESHELF_LAKE_ROOT", str(tmp_path / "lake"))
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def lakeshelf(lake: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line as a shell would, in this process."""
+
+    def run(*arguments: object) -> Result:
+        capfd.readouterr()
+        code = main.run([str(argument) for argument in arguments])
+        return Result(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object], float], None]:
+    """Waits for a condition, and fails when it does not come true in so many seconds."""
+
+    def wait(condition: Callable[[], object], seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not come true"
+            os.sched_yield()
+
+    return wait

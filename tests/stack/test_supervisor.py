@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeshelf.lake.locks import is_held
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack import handover
+from lakeshelf.stack.parts import read_json
+from lakeshelf.stack.processes import identify
+from lakeshelf.stack.supervisor import STACK_FILE, end_leftovers, running_stack
+
+pytestmark = pytest.mark.slow
+READY_S = 120.0
+Told = dict[str, Any]
+
+
+class Stack:
+    """A stack that was brought up with the command line, and how it tells of itself."""
+
+    def __init__(self, settings: Settings, eventually: Callable[..., None]) -> None:
+        self.settings = settings
+        self._eventually = eventually
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        root = ["--lake", str(self.settings.lake_root)]
+        command = [sys.executable, "-m", "lakeshelf.cli.main", *root, *arguments]
+        environ = {**os.environ, "PYTHONPATH": str(self.settings.home / "src")}
+        return subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+
+    def told(self) -> Told:
+        return running_stack(self.settings)
+
+    def pid(self, part: str) -> int:
+        return int(self.told()["parts"][part]["pid"])
+
+    def kill(self, part: str) -> None:
+        os.kill(self.pid(part), signal.SIGKILL)
+
+    def await_restart(self, part: str) -> None:
+        def restarted() -> bool:
+            told = self.told()
+            return told.get("state") == "running" and told["parts"][part]["restarts"] == 1
+
+        self._eventually(restarted, READY_S)
+
+    def end(self) -> None:
+        """Whatever a test left running."""
+        told = self.told()
+        if told:
+            os.kill(told["pid"], signal.SIGKILL)
+        end_leftovers(self.settings)
+
+
+@pytest.fixture
+def stack(settings: Settings, eventually: Callable[..., None]) -> Iterator[Stack]:
+    stack = Stack(settings, eventually)
+    yield stack
+    stack.end()
+
+
+def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
+    assert stack.command("up").returncode == 0
+    status = json.loads(stack.command("status", "--json").stdout)
+    assert status["ok"]
+    assert {q["state"] for q in status["queries"]} == {"running"}
+    assert {q["lag"] for q in status["queries"]} == {0}
+
+    again = stack.command("up")
+    assert again.returncode == 0
+    assert "up already" in again.stdout
+
+    second = stack.command("up", "--foreground")
+    assert second.returncode == 1
+    assert "held by a stack" in second.stderr
+
+    processes = [identify(stack.pid(part)) for part in ("streams", "broker")]
+    assert stack.command("down").returncode == 0
+    assert not any(process.is_alive for process in processes)
+    assert stack.command("status").returncode == 1
+
+    assert stack.command("up").returncode == 0
+    assert stack.command("down").returncode == 0
+
+
+def test_a_killed_driver_and_a_killed_broker_come_back(stack):
+    assert stack.command("up").returncode == 0
+    stack.kill("streams")
+    stack.await_restart("streams")
+    stack.kill("broker")
+    stack.await_restart("broker")
+    assert json.loads(stack.command("status", "--json").stdout)["parts"]["streams"]["restarts"] == 1
+
+
+def test_the_parts_of_a_killed_supervisor_end_and_the_next_one_goes_on(stack):
+    assert stack.command("up").returncode == 0
+    processes = [identify(stack.pid(part)) for part in ("streams", "broker")]
+    os.kill(stack.told()["pid"], signal.SIGKILL)
+    assert stack.command("up").returncode == 0
+    assert not any(process.is_alive for process in processes)
+
+
+def test_a_second_signal_kills(stack, settings, eventually):
+    assert stack.command("up").returncode == 0
+    told = stack.told()
+    processes = [identify(told["pid"]), *(identify(part["pid"]) for part in told["parts"].values())]
+    os.kill(told["pid"], signal.SIGTERM)
+    eventually(lambda: read_json(settings.stack_dir / STACK_FILE)["state"] == "stopping")
+    os.kill(told["pid"], signal.SIGTERM)
+    eventually(lambda: not any(process.is_alive for process in processes), 10)
+    eventually(lambda: not is_held(settings.stack_dir / "stack.lock"), 10)
+
+
+def test_a_child_gets_every_setting_secrets_included(tmp_path: Path):
+    given = load_settings(lake_root=tmp_path, kafka_username="me", kafka_password="open-sesame")
+    assert load_settings(**json.loads(handover.dumped(given))) == given

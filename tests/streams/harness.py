@@ -1,0 +1,217 @@
+"""Steps 2 to 4 of the batch protocol on a lake of the test's own, without Kafka and Spark.
+
+Records stand in one log a topic, as Kafka would hold them; the processors are those of the runtime, on
+the driver committer, and only taking a batch from Spark and publishing to Kafka are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.lake import commits, tables
+from lakeshelf.settings import project_home
+from lakeshelf.streams import intake, registry
+from lakeshelf.streams.batch import Batch, BatchProcessor
+from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.job import Fold, Job, Update
+from lakeshelf.streams.ledger import Counts
+from lakeshelf.streams.plan import QueryPlan, plan
+from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.sink import Sink
+
+from .model import Rows
+
+NOW = datetime(2017, 6, 1, tzinfo=UTC)
+FOLDING = ("shelf-aggregator", "wh-aggregator", "batch-state-updater", "wh-batch-state-updater")
+DISCREPANCIES = "ops/stock_discrepancies"
+STATE = tuple(f"cleansed/{n}" for n in ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state"))
+UNCOMPARED = frozenset({"updated_at", "version", "first_event_time", "first_event_id"})
+
+Log = dict[str, list[dict[str, Any]]]
+"""Topic → records, each with its position."""
+
+
+@cache
+def jobs() -> dict[str, Job]:
+    """The jobs of the checkout."""
+    return registry.discover(project_home())
+
+
+def folding() -> QueryPlan:
+    """The query of all jobs that fold events into state."""
+    (found,) = plan(jobs()[name] for name in FOLDING)
+    return found
+
+
+def watching() -> QueryPlan:
+    """The query that looks for discrepancies."""
+    (found,) = plan([jobs()["stock-discrepancies"]])
+    return found
+
+
+def with_fold(found: QueryPlan, table: str, change: Callable[[Fold], Fold]) -> QueryPlan:
+    """The plan with the fold of one table changed."""
+
+    def changed(update: Update) -> Update:
+        return change(update) if isinstance(update, Fold) and update.table == table else update
+
+    return QueryPlan(
+        tuple(replace(job, updates=tuple(map(changed, job.updates))) for job in found.jobs)
+    )
+
+
+def make(root: Path, *plans: QueryPlan) -> Path:
+    """A lake with the tables of plans."""
+    for found in plans:
+        for name in found.tables:
+            tables.ensure(root, CATALOG.tables[name])
+    return root
+
+
+class Runner:
+    """Processes batches of records and hands the state that follows to the watching query.
+
+    Args:
+        root: Lake with the tables of both plans.
+        found: The folding query, declared or spoiled on purpose.
+    """
+
+    def __init__(self, root: Path, found: QueryPlan | None = None) -> None:
+        self.root = root
+        self._plan = found or folding()
+        self._log: Log = {}
+        self._state_log: Log = {}
+        self._batch: list[tuple[str, dict[str, Any]]] = []
+        self._watched = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything but the lake, as a new process does."""
+        self._folding = _processor(self.root, self._plan, "query")
+        self._watching = _processor(self.root, watching(), "watching")
+
+    def run(
+        self, number: int, records: Sequence[tuple[str, Mapping[str, Any]]], repeats: int = 0
+    ) -> None:
+        """Process one batch, again after a restart as often as `repeats` says."""
+        self._batch = [(topic, _place(self._log, topic, record)) for topic, record in records]
+        self._process(number)
+        for _ in range(repeats):
+            self.again(number)
+
+    def again(self, number: int) -> None:
+        """Process the last batch again in a new process, with the same records and offsets."""
+        self.restart()
+        self._process(number)
+
+    def _process(self, number: int) -> None:
+        batch = process(self._folding, self._plan, number, self._batch)
+        messages = list(_published(self._state_log, batch))
+        process(self._watching, watching(), self._watched, messages)
+        self._watched += 1
+
+
+def process(
+    processor: BatchProcessor[pa.Table],
+    found: QueryPlan,
+    number: int,
+    records: Iterable[tuple[str, dict[str, Any]]],
+) -> Batch[pa.Table]:
+    """Steps 2 to 4 of one batch of records that have a position."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for topic, record in records:
+        rows.setdefault(topic, []).append(record)
+    batch: Batch[pa.Table] = Batch(
+        batch_id=number,
+        frame=cast("Any", None),
+        taken=pa.table({}),
+        started=time.perf_counter(),
+        appended_at=NOW,
+        counts={topic: Counts(rows_in=len(held)) for topic, held in rows.items()},
+    )
+    for topic in found.topics:
+        batch.relations[topic.name] = relation(topic, rows.get(topic.name, []))
+    processor._sort_out(batch)
+    processor._commit_raw(batch)
+    processor._commit_updates(batch)
+    return batch
+
+
+def relation(topic: Topic, rows: list[dict[str, Any]]) -> pa.Table:
+    """Typed records of a topic in the shape in which the runtime holds them."""
+    return pa.Table.from_pylist(rows, schema=intake.schema(topic))
+
+
+def _processor(root: Path, found: QueryPlan, app_id: str) -> BatchProcessor[pa.Table]:
+    committer = DriverCommitter(root, 1000)
+    sink = Sink(committer, DriverCommitter(root, 0))
+    return BatchProcessor(found, sink, cast("Publisher", None), app_id, lambda _: {}, lambda: NOW)
+
+
+def _place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Append the record to the topic's log, in the partition of its key."""
+    held = log.setdefault(topic, [])
+    key = CATALOG.topics[topic].key_of(record)
+    partition = sum(key.encode()) % CATALOG.topics[topic].partitions
+    offset = sum(r["kafka_partition"] == partition for r in held)
+    stamp = NOW + timedelta(seconds=len(held))
+    place = {"kafka_partition": partition, "kafka_offset": offset, "kafka_timestamp": stamp}
+    held.append({**record, **place})
+    return held[-1]
+
+
+def _published(log: Log, batch: Batch[pa.Table]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Messages of the batch's changes on the state topics, tombstones included."""
+    for change in batch.changes:
+        if change.update.topic is None:
+            continue
+        topic = CATALOG.topics[change.update.topic]
+        for row in change.rows.to_pylist():
+            value = {f.name: row[f.name] for f in topic.fields}
+            yield topic.name, _place(log, topic.name, {**value, "deleted": False})
+        for row in change.removed.to_pylist() if change.removed is not None else ():
+            empty = dict.fromkeys(f.name for f in topic.fields)
+            held = {name: row[name] for name in (*topic.key, "version")}
+            yield topic.name, _place(log, topic.name, {**empty, **held, "deleted": True})
+
+
+def read(root: Path, name: str) -> Rows:
+    """Compared columns of a table by key; of discrepancies the rows that are still missing something."""
+    rows = keyed(root, name)
+    if name == DISCREPANCIES:
+        return {k: {"missing_qty": r["missing_qty"]} for k, r in rows.items() if r["missing_qty"]}
+    return {k: {c: v for c, v in r.items() if c not in UNCOMPARED} for k, r in rows.items()}
+
+
+def keyed(root: Path, name: str) -> Rows:
+    """All columns but the key's of a table by key.
+
+    Raises:
+        AssertionError: Two rows have the same key.
+    """
+    key = CATALOG.tables[name].key
+    rows = tables.open_table(root, name).to_pyarrow_table().to_pylist()
+    found = {tuple(r[k] for k in key): {c: v for c, v in r.items() if c not in key} for r in rows}
+    assert len(found) == len(rows), f"{name} has two rows of one key"
+    return found
+
+
+def state(root: Path) -> dict[str, Rows]:
+    """Every compared table."""
+    return {name: read(root, name) for name in (*STATE, DISCREPANCIES)}
+
+
+def versions(root: Path) -> dict[tuple[str, ...], int]:
+    """Version of every state row, by table and key."""
+    return {(n, *key): row["version"] for n in STATE for key, row in keyed(root, n).items()}
+
+
