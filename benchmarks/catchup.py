@@ -69,8 +69,7 @@ def ours(
     lake: Path, client: dict[str, str], ends: topics.Offsets, committer: str, batch_rows: int
 ) -> dict[str, Any]:
     """The job with one committer."""
-    options = {"committer": committer, "max_batch_rows": batch_rows}
-    with stacks.driver(lake, client, **options) as driver:
+    with stacks.driver(lake, client, committer=committer, max_batch_rows=batch_rows) as driver:
         driver.wait_folded(ends)
         launched = driver.launched
     rows = stacks.batches_of(lake, events.TOPIC)

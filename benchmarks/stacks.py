@@ -16,7 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.harness import home, wait_for
+from benchmarks.harness import wait_for
+from benchmarks.machine import home
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
@@ -206,7 +207,7 @@ def batches_of(lake: Path, topic: str) -> list[dict[str, Any]]:
 
 def began(row: Mapping[str, Any]) -> float:
     """When the batch of a ledger row began, seconds since 1970."""
-    return float(row["committed_at"].timestamp()) - row["duration_ms"] / 1000
+    return ended(row) - float(row["duration_ms"]) / 1000
 
 
 def ended(row: Mapping[str, Any]) -> float:

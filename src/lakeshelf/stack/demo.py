@@ -205,7 +205,7 @@ class Stack:
     def show_sent(self, sent: int, records: int) -> None:
         """Pass on how much was sent; raise if the stack has failed meanwhile."""
         self._check()
-        self._show("send", sent, records)
+        self._show("send", max(0, sent), records)
         self._records = records
         if records and sent == records:
             self.clock.end("sent")

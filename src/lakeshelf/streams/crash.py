@@ -17,6 +17,6 @@ POINTS = (
 
 
 def point(name: str, batch_id: int) -> None:
-    """Kill this process with SIGKILL if `LAKESHELF_CRASH_AT` is `<name>:<batch id>`."""
-    if os.environ.get(VARIABLE) == f"{name}:{batch_id}":
+    """Kill this process with SIGKILL if `LAKESHELF_CRASH_AT` is `<name>` or `<name>:<batch id>`."""
+    if os.environ.get(VARIABLE) in (name, f"{name}:{batch_id}"):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from lakeshelf.contracts import BOOLEAN, LONG, TIMESTAMP, Field, Topic
+from lakeshelf.contracts import BOOLEAN, LONG, STRING, TIMESTAMP, Field, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.model import KEY_SEPARATOR
 
@@ -63,9 +63,15 @@ def _value(topic: Topic, field: Field) -> str:
         return f"{topic.name}.{field.name}"
     in_value = f"{topic.name}.{field.name}" if field in topic.fields else None
     if field.name in topic.key:
-        part = f"split_part(key_text, '{KEY_SEPARATOR}', {topic.key.index(field.name) + 1})"
+        part = _key_part(topic, topic.key.index(field.name))
         return f"coalesce({in_value}, {part})" if in_value else part
     return f"coalesce({in_value}, header_version)" if field.name == "version" else str(in_value)
+
+
+def _key_part(topic: Topic, index: int) -> str:
+    text = f"split_part(key_text, '{KEY_SEPARATOR}', {index + 1})" if len(topic.key) > 1 else "key_text"
+    type_ = topic.field(topic.key[index]).type
+    return text if type_ == STRING else f"TRY_CAST({text} AS {type_})"
 
 
 def raw_rows(topic: Topic, ingested_at: datetime) -> str:

@@ -17,6 +17,7 @@ from lakeshelf.contracts.validate import check, parse
 from lakeshelf.streams import intake
 
 NOT_OWNER, MISSING = "not_owner", "missing_field"
+MISTYPED, IMPOSSIBLE = "wrong_type", "impossible_value"
 DETAIL_LENGTH = 500
 
 
@@ -101,15 +102,33 @@ def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
     for name in ("key", *(() if record["value"] is not None else ("header_version",))):
         if topic.compacted and record[name] is None:
             return MISSING, f"{name} is missing"
+    if record["value"] is None and topic.compacted:
+        return _key_refusal(topic, record["key"])
     found = check(topic, record["value"], record["key"])
     return None if found is None else (found.reason, found.detail)
+
+
+def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
+    """Why the key of a tombstone, which no value confirms, cannot be."""
+    try:
+        text = key.decode("utf-8")
+    except UnicodeDecodeError:
+        return MISTYPED, f"key {key!r} is not UTF-8"
+    if not text:
+        return MISSING, "key is empty"
+    parts = [text] if len(topic.key) <= 1 else text.split(KEY_SEPARATOR)
+    if (topic.fixed_key and text != topic.fixed_key) or not all(parts) or (topic.key and len(parts) != len(topic.key)):
+        return IMPOSSIBLE, f"key {text!r} is not that of {topic.name}"
+    return None
 
 
 def _row(topic: Topic, record: dict[str, Any]) -> dict[str, Any]:
     position = {f.name: record[f.name] for f in intake.POSITION}
     if not topic.compacted:
         return {**parse(topic, record["value"]), **position}
-    keys = dict(zip(topic.key, record["key"].decode("utf-8").split(KEY_SEPARATOR), strict=False))
+    text = record["key"].decode("utf-8")
+    parts = text.split(KEY_SEPARATOR) if len(topic.key) > 1 else [text]
+    keys = dict(zip(topic.key, parts, strict=False))
     value = (
         {"version": record["header_version"]}
         if record["value"] is None

@@ -1,0 +1,99 @@
+"""Renders the tables of docs/benchmarks.md from the result files: `python -m benchmarks.report [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import catchup, demo, growth, idle, latency
+from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
+from benchmarks.machine import home
+
+BENCHMARKS: tuple[Benchmark, ...] = tuple(
+    module.BENCHMARK for module in (catchup, latency, idle, growth, demo)
+)
+PAGE = "docs/benchmarks.md"
+HEAD = "| figure | unit | to reach | measured (median) | min | max | reached |"
+RULE = "| --- | --- | ---: | ---: | ---: | ---: | --- |"
+VERDICTS = {None: "", True: "yes", False: "no"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the tables into the page, or with `--check` tell whether they are up to date."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if it would")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
+    parser.add_argument("--page", type=Path, default=home() / PAGE, help="page to write")
+    options = parser.parse_args(argv)
+    before = options.page.read_text(encoding="utf-8")
+    after = rendered(before, options.results)
+    if options.check:
+        return 0 if before == after else 1
+    options.page.write_text(after, encoding="utf-8")
+    return 0
+
+
+def rendered(page: str, results: Path) -> str:
+    """The page with the tables between its markers made anew.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    for benchmark in BENCHMARKS:
+        begin, end = (f"<!-- {benchmark.name}: {word} -->" for word in ("begin", "end"))
+        if begin not in page or end not in page:
+            raise ValueError(f"{PAGE} has no {begin} … {end}; put both lines back")
+        head, _, rest = page.partition(begin)
+        page = f"{head}{begin}\n\n{section(benchmark, read(results, benchmark.name))}\n{end}{rest.partition(end)[2]}"
+    return page
+
+
+def read(results: Path, name: str) -> dict[str, Any] | None:
+    """A result; None when there is none yet."""
+    file = results / f"{name}.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+def section(benchmark: Benchmark, result: Mapping[str, Any] | None) -> str:
+    """Table of a benchmark, and under it what it was measured on."""
+    if result is None:
+        told = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
+        return "\n".join([HEAD, RULE, *told, ""])
+    lines = [row(figure_of(told), told) for told in result["figures"]]
+    return "\n".join([HEAD, RULE, *lines, "", *origin(result), ""])
+
+
+def row(figure: Figure, told: Mapping[str, Any]) -> str:
+    """One line of a table."""
+    median = told.get("median")
+    reached = VERDICTS[None if median is None else figure.reached(median)]
+    bounds = ("" if median is None else text(told[name]) for name in ("min", "max"))
+    cells = (figure.title, figure.unit, goal_text(figure), text(median), *bounds, reached)
+    return f"| {' | '.join(cells)} |"
+
+
+def origin(result: Mapping[str, Any]) -> list[str]:
+    """Machine, versions, parameters."""
+    machine = result["machine"]
+    runs = result["runs"]
+    loads = ", ".join(text(run["load_before"]) for run in runs)
+    parameters = ", ".join(f"{k} {_plain(v)}" for k, v in result["parameters"].items())
+    versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
+    return [
+        f"{len(runs)} runs on {result['made_at'][:10]}, seeds from {result['seed']}; {parameters}.",
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['kernel']},"
+        f" {machine['file_system']}; load before the runs {loads}.",
+        f"Versions: {versions}.",
+    ]
+
+
+def _plain(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

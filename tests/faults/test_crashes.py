@@ -1,0 +1,80 @@
+"""F1, F2, F3: processes killed at any moment, and at each named point."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.rig import STOCK_JOBS, Rig, red
+from tests.support import eventually
+
+from lakeshelf.streams import crash
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+Contents = dict[str, list[tuple[Any, ...]]]
+
+
+def test_a_driver_killed_at_random_moments_leaves_the_tables_of_an_undisturbed_run(
+    rig: Rig, undisturbed: Contents
+) -> None:
+    rig.send()
+    for _ in range(5):
+        rig.start(max_batch_rows=800)
+        goal = rig.batches() + rig.random.randint(1, 2)
+        eventually(lambda goal=goal: rig.batches() >= goal or rig._folded(), f"batch {goal}", 120)
+        rig.kill()
+    rig.start()
+    rig.await_folded()
+    rig.stop()
+    assert red(rig.reconcile()) == []
+    assert rig.contents() == undisturbed
+
+
+def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed_run(
+    rig: Rig, undisturbed: Contents
+) -> None:
+    rig.send()
+    for point in crash.POINTS:
+        driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=800, LAKESHELF_CRASH_AT=point)
+        assert driver.wait(120) == -signal.SIGKILL, (point, rig.log())
+    rig.start()
+    rig.await_folded()
+    rig.stop()
+    assert red(rig.reconcile()) == []
+    assert rig.contents() == undisturbed
+
+
+def test_without_the_record_of_commits_a_repeated_batch_is_counted_twice(rig: Rig) -> None:
+    rig.send()
+    driver = rig.start(jobs=STOCK_JOBS, LAKESHELF_CRASH_AT="before_publish")
+    assert driver.wait(120) == -signal.SIGKILL
+    rig.start(program=str(Path(__file__).with_name("forgetful_driver.py")))
+    rig.await_folded()
+    rig.stop()
+    assert {"shelf", "I0"} <= set(red(rig.reconcile()))
+
+
+def test_a_broker_killed_while_receipts_are_sent_loses_nothing_that_it_acknowledged(
+    rig: Rig, undisturbed: Contents
+) -> None:
+    rig.start()
+    sender = threading.Thread(target=lambda: rig.send(speed=200_000.0))
+    sender.start()
+    for _ in range(3):
+        before = sum(rig.records().values())
+        eventually(
+            lambda before=before: sum(rig.records().values()) > before or not sender.is_alive(),
+            "records",
+        )
+        rig.broker.kill()
+        rig.broker.start()
+        rig.broker.wait_healthy()
+    sender.join(180)
+    assert not sender.is_alive()
+    rig.await_folded()
+    rig.stop()
+    assert red(rig.reconcile()) == []
+    assert rig.contents() == undisturbed

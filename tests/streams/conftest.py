@@ -1,0 +1,62 @@
+"""What the tests of the runtime share; modules beside this room are on the path."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakeshelf.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+@pytest.fixture(scope="session")
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The checkout with its filled cache, and a lake for what the tests share."""
+    return load_settings(lake_root=tmp_path_factory.mktemp("shared") / "lake", driver_memory="1g")
+
+
+@pytest.fixture(scope="session")
+def spark(own_settings: Settings) -> Iterator[SparkSession]:
+    """The session of the runtime, started once."""
+    from lakeshelf.stack import jars, java
+    from lakeshelf.streams import session
+
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(java.java_home(own_settings))
+    made = session.build(own_settings, jars.spark_class_path(own_settings), master="local[2]")
+    yield made
+    made.stop()
+    if before is None:
+        del os.environ["JAVA_HOME"]
+    else:
+        os.environ["JAVA_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def client(own_settings: Settings) -> Iterator[dict[str, str]]:
+    """A broker with all topics, started once; settings that reach it."""
+    from lakeshelf.stack.broker import Broker
+    from lakeshelf.streams import topics
+
+    broker = Broker(own_settings)
+    broker.start(die_with_parent=True)
+    broker.wait_healthy()
+    reached = {"bootstrap.servers": broker.bootstrap_servers, "log_level": "0"}
+    topics.ensure_all(reached)
+    yield reached
+    broker.kill()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A lake of the test's own."""
+    return load_settings(lake_root=tmp_path / "lake")

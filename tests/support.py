@@ -1,0 +1,24 @@
+"""What tests of several rooms need."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+_LOOK_AGAIN_S = 0.05
+
+
+def eventually(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Wait until a condition holds.
+
+    Args:
+        condition: Looked at again and again.
+        what: What is waited for, for the failure.
+        seconds: Deadline.
+    """
+    pause = threading.Event()
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        pause.wait(_LOOK_AGAIN_S)
