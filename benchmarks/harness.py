@@ -143,8 +143,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Percentiles of many values, for a result file."""
-    shown = {f"p{p}": round(percentile(values, p), 3) for p in (50, 95, 99)} if values else {}
-    return {"count": len(values), **shown, "max": round(max(values, default=math.nan), 3)}
+    if not values:
+        return {"count": 0}
+    shown = {f"p{p}": round(percentile(values, p), 3) for p in (50, 95, 99)}
+    return {"count": len(values), **shown, "max": round(max(values), 3)}
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> Path:

@@ -101,7 +101,7 @@ def _nested(serial: int) -> bytes:
 
 
 def _too_large(serial: int) -> bytes:
-    return _encoded(_valid(POS_TRANSACTIONS, serial) | {"actor": None}).replace(b"null", b"1e400")
+    return _line(unit_price=None)(serial).replace(b"null", b"1e400")
 
 
 CASES: tuple[Malformed, ...] = (

@@ -89,21 +89,21 @@ class Runner:
         self.root = root
         self._plan = found or folding()
         self._log: Log = {}
-        self._state_log: Log = {}
+        self.state_log: Log = {}
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self._watched = 0
         self.restart()
 
     def restart(self) -> None:
         """Forget everything but the lake, as a new process does."""
-        self._folding = _processor(self.root, self._plan, "query")
-        self._watching = _processor(self.root, watching(), "watching")
+        self._folding = processor(self.root, self._plan, "query")
+        self._watching = processor(self.root, watching(), "watching")
 
     def run(
         self, number: int, records: Sequence[tuple[str, Mapping[str, Any]]], repeats: int = 0
     ) -> None:
         """Process one batch, again after a restart as often as `repeats` says."""
-        self._batch = [(topic, _place(self._log, topic, record)) for topic, record in records]
+        self._batch = [(topic, place(self._log, topic, record)) for topic, record in records]
         self._process(number)
         for _ in range(repeats):
             self.again(number)
@@ -115,7 +115,7 @@ class Runner:
 
     def _process(self, number: int) -> None:
         batch = process(self._folding, self._plan, number, self._batch)
-        messages = list(_published(self._state_log, batch))
+        messages = list(_published(self.state_log, batch))
         process(self._watching, watching(), self._watched, messages)
         self._watched += 1
 
@@ -151,13 +151,13 @@ def relation(topic: Topic, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=intake.schema(topic))
 
 
-def _processor(root: Path, found: QueryPlan, app_id: str) -> BatchProcessor[pa.Table]:
+def processor(root: Path, found: QueryPlan, app_id: str) -> BatchProcessor[pa.Table]:
     committer = DriverCommitter(root, 1000)
     sink = Sink(committer, DriverCommitter(root, 0))
     return BatchProcessor(found, sink, cast("Publisher", None), app_id, lambda _: {}, lambda: NOW)
 
 
-def _place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:
+def place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Append the record to the topic's log, in the partition of its key."""
     held = log.setdefault(topic, [])
     key = CATALOG.topics[topic].key_of(record)
@@ -177,11 +177,11 @@ def _published(log: Log, batch: Batch[pa.Table]) -> Iterable[tuple[str, dict[str
         topic = CATALOG.topics[change.update.topic]
         for row in change.rows.to_pylist():
             value = {f.name: row[f.name] for f in topic.fields}
-            yield topic.name, _place(log, topic.name, {**value, "deleted": False})
+            yield topic.name, place(log, topic.name, {**value, "deleted": False})
         for row in change.removed.to_pylist() if change.removed is not None else ():
             empty = dict.fromkeys(f.name for f in topic.fields)
             held = {name: row[name] for name in (*topic.key, "version")}
-            yield topic.name, _place(log, topic.name, {**empty, **held, "deleted": True})
+            yield topic.name, place(log, topic.name, {**empty, **held, "deleted": True})
 
 
 def read(root: Path, name: str) -> Rows:

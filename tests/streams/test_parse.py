@@ -12,6 +12,7 @@ from chispa import assert_df_equality
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import parse as reference
+from lakeshelf.contracts.values import read
 from lakeshelf.streams import intake
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.parse import parse
@@ -127,6 +128,7 @@ def expected(record: Record) -> dict[str, Any]:
     text = record.key.decode()
     keys = [text] if len(topic.key) == 1 else text.split(KEY_SEPARATOR)
     named = dict(zip(topic.key, keys, strict=True)) if topic.key else {}
+    named = {n: read(topic.field(n).type, v) for n, v in named.items()}
     if record.value is None:
         empty = dict.fromkeys(f.name for f in topic.fields)
         return {**empty, **named, "version": int(record.header("version") or 0), "deleted": True}

@@ -105,7 +105,9 @@ def _type(type_: Type) -> Schema:
 
 def _condition(topic: Topic, rule: Rule) -> Schema:
     present = {
-        name: {"not": {"enum": [None, ""]}} for name in rule.required if not topic.field(name).required
+        name: {"not": {"enum": [None, ""]}}
+        for name in rule.required
+        if not topic.field(name).required
     }
     bounded = {bounds.field: _bounds(bounds) for bounds in rule.bounds}
     return {

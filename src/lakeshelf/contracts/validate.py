@@ -20,6 +20,8 @@ Of a key that occurs twice in an object the last value counts. Unknown fields ar
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +45,12 @@ REASONS = (
 """Why a single message is refused, in the order in which they apply."""
 
 MAX_DETAIL = 80
+TOO_LARGE = "number is infinity"
+"""What orjson says of a number beyond DOUBLE."""
+
+_MARK_TEXT = "\0number beyond double"
+_MARK = orjson.dumps(_MARK_TEXT)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)', re.DOTALL)
 
 Message = dict[str, Any]
 
@@ -66,7 +74,7 @@ def check(topic: Topic, value: bytes | None, key: bytes | None = None) -> Refusa
     if value is None:
         return None if topic.compacted else Refusal("not_json", "no value")
     try:
-        message = orjson.loads(value)
+        message = _decoded(topic, value)
     except orjson.JSONDecodeError as error:
         return Refusal("not_json", _shorten(str(error)))
     if not isinstance(message, dict):
@@ -81,10 +89,37 @@ def parse(topic: Topic, value: bytes, key: bytes | None = None) -> Message:
         Every declared field, None where absent; undeclared fields are left out. Fields that stand
         in the key alone come first if `key` is given and the topic has one such field.
     """
-    typed = values.read_fields(Struct(topic.fields), orjson.loads(value))
+    typed = values.read_fields(Struct(topic.fields), _decoded(topic, value))
     if key is not None and len(topic.key_only) == 1:
         return {topic.key_only[0].name: key.decode()} | typed
     return typed
+
+
+def _decoded(topic: Topic, value: bytes) -> Any:
+    """The JSON value; a number too large for a double is none, except where nobody reads it."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        if TOO_LARGE not in str(error):
+            raise
+        message = orjson.loads(_TOKEN.sub(_marked, value))
+        read = [message.get(f.name) for f in topic.fields] if isinstance(message, dict) else message
+        if _holds_mark(read):
+            raise
+        return message
+
+
+def _marked(token: re.Match[bytes]) -> bytes:
+    """The token, or a mark in the place of a number beyond DOUBLE."""
+    number = token["number"]
+    return _MARK if number is not None and math.isinf(float(number)) else token[0]
+
+
+def _holds_mark(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return any(map(_holds_mark, parts))
+    return bool(value == _MARK_TEXT)
 
 
 def _refusals(topic: Topic, message: Message, key: bytes | None) -> Iterator[Refusal]:

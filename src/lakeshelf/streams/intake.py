@@ -69,7 +69,11 @@ def _value(topic: Topic, field: Field) -> str:
 
 
 def _key_part(topic: Topic, index: int) -> str:
-    text = f"split_part(key_text, '{KEY_SEPARATOR}', {index + 1})" if len(topic.key) > 1 else "key_text"
+    text = (
+        f"split_part(key_text, '{KEY_SEPARATOR}', {index + 1})"
+        if len(topic.key) > 1
+        else "key_text"
+    )
     type_ = topic.field(topic.key[index]).type
     return text if type_ == STRING else f"TRY_CAST({text} AS {type_})"
 

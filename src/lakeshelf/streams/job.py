@@ -121,6 +121,11 @@ class Job:
         return tuple(sorted((named & CATALOG.topics.keys()) | set(self.mirrors)))
 
     @property
+    def published(self) -> frozenset[str]:
+        """Topics that receive rows of the job's tables."""
+        return frozenset(update.topic for update in self.updates if update.topic is not None)
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """Tables that the job owns: raw mirrors first, then what it keeps."""
         return (

@@ -10,6 +10,7 @@ one that is written twice.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
@@ -144,7 +145,9 @@ def _good(topic: Topic) -> Column:
     if not topic.compacted:
         return valid
     key = F.col("key").cast("string")
-    tombstone = F.col("value").isNull() & F.col("header_version").isNotNull() & _key_whole(topic, key)
+    tombstone = (
+        F.col("value").isNull() & F.col("header_version").isNotNull() & _key_whole(topic, key)
+    )
     named = key.isNotNull() & (key != "") & F.is_valid_utf8(key)
     return (
         named
@@ -187,7 +190,9 @@ def _one_object(topic: Topic) -> Column:
     if not lists:
         return framed & (F.instr(text, "}") == F.length(text))
     without = F.replace(text, F.lit("}"), F.lit(""))
-    objects = reduce(lambda a, b: a + b, (F.coalesce(F.array_size(list_), F.lit(0)) for list_ in lists))
+    objects = reduce(
+        lambda a, b: a + b, (F.coalesce(F.array_size(list_), F.lit(0)) for list_ in lists)
+    )
     return framed & (F.octet_length(text) - F.octet_length(without) == objects + 1)
 
 
@@ -227,6 +232,8 @@ def _content_good(column: Column, field: Field) -> Column:
     checks = [F.lit(True)]
     if field.type == STRING:
         checks.append(_certainly_text(column))
+    if field.type == DOUBLE:
+        checks.append(F.abs(column) <= sys.float_info.max)
     if field.type == TIMESTAMP:
         checks.append(column.rlike(TIME_IN_UTC) & column.try_cast("timestamp").isNotNull())
     if field.type == DATE:

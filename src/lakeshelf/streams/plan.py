@@ -29,10 +29,14 @@ class QueryPlan:
 
     @property
     def topics(self) -> tuple[Topic, ...]:
-        """Topics that the query subscribes to."""
-        return tuple(
-            CATALOG.topics[name] for name in sorted({t for job in self.jobs for t in job.topics})
-        )
+        """Topics that the query subscribes to: what its jobs read and none of them publishes."""
+        read = {topic for job in self.jobs for topic in job.topics}
+        return tuple(CATALOG.topics[name] for name in sorted(read - self.published))
+
+    @property
+    def published(self) -> frozenset[str]:
+        """Topics that receive rows of the query's tables."""
+        return frozenset(topic for job in self.jobs for topic in job.published)
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -71,18 +75,33 @@ def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
         joined = [group for group in groups if any(_share(job, other) for other in group)]
         groups = [group for group in groups if group not in joined]
         groups.append([*(other for group in joined for other in group), job])
-    plans = tuple(QueryPlan(tuple(sorted(group, key=_eagerness))) for group in groups)
+    plans = tuple(QueryPlan(_in_order(group)) for group in groups)
     for found in plans:
         _require_owners(found)
     return tuple(sorted(plans, key=lambda p: p.name))
 
 
 def _share(one: Job, other: Job) -> bool:
-    return any(not CATALOG.topics[topic].compacted for topic in set(one.topics) & set(other.topics))
+    events = {topic for topic in one.topics if not CATALOG.topics[topic].compacted}
+    return bool(
+        events & set(other.topics)
+        or one.published & set(other.topics)
+        or other.published & set(one.topics)
+    )
 
 
-def _eagerness(job: Job) -> tuple[bool, int, str]:
-    return (not job.mirrors, job.trigger_ms, job.name)
+def _in_order(group: list[Job]) -> tuple[Job, ...]:
+    """Jobs so that each comes behind those whose topics it reads; else owners of raw tables and eager ones first."""
+    waiting = sorted(group, key=lambda job: (not job.mirrors, job.trigger_ms, job.name))
+    ordered: list[Job] = []
+    while waiting:
+        pending = {topic for job in waiting for topic in job.published}
+        chosen = next(
+            (job for job in waiting if not (pending - job.published) & set(job.topics)), waiting[0]
+        )
+        waiting.remove(chosen)
+        ordered.append(chosen)
+    return tuple(ordered)
 
 
 def _require_owners(found: QueryPlan) -> None:

@@ -198,9 +198,9 @@ class Query:
         deadline = time.monotonic() + 5
         while self._running is not None and self._running.isActive and time.monotonic() < deadline:
             committed = self._checkpoint.last_committed() if self._checkpoint else None
-            if self.progress.batch_id is None or (committed or -1) >= self.progress.batch_id:
+            done = -1 if committed is None else committed
+            if self.progress.batch_id is None or done >= self.progress.batch_id:
                 return
-            self._stopping.wait(0.02)
             time.sleep(0.02)
 
 

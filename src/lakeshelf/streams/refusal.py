@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts import CATALOG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.streams import intake
 
 NOT_OWNER, MISSING = "not_owner", "missing_field"
-MISTYPED, IMPOSSIBLE = "wrong_type", "impossible_value"
+MISTYPED = "wrong_type"
 DETAIL_LENGTH = 500
 
 
@@ -110,25 +110,38 @@ def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
 
 def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
     """Why the key of a tombstone, which no value confirms, cannot be."""
-    try:
-        text = key.decode("utf-8")
-    except UnicodeDecodeError:
-        return MISTYPED, f"key {key!r} is not UTF-8"
-    if not text:
+    if not key:
         return MISSING, "key is empty"
-    parts = [text] if len(topic.key) <= 1 else text.split(KEY_SEPARATOR)
-    if (topic.fixed_key and text != topic.fixed_key) or not all(parts) or (topic.key and len(parts) != len(topic.key)):
-        return IMPOSSIBLE, f"key {text!r} is not that of {topic.name}"
-    return None
+    try:
+        named = _keys(topic, key)
+    except ValueError:
+        return MISTYPED, f"key {key!r} is not that of {topic.name}"
+    whole = all(part != "" for part in named.values())
+    return None if whole else (MISSING, f"key {key!r} lacks a part")
+
+
+def _keys(topic: Topic, key: bytes) -> dict[str, Any]:
+    """Values of the key columns.
+
+    Raises:
+        ValueError: It is not UTF-8, has too few or too many parts, or one of another type.
+    """
+    text = key.decode("utf-8")
+    if topic.fixed_key:
+        if text != topic.fixed_key:
+            raise ValueError(text)
+        return {}
+    parts = text.split(KEY_SEPARATOR) if len(topic.key) > 1 else [text]
+    named = zip(topic.key, parts, strict=True)
+    return {name: values.read(topic.field(name).type, part) for name, part in named}
 
 
 def _row(topic: Topic, record: dict[str, Any]) -> dict[str, Any]:
     position = {f.name: record[f.name] for f in intake.POSITION}
     if not topic.compacted:
         return {**parse(topic, record["value"]), **position}
-    text = record["key"].decode("utf-8")
-    parts = text.split(KEY_SEPARATOR) if len(topic.key) > 1 else [text]
-    keys = dict(zip(topic.key, parts, strict=False))
+    in_value = record["value"] is not None and not topic.key_only
+    keys = {} if in_value else _keys(topic, record["key"])
     value = (
         {"version": record["header_version"]}
         if record["value"] is None

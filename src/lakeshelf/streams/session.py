@@ -38,9 +38,7 @@ DELTA = {
 
 # The code that Spark generates to parse a message is longer than 8,000 bytes; the JVM only interprets
 # such methods unless it is told otherwise, at a tenth of the speed.
-JAVA_OPTIONS = (
-    "-XX:+UseSerialGC -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
-)
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
 
 
 def build(

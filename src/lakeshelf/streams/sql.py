@@ -103,6 +103,12 @@ def vanished_keys(table: Table) -> str:
     return f"SELECT * FROM {{candidates}} LEFT ANTI JOIN {{current}} USING ({keys}) WHERE {REMOVED}"
 
 
+def as_messages(table: Table, rows: str, *, deleted: bool) -> str:
+    """Public columns of the relation `rows`, with the columns that messages of a compacted topic have besides."""
+    names = ", ".join(column.name for column in table.public)
+    return f"SELECT {names}, {str(deleted).lower()} AS deleted, updated_at AS kafka_timestamp FROM {{{rows}}}"
+
+
 def substitute(text: str, **names: str) -> str:
     """Replace relations in braces that have another name here; the others stay."""
     return RELATION.sub(lambda match: "{" + names.get(match[1], match[1]) + "}", text)

@@ -79,11 +79,28 @@ class Updater(Generic[Rows]):
         if not isinstance(update, View) and not self._touch(update):
             return None
         self._active.add(TOUCHED + relation(update.table))
+        change = self._change(update)
+        if update.topic is not None:
+            self._relations[update.topic] = self._messages(change)
+            self._active.add(update.topic)
+        return change
+
+    def _change(self, update: Update) -> Change[Rows]:
         if self._sink.is_committed(update.table, self._txn(update.table)):
             return self._repeated(update)
         changed = self._sink.freeze(self._changed(update, self._candidates(update)))
         commit = self._sink.upsert(update.table, changed, self._txn(update.table))
         return Change(update, *self._split(update, changed), commit)
+
+    def _messages(self, change: Change[Rows]) -> Rows:
+        """What the change publishes, in the shape in which a later update reads the topic."""
+        kept = sql.as_messages(contract(change.update), "changed", deleted=False)
+        if change.removed is None:
+            return self._sink.query(kept, changed=change.rows)
+        text = (
+            f"{kept} UNION ALL {sql.as_messages(contract(change.update), 'removed', deleted=True)}"
+        )
+        return self._sink.query(text, changed=change.rows, removed=change.removed)
 
     def _concerned(self, update: Update) -> bool:
         return not self._active.isdisjoint(relations(update))
