@@ -178,7 +178,7 @@ SUPPLY_SPAN_MS = 21_600_000
 SPANS = {"checkout_ms": PICKUP_SPAN_MS, "restock_ms": SUPPLY_SPAN_MS}
 
 
-def _select(  # noqa: PLR0917 - the columns of one SELECT, in order
+def _select(
     topic: str,
     key: str,
     value: str,
@@ -230,7 +230,7 @@ MOVEMENTS = f"SELECT {COLUMNS} FROM ({' UNION ALL '.join(KINDS)}) ORDER BY due, 
 """Events but the opening ones that are due in [$since, $until), shuffled in $window ms by $seed."""
 
 
-def _opening(  # noqa: PLR0917 - as _select
+def _opening(
     kind: str, letters: str, quantity: str, lot: str, dates: Mapping[str, str], rank: int
 ) -> str:
     value = json_object(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.faults.rig import Rig, red
 
 SEED = 20170101

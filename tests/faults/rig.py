@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from tests.support import eventually
 
 from lakeshelf.lake import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
@@ -23,6 +22,7 @@ from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.components import component
 from lakeshelf.streams import ledger, plan, registry, topics
 from lakeshelf.streams.runner import read_status
+from tests.support import eventually
 
 STOCK = "shelf-aggregator"
 STOCK_JOBS = "shelf-aggregator,wh-aggregator,batch-state-updater,wh-batch-state-updater"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.rig import STOCK_JOBS, Rig, red
-from tests.support import eventually
 
 from lakeshelf.streams import crash
+from tests.faults.rig import STOCK_JOBS, Rig, red
+from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 Contents = dict[str, list[tuple[Any, ...]]]

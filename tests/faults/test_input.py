@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.faults.rig import Rig, red
 
 from lakeshelf.streams import ledger, quarantine
+from tests.faults.rig import Rig, red
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.faults.rig import STOCK, Rig, red
-from tests.support import eventually
 
 from lakeshelf.streams import checkpoint, ledger, recovery
+from tests.faults.rig import STOCK, Rig, red
+from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from support import eventually
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +54,21 @@ def client(own_settings: Settings) -> Iterator[dict[str, str]]:
     broker.wait_healthy()
     reached = {"bootstrap.servers": broker.bootstrap_servers, "log_level": "0"}
     topics.ensure_all(reached)
+    eventually(lambda: _has_leaders(reached), "every topic has a leader")
     yield reached
     broker.kill()
+
+
+def _has_leaders(client: dict[str, str]) -> bool:
+    from confluent_kafka import KafkaException
+
+    from lakeshelf.streams import topics
+
+    try:
+        topics.end_offsets(client, CATALOG.topics)
+    except KafkaException:
+        return False
+    return True
 
 
 @pytest.fixture

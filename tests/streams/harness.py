@@ -17,7 +17,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.lake import commits, tables
+from lakeshelf.lake import tables
 from lakeshelf.settings import project_home
 from lakeshelf.streams import intake, registry
 from lakeshelf.streams.batch import Batch, BatchProcessor
@@ -33,7 +33,9 @@ from .model import Rows
 NOW = datetime(2017, 6, 1, tzinfo=UTC)
 FOLDING = ("shelf-aggregator", "wh-aggregator", "batch-state-updater", "wh-batch-state-updater")
 DISCREPANCIES = "ops/stock_discrepancies"
-STATE = tuple(f"cleansed/{n}" for n in ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state"))
+STATE = tuple(
+    f"cleansed/{n}" for n in ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
+)
 UNCOMPARED = frozenset({"updated_at", "version", "first_event_time", "first_event_id"})
 
 Log = dict[str, list[dict[str, Any]]]
@@ -213,5 +215,3 @@ def state(root: Path) -> dict[str, Rows]:
 def versions(root: Path) -> dict[tuple[str, ...], int]:
     """Version of every state row, by table and key."""
     return {(n, *key): row["version"] for n in STATE for key, row in keyed(root, n).items()}
-
-

@@ -13,14 +13,29 @@ import pyarrow as pa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from contracts.cases import example
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.model import nested
 from lakeshelf.contracts.validate import check
 
-from contracts.cases import example
-
 BEYOND_DOUBLE = re.compile(rb"-?(1e400|10{400})")
-JUNK = (b"}", b"]", b"]}", b"},", b" ", b"\n", b"x", b"{}", b'"', b",", b"\xff", b"\x00", b"\xef\xbb\xbf", b"[", b"'")
+JUNK = (
+    b"}",
+    b"]",
+    b"]}",
+    b"},",
+    b" ",
+    b"\n",
+    b"x",
+    b"{}",
+    b'"',
+    b",",
+    b"\xff",
+    b"\x00",
+    b"\xef\xbb\xbf",
+    b"[",
+    b"'",
+)
 TOKENS = (
     "null", "true", "false", "0", "-0", "1", "2", "2.0", "2e0", "5E3", "1.5e-7", "01", "+1", "1.", ".5",
     "-1", "10000000", "10000001", "9223372036854775807", "9223372036854775808", "-9223372036854775809",
@@ -103,9 +118,15 @@ def records_table(found: Iterable[Record]) -> pa.Table:
         for i, r in enumerate(found)
     ]
     schema = pa.schema(
-        [("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())]
-        + [("timestamp", pa.timestamp("us", tz="UTC")), ("key", pa.binary()), ("value", pa.binary())]
-        + [("headers", pa.list_(header))]
+        [
+            ("topic", pa.string()),
+            ("partition", pa.int32()),
+            ("offset", pa.int64()),
+            ("timestamp", pa.timestamp("us", tz="UTC")),
+            ("key", pa.binary()),
+            ("value", pa.binary()),
+            ("headers", pa.list_(header)),
+        ]
     )
     return pa.Table.from_pylist(rows, schema=schema)
 
@@ -114,7 +135,9 @@ def plain(topic: Topic, event_type: str | None = None, *, sparse: bool = False) 
     """A valid record of a topic, as its owner sends it; sparse ones leave out what they may."""
     message = example(topic, event_type)
     if sparse:
-        needed = {n for rule in topic.rules if event_type in rule.event_types for n in rule.required}
+        needed = {
+            n for rule in topic.rules if event_type in rule.event_types for n in rule.required
+        }
         message = {n: v for n, v in message.items() if topic.field(n).required or n in needed}
     return framed(topic, orjson.dumps(message), message)
 
@@ -183,7 +206,10 @@ def _nested_edit(draw: st.DrawFn, topic: Topic, part: tuple[str, str]) -> tuple[
     fields = known.get(part[0], ())
     if not fields:
         return part
-    line = [(f.name, orjson.dumps(v).decode()) for f, v in zip(fields, _line(topic, part[0]).values(), strict=True)]
+    line = [
+        (f.name, orjson.dumps(v).decode())
+        for f, v in zip(fields, _line(topic, part[0]).values(), strict=True)
+    ]
     where = draw(st.integers(0, len(line) - 1))
     token = draw(st.sampled_from(TOKENS))
     edited = [*line[:where], (line[where][0], token), *line[where + 1 :]]

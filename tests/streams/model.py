@@ -111,7 +111,13 @@ def _store_moves(facts: Facts) -> Iterable[tuple[str, str, int, Any, bool]]:
     """Shelf, lot ('' for none), signed quantity, time, and whether it is a receipt line."""
     for event in facts.warehouse:
         if event["event_type"] == "wh_out":
-            yield event["shelf_id"], event["batch_code"], event["quantity"], event["event_time"], False
+            yield (
+                event["shelf_id"],
+                event["batch_code"],
+                event["quantity"],
+                event["event_time"],
+                False,
+            )
     for event in facts.shelf:
         if _moves_store_lots(event):
             quantity = SHELF_SIGNS[event["event_type"]] * event["quantity"]
@@ -161,7 +167,9 @@ def warehouse_lots(facts: Facts) -> Rows:
     shelves = _dated_lots(facts.warehouse)
     for event in facts.warehouse:
         quantity = WAREHOUSE_SIGNS[event["event_type"]] * event["quantity"]
-        shelves[event["shelf_id"]][event["batch_code"]].moves.append((quantity, event["event_time"]))
+        shelves[event["shelf_id"]][event["batch_code"]].moves.append(
+            (quantity, event["event_time"])
+        )
     dates = _dates(facts.catalog)
     return {
         (shelf, code): _named(

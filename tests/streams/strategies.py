@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -47,9 +48,15 @@ def event(topic: str, number: int, time: datetime, **values: Any) -> dict[str, A
     return {**known, **envelope, **values}
 
 
-def receipt(number: int, time: datetime, lines: list[dict[str, Any]], **values: Any) -> dict[str, Any]:
+def receipt(
+    number: int, time: datetime, lines: list[dict[str, Any]], **values: Any
+) -> dict[str, Any]:
     """A receipt; lines need `shelf_id` and `quantity`, and may name `batch_code`."""
-    price = {"unit_price": Decimal("1.25"), "discount": Decimal("0.1000"), "total_price": Decimal("2.50")}
+    price = {
+        "unit_price": Decimal("1.25"),
+        "discount": Decimal("0.1000"),
+        "total_price": Decimal("2.50"),
+    }
     items = [
         {"line": i, "item_id": "I1", **price, "batch_code": None, "expiry_date": None, **line}
         for i, line in enumerate(lines)
@@ -92,7 +99,10 @@ _line = st.fixed_dictionaries(
     {"shelf_id": _shelf, "quantity": st.integers(0, 6), "batch_code": _maybe_lot}
 )
 _receipt = st.lists(_line, max_size=3).map(lambda lines: ("pos_transactions", {"lines": lines}))
-_opening = {"batch_code": _maybe_lot, "reason": st.sampled_from(("opening_balance", "replay", None))}
+_opening = {
+    "batch_code": _maybe_lot,
+    "reason": st.sampled_from(("opening_balance", "replay", None)),
+}
 _movement = st.one_of(
     _of_shelf("pickup", quantity=_quantity),
     _of_shelf("putback", quantity=_quantity, batch_code=_maybe_lot),
@@ -121,7 +131,10 @@ def catalogs(draw: st.DrawFn) -> list[Record]:
     """Messages of the lot catalogue; the versions of a key differ."""
     versions = draw(st.lists(st.tuples(_lot, st.integers(1, 4)), unique=True, max_size=4))
     return [
-        ("batch_catalog", catalog_message(code, v, expiry_date=draw(_date), deleted=draw(st.booleans())))
+        (
+            "batch_catalog",
+            catalog_message(code, v, expiry_date=draw(_date), deleted=draw(st.booleans())),
+        )
         for code, v in versions
     ]
 
@@ -129,7 +142,9 @@ def catalogs(draw: st.DrawFn) -> list[Record]:
 @st.composite
 def records(draw: st.DrawFn, max_events: int = 16) -> list[Record]:
     """Distinct records of all topics; times tie, and ids do not follow the order of the list."""
-    moved = draw(st.lists(st.tuples(_movement, st.sampled_from(TIMES)), min_size=1, max_size=max_events))
+    moved = draw(
+        st.lists(st.tuples(_movement, st.sampled_from(TIMES)), min_size=1, max_size=max_events)
+    )
     numbers = draw(st.permutations(range(len(moved))))
     made = [_made(n, *move, time) for n, (move, time) in zip(numbers, moved, strict=True)]
     return made + draw(catalogs())
@@ -142,7 +157,7 @@ def arrivals(draw: st.DrawFn, known: list[Record], max_batches: int = 3) -> Arri
     order = draw(st.permutations([*known, *again]))
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=max_batches - 1)))
     edges = [0, *cuts, len(order)]
-    parts = (tuple(order[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    parts = (tuple(order[a:b]) for a, b in itertools.pairwise(edges))
     batches = tuple(part for part in parts if part)
     repeated = draw(st.sampled_from((None, None, *range(len(batches)))))
     return Arrival(batches, frozenset() if repeated is None else frozenset({repeated}))

@@ -80,9 +80,7 @@ EVENTS = {
     "across partitions": Case(
         (), (lost("a", 1, 0), lost("a", 0, 9)), {(0, 9): NEW, (1, 0): DUPLICATE}
     ),
-    "across partitions, seen": Case(
-        (lost("a", 1, 0),), (lost("a", 0, 0),), {(0, 0): DUPLICATE}
-    ),
+    "across partitions, seen": Case((lost("a", 1, 0),), (lost("a", 0, 0),), {(0, 0): DUPLICATE}),
     "a repeat after a crash, with its duplicate": Case(
         (lost("a", 0, 3),),
         (lost("a", 0, 3), lost("a", 0, 4), lost("a", 1, 1, quantity=2)),
@@ -110,10 +108,14 @@ def test_lines_of_a_receipt_are_content(query: Query) -> None:
     from .strategies import receipt
 
     topic = CATALOG.topics["pos_transactions"]
-    one, two = ({**receipt(1, TIMES[0], [{"shelf_id": "S1", "quantity": q}]), **at(0, q)} for q in (1, 2))
+    one, two = (
+        {**receipt(1, TIMES[0], [{"shelf_id": "S1", "quantity": q}]), **at(0, q)} for q in (1, 2)
+    )
     same = {**one, **at(0, 3)}
     found = query(
-        duplicates.event_fates(topic), records=relation(topic, [one, two, same]), seen=relation(topic, [])
+        duplicates.event_fates(topic),
+        records=relation(topic, [one, two, same]),
+        seen=relation(topic, []),
     )
     assert _fates(found) == {(0, 1): NEW, (0, 2): CONFLICT, (0, 3): DUPLICATE}
 
@@ -140,7 +142,13 @@ VERSIONS = {
     "within a batch": Case(
         (),
         (message(1, 0), message(2, 1), message(2, 2), message(1, 3), message(2, 4, item_id="I2")),
-        {(0, 0): NEW, (0, 1): NEW, (0, 2): DUPLICATE, (0, 3): DUPLICATE, (0, 4): CONFLICTING_VERSION},
+        {
+            (0, 0): NEW,
+            (0, 1): NEW,
+            (0, 2): DUPLICATE,
+            (0, 3): DUPLICATE,
+            (0, 4): CONFLICTING_VERSION,
+        },
     ),
     "another time of writing is no other content": Case(
         (message(2, 0),), (message(2, 1, updated_at=TIMES[4]),), {(0, 1): DUPLICATE}
@@ -173,7 +181,9 @@ def test_only_events_are_kept_from_going_on_as_duplicates(
 
 
 def _fates(found: pa.Table) -> dict[Place, str]:
-    places = zip(found["kafka_partition"].to_pylist(), found["kafka_offset"].to_pylist(), strict=True)
+    places = zip(
+        found["kafka_partition"].to_pylist(), found["kafka_offset"].to_pylist(), strict=True
+    )
     fates = dict(zip(places, found["fate"].to_pylist(), strict=True))
     assert len(fates) == found.num_rows
     return fates

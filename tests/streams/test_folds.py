@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,17 @@ from lakeshelf.streams.job import Fold
 from lakeshelf.streams.plan import QueryPlan
 
 from . import harness, model
-from .strategies import TIMES, Arrival, Record, arrivals, catalog_message, event, facts, receipt, records
+from .strategies import (
+    TIMES,
+    Arrival,
+    Record,
+    arrivals,
+    catalog_message,
+    event,
+    facts,
+    receipt,
+    records,
+)
 
 SHELF, WH = "shelf_events", "wh_events"
 
@@ -85,7 +95,9 @@ def differs(template: Path, known: list[Record], arrival: Arrival, **spoiled: ob
     def change(fold: Fold) -> Fold:
         return replace(fold, **spoiled)
 
-    found = harness.with_fold(harness.folding(), "cleansed/shelf_state", change) if spoiled else None
+    found = (
+        harness.with_fold(harness.folding(), "cleansed/shelf_state", change) if spoiled else None
+    )
     with lake(template) as root:
         runner = harness.Runner(root, found)
         for number, batch in enumerate(arrival.batches):

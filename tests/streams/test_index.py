@@ -81,7 +81,8 @@ class Raw:
         for name in fresh:
             self.places[name] = (0, len(self.places))
         rows = pa.Table.from_pylist(
-            [_row(name, self.places[name]) for name in fresh], schema=arrow_contract.schema(TABLE.columns)
+            [_row(name, self.places[name]) for name in fresh],
+            schema=arrow_contract.schema(TABLE.columns),
         )
         commits.append(self.handle, TABLE.name, rows, Txn("test", self._commits))
         self._commits += 1

@@ -14,8 +14,9 @@ from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
 from lakeshelf.streams import intake
+from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.parse import parse
+from lakeshelf.streams.parse import parse, received
 from lakeshelf.streams.refusal import Judgement, judge
 
 from .messages import JUNK, TOKENS, Record, framed, generated, plain, records_table
@@ -31,8 +32,11 @@ POS = CATALOG.topics["pos_transactions"]
 GENERATED = 3000
 
 
-def parsed(spark: SparkSession, found: list[Record], topics: tuple[Any, ...] = TOPICS) -> pa.Table:
-    return parse(spark.createDataFrame(records_table(found)), topics).toArrow()
+def parsed(spark: SparkSession, engine: str, found: list[Record]) -> pa.Table:
+    records = spark.createDataFrame(records_table(found))
+    if engine == "spark":
+        return parse(records, TOPICS).toArrow()
+    return decode(Duck(), received(records, TOPICS).toArrow(), TOPICS).sort_by("kafka_offset")
 
 
 def every_plain() -> list[Record]:
@@ -63,9 +67,10 @@ def corpus() -> list[Record]:
     return [*every_plain(), *each_token(), *generated(GENERATED)]
 
 
-@pytest.fixture(scope="module")
-def batch(spark: SparkSession, corpus: list[Record]) -> pa.Table:
-    found = parsed(spark, corpus)
+@pytest.fixture(scope="module", params=["spark", "duckdb"])
+def batch(spark: SparkSession, corpus: list[Record], request: pytest.FixtureRequest) -> pa.Table:
+    """The corpus as each engine parses it."""
+    found = parsed(spark, request.param, corpus)
     assert found["kafka_offset"].to_pylist() == list(range(len(corpus)))
     return found
 
@@ -98,7 +103,9 @@ def test_numbers_beyond_double_pass_only_where_they_do_not_count(
 
 def test_ordinary_messages_take_the_fast_path(batch: pa.Table, corpus: list[Record]) -> None:
     ordinary = len(every_plain())
-    slow = {r.topic for r, s in zip(corpus, batch["suspect"].to_pylist()[:ordinary], strict=False) if s}
+    slow = {
+        r.topic for r, s in zip(corpus, batch["suspect"].to_pylist()[:ordinary], strict=False) if s
+    }
     lists_of_objects_may_differ = {"alerts", "daily_discounts"}
     assert slow <= lists_of_objects_may_differ
 
@@ -108,10 +115,14 @@ def test_fast_and_rescued_rows_together_are_what_the_reference_reads(
     batch: pa.Table, judgement: Judgement, corpus: list[Record], topic: Any
 ) -> None:
     text = intake.relation(topic, rescued=True)
-    found = Duck().query(text, batch=batch, rescued=judgement.rows(topic)).cast(intake.schema(topic))
+    found = (
+        Duck().query(text, batch=batch, rescued=judgement.rows(topic)).cast(intake.schema(topic))
+    )
     rows = {row["kafka_offset"]: row for row in found.to_pylist()}
     suspect = batch["suspect"].to_pylist()
-    accepted = {i: r if suspect[i] else r.tamed for i, r in enumerate(corpus) if r.topic == topic.name}
+    accepted = {
+        i: r if suspect[i] else r.tamed for i, r in enumerate(corpus) if r.topic == topic.name
+    }
     valid = {i: r for i, r in accepted.items() if r.valid}
     assert rows.keys() == valid.keys()
     assert len(rows) == found.num_rows
@@ -140,15 +151,22 @@ def test_what_is_refused_keeps_its_bytes(
 ) -> None:
     suspect = batch["suspect"].to_pylist()
     refused = {r.offset: (r.topic, r.key, r.value) for r in judgement.refused}
-    kept = {i: (r.topic, r.key, r.value) for i, r in enumerate(corpus) if suspect[i] and not r.valid}
+    kept = {
+        i: (r.topic, r.key, r.value) for i, r in enumerate(corpus) if suspect[i] and not r.valid
+    }
     assert refused == kept
 
 
 def test_columns_of_a_parsed_batch(spark: SparkSession) -> None:
     good, bad = plain(SHELF, "pickup", sparse=True), framed(SHELF, b"{", {"shelf_id": "S1"})
     frame = parse(spark.createDataFrame(records_table([good, bad])), (SHELF,))
-    found = frame.select("topic", "kafka_offset", "key", "value", "suspect", "shelf_events.quantity")
-    rows = [("shelf_events", 0, None, None, False, 7), ("shelf_events", 1, bytearray(b"S1"), bytearray(b"{"), True, None)]
+    found = frame.select(
+        "topic", "kafka_offset", "key", "value", "suspect", "shelf_events.quantity"
+    )
+    rows = [
+        ("shelf_events", 0, None, None, False, 7),
+        ("shelf_events", 1, bytearray(b"S1"), bytearray(b"{"), True, None),
+    ]
     wanted = spark.createDataFrame(rows, found.schema)
     assert_df_equality(found, wanted, ignore_nullable=True)
 

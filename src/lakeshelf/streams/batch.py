@@ -98,7 +98,7 @@ class BatchProcessor(Generic[Rows]):
         """Step 1."""
         started = time.perf_counter()
         crash.point("before_raw", batch_id)
-        taken = self._sink.begin(frame.drop("original_key", "original_value"))
+        taken = self._sink.begin(frame, self._plan.topics)
         summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
         appended_at = max((row["latest"] for row in summary), default=self._clock())
@@ -174,9 +174,9 @@ class BatchProcessor(Generic[Rows]):
             self._sink.query(duplicates.CONFLICTS, records=fates)
         ).to_pylist()
         reasons = {(row["kafka_partition"], row["kafka_offset"]): row["fate"] for row in found}
-        positions = [F.struct(F.lit(partition), F.lit(offset)) for partition, offset in reasons]
+        positions = [f"{partition}:{offset}" for partition, offset in reasons]
         kept = batch.frame.where(F.col("topic") == topic.name).where(
-            F.struct("kafka_partition", "kafka_offset").isin(positions)
+            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(positions)
         )
         originals = kept.select(
             *POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value")

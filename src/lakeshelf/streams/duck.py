@@ -29,14 +29,18 @@ class Duck:
             text: The query; relations stand in braces.
             relations: Relation → rows; names that the query does not use are ignored.
         """
-        used = frozenset(RELATION.findall(text))
+        used = {name: relations[name] for name in RELATION.findall(text)}
+        return self.native(to_duckdb(text), **used)
+
+    def native(self, text: str, **relations: pa.Table) -> pa.Table:
+        """Rows of a query in DuckDB's own SQL, in which relations are plain names."""
         cursor = self._connection.cursor()
         try:
-            for name in used:
-                cursor.register(name, relations[name])
-            return cursor.execute(to_duckdb(text)).to_arrow_table()
+            for name, rows in relations.items():
+                cursor.register(name, rows)
+            return cursor.execute(text).to_arrow_table()
         finally:
-            for name in used:
+            for name in relations:
                 cursor.unregister(name)
             cursor.close()
 

@@ -32,13 +32,36 @@ from lakeshelf.contracts import (
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.contracts.spark import data_type
 
-TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\z"
+TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$"
 PLAIN_DATE = r"^\d{4}-\d\d-\d\d\z"
 NOT_WRITTEN_AS_TEXT = r"^([\[{]|(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false)$)"
 BEYOND_DOUBLE = ("Infinity", "-Infinity", '"Infinity"', '"-Infinity"')
 FIRST_YEAR = "0001"
 CORRUPT = "_corrupt"
 EVENT_YEARS = ("2000", "2100")
+
+
+def received(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """Kafka records as they came: what is parsed elsewhere.
+
+    Args:
+        records: Columns of Spark's Kafka source, `headers` included when a topic is compacted.
+        topics: Topics that may occur.
+
+    Returns:
+        `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`, `original_key`, `original_value`,
+        `producer` and `header_version` (null on events).
+    """
+    return _with_headers(records, topics).select(
+        "topic",
+        F.col("partition").cast("bigint").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
+        F.col("timestamp").alias("kafka_timestamp"),
+        F.col("key").alias("original_key"),
+        F.col("value").alias("original_value"),
+        "producer",
+        "header_version",
+    )
 
 
 def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:

@@ -1,5 +1,7 @@
-"""Which queries run: jobs that read the same event topic share one, so that a topic is parsed and cleared of
-duplicates once.
+"""Which queries run: jobs that share an event topic, or of which one reads what another publishes, share one.
+
+So a topic is parsed and cleared of duplicates once, and what a job publishes need not come back through
+Kafka to the next job.
 """
 
 from __future__ import annotations

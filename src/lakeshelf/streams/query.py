@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, parse
+from lakeshelf.streams import checkpoint
 from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.committers.driver import DriverCommitter
@@ -106,9 +106,10 @@ class Query:
     def _start(self) -> None:
         try:
             self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+            self._sink = self._new_sink()
             self._processor: BatchProcessor[Any] | None = None
-            parsed = parse.parse(self._source(), self.plan.topics)
-            writer = parsed.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
+            stream = self._sink.read(self._source(), self.plan.topics)
+            writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
             writer = writer.option("checkpointLocation", str(self._checkpoint.path))
             self._running = writer.trigger(
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
@@ -147,24 +148,21 @@ class Query:
 
     def _new_processor(self) -> BatchProcessor[Any]:
         assert self._checkpoint is not None
-        books = DriverCommitter(self._settings.lake_root, 0)
+        publisher, app_id = Publisher(self._client), self._checkpoint.query_id()
+        return BatchProcessor(self.plan, self._sink, publisher, app_id, self._checkpoint.offsets)
+
+    def _new_sink(self) -> Sink[Any]:
+        root, wanted = self._settings.lake_root, self._settings.committer
         committers: dict[str, Any] = {
-            "driver": DriverCommitter(
-                self._settings.lake_root, self._settings.duplicate_window_rows
-            ),
-            "spark": SparkCommitter(self._settings.lake_root),
+            "driver": DriverCommitter(root, self._settings.duplicate_window_rows),
+            "spark": SparkCommitter(root),
         }
-        wanted = self._settings.committer
         others = {
-            t: committers[c] for t, c in self._settings.table_committers.items() if c != wanted
+            table: committers[name]
+            for table, name in self._settings.table_committers.items()
+            if name != wanted and table in self.plan.tables
         }
-        sink = Sink(
-            committers[wanted], books, {t: c for t, c in others.items() if t in self.plan.tables}
-        )
-        offsets = self._checkpoint.offsets
-        return BatchProcessor(
-            self.plan, sink, Publisher(self._client), self._checkpoint.query_id(), offsets
-        )
+        return Sink(committers[wanted], DriverCommitter(root, 0), others)
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from lakeshelf.contracts import Topic
 from lakeshelf.lake.commits import Commit, Txn
 from lakeshelf.streams.committers.base import Committer, Rows
 from lakeshelf.streams.committers.driver import DriverCommitter
@@ -38,11 +39,15 @@ class Sink(Generic[Rows]):
         """Name of the committer that holds the rows."""
         return self._committer.name
 
-    def begin(self, frame: DataFrame) -> Rows:
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """What the query does with records of Kafka before a batch begins."""
+        return self._committer.read(records, topics)
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> Rows:
         """Take a batch."""
-        for other in self._others.values():
-            other.begin(frame)
-        return self._committer.begin(frame)
+        for committer in (self._committer, *self._others.values()):
+            committer.attend(frame.sparkSession)
+        return self._committer.begin(frame, topics)
 
     def end(self) -> None:
         """Let go of a batch."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
+from lakeshelf.contracts import Topic
 from lakeshelf.lake.commits import Commit, Txn
 
 Rows = TypeVar("Rows")
@@ -21,8 +23,21 @@ class Committer(Protocol[Rows]):
 
     name: str
 
-    def begin(self, frame: DataFrame) -> Rows:
-        """Take the parsed batch. Called once a batch, before anything else."""
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """What the query does with records of Kafka before a batch begins. Called once, on the stream.
+
+        The result has `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`, `original_key` and
+        `original_value`.
+        """
+
+    def attend(self, session: SparkSession) -> None:
+        """The session of the batch that begins, which is private to the query. Called once a batch."""
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> Rows:
+        """Take a batch of what `read` gives, parsed as `lakeshelf.streams.parse.parse` says.
+
+        Called once a batch, before any query.
+        """
 
     def end(self) -> None:
         """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""

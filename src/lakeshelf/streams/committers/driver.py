@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.streams import parse
+from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.index import IdIndex
 
@@ -37,9 +40,16 @@ class DriverCommitter:
         self._rows: dict[str, pa.Table] = {}
         self._indexes: dict[str, IdIndex] = {}
 
-    def begin(self, frame: DataFrame) -> pa.Table:
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """Records as they came."""
+        return parse.received(records, topics)
+
+    def attend(self, session: SparkSession) -> None:
+        """Nothing here needs Spark's session."""
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> pa.Table:
         """The batch as one Arrow table."""
-        return frame.toArrow()
+        return decode(self._duck, frame.toArrow(), topics)
 
     def end(self) -> None:
         """Nothing is held a batch."""

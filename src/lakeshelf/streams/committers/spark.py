@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from delta.tables import DeltaTable as SparkDeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.spark import data_type
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
 from lakeshelf.streams.job import RELATION
+from lakeshelf.streams.parse import parse
 
 TXN_CONF = "spark.databricks.delta.write"
 
@@ -37,11 +39,19 @@ class SparkCommitter:
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
 
-    def begin(self, frame: DataFrame) -> DataFrame:
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """Records, parsed by the executors."""
+        return parse(records, topics)
+
+    def attend(self, session: SparkSession) -> None:
+        """Commit through this session."""
+        self._session = session
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Keep the batch, so that it is read from Kafka once."""
-        self._session = frame.sparkSession
-        self._held = [frame.persist()]
-        return frame
+        taken = frame.drop("original_key", "original_value").persist()
+        self._held = [taken]
+        return taken
 
     def end(self) -> None:
         """Release the batch and what was frozen in it."""
