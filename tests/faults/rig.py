@@ -11,8 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
 from deltalake import DeltaTable
 
+from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings, load_settings
@@ -154,6 +156,12 @@ class Rig:
             topic: sum(ends.values())
             for topic, ends in topics.end_offsets(self.client, mirrored).items()
         }
+
+    def sent(self) -> int:
+        """Records of all mirrored topics; 0 while the broker does not answer."""
+        with suppress(LakeshelfError, KafkaException):
+            return sum(self.records().values())
+        return 0
 
     def reconcile(self, baskets: int = 200) -> Reconciliation:
         """The tables against the receipts and the invariants."""

@@ -6,6 +6,7 @@ the driver committer, and only taking a batch from Spark and publishing to Kafka
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +19,13 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.lake import tables
+from lakeshelf.lake.commits import Commit
 from lakeshelf.settings import project_home
 from lakeshelf.streams import intake, registry
 from lakeshelf.streams.batch import Batch, BatchProcessor
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.job import Fold, Job, Update
-from lakeshelf.streams.ledger import Counts
+from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan, plan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
@@ -31,7 +33,7 @@ from lakeshelf.streams.sink import Sink
 from .model import Rows
 
 NOW = datetime(2017, 6, 1, tzinfo=UTC)
-FOLDING = ("shelf-aggregator", "wh-aggregator", "batch-state-updater", "wh-batch-state-updater")
+FOLDING = ("shelf-aggregator", "wh-aggregator", "batch-state-updater", "wh-batch-state-updater", "stock-discrepancies")
 DISCREPANCIES = "ops/stock_discrepancies"
 STATE = tuple(
     f"cleansed/{n}" for n in ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
@@ -49,13 +51,13 @@ def jobs() -> dict[str, Job]:
 
 
 def folding() -> QueryPlan:
-    """The query of all jobs that fold events into state."""
+    """The query of all jobs that fold events into state, and of the one that reads that state."""
     (found,) = plan(jobs()[name] for name in FOLDING)
     return found
 
 
 def watching() -> QueryPlan:
-    """The query that looks for discrepancies."""
+    """The query that looks for discrepancies alone, and reads the state from Kafka."""
     (found,) = plan([jobs()["stock-discrepancies"]])
     return found
 
@@ -79,36 +81,80 @@ def make(root: Path, *plans: QueryPlan) -> Path:
     return root
 
 
-class Runner:
-    """Processes batches of records and hands the state that follows to the watching query.
+class Crash(Exception):
+    """A process that ends here."""
+
+
+class CrashingSink(Sink[pa.Table]):
+    """Ends the process after so many commits.
 
     Args:
-        root: Lake with the tables of both plans.
-        found: The folding query, declared or spoiled on purpose.
+        commits: How many are made before; None never ends it.
+        arguments: Those of a sink.
     """
 
-    def __init__(self, root: Path, found: QueryPlan | None = None) -> None:
+    def __init__(self, commits: int | None, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._left = commits
+
+    def _route(self, *arguments: Any) -> Commit:
+        if self._left == 0:
+            raise Crash
+        self._left = None if self._left is None else self._left - 1
+        return super()._route(*arguments)
+
+
+class Runner:
+    """Processes batches of records.
+
+    Args:
+        root: Lake with the tables of the plan.
+        found: The query, declared or spoiled on purpose.
+        app_id: Identity of its checkpoint.
+        ledger: Whether batches end with their ledger row, of which the lake needs the table.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        found: QueryPlan | None = None,
+        app_id: str = "query",
+        *,
+        ledger: bool = False,
+    ) -> None:
         self.root = root
         self._plan = found or folding()
         self._log: Log = {}
         self.state_log: Log = {}
+        self._app_id = app_id
+        self._ledger = ledger
         self._batch: list[tuple[str, dict[str, Any]]] = []
-        self._watched = 0
         self.restart()
 
-    def restart(self) -> None:
-        """Forget everything but the lake, as a new process does."""
-        self._folding = processor(self.root, self._plan, "query")
-        self._watching = processor(self.root, watching(), "watching")
+    def restart(self, commits: int | None = None) -> None:
+        """Forget everything but the lake, as a new process does; it may end after some commits."""
+        sink = CrashingSink(commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0))
+        self._processor = processor(self._plan, sink, self._app_id, self._offsets)
 
     def run(
-        self, number: int, records: Sequence[tuple[str, Mapping[str, Any]]], repeats: int = 0
+        self,
+        number: int,
+        records: Sequence[tuple[str, Mapping[str, Any]]],
+        crash_after: int | None = None,
     ) -> None:
-        """Process one batch, again after a restart as often as `repeats` says."""
+        """Process one batch; again by a new process when the first one crashes."""
         self._batch = [(topic, place(self._log, topic, record)) for topic, record in records]
-        self._process(number)
-        for _ in range(repeats):
-            self.again(number)
+        if crash_after is None:
+            self._process(number)
+            return
+        self.restart(crash_after)
+        with contextlib.suppress(Crash):
+            self._process(number)
+        self.again(number)
+
+    def as_new_query(self, app_id: str) -> None:
+        """Go on under another identity, as a query with a new checkpoint does."""
+        self._app_id = app_id
 
     def again(self, number: int) -> None:
         """Process the last batch again in a new process, with the same records and offsets."""
@@ -116,10 +162,19 @@ class Runner:
         self._process(number)
 
     def _process(self, number: int) -> None:
-        batch = process(self._folding, self._plan, number, self._batch)
-        messages = list(_published(self.state_log, batch))
-        process(self._watching, watching(), self._watched, messages)
-        self._watched += 1
+        batch = process(self._processor, self._plan, number, self._batch)
+        for topic, message in _published(batch):
+            place(self.state_log, topic, message)
+        if self._ledger:
+            self._processor._commit_ledger(batch)
+
+    def _offsets(self, _: int) -> Offsets:
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for topic, record in self._batch:
+            partition, offset = str(record["kafka_partition"]), record["kafka_offset"]
+            low, high = found.setdefault(topic, {}).get(partition, (offset, offset + 1))
+            found[topic][partition] = (min(low, offset), max(high, offset + 1))
+        return found
 
 
 def process(
@@ -153,10 +208,14 @@ def relation(topic: Topic, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=intake.schema(topic))
 
 
-def processor(root: Path, found: QueryPlan, app_id: str) -> BatchProcessor[pa.Table]:
-    committer = DriverCommitter(root, 1000)
-    sink = Sink(committer, DriverCommitter(root, 0))
-    return BatchProcessor(found, sink, cast("Publisher", None), app_id, lambda _: {}, lambda: NOW)
+def processor(
+    found: QueryPlan,
+    sink: Sink[pa.Table],
+    app_id: str,
+    offsets: Callable[[int], Offsets] = lambda _: {},
+) -> BatchProcessor[pa.Table]:
+    """A processor of the runtime that publishes nothing."""
+    return BatchProcessor(found, sink, cast("Publisher", None), app_id, offsets, lambda: NOW)
 
 
 def place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,19 +230,18 @@ def place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:
     return held[-1]
 
 
-def _published(log: Log, batch: Batch[pa.Table]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _published(batch: Batch[pa.Table]) -> Iterable[tuple[str, dict[str, Any]]]:
     """Messages of the batch's changes on the state topics, tombstones included."""
     for change in batch.changes:
         if change.update.topic is None:
             continue
         topic = CATALOG.topics[change.update.topic]
         for row in change.rows.to_pylist():
-            value = {f.name: row[f.name] for f in topic.fields}
-            yield topic.name, place(log, topic.name, {**value, "deleted": False})
+            yield topic.name, {**{f.name: row[f.name] for f in topic.fields}, "deleted": False}
         for row in change.removed.to_pylist() if change.removed is not None else ():
             empty = dict.fromkeys(f.name for f in topic.fields)
             held = {name: row[name] for name in (*topic.key, "version")}
-            yield topic.name, place(log, topic.name, {**empty, **held, "deleted": True})
+            yield topic.name, {**empty, **held, "deleted": True}
 
 
 def read(root: Path, name: str) -> Rows:

@@ -23,7 +23,6 @@ from lakeshelf.streams import ledger, topics
 from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.parse import parse
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
@@ -125,14 +124,11 @@ class Pipeline:
 
     def again(self, committer: str) -> None:
         """Process the last batch in a new process's stead: with nothing in memory."""
-        processor = self.processor(committer)
         assert self.frame is not None
-        processor(self.frame, self.batch_id)
-
-    def processor(self, committer: str) -> BatchProcessor[Any]:
-        """A processor that remembers nothing."""
         sink: Sink[Any] = Sink(COMMITTERS[committer](self.root), DriverCommitter(self.root, 0))
-        return BatchProcessor(self.plan, sink, Publisher(self.client), self.app_id, self._offsets)
+        publisher = Publisher(self.client)
+        processor = BatchProcessor(self.plan, sink, publisher, self.app_id, self._offsets)
+        processor(sink.read(self.frame, self.plan.topics), self.batch_id)
 
     def _offsets(self, _: int) -> Any:
         return {
@@ -141,13 +137,14 @@ class Pipeline:
         }
 
     def _between(self, start: Offsets, end: Offsets) -> DataFrame:
+        """Records as Spark's source gives them."""
         names = [topic.name for topic in self.plan.topics]
         reader = self.spark.newSession().read.format("kafka").option("includeHeaders", "true")
         reader = reader.option("kafka.bootstrap.servers", self.client["bootstrap.servers"])
         reader = reader.option("subscribe", ",".join(names))
         for option, offsets in (("startingOffsets", start), ("endingOffsets", end)):
             reader = reader.option(option, json.dumps({name: offsets[name] for name in names}))
-        return parse(reader.load(), self.plan.topics)
+        return reader.load()
 
     def state(self) -> dict[str, Rows]:
         """Compared columns of the state tables that the query keeps."""

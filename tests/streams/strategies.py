@@ -31,11 +31,15 @@ class Arrival:
 
     Attributes:
         batches: Records of each batch, in the order of their offsets.
-        repeated: Numbers of the batches that are processed twice, as after a crash.
+        crash: Number of a batch, and commits after which the process ends that processes it first.
     """
 
     batches: tuple[tuple[Record, ...], ...]
-    repeated: frozenset[int] = frozenset()
+    crash: tuple[int, int] | None = None
+
+    def crash_after(self, number: int) -> int | None:
+        """Commits after which the process ends that processes this batch first."""
+        return self.crash[1] if self.crash and self.crash[0] == number else None
 
 
 def event(topic: str, number: int, time: datetime, **values: Any) -> dict[str, Any]:
@@ -152,15 +156,15 @@ def records(draw: st.DrawFn, max_events: int = 16) -> list[Record]:
 
 @st.composite
 def arrivals(draw: st.DrawFn, known: list[Record], max_batches: int = 3) -> Arrival:
-    """The records in any order, some of them again, cut into batches, some batches repeated."""
+    """The records in any order, some of them again, cut into batches, perhaps with a crash."""
     again = draw(st.lists(st.sampled_from(known), max_size=4))
     order = draw(st.permutations([*known, *again]))
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=max_batches - 1)))
     edges = [0, *cuts, len(order)]
     parts = (tuple(order[a:b]) for a, b in itertools.pairwise(edges))
     batches = tuple(part for part in parts if part)
-    repeated = draw(st.sampled_from((None, None, *range(len(batches)))))
-    return Arrival(batches, frozenset() if repeated is None else frozenset({repeated}))
+    crash = draw(st.none() | st.tuples(st.integers(0, len(batches) - 1), st.integers(0, 12)))
+    return Arrival(batches, crash)
 
 
 def facts(known: list[Record]) -> Facts:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakeshelf.lake import commits
 from lakeshelf.streams.job import Fold
 from lakeshelf.streams.plan import QueryPlan
 
@@ -36,7 +37,7 @@ SHELF, WH = "shelf_events", "wh_events"
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with empty tables, to be copied."""
     root = tmp_path_factory.mktemp("folds") / "template"
-    return harness.make(root, harness.folding(), harness.watching())
+    return harness.make(root, harness.folding())
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def run(root: Path, arrival: Arrival, found: QueryPlan | None = None) -> None:
     runner = harness.Runner(root, found)
     seen: dict[tuple[str, ...], int] = {}
     for number, batch in enumerate(arrival.batches):
-        runner.run(number, batch, repeats=number in arrival.repeated)
+        runner.run(number, batch, crash_after=arrival.crash_after(number))
         now = harness.versions(root)
         fallen = {key: (seen[key], v) for key, v in now.items() if v < seen.get(key, 0)}
         assert not fallen, f"versions fell: {fallen}"
@@ -101,7 +102,7 @@ def differs(template: Path, known: list[Record], arrival: Arrival, **spoiled: ob
     with lake(template) as root:
         runner = harness.Runner(root, found)
         for number, batch in enumerate(arrival.batches):
-            runner.run(number, batch, repeats=number in arrival.repeated)
+            runner.run(number, batch, crash_after=arrival.crash_after(number))
         return harness.state(root) != model.tables(facts(known))
 
 
@@ -138,25 +139,22 @@ def test_a_repeat_that_does_not_know_what_is_committed_is_noticed(
     template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = [pickup(1, 0)]
-    again = Arrival((tuple(known),), frozenset({0}))
+    again = Arrival((tuple(known),), (0, 99))
     assert not differs(template, known, again)
-    monkeypatch.setattr(harness.commits, "is_committed", lambda *_: False)
+    monkeypatch.setattr(commits, "is_committed", lambda *_: False)
     assert differs(template, known, again)
 
 
-def test_a_record_of_the_batch_before_a_crash_is_not_its_own_duplicate(
-    template: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Raw was committed, nothing else: the repeat finds its own rows in raw and counts them."""
-    known = [pickup(1, 0), wh_out(1, "L1", 3), sale(2, 2)]
+@pytest.mark.parametrize("commits_before", range(11))
+def test_a_crash_between_any_two_commits_is_made_good(template: Path, commits_before: int) -> None:
+    """After raw alone, the repeat finds its own rows there and counts them, and so on."""
+    first = [pickup(1, 0), wh_out(1, "L1", 3), sale(2, 5)]
+    again = [first[0], wh_out(2, "L2", 9), ("batch_catalog", catalog_message("L2", 1))]
     with lake(template) as root:
         runner = harness.Runner(root)
-        with monkeypatch.context() as patched:
-            patched.setattr(harness.BatchProcessor, "_commit_updates", _crash)
-            with pytest.raises(Crash):
-                runner.run(0, known)
-        runner.again(0)
-        assert harness.state(root) == model.tables(facts(known))
+        runner.run(0, first)
+        runner.run(1, again, crash_after=commits_before)
+        assert harness.state(root) == model.tables(facts([*first, *again[1:]]))
 
 
 def test_a_late_catalogue_message_moves_what_was_allotted(template: Path) -> None:
@@ -170,11 +168,3 @@ def test_a_late_catalogue_message_moves_what_was_allotted(template: Path) -> Non
         runner.run(1, [known_with[-1]])
         assert harness.read(root, "cleansed/shelf_batch_state")["S1-I1", "L1"]["balance"] == 3
         assert harness.state(root) == model.tables(facts(known_with))
-
-
-class Crash(Exception):
-    """A process that ends here."""
-
-
-def _crash(*_: object) -> None:
-    raise Crash

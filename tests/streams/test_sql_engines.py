@@ -69,11 +69,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     runner.run(0, known[::2])
     runner.run(1, known[1::4])
     profiles = [(topic, harness.place({}, topic, record)) for topic, record in _profiles()]
-    harness.process(harness.processor(root, REFERENCE, "reference"), REFERENCE, 0, profiles[:2])
+    committer = DriverCommitter(root, 0)
+    processor = harness.processor(REFERENCE, Sink(committer, committer), "reference")
+    harness.process(processor, REFERENCE, 0, profiles[:2])
     later: dict[str, list[dict[str, Any]]] = {}
     for topic, record in [*known[3::4], *_profiles()]:
         later.setdefault(topic, []).append(harness.place({}, topic, record))
-    later.update(runner.state_log)
+    for topic in harness.watching().topics:
+        later[topic.name] = runner.state_log[topic.name]
     names = {topic.name for found in PLANS for topic in found.topics}
     relations = {n: harness.relation(CATALOG.topics[n], later.get(n, [])) for n in sorted(names)}
     return World(root, relations)

@@ -41,7 +41,7 @@ class Checkpoint:
         file = self.path / "metadata"
         try:
             return str(json.loads(file.read_text(encoding="utf-8"))["id"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StreamError(
                 f"checkpoint {self.path} has no readable metadata",
                 hint="run `lakeshelf doctor`, then `lakeshelf rebuild`",
@@ -83,7 +83,7 @@ def current(root: Path, query: str) -> Checkpoint:
     try:
         content = json.loads(pointer.read_text(encoding="utf-8"))
         return Checkpoint(folder / str(content["generation"]), content["starting"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StreamError(
             f"{pointer} is damaged: {error}", hint="run `lakeshelf rebuild`"
         ) from error

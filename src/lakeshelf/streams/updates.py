@@ -12,7 +12,7 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
-from lakeshelf.streams import sql
+from lakeshelf.streams import intake, sql
 from lakeshelf.streams.committers.base import Rows
 from lakeshelf.streams.job import (
     RELATION,
@@ -159,6 +159,8 @@ class Updater(Generic[Rows]):
             return self._sink.table(table)
         if name.startswith(TOUCHED):
             return self._sink.from_arrow(_no_keys(TABLE_OF[name.removeprefix(TOUCHED)]))
+        if name in CATALOG.topics:
+            return self._sink.from_arrow(intake.schema(CATALOG.topics[name]).empty_table())
         return self._sink.table(TABLE_OF[name])
 
 

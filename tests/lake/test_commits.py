@@ -1,0 +1,99 @@
+"""Commits are made once for an application id and version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.lake import commits, tables
+from lakeshelf.lake.commits import REMOVED, Txn
+
+NAME = "ops/stock_discrepancies"
+TABLE = CATALOG.tables[NAME]
+NOW = datetime(2017, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> DeltaTable:
+    tables.ensure(tmp_path, TABLE)
+    return tables.open_table(tmp_path, NAME)
+
+
+def rows(*missing: tuple[str, int], removed: tuple[str, ...] | None = None) -> pa.Table:
+    found: list[dict[str, Any]] = [
+        {"location": "store", "shelf_id": shelf, "batch_code": "", "missing_qty": qty, "since": NOW, "version": 1}
+        for shelf, qty in missing
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(found, schema=arrow_contract.schema(TABLE.columns))
+    if removed is None:
+        return table
+    return table.append_column(REMOVED, pa.array([shelf in removed for shelf, _ in missing]))
+
+
+def held(handle: DeltaTable) -> dict[str, int]:
+    found = DeltaTable(handle.table_uri).to_pyarrow_table().to_pylist()
+    assert len({row["shelf_id"] for row in found}) == len(found)
+    return {row["shelf_id"]: row["missing_qty"] for row in found}
+
+
+def test_an_append_is_made_once(handle: DeltaTable) -> None:
+    first = commits.append(handle, NAME, rows(("a", 1)), Txn("app", 3))
+    again = commits.append(handle, NAME, rows(("b", 1)), Txn("app", 3))
+    assert (first.rows, first.skipped) == (1, "")
+    assert (again.rows, again.skipped, again.version) == (0, "already committed", first.version)
+    assert held(handle) == {"a": 1}
+
+
+def test_an_upsert_is_made_once(handle: DeltaTable) -> None:
+    commits.upsert(handle, NAME, rows(("a", 1)), TABLE.key, Txn("app", 3))
+    again = commits.upsert(handle, NAME, rows(("a", 2)), TABLE.key, Txn("app", 3))
+    assert again.skipped
+    assert held(handle) == {"a": 1}
+
+
+def test_the_identity_stands_in_the_log(handle: DeltaTable) -> None:
+    commits.append(handle, NAME, rows(("a", 1)), Txn("one", 3))
+    commits.upsert(handle, NAME, rows(("b", 1)), TABLE.key, Txn("two", 0))
+    fresh = DeltaTable(handle.table_uri)
+    assert [fresh.transaction_version(name) for name in ("one", "two", "three")] == [3, 0, None]
+    assert commits.is_committed(fresh, Txn("one", 2)), "what came before stands there too"
+    assert not commits.is_committed(fresh, Txn("one", 4))
+    assert not commits.is_committed(fresh, Txn("three", 0))
+
+
+def test_writers_do_not_meet_each_others_identity(handle: DeltaTable) -> None:
+    commits.append(handle, NAME, rows(("a", 1)), Txn("old checkpoint", 9))
+    commits.append(handle, NAME, rows(("b", 1)), Txn("new checkpoint", 0))
+    assert held(handle) == {"a": 1, "b": 1}
+
+
+def test_an_upsert_replaces_inserts_and_removes(handle: DeltaTable) -> None:
+    first = rows(("a", 1), ("b", 1), ("c", 1))
+    commits.upsert(handle, NAME, first, TABLE.key, Txn("app", 0))
+    second = rows(("a", 2), ("b", 0), ("d", 4), ("e", 0), removed=("b", "e"))
+    commits.upsert(handle, NAME, second, TABLE.key, Txn("app", 1))
+    assert held(handle) == {"a": 2, "c": 1, "d": 4}
+
+
+def test_no_rows_make_no_commit(handle: DeltaTable) -> None:
+    before = handle.version()
+    assert commits.append(handle, NAME, rows(), Txn("app", 0)).skipped == "no rows"
+    assert commits.upsert(handle, NAME, rows(), TABLE.key, Txn("app", 0)).skipped == "no rows"
+    assert DeltaTable(handle.table_uri).version() == before
+
+
+def test_without_the_check_a_repeat_doubles_rows(
+    handle: DeltaTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """delta-rs stores the identity and does not enforce it."""
+    monkeypatch.setattr(commits, "is_committed", lambda *_: False)
+    for _ in range(2):
+        commits.append(handle, NAME, rows(("a", 1)), Txn("app", 0))
+    assert DeltaTable(handle.table_uri).to_pyarrow_table().num_rows == 2

@@ -1,0 +1,88 @@
+"""Leases: one process owns a lake, and a dead one owns nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lakeshelf
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.locks import Lease, is_held, read_holder
+
+HOLD = """
+import sys
+from pathlib import Path
+from lakeshelf.lake.locks import Lease
+lease = Lease(Path(sys.argv[1]), "another driver").acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "locks" / "streams.lock"
+
+
+@pytest.fixture
+def other(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lease."""
+    environ = {**os.environ, "PYTHONPATH": str(Path(lakeshelf.__file__).parents[1])}
+    command = [sys.executable, "-c", HOLD, str(path)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with process:
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_lease(
+    path: Path, other: subprocess.Popen[str]
+) -> None:
+    before = path.read_bytes()
+    with pytest.raises(LakeError, match=f"another driver \\(process {other.pid}\\)"):
+        Lease(path, "me").acquire()
+    assert path.read_bytes() == before
+    assert is_held(path)
+
+
+def test_a_killed_process_holds_nothing(path: Path, other: subprocess.Popen[str]) -> None:
+    other.kill()
+    other.wait()
+    assert not is_held(path)
+    with Lease(path, "me"):
+        assert read_holder(path) == {"holder": "me", "pid": os.getpid()}
+
+
+def test_a_lease_is_exclusive_within_a_process_too(path: Path) -> None:
+    with Lease(path, "one"), pytest.raises(LakeError, match="one"):
+        Lease(path, "two").acquire()
+
+
+def test_release_gives_the_lease_back_and_may_be_repeated(path: Path) -> None:
+    lease = Lease(path, "one").acquire()
+    lease.release()
+    lease.release()
+    assert not is_held(path)
+    Lease(path, "two").acquire().release()
+
+
+def test_nobody_holds_a_lease_that_was_never_taken(path: Path) -> None:
+    assert not is_held(path)
+    assert read_holder(path) == {}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\0"])
+def test_a_damaged_lock_file_does_not_hinder_its_next_owner(path: Path, content: str) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    assert read_holder(path) == {}
+    with Lease(path, "one"):
+        assert read_holder(path)["holder"] == "one"

@@ -1,0 +1,101 @@
+"""Tables are created and evolved from the contract, and refused when they do not fit it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from lakeshelf.contracts import CATALOG, LONG, STRING
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import tables
+
+NAME = "cleansed/shelf_state"
+TABLE = CATALOG.tables[NAME]
+
+
+def log(root: Path, name: str = NAME) -> list[Path]:
+    return sorted((tables.location(root, name) / "_delta_log").glob("*.json"))
+
+
+def test_every_table_is_created_once(tmp_path: Path) -> None:
+    first = tables.ensure_all(tmp_path)
+    assert {created.outcome for created in first} == {"created"}
+    before = {name: len(log(tmp_path, name)) for name in CATALOG.tables}
+    again = tables.ensure_all(tmp_path)
+    assert {created.outcome for created in again} == {"unchanged"}
+    assert {name: len(log(tmp_path, name)) for name in CATALOG.tables} == before
+    assert all(tables.exists(tmp_path, name) for name in CATALOG.tables)
+
+
+def test_an_older_table_gets_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Path) -> None:
+    older = replace(TABLE, columns=TABLE.columns[:-2])
+    tables.ensure(tmp_path, older)
+    row = {
+        "shelf_id": "S1-I1", "store_id": "S1", "item_id": "I1", "balance": 1, "current_stock": 1,
+        "last_event_time": datetime(2017, 1, 1, tzinfo=UTC), "version": 1, "updated_at": datetime(2017, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+    rows = pa.Table.from_pylist([row], schema=arrow_contract.schema(older.columns))
+    write_deltalake(tables.open_table(tmp_path, NAME), rows, mode="append")
+    created = tables.ensure(tmp_path, TABLE)
+    assert (created.outcome, created.added) == ("evolved", ("first_event_time", "first_event_id"))
+    added = {"first_event_time": None, "first_event_id": None}
+    assert tables.open_table(tmp_path, NAME).to_pyarrow_table().to_pylist() == [{**row, **added}]
+    assert tables.ensure(tmp_path, TABLE).outcome == "unchanged"
+
+
+def test_a_column_of_another_type_is_refused(tmp_path: Path) -> None:
+    columns = tuple(replace(c, type=STRING) if c.name == "version" else c for c in TABLE.columns)
+    tables.ensure(tmp_path, replace(TABLE, columns=columns))
+    assert TABLE.column("version").type == LONG
+    with pytest.raises(LakeError, match=r"cleansed/shelf_state has version as .*string"):
+        tables.ensure(tmp_path, TABLE)
+
+
+def test_constraints_of_the_contract_hold(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, TABLE)
+    now = datetime(2017, 1, 1, tzinfo=UTC)
+    row = {"shelf_id": "a", "store_id": "S", "item_id": "I", "balance": 5, "current_stock": 4}
+    rows = pa.Table.from_pylist(
+        [{**row, "last_event_time": now, "version": 1, "updated_at": now}],
+        schema=arrow_contract.schema(TABLE.columns),
+    )
+    with pytest.raises(Exception, match="current_stock"):
+        write_deltalake(tables.open_table(tmp_path, NAME), rows, mode="append")
+    assert tables.row_count(tmp_path, NAME) == 0
+
+
+def test_a_table_that_does_not_exist_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match=r"no Delta table cleansed/shelf_state .*lakeshelf bootstrap"):
+        tables.open_table(tmp_path, NAME)
+    assert not tables.exists(tmp_path, NAME)
+
+
+def test_a_table_newer_than_the_code_is_refused(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, TABLE)
+    features = {"readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}
+    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}}
+    number = len(log(tmp_path))
+    commit = tables.location(tmp_path, NAME) / "_delta_log" / f"{number:020d}.json"
+    commit.write_text(json.dumps(protocol))
+    with pytest.raises(LakeError, match="needs Delta reader 3"):
+        tables.open_table(tmp_path, NAME)
+    with pytest.raises(LakeError, match="upgrade Lakeshelf"):
+        tables.ensure(tmp_path, TABLE)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"metaData": 5}'])
+def test_a_damaged_log_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+    tables.ensure(tmp_path, TABLE)
+    for file in log(tmp_path):
+        file.write_text(content)
+    with pytest.raises(LakeError) as raised:
+        tables.open_table(tmp_path, NAME)
+    assert NAME in str(raised.value)
+    assert "\n" not in str(raised.value)

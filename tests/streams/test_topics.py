@@ -1,0 +1,69 @@
+"""Topics are created from the contract; one whose settings differ is reported and left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from support import eventually
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.kafka import settings as topic_settings
+from lakeshelf.errors import BrokerError
+from lakeshelf.streams import topics
+
+pytestmark = pytest.mark.slow
+
+RETENTION = "retention.ms"
+
+
+def change(client: dict[str, str], topic: str, value: str) -> None:
+    entry = ConfigEntry(RETENTION, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    for future in AdminClient(dict(client)).incremental_alter_configs([resource]).values():
+        future.result()
+
+
+def ensured(client: dict[str, str]) -> dict[str, topics.Ensured]:
+    return {found.topic: found for found in topics.ensure_all(client)}
+
+
+@pytest.fixture
+def changed(client: dict[str, str]) -> Iterator[str]:
+    """A topic that someone altered."""
+    topic = "lost_sales"
+    change(client, topic, "60000")
+    yield topic
+    change(client, topic, topic_settings(CATALOG.topics[topic])[RETENTION])
+
+
+def test_every_topic_is_created_once(client: dict[str, str]) -> None:
+    found = ensured(client)
+    assert list(found) == list(CATALOG.topics)
+    assert {e.outcome for e in found.values()} == {"unchanged"}
+
+
+def test_a_topic_that_was_altered_is_reported_and_left_alone(
+    client: dict[str, str], changed: str
+) -> None:
+    eventually(lambda: ensured(client)[changed].outcome == "differs", "the broker tells the change")
+    found = ensured(client)
+    wanted = topic_settings(CATALOG.topics[changed])[RETENTION]
+    assert found[changed].differences == ((RETENTION, "60000", wanted),)
+    assert {e.topic for e in found.values() if e.outcome != "unchanged"} == {changed}
+
+
+def test_offsets_of_topics(client: dict[str, str]) -> None:
+    ends = topics.end_offsets(client, ["shelf_events", "no_such_topic"])
+    assert ends["no_such_topic"] == {}
+    assert sorted(ends["shelf_events"]) == ["0", "1"]
+    first = topics.first_offsets(client, ["shelf_events"])["shelf_events"]
+    assert all(first[p] <= end for p, end in ends["shelf_events"].items())
+
+
+def test_a_broker_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "TIMEOUT", 0.5)
+    nobody = {"bootstrap.servers": "127.0.0.1:9", "log_level": "0"}
+    with pytest.raises(BrokerError, match=r"no broker answers at 127\.0\.0\.1:9.*lakeshelf up"):
+        topics.ensure_all(nobody)
