@@ -41,6 +41,7 @@ def quick(name: str, out: Path) -> dict[str, Any]:
     return dict(json.loads((out / f"{name}.json").read_text()))
 
 
+@pytest.mark.nightly  # ten minutes: each starts several stacks
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.parametrize("name", NAMES)

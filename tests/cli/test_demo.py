@@ -45,7 +45,9 @@ def test_a_demo_with_faults_reconciles_twice_and_a_changed_table_does_not(lakesh
     assert "lakeshelf --lake" in again.out
 
     table = DeltaTable(str(lake / "demo" / "cleansed" / "shelf_state"))
-    table.update({"balance": "balance + 1"}, predicate="balance > 0")
+    table.update(
+        {"balance": "balance + 1", "current_stock": "current_stock + 1"}, predicate="balance > 0"
+    )
     clean = json.loads((lake / "demo" / "_stack" / "demo.json").read_text())
     assert not reconcile(lake / "demo", records(clean), stores=1, baskets=40).ok
 

@@ -14,16 +14,21 @@ HOME = Path(__file__).parents[2]
 
 def commands(document: str) -> list[str]:
     """Commands of a document's shell blocks, without comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", (HOME / document).read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(
+        r"```sh\n(.*?)```", (HOME / document).read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     lines = (line.partition("#")[0].strip() for block in blocks for line in block.splitlines())
     return [line for line in lines if line]
 
 
 def test_the_readme_names_its_commands() -> None:
-    assert {"make demo", "make test", "lakeshelf up", "lakeshelf down"} <= set(commands("README.md"))
+    assert {"make demo", "make test", "lakeshelf up", "lakeshelf down"} <= set(
+        commands("README.md")
+    )
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # contains the whole demo
 @pytest.mark.timeout(900)
 def test_every_command_of_the_readme_but_the_tests_succeeds(tmp_path: Path) -> None:
     script = "\n".join(command for command in commands("README.md") if command != "make test")

@@ -37,9 +37,10 @@ def test_every_table_is_created_once(tmp_path: Path) -> None:
 def test_an_older_table_gets_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Path) -> None:
     older = replace(TABLE, columns=TABLE.columns[:-2])
     tables.ensure(tmp_path, older)
+    now = datetime(2017, 1, 1, tzinfo=UTC)
     row = {
         "shelf_id": "S1-I1", "store_id": "S1", "item_id": "I1", "balance": 1, "current_stock": 1,
-        "last_event_time": datetime(2017, 1, 1, tzinfo=UTC), "version": 1, "updated_at": datetime(2017, 1, 1, tzinfo=UTC),
+        "last_event_time": now, "version": 1, "updated_at": now,
     }  # fmt: skip
     rows = pa.Table.from_pylist([row], schema=arrow_contract.schema(older.columns))
     write_deltalake(tables.open_table(tmp_path, NAME), rows, mode="append")
@@ -72,7 +73,9 @@ def test_constraints_of_the_contract_hold(tmp_path: Path) -> None:
 
 
 def test_a_table_that_does_not_exist_is_named_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(LakeError, match=r"no Delta table cleansed/shelf_state .*lakeshelf bootstrap"):
+    with pytest.raises(
+        LakeError, match=r"no Delta table cleansed/shelf_state .*lakeshelf bootstrap"
+    ):
         tables.open_table(tmp_path, NAME)
     assert not tables.exists(tmp_path, NAME)
 

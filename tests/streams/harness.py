@@ -33,7 +33,13 @@ from lakeshelf.streams.sink import Sink
 from .model import Rows
 
 NOW = datetime(2017, 6, 1, tzinfo=UTC)
-FOLDING = ("shelf-aggregator", "wh-aggregator", "batch-state-updater", "wh-batch-state-updater", "stock-discrepancies")
+FOLDING = (
+    "shelf-aggregator",
+    "wh-aggregator",
+    "batch-state-updater",
+    "wh-batch-state-updater",
+    "stock-discrepancies",
+)
 DISCREPANCIES = "ops/stock_discrepancies"
 STATE = tuple(
     f"cleansed/{n}" for n in ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
@@ -133,7 +139,9 @@ class Runner:
 
     def restart(self, commits: int | None = None) -> None:
         """Forget everything but the lake, as a new process does; it may end after some commits."""
-        sink = CrashingSink(commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0))
+        sink = CrashingSink(
+            commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0)
+        )
         self._processor = processor(self._plan, sink, self._app_id, self._offsets)
 
     def run(

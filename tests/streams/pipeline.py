@@ -27,13 +27,18 @@ from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
 
-from .harness import STATE, Rows, keyed, read
+from .harness import DISCREPANCIES, STATE, Rows, keyed, read
 from .messages import Record
 
 Client = Mapping[str, str]
 Offsets = dict[str, dict[str, int]]
 BOOKS = ("raw/quarantine", ledger.LEDGER)
 CONSUME_S = 30.0
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""A batch of ten rows is done before its code would be compiled."""
 
 
 class ForgetfulDriver(DriverCommitter):
@@ -139,7 +144,10 @@ class Pipeline:
     def _between(self, start: Offsets, end: Offsets) -> DataFrame:
         """Records as Spark's source gives them."""
         names = [topic.name for topic in self.plan.topics]
-        reader = self.spark.newSession().read.format("kafka").option("includeHeaders", "true")
+        session = self.spark.newSession()
+        for name, value in INTERPRETED.items():
+            session.conf.set(name, value)
+        reader = session.read.format("kafka").option("includeHeaders", "true")
         reader = reader.option("kafka.bootstrap.servers", self.client["bootstrap.servers"])
         reader = reader.option("subscribe", ",".join(names))
         for option, offsets in (("startingOffsets", start), ("endingOffsets", end)):
@@ -148,7 +156,8 @@ class Pipeline:
 
     def state(self) -> dict[str, Rows]:
         """Compared columns of the state tables that the query keeps."""
-        return {name: read(self.root, name) for name in STATE if name in self.plan.tables}
+        names = (*STATE, DISCREPANCIES)
+        return {name: read(self.root, name) for name in names if name in self.plan.tables}
 
     def everything(self) -> dict[str, Rows]:
         """All rows of all tables but the times at which they were written."""

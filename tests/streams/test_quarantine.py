@@ -24,7 +24,9 @@ GOOD = plain(SHELF, "pickup")
 NOBODY = {"bootstrap.servers": "127.0.0.1:9", "log_level": "0"}
 
 
-def refused(topic: str, offset: int, reason: str, value: bytes | None, key: bytes = b"S1") -> Refused:
+def refused(
+    topic: str, offset: int, reason: str, value: bytes | None, key: bytes = b"S1"
+) -> Refused:
     stamp = NOW + timedelta(seconds=offset)
     return Refused(topic, 0, offset, stamp, key, value, reason, f"detail {offset}")
 

@@ -111,10 +111,10 @@ def problems(checkpoint: Checkpoint) -> list[str]:
     for name, ids in (("offsets", offsets), ("commits", commits)):
         gaps = sorted(set(range(min(ids, default=0), max(ids, default=-1) + 1)) - ids)
         found += [f"{name}/{gap} is missing" for gap in gaps]
-    if offsets and commits and not 0 <= max(offsets) - max(commits) <= 1:
-        found.append(
-            f"last offsets are of batch {max(offsets)}, last commit of batch {max(commits)}"
-        )
+    last, done = max(offsets, default=-1), max(commits, default=-1)
+    if offsets and not 0 <= last - done <= 1:
+        committed = f"last commit of batch {done}" if commits else "there is no commit"
+        found.append(f"last offsets are of batch {last}, {committed}")
     found += [
         f"offsets/{i} is truncated"
         for i in sorted(offsets)
