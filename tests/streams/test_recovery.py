@@ -169,7 +169,8 @@ def test_a_gap_that_retention_made_is_accepted_and_written_down(
     ends = topics.end_offsets(client, ["foot_traffic"])["foot_traffic"]
     partition = next(p for p, end in ends.items() if end >= 6)
     cut = TopicPartition("foot_traffic", int(partition), ends[partition] - 2)
-    for future in AdminClient(dict(client)).delete_records([cut]).values():
+    admin = AdminClient(dict(client))
+    for future in admin.delete_records([cut]).values():
         future.result()
     lost = recovery.accept_gap(settings, visits, client, name)
     assert lost["foot_traffic"][partition] == (0, ends[partition] - 2)

@@ -21,8 +21,9 @@ RETENTION = "retention.ms"
 def change(client: dict[str, str], topic: str, value: str) -> None:
     entry = ConfigEntry(RETENTION, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    for future in AdminClient(dict(client)).incremental_alter_configs([resource]).values():
-        future.result()
+    admin = AdminClient(dict(client))
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(30)
 
 
 def ensured(client: dict[str, str]) -> dict[str, topics.Ensured]:
