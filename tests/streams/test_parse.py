@@ -176,3 +176,10 @@ def test_a_batch_without_compacted_topics_needs_no_headers(spark: SparkSession) 
     found = parse(spark.createDataFrame(rows), (SHELF, POS)).toArrow()
     assert found["suspect"].to_pylist() == [False]
     assert found["pos_transactions"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize("engine", ["spark", "duckdb"])
+def test_the_first_batch_of_an_empty_topic_has_no_rows(spark: SparkSession, engine: str) -> None:
+    one = parsed(spark, engine, [plain(SHELF, "pickup")])
+    nothing = parsed(spark, engine, [])
+    assert (nothing.num_rows, nothing.column_names) == (0, one.column_names)

@@ -149,6 +149,7 @@ def _statement(topics: tuple[Topic, ...], present: frozenset[str]) -> str:
         for t in here
     )
     good = " ".join(f"WHEN topic = '{t.name}' THEN {_good(t)}" for t in here)
+    good = good or "WHEN false THEN false"  # the first batch of an empty topic has no rows
     typed = ", ".join(
         f"CASE WHEN NOT suspect AND original_value IS NOT NULL AND topic = '{t.name}' THEN {_typed(t)} END AS {t.name}"
         if t.name in present
@@ -304,4 +305,4 @@ def _type(field: Field) -> str:
 
 
 def _struct_type(fields: Sequence[Field]) -> str:
-    return "STRUCT(" + ", ".join(f"{f.name} {_type(f)}" for f in fields) + ")"
+    return "STRUCT(" + ", ".join(f'"{f.name}" {_type(f)}' for f in fields) + ")"

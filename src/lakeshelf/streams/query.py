@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
 
 STOP_SECONDS = 60.0
+RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
+"""A line of a Python traceback that names the exception."""
 FETCH = {
     "kafka.fetch.max.wait.ms": "50",
     # Catching up, 500 records a poll would cost as much as parsing them.
@@ -216,7 +219,8 @@ def java_client(client: Mapping[str, str]) -> dict[str, str]:
 
 def describe(error: str) -> str:
     """The line of a failure that says most: that of Lakeshelf or of the cause, without its traceback."""
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith("lakeshelf.errors.")]
-    chosen = ours[-1].partition(": ")[2] if ours else next(iter(lines), "unknown failure")
-    return chosen[:500]
+    lines = [line.rstrip() for line in error.splitlines() if line.strip()]
+    ours = [line.partition(": ")[2] for line in lines if line.startswith("lakeshelf.errors.")]
+    raised = [line for line in lines if RAISED.match(line)]
+    chosen = ["unknown failure", *lines[:1], *raised[-1:], *ours[-1:]]
+    return chosen[-1][:500]
