@@ -22,7 +22,10 @@ OURS = f"{IN_PYTHON}lakeshelf.errors.LakeError: disk full; free some space\n"
     [
         (IN_PYTHON, '_duckdb.ParserException: Parser Error: syntax error at or near "ELSE"'),
         (OURS, "disk full; free some space"),
-        ("org.apache.kafka.TimeoutException: late\n\tat x", "org.apache.kafka.TimeoutException: late"),
+        (
+            "org.apache.kafka.TimeoutException: late\n\tat x",
+            "org.apache.kafka.TimeoutException: late",
+        ),
         ("\n", "unknown failure"),
     ],
 )

@@ -1,8 +1,9 @@
 """Kafka records to typed columns in the driver's process: what `parse` is for Spark, in DuckDB.
 
 The same contract and the same mistrust: what is not certainly valid is `suspect`, and the reference
-validator decides. Types are judged by shape: `json_structure` tells names and types of a message, the
-messages of a batch have few distinct ones, and each is compared with the contract once.
+validator decides. A message in canonical form has the names and types of the contract; any other is
+judged by its shape: `json_structure` tells names and types, the messages of a batch have few distinct
+shapes, and each is compared with the contract once.
 """
 
 from __future__ import annotations
@@ -28,17 +29,12 @@ from lakeshelf.contracts import (
     Topic,
 )
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
+from lakeshelf.streams.canonical import pattern
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.parse import EVENT_YEARS, PLAIN_DATE, TIME_IN_UTC
 
 NOT_JSON_AFTER_ALL = r"(?i)nan|inf|,\s*[\]}]"
 """What DuckDB reads as JSON and the contract does not: NaN, Infinity, trailing commas."""
-
-SHAPES = f"""
-    SELECT topic, kafka_partition, kafka_offset, text, CASE
-        WHEN json_valid(text) AND NOT regexp_matches(text, '{NOT_JSON_AFTER_ALL}')
-        THEN CAST(json_structure(text) AS VARCHAR) END AS shape
-    FROM (SELECT *, TRY(decode(original_value)) AS text FROM records)"""
 
 NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE"}
 READ_AS: dict[Any, str] = {
@@ -68,16 +64,14 @@ def decode(duck: Duck, records: pa.Table, topics: Sequence[Topic]) -> pa.Table:
             `original_value`, `producer`, `header_version`.
         topics: Topics that may occur.
     """
-    shaped = duck.native(SHAPES, records=records)
+    shaped = duck.native(_shapes(tuple(topics)), records=records)
     distinct = duck.native(
         "SELECT DISTINCT topic, shape FROM shaped WHERE shape IS NOT NULL", shaped=shaped
     )
     fitting = [_judged(row["topic"], row["shape"]) for row in distinct.to_pylist()]
     shapes = pa.Table.from_pylist([row for row in fitting if row is not None], schema=_FITTING)
     present = frozenset(records["topic"].unique().to_pylist())
-    return duck.native(
-        _statement(tuple(topics), present), records=records, shaped=shaped, shapes=shapes
-    )
+    return duck.native(_statement(tuple(topics), present), shaped=shaped, shapes=shapes)
 
 
 _FITTING = pa.schema([("topic", pa.string()), ("shape", pa.string()), ("names", pa.int64())])
@@ -86,6 +80,19 @@ _FITTING = pa.schema([("topic", pa.string()), ("shape", pa.string()), ("names", 
 def _judged(topic: str, shape: str) -> dict[str, Any] | None:
     names = _fits(topic, shape)
     return None if names is None else {"topic": topic, "shape": shape, "names": names}
+
+
+@cache
+def _shapes(topics: tuple[Topic, ...]) -> str:
+    canonical = " ".join(
+        f"WHEN topic = '{t.name}' THEN regexp_full_match(text, '{pattern(t)}')" for t in topics
+    )
+    return f"""
+        SELECT *, CASE
+            WHEN NOT canonical AND json_valid(text) AND NOT regexp_matches(text, '{NOT_JSON_AFTER_ALL}')
+            THEN CAST(json_structure(text) AS VARCHAR) END AS shape
+        FROM (SELECT *, coalesce(CASE {canonical} END, false) AS canonical
+            FROM (SELECT *, TRY(decode(original_value)) AS text FROM records))"""
 
 
 @cache
@@ -144,7 +151,7 @@ def _names(shape: dict[str, Any], topic: Topic) -> int | None:
 def _statement(topics: tuple[Topic, ...], present: frozenset[str]) -> str:
     here = [topic for topic in topics if topic.name in present]
     raw = ", ".join(
-        f"CASE WHEN r.topic = '{t.name}' AND f.names IS NOT NULL "
+        f"CASE WHEN s.topic = '{t.name}' AND (s.canonical OR f.names IS NOT NULL) "
         f"THEN json_transform(s.text, '{json.dumps(_read_as(t.fields))}') END AS {t.name}"
         for t in here
     )
@@ -159,9 +166,8 @@ def _statement(topics: tuple[Topic, ...], present: frozenset[str]) -> str:
     compacted = ", ".join(f"'{t.name}'" for t in topics if t.compacted) or "NULL"
     return f"""
         WITH raw AS (
-            SELECT r.*, s.text, f.names{", " if raw else ""}{raw}
-            FROM records AS r JOIN shaped AS s USING (topic, kafka_partition, kafka_offset)
-            LEFT JOIN shapes AS f ON f.topic = s.topic AND f.shape = s.shape),
+            SELECT s.*, f.names{", " if raw else ""}{raw}
+            FROM shaped AS s LEFT JOIN shapes AS f ON f.topic = s.topic AND f.shape = s.shape),
         judged AS (SELECT *, NOT coalesce(CASE {good} ELSE false END, false) AS suspect FROM raw)
         SELECT topic, kafka_partition, kafka_offset, kafka_timestamp,
             CASE WHEN suspect THEN original_key END AS key,
@@ -175,6 +181,8 @@ def _read_as(fields: Sequence[Field]) -> dict[str, Any]:
     def one(field: Field) -> Any:
         if inner := nested(field):
             return [_read_as(inner)]
+        if isinstance(field.type, ListOf):
+            return [READ_AS[field.type.element]]
         return "BOOLEAN" if field.type == BOOLEAN else READ_AS.get(field.type, "VARCHAR")
 
     return {field.name: one(field) for field in fields}
@@ -183,8 +191,7 @@ def _read_as(fields: Sequence[Field]) -> dict[str, Any]:
 def _good(topic: Topic) -> str:
     valid = " AND ".join(
         [
-            "names IS NOT NULL",
-            f"len(string_split(text, '\":')) - 1 = names{_names_in_lists(topic)}",
+            f"CASE WHEN canonical THEN true ELSE names IS NOT NULL AND {_names_once(topic)} END",
             *(_field_good(f"{topic.name}.{f.name}", f) for f in topic.fields),
             *_rules_good(topic),
         ]
@@ -199,6 +206,10 @@ def _good(topic: Topic) -> str:
     return (
         f"({key} <> '' AND producer = '{topic.owner}' AND (({tombstone}) OR ({valid} AND {own})))"
     )
+
+
+def _names_once(topic: Topic) -> str:
+    return f"len(string_split(text, '\":')) - 1 = names{_names_in_lists(topic)}"
 
 
 def _names_in_lists(topic: Topic) -> str:
@@ -290,8 +301,6 @@ def _struct(fields: Sequence[Field], of: str) -> str:
 def _cast(field: Field, name: str) -> str:
     if inner := nested(field):
         return f"list_transform({name}, x -> {_struct(inner, 'x')})"
-    if isinstance(field.type, ListOf):
-        return f"CAST(NULL AS {_type(field)})"
     return f"TRY_CAST({name} AS {_type(field)})"
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from confluent_kafka import KafkaException, Producer
 
-from lakeshelf.contracts import DATE, Field, Topic
+from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams.duck import Duck
 
 Message = tuple[str | bytes | None, str | bytes | None, list[tuple[str, str | bytes]]]
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 QUEUE_MESSAGES = 200_000
 FLUSH_SECONDS = 60.0
 
@@ -36,6 +36,7 @@ class Publisher:
                 "acks": "all",
                 "linger.ms": 5,
                 "compression.type": "lz4",
+                "delivery.report.only.error": True,
                 "queue.buffering.max.messages": QUEUE_MESSAGES,
             }
         )
@@ -48,8 +49,9 @@ class Publisher:
             producer: Owner of the topic, for the header.
             rows: Rows with the columns of the topic's value and key.
         """
-        text = f"SELECT to_json(struct({_json_columns(topic.fields)})) AS value FROM {{changed}}"
-        values = self._duck.query(text, changed=_times_as_text(rows))["value"].to_pylist()
+        members = ", ".join(map(_member, topic.fields))
+        text = f"SELECT to_json(struct_pack({members})) AS value FROM changed"
+        values = self._duck.native(text, changed=rows)["value"].to_pylist()
         return self._send(topic.name, _messages(topic, producer, rows, values))
 
     def tombstones(self, topic: Topic, producer: str, rows: pa.Table) -> int:
@@ -123,18 +125,8 @@ def _messages(
         yield key, value, [("version", str(version)), ("producer", producer)]
 
 
-def _json_columns(fields: tuple[Field, ...]) -> str:
-    return ", ".join(
-        f"CAST({f.name} AS STRING) AS {f.name}" if f.type == DATE else f"{f.name} AS {f.name}"
-        for f in fields
-    )
-
-
-def _times_as_text(rows: pa.Table) -> pa.Table:
-    """Times as ISO-8601 in UTC with microseconds."""
-    for i, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
-            rows = rows.set_column(
-                i, field.name, pc.strftime(rows[field.name], format="%Y-%m-%dT%H:%M:%SZ")
-            )
-    return rows
+def _member(field: Field) -> str:
+    """A member of the value; times are ISO-8601 in UTC with microseconds."""
+    if field.type == TIMESTAMP:
+        return f"{field.name} := strftime({field.name}, '{TIME_FORMAT}')"
+    return f"{field.name} := {field.name}"
