@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
     """Tables of the first 200 receipts when nothing goes wrong."""
-    made = Rig(tmp_path_factory.mktemp("undisturbed") / "lake")
-    made.send()
-    made.start()
-    made.await_folded()
-    assert made.stop() == 0
-    assert red(made.reconcile()) == []
-    yield made.contents()
-    made.close()
+    with closing(Rig(tmp_path_factory.mktemp("undisturbed") / "lake")) as made:
+        made.send()
+        made.start()
+        made.await_folded()
+        assert made.stop() == 0
+        assert red(made.reconcile()) == []
+        return made.contents()
