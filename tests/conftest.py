@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,16 +45,3 @@ def lakeshelf(lake: Path, capfd: pytest.CaptureFixture[str]) -> Run:
         return Result(code, *capfd.readouterr())
 
     return run
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], object], float], None]:
-    """Waits for a condition, and fails when it does not come true in so many seconds."""
-
-    def wait(condition: Callable[[], object], seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "the condition did not come true"
-            os.sched_yield()
-
-    return wait

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from lakeshelf.reconcile import reconcile
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.supervisor import running_stack
+from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 SMALL = ("--stores", "1", "--baskets", "40")
@@ -54,11 +55,11 @@ def test_a_demo_with_faults_reconciles_twice_and_a_changed_table_does_not(lakesh
 
 @pytest.mark.faults
 @pytest.mark.parametrize("part", ["streams", "broker"])
-def test_a_demo_reconciles_though_a_part_is_killed(lakeshelf, lake: Path, eventually, part):
+def test_a_demo_reconciles_though_a_part_is_killed(lakeshelf, lake: Path, part):
     settings = load_settings(lake_root=lake / "demo")
 
     def kill() -> None:
-        eventually(lambda: running_stack(settings).get("state") == "running", 120)
+        eventually(lambda: running_stack(settings).get("state") == "running", "the stack runs", 120)
         os.kill(running_stack(settings)["parts"][part]["pid"], signal.SIGKILL)
 
     killer = threading.Thread(target=kill)

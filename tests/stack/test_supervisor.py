@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lakeshelf.stack import handover
 from lakeshelf.stack.parts import read_json
 from lakeshelf.stack.processes import identify
 from lakeshelf.stack.supervisor import STACK_FILE, end_leftovers, running_stack
+from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 READY_S = 120.0
@@ -26,9 +27,8 @@ Told = dict[str, Any]
 class Stack:
     """A stack that was brought up with the command line, and how it tells of itself."""
 
-    def __init__(self, settings: Settings, eventually: Callable[..., None]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._eventually = eventually
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         root = ["--lake", str(self.settings.lake_root)]
@@ -50,7 +50,7 @@ class Stack:
             told = self.told()
             return told.get("state") == "running" and told["parts"][part]["restarts"] == 1
 
-        self._eventually(restarted, READY_S)
+        eventually(restarted, "the part runs again", READY_S)
 
     def end(self) -> None:
         """Whatever a test left running."""
@@ -61,8 +61,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack(settings: Settings, eventually: Callable[..., None]) -> Iterator[Stack]:
-    stack = Stack(settings, eventually)
+def stack(settings: Settings) -> Iterator[Stack]:
+    stack = Stack(settings)
     yield stack
     stack.end()
 
@@ -108,15 +108,17 @@ def test_the_parts_of_a_killed_supervisor_end_and_the_next_one_goes_on(stack):
     assert not any(process.is_alive for process in processes)
 
 
-def test_a_second_signal_kills(stack, settings, eventually):
+def test_a_second_signal_kills(stack, settings):
     assert stack.command("up").returncode == 0
     told = stack.told()
     processes = [identify(told["pid"]), *(identify(part["pid"]) for part in told["parts"].values())]
     os.kill(told["pid"], signal.SIGTERM)
-    eventually(lambda: read_json(settings.stack_dir / STACK_FILE)["state"] == "stopping")
+    eventually(
+        lambda: read_json(settings.stack_dir / STACK_FILE)["state"] == "stopping", "it stops"
+    )
     os.kill(told["pid"], signal.SIGTERM)
-    eventually(lambda: not any(process.is_alive for process in processes), 10)
-    eventually(lambda: not is_held(settings.stack_dir / "stack.lock"), 10)
+    eventually(lambda: not any(process.is_alive for process in processes), "all are dead", 10)
+    eventually(lambda: not is_held(settings.stack_dir / "stack.lock"), "the lake is free", 10)
 
 
 def test_a_child_gets_every_setting_secrets_included(tmp_path: Path):

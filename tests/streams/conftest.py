@@ -1,9 +1,8 @@
-"""What the tests of the runtime share; modules beside this room are on the path."""
+"""What the tests of the runtime share."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,10 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import Settings, load_settings
+from tests.support import eventually
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from support import eventually
 
 
 @pytest.fixture(scope="session")

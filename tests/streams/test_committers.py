@@ -15,7 +15,7 @@ from lakeshelf.streams import checkpoint
 from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.plan import QueryPlan, plan
 from lakeshelf.streams.query import Query
-from support import eventually
+from tests.support import eventually
 
 from . import harness, model
 from .messages import Record

@@ -11,7 +11,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams import topics
-from support import eventually
+from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 
