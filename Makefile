@@ -26,7 +26,7 @@ demo: setup ## Set up, then run the main job on real receipts and reconcile the 
 	@$(BIN)/lakeshelf demo
 
 test: setup ## Set up, then run all tests (at most 25 minutes on two cores)
-	@$(BIN)/python -m pytest -m "not nightly"
+	@$(BIN)/python -m pytest -m "not nightly" --numprocesses 2 --dist loadfile
 
 test-fast: setup ## Run the tests that take 3 minutes together
 	@$(BIN)/python -m pytest -m "not (slow or setup or faults or nightly)"

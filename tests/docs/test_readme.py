@@ -28,7 +28,6 @@ def test_the_readme_names_its_commands() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly  # contains the whole demo
 @pytest.mark.timeout(900)
 def test_every_command_of_the_readme_but_the_tests_succeeds(tmp_path: Path) -> None:
     script = "\n".join(command for command in commands("README.md") if command != "make test")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # The spark committer re-plans every query of a batch: minutes, so not in every run.
-pytestmark = [pytest.mark.slow, pytest.mark.nightly]
+pytestmark = pytest.mark.slow
 
 WH, CATALOGUE = "wh_events", "batch_catalog"
 Make = Callable[[QueryPlan], Pipeline]
