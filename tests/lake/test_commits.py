@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.errors import LakeError
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Txn
 
@@ -49,6 +50,38 @@ def test_an_append_is_made_once(handle: DeltaTable) -> None:
     assert (first.rows, first.skipped) == (1, "")
     assert (again.rows, again.skipped, again.version) == (0, "already committed", first.version)
     assert held(handle) == {"a": 1}
+
+
+def test_a_replacement_is_made_once_and_leaves_the_handle_at_its_version(
+    handle: DeltaTable,
+) -> None:
+    commits.append(handle, NAME, rows(("a", 1), ("b", 1)), Txn("app", 1))
+    both = rows(("b", 2), ("c", 3))
+    first = commits.replace(handle, NAME, both, both, Txn("app", 2))
+    again = commits.replace(handle, NAME, rows(), rows(), Txn("app", 2))
+    assert (first.rows, first.version, again.skipped) == (2, handle.version(), "already committed")
+    assert held(handle) == {"b": 2, "c": 3}
+    commits.replace(handle, NAME, rows(), rows(), Txn("app", 3))
+    assert held(handle) == {}
+
+
+def test_a_replacement_that_breaks_a_constraint_writes_nothing(handle: DeltaTable) -> None:
+    commits.append(handle, NAME, rows(("a", 1)), Txn("app", 1))
+    broken = rows(("a", -1))
+    with pytest.raises(LakeError, match=r"1 rows of ops/stock_discrepancies break .*missing_qty"):
+        commits.replace(handle, NAME, broken, broken, Txn("app", 2))
+    assert held(handle) == {"a": 1}
+
+
+def test_files_of_old_versions_are_deleted_once_their_retention_is_over(handle: DeltaTable) -> None:
+    for version in (1, 2):
+        commits.replace(handle, NAME, rows(("a", version)), rows(), Txn("app", version))
+    assert commits.vacuum(handle) == 0
+    folder = Path(handle.table_uri.removeprefix("file://"))
+    handle.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    assert commits.vacuum(handle) == 1
+    assert len(list(folder.glob("*.parquet"))) == 1
+    assert held(handle) == {"a": 2}
 
 
 def test_an_upsert_is_made_once(handle: DeltaTable) -> None:

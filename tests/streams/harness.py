@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -103,8 +104,9 @@ class CrashingSink(Sink[pa.Table]):
         super().__init__(*arguments)
         self._left = commits
 
-    def _route(self, *arguments: Any) -> Commit:
+    def _route(self, *arguments: Any) -> Future[Commit]:
         if self._left == 0:
+            self.settle()
             raise Crash
         self._left = None if self._left is None else self._left - 1
         return super()._route(*arguments)
@@ -208,6 +210,7 @@ def process(
     processor._sort_out(batch)
     processor._commit_raw(batch)
     processor._commit_updates(batch)
+    processor._sink.settle()
     return batch
 
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from contracts.cases import example
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.model import nested
 from lakeshelf.contracts.validate import check
+from tests.contracts.cases import example
 
 BEYOND_DOUBLE = re.compile(rb"-?(1e400|10{400})")
 JUNK = (

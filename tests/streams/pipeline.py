@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
-from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.commits import Txn
 from lakeshelf.settings import Settings
 from lakeshelf.streams import ledger, topics
 from lakeshelf.streams.batch import BatchProcessor
@@ -49,10 +49,10 @@ class ForgetfulDriver(DriverCommitter):
     def is_committed(self, name: str, txn: Txn) -> bool:
         return False
 
-    def append(self, name: str, rows: Any, txn: Txn) -> Commit:
+    def append(self, name: str, rows: Any, txn: Txn) -> Any:
         return super().append(name, rows, Txn(f"{txn.app_id}{next(self._turn)}", txn.version))
 
-    def upsert(self, name: str, rows: Any, txn: Txn) -> Commit:
+    def upsert(self, name: str, rows: Any, txn: Txn) -> Any:
         return super().upsert(name, rows, Txn(f"{txn.app_id}{next(self._turn)}", txn.version))
 
 
@@ -64,10 +64,10 @@ class ForgetfulSpark(SparkCommitter):
     def is_committed(self, name: str, txn: Txn) -> bool:
         return False
 
-    def append(self, name: str, rows: Any, txn: Txn) -> Commit:
+    def append(self, name: str, rows: Any, txn: Txn) -> Any:
         return super().append(name, rows, Txn(f"{txn.app_id}{next(self._turn)}", txn.version))
 
-    def upsert(self, name: str, rows: Any, txn: Txn) -> Commit:
+    def upsert(self, name: str, rows: Any, txn: Txn) -> Any:
         return super().upsert(name, rows, Txn(f"{txn.app_id}{next(self._turn)}", txn.version))
 
 

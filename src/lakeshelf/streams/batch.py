@@ -4,17 +4,20 @@
 2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.
 3. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
 4. Commit what the tables of the jobs become, in the order of their declaration.
-5. Publish what changed: absolute, versioned, keyed; after a repeat as the tables say.
+5. Publish what changed, each table after its commit: absolute, versioned, keyed; after a repeat as the
+   tables say.
 6. Commit the ledger row. Spark commits the offsets when this returns.
 
 Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
-rows for the same offsets, so it does not matter where a crash falls.
+rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another
+while the batch computes what comes next.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic
@@ -50,7 +53,7 @@ class Batch(Generic[Rows]):
     counts: dict[str, Counts]
     relations: dict[str, Rows] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
-    versions: dict[str, int] = field(default_factory=dict)
+    commits: list[Future[Commit]] = field(default_factory=list)
     changes: list[Change[Rows]] = field(default_factory=list)
 
 
@@ -193,15 +196,17 @@ class BatchProcessor(Generic[Rows]):
             if name in batch.counts:
                 text = intake.raw_rows(CATALOG.topics[name], self._clock())
                 rows = self._sink.query(text, records=batch.relations[name])
-                self._note(
-                    batch, self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
+                batch.commits.append(
+                    self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
         if batch.refused:
+            self._sink.settle()
             rows = quarantine_rows(batch.refused, self._clock())
-            self._note(
-                batch, self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch))
+            batch.commits.append(
+                self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch))
             )
-        crash.point("after_raw", batch.batch_id)
+            self._sink.books.settle()
+        self._sink.then(lambda: crash.point("after_raw", batch.batch_id))
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
         """Step 4."""
@@ -216,13 +221,15 @@ class BatchProcessor(Generic[Rows]):
             change = updater.apply(update)
             if change is not None:
                 batch.changes.append(change)
-                self._note(batch, change.commit)
-                crash.point("between_tables", batch.batch_id)
+                self._sink.then(lambda: crash.point("between_tables", batch.batch_id))
 
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5."""
-        crash.point("before_publish", batch.batch_id)
+        self._sink.then(lambda: crash.point("before_publish", batch.batch_id))
         for change in batch.changes:
+            if change.commit is not None:
+                batch.commits.append(change.commit)
+                change.commit.result()
             if change.update.topic is not None:
                 topic = CATALOG.topics[change.update.topic]
                 self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
@@ -232,6 +239,7 @@ class BatchProcessor(Generic[Rows]):
                     )
         keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
         self._publisher.records("quarantine", keys, values)
+        self._sink.settle()
         self._publisher.flush()
         crash.point("after_publish", batch.batch_id)
 
@@ -239,6 +247,7 @@ class BatchProcessor(Generic[Rows]):
         """Step 6."""
         if not batch.counts:
             return
+        made = (future.result() for future in batch.commits)
         entry = ledger.Entry(
             query_id=self._app_id,
             batch_id=batch.batch_id,
@@ -246,17 +255,14 @@ class BatchProcessor(Generic[Rows]):
             kind="batch",
             offsets=self._offsets(batch.batch_id),
             counts=batch.counts,
-            table_versions=batch.versions,
+            table_versions={commit.table: commit.version for commit in made if commit.rows},
             duration_ms=round(1000 * (time.perf_counter() - batch.started)),
             committer=self._sink.name,
             committed_at=self._clock(),
         )
         self._sink.books.append(ledger.LEDGER, entry.row(), self._txn(ledger.LEDGER, batch))
+        self._sink.books.settle()
         crash.point("after_ledger", batch.batch_id)
 
     def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
         return Txn(f"{self._app_id}:{table}", batch.batch_id)
-
-    def _note(self, batch: Batch[Rows], commit: Commit | None) -> None:
-        if commit is not None and commit.rows:
-            batch.versions[commit.table] = commit.version

@@ -177,6 +177,7 @@ def _fold(
         updater = Updater(Sink(committer, committer), relations, frozenset({topic}), latest, txn)
         for update in found.updates:
             updater.apply(update)
+        committer.settle()
         done += rows.num_rows
         report(found.name, done, total)
     return done
@@ -239,3 +240,4 @@ def _note(
         committed_at=datetime.now(UTC),
     )
     books.append(ledger.LEDGER, entry.row(), Txn(f"{entry.query_id}:{ledger.LEDGER}", 0))
+    books.settle()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Generic
 
 import pyarrow as pa
@@ -93,18 +94,28 @@ class Sink(Generic[Rows]):
         """Whether a write stands in a table."""
         return self._others.get(name, self._committer).is_committed(name, txn)
 
-    def append(self, name: str, rows: Rows, txn: Txn) -> Commit:
-        """Append rows once."""
+    def append(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Append rows once, after all commits before."""
         return self._route(name, "append", rows, txn)
 
-    def upsert(self, name: str, rows: Rows, txn: Txn) -> Commit:
-        """Upsert rows once."""
+    def upsert(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Upsert rows once, after all commits before."""
         return self._route(name, "upsert", rows, txn)
 
-    def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Commit:
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something when the commits so far are made."""
+        self._committer.then(work)
+
+    def settle(self) -> None:
+        """Wait until all commits are made; raises what made one fail."""
+        self._committer.settle()
+
+    def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Future[Commit]:
         other = self._others.get(name)
         if other is None:
-            commit: Commit = getattr(self._committer, operation)(name, rows, txn)
-        else:
-            commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
+            commit: Future[Commit] = getattr(self._committer, operation)(name, rows, txn)
+            return commit
+        self.settle()
+        commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
+        other.settle()
         return commit

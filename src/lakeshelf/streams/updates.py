@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
@@ -44,7 +45,7 @@ class Change(Generic[Rows]):
     update: Update
     rows: Rows
     removed: Rows | None
-    commit: Commit | None
+    commit: Future[Commit] | None
 
 
 class Updater(Generic[Rows]):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -39,6 +40,9 @@ class Committer(Protocol[Rows]):
         Called once a batch, before any query.
         """
 
+    def settle(self) -> None:
+        """Wait until every commit is made; raises what made one fail."""
+
     def end(self) -> None:
         """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""
 
@@ -66,8 +70,11 @@ class Committer(Protocol[Rows]):
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table."""
 
-    def append(self, name: str, rows: Rows, txn: Txn) -> Commit:
-        """Append rows once."""
+    def append(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Append rows once. Commits are made in the order of the calls, perhaps after their return."""
 
-    def upsert(self, name: str, rows: Rows, txn: Txn) -> Commit:
-        """Replace, insert or (true `removed`) remove rows by key once."""
+    def upsert(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Replace, insert or (true `removed`) remove rows by key once; `table` has them at once."""
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something when the commits so far are made."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
@@ -17,13 +20,17 @@ from lakeshelf.streams import parse
 from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.index import IdIndex
+from lakeshelf.streams.lane import Lane, done
+
+VACUUM_AFTER = 500
+"""Commits of a table after which its old files are deleted."""
 
 
 class DriverCommitter:
     """Holds the tables of one query: their handles, state rows and indexes of ids.
 
-    State rows are kept as immutable Arrow tables, replaced only after their commit, so a failed batch
-    leaves no trace here.
+    State rows are kept as immutable Arrow tables. They are replaced when their commit is given to the
+    lane; after a failed batch the query begins again with a new committer, which reads the tables.
 
     Args:
         root: Lake root.
@@ -36,6 +43,8 @@ class DriverCommitter:
         self._root = root
         self._window_rows = window_rows
         self._duck = Duck()
+        self._lane = Lane()
+        self._commits: dict[str, int] = {}
         self._handles: dict[str, DeltaTable] = {}
         self._rows: dict[str, pa.Table] = {}
         self._indexes: dict[str, IdIndex] = {}
@@ -52,7 +61,9 @@ class DriverCommitter:
         return decode(self._duck, frame.toArrow(), topics)
 
     def end(self) -> None:
-        """Nothing is held a batch."""
+        """Nothing is held a batch; commits that are under way are waited for."""
+        with suppress(Exception):
+            self._lane.settle()
 
     def query(self, text: str, **relations: pa.Table) -> pa.Table:
         """Rows of a query, run by DuckDB."""
@@ -88,25 +99,38 @@ class DriverCommitter:
         """Whether the write `txn` stands in the table."""
         return commits.is_committed(self.handle(name), txn)
 
-    def append(self, name: str, rows: pa.Table, txn: Txn) -> Commit:
+    def append(self, name: str, rows: pa.Table, txn: Txn) -> Future[Commit]:
         """Append rows once; ids of raw rows are remembered."""
-        conformed = self._conform(name, rows)
-        commit = commits.append(self.handle(name), name, conformed, txn)
-        if commit.rows and name in self._indexes:
+        handle, conformed = self.handle(name), self._conform(name, rows)
+        if name in self._indexes and not self.is_committed(name, txn):
             self._indexes[name].add(conformed["event_id"])
-        return commit
+        return self._lane.submit(lambda: commits.append(handle, name, conformed, txn))
 
-    def upsert(self, name: str, rows: pa.Table, txn: Txn) -> Commit:
+    def upsert(self, name: str, rows: pa.Table, txn: Txn) -> Future[Commit]:
         """Merge rows once and keep the new state in memory."""
-        keys = CATALOG.tables[name].key
-        conformed = self._conform(name, rows)
-        before = self.table(name)
-        commit = commits.upsert(self.handle(name), name, conformed, keys, txn)
-        if commit.rows:
-            self._rows[name] = self._conform(
-                name, self._replaced(before, conformed, ", ".join(keys))
-            )
-        return commit
+        handle, before = self.handle(name), self.table(name)
+        if rows.num_rows == 0 or self.is_committed(name, txn):
+            return done(Commit(name, handle.version(), 0, "nothing to commit"))
+        changed = self._conform(name, rows)
+        kept = (
+            changed.filter(pc.invert(changed[REMOVED]))
+            if REMOVED in changed.column_names
+            else changed
+        )
+        kept = kept.select(before.column_names)
+        after = _without(before, changed, CATALOG.tables[name].key)
+        self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()
+        future = self._lane.submit(lambda: commits.replace(handle, name, rows_after, kept, txn))
+        self._tidy(name, handle)
+        return future
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something behind the commits so far."""
+        self._lane.submit(work)
+
+    def settle(self) -> None:
+        """Wait for the commits."""
+        self._lane.settle()
 
     def handle(self, name: str) -> DeltaTable:
         """The table's handle, kept at its latest version by being the only writer."""
@@ -119,15 +143,24 @@ class DriverCommitter:
             self._indexes[name] = IdIndex(self.handle(name), self._window_rows, self._duck)
         return self._indexes[name]
 
-    def _replaced(self, before: pa.Table, rows: pa.Table, keys: str) -> pa.Table:
-        kept = f"SELECT * FROM {{before}} LEFT ANTI JOIN {{rows}} USING ({keys})"
-        columns = ", ".join(before.column_names)
-        alive = f"WHERE NOT {REMOVED}" if REMOVED in rows.column_names else ""
-        text = f"SELECT {columns} FROM ({kept}) AS kept UNION ALL SELECT {columns} FROM {{rows}} {alive}"
-        return self._duck.query(text, before=before, rows=rows)
+    def _tidy(self, name: str, handle: DeltaTable) -> None:
+        """Every batch replaces a file, so old ones are deleted now and then."""
+        self._commits[name] = self._commits.get(name, 0) + 1
+        if self._commits[name] % VACUUM_AFTER == 0:
+            self._lane.submit(lambda: commits.vacuum(handle))
 
     def _conform(self, name: str, rows: pa.Table) -> pa.Table:
         schema = arrow_contract.schema(CATALOG.tables[name].columns)
         if REMOVED in rows.column_names:
             schema = schema.append(pa.field(REMOVED, pa.bool_()))
         return rows.select(schema.names).cast(schema)
+
+
+def _without(rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Those of `rows` whose key `others` do not have."""
+    return rows.filter(pc.invert(pc.is_in(_key(rows, keys), value_set=_key(others, keys))))
+
+
+def _key(rows: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
+    columns = [rows[key].cast(pa.string()) for key in keys]
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\x1f")

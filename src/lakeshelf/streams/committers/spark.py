@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lakeshelf.contracts.spark import data_type
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
 from lakeshelf.streams.job import RELATION
+from lakeshelf.streams.lane import done
 from lakeshelf.streams.parse import parse
 
 TXN_CONF = "spark.databricks.delta.write"
@@ -52,6 +54,13 @@ class SparkCommitter:
         taken = frame.drop("original_key", "original_value").persist()
         self._held = [taken]
         return taken
+
+    def settle(self) -> None:
+        """Every commit is made when its call returns."""
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something now: the commits so far are made."""
+        work()
 
     def end(self) -> None:
         """Release the batch and what was frozen in it."""
@@ -96,7 +105,7 @@ class SparkCommitter:
         """Whether the write `txn` stands in the table."""
         return commits.is_committed(tables.open_table(self._root, name), txn)
 
-    def append(self, name: str, rows: DataFrame, txn: Txn) -> Commit:
+    def append(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Append rows once."""
         if self.is_committed(name, txn):
             return self._commit(name, 0, "already committed")
@@ -106,7 +115,7 @@ class SparkCommitter:
         )
         return self._commit(name, 1)
 
-    def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Commit:
+    def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Merge rows once."""
         if self.is_committed(name, txn):
             return self._commit(name, 0, "already committed")
@@ -155,5 +164,5 @@ class SparkCommitter:
     def _path(self, name: str) -> str:
         return str(tables.location(self._root, name))
 
-    def _commit(self, name: str, rows: int, skipped: str = "") -> Commit:
-        return Commit(name, tables.open_table(self._root, name).version(), rows, skipped)
+    def _commit(self, name: str, rows: int, skipped: str = "") -> Future[Commit]:
+        return done(Commit(name, tables.open_table(self._root, name).version(), rows, skipped))
