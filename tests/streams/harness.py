@@ -24,6 +24,7 @@ from lakeshelf.lake.commits import Commit
 from lakeshelf.settings import project_home
 from lakeshelf.streams import intake, registry
 from lakeshelf.streams.batch import Batch, BatchProcessor
+from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.job import Fold, Job, Update
 from lakeshelf.streams.ledger import Counts, Offsets
@@ -61,6 +62,11 @@ def folding() -> QueryPlan:
     """The query of all jobs that fold events into state, and of the one that reads that state."""
     (found,) = plan(jobs()[name] for name in FOLDING)
     return found
+
+
+def deciding() -> QueryPlan:
+    """The query of all jobs that know the stock and decide."""
+    return next(found for found in plan(jobs().values()) if found.name == FOLDING[0])
 
 
 def watching() -> QueryPlan:
@@ -136,6 +142,7 @@ class Runner:
         self.state_log: Log = {}
         self._app_id = app_id
         self._ledger = ledger
+        self._tick: dict[str, Any] | None = None
         self._batch: list[tuple[str, dict[str, Any]]] = []
         self.restart()
 
@@ -144,39 +151,47 @@ class Runner:
         sink = CrashingSink(
             commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0)
         )
-        self._processor = processor(self._plan, sink, self._app_id, self._offsets)
+        time = BusinessTime(self._tick, {})
+        self._processor = processor(self._plan, sink, self._app_id, self._offsets, time)
 
     def run(
         self,
         number: int,
         records: Sequence[tuple[str, Mapping[str, Any]]],
         crash_after: int | None = None,
-    ) -> None:
-        """Process one batch; again by a new process when the first one crashes."""
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Process one batch; again by a new process when the first one crashes. The events that follow."""
+        self._tick = (self._log.get("clock") or [None])[-1]
         self._batch = [(topic, place(self._log, topic, record)) for topic, record in records]
         if crash_after is None:
-            self._process(number)
-            return
+            return self._process(number)
         self.restart(crash_after)
         with contextlib.suppress(Crash):
             self._process(number)
-        self.again(number)
+        return self.again(number)
 
     def as_new_query(self, app_id: str) -> None:
         """Go on under another identity, as a query with a new checkpoint does."""
         self._app_id = app_id
 
-    def again(self, number: int) -> None:
+    def again(self, number: int) -> list[tuple[str, dict[str, Any]]]:
         """Process the last batch again in a new process, with the same records and offsets."""
         self.restart()
-        self._process(number)
+        return self._process(number)
 
-    def _process(self, number: int) -> None:
+    def _process(self, number: int) -> list[tuple[str, dict[str, Any]]]:
         batch = process(self._processor, self._plan, number, self._batch)
         for topic, message in _published(batch):
             place(self.state_log, topic, message)
         if self._ledger:
             self._processor._commit_ledger(batch)
+        self._processor._time.decided()
+        return [
+            (emission.topic, row)
+            for change in batch.changes
+            for emission, events in change.events
+            for row in events.to_pylist()
+        ]
 
     def _offsets(self, _: int) -> Offsets:
         found: dict[str, dict[str, tuple[int, int]]] = {}
@@ -224,9 +239,11 @@ def processor(
     sink: Sink[pa.Table],
     app_id: str,
     offsets: Callable[[int], Offsets] = lambda _: {},
+    time: BusinessTime | None = None,
 ) -> BatchProcessor[pa.Table]:
     """A processor of the runtime that publishes nothing."""
-    return BatchProcessor(found, sink, cast("Publisher", None), app_id, offsets, lambda: NOW)
+    publisher = cast("Publisher", None)
+    return BatchProcessor(found, sink, publisher, app_id, offsets, lambda: NOW, time)
 
 
 def place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, ContractError
+from lakeshelf.settings import project_home
 from lakeshelf.streams import registry
 from lakeshelf.streams.job import Fold, Latest, Movements, View, validate
 from lakeshelf.streams.plan import plan
@@ -62,6 +63,18 @@ def test_a_job_needs_the_owner_of_its_topics() -> None:
     assert "run it together with wh-aggregator" in str(raised.value)
 
 
+def test_a_job_needs_the_owner_of_the_tables_that_it_reads() -> None:
+    with pytest.raises(ConfigurationError, match=r"shelf-restock-manager reads .*, which .* keeps"):
+        plan([JOBS["shelf-restock-manager"]])
+
+
+def test_events_that_a_job_emits_come_back_through_kafka() -> None:
+    (deciding,) = (p for p in plan(JOBS.values()) if "ops/shelf_restock_plan" in p.tables)
+    emitted = {topic for job in deciding.jobs for topic in job.emitted}
+    assert {"wh_events", "shelf_events"} <= emitted & {topic.name for topic in deciding.topics}
+    assert "shelf_state" not in {topic.name for topic in deciding.topics}
+
+
 def test_the_latest_message_of_a_topic_is_found_where_it_is_held() -> None:
     found = harness.folding()
     held = found.latest("batch_catalog")
@@ -74,7 +87,10 @@ def test_every_table_has_one_owner_and_every_job_is_discovered() -> None:
     written = [table for job in JOBS.values() for table in job.tables]
     assert len(written) == len(set(written))
     assert all(CATALOG.tables[t].owner == job.name for job in JOBS.values() for t in job.tables)
-    assert len(JOBS) == 7
+    folders = {
+        folder.name for folder in (project_home() / "spark-apps").iterdir() if folder.is_dir()
+    }
+    assert JOBS.keys() == folders - {"deltalake", "__pycache__"}
 
 
 def test_a_job_that_does_not_exist_is_answered_with_its_neighbours() -> None:

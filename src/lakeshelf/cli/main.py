@@ -20,6 +20,7 @@ from lakeshelf.cli import (
     doctor,
     jobs,
     listings,
+    people,
     quarantine,
     stack,
     status,
@@ -71,6 +72,9 @@ app.add_typer(jobs.app, name="jobs")
 app.command("tables")(listings.tables)
 app.command("topics")(listings.topics)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(people.alerts, name="alerts")
+app.add_typer(people.plans, name="plans")
+app.add_typer(people.stock, name="stock")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay-quarantine")(quarantine.replay_quarantine)
 app.command("config")(config.config)

@@ -28,8 +28,9 @@ from pyspark.sql import functions as F
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.lake.commits import Commit, Txn
 from lakeshelf.streams import crash, duplicates, intake, ledger
+from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.base import Rows
-from lakeshelf.streams.job import contract
+from lakeshelf.streams.job import CLOCK, TIME, contract
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
@@ -67,6 +68,7 @@ class BatchProcessor(Generic[Rows]):
         app_id: Prefix of application ids, unique to the checkpoint.
         offsets: Offsets of a batch, as the checkpoint has them.
         clock: The time, for `ingested_at` and the ledger.
+        time: Business time before the first batch.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class BatchProcessor(Generic[Rows]):
         app_id: str,
         offsets: Callable[[int], Offsets],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time: BusinessTime | None = None,
     ) -> None:
         self._plan = plan
         self._sink = sink
         self._publisher = publisher
         self._app_id = app_id
         self._offsets = offsets
+        self._time = time or BusinessTime(None, {})
         self._clock = clock
 
     def __call__(self, frame: DataFrame, batch_id: int) -> None:
@@ -94,6 +98,7 @@ class BatchProcessor(Generic[Rows]):
             self._commit_updates(batch)
             self._publish(batch)
             self._commit_ledger(batch)
+            self._time.decided()
         finally:
             self._sink.end()
 
@@ -162,6 +167,8 @@ class BatchProcessor(Generic[Rows]):
             return self._sink.freeze(
                 self._sink.query(text, records=records, current=self._sink.table(held.table))
             )
+        if topic.name not in self._plan.mirrors:
+            return None
         seen = self._sink.seen(f"raw/{topic.name}", records)
         repeats = self._sink.to_arrow(
             self._sink.query(duplicates.repeated("event_id"), records=records)
@@ -210,18 +217,27 @@ class BatchProcessor(Generic[Rows]):
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
         """Step 4."""
+        time = self._business_time(batch)
         updater = Updater(
             self._sink,
             batch.relations,
-            frozenset(batch.counts),
+            frozenset(batch.counts) | ({TIME} if time.moved else set()),
             batch.appended_at,
             lambda table: self._txn(table, batch),
+            decides=time.decides,
         )
         for update in self._plan.updates:
             change = updater.apply(update)
             if change is not None:
                 batch.changes.append(change)
                 self._sink.then(lambda: crash.point("between_tables", batch.batch_id))
+
+    def _business_time(self, batch: Batch[Rows]) -> BusinessTime:
+        if CLOCK in batch.relations:
+            ticks = self._sink.to_arrow(batch.relations[CLOCK])
+            self._time.advance(ticks, self._offsets(batch.batch_id))
+            batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
+        return self._time
 
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5."""
@@ -237,6 +253,9 @@ class BatchProcessor(Generic[Rows]):
                     self._publisher.tombstones(
                         topic, topic.owner, self._sink.to_arrow(change.removed)
                     )
+            for emission, events in change.events:
+                topic = CATALOG.topics[emission.topic]
+                self._publisher.events(topic, self._sink.to_arrow(events))
         keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
         self._publisher.records("quarantine", keys, values)
         self._sink.settle()
@@ -245,9 +264,10 @@ class BatchProcessor(Generic[Rows]):
 
     def _commit_ledger(self, batch: Batch[Rows]) -> None:
         """Step 6."""
-        if not batch.counts:
+        made = [future.result() for future in batch.commits]
+        versions = {commit.table: commit.version for commit in made if commit.rows}
+        if not versions and batch.counts.keys() <= {CLOCK}:
             return
-        made = (future.result() for future in batch.commits)
         entry = ledger.Entry(
             query_id=self._app_id,
             batch_id=batch.batch_id,
@@ -255,7 +275,7 @@ class BatchProcessor(Generic[Rows]):
             kind="batch",
             offsets=self._offsets(batch.batch_id),
             counts=batch.counts,
-            table_versions={commit.table: commit.version for commit in made if commit.rows},
+            table_versions=versions,
             duration_ms=round(1000 * (time.perf_counter() - batch.started)),
             committer=self._sink.name,
             committed_at=self._clock(),

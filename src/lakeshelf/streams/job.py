@@ -17,6 +17,7 @@ from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.errors import ConfigurationError
 
 Combine = Literal["sum", "min", "max"]
+TIME, CLOCK = "business_time", "clock"
 RELATION = re.compile(r"\{(\w+)\}")
 TOUCHED = "touched_"
 
@@ -93,6 +94,36 @@ class View:
     removes: bool = False
 
 
+@dataclass(frozen=True)
+class Emission:
+    """Events that follow from rows that a decision has written; their ids derive from the rows.
+
+    Attributes:
+        topic: Append-only topic.
+        sql: Its fields, from `{changed}`, the rows that were written and not removed.
+    """
+
+    topic: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Decision(View):
+    """A view that follows business time: `{business_time}` is the latest tick, and without one nothing is decided.
+
+    `{business_time}` has the columns `now`, `today`, `phase`, and three flags: `ticked`, a tick came with
+    this batch; `rolled`, it began another day; `fresh`, nothing was decided before, so that every row
+    has to be looked at. A decision waits until its query has read what its topics held when it
+    started. The table has a column `updated_at`, by which the rows of a batch are found again after a
+    crash.
+
+    Attributes:
+        emits: Events that follow.
+    """
+
+    emits: tuple[Emission, ...] = ()
+
+
 Update = Fold | Latest | View
 
 
@@ -118,12 +149,25 @@ class Job:
     def topics(self) -> tuple[str, ...]:
         """Topics that the job reads, sorted."""
         named = {name for update in self.updates for name in relations(update)}
-        return tuple(sorted((named & CATALOG.topics.keys()) | set(self.mirrors)))
+        clock = {CLOCK} if TIME in named else set()
+        return tuple(sorted((named & CATALOG.topics.keys()) | set(self.mirrors) | clock))
 
     @property
     def published(self) -> frozenset[str]:
-        """Topics that receive rows of the job's tables."""
+        """Compacted topics that receive rows of the job's tables."""
         return frozenset(update.topic for update in self.updates if update.topic is not None)
+
+    @property
+    def emitted(self) -> frozenset[str]:
+        """Append-only topics that receive events of the job."""
+        decisions = (update for update in self.updates if isinstance(update, Decision))
+        return frozenset(emission.topic for update in decisions for emission in update.emits)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Tables of other jobs that the job reads."""
+        named = {name.removeprefix(TOUCHED) for u in self.updates for name in relations(u)}
+        return frozenset(t for t in CATALOG.tables if relation(t) in named) - set(self.tables)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -159,7 +203,7 @@ def validate(job: Job) -> Job:
     Raises:
         ConfigurationError: A relation, table or topic that no contract declares.
     """
-    known = CATALOG.topics.keys() | {relation(name) for name in CATALOG.tables} | {"current"}
+    known = CATALOG.topics.keys() | {relation(name) for name in CATALOG.tables} | {"current", TIME}
     for update in job.updates:
         for name in relations(update):
             if name.removeprefix(TOUCHED) not in known:

@@ -1,7 +1,7 @@
-"""Which queries run: jobs that share an event topic, or of which one reads what another publishes, share one.
+"""Which queries run: jobs that share an event topic, or of which one reads what another keeps, share one.
 
 So a topic is parsed and cleared of duplicates once, and what a job publishes need not come back through
-Kafka to the next job.
+Kafka to the next job. Events that a job emits do come back: `raw` mirrors them like all others.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
     """Fuse jobs that share an event topic.
 
     Raises:
-        ConfigurationError: A job reads an event topic whose owner is not among the jobs.
+        ConfigurationError: A job reads an event topic or a table whose owner is not among the jobs.
     """
     groups: list[list[Job]] = []
     for job in jobs:
@@ -85,11 +85,11 @@ def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
 
 def _share(one: Job, other: Job) -> bool:
     events = {topic for topic in one.topics if not CATALOG.topics[topic].compacted}
-    return bool(
-        events & set(other.topics)
-        or one.published & set(other.topics)
-        or other.published & set(one.topics)
-    )
+    return bool(events & set(other.topics) or _reads(one, other) or _reads(other, one))
+
+
+def _reads(one: Job, other: Job) -> bool:
+    return bool(other.published & set(one.topics) or one.foreign & set(other.tables))
 
 
 def _in_order(group: list[Job]) -> tuple[Job, ...]:
@@ -97,9 +97,9 @@ def _in_order(group: list[Job]) -> tuple[Job, ...]:
     waiting = sorted(group, key=lambda job: (not job.mirrors, job.trigger_ms, job.name))
     ordered: list[Job] = []
     while waiting:
-        pending = {topic for job in waiting for topic in job.published}
         chosen = next(
-            (job for job in waiting if not (pending - job.published) & set(job.topics)), waiting[0]
+            (job for job in waiting if not any(_reads(job, w) for w in waiting if w is not job)),
+            waiting[0],
         )
         waiting.remove(chosen)
         ordered.append(chosen)
@@ -108,10 +108,17 @@ def _in_order(group: list[Job]) -> tuple[Job, ...]:
 
 def _require_owners(found: QueryPlan) -> None:
     for topic in found.topics:
-        if not topic.compacted and topic.name not in found.mirrors:
+        if f"raw/{topic.name}" in CATALOG.tables and topic.name not in found.mirrors:
             owner = CATALOG.tables[f"raw/{topic.name}"].owner
             readers = ", ".join(job.name for job in found.jobs if topic.name in job.topics)
             raise ConfigurationError(
                 f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
+                hint=f"run it together with {owner}",
+            )
+    for job in found.jobs:
+        for table in sorted(job.foreign.difference(found.tables)):
+            owner = CATALOG.tables[table].owner
+            raise ConfigurationError(
+                f"{job.name} reads {table}, which {owner} keeps",
                 hint=f"run it together with {owner}",
             )

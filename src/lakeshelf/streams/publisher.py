@@ -49,10 +49,14 @@ class Publisher:
             producer: Owner of the topic, for the header.
             rows: Rows with the columns of the topic's value and key.
         """
-        members = ", ".join(map(_member, topic.fields))
-        text = f"SELECT to_json(struct_pack({members})) AS value FROM changed"
-        values = self._duck.native(text, changed=rows)["value"].to_pylist()
-        return self._send(topic.name, _messages(topic, producer, rows, values))
+        return self._send(topic.name, _messages(topic, producer, rows, self._values(topic, rows)))
+
+    def events(self, topic: Topic, rows: pa.Table) -> int:
+        """Publish events; their ids derive from their cause, so that sending them again is harmless."""
+        values = self._values(topic, rows)
+        headers: list[tuple[str, str | bytes]] = []
+        keys = message_key(topic, rows)
+        return self._send(topic.name, ((k, v, headers) for k, v in zip(keys, values, strict=True)))
 
     def tombstones(self, topic: Topic, producer: str, rows: pa.Table) -> int:
         """Publish the removal of rows; `rows` hold at least key and `version`."""
@@ -78,6 +82,12 @@ class Publisher:
                 f"{left + len(failed)} messages were not acknowledged: {reason}",
                 hint="see `lakeshelf status`; the batch is repeated",
             )
+
+    def _values(self, topic: Topic, rows: pa.Table) -> list[str | None]:
+        members = ", ".join(map(_member, topic.fields))
+        text = f"SELECT to_json(struct_pack({members})) AS value FROM changed"
+        values: list[str | None] = self._duck.native(text, changed=rows)["value"].to_pylist()
+        return values
 
     def _send(self, topic: str, messages: Iterator[Message]) -> int:
         sent = 0

@@ -14,11 +14,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint
+from lakeshelf.streams import checkpoint, topics
 from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.checkpoint import EARLIEST, Checkpoint
+from lakeshelf.streams.clock import BusinessTime, tick_before
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.committers.spark import SparkCommitter
+from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
@@ -135,7 +137,7 @@ class Query:
                 raise InterruptedError("the query is stopping")
             started = time.monotonic()
             if self._processor is None:
-                self._processor = self._new_processor()
+                self._processor = self._new_processor(batch_id)
             self._processor(frame, batch_id)
             self._done(batch_id, started)
 
@@ -149,10 +151,22 @@ class Query:
             progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
         self._pause = self._settings.restart_backoff_s
 
-    def _new_processor(self) -> BatchProcessor[Any]:
+    def _new_processor(self, batch_id: int) -> BatchProcessor[Any]:
         assert self._checkpoint is not None
         publisher, app_id = Publisher(self._client), self._checkpoint.query_id()
-        return BatchProcessor(self.plan, self._sink, publisher, app_id, self._checkpoint.offsets)
+        time = self._business_time(batch_id)
+        return BatchProcessor(
+            self.plan, self._sink, publisher, app_id, self._checkpoint.offsets, time=time
+        )
+
+    def _business_time(self, batch_id: int) -> BusinessTime | None:
+        """Business time before a batch; None for a query that does not follow it."""
+        assert self._checkpoint is not None
+        if CLOCK not in {topic.name for topic in self.plan.topics}:
+            return None
+        begins = self._checkpoint.offsets(batch_id).get(CLOCK, {}).get("0", (0, 0))[0]
+        ends = topics.end_offsets(self._client, [topic.name for topic in self.plan.topics])
+        return BusinessTime(tick_before(self._client, begins), ends)
 
     def _new_sink(self) -> Sink[Any]:
         root, wanted = self._settings.lake_root, self._settings.committer

@@ -33,6 +33,9 @@ from lakeshelf.streams.updates import Updater
 Report = Callable[[str, int, int], None]
 """Called with what is being folded, rows done, rows in all."""
 CHUNK_ROWS = 500_000
+FOLDED_BESIDES = ("ops/stock_discrepancies", "curated/product_total_state")
+CAUSES_FIRST = ("wh_events", "shelf_events", "pos_transactions")
+"""Goods leave the back room before they reach a shelf, and a shelf before they are paid for."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,7 @@ def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
 def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
     root = settings.lake_root
     reached = {topic: ledger.reached(root, topic, found.name) for topic in found.mirrors}
-    kept = [update.table for update in found.updates if not update.table.startswith("curated/")]
-    for name in kept:
+    for name in (update.table for update in found.updates if _follows_from_raw(update.table)):
         shutil.rmtree(tables.location(root, name), ignore_errors=True)
         tables.ensure(root, CATALOG.tables[name])
     folded = _fold(found, root, reached, report) if found.updates else 0
@@ -159,6 +161,11 @@ def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
     offsets = {topic: {p: (0, end) for p, end in parts.items()} for topic, parts in reached.items()}
     _note(settings, found, "rebuild", f"rebuild:{begun.path.name}", offsets)
     return folded
+
+
+def _follows_from_raw(table: str) -> bool:
+    """Whether a rebuild drops the table; what was decided stays."""
+    return table.startswith(("cleansed/", "staging/")) or table in FOLDED_BESIDES
 
 
 def _fold(
@@ -186,8 +193,9 @@ def _fold(
 def _chunks(
     found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Rows of raw below the offsets reached, some days at a time: folds do not care in which order."""
-    for topic in found.mirrors:
+    """Rows of raw below the offsets reached, some days at a time, topic by topic."""
+    rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
+    for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
         handle = tables.open_table(root, f"raw/{topic}")
         adds = pa.table(handle.get_add_actions(flatten=True))
         for days in _days(adds):

@@ -8,7 +8,7 @@ from lakeshelf.contracts import Table
 from lakeshelf.lake.commits import REMOVED
 from lakeshelf.streams.job import RELATION, Fold, Latest, Movements, View, contract
 
-BOOKKEEPING = ("version", "updated_at")
+BOOKKEEPING = ("version", "updated_at", "decided_at")
 _COMBINED = {"sum": "coalesce(sum({0}), 0)", "min": "min({0})", "max": "max({0})"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic
 
@@ -18,6 +18,8 @@ from lakeshelf.streams.committers.base import Rows
 from lakeshelf.streams.job import (
     RELATION,
     TOUCHED,
+    Decision,
+    Emission,
     Fold,
     Latest,
     Update,
@@ -40,12 +42,14 @@ class Change(Generic[Rows]):
         rows: Rows to publish.
         removed: Rows whose keys are to be published as removed; None when the update never removes.
         commit: The commit, skipped when the batch is a repeat.
+        events: Emission → events to send.
     """
 
     update: Update
     rows: Rows
     removed: Rows | None
     commit: Future[Commit] | None
+    events: tuple[tuple[Emission, Rows], ...] = ()
 
 
 class Updater(Generic[Rows]):
@@ -57,6 +61,7 @@ class Updater(Generic[Rows]):
         active: Topics that have records in the batch.
         time: Time of the batch, for `updated_at`: that of its data, so that a repeat gives the same rows.
         txn: Identity of the write to a table.
+        decides: Whether decisions may be made.
     """
 
     def __init__(
@@ -66,20 +71,38 @@ class Updater(Generic[Rows]):
         active: frozenset[str],
         time: datetime,
         txn: Callable[[str], Txn],
+        *,
+        decides: bool = False,
     ) -> None:
         self._sink = sink
         self._relations = dict(relations)
         self._active = set(active)
         self._time = time
         self._txn = txn
+        self._decides = decides
 
     def apply(self, update: Update) -> Change[Rows] | None:
         """Commit one update; None when the batch does not concern it."""
+        if isinstance(update, Decision):
+            return self._decide(update)
         if not self._concerned(update):
             return None
         if not isinstance(update, View) and not self._touch(update):
             return None
-        self._active.add(TOUCHED + relation(update.table))
+        return self._hand_on(update)
+
+    def _decide(self, update: Decision) -> Change[Rows] | None:
+        """A decision that stands is told again, even if it could not be made now."""
+        stands = self._sink.is_committed(update.table, self._txn(update.table))
+        if not stands and not (self._decides and self._concerned(update)):
+            return None
+        change = self._hand_on(update)
+        events = ((e, self._query(e.sql, changed=change.rows)) for e in update.emits)
+        return replace(change, events=tuple(events))
+
+    def _hand_on(self, update: Update) -> Change[Rows]:
+        """Make the change, and let later updates know of it."""
+        self._active |= {relation(update.table), TOUCHED + relation(update.table)}
         change = self._change(update)
         if update.topic is not None:
             self._relations[update.topic] = self._messages(change)
@@ -113,10 +136,14 @@ class Updater(Generic[Rows]):
 
     def _candidates(self, update: Update) -> Rows:
         text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
-        stamp = f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
         return self._query(
-            f"SELECT candidate.*, {stamp} AS updated_at FROM ({text}) AS candidate", update.table
+            f"SELECT candidate.*, {self._stamp} AS updated_at FROM ({text}) AS candidate",
+            update.table,
         )
+
+    @property
+    def _stamp(self) -> str:
+        return f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
 
     def _changed(self, update: Update, candidates: Rows) -> Rows:
         if isinstance(update, Fold):
@@ -128,6 +155,9 @@ class Updater(Generic[Rows]):
     def _repeated(self, update: Update) -> Change[Rows]:
         """After a skip, what is published is read from the table."""
         current = self._sink.table(update.table)
+        if isinstance(update, Decision):
+            text = f"SELECT * FROM {{current}} WHERE updated_at = {self._stamp}"
+            return Change(update, self._sink.query(text, current=current), None, None)
         touched = self._candidates(update) if isinstance(update, View) else self._touched(update)
         rows = self._sink.query(
             sql.present_rows(contract(update)), current=current, touched=touched
@@ -149,9 +179,10 @@ class Updater(Generic[Rows]):
     def _touched(self, update: Update) -> Rows:
         return self._relations[TOUCHED + relation(update.table)]
 
-    def _query(self, text: str, table: str = "") -> Rows:
-        names = frozenset(RELATION.findall(text))
-        return self._sink.query(text, **{name: self._resolve(name, table) for name in names})
+    def _query(self, text: str, table: str = "", **given: Rows) -> Rows:
+        names = frozenset(RELATION.findall(text)) - given.keys()
+        found = {name: self._resolve(name, table) for name in names}
+        return self._sink.query(text, **found, **given)
 
     def _resolve(self, name: str, table: str) -> Rows:
         if name in self._relations:

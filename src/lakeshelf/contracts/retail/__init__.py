@@ -6,6 +6,7 @@ from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.retail import (
     tables_curated,
     tables_decisions,
+    tables_latest,
     tables_library,
     tables_raw,
     tables_state,
@@ -19,6 +20,7 @@ CATALOG = Catalog.of(
     tables=(
         *tables_raw.TABLES,
         *tables_state.TABLES,
+        *tables_latest.TABLES,
         *tables_decisions.TABLES,
         *tables_curated.TABLES,
         *tables_library.TABLES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakeshelf.contracts.model import Field, Table
 from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
 from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING
 
@@ -23,6 +24,14 @@ PRODUCT_TOTAL_STATE = Table(
         Field("total_stock", LONG, "Sum of the three.", unit="units"),
         s.UPDATED_AT,
     ),
+)
+
+PRODUCT_TRANSIT = Table(
+    name="staging/product_transit",
+    key=("item_id", "store_id"),
+    owner="product-total-state",
+    doc="Units of an item that left a store's warehouse, and that arrived on its shelves.",
+    columns=(s.ITEM_ID, s.STORE_ID, *TRAVELLED, s.UPDATED_AT),
 )
 
 PROFILES = Table(
@@ -88,4 +97,4 @@ PREDICTIONS = Table(
     ),
 )
 
-TABLES = (PRODUCT_TOTAL_STATE, PROFILES, FEATURES_STORE, PREDICTIONS)
+TABLES = (PRODUCT_TOTAL_STATE, PRODUCT_TRANSIT, PROFILES, FEATURES_STORE, PREDICTIONS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lakeshelf.contracts.model import Field, Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, ListOf
+from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, ListOf
 
 ALERT_TYPES = ("refill_request", "supplier_request", "near_expiry", "expired_removal")
 LOCATIONS = ("store", "warehouse")
@@ -17,6 +17,13 @@ SUGGESTED_QTY = s.units("suggested_qty", "Units that the rule asks for.")
 LATEST_ACTOR = s.optional(s.ACTOR, "Who changed it last, a person or a service.")
 LIFE = (s.CREATED_AT, s.UPDATED_AT, s.VERSION)
 """Closing columns of what is opened and changed."""
+HELD = Field(
+    "held",
+    BOOLEAN,
+    "A person closed it, and the condition has not been false at a tick since.",
+    internal=True,
+)
+DECIDED_AT = Field("decided_at", TIMESTAMP, "Business time of its last change.", internal=True)
 
 ALERTS = Table(
     name="ops/alerts",
@@ -56,6 +63,20 @@ ALERTS = Table(
     ),
 )
 
+
+def _own_alerts(name: str, owner: str) -> Table:
+    return Table(
+        name=name,
+        key=("alert_id",),
+        owner=owner,
+        doc=f"Alerts that {owner} has opened, as it knows them; `ops/alerts` has those of everybody.",
+        columns=(*ALERTS.columns, HELD, DECIDED_AT),
+    )
+
+
+SHELF_ALERTS = _own_alerts("ops/shelf_alerts", "shelf-alert-engine")
+WH_ALERTS = _own_alerts("ops/wh_alerts", "wh-alert-engine")
+
 SHELF_RESTOCK_PLAN = Table(
     name="ops/shelf_restock_plan",
     key=("plan_id",),
@@ -71,6 +92,7 @@ SHELF_RESTOCK_PLAN = Table(
         Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
         LATEST_ACTOR,
         *LIFE,
+        HELD,
     ),
 )
 
@@ -91,6 +113,7 @@ WH_SUPPLIER_PLAN = Table(
         Field("order_id", STRING, "The order that took it up.", required=False),
         LATEST_ACTOR,
         *LIFE,
+        HELD,
     ),
 )
 
@@ -172,6 +195,12 @@ DAILY_DISCOUNTS = Table(
     ),
 )
 
+AVAILABLE_AT = Field("available_at", TIMESTAMP, "Business time at which the goods reach the shelf.")
+TRAVELLED = (
+    Field("sent", LONG, "Units of wh_out.", unit="units"),
+    Field("arrived", LONG, "Units of restock, opening stock apart.", unit="units"),
+)
+
 SHELF_REFILL_PENDING = Table(
     name="staging/shelf_refill_pending",
     key=("event_id",),
@@ -187,17 +216,95 @@ SHELF_REFILL_PENDING = Table(
         s.PLAN_ID,
         s.DELTA_WEIGHT,
         s.described(s.EVENT_TIME, "Event time of the wh_out."),
-        Field("available_at", TIMESTAMP, "Business time at which the goods reach the shelf."),
+        AVAILABLE_AT,
     ),
+)
+
+SHELF_REFILL_ARRIVALS = Table(
+    name="staging/shelf_refill_arrivals",
+    key=("event_id",),
+    owner="shelf-refill-bridge",
+    doc="Goods that have reached the shelf: from the decision until its restock is read back.",
+    columns=(
+        s.described(s.EVENT_ID, "The wh_out."),
+        s.STORE_ID,
+        s.SHELF_ID,
+        s.ITEM_ID,
+        s.BATCH_CODE,
+        s.QUANTITY,
+        s.PLAN_ID,
+        s.DELTA_WEIGHT,
+        AVAILABLE_AT,
+        s.UPDATED_AT,
+    ),
+)
+
+RESTOCK_PICKS = Table(
+    name="staging/restock_picks",
+    key=("event_id",),
+    owner="shelf-restock-manager",
+    doc="Goods picked for a plan: from the decision until the wh_out is read back.",
+    columns=(
+        s.described(s.EVENT_ID, "The wh_out, derived from plan and lot."),
+        s.described(s.EVENT_TIME, "When the pick was due, or possible."),
+        replace(s.PLAN_ID, required=True),
+        s.STORE_ID,
+        s.SHELF_ID,
+        s.ITEM_ID,
+        s.BATCH_CODE,
+        s.QUANTITY,
+        s.RECEIVED_DATE,
+        s.EXPIRY_DATE,
+        s.UPDATED_AT,
+    ),
+)
+
+ASKED = Table(
+    name="staging/asked",
+    key=("target_id",),
+    owner="shelf-alert-engine",
+    doc="The strongest that people asked of an alert or plan: to acknowledge it, or to end it.",
+    columns=(
+        Field("target_id", STRING, "The alert or plan."),
+        Field("strength", LONG, "1: acknowledge, 2: dismiss or cancel."),
+        s.optional(s.ACTOR, "Who asked first for the strongest."),
+        s.UPDATED_AT,
+        Field("weakness", LONG, "The strength, turned round: orders commands.", internal=True),
+        Field("first_event_time", TIMESTAMP, "When that was asked.", internal=True),
+        Field("first_event_id", STRING, "The command that asked it.", internal=True),
+    ),
+)
+
+SHELF_TRANSIT = Table(
+    name="staging/shelf_transit",
+    key=("shelf_id",),
+    owner="shelf-alert-engine",
+    doc="Units that left the warehouse for a shelf, and that arrived there.",
+    columns=(s.SHELF_ID, *TRAVELLED, s.UPDATED_AT),
+)
+
+PLAN_PROGRESS = Table(
+    name="staging/plan_progress",
+    key=("plan_id",),
+    owner="shelf-alert-engine",
+    doc="Units that left the warehouse with a plan's id, and that arrived with it.",
+    columns=(replace(s.PLAN_ID, required=True), *TRAVELLED, s.UPDATED_AT),
 )
 
 TABLES = (
     ALERTS,
+    SHELF_ALERTS,
+    WH_ALERTS,
     SHELF_RESTOCK_PLAN,
     WH_SUPPLIER_PLAN,
     WH_SUPPLIER_ORDERS,
     WH_SUPPLIER_RECEIPTS,
     STOCK_DISCREPANCIES,
     SHELF_REFILL_PENDING,
+    SHELF_REFILL_ARRIVALS,
+    RESTOCK_PICKS,
+    ASKED,
+    SHELF_TRANSIT,
+    PLAN_PROGRESS,
     DAILY_DISCOUNTS,
 )

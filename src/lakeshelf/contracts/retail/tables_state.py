@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import Field, Table, Topic, without
+from lakeshelf.contracts.model import Field, Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.retail.topics_reference import BATCH_CATALOG, SHELF_PROFILES
-from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING, TIMESTAMP
+from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP
 
 BALANCE = Field("balance", LONG, "Signed sum of all movements.", unit="units")
 LAST_EVENT_TIME = Field(
@@ -147,22 +146,6 @@ def _lots(name: str, owner: str, where: str) -> Table:
     )
 
 
-def _latest(name: str, owner: str, topic: Topic) -> Table:
-    return Table(
-        name=name,
-        key=topic.key,
-        owner=owner,
-        doc=f"Latest message of `{topic.name}` a key, tombstones included, as {owner} knows it.",
-        columns=(
-            *topic.key_only,
-            *(s.optional(field) for field in without(topic.fields, "version", "updated_at")),
-            s.VERSION,
-            Field("deleted", BOOLEAN, "Whether the latest message was a tombstone."),
-            s.UPDATED_AT,
-        ),
-    )
-
-
 TABLES = (
     SHELF_STATE,
     WH_STATE,
@@ -170,7 +153,4 @@ TABLES = (
     WH_BATCH_STATE,
     _lots("staging/shelf_lots", "batch-state-updater", "in the store"),
     _lots("staging/wh_lots", "wh-batch-state-updater", "in the warehouse"),
-    _latest("staging/lot_catalog_store", "batch-state-updater", BATCH_CATALOG),
-    _latest("staging/lot_catalog_wh", "wh-batch-state-updater", BATCH_CATALOG),
-    _latest("staging/shelf_profiles", "reference-sink", SHELF_PROFILES),
 )

@@ -20,16 +20,20 @@ def rows_of(table: Table) -> Topic:
     )
 
 
-TOPICS = tuple(
-    rows_of(table)
-    for table in (
-        state.SHELF_STATE,
-        state.WH_STATE,
-        state.SHELF_BATCH_STATE,
-        state.WH_BATCH_STATE,
-        decisions.SHELF_RESTOCK_PLAN,
-        decisions.WH_SUPPLIER_PLAN,
-        decisions.WH_SUPPLIER_ORDERS,
-        decisions.DAILY_DISCOUNTS,
-    )
+WH_SUPPLIER_ORDERS = rows_of(decisions.WH_SUPPLIER_ORDERS)
+
+TOPICS = (
+    *map(
+        rows_of,
+        (
+            state.SHELF_STATE,
+            state.WH_STATE,
+            state.SHELF_BATCH_STATE,
+            state.WH_BATCH_STATE,
+            decisions.SHELF_RESTOCK_PLAN,
+            decisions.WH_SUPPLIER_PLAN,
+            decisions.DAILY_DISCOUNTS,
+        ),
+    ),
+    WH_SUPPLIER_ORDERS,
 )

@@ -1,0 +1,23 @@
+"""Alerts of everybody, one row each: the highest version wins, in whatever order they arrive."""
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.streams.job import Job, View
+
+COLUMNS = ", ".join(column.name for column in CATALOG.tables["ops/alerts"].columns)
+
+ALERTS = View(
+    table="ops/alerts",
+    sql=f"""
+        WITH ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY version DESC, event_id) AS turn FROM {{alerts}})
+        SELECT {", ".join(f"r.{name.strip()}" for name in COLUMNS.split(",") if name.strip() != "updated_at")}
+        FROM ranked AS r LEFT JOIN {{current}} AS c ON c.alert_id = r.alert_id
+        WHERE r.turn = 1 AND r.version > coalesce(c.version, 0)""",
+)
+
+JOB = Job(
+    name="alerts-sink",
+    doc="Keeps the latest state of every alert.",
+    updates=(ALERTS,),
+    trigger_ms=1000,
+)

@@ -1,0 +1,146 @@
+"""Which shelves are low, what to refill, which lots are about to expire (retail.md, section 4)."""
+
+from lakeshelf.streams.decisions import (
+    ACKNOWLEDGES,
+    ENDS,
+    alert_events,
+    alerts,
+    plans,
+    policy_in_force,
+    policy_joins,
+)
+from lakeshelf.streams.job import Decision, Emission, Fold, Job, Latest, Movements
+
+ARRIVAL = "event_type = 'restock' AND coalesce(reason, '') <> 'opening_balance'"
+
+
+def travelled(key: str, where: str = "true") -> tuple[Movements, ...]:
+    """Units that left the warehouse, and that arrived on a shelf."""
+    return (
+        Movements(
+            source="{wh_events}",
+            where=f"event_type = 'wh_out' AND {where}",
+            values={key: key, "sent": "quantity"},
+        ),
+        Movements(
+            source="{shelf_events}",
+            where=f"{ARRIVAL} AND {where}",
+            values={key: key, "arrived": "quantity"},
+        ),
+    )
+
+
+TRANSIT = Fold(
+    table="staging/shelf_transit",
+    movements=travelled("shelf_id"),
+    combine={"sent": "sum", "arrived": "sum"},
+)
+PROGRESS = Fold(
+    table="staging/plan_progress",
+    movements=travelled("plan_id", "plan_id IS NOT NULL"),
+    combine={"sent": "sum", "arrived": "sum"},
+)
+ASKED = Fold(
+    table="staging/asked",
+    movements=(
+        Movements(
+            source="{commands}",
+            where="command IN ('ack', 'dismiss', 'cancel')",
+            values={
+                "target_id": "target_id",
+                "strength": f"CASE command WHEN 'ack' THEN {ACKNOWLEDGES} ELSE {ENDS} END",
+                "weakness": f"CASE command WHEN 'ack' THEN {ENDS} ELSE {ACKNOWLEDGES} END",
+                "actor": "actor",
+                "first_event_time": "event_time",
+                "first_event_id": "event_id",
+            },
+        ),
+    ),
+    combine={"strength": "max"},
+    first=("actor",),
+    first_by=("weakness", "first_event_time", "first_event_id"),
+)
+POLICIES = Latest(table="staging/shelf_policies", source="{shelf_policies}")
+
+
+def facts(target: str) -> str:
+    """What is known of the shelves that the batch touched.
+
+    Args:
+        target: Column of the decided table that commands name.
+    """
+    return f"""
+        touched AS (
+            SELECT shelf_id FROM {{touched_cleansed_shelf_state}}
+            UNION SELECT shelf_id FROM {{touched_staging_shelf_transit}}
+            UNION SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
+            UNION SELECT shelf_id FROM {{touched_staging_shelf_policies}}
+            UNION SELECT shelf_id FROM {{shelf_batch_state}}
+            UNION SELECT shelf_id FROM {{curated_shelf_profiles}} CROSS JOIN {{business_time}} AS t
+                WHERE t.fresh OR t.rolled OR '__GLOBAL__' IN (SELECT shelf_id FROM {{touched_staging_shelf_policies}})
+            UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
+                WHERE t.fresh OR (a.held AND t.ticked)
+            UNION SELECT a.shelf_id FROM {{current}} AS a
+                LEFT SEMI JOIN {{touched_staging_asked}} AS c ON c.target_id = a.{target}),
+        facts AS (
+            SELECT s.shelf_id, coalesce(p.store_id, x.store_id) AS store_id, p.shelf_id IS NOT NULL AS known,
+                p.max_stock, coalesce(x.current_stock, 0) AS stock,
+                coalesce(m.sent - m.arrived, 0) AS in_transit, {policy_in_force("shelf_policies")}
+            FROM touched AS s
+            LEFT JOIN {{curated_shelf_profiles}} AS p ON p.shelf_id = s.shelf_id
+            LEFT JOIN {{cleansed_shelf_state}} AS x ON x.shelf_id = s.shelf_id
+            LEFT JOIN {{staging_shelf_transit}} AS m ON m.shelf_id = s.shelf_id
+            {policy_joins("staging_shelf_policies", "s.shelf_id")}),
+        judged AS (
+            SELECT *, known AND max_stock > 0 AND (100 * stock < threshold_pct * max_stock OR stock < min_qty) AS low,
+                CAST(ceil(max_stock * target_pct / 100) AS BIGINT) AS target
+            FROM facts),
+        shelves AS (
+            SELECT *, CASE WHEN low THEN greatest(target - stock - in_transit, 0) ELSE 0 END AS wanted
+            FROM judged)"""
+
+
+CONDITIONS = """
+    conditions AS (
+        SELECT 'refill_request' AS event_type, 'store' AS location, store_id, shelf_id,
+            CAST(NULL AS STRING) AS batch_code, CAST(NULL AS DATE) AS expiry_date, low AS holds,
+            stock AS current_stock, max_stock, min_qty, threshold_pct,
+            100 * stock / CAST(nullif(max_stock, 0) AS DOUBLE) AS stock_pct, wanted AS suggested_qty
+        FROM shelves
+        UNION ALL
+        SELECT 'near_expiry', 'store', s.store_id, s.shelf_id, l.batch_code, l.expiry_date,
+            s.known AND l.batch_quantity_store > 0
+                AND datediff(l.expiry_date, t.today) BETWEEN 0 AND s.near_expiry_days,
+            l.batch_quantity_store, s.max_stock, CAST(NULL AS BIGINT), CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE),
+            CAST(NULL AS BIGINT)
+        FROM shelves AS s JOIN {cleansed_shelf_batch_state} AS l ON l.shelf_id = s.shelf_id
+        CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
+
+PLAN_PARTS = """
+    demands AS (SELECT shelf_id, store_id, wanted FROM shelves),
+    progress AS (
+        SELECT plan_id, sent, CASE WHEN sent > 0 AND arrived >= sent THEN 'completed' WHEN sent > 0 THEN 'issued' END
+            AS reached
+        FROM {staging_plan_progress})"""
+
+ALERTS = Decision(
+    table="ops/shelf_alerts",
+    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}"),
+    emits=(Emission(topic="alerts", sql=alert_events()),),
+)
+PLANS = Decision(
+    table="ops/shelf_restock_plan",
+    topic="shelf_restock_plan",
+    sql=plans(
+        f"{facts('plan_id')}, {PLAN_PARTS}",
+        kind="restock",
+        key="plan_id",
+        own={"issued_qty": ("coalesce(g.sent, p.issued_qty)", "0")},
+    ),
+)
+
+JOB = Job(
+    name="shelf-alert-engine",
+    doc="Opens and closes alerts of low shelves and of lots that expire, and plans refills.",
+    updates=(TRANSIT, PROGRESS, ASKED, POLICIES, ALERTS, PLANS),
+)

@@ -1,0 +1,97 @@
+"""Which back rooms run low, what to order, which of their lots are about to expire (retail.md, section 4)."""
+
+from lakeshelf.streams.decisions import alert_events, alerts, plans, policy_in_force, policy_joins
+from lakeshelf.streams.job import Decision, Emission, Job, Latest
+
+POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
+ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")
+
+
+def facts(target: str) -> str:
+    """What is known of the back rooms that the batch touched.
+
+    Args:
+        target: Column of the decided table that commands name.
+    """
+    return f"""
+        touched AS (
+            SELECT shelf_id FROM {{touched_cleansed_wh_state}}
+            UNION SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
+            UNION SELECT shelf_id FROM {{touched_staging_wh_policies}}
+            UNION SELECT shelf_id FROM {{wh_batch_state}}
+            UNION SELECT shelf_id FROM {{staging_supplier_orders}} LEFT SEMI JOIN {{touched_staging_supplier_orders}}
+                USING (order_id)
+            UNION SELECT shelf_id FROM {{curated_shelf_profiles}} CROSS JOIN {{business_time}} AS t
+                WHERE t.fresh OR t.rolled OR '__GLOBAL__' IN (SELECT shelf_id FROM {{touched_staging_wh_policies}})
+            UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
+                WHERE t.fresh OR (a.held AND t.ticked)
+            UNION SELECT a.shelf_id FROM {{current}} AS a
+                LEFT SEMI JOIN {{touched_staging_asked}} AS c ON c.target_id = a.{target}),
+        coming AS (
+            SELECT shelf_id, sum(total_qty) AS ordered FROM {{staging_supplier_orders}}
+            WHERE status = 'issued' AND NOT deleted GROUP BY shelf_id),
+        facts AS (
+            SELECT s.shelf_id, coalesce(p.store_id, x.store_id) AS store_id, p.shelf_id IS NOT NULL AS known,
+                p.standard_batch_size, coalesce(x.wh_current_stock, 0) AS stock, coalesce(m.ordered, 0) AS ordered,
+                {policy_in_force("wh_policies")}
+            FROM touched AS s
+            LEFT JOIN {{curated_shelf_profiles}} AS p ON p.shelf_id = s.shelf_id
+            LEFT JOIN {{cleansed_wh_state}} AS x ON x.shelf_id = s.shelf_id
+            LEFT JOIN coming AS m ON m.shelf_id = s.shelf_id
+            {policy_joins("staging_wh_policies", "s.shelf_id")}),
+        judged AS (
+            SELECT *, known AND stock < reorder_point_qty AS low, standard_batch_size * batch_multiplier AS lot,
+                greatest(reorder_point_qty - stock - ordered, 0) AS missing
+            FROM facts),
+        rooms AS (
+            SELECT *, CASE WHEN low THEN CAST(ceil(missing / CAST(lot AS DOUBLE)) AS BIGINT) * lot ELSE 0 END AS wanted
+            FROM judged)"""
+
+
+CONDITIONS = """
+    conditions AS (
+        SELECT 'supplier_request' AS event_type, 'warehouse' AS location, store_id, shelf_id,
+            CAST(NULL AS STRING) AS batch_code, CAST(NULL AS DATE) AS expiry_date, low AS holds,
+            stock AS current_stock, CAST(NULL AS BIGINT) AS max_stock, reorder_point_qty AS min_qty,
+            CAST(NULL AS DOUBLE) AS threshold_pct, CAST(NULL AS DOUBLE) AS stock_pct, wanted AS suggested_qty
+        FROM rooms
+        UNION ALL
+        SELECT 'near_expiry', 'warehouse', r.store_id, r.shelf_id, l.batch_code, l.expiry_date,
+            r.known AND l.batch_quantity_warehouse > 0
+                AND datediff(l.expiry_date, t.today) BETWEEN 0 AND r.near_expiry_days,
+            l.batch_quantity_warehouse, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS DOUBLE),
+            CAST(NULL AS DOUBLE), CAST(NULL AS BIGINT)
+        FROM rooms AS r JOIN {cleansed_wh_batch_state} AS l ON l.shelf_id = r.shelf_id
+        CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
+
+PLAN_PARTS = """
+    demands AS (SELECT shelf_id, store_id, wanted, standard_batch_size FROM rooms),
+    progress AS (
+        SELECT supplier_plan_id, order_id, CASE status WHEN 'delivered' THEN 'completed' ELSE status END AS reached
+        FROM {staging_supplier_orders} WHERE NOT deleted)"""
+
+ALERTS = Decision(
+    table="ops/wh_alerts",
+    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}"),
+    emits=(Emission(topic="alerts", sql=alert_events()),),
+)
+PLANS = Decision(
+    table="ops/wh_supplier_plan",
+    topic="wh_supplier_plan",
+    sql=plans(
+        f"{facts('supplier_plan_id')}, {PLAN_PARTS}",
+        kind="supply",
+        key="supplier_plan_id",
+        own={
+            "standard_batch_size": ("p.standard_batch_size", "d.standard_batch_size"),
+            "source": ("p.source", "'rule'"),
+            "order_id": ("coalesce(g.order_id, p.order_id)", "CAST(NULL AS STRING)"),
+        },
+    ),
+)
+
+JOB = Job(
+    name="wh-alert-engine",
+    doc="Opens and closes alerts of back rooms that run low and of lots that expire, and plans orders.",
+    updates=(POLICIES, ORDERS, ALERTS, PLANS),
+)

@@ -1,0 +1,37 @@
+"""Working tables that hold the latest message a key of a compacted topic, one for each job that needs it."""
+
+from __future__ import annotations
+
+from lakeshelf.contracts.model import Field, Table, Topic, without
+from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail import topics_reference as reference
+from lakeshelf.contracts.retail.topics_state import WH_SUPPLIER_ORDERS
+from lakeshelf.contracts.types import BOOLEAN
+
+
+def latest(name: str, owner: str, topic: Topic) -> Table:
+    """The table that holds the latest message a key of a topic."""
+    own = without(topic.fields, "version", "updated_at")
+    return Table(
+        name=name,
+        key=topic.key,
+        owner=owner,
+        doc=f"Latest message of `{topic.name}` a key, tombstones included, as {owner} knows it.",
+        columns=(
+            *topic.key_only,
+            *(field if field.name in topic.key else s.optional(field) for field in own),
+            s.VERSION,
+            Field("deleted", BOOLEAN, "Whether the latest message was a tombstone."),
+            s.UPDATED_AT,
+        ),
+    )
+
+
+TABLES = (
+    latest("staging/lot_catalog_store", "batch-state-updater", reference.BATCH_CATALOG),
+    latest("staging/lot_catalog_wh", "wh-batch-state-updater", reference.BATCH_CATALOG),
+    latest("staging/shelf_profiles", "reference-sink", reference.SHELF_PROFILES),
+    latest("staging/shelf_policies", "shelf-alert-engine", reference.SHELF_POLICIES),
+    latest("staging/wh_policies", "wh-alert-engine", reference.WH_POLICIES),
+    latest("staging/supplier_orders", "wh-alert-engine", WH_SUPPLIER_ORDERS),
+)

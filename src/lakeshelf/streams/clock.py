@@ -1,0 +1,123 @@
+"""Business time as a query knows it: the latest tick, and whether it may decide yet.
+
+Nothing is decided before the first tick, nor before the query has read what its topics held when it
+started: what it does not know yet may already have been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from confluent_kafka import Consumer, TopicPartition
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import check, parse
+from lakeshelf.errors import BrokerError
+from lakeshelf.streams.job import CLOCK
+from lakeshelf.streams.ledger import Offsets
+
+SCHEMA = pa.schema(
+    [
+        ("now", pa.timestamp("us", "UTC")),
+        ("today", pa.date32()),
+        ("phase", pa.string()),
+        ("ticked", pa.bool_()),
+        ("rolled", pa.bool_()),
+        ("fresh", pa.bool_()),
+    ]
+)
+POLL_S = 10.0
+
+Tick = Mapping[str, Any]
+
+
+class BusinessTime:
+    """The latest tick that a query has read.
+
+    Args:
+        tick: The latest one before its first batch: `now`, `today`, `phase`; None: there was none.
+        ends: Topic → partition → offset up to which the query reads before it decides.
+    """
+
+    def __init__(self, tick: Tick | None, ends: Mapping[str, Mapping[str, int]]) -> None:
+        self._tick = tick
+        self._ends = ends
+        self._ticked = self._rolled = False
+        self._fresh = True
+
+    def advance(self, ticks: pa.Table, offsets: Offsets) -> None:
+        """Take the ticks of a batch and the offsets that it ends at."""
+        before = self._tick
+        self._ticked = ticks.num_rows > 0
+        if self._ticked:
+            self._tick = max(ticks.to_pylist(), key=lambda tick: tick["version"])
+        self._rolled = self._tick is not None and (
+            before is None or before["today"] != self._tick["today"]
+        )
+        behind = {
+            topic: {p: end for p, end in ends.items() if _until(offsets, topic, p) < end}
+            for topic, ends in self._ends.items()
+        }
+        self._ends = {topic: ends for topic, ends in behind.items() if ends}
+
+    @property
+    def decides(self) -> bool:
+        """Whether decisions may be made now."""
+        return self._tick is not None and not self._ends
+
+    @property
+    def moved(self) -> bool:
+        """Whether the batch has to be looked at for the sake of time alone."""
+        return self.decides and (self._ticked or self._fresh)
+
+    def decided(self) -> None:
+        """Note that a batch was decided to its end."""
+        self._fresh = self._fresh and not self.decides
+
+    def relation(self) -> pa.Table:
+        """One row as `lakeshelf.streams.job.Decision` tells; none before the first tick."""
+        if self._tick is None:
+            return SCHEMA.empty_table()
+        told = {name: self._tick[name] for name in ("now", "today", "phase")}
+        flags = {"ticked": self._ticked, "rolled": self._rolled, "fresh": self._fresh}
+        return pa.Table.from_pylist([{**told, **flags}], schema=SCHEMA)
+
+
+def _until(offsets: Offsets, topic: str, partition: str) -> int:
+    return offsets.get(topic, {}).get(partition, (0, 0))[1]
+
+
+def tick_before(client: Mapping[str, str], offset: int) -> Tick | None:
+    """The latest tick on the topic below an offset.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    consumer = Consumer({**client, "group.id": "lakeshelf-clock", "enable.auto.commit": False})
+    try:
+        ticks = list(_ticks(consumer, offset))
+    finally:
+        consumer.close()
+    return max(ticks, key=lambda tick: tick["version"], default=None)
+
+
+def _ticks(consumer: Consumer, until: int) -> Iterator[Tick]:
+    topic, position = CATALOG.topics[CLOCK], TopicPartition(CLOCK, 0)
+    first, end = consumer.get_watermark_offsets(position, timeout=POLL_S)
+    last = min(until, end)
+    if first >= last:
+        return
+    consumer.assign([TopicPartition(CLOCK, 0, first)])
+    while first < last:
+        messages = consumer.consume(1000, POLL_S)
+        if not messages:
+            raise BrokerError(
+                f"no tick of the clock came within {POLL_S:.0f} s", hint="see `lakeshelf doctor`"
+            )
+        for message in messages:
+            first = (message.offset() or 0) + 1
+            value = message.value()
+            if first <= last and value is not None and check(topic, value) is None:
+                yield parse(topic, value)

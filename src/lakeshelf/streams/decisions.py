@@ -1,0 +1,152 @@
+"""SQL that the alert engines share: policies in force, and the lives of alerts and plans (retail.md, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lakeshelf.contracts import CATALOG
+
+GLOBAL = "__GLOBAL__"
+
+ACKNOWLEDGES, ENDS = 1, 2
+"""Strengths of what people ask; of two asks the stronger one counts."""
+
+
+def policy_in_force(topic: str) -> str:
+    """Expressions of each field of a policy: the shelf's own `o`, else the global one `g`, else the default.
+
+    Args:
+        topic: `shelf_policies` or `wh_policies`.
+    """
+    fields = (
+        f for f in CATALOG.topics[topic].fields if f.default is not None and f.name != "active"
+    )
+    return ", ".join(f"coalesce(o.{f.name}, g.{f.name}, {f.default}) AS {f.name}" for f in fields)
+
+
+def policy_joins(table: str, shelf: str) -> str:
+    """Joins of the policies in force, for `policy_in_force`; a deactivated or deleted one is none.
+
+    Args:
+        table: Relation of the latest policies.
+        shelf: Column of the shelf.
+    """
+    alive = "active AND NOT deleted"
+    return f"""
+        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive}) AS o ON o.shelf_id = {shelf}
+        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive} AND shelf_id = '{GLOBAL}') AS g ON true"""
+
+
+ALERT_KEY = ("event_type", "location", "shelf_id", "batch_code")
+FIGURES = ("current_stock", "max_stock", "min_qty", "threshold_pct", "stock_pct", "suggested_qty")
+
+
+def alerts(before: str) -> str:
+    """Query that gives the alerts of the touched shelves as they are now.
+
+    Args:
+        before: Common table expressions that end with `touched` (`shelf_id`) and `conditions`: one row
+            for each type, shelf and lot (`batch_code` is null without one) with `store_id`, `expiry_date`,
+            the figures, and `holds`, whether the alert's condition is true.
+    """
+    same = " AND ".join(f"a.{name} <=> k.{name}" for name in ALERT_KEY)
+    figures = ", ".join(
+        f"CASE WHEN is_open AND holds THEN new_{name} ELSE {name} END AS {name}" for name in FIGURES
+    )
+    latest = ", ".join(f"k.{name} AS new_{name}" for name in FIGURES)
+    return f"""
+        WITH {before},
+        kept AS (
+            SELECT a.*, a.status IN ('open', 'ack') AS is_open, coalesce(k.holds, false) AS holds, {latest},
+                coalesce(c.strength, 0) AS strength, c.actor AS asked_by, t.now, t.ticked
+            FROM {{current}} AS a LEFT SEMI JOIN touched USING (shelf_id)
+            LEFT JOIN conditions AS k ON {same}
+            LEFT JOIN {{staging_asked}} AS c ON c.target_id = a.alert_id
+            CROSS JOIN {{business_time}} AS t
+            WHERE a.status IN ('open', 'ack') OR a.held),
+        after AS (
+            SELECT alert_id, event_type, store_id, shelf_id, batch_code, expiry_date, location,
+                CASE WHEN NOT is_open THEN status WHEN strength = {ENDS} THEN 'dismissed'
+                    WHEN NOT holds THEN 'resolved' WHEN strength = {ACKNOWLEDGES} THEN 'ack' ELSE status END AS status,
+                {figures},
+                CASE WHEN is_open AND strength > 0 THEN asked_by ELSE actor END AS actor, created_at,
+                version + 1 AS version,
+                CASE WHEN is_open THEN strength = {ENDS} ELSE held AND NOT (ticked AND NOT holds) END AS held,
+                now AS decided_at
+            FROM kept),
+        opened AS (
+            SELECT concat_ws(':', k.event_type, k.location, k.shelf_id, k.batch_code,
+                    CAST(unix_millis(t.now) AS STRING)) AS alert_id, k.*, t.now
+            FROM conditions AS k CROSS JOIN {{business_time}} AS t
+            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status IN ('open', 'ack')) AS a ON {same}
+            WHERE k.holds)
+        SELECT * FROM after LEFT ANTI JOIN opened USING (alert_id)
+        UNION ALL
+        SELECT o.alert_id, o.event_type, o.store_id, o.shelf_id, o.batch_code, o.expiry_date, o.location, 'open',
+            {", ".join(f"o.{name}" for name in FIGURES)}, CAST(NULL AS STRING), o.now,
+            coalesce(c.version, 0) + 1, false, o.now
+        FROM opened AS o LEFT JOIN {{current}} AS c ON c.alert_id = o.alert_id"""
+
+
+def alert_events() -> str:
+    """Query over `{changed}` that gives the events of an engine's alerts."""
+    given = {
+        "event_id": "concat(alert_id, ':', CAST(version AS STRING))",
+        "event_time": "decided_at",
+        "schema_version": "1",
+    }
+    names = (f.name for f in CATALOG.topics["alerts"].fields)
+    return f"SELECT {', '.join(f'{given.get(n, n)} AS {n}' for n in names)} FROM {{changed}}"
+
+
+def plans(before: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]) -> str:
+    """Query that gives the plans of the touched shelves as they are now.
+
+    Args:
+        before: Common table expressions that end with `touched` (`shelf_id`), `demands` (one row a shelf:
+            `store_id`, `wanted`, the units that a plan should ask for), and `progress` (the plan's id and
+            `reached`: `issued`, `completed` or null).
+        kind: First part of the ids of new plans.
+        key: Name of the plan's id.
+        own: Column of this kind of plan → its expression in a plan that there is, of `p` (the plan), `d`
+            (the demand) and `g` (the progress), and in a new one, of `d`.
+    """
+    present = "".join(f", {old} AS own_{name}" for name, (old, _) in own.items())
+    kept = "".join(f", own_{name} AS {name}" for name in own)
+    fresh = "".join(f", {new} AS {name}" for name, (_, new) in own.items())
+    return f"""
+        WITH {before},
+        mine AS (
+            SELECT p.*, p.status = 'pending' AND g.reached IS NULL AS is_pending, g.reached,
+                coalesce(d.wanted, 0) AS wanted, coalesce(c.strength, 0) AS strength,
+                c.actor AS asked_by, t.ticked{present}
+            FROM {{current}} AS p LEFT SEMI JOIN touched USING (shelf_id)
+            LEFT JOIN demands AS d ON d.shelf_id = p.shelf_id
+            LEFT JOIN progress AS g ON g.{key} = p.{key}
+            LEFT JOIN {{staging_asked}} AS c ON c.target_id = p.{key}
+            CROSS JOIN {{business_time}} AS t),
+        after AS (
+            SELECT {key}, store_id, shelf_id,
+                CASE WHEN is_pending AND strength < {ENDS} AND wanted > 0 THEN wanted ELSE suggested_qty END
+                    AS suggested_qty{kept},
+                CASE WHEN reached IS NOT NULL THEN reached
+                    WHEN is_pending AND (strength = {ENDS} OR wanted <= 0) THEN 'canceled' ELSE status END AS status,
+                CASE WHEN is_pending AND strength = {ENDS} THEN asked_by ELSE actor END AS actor, created_at,
+                version + 1 AS version,
+                CASE WHEN is_pending THEN strength = {ENDS} ELSE held AND NOT (ticked AND wanted <= 0) END AS held
+            FROM mine),
+        issued AS (
+            SELECT shelf_id, count(*) AS plans FROM after WHERE status IN ('issued', 'completed') GROUP BY shelf_id),
+        opened AS (
+            SELECT concat_ws(':', '{kind}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
+                    CAST(coalesce(i.plans, 0) AS STRING)) AS {key}, d.store_id, d.shelf_id,
+                d.wanted AS suggested_qty{fresh}, 'pending' AS status, CAST(NULL AS STRING) AS actor,
+                t.now AS created_at
+            FROM demands AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
+            CROSS JOIN {{business_time}} AS t
+            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status = 'pending') AS a ON a.shelf_id = d.shelf_id
+            WHERE d.wanted > 0)
+        SELECT * FROM after LEFT ANTI JOIN opened USING ({key})
+        UNION ALL
+        SELECT o.*, coalesce(c.version, 0) + 1, false
+        FROM opened AS o LEFT JOIN {{current}} AS c ON c.{key} = o.{key}"""
