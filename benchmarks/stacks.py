@@ -18,12 +18,12 @@ import pyarrow as pa
 
 from benchmarks.harness import wait_for
 from benchmarks.machine import home
+from lakeshelf.components.registry import module
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.components import component
 from lakeshelf.streams import ledger, plan, registry, topics
 
 JOB = "shelf-aggregator"
@@ -135,9 +135,14 @@ class Stack:
 
 
 @contextmanager
-def stack(lake: Path) -> Iterator[Stack]:
-    """`lakeshelf up`, and `lakeshelf down` afterwards."""
-    given = {"lake_root": lake}
+def stack(lake: Path, **overrides: Any) -> Iterator[Stack]:
+    """`lakeshelf up` with all jobs and components, and `lakeshelf down` afterwards.
+
+    Args:
+        lake: Its lake.
+        overrides: Settings; without any the clock tells the time of day and no store is simulated.
+    """
+    given = {"lake_root": lake, "simulation": False, "clock_speed": 1, **overrides}
     started = time.monotonic()
     try:
         told = cli(given, "up", "--json", timeout=START_S + 30)
@@ -192,7 +197,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def send(client: Mapping[str, str], batches: Iterable[pa.RecordBatch]) -> float:
     """Send records with the replay's own sender until all are acknowledged; the seconds it took."""
-    sender = component(home(), "replay").Sender(client["bootstrap.servers"])
+    sender = module(home(), "replay").Sender(client["bootstrap.servers"])
     started = time.monotonic()
     for batch in batches:
         sender.send(batch)

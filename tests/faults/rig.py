@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 from deltalake import DeltaTable
 
+from lakeshelf.components.registry import module
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
@@ -21,7 +22,6 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.components import component
 from lakeshelf.streams import ledger, plan, registry, topics
 from lakeshelf.streams.runner import read_status
 from tests.support import eventually
@@ -121,7 +121,7 @@ class Rig:
 
     def send(self, **wanted: Any) -> Any:
         """Replay receipts; the report of the replay."""
-        replay = component(self.settings.home, "replay")
+        replay = module(self.settings.home, "replay")
         plan_ = replay.ReplayPlan(**{"stores": 1, "baskets": 200, **wanted})
         return replay.replay(plan_, self.client["bootstrap.servers"], settings={"log_level": 0})
 

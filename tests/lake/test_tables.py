@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG, LONG, STRING
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import tables
+from lakeshelf.lake import commits, tables
 
 NAME = "cleansed/shelf_state"
 TABLE = CATALOG.tables[NAME]
@@ -102,3 +103,17 @@ def test_a_damaged_log_is_told_in_one_line(tmp_path: Path, content: str) -> None
         tables.open_table(tmp_path, NAME)
     assert NAME in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_text_that_merges_wrote_is_found(tmp_path: Path) -> None:
+    tables.ensure_all(tmp_path)
+    name = "ops/wh_supplier_receipts"
+    schema = arrow_contract.schema(CATALOG.tables[name].columns)
+    for number in range(3):
+        handle = tables.open_table(tmp_path, name)
+        row = {"receipt_id": f"r{number}", "order_id": f"o{number}", "received_qty": 1}
+        rows = pa.Table.from_pylist([row], schema)
+        commits.upsert(handle, name, rows, ["receipt_id"], commits.Txn("test", number))
+    found = tables.read(tmp_path, name, pc.field("order_id") == "o1", ["receipt_id"])
+    assert found.to_pylist() == [{"receipt_id": "r1"}]
+    assert tables.read(tmp_path, name).num_rows == 3

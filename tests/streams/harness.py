@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, Topic
@@ -126,6 +127,10 @@ class Runner:
         found: The query, declared or spoiled on purpose.
         app_id: Identity of its checkpoint.
         ledger: Whether batches end with their ledger row, of which the lake needs the table.
+
+    Attributes:
+        ends: Offsets that a process which starts reads up to before it decides.
+        batch: Records of the last batch, each with its position.
     """
 
     def __init__(
@@ -143,7 +148,8 @@ class Runner:
         self._app_id = app_id
         self._ledger = ledger
         self._tick: dict[str, Any] | None = None
-        self._batch: list[tuple[str, dict[str, Any]]] = []
+        self.batch: list[tuple[str, dict[str, Any]]] = []
+        self.ends: Mapping[str, Mapping[str, int]] = {}
         self.restart()
 
     def restart(self, commits: int | None = None) -> None:
@@ -151,7 +157,7 @@ class Runner:
         sink = CrashingSink(
             commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0)
         )
-        time = BusinessTime(self._tick, {})
+        time = BusinessTime(self._tick, self.ends)
         self._processor = processor(self._plan, sink, self._app_id, self._offsets, time)
 
     def run(
@@ -162,7 +168,7 @@ class Runner:
     ) -> list[tuple[str, dict[str, Any]]]:
         """Process one batch; again by a new process when the first one crashes. The events that follow."""
         self._tick = (self._log.get("clock") or [None])[-1]
-        self._batch = [(topic, place(self._log, topic, record)) for topic, record in records]
+        self.batch = [(topic, place(self._log, topic, record)) for topic, record in records]
         if crash_after is None:
             return self._process(number)
         self.restart(crash_after)
@@ -180,7 +186,7 @@ class Runner:
         return self._process(number)
 
     def _process(self, number: int) -> list[tuple[str, dict[str, Any]]]:
-        batch = process(self._processor, self._plan, number, self._batch)
+        batch = process(self._processor, self._plan, number, self.batch)
         for topic, message in _published(batch):
             place(self.state_log, topic, message)
         if self._ledger:
@@ -195,7 +201,7 @@ class Runner:
 
     def _offsets(self, _: int) -> Offsets:
         found: dict[str, dict[str, tuple[int, int]]] = {}
-        for topic, record in self._batch:
+        for topic, record in self.batch:
             partition, offset = str(record["kafka_partition"]), record["kafka_offset"]
             low, high = found.setdefault(topic, {}).get(partition, (offset, offset + 1))
             found[topic][partition] = (min(low, offset), max(high, offset + 1))
@@ -229,6 +235,28 @@ def process(
     return batch
 
 
+class HeldProcessor(BatchProcessor[pa.Table]):
+    """Knows records as they came without Spark: each is told again from its fields."""
+
+    def _originals(
+        self, batch: Batch[pa.Table], topic: str, positions: Iterable[tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        wanted = set(positions)
+        records = [
+            row
+            for row in batch.fates.get(topic, batch.relations[topic]).to_pylist()
+            if (row["kafka_partition"], row["kafka_offset"]) in wanted
+        ]
+        assert len(records) == len(wanted)
+        return [{**row, "topic": topic, **_told(topic, row)} for row in records]
+
+
+def _told(topic: str, row: dict[str, Any]) -> dict[str, bytes]:
+    key = CATALOG.topics[topic].key_of(row).encode()
+    named = {f.name: row[f.name] for f in CATALOG.topics[topic].fields}
+    return {"key": key, "value": orjson.dumps(named, default=str)}
+
+
 def relation(topic: Topic, rows: list[dict[str, Any]]) -> pa.Table:
     """Typed records of a topic in the shape in which the runtime holds them."""
     return pa.Table.from_pylist(rows, schema=intake.schema(topic))
@@ -243,7 +271,7 @@ def processor(
 ) -> BatchProcessor[pa.Table]:
     """A processor of the runtime that publishes nothing."""
     publisher = cast("Publisher", None)
-    return BatchProcessor(found, sink, publisher, app_id, offsets, lambda: NOW, time)
+    return HeldProcessor(found, sink, publisher, app_id, offsets, lambda: NOW, time)
 
 
 def place(log: Log, topic: str, record: Mapping[str, Any]) -> dict[str, Any]:

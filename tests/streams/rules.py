@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from . import model
+from .asking import Asking
 from .strategies import Record
 
 Row = dict[str, Any]
@@ -36,7 +37,7 @@ class Shop:
     profiles: dict[str, Row] = field(default_factory=dict)
     policies: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     orders: dict[str, Row] = field(default_factory=dict)
-    asked: dict[str, tuple[int, str]] = field(default_factory=dict)
+    asking: Asking = field(default_factory=Asking)
     tick: Row | None = None
     alerts: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     plans: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
@@ -46,6 +47,8 @@ class Shop:
 
     def step(self, records: Iterable[Record]) -> list[Record]:
         """Take one batch; the events that follow from it."""
+        records = list(records)
+        commands = [row for topic, row in records if topic == "commands"]
         ticked = self._take(records)
         self.state = model.tables(
             model.Facts(
@@ -55,8 +58,27 @@ class Shop:
             )
         )
         self._follow_refills()
-        if self.tick is None:
-            return []
+        self.asking.hear(commands, self._status)
+        moved = self._decide(ticked=ticked) if self.tick is not None else []
+        known = {k for rows in (self.alerts, self.plans) for held in rows.values() for k in held}
+        self.asking.settle(commands, known, done=self.tick is not None)
+        self.asking.check_policies(records, self.profiles)
+        return moved
+
+    @property
+    def refused(self) -> list[tuple[str, ...]]:
+        """Topic, id, reason and detail of every refusal."""
+        return self.asking.refused
+
+    def _status(self, target: str) -> str | None:
+        for place, kind in (("shelf", "restock"), ("wh", "supply")):
+            if (alert := self.alerts[place].get(target)) is not None:
+                return str(alert["status"])
+            if (plan := self.plans[place].get(target)) is not None:
+                return str(self._reached(kind, plan) or plan["status"])
+        return None
+
+    def _decide(self, *, ticked: bool) -> list[Record]:
         shelves = {s: self._shelf(s) for s in self._known("shelf")}
         rooms = {s: self._room(s) for s in self._known("wh")}
         self._alerts("shelf", self._shelf_conditions(shelves), ticked)
@@ -84,9 +106,7 @@ class Shop:
                 self._keep(self.policies[topic], row)
             elif topic == "wh_supplier_orders":
                 self.orders[row["order_id"]] = row
-            elif topic == "commands":
-                self._ask(row)
-            else:
+            elif topic != "commands":
                 self.events[topic].append(row)
         return ticked
 
@@ -95,11 +115,6 @@ class Shop:
         held[row["shelf_id"]] = row
         if row["deleted"]:
             del held[row["shelf_id"]]
-
-    def _ask(self, row: Row) -> None:
-        strength = {"ack": 1, "dismiss": 2, "cancel": 2}.get(row["command"], 0)
-        if strength > self.asked.get(row["target_id"], (0, ""))[0]:
-            self.asked[row["target_id"]] = (strength, row["actor"])
 
     def _follow_refills(self) -> None:
         reached = {
@@ -230,7 +245,7 @@ class Shop:
         alerts = self.alerts[place]
         for alert in alerts.values():
             holds = conditions.get(tuple(alert[n] for n in names))
-            strength, actor = self.asked.get(alert["alert_id"], (0, None))
+            strength, actor = self.asking.standing.get(alert["alert_id"], (0, None))
             if alert["status"] not in OPEN:
                 alert["held"] = alert["held"] and not (ticked and not holds)
                 continue
@@ -250,11 +265,12 @@ class Shop:
         for key, figures in conditions.items():
             if key not in taken:
                 alert_id = ":".join(map(str, (*filter(None, key), millis(self.now))))
+                strength, actor = self.asking.standing.get(alert_id, (0, None))
                 alerts[alert_id] = {
                     "alert_id": alert_id,
-                    "status": "open",
-                    "actor": None,
-                    "held": False,
+                    "status": ("open", "ack", "dismissed")[strength],
+                    "actor": actor,
+                    "held": strength == 2,
                     "created_at": self.now,
                     "store_id": self.profiles[key[2]]["store_id"],
                     **dict(zip(names, key, strict=True)),
@@ -265,7 +281,7 @@ class Shop:
         plans, name = self.plans[place], "plan_id" if kind == "restock" else "supplier_plan_id"
         for plan in plans.values():
             wanted = shelves[plan["shelf_id"]]["wanted"]
-            strength, actor = self.asked.get(plan[name], (0, None))
+            strength, actor = self.asking.standing.get(plan[name], (0, None))
             reached = self._reached(kind, plan)
             if plan["status"] == "pending" and reached is None:
                 plan["held"] = strength == 2
@@ -282,6 +298,7 @@ class Shop:
             if found["wanted"] > 0 and not any(p["held"] or p["status"] == "pending" for p in own):
                 before = sum(p["status"] in ("issued", "completed") for p in own)
                 plan_id = f"{kind}:{shelf}:{millis(self.now)}:{before}"
+                strength, actor = self.asking.standing.get(plan_id, (0, None))
                 profile = found["profile"]
                 extra = (
                     {"issued_qty": 0}
@@ -297,10 +314,10 @@ class Shop:
                     "store_id": profile["store_id"],
                     "shelf_id": shelf,
                     "suggested_qty": found["wanted"],
-                    "status": "pending",
-                    "actor": None,
+                    "status": "canceled" if strength == 2 else "pending",
+                    "actor": actor,
                     "created_at": self.now,
-                    "held": False,
+                    "held": strength == 2,
                     **extra,
                 }
 

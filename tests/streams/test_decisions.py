@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -17,166 +12,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lakeshelf.contracts import CATALOG
+from .bench import SHELF, START, Bench, arrive, lake, opened, planned, policy, stocked
+from .rules import millis
 
-from . import harness
-from .rules import Shop
-from .strategies import Record, event
-
-START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SHELVES = ("S1-I1", "S1-I2")
 LOTS = ("L1", "L2")
-DECIDED = {
-    "ops/shelf_alerts": ("shelf", "alerts"),
-    "ops/wh_alerts": ("wh", "alerts"),
-    "ops/shelf_restock_plan": ("shelf", "plans"),
-    "ops/wh_supplier_plan": ("wh", "plans"),
-}
-OUTSIDE = ("version", "updated_at", "decided_at")
-
-
-def message(topic: str, **values: Any) -> Record:
-    """A message of a compacted topic, with every field of it."""
-    fields = (*CATALOG.topics[topic].key_only, *CATALOG.topics[topic].fields)
-    return topic, {
-        **dict.fromkeys(f.name for f in fields),
-        "deleted": False,
-        "updated_at": START,
-        **values,
-    }
-
-
-@cache
-def template() -> Path:
-    """A lake with empty tables, to be copied."""
-    return harness.make(Path(tempfile.mkdtemp(prefix="decisions")) / "lake", harness.deciding())
-
-
-@contextmanager
-def lake() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(shutil.copytree(template(), Path(folder) / "lake"))
-
-
-class Bench:
-    """Jobs and rules side by side.
-
-    Args:
-        root: A lake with empty tables.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.shop = Shop()
-        self.now = START
-        self._runner = harness.Runner(root, harness.deciding())
-        self._root = root
-        self._batches = 0
-        self._numbers = 0
-        self.versions: dict[str, int] = {}
-        self.coming: list[Record] = []
-
-    def number(self) -> int:
-        """A new number for an event."""
-        self._numbers += 1
-        return self._numbers
-
-    def version(self, key: str) -> int:
-        """The next version of a key."""
-        self.versions[key] = self.versions.get(key, 0) + 1
-        return self.versions[key]
-
-    def send(self, topic: str, **values: Any) -> None:
-        """An event now."""
-        store = {"store_id": "S1"} if topic != "commands" else {}
-        self.coming.append((topic, event(topic, self.number(), self.now, **{**store, **values})))
-
-    def tell(self, topic: str, key: str, **values: Any) -> None:
-        """A message of a compacted topic."""
-        named = {CATALOG.topics[topic].key[0]: key} if CATALOG.topics[topic].key else {}
-        self.coming.append(message(topic, **named, version=self.version(topic + key), **values))
-
-    def tick(self, later: timedelta) -> None:
-        """Move business time."""
-        self.now += later
-        told = {"now": self.now, "today": self.now.date(), "kind": "stepped", "speed": 1.0}
-        self.tell("clock", "", seq=self.version("seq"), **told)
-
-    def process(self, crash_after: int | None = None) -> list[Record]:
-        """One batch of what is coming; jobs and rules must agree. The events that followed come next."""
-        batch, self.coming = self.coming, []
-        emitted = self._runner.run(self._batches, batch, crash_after)
-        self._batches += 1
-        expected = self.shop.step(batch)
-        moved = [(topic, row) for topic, row in emitted if topic != "alerts"]
-        order = lambda record: record[1]["event_id"]  # noqa: E731
-        assert sorted(moved, key=order) == sorted(expected, key=order)
-        self.compare()
-        self.coming = expected
-        return expected
-
-    def compare(self) -> None:
-        """Every decided table is what the rules say."""
-        for name, (place, kind) in DECIDED.items():
-            rows = harness.keyed(self._root, name)
-            key = CATALOG.tables[name].key[0]
-            found = {
-                k[0]: {key: k[0], **{c: v for c, v in r.items() if c not in OUTSIDE}}
-                for k, r in rows.items()
-            }
-            assert found == getattr(self.shop, kind)[place], name
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     with lake() as root:
         yield Bench(root)
-
-
-SHELF = "S1-I1"
-
-
-def stocked(bench: Bench, stock: int, back_room: int = 0, **profile: Any) -> None:
-    """A shelf with a profile, opening stock and a lot in the back room; then the first tick."""
-    values = {"store_id": "S1", "item_id": "I1", "name": "milk", "max_stock": 10, "unit_price": 1}
-    bench.tell("shelf_profiles", SHELF, **{**values, "standard_batch_size": 6, **profile})
-    bench.tell(
-        "wh_policies",
-        SHELF,
-        reorder_point_qty=0,
-        batch_multiplier=1,
-        near_expiry_days=4,
-        active=True,
-    )
-    if stock:
-        opening = {"event_type": "restock", "reason": "opening_balance", "quantity": stock}
-        bench.send("shelf_events", shelf_id=SHELF, item_id="I1", batch_code="L1", **opening)
-    if back_room:
-        arrive(bench, "L1", back_room)
-    bench.tick(timedelta(0))
-    bench.process()
-
-
-def arrive(bench: Bench, lot: str, quantity: int, **values: Any) -> None:
-    """Goods for the back room."""
-    names = {"event_type": "wh_in", "shelf_id": SHELF, "item_id": "I1", "batch_code": lot}
-    bench.send("wh_events", **names, quantity=quantity, **values)
-
-
-def policy(bench: Bench, shelf: str = SHELF, **values: Any) -> None:
-    """A shelf's policy, in force unless told otherwise."""
-    limits = {"threshold_pct": 30.0, "min_qty": 1, "target_pct": 80.0, "near_expiry_days": 3}
-    bench.tell("shelf_policies", shelf, **{**limits, "active": True, **values})
-    bench.process()
-
-
-def opened(bench: Bench, place: str = "shelf") -> set[tuple[str, str]]:
-    """Type and status of the alerts of a place."""
-    return {(a["event_type"], a["status"]) for a in bench.shop.alerts[place].values()}
-
-
-def planned(bench: Bench, place: str = "shelf") -> list[tuple[str, int]]:
-    """Status and units of the plans of a place, in the order in which they were made."""
-    return [(p["status"], p["suggested_qty"]) for p in bench.shop.plans[place].values()]
 
 
 LOW = ("refill_request", "open")
@@ -474,16 +320,18 @@ class Deciding(RuleBasedStateMachine):
         limits = {"reorder_point_qty": point, "batch_multiplier": multiplier}
         self.bench.tell("wh_policies", shelf, **limits, near_expiry_days=4, active=active)
 
-    @rule(data=st.data(), command=st.sampled_from(("ack", "dismiss", "cancel")))
+    @rule(data=st.data(), command=st.sampled_from(("ack", "dismiss", "cancel", "order")))
     def command(self, data: st.DataObject, command: str) -> None:
-        kind = "plans" if command == "cancel" else "alerts"
-        known = sorted(
-            {*getattr(self.bench.shop, kind)["shelf"], *getattr(self.bench.shop, kind)["wh"]}
-        )
-        if known:
-            target = data.draw(st.sampled_from(known))
-            asked = {"command": command, "target_id": target, "actor": "ada"}
-            self.bench.send("commands", event_type=command, **asked)
+        """About anything that there is, was, or comes into being with this very batch."""
+        shop, shelf = self.bench.shop, data.draw(st.sampled_from(SHELVES))
+        known = {k for rows in (shop.alerts, shop.plans) for held in rows.values() for k in held}
+        stamp = millis(self.bench.now)
+        coming = (f"refill_request:store:{shelf}:{stamp}", f"supply:{shelf}:{stamp}:0", shelf)
+        fits = {k for k in known if (":store:" in k or ":warehouse:" in k) == (command != "cancel")}
+        targets = st.sampled_from(coming) if not fits else st.sampled_from(sorted(fits))
+        target = data.draw(targets | st.sampled_from((*coming, *sorted(known))))
+        asked = {"command": command, "target_id": target, "actor": "ada"}
+        self.bench.send("commands", event_type=command, **asked)
 
     @rule(data=st.data())
     def order(self, data: st.DataObject) -> None:

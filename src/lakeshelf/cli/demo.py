@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from lakeshelf.cli import access
+from lakeshelf.cli import access, loop
 from lakeshelf.cli.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
     from lakeshelf.stack.demo import Report
 
 STEPS = {
@@ -36,8 +38,9 @@ Share = Annotated[float, typer.Option(min=0, max=1)]
 def demo(
     *,
     stores: Annotated[
-        str, typer.Option(help="The so many stores with most lines, or `all`.")
-    ] = "10",
+        str | None,
+        typer.Option(help="The so many stores with most lines (10), or `all`; of a loop: 1."),
+    ] = None,
     speed: Annotated[
         float | None, typer.Option(help="Business seconds a second; unset: as fast as possible.")
     ] = None,
@@ -56,20 +59,32 @@ def demo(
         typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake."),
     ] = None,
     committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
+    play_loop: Annotated[
+        bool, typer.Option("--loop", help="Play simulated stores day by day instead of receipts.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, help="Business days of a loop.")] = 7,
+    shelves: Annotated[int, typer.Option(min=1, help="Shelves a store of a loop.")] = 500,
     as_json: AsJson = False,
 ) -> None:
-    """Replay real receipts through the whole pipeline and reconcile the tables with them."""
+    """Replay real receipts through the whole pipeline and reconcile the tables with them.
+
+    With `--loop`: a simulated shop that sells, runs low, refills, orders, discounts and removes, moved by
+    a stepped clock, so that the result depends on the seed alone.
+    """
+    from lakeshelf.components.registry import module
     from lakeshelf.settings import load_settings
     from lakeshelf.stack import demo as work
-    from lakeshelf.stack.components import component
 
     configured = access.settings(committer=committer)
     named = lake or access.options().lake
     root = work.demo_lake(configured, named).absolute()
     chosen = {"committer": committer} if committer else {}
     settings = load_settings(lake_root=root, bootstrap_servers=None, **chosen)
+    number = module(settings.home, "replay").parsed_stores(stores or ("1" if play_loop else "10"))
+    if play_loop:
+        _play(settings, days, number, shelves, seed, duplicates, reorder > 0, as_json=as_json)
     plan = {
-        "stores": component(settings.home, "replay").parsed_stores(stores),
+        "stores": number,
         "speed": speed,
         "seed": seed,
         "malformed": malformed,
@@ -84,6 +99,38 @@ def demo(
         print_json(report.as_json())
     else:
         _show(report, settings.stack_dir / work.REPORT)
+    raise typer.Exit(0 if report.reconciliation.ok else 1)
+
+
+def _play(
+    settings: Settings,
+    days: int,
+    stores: int | None,
+    shelves: int,
+    seed: int,
+    duplicates: float,
+    reorder: bool,
+    *,
+    as_json: bool,
+) -> NoReturn:
+    from lakeshelf.stack import loop as work
+
+    if stores is None:
+        raise ConfigurationError("--stores is 'all'", hint="give a loop a number of stores")
+    simulation = {
+        "simulation_stores": stores,
+        "simulation_shelves": shelves,
+        "simulation_seed": seed,
+        "simulation_duplicates": duplicates,
+        "simulation_reorder": reorder,
+    }
+    played = settings.model_copy(update=simulation)
+    with Steps(loop.STEPS).shown() as show:
+        report = work.run(played, work.LoopPlan(days), show)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        loop.show(report, _checks(report.as_json()["checks"]), played.stack_dir)
     raise typer.Exit(0 if report.reconciliation.ok else 1)
 
 

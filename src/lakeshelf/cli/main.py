@@ -14,6 +14,7 @@ from lakeshelf import __version__
 from lakeshelf.cli import (
     access,
     bootstrap,
+    components,
     config,
     contracts,
     demo,
@@ -24,6 +25,8 @@ from lakeshelf.cli import (
     quarantine,
     stack,
     status,
+    trace,
+    watch,
 )
 from lakeshelf.cli.access import Options
 from lakeshelf.cli.output import errors
@@ -64,11 +67,14 @@ def main(
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("status")(status.status)
+app.command("watch")(watch.watch)
+app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("rebuild")(bootstrap.rebuild)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(components.app, name="components")
 app.command("tables")(listings.tables)
 app.command("topics")(listings.topics)
 app.add_typer(contracts.app, name="contracts")

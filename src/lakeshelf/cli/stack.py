@@ -11,6 +11,7 @@ import typer
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.cli.watch import show_live
 from lakeshelf.errors import LakeshelfError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from lakeshelf.settings import Settings
 
 POLL_S = 0.1
-NEXT = ("lakeshelf status", "lakeshelf tables", "lakeshelf down")
+LIVELY = 60.0
+"""Speed at which a shop is watched: an hour a minute."""
+NEXT = ("lakeshelf watch", "lakeshelf status", "lakeshelf tables", "lakeshelf down")
 
 
 def up(
@@ -31,12 +34,33 @@ def up(
     timeout: Annotated[
         float, typer.Option(min=1, help="Longest wait for all queries to run, seconds.")
     ] = 120.0,
+    simulation: Annotated[bool, typer.Option(help="Simulate stores and their customers.")] = True,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Business seconds a second; unset: {LIVELY:.0f} with a simulation, else 1."
+        ),
+    ] = None,
+    stores: Annotated[int | None, typer.Option(help="Simulated stores.")] = None,
+    shelves: Annotated[int | None, typer.Option(help="Shelves a simulated store.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses what the simulation does.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Show live numbers in a terminal once everything runs.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Start broker and jobs, and go on where they were."""
+    """Start broker, jobs, components and a simulated shop, and go on where they were."""
     from lakeshelf.stack.supervisor import running_stack
 
-    settings = access.settings()
+    settings = access.settings(
+        simulation=None if simulation else False,
+        clock_speed=speed,
+        simulation_stores=stores,
+        simulation_shelves=shelves,
+        simulation_seed=seed,
+    )
+    if settings.simulation and "clock_speed" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"clock_speed": LIVELY})
     told = running_stack(settings)
     if foreground:
         _stay(settings)
@@ -47,6 +71,8 @@ def up(
     elif not as_json:
         console().print(f"The stack of {told['lake']} is up already.")
     _report(told, settings, as_json=as_json)
+    if watch and not as_json and console().is_terminal:
+        show_live(settings)
 
 
 def down(
@@ -73,9 +99,10 @@ def down(
 
 
 def _stay(settings: Settings) -> None:
+    from lakeshelf.components import registry
     from lakeshelf.stack.supervisor import Supervisor
 
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, components=registry.chosen(settings))
     supervisor.acquire()
     supervisor.stop_on_signals()
     console().print(f"The stack of {settings.lake_root} starts; Ctrl-C stops it, twice kills.")

@@ -62,6 +62,7 @@ def _page(told: dict[str, Any]) -> RenderableType:
         Text(""),
         _queries(told["queries"]),
         Text(""),
+        *([_components(told["components"]), Text("")] if told["components"] else []),
         _tables(told["tables"]),
         Text(""),
         Text(f"quarantine               {refused}"),
@@ -83,6 +84,15 @@ def _queries(queries: list[dict[str, Any]]) -> RenderableType:
             q["error"],
         )
         add(table, *cells, style="red" if q["error"] else "")
+    return table
+
+
+def _components(members: list[dict[str, Any]]) -> RenderableType:
+    table = grid("component", "state", "restarts", "error", right=NUMBERS)
+    for m in members:
+        failed = m["state"] == "failed"
+        cells = (m["component"], m["state"], m["restarts"], m["error"] if failed else "")
+        add(table, *cells, style="red" if failed else "")
     return table
 
 

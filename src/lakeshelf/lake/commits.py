@@ -57,13 +57,13 @@ def is_committed(handle: DeltaTable, txn: Txn) -> bool:
     return recorded is not None and recorded >= txn.version
 
 
-def append(handle: DeltaTable, name: str, rows: pa.Table, txn: Txn) -> Commit:
-    """Append `rows` once."""
+def append(handle: DeltaTable, name: str, rows: pa.Table, txn: Txn, *also: Txn) -> Commit:
+    """Append `rows` once; the identities `also` are recorded with it and not looked at."""
     if is_committed(handle, txn):
         return Commit(name, handle.version(), 0, "already committed")
     if rows.num_rows == 0:
         return Commit(name, handle.version(), 0, "no rows")
-    write_deltalake(handle, rows, mode="append", commit_properties=properties(txn))
+    write_deltalake(handle, rows, mode="append", commit_properties=properties(txn, *also))
     return Commit(name, handle.version(), rows.num_rows)
 
 
@@ -166,6 +166,6 @@ def _written(handle: DeltaTable, name: str, rows: pa.Table) -> AddAction:
     )
 
 
-def properties(txn: Txn) -> CommitProperties:
-    """Commit properties that carry the identity of a write."""
-    return CommitProperties(app_transactions=[Transaction(txn.app_id, txn.version)])
+def properties(*txns: Txn) -> CommitProperties:
+    """Commit properties that carry the identities of a write."""
+    return CommitProperties(app_transactions=[Transaction(t.app_id, t.version) for t in txns])

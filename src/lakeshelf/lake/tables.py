@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 
@@ -90,6 +92,39 @@ def ensure(root: Path, contract: Table) -> Created:
         return Created(contract.name, "unchanged")
     table.alter.add_columns(list(added))
     return Created(contract.name, "evolved", tuple(field.name for field in added))
+
+
+def read(
+    root: Path,
+    name: str,
+    filters: pc.Expression | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Rows of a table at its latest version.
+
+    Args:
+        root: Lake root.
+        name: The table.
+        filters: An expression over its columns; None: all rows.
+        columns: Columns that are wanted; None: all.
+
+    Raises:
+        LakeError: No such table.
+    """
+    return matching(open_table(root, name), filters, columns)
+
+
+def matching(
+    handle: DeltaTable, filters: pc.Expression | None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows of an open table that an expression chooses."""
+    dataset = handle.to_pyarrow_dataset()
+    wanted = list(columns) if columns is not None else dataset.schema.names
+    try:
+        return dataset.to_table(columns=wanted, filter=filters)
+    except pa.ArrowNotImplementedError:
+        # Files of merges hold text as views, which no filter can read.
+        return dataset.to_table().filter(filters).select(wanted)
 
 
 def ensure_all(root: Path) -> tuple[Created, ...]:

@@ -1,5 +1,8 @@
 # ruff: noqa: S608 - the SQL is put together from constants of this module
-"""The books of a lake: raw events added up by shelf and lot, beside the stock of the jobs."""
+"""The books of a lake: raw events added up by shelf and lot, beside the stock of the jobs.
+
+A text that is empty names nothing, so an empty lot is no lot.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,25 @@ from lakeshelf.errors import LakeError
 from lakeshelf.reconcile.checks import SAMPLES, Check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Row = Mapping[str, object]
 
 MEMORY_LIMIT = "500MB"
 UNALLOTTED = "__UNALLOTTED__"
 
 SHELF_LOTS = """
-SELECT shelf_id, batch_code,
+SELECT shelf_id, nullif(batch_code, '') AS batch_code,
        sum(quantity) FILTER (event_type = 'restock' AND reason = 'opening_balance') AS opening,
        sum(quantity) FILTER (event_type = 'restock' AND reason IS DISTINCT FROM 'opening_balance')
            AS restocked,
        sum(quantity) FILTER (event_type = 'pickup') AS picked,
        sum(quantity) FILTER (event_type = 'putback') AS put_back,
        sum(quantity) FILTER (event_type = 'removal') AS removed,
-       sum(quantity) FILTER (event_type = 'adjustment') AS adjusted
-FROM source GROUP BY shelf_id, batch_code
+       sum(quantity) FILTER (event_type = 'adjustment') AS adjusted,
+       max(event_time) FILTER (event_type IN ('removal', 'adjustment')
+           OR event_type = 'restock' AND reason = 'opening_balance') AS last_lot_move
+FROM source GROUP BY ALL
 """
 
 WH_LOTS = """
@@ -38,6 +45,8 @@ SELECT shelf_id, batch_code,
        sum(quantity) FILTER (event_type = 'wh_out') AS wh_out,
        sum(quantity) FILTER (event_type = 'wh_removal') AS wh_removed,
        sum(quantity) FILTER (event_type = 'wh_adjustment') AS wh_adjusted,
+       max(event_time) FILTER (event_type = 'wh_out') AS last_out,
+       max(event_time) AS last_move,
        coalesce(min(received_date) FILTER (event_type = 'wh_in'),
                 min(received_date) FILTER (event_type = 'wh_out')) AS received_date,
        coalesce(min(expiry_date) FILTER (event_type = 'wh_in'),
@@ -46,9 +55,10 @@ FROM source GROUP BY shelf_id, batch_code
 """
 
 SOLD = """
-SELECT transaction_id, store_id, item.shelf_id AS shelf_id, item.batch_code AS batch_code,
-       item.quantity AS quantity, item.total_price::DECIMAL(12, 2) AS total_price
-FROM (SELECT transaction_id, store_id, unnest(items) AS item FROM source)
+SELECT transaction_id, event_time, store_id, item.shelf_id AS shelf_id,
+       nullif(item.batch_code, '') AS batch_code, item.quantity AS quantity,
+       item.discount AS discount, item.total_price::DECIMAL(12, 2) AS total_price
+FROM (SELECT transaction_id, event_time, store_id, unnest(items) AS item FROM source)
 """
 
 STOCK = {
@@ -96,6 +106,21 @@ SELECT *, wh_out - restocked AS in_transit, picked - put_back - sold AS in_carts
 """Movements, receipts and stock by shelf; none are 0."""
 
 
+DIFFERING = """
+CREATE OR REPLACE TEMP TABLE differing AS
+WITH surplus AS (
+    SELECT concat_ws('/', {keys}) AS key, entry, sum(side) AS times FROM (
+        SELECT {keys}, entry, 1 AS side FROM ({expected}) AS entry
+        UNION ALL SELECT {keys}, entry, -1 FROM ({found}) AS entry
+    ) GROUP BY ALL HAVING sum(side) <> 0
+)
+SELECT key, any_value(entry) FILTER (times > 0) AS wanted,
+       any_value(entry) FILTER (times < 0) AS had
+FROM surplus GROUP BY key
+"""
+"""Keys whose rows are not the same, or not as many."""
+
+
 class Books:
     """Tables of a lake at one version each, added up in a DuckDB database.
 
@@ -138,6 +163,16 @@ class Books:
         self.db.execute(f"CREATE OR REPLACE TABLE {view} AS {sql}")
         self.db.unregister("source")
 
+    def count(self, view: str, name: str) -> None:
+        """Note the rows of `view` as those of the Delta table `name`."""
+        (self.rows[name],) = self.figures(f"SELECT count(*) FROM {view}")
+
+    def has(self, view: str) -> bool:
+        """Whether there is a table `view` in the database."""
+        return bool(
+            self.figures("SELECT count(*) FROM duckdb_tables WHERE table_name = ?", [view])[0]
+        )
+
     def figures(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         """The one row of whole numbers that a query gives."""
         row = self.db.execute(sql, list(values)).fetchone()
@@ -165,8 +200,32 @@ class Books:
             "SELECT key, expected, found FROM compared WHERE expected IS DISTINCT FROM found"
             f" ORDER BY key LIMIT {SAMPLES}"
         ).fetchall()
-        sample = tuple(f"{key}: expected {wanted}, found {had}" for key, wanted, had in rows)
+        sample = tuple(
+            f"{key}: expected {_told(wanted)}, found {_told(had)}" for key, wanted, had in rows
+        )
         return Check(name, title, expected, found, differences, sample)
+
+    def compare_rows(
+        self, name: str, title: str, keys: Sequence[str], expected: str, found: str
+    ) -> Check:
+        """A check that two queries give the same rows; its totals are numbers of rows.
+
+        Args:
+            name: Name of the check.
+            title: Its statement.
+            keys: Columns that tell rows apart; a second row of a key is a difference.
+            expected: Query of the rows that the statement asks for.
+            found: Query of those that the tables have, with the same columns.
+        """
+        self.db.execute(DIFFERING.format(expected=expected, found=found, keys=", ".join(keys)))
+        wanted, had, differences = self.figures(
+            f"SELECT (SELECT count(*) FROM ({expected})), (SELECT count(*) FROM ({found})),"
+            " (SELECT count(*) FROM differing)"
+        )
+        rows = self.db.execute(
+            f"SELECT key, wanted, had FROM differing ORDER BY key LIMIT {SAMPLES}"
+        ).fetchall()
+        return Check(name, title, wanted, had, differences, tuple(_row_told(*row) for row in rows))
 
 
 @contextmanager
@@ -179,27 +238,53 @@ def opened(lake_root: str | Path) -> Iterator[Books]:
     Raises:
         LakeError: A table is missing or cannot be read.
     """
+    with empty(lake_root) as books:
+        _load(books)
+        yield books
+
+
+@contextmanager
+def empty(lake_root: str | Path) -> Iterator[Books]:
+    """Books that nothing was loaded into yet, otherwise as `opened`."""
     with (
         tempfile.TemporaryDirectory(prefix="reconcile-") as folder,
         duckdb.connect(f"{folder}/books.duckdb") as db,
     ):
         db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{folder}/spill'")
         db.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
-        books = Books(str(lake_root), db)
-        _load(books)
-        yield books
+        yield Books(str(lake_root), db)
+
+
+def _told(value: object) -> object:
+    return "nothing" if value is None else value
+
+
+def _row_told(key: str, wanted: Row | None, had: Row | None) -> str:
+    """What was expected of a key and what was found, in the columns that differ."""
+    names = [
+        name
+        for name in wanted or had or {}
+        if wanted is None or had is None or wanted[name] != had[name]
+    ]
+    sides = ("nothing" if row is None else _columns(row, names) for row in (wanted, had))
+    return "{}: expected {}, found {}".format(key, *sides)
+
+
+def _columns(row: Row, names: Sequence[str]) -> str:
+    return " ".join(f"{name}={_told(row[name])}" for name in names)
 
 
 def _load(books: Books) -> None:
-    shelf = ("shelf_id", "batch_code", "event_type", "quantity", "reason")
-    warehouse = ("shelf_id", "batch_code", "event_type", "quantity", "received_date", "expiry_date")
+    movement = ("shelf_id", "batch_code", "event_type", "event_time", "quantity")
+    shelf, warehouse = (*movement, "reason"), (*movement, "received_date", "expiry_date")
+    receipt = ("transaction_id", "event_time", "store_id", "items")
     books.load("moved", "raw/shelf_events", shelf, SHELF_LOTS)
     books.load("wh_moved", "raw/wh_events", warehouse, WH_LOTS)
-    books.load("sold", "raw/pos_transactions", ("transaction_id", "store_id", "items"), SOLD)
+    books.load("sold", "raw/pos_transactions", receipt, SOLD)
     for view, (name, lot, stock, _) in STOCK.items():
         columns = ["shelf_id", *([] if lot.startswith("''") else ["batch_code"]), "balance", stock]
         books.load(
             view, name, columns, f"SELECT shelf_id, {lot}, balance, {stock} AS stock FROM source"
         )
-        (books.rows[name],) = books.figures(f"SELECT count(*) FROM {view}")
+        books.count(view, name)
     books.db.execute(BY_SHELF)

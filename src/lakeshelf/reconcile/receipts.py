@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - the SQL is put together from constants of this module
 """The lake against the receipts of the Complete Journey wheel, read here a second time."""
 
 from __future__ import annotations
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.reconcile.books import UNALLOTTED, Books, opened
+from lakeshelf.reconcile.books import Books, opened
+from lakeshelf.reconcile.lots import allot
 
 if TYPE_CHECKING:
     from lakeshelf.reconcile.checks import Check
@@ -53,48 +53,13 @@ SELECT shelf_id, coalesce(sum(expected), 0), coalesce(sum(found), 0) FROM (
 ) GROUP BY shelf_id
 """
 
-STORE_LOTS = f"""
-WITH named AS (
-    SELECT shelf_id, batch_code,
-           sum(units)::BIGINT AS units, min(expiry_date) AS expiry_date, min(received_date) AS
-               received_date
-    FROM (
-        SELECT shelf_id, batch_code, coalesce(opening, 0) - coalesce(removed, 0) +
-            coalesce(adjusted, 0) AS units
-        FROM moved
-        UNION ALL BY NAME
-        SELECT shelf_id, batch_code, coalesce(wh_out, 0) AS units, received_date, expiry_date FROM
-            wh_moved
-        UNION ALL BY NAME SELECT shelf_id, batch_code, -quantity AS units FROM sold WHERE
-            batch_code IS NOT NULL
-    ) GROUP BY shelf_id, batch_code
-),
-unnamed AS (SELECT shelf_id, sum(quantity)::BIGINT AS units FROM sold WHERE batch_code IS NULL
-    GROUP BY shelf_id),
-queued AS (
-    SELECT *, greatest(units, 0) AS room, coalesce(sum(greatest(units, 0)) OVER (
-        PARTITION BY shelf_id ORDER BY expiry_date NULLS LAST, received_date NULLS LAST, batch_code
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-    FROM named WHERE batch_code IS NOT NULL
-),
-allotted AS (
-    SELECT shelf_id, batch_code, queued.units,
-           least(room, greatest(coalesce(unnamed.units, 0) - before, 0)) AS taken
-    FROM queued LEFT JOIN unnamed USING (shelf_id)
-),
-expected AS (
-    SELECT shelf_id, batch_code, units - taken AS units FROM allotted
-    UNION ALL SELECT shelf_id, '{UNALLOTTED}', units FROM named WHERE batch_code IS NULL
-    UNION ALL SELECT shelf_id, '{UNALLOTTED}', -units FROM unnamed
-    UNION ALL SELECT shelf_id, '{UNALLOTTED}', taken FROM allotted
-)
+LOTS = """
 SELECT concat_ws('/', shelf_id, batch_code), coalesce(sum(expected), 0), coalesce(sum(found), 0)
-    FROM (
-    SELECT shelf_id, batch_code, units AS expected FROM expected
+FROM (
+    SELECT shelf_id, batch_code, balance AS expected FROM store_lots
     UNION ALL BY NAME SELECT shelf_id, batch_code, balance AS found FROM shelf_batch_state
 ) GROUP BY shelf_id, batch_code
 """
-"""Lots of the store as receipts allot them; without catalogue dates, which a replay has not."""
 
 EVERYTHING = 2**62
 
@@ -121,6 +86,7 @@ def receipts_of(books: Books, stores: int | None, baskets: int | None) -> tuple[
     """The receipts against books that are open."""
     most = [EVERYTHING if limit is None else limit for limit in (stores, baskets)]
     books.db.execute(RECEIPTS, [str(transactions_file()), *most])
+    allot(books)
     money = "(sum(total_price) * 100)::BIGINT"
     return (
         books.compare(
@@ -136,7 +102,7 @@ def receipts_of(books: Books, stores: int | None, baskets: int | None) -> tuple[
         books.compare(
             "pickups", "units of each shelf picked up", SHELVES.format(found="picked - put_back")
         ),
-        books.compare("lots", "units of each lot in a store, allotted anew from raw", STORE_LOTS),
+        books.compare("lots", "units of each lot in a store, allotted anew from raw", LOTS),
     )
 
 

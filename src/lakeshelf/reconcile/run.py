@@ -9,6 +9,7 @@ from lakeshelf.reconcile.books import opened
 from lakeshelf.reconcile.checks import Reconciliation
 from lakeshelf.reconcile.invariants import invariants_of
 from lakeshelf.reconcile.receipts import receipts_of
+from lakeshelf.reconcile.refold import refold_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,5 +39,9 @@ def reconcile(
     """
     started = seconds()
     with opened(lake_root) as books:
-        checks = (*receipts_of(books, stores, baskets), *invariants_of(books, records))
+        checks = (
+            *receipts_of(books, stores, baskets),
+            *invariants_of(books, records),
+            *refold_of(books),
+        )
         return Reconciliation(checks, dict(books.rows), seconds() - started)

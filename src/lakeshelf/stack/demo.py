@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +20,13 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from lakeshelf.components import registry as components
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.components import component
 from lakeshelf.stack.memory import PeakMemory
 from lakeshelf.stack.parts import STREAMS_STATUS, read_json
 from lakeshelf.stack.supervisor import STACK_LOCK, Supervisor
@@ -128,12 +128,12 @@ def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Re
     Raises:
         LakeshelfError: Something cannot start, or the queries do not get on.
     """
-    app = component(settings.home, "replay")
+    app = components.module(settings.home, "replay")
     wanted = app.ReplayPlan(**plan_of_replay)
-    _refuse_foreign(settings.lake_root)
+    refuse_foreign(settings.lake_root)
     stack = Stack(settings, show)
     stack.supervisor.acquire()
-    _empty(settings)
+    empty(settings)
     with PeakMemory() as memory:
         with stack:
             stack.await_topics()
@@ -165,10 +165,11 @@ class Stack:
     Args:
         settings: The lake.
         show: Told of each step.
+        components: Names of the components to run; none: none.
     """
 
-    def __init__(self, settings: Settings, show: Show) -> None:
-        self.supervisor = Supervisor(settings)
+    def __init__(self, settings: Settings, show: Show, components: Sequence[str] = ()) -> None:
+        self.supervisor = Supervisor(settings, components=components)
         self.clock = Clock()
         self._settings = settings
         self._show = show
@@ -199,12 +200,18 @@ class Stack:
         """Wait until records can be sent."""
         self._show("start", 0, 0)
         while not self.supervisor.prepared.wait(POLL_S):
-            self._check()
+            self.check()
         self.clock.end("topics")
+
+    def await_ready(self) -> None:
+        """Wait until everything runs."""
+        while not self.supervisor.ready.wait(POLL_S):
+            self.check()
+        self.clock.end("ready")
 
     def show_sent(self, sent: int, records: int) -> None:
         """Pass on how much was sent; raise if the stack has failed meanwhile."""
-        self._check()
+        self.check()
         self._show("send", max(0, sent), records)
         self._records = records
         if records and sent == records:
@@ -219,7 +226,7 @@ class Stack:
         self._show("fold", 0, 0)
         left, moved = -1, time.monotonic()
         while (now := self._behind()) != 0:
-            self._check()
+            self.check()
             if now is not None and now != left:
                 left, moved = now, time.monotonic()
                 self._show("fold", *self._folded())
@@ -256,7 +263,8 @@ class Stack:
         except (BrokerError, KafkaException):  # a broker that was killed comes back
             return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise if the stack has failed."""
         if self._failure is not None:
             raise self._failure
         if self.supervisor.ready.is_set() and "queries" not in self.clock.ends:
@@ -274,7 +282,8 @@ class Stack:
             self._failure = error
 
 
-def _refuse_foreign(lake: Path) -> None:
+def refuse_foreign(lake: Path) -> None:
+    """Refuse a folder that holds something else than a demo's lake."""
     if lake.exists() and any(lake.iterdir()) and not is_demo(lake):
         raise ConfigurationError(
             f"{lake} holds something that no demo made, and a demo begins with an empty lake",
@@ -282,7 +291,7 @@ def _refuse_foreign(lake: Path) -> None:
         )
 
 
-def _empty(settings: Settings) -> None:
+def empty(settings: Settings) -> None:
     """Remove everything but the lease, which is held, and mark the lake as a demo's."""
     for entry in settings.lake_root.iterdir():
         if entry != settings.stack_dir:

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - Part says what its methods do
-"""The parts that the supervisor keeps alive: the embedded broker and the streams driver."""
+"""The parts that the supervisor keeps alive: the embedded broker, the streams driver, the components."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import handover, ports
 from lakeshelf.stack.broker import Broker
 
-STREAMS_STATUS = "streams.json"
-STREAMS_STOP_S = 90.0
+STREAMS_STATUS, COMPONENTS_STATUS = "streams.json", "components.json"
+STOP_S = 90.0
 
 
 class Part(ABC):
@@ -99,23 +99,32 @@ class BrokerPart(Part):
         return ""
 
 
-class StreamsPart(Part):
-    """The streams driver; its queries begin once `go` was called.
+class ProcessPart(Part):
+    """A Python process of ours; its work begins once `go` was called.
 
     Args:
         settings: What it runs with.
-        jobs: Names of its jobs; none: all.
+        names: Names of what it runs; none: all.
+
+    Attributes:
+        module: Module that it runs.
+        option: Option that takes the names.
+        status: File, below the stack's folder, in which it tells how it is.
+        members: Entry of that file that lists what it runs, each with its `state`.
     """
 
-    name = "streams"
+    module: str
+    option: str
+    status: str
+    members: str
 
-    def __init__(self, settings: Settings, jobs: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, names: Sequence[str] = ()) -> None:
         self._settings = settings
-        self._jobs = jobs
+        self._names = names
         self._child: subprocess.Popen[bytes] | None = None
         self._prepared = False
         self._log_start = 0
-        self.log = settings.stack_dir / "logs" / "streams.log"
+        self.log = settings.stack_dir / "logs" / f"{self.name}.log"
 
     @property
     def pid(self) -> int | None:
@@ -124,10 +133,10 @@ class StreamsPart(Part):
 
     @property
     def is_ready(self) -> bool:
-        status = read_json(self._settings.stack_dir / STREAMS_STATUS)
-        queries = status.get("queries", [])
-        own = self._child is not None and status.get("pid") == self._child.pid
-        return own and bool(queries) and all(q["state"] == "running" for q in queries)
+        told = read_json(self._settings.stack_dir / self.status)
+        members = told.get(self.members, [])
+        own = self._child is not None and told.get("pid") == self._child.pid
+        return own and bool(members) and all(m["state"] == "running" for m in members)
 
     @property
     def was_refused(self) -> bool:
@@ -135,9 +144,8 @@ class StreamsPart(Part):
 
     def start(self) -> None:
         self._log_start = handover.size(self.log)
-        arguments = ["--supervised", str(os.getpid()), "--jobs", ",".join(self._jobs)]
-        module = "lakeshelf.stack.streams_process"
-        self._child = handover.start(module, arguments, self._settings, self.log)
+        arguments = ["--supervised", str(os.getpid()), self.option, ",".join(self._names)]
+        self._child = handover.start(self.module, arguments, self._settings, self.log)
         if self._prepared:
             self.go()
 
@@ -154,7 +162,7 @@ class StreamsPart(Part):
         if self._child.stdin:
             self._child.stdin.close()
         try:
-            self._child.wait(STREAMS_STOP_S)
+            self._child.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -166,11 +174,31 @@ class StreamsPart(Part):
     def last_words(self) -> str:
         code = self._child.poll() if self._child else None
         told = handover.last_error(self.log, self._log_start)
-        return told or f"the streams driver ended with code {code}; see {self.log}"
+        return told or f"{self.name} ended with code {code}; see {self.log}"
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
+
+
+class StreamsPart(ProcessPart):
+    """The streams driver with its jobs."""
+
+    name = "streams"
+    module = "lakeshelf.stack.streams_process"
+    option = "--jobs"
+    status = STREAMS_STATUS
+    members = "queries"
+
+
+class ComponentsPart(ProcessPart):
+    """The Kafka components in one process."""
+
+    name = "components"
+    module = "lakeshelf.stack.components_process"
+    option = "--components"
+    status = COMPONENTS_STATUS
+    members = "components"
 
 
 def read_json(file: Path) -> dict[str, Any]:

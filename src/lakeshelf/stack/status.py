@@ -17,13 +17,13 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.parts import STREAMS_STATUS, read_json
+from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, read_json
 from lakeshelf.stack.supervisor import running_stack
 from lakeshelf.streams import plan, quarantine, registry
 from lakeshelf.streams.plan import QueryPlan
 
 STALE_S = 20.0
-"""A driver that wrote no status for so long is not running; it writes twice a second."""
+"""A process that wrote no status for so long is not running; it writes each second at least."""
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def collect(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `ok`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `queries`,
-        `tables`, `quarantine` (reason → records), `shelves_without_profile`.
+        `components`, `tables`, `quarantine` (reason → records), `shelves_without_profile`.
     """
     stack = running_stack(settings)
     driver = _driver(settings)
@@ -39,7 +39,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     lags, unreachable = _lags(settings, plans)
     queries = [_query(found, driver, lags) for found in plans]
     state = stack.get("state") or ("running" if driver else "down")
-    problems = [*_problems(stack, driver, queries), *unreachable]
+    members = _components(settings)
+    problems = [*_problems(stack, driver, queries), *_failed(members), *unreachable]
     return {
         "ok": not problems,
         "lake": str(settings.lake_root.absolute()),
@@ -48,6 +49,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "parts": stack.get("parts", {}),
         "problems": problems,
         "queries": queries,
+        "components": members,
         "tables": table_rows(settings, [name for found in plans for name in found.tables]),
         "quarantine": _quarantine(settings),
         "shelves_without_profile": shelves_without_profile(settings),
@@ -78,7 +80,21 @@ def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
 
 
 def _driver(settings: Settings) -> dict[str, Any]:
-    told = read_json(settings.stack_dir / STREAMS_STATUS)
+    return _fresh(settings, STREAMS_STATUS)
+
+
+def _components(settings: Settings) -> list[dict[str, Any]]:
+    members: list[dict[str, Any]] = _fresh(settings, COMPONENTS_STATUS).get("components", [])
+    return members
+
+
+def _failed(members: list[dict[str, Any]]) -> list[str]:
+    return [f"{m['component']} is failed: {m['error']}" for m in members if m["state"] == "failed"]
+
+
+def _fresh(settings: Settings, status_file: str) -> dict[str, Any]:
+    """What a living process of the stack wrote of itself."""
+    told = read_json(settings.stack_dir / status_file)
     fresh = time.time() - told.get("written_at", 0.0) < STALE_S
     return told if fresh and _alive(int(told.get("pid", 0))) else {}
 

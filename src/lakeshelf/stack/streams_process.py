@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from lakeshelf.settings import Settings, load_settings
@@ -71,6 +72,8 @@ def run(
         LakeError: Another driver owns one of the tables, or a table is not there.
         ToolchainError: Java or jars are missing.
     """
+    # What batches held goes back to the system when they end.
+    pa.set_memory_pool(pa.system_memory_pool())
     jobs = registry.select(registry.discover(settings.home), names)
     class_path = jars.spark_class_path(settings)
     os.environ["JAVA_HOME"] = str(java.java_home(settings))

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import tables
@@ -37,7 +38,14 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import handover
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.parts import BrokerPart, Part, StreamsPart, read_json
+from lakeshelf.stack.parts import (
+    BrokerPart,
+    ComponentsPart,
+    Part,
+    ProcessPart,
+    StreamsPart,
+    read_json,
+)
 from lakeshelf.stack.processes import ProcessId, identify
 from lakeshelf.streams import topics
 
@@ -75,20 +83,25 @@ class Supervisor:
     Args:
         settings: The lake, and the Kafka if it is not the embedded one.
         jobs: Names of the jobs to run; none: all.
+        components: Names of the components to run; none: none.
 
     Attributes:
         prepared: Set when broker, topics and tables are there.
         ready: Set when all queries run for the first time.
     """
 
-    def __init__(self, settings: Settings, jobs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: Settings, jobs: Sequence[str] = (), components: Sequence[str] = ()
+    ) -> None:
         self.prepared = threading.Event()
         self.ready = threading.Event()
         self._settings = settings
         self._stop = threading.Event()
         self._held = False
         self._lease = Lease(settings.stack_dir / STACK_LOCK, "a stack")
-        self._streams = StreamsPart(settings, jobs)
+        self._processes: list[ProcessPart] = [StreamsPart(settings, jobs)]
+        if components:
+            self._processes.append(ComponentsPart(settings, components))
         self._cares: list[Care] = []
         self._state = "starting"
         self._error = ""
@@ -157,14 +170,16 @@ class Supervisor:
         end_leftovers(self._settings)
         client = client_settings(self._settings)
         self._servers = client["bootstrap.servers"]
-        self._care_for(self._streams)
+        for process in self._processes:
+            self._care_for(process)
         with ThreadPoolExecutor(1) as pool:
             created = pool.submit(tables.ensure_all, self._settings.lake_root)
             if self._settings.bootstrap_servers is None:
                 self._start_broker(self._care_for(BrokerPart(self._settings)))
             topics.ensure_all(client)
             created.result()
-        self._streams.go()
+        for process in self._processes:
+            process.go()
         self.prepared.set()
 
     def _care_for(self, part: Part) -> Care:
@@ -247,10 +262,11 @@ class Supervisor:
 def end_leftovers(settings: Settings) -> None:
     """End the parts of a stack whose supervisor was killed; only its successor may, under the lease."""
     parts = read_json(settings.stack_dir / STACK_FILE).get("parts", {})
-    driver = _process(parts.get("streams", {}))
-    if driver.is_alive and not driver.wait_gone(LEFTOVER_S):
-        driver.send(signal.SIGKILL)
-        driver.wait_gone(LEFTOVER_S)
+    for name in (StreamsPart.name, ComponentsPart.name):
+        left = _process(parts.get(name, {}))
+        if left.is_alive and not left.wait_gone(LEFTOVER_S):
+            left.send(signal.SIGKILL)
+            left.wait_gone(LEFTOVER_S)
     if settings.bootstrap_servers is None:
         Broker(settings).stop()
 
@@ -273,7 +289,8 @@ def log_file(settings: Settings) -> Path:
 def main() -> int:
     """Run a stack with the settings that come on standard input; the exit code."""
     try:
-        supervisor = Supervisor(handover.receive())
+        settings = handover.receive()
+        supervisor = Supervisor(settings, components=registry.chosen(settings))
         supervisor.stop_on_signals()
         supervisor.run()
     except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was

@@ -148,11 +148,7 @@ def _send(
 
 
 def _of_shelf(root: Path, name: str, shelf: str) -> list[dict[str, Any]]:
-    return list(
-        tables.open_table(root, name)
-        .to_pyarrow_table(filters=[("shelf_id", "=", shelf)])
-        .to_pylist()
-    )
+    return list(tables.read(root, name, pc.field("shelf_id") == shelf).to_pylist())
 
 
 def _newest(rows: pa.Table, limit: int | None) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 1. Take the batch; the contract judges what the fast path was not sure of.
 2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.
 3. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
-4. Commit what the tables of the jobs become, in the order of their declaration.
+4. Commit what the tables of the jobs become, in the order of their declaration; then quarantine what the
+   jobs refuse for what their tables say now.
 5. Publish what changed, each table after its commit: absolute, versioned, keyed; after a repeat as the
    tables say.
 6. Commit the ledger row. Spark commits the offsets when this returns.
@@ -16,12 +17,13 @@ while the batch computes what comes next.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Generic
+from typing import Any, Generic
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -30,11 +32,11 @@ from lakeshelf.lake.commits import Commit, Txn
 from lakeshelf.streams import crash, duplicates, intake, ledger
 from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.base import Rows
-from lakeshelf.streams.job import CLOCK, TIME, contract
+from lakeshelf.streams.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.refusal import Refused, judge, quarantine_rows, refuse
+from lakeshelf.streams.refusal import Refused, judge, quarantine_rows, refuse, without_held
 from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Change, Updater
 
@@ -53,6 +55,7 @@ class Batch(Generic[Rows]):
     appended_at: datetime
     counts: dict[str, Counts]
     relations: dict[str, Rows] = field(default_factory=dict)
+    fates: dict[str, Rows] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     commits: list[Future[Commit]] = field(default_factory=list)
     changes: list[Change[Rows]] = field(default_factory=list)
@@ -141,6 +144,7 @@ class BatchProcessor(Generic[Rows]):
             if fates is None:
                 counts.valid = self._sink.count(batch.relations[name])
                 continue
+            batch.fates[name] = fates
             tally = self._sink.to_arrow(
                 self._sink.query(duplicates.TALLY, records=fates)
             ).to_pylist()
@@ -183,19 +187,26 @@ class BatchProcessor(Generic[Rows]):
         found = self._sink.to_arrow(
             self._sink.query(duplicates.CONFLICTS, records=fates)
         ).to_pylist()
-        reasons = {(row["kafka_partition"], row["kafka_offset"]): row["fate"] for row in found}
-        positions = [f"{partition}:{offset}" for partition, offset in reasons]
-        kept = batch.frame.where(F.col("topic") == topic.name).where(
-            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(positions)
+        reasons = {_position(row): row["fate"] for row in found}
+        detail = "an earlier record has this id or version and other content"
+        return [
+            refuse(record, reasons[_position(record)], detail)
+            for record in self._originals(batch, topic.name, reasons)
+        ]
+
+    def _originals(
+        self, batch: Batch[Rows], topic: str, positions: Iterable[tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        """Records of the batch as they came."""
+        named = [f"{partition}:{offset}" for partition, offset in positions]
+        kept = batch.frame.where(F.col("topic") == topic).where(
+            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(named)
         )
         originals = kept.select(
             *POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value")
         )
-        detail = "an earlier record has this id or version and other content"
-        return [
-            refuse(record, reasons[record["kafka_partition"], record["kafka_offset"]], detail)
-            for record in originals.toArrow().to_pylist()
-        ]
+        records: list[dict[str, Any]] = originals.toArrow().to_pylist()
+        return records
 
     def _commit_raw(self, batch: Batch[Rows]) -> None:
         """Step 3."""
@@ -206,13 +217,7 @@ class BatchProcessor(Generic[Rows]):
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
-        if batch.refused:
-            self._sink.settle()
-            rows = quarantine_rows(batch.refused, self._clock())
-            batch.commits.append(
-                self._sink.books.append(QUARANTINE, rows, self._txn(QUARANTINE, batch))
-            )
-            self._sink.books.settle()
+        self._quarantine(batch, batch.refused, self._txn(QUARANTINE, batch))
         self._sink.then(lambda: crash.point("after_raw", batch.batch_id))
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
@@ -231,6 +236,49 @@ class BatchProcessor(Generic[Rows]):
             if change is not None:
                 batch.changes.append(change)
                 self._sink.then(lambda: crash.point("between_tables", batch.batch_id))
+        self._object(batch, updater, informed=time.informed)
+
+    def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
+        """What the jobs refuse, now that their tables are what the batch makes them."""
+        found: list[Refused] = []
+        for objection in self._plan.objections:
+            rows = updater.refused(objection) if informed or not objection.informed else None
+            if rows is not None and self._sink.count(rows):
+                found += self._objected(batch, objection, self._sink.to_arrow(rows))
+        self._recount(batch, found)
+        self._quarantine(batch, found, self._txn(f"{QUARANTINE}:objections", batch))
+        batch.refused += found
+
+    def _objected(self, batch: Batch[Rows], objection: Objection, rows: pa.Table) -> list[Refused]:
+        details = {_position(row): row["detail"] for row in rows.to_pylist()}
+        return [
+            refuse(record, objection.reason, details[_position(record)])
+            for record in self._originals(batch, objection.topic, details)
+        ]
+
+    def _recount(self, batch: Batch[Rows], refused: list[Refused]) -> None:
+        """What is refused is neither valid nor a duplicate, whichever it was counted as."""
+        repeats: dict[str, set[tuple[int, int]]] = {}
+        for topic in {r.topic for r in refused} & batch.fates.keys():
+            rows = self._sink.query(duplicates.REPEATS, records=batch.fates[topic])
+            repeats[topic] = {_position(row) for row in self._sink.to_arrow(rows).to_pylist()}
+        for r in refused:
+            counts = batch.counts[r.topic]
+            counts.quarantined += 1
+            if (r.partition, r.offset) in repeats.get(r.topic, ()):
+                counts.duplicate -= 1
+            else:
+                counts.valid -= 1
+
+    def _quarantine(self, batch: Batch[Rows], refused: list[Refused], txn: Txn) -> None:
+        """Commit refusals behind the commits so far, each record once."""
+        if not refused:
+            return
+        self._sink.settle()
+        books = self._sink.books
+        rows = without_held(quarantine_rows(refused, self._clock()), books.handle(QUARANTINE))
+        batch.commits.append(books.append(QUARANTINE, rows, txn))
+        books.settle()
 
     def _business_time(self, batch: Batch[Rows]) -> BusinessTime:
         if CLOCK in batch.relations:
@@ -286,3 +334,7 @@ class BatchProcessor(Generic[Rows]):
 
     def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
         return Txn(f"{self._app_id}:{table}", batch.batch_id)
+
+
+def _position(row: Mapping[str, Any]) -> tuple[int, int]:
+    return row["kafka_partition"], row["kafka_offset"]

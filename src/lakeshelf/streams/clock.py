@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError
+from lakeshelf.streams.consuming import available, watermarks
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.ledger import Offsets
 
@@ -65,7 +66,12 @@ class BusinessTime:
     @property
     def decides(self) -> bool:
         """Whether decisions may be made now."""
-        return self._tick is not None and not self._ends
+        return self._tick is not None and self.informed
+
+    @property
+    def informed(self) -> bool:
+        """Whether the query has read what its topics held when it started."""
+        return not self._ends
 
     @property
     def moved(self) -> bool:
@@ -104,14 +110,14 @@ def tick_before(client: Mapping[str, str], offset: int) -> Tick | None:
 
 
 def _ticks(consumer: Consumer, until: int) -> Iterator[Tick]:
-    topic, position = CATALOG.topics[CLOCK], TopicPartition(CLOCK, 0)
-    first, end = consumer.get_watermark_offsets(position, timeout=POLL_S)
+    topic = CATALOG.topics[CLOCK]
+    first, end = watermarks(consumer, CLOCK, 0)
     last = min(until, end)
     if first >= last:
         return
     consumer.assign([TopicPartition(CLOCK, 0, first)])
     while first < last:
-        messages = consumer.consume(1000, POLL_S)
+        messages = available(consumer, POLL_S)
         if not messages:
             raise BrokerError(
                 f"no tick of the clock came within {POLL_S:.0f} s", hint="see `lakeshelf doctor`"

@@ -14,6 +14,7 @@ POINTS = (
     "after_publish",
     "after_ledger",
 )
+COMPONENT_POINTS = ("before_journal", "after_journal", "after_messages")
 
 
 def point(name: str, batch_id: int) -> None:

@@ -1,15 +1,17 @@
-"""SQL that the alert engines share: policies in force, and the lives of alerts and plans (retail.md, section 4)."""
+"""SQL that the alert engines share: policies in force, and the lives of alerts and plans (retail.md, section 4).
+
+What people ask of them is in `lakeshelf.streams.commands`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.streams.commands import ACKNOWLEDGES, ENDS, asked
+from lakeshelf.streams.job import Objection
 
 GLOBAL = "__GLOBAL__"
-
-ACKNOWLEDGES, ENDS = 1, 2
-"""Strengths of what people ask; of two asks the stronger one counts."""
 
 
 def policy_in_force(topic: str) -> str:
@@ -37,17 +39,35 @@ def policy_joins(table: str, shelf: str) -> str:
         LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive} AND shelf_id = '{GLOBAL}') AS g ON true"""
 
 
+def unknown_shelves(topic: str) -> Objection:
+    """Policies of shelves that have no profile; they are kept and take effect when it comes.
+
+    Args:
+        topic: `shelf_policies` or `wh_policies`.
+    """
+    return Objection(
+        topic=topic,
+        reason="unknown_shelf",
+        informed=True,
+        sql=f"""
+            SELECT p.kafka_partition, p.kafka_offset, concat('shelf ', p.shelf_id, ' has no profile') AS detail
+            FROM {{{topic}}} AS p LEFT ANTI JOIN {{curated_shelf_profiles}} AS k ON k.shelf_id = p.shelf_id
+            WHERE p.shelf_id <> '{GLOBAL}' AND NOT p.deleted""",
+    )
+
+
 ALERT_KEY = ("event_type", "location", "shelf_id", "batch_code")
 FIGURES = ("current_stock", "max_stock", "min_qty", "threshold_pct", "stock_pct", "suggested_qty")
 
 
-def alerts(before: str) -> str:
+def alerts(before: str, commands: str) -> str:
     """Query that gives the alerts of the touched shelves as they are now.
 
     Args:
         before: Common table expressions that end with `touched` (`shelf_id`) and `conditions`: one row
             for each type, shelf and lot (`batch_code` is null without one) with `store_id`, `expiry_date`,
             the figures, and `holds`, whether the alert's condition is true.
+        commands: Relation of what was asked of the engine.
     """
     same = " AND ".join(f"a.{name} <=> k.{name}" for name in ALERT_KEY)
     figures = ", ".join(
@@ -55,13 +75,13 @@ def alerts(before: str) -> str:
     )
     latest = ", ".join(f"k.{name} AS new_{name}" for name in FIGURES)
     return f"""
-        WITH {before},
+        WITH {before}, {asked(commands)},
         kept AS (
             SELECT a.*, a.status IN ('open', 'ack') AS is_open, coalesce(k.holds, false) AS holds, {latest},
                 coalesce(c.strength, 0) AS strength, c.actor AS asked_by, t.now, t.ticked
             FROM {{current}} AS a LEFT SEMI JOIN touched USING (shelf_id)
             LEFT JOIN conditions AS k ON {same}
-            LEFT JOIN {{staging_asked}} AS c ON c.target_id = a.alert_id
+            LEFT JOIN asked AS c ON c.target_id = a.alert_id AND c.met_version = a.version
             CROSS JOIN {{business_time}} AS t
             WHERE a.status IN ('open', 'ack') OR a.held),
         after AS (
@@ -82,10 +102,12 @@ def alerts(before: str) -> str:
             WHERE k.holds)
         SELECT * FROM after LEFT ANTI JOIN opened USING (alert_id)
         UNION ALL
-        SELECT o.alert_id, o.event_type, o.store_id, o.shelf_id, o.batch_code, o.expiry_date, o.location, 'open',
-            {", ".join(f"o.{name}" for name in FIGURES)}, CAST(NULL AS STRING), o.now,
-            coalesce(c.version, 0) + 1, false, o.now
-        FROM opened AS o LEFT JOIN {{current}} AS c ON c.alert_id = o.alert_id"""
+        SELECT o.alert_id, o.event_type, o.store_id, o.shelf_id, o.batch_code, o.expiry_date, o.location,
+            CASE c.strength WHEN {ENDS} THEN 'dismissed' WHEN {ACKNOWLEDGES} THEN 'ack' ELSE 'open' END,
+            {", ".join(f"o.{name}" for name in FIGURES)}, c.actor, o.now,
+            coalesce(b.version, 0) + 1, coalesce(c.strength = {ENDS}, false), o.now
+        FROM opened AS o LEFT JOIN {{current}} AS b ON b.alert_id = o.alert_id
+        LEFT JOIN asked AS c ON c.target_id = o.alert_id AND c.met_version = coalesce(b.version, 0)"""
 
 
 def alert_events() -> str:
@@ -99,13 +121,16 @@ def alert_events() -> str:
     return f"SELECT {', '.join(f'{given.get(n, n)} AS {n}' for n in names)} FROM {{changed}}"
 
 
-def plans(before: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]) -> str:
+def plans(
+    before: str, commands: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]
+) -> str:
     """Query that gives the plans of the touched shelves as they are now.
 
     Args:
         before: Common table expressions that end with `touched` (`shelf_id`), `demands` (one row a shelf:
             `store_id`, `wanted`, the units that a plan should ask for), and `progress` (the plan's id and
             `reached`: `issued`, `completed` or null).
+        commands: Relation of what was asked of the engine.
         kind: First part of the ids of new plans.
         key: Name of the plan's id.
         own: Column of this kind of plan → its expression in a plan that there is, of `p` (the plan), `d`
@@ -114,8 +139,9 @@ def plans(before: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]) 
     present = "".join(f", {old} AS own_{name}" for name, (old, _) in own.items())
     kept = "".join(f", own_{name} AS {name}" for name in own)
     fresh = "".join(f", {new} AS {name}" for name, (_, new) in own.items())
+    added = "".join(f", o.{name}" for name in own)
     return f"""
-        WITH {before},
+        WITH {before}, {asked(commands)},
         mine AS (
             SELECT p.*, p.status = 'pending' AND g.reached IS NULL AS is_pending, g.reached,
                 coalesce(d.wanted, 0) AS wanted, coalesce(c.strength, 0) AS strength,
@@ -123,7 +149,7 @@ def plans(before: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]) 
             FROM {{current}} AS p LEFT SEMI JOIN touched USING (shelf_id)
             LEFT JOIN demands AS d ON d.shelf_id = p.shelf_id
             LEFT JOIN progress AS g ON g.{key} = p.{key}
-            LEFT JOIN {{staging_asked}} AS c ON c.target_id = p.{key}
+            LEFT JOIN asked AS c ON c.target_id = p.{key} AND c.met_version = p.version
             CROSS JOIN {{business_time}} AS t),
         after AS (
             SELECT {key}, store_id, shelf_id,
@@ -140,13 +166,15 @@ def plans(before: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]) 
         opened AS (
             SELECT concat_ws(':', '{kind}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
                     CAST(coalesce(i.plans, 0) AS STRING)) AS {key}, d.store_id, d.shelf_id,
-                d.wanted AS suggested_qty{fresh}, 'pending' AS status, CAST(NULL AS STRING) AS actor,
-                t.now AS created_at
+                d.wanted AS suggested_qty{fresh}, t.now AS created_at
             FROM demands AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
             CROSS JOIN {{business_time}} AS t
             LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status = 'pending') AS a ON a.shelf_id = d.shelf_id
             WHERE d.wanted > 0)
         SELECT * FROM after LEFT ANTI JOIN opened USING ({key})
         UNION ALL
-        SELECT o.*, coalesce(c.version, 0) + 1, false
-        FROM opened AS o LEFT JOIN {{current}} AS c ON c.{key} = o.{key}"""
+        SELECT o.{key}, o.store_id, o.shelf_id, o.suggested_qty{added},
+            CASE c.strength WHEN {ENDS} THEN 'canceled' ELSE 'pending' END, c.actor, o.created_at,
+            coalesce(b.version, 0) + 1, coalesce(c.strength = {ENDS}, false)
+        FROM opened AS o LEFT JOIN {{current}} AS b ON b.{key} = o.{key}
+        LEFT JOIN asked AS c ON c.target_id = o.{key} AND c.met_version = coalesce(b.version, 0)"""

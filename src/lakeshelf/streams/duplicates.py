@@ -16,6 +16,7 @@ CONFLICT, CONFLICTING_VERSION = "conflicting_duplicate", "conflicting_version"
 
 CONFLICTS = f"""
     SELECT kafka_partition, kafka_offset, fate FROM {{records}} WHERE fate NOT IN ('{NEW}', '{DUPLICATE}')"""
+REPEATS = f"SELECT kafka_partition, kafka_offset FROM {{records}} WHERE fate = '{DUPLICATE}'"
 TALLY = "SELECT fate, count(*) AS records FROM {records} GROUP BY fate"
 
 

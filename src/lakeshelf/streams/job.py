@@ -128,6 +128,25 @@ Update = Fold | Latest | View
 
 
 @dataclass(frozen=True)
+class Objection:
+    """Records that the contract lets in and that a job refuses for what its tables say.
+
+    It is judged by the tables as the batch leaves them, which a repeat of the batch finds again.
+
+    Attributes:
+        topic: Whose records.
+        reason: Name of the rule that they break.
+        sql: `kafka_partition`, `kafka_offset` and `detail` of those refused, from the records of the batch.
+        informed: Whether only a query may judge that has read what its topics held when it started.
+    """
+
+    topic: str
+    reason: str
+    sql: str
+    informed: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """A streaming job.
 
@@ -136,6 +155,7 @@ class Job:
         doc: One sentence for lists and documentation.
         mirrors: Event topics whose raw tables the job owns.
         updates: Tables that it keeps, in order; a later one may read an earlier one.
+        objections: What it refuses; the topics are those that its updates read.
         trigger_ms: How often a batch may start.
     """
 
@@ -143,6 +163,7 @@ class Job:
     doc: str
     mirrors: tuple[str, ...] = ()
     updates: tuple[Update, ...] = ()
+    objections: tuple[Objection, ...] = ()
     trigger_ms: int = 250
 
     @property
@@ -166,7 +187,8 @@ class Job:
     @property
     def foreign(self) -> frozenset[str]:
         """Tables of other jobs that the job reads."""
-        named = {name.removeprefix(TOUCHED) for u in self.updates for name in relations(u)}
+        read = (*self.updates, *self.objections)
+        named = {name.removeprefix(TOUCHED) for part in read for name in relations(part)}
         return frozenset(t for t in CATALOG.tables if relation(t) in named) - set(self.tables)
 
     @property
@@ -188,12 +210,12 @@ def relation(table: str) -> str:
     return table.replace("/", "_")
 
 
-def relations(update: Update) -> frozenset[str]:
-    """Names in braces that an update reads."""
-    if isinstance(update, Fold):
-        texts = [movement.source for movement in update.movements]
+def relations(part: Update | Objection) -> frozenset[str]:
+    """Names in braces that a part of a job reads."""
+    if isinstance(part, Fold):
+        texts = [movement.source for movement in part.movements]
     else:
-        texts = [update.source if isinstance(update, Latest) else update.sql]
+        texts = [part.source if isinstance(part, Latest) else part.sql]
     return frozenset(name for text in texts for name in RELATION.findall(text))
 
 
@@ -204,8 +226,8 @@ def validate(job: Job) -> Job:
         ConfigurationError: A relation, table or topic that no contract declares.
     """
     known = CATALOG.topics.keys() | {relation(name) for name in CATALOG.tables} | {"current", TIME}
-    for update in job.updates:
-        for name in relations(update):
+    for part in (*job.updates, *job.objections):
+        for name in relations(part):
             if name.removeprefix(TOUCHED) not in known:
                 raise ConfigurationError(
                     f"job {job.name} reads {{{name}}}, which no contract declares"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.streams.job import Job, Latest, Update
+from lakeshelf.streams.job import Job, Latest, Objection, Update
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class QueryPlan:
     def updates(self) -> tuple[Update, ...]:
         """Tables that the query keeps, in order."""
         return tuple(update for job in self.jobs for update in job.updates)
+
+    @property
+    def objections(self) -> tuple[Objection, ...]:
+        """What the query refuses for what its tables say."""
+        return tuple(objection for job in self.jobs for objection in job.objections)
 
     @property
     def tables(self) -> tuple[str, ...]:

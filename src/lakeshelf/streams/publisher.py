@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from confluent_kafka import KafkaException, Producer
 
@@ -61,6 +62,10 @@ class Publisher:
     def tombstones(self, topic: Topic, producer: str, rows: pa.Table) -> int:
         """Publish the removal of rows; `rows` hold at least key and `version`."""
         return self._send(topic.name, _messages(topic, producer, rows, [None] * rows.num_rows))
+
+    def encoded(self, topic: Topic, messages: Iterable[tuple[str, str]]) -> int:
+        """Publish messages that are encoded already, as key and value, with the headers of the topic."""
+        return self._send(topic.name, ((k, v, _headers(topic, v)) for k, v in messages))
 
     def records(self, topic: str, keys: list[bytes | None], values: list[bytes]) -> int:
         """Publish encoded records without headers."""
@@ -125,6 +130,12 @@ def message_key(topic: Topic, rows: pa.Table) -> list[str]:
         if len(columns) == 1
         else [KEY_SEPARATOR.join(map(str, parts)) for parts in zip(*columns, strict=True)]
     )
+
+
+def _headers(topic: Topic, value: str) -> list[tuple[str, str | bytes]]:
+    if not topic.compacted:
+        return []
+    return [("version", str(orjson.loads(value)["version"])), ("producer", topic.owner)]
 
 
 def _messages(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
@@ -19,6 +21,8 @@ from lakeshelf.streams import intake
 NOT_OWNER, MISSING = "not_owner", "missing_field"
 MISTYPED = "wrong_type"
 DETAIL_LENGTH = 500
+PLACE = ("topic", "partition", "offset", "kafka_timestamp")
+"""Where a refused record stood; the time tells it from a record of a broker that was set up anew."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,19 @@ def quarantine_rows(refused: list[Refused], ingested_at: datetime) -> pa.Table:
     return pa.Table.from_pylist(
         [{**vars(r), "ingested_at": ingested_at} for r in refused], schema=schema
     )
+
+
+def without_held(rows: pa.Table, quarantine: DeltaTable) -> pa.Table:
+    """Those rows of raw/quarantine that it does not hold yet: a topic may be read again from its beginning."""
+    topics, offsets = rows["topic"].unique().to_pylist(), rows["offset"].to_pylist()
+    bounds = [("offset", ">=", min(offsets)), ("offset", "<=", max(offsets))]
+    held = quarantine.to_pyarrow_table(columns=[*PLACE], filters=[("topic", "in", topics), *bounds])
+    known = set(_places(held))
+    return rows.filter(pa.array([place not in known for place in _places(rows)], pa.bool_()))
+
+
+def _places(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(rows[name].to_pylist() for name in PLACE), strict=True)
 
 
 def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -57,7 +58,7 @@ def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
 
 
 def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) -> Offsets:
-    admin = AdminClient(dict(client))
+    admin = _admin(tuple(sorted(client.items())))
     present = _present(admin, client)
     found: Offsets = {name: {} for name in names}
     wanted = {
@@ -70,6 +71,12 @@ def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) 
         for position, future in admin.list_offsets(wanted, request_timeout=TIMEOUT).items():
             found[position.topic][str(position.partition)] = future.result().offset
     return found
+
+
+@lru_cache(maxsize=4)
+def _admin(client: tuple[tuple[str, str], ...]) -> AdminClient:
+    """One connection for those who look again and again."""
+    return AdminClient(dict(client))
 
 
 def _present(admin: AdminClient, client: Mapping[str, str]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from lakeshelf.streams.job import (
     Emission,
     Fold,
     Latest,
+    Objection,
     Update,
     View,
     contract,
@@ -90,6 +91,10 @@ class Updater(Generic[Rows]):
         if not isinstance(update, View) and not self._touch(update):
             return None
         return self._hand_on(update)
+
+    def refused(self, objection: Objection) -> Rows | None:
+        """What an objection refuses, behind all updates; None when the batch has no record of its topic."""
+        return self._query(objection.sql) if objection.topic in self._active else None
 
     def _decide(self, update: Decision) -> Change[Rows] | None:
         """A decision that stands is told again, even if it could not be made now."""

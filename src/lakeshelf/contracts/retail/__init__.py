@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.retail import (
+    tables_commands,
     tables_curated,
     tables_decisions,
     tables_latest,
@@ -22,6 +23,7 @@ CATALOG = Catalog.of(
         *tables_state.TABLES,
         *tables_latest.TABLES,
         *tables_decisions.TABLES,
+        *tables_commands.TABLES,
         *tables_curated.TABLES,
         *tables_library.TABLES,
     ),

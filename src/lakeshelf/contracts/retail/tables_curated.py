@@ -8,7 +8,9 @@ from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
 from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING
 
-FEATURE_DATE = Field("feature_date", DATE, "The business day whose knowledge was used.")
+FEATURE_DATE = Field(
+    "feature_date", DATE, "The business day; of events, only those before it count."
+)
 
 PRODUCT_TOTAL_STATE = Table(
     name="curated/product_total_state",
@@ -47,7 +49,7 @@ FEATURES_STORE = Table(
     name="curated/features_store",
     key=("shelf_id", "feature_date"),
     owner="shelf-daily-features",
-    doc="What was known of a shelf at the end of a business day, for training and prediction.",
+    doc="What was known of a shelf when a business day began, for training and prediction.",
     profile="shared",
     columns=(
         s.SHELF_ID,
@@ -57,11 +59,11 @@ FEATURES_STORE = Table(
         s.units("current_stock", "Units on the shelf."),
         s.units("wh_current_stock", "Units in the warehouse."),
         Field("in_transit", LONG, "Units between warehouse and shelf.", unit="units"),
-        s.units("units_sold_1d", "Units on receipts of the day."),
-        s.units("units_sold_7d", "Units on receipts of the last 7 days."),
-        s.units("units_sold_28d", "Units on receipts of the last 28 days."),
-        s.units("lost_sales_7d", "Units wanted and not there, last 7 days."),
-        Field("store_visits_1d", LONG, "Entries of the store on the day.", minimum=0),
+        s.units("units_sold_1d", "Units on receipts of the day before."),
+        s.units("units_sold_7d", "Units on receipts of the 7 days before."),
+        s.units("units_sold_28d", "Units on receipts of the 28 days before."),
+        s.units("lost_sales_7d", "Units wanted and not there, on the 7 days before."),
+        Field("store_visits_1d", LONG, "Entries of the store on the day before.", minimum=0),
         Field("discount", s.FRACTION, "Discount of the day, 0 without one.", minimum=0, maximum=1),
         Field("unit_price", s.MONEY, "List price of one unit.", required=False, unit="currency"),
         s.optional(s.MAX_STOCK),

@@ -259,22 +259,6 @@ RESTOCK_PICKS = Table(
     ),
 )
 
-ASKED = Table(
-    name="staging/asked",
-    key=("target_id",),
-    owner="shelf-alert-engine",
-    doc="The strongest that people asked of an alert or plan: to acknowledge it, or to end it.",
-    columns=(
-        Field("target_id", STRING, "The alert or plan."),
-        Field("strength", LONG, "1: acknowledge, 2: dismiss or cancel."),
-        s.optional(s.ACTOR, "Who asked first for the strongest."),
-        s.UPDATED_AT,
-        Field("weakness", LONG, "The strength, turned round: orders commands.", internal=True),
-        Field("first_event_time", TIMESTAMP, "When that was asked.", internal=True),
-        Field("first_event_id", STRING, "The command that asked it.", internal=True),
-    ),
-)
-
 SHELF_TRANSIT = Table(
     name="staging/shelf_transit",
     key=("shelf_id",),
@@ -303,7 +287,6 @@ TABLES = (
     SHELF_REFILL_PENDING,
     SHELF_REFILL_ARRIVALS,
     RESTOCK_PICKS,
-    ASKED,
     SHELF_TRANSIT,
     PLAN_PROGRESS,
     DAILY_DISCOUNTS,

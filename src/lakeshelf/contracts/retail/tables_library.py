@@ -7,7 +7,14 @@ from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, ListOf, Struct
 
 JOURNAL_PREFIX = "ops/journal_"
-JOURNALING = ("wh-supplier-manager", "daily-discount-manager", "removal-scheduler")
+JOURNALING = (
+    "wh-supplier-manager",
+    "daily-discount-manager",
+    "removal-scheduler",
+    "producer-foot-traffic",
+    "producer-shelf",
+    "producer-pos",
+)
 """Components that keep a journal of their own."""
 
 

@@ -1,0 +1,323 @@
+"""Reaction: from a pickup to the alert, the plan, the wh_out and the restock, with everything running."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks import live, stacks, usage
+from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread, wait_for
+from benchmarks.machine import GIB
+from lakeshelf.components.component import Message
+from lakeshelf.streams import topics
+from lakeshelf.streams.clock import tick_before
+
+PERCENTS = (50, 95, 99)
+STEPS = {
+    "alert": "pickup → alert message",
+    "plan": "alert message → plan message",
+    "wh_out": "tick that makes the pick due → wh_out",
+    "restock": "tick that makes the goods due → restock",
+}
+GOALS = {("alert", 1000, 50): 700.0, ("alert", 1000, 95): 1500.0}
+SPEED = 60
+"""Speed of the clock: a pick is due a second after its plan, goods three seconds after the pick."""
+PLAN_DELAY_S, REFILL_DELAY_S = 60, 180
+LATEST = 2**62
+PROBE_STOCK = 10
+READ = ("alerts", "shelf_restock_plan", "wh_events", "shelf_events", "clock")
+
+
+def figures(parameters: Parameters) -> list[Figure]:
+    """Percentiles for each rate; policies; the driver's return."""
+    found = [
+        Figure(f"{step}_{rate}_p{p}", f"{rate:,} events/s: {title}, p{p}", "ms", GOALS.get((step, rate, p)))
+        for rate in parameters["rates"]
+        for step, title in STEPS.items()
+        for p in PERCENTS
+    ]  # fmt: skip
+    for rate in parameters["rates"]:
+        said = f"{rate:,} events/s: all processes of the stack"
+        found += [
+            Figure(f"cores_{rate}", said, "cores"),
+            Figure(f"memory_{rate}", f"{said} (PSS)", "GiB"),
+        ]
+    return [
+        *found,
+        Figure("policy_p95", "policy message → alert message, p95", "s", 2.0),
+        Figure("recovery", "driver killed → alert of a later pickup", "s", 15.0),
+    ]
+
+
+class Probes:
+    """Shelves with ten units and a full back room, of which one is emptied now and then.
+
+    Args:
+        client: Settings of a Kafka client.
+        number: How many there are.
+    """
+
+    def __init__(self, client: Mapping[str, str], number: int) -> None:
+        self.client = client
+        self.waiting = [f"PROBE-{n:05d}" for n in range(number)]
+        self.taken: dict[str, float] = {}
+        tick = tick_before(client, LATEST)
+        assert tick is not None
+        self._now = tick["now"].timestamp()
+        stacks.send(client, _records(self._opening()))
+
+    def take(self) -> str:
+        """Take nearly all of the next shelf; the shelf."""
+        shelf = self.waiting.pop()
+        self.taken[shelf] = time.time()
+        stacks.send(
+            self.client, _records([("shelf_events", self._event(shelf, "pickup", PROBE_STOCK - 1))])
+        )
+        return shelf
+
+    def demand_more(self) -> str:
+        """Set a policy by which a full shelf is low; the shelf."""
+        shelf = self.waiting.pop()
+        policy = {
+            "shelf_id": shelf,
+            "threshold_pct": 100,
+            "min_qty": PROBE_STOCK + 1,
+            "target_pct": 100,
+            "near_expiry_days": 1,
+            "active": True,
+            "version": 1,
+            "updated_at": live.iso(time.time()),
+        }
+        self.taken[shelf] = time.time()
+        _publish(self.client, "shelf_policies", policy)
+        return shelf
+
+    def _opening(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for shelf in self.waiting:
+            profile = {
+                "store_id": "PROBE",
+                "item_id": "probe",
+                "name": "Probe",
+                "max_stock": PROBE_STOCK,
+                "unit_weight": 100.0,
+                "unit_price": 1.0,
+                "standard_batch_size": PROBE_STOCK,
+                "version": 1,
+                "updated_at": live.iso(time.time()),
+            }
+            _publish(self.client, "shelf_profiles", {"shelf_id": shelf, **profile})
+            lot = {"batch_code": f"{shelf}:1", "quantity": 100}
+            yield "wh_events", {**self._event(shelf, "wh_in", 100), **lot}
+            opening = self._event(shelf, "restock", PROBE_STOCK)
+            yield "shelf_events", {**opening, "reason": "opening_balance"}
+
+    def _event(self, shelf: str, kind: str, quantity: int) -> dict[str, Any]:
+        return {
+            "event_id": f"{int(self._now * 1000)}-{kind}-{shelf}",
+            "event_type": kind,
+            "event_time": live.iso(self._now),
+            "store_id": "PROBE",
+            "schema_version": 1,
+            "shelf_id": shelf,
+            "item_id": "probe",
+            "quantity": quantity,
+        }
+
+
+def _publish(client: Mapping[str, str], topic: str, values: dict[str, Any]) -> None:
+    from lakeshelf.contracts import CATALOG  # noqa: PLC0415
+    from lakeshelf.streams.publisher import Publisher  # noqa: PLC0415
+
+    message = Message.of(topic, values)
+    publisher = Publisher(client)
+    publisher.encoded(CATALOG.topics[topic], [(message.key, message.value)])
+    publisher.flush()
+
+
+def _records(events: Any) -> Iterator[pa.RecordBatch]:
+    rows = [
+        {"topic": topic, "key": event["shelf_id"].encode(), "value": json.dumps(event).encode()}
+        for topic, event in events
+    ]
+    yield from pa.Table.from_pylist(rows).to_batches()
+
+
+def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
+    """One stack for all rates, then policies, then a killed driver."""
+    measured: dict[str, float] = {}
+    detail: dict[str, Any] = {}
+    with stacks.stack(folder / "lake", simulation=True, clock_speed=SPEED) as stack:
+        say(f"up in {stack.up_seconds:.1f} s")
+        source = live.Source(stack.client, parameters["shelves"], seed)
+        source.open_shelves()
+        probes = Probes(stack.client, parameters["probes"])
+        stack.wait_folded()
+        for rate in parameters["rates"]:
+            told = steady(stack, source, probes, rate, parameters)
+            detail[str(rate)] = told
+            for step in STEPS:
+                measured |= {
+                    f"{step}_{rate}_p{p}": told[step].get(f"p{p}", float("nan")) for p in PERCENTS
+                }
+            measured |= {f"cores_{rate}": told["cores"], f"memory_{rate}": told["memory"]}
+            say(f"{rate:,} events/s: {told['alert']}")
+        delays = [
+            _delay(stack, probes.demand_more(), probes) for _ in range(parameters["policies"])
+        ]
+        detail["policy_s"] = spread(delays)
+        measured["policy_p95"] = spread(delays)["p95"]
+        measured["recovery"] = recovery(stack, probes)
+        say(f"policy {detail['policy_s']}, recovery {measured['recovery']:.1f} s")
+    return {"figures": rounded(measured), **detail}
+
+
+def steady(
+    stack: stacks.Stack, source: live.Source, probes: Probes, rate: int, parameters: Parameters
+) -> dict[str, Any]:
+    """Events at a rate, and probes beside them once it is warm."""
+    since = topics.end_offsets(stack.client, READ)
+    warm, seconds = parameters["warm_seconds"], parameters["seconds"]
+    names = usage.named(stack.pid, stack.parts)
+    before, began = usage.cpu_seconds(names), time.monotonic()
+    taken: list[str] = []
+    load = threading.Thread(target=source.drive, args=(rate, warm + seconds))
+    load.start()
+    time.sleep(warm)
+    while load.is_alive():
+        taken.append(probes.take())
+        time.sleep(parameters["probe_every"])
+    used = usage.cores(before, usage.cpu_seconds(names), time.monotonic() - began)
+    held = sum(usage.memory(names).values()) / GIB
+    wait_for("the last goods to arrive", lambda: _restocked(stack, since, taken), 120, 1.0)
+    return {
+        **delays(stack, since, probes, taken),
+        "cores": round(used, 3),
+        "memory": round(held, 2),
+    }
+
+
+def delays(
+    stack: stacks.Stack, since: topics.Offsets, probes: Probes, taken: list[str]
+) -> dict[str, Any]:
+    """Milliseconds of each step of each probe."""
+    seen = {topic: _first_of(stack, topic, since, _wanted(topic)) for topic in READ[:-1]}
+    ticks = [(_now(value), at) for value, at in _values(stack, "clock", since)]
+    found: dict[str, list[float]] = {step: [] for step in STEPS}
+    for shelf in taken:
+        alert, plan = seen["alerts"].get(shelf), seen["shelf_restock_plan"].get(shelf)
+        out, back = seen["wh_events"].get(shelf), seen["shelf_events"].get(shelf)
+        if alert is None or plan is None or out is None or back is None:
+            continue
+        found["alert"].append(1000 * (alert[1] - probes.taken[shelf]))
+        found["plan"].append(1000 * (plan[1] - alert[1]))
+        created = _time(plan[0]["created_at"])
+        found["wh_out"].append(1000 * (out[1] - _due(ticks, created + PLAN_DELAY_S)))
+        left = _time(out[0]["event_time"])
+        found["restock"].append(1000 * (back[1] - _due(ticks, left + REFILL_DELAY_S)))
+    return {step: spread(values) for step, values in found.items()}
+
+
+def _delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
+    """Seconds from the message about a shelf to its alert."""
+    since = {"alerts": {}}
+    wait_for(
+        f"an alert of {shelf}",
+        lambda: shelf in _first_of(stack, "alerts", since, _wanted("alerts")),
+        60,
+        0.2,
+    )
+    return _first_of(stack, "alerts", since, _wanted("alerts"))[shelf][1] - probes.taken[shelf]
+
+
+def recovery(stack: stacks.Stack, probes: Probes) -> float:
+    """Seconds from the death of the driver to the alert of a pickup after it."""
+    killed = time.time()
+    os.kill(stack.parts["streams"], signal.SIGKILL)
+    shelf = probes.take()
+    return _delay(stack, shelf, probes) + probes.taken[shelf] - killed
+
+
+def _wanted(topic: str) -> Callable[[dict[str, Any]], bool]:
+    return {
+        "alerts": lambda v: v["event_type"] == "refill_request" and v["status"] == "open",
+        "shelf_restock_plan": lambda v: v["status"] == "pending",
+        "wh_events": lambda v: v["event_type"] == "wh_out",
+        "shelf_events": lambda v: v["event_type"] == "restock" and v.get("cause_event_id"),
+    }[topic]
+
+
+def _restocked(stack: stacks.Stack, since: topics.Offsets, taken: list[str]) -> bool:
+    return set(taken) <= _first_of(stack, "shelf_events", since, _wanted("shelf_events")).keys()
+
+
+def _first_of(
+    stack: stacks.Stack, topic: str, since: topics.Offsets, wanted: Callable[[dict[str, Any]], Any]
+) -> dict[str, tuple[dict[str, Any], float]]:
+    """Probe shelf → its first message that is wanted, and the broker's time of it."""
+    found: dict[str, tuple[dict[str, Any], float]] = {}
+    for value, at in _values(stack, topic, since):
+        shelf = value.get("shelf_id", "")
+        if shelf.startswith("PROBE") and shelf not in found and wanted(value):
+            found[shelf] = (value, at)
+    return found
+
+
+def _values(
+    stack: stacks.Stack, topic: str, since: topics.Offsets
+) -> Iterator[tuple[dict[str, Any], float]]:
+    for message in live.messages(stack.client, topic, since[topic]):
+        if (value := message.value()) is not None:
+            yield json.loads(value), message.timestamp()[1] / 1000
+
+
+def _due(ticks: list[tuple[float, float]], moment: float) -> float:
+    """When the broker had the first tick that reached a business time."""
+    return next(at for now, at in ticks if now >= moment)
+
+
+def _now(tick: Mapping[str, Any]) -> float:
+    return _time(tick["now"])
+
+
+def _time(text: str) -> float:
+    from datetime import datetime  # noqa: PLC0415
+
+    return datetime.fromisoformat(text).timestamp()
+
+
+BENCHMARK = Benchmark(
+    name="reaction",
+    title="Reaction time with all jobs and components running",
+    defaults={
+        "rates": [100, 1000, 3000],
+        "seconds": 60,
+        "warm_seconds": 20,
+        "shelves": 20_000,
+        "probes": 600,
+        "probe_every": 0.4,
+        "policies": 10,
+    },
+    quick={
+        "rates": [50],
+        "seconds": 5,
+        "warm_seconds": 3,
+        "shelves": 200,
+        "probes": 40,
+        "probe_every": 0.5,
+        "policies": 1,
+    },
+    figures=figures,
+    run=run,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(BENCHMARK))

@@ -1,0 +1,115 @@
+"""Alerts of expired lots: one a lot and location, open until the lot is gone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from removal_scheduler import Lot
+
+TYPE = "expired_removal"
+OPEN = ("open", "ack")
+TIMES = ("created_at", "updated_at")
+Key = tuple[str, str, str]
+Row = dict[str, Any]
+
+
+class Alerts:
+    """The alerts of the removal scheduler that are open, or held closed by a person."""
+
+    def __init__(self, rows: Mapping[Key, Row] | None = None) -> None:
+        self._rows: dict[Key, Row] = dict(rows or {})
+
+    @classmethod
+    def restored(cls, kept: Iterable[Mapping[str, Any]]) -> Alerts:
+        """The alerts that `kept` gave, from plain JSON."""
+        rows = [{**row, **{t: datetime.fromisoformat(row[t]) for t in TIMES}} for row in kept]
+        for row in rows:
+            row["expiry_date"] = date.fromisoformat(str(row["expiry_date"]))
+        return cls({_key(row): row for row in rows})
+
+    def kept(self) -> list[Row]:
+        """What a later process has to know, as plain JSON."""
+        return [
+            {
+                **row,
+                **{t: row[t].isoformat() for t in TIMES},
+                "expiry_date": str(row["expiry_date"]),
+            }
+            for row in self._rows.values()
+        ]
+
+    def copy(self) -> Alerts:
+        """An independent copy."""
+        return Alerts(copy.deepcopy(self._rows))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an alert waits for its lot to be gone."""
+        return bool(self._rows)
+
+    def open(self, lots: Iterable[Lot], stores: Mapping[str, str], now: datetime) -> list[Row]:
+        """Open an alert for each lot that has none; the messages.
+
+        Args:
+            lots: Expired lots that have units.
+            stores: Shelf → its store; a lot of another shelf waits.
+            now: Time of the latest tick.
+        """
+        new = [lot for lot in lots if lot.key not in self._rows and lot.shelf_id in stores]
+        for lot in new:
+            self._rows[lot.key] = {
+                "alert_id": ":".join((TYPE, *lot.key, str(round(now.timestamp() * 1000)))),
+                "event_type": TYPE,
+                "store_id": stores[lot.shelf_id],
+                "shelf_id": lot.shelf_id,
+                "batch_code": lot.batch_code,
+                "expiry_date": lot.expiry_date,
+                "location": lot.location,
+                "status": "open",
+                "current_stock": lot.units,
+                "actor": None,
+                "created_at": now,
+                "updated_at": now,
+                "version": 1,
+            }
+        return [_message(self._rows[lot.key]) for lot in new]
+
+    def follow(self, lots: Iterable[Lot], now: datetime) -> list[Row]:
+        """Resolve alerts whose lot is gone, and tell the latest units of others; the messages."""
+        units = {lot.key: lot.units for lot in lots}
+        told = []
+        for key, row in list(self._rows.items()):
+            there = units.get(key, 0)
+            if row["status"] in OPEN and there != row["current_stock"]:
+                status = row["status"] if there else "resolved"
+                _change(row, now, status=status, current_stock=there)
+                told.append(_message(row))
+            if not there:
+                del self._rows[key]
+        return told
+
+    def obey(self, command: Mapping[str, Any], now: datetime) -> list[Row]:
+        """Acknowledge or dismiss; no message if that cannot be."""
+        after = {"ack": "ack", "dismiss": "dismissed"}.get(command["command"])
+        for row in self._rows.values():
+            if row["alert_id"] == command["target_id"] and row["status"] in OPEN and after:
+                _change(row, now, status=after, actor=command["actor"])
+                return [_message(row)]
+        return []
+
+
+def _key(row: Row) -> Key:
+    return row["location"], row["shelf_id"], row["batch_code"]
+
+
+def _change(row: Row, now: datetime, **values: Any) -> None:
+    row.update(values, updated_at=now, version=row["version"] + 1)
+
+
+def _message(row: Row) -> Row:
+    envelope = {"event_id": f"{row['alert_id']}:{row['version']}", "event_time": row["updated_at"]}
+    return {**row, **envelope, "schema_version": 1}

@@ -1,0 +1,247 @@
+"""Expired lots leave shelf and back room (retail.md, section 4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow.compute as pc
+
+from lakeshelf.components.component import (
+    Component,
+    Context,
+    Decision,
+    Entry,
+    Heard,
+    Message,
+    Row,
+    Tick,
+    among,
+    midnight,
+)
+from lakeshelf.contracts.messages import event
+from own_removals import TOPICS, OwnRemovals
+from removal_alerts import Alerts
+
+STORE, WAREHOUSE = "store", "warehouse"
+LOTS = {
+    STORE: ("cleansed/shelf_batch_state", "batch_quantity_store"),
+    WAREHOUSE: ("cleansed/wh_batch_state", "batch_quantity_warehouse"),
+}
+STOCK = {STORE: "cleansed/shelf_state", WAREHOUSE: "cleansed/wh_state"}
+
+
+@dataclass(frozen=True)
+class Lot:
+    """Units of an expired lot: `units` of them are there."""
+
+    location: str
+    shelf_id: str
+    batch_code: str
+    expiry_date: Any
+    units: int
+    last_event_time: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What an alert is about."""
+        return self.location, self.shelf_id, self.batch_code
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What stands on a shelf, and which shop and item it is."""
+
+    store_id: str
+    item_id: str
+    stock: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the decision of a day is made from.
+
+    Attributes:
+        lots: Expired lots that have units.
+        shelves: Location and shelf → what is known of it.
+        travelling: Shelf and lot → units between back room and shelf.
+    """
+
+    lots: Sequence[Lot]
+    shelves: Mapping[tuple[str, str], Shelf]
+    travelling: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+def removals(due: datetime, known: Known) -> list[dict[str, Any]]:
+    """Events that take expired lots away; the rest of a lot waits for the next day.
+
+    Args:
+        due: Beginning of the business day.
+        known: Expired lots and what limits their removal.
+    """
+    left = {key: shelf.stock for key, shelf in known.shelves.items()}
+    events = []
+    for lot in sorted(known.lots, key=lambda lot: (lot.location, lot.expiry_date, lot.batch_code)):
+        shelf = known.shelves.get((lot.location, lot.shelf_id))
+        if shelf is None:
+            continue
+        units = lot.units
+        if lot.location == STORE:
+            travelling = known.travelling.get((lot.shelf_id, lot.batch_code), 0)
+            units = min(units - travelling, left[lot.location, lot.shelf_id])
+        if units > 0:
+            left[lot.location, lot.shelf_id] -= units
+            events.append(_removal(due, lot, shelf, units))
+    return events
+
+
+def _removal(due: datetime, lot: Lot, shelf: Shelf, units: int) -> dict[str, Any]:
+    kind = "removal" if lot.location == STORE else "wh_removal"
+    made = event(
+        kind,
+        due,
+        shelf.store_id,
+        (kind, lot.shelf_id, lot.batch_code, str(due.date())),
+        shelf_id=lot.shelf_id,
+        item_id=shelf.item_id,
+        batch_code=lot.batch_code,
+        quantity=units,
+        actor=RemovalScheduler.name,
+        reason="expired",
+    )
+    return {**made, "event_time": max(due, lot.last_event_time)}
+
+
+class RemovalScheduler(Component):
+    """Removes expired lots once a business day, and tells of them by alerts."""
+
+    name = "removal-scheduler"
+    doc = "Takes expired lots off shelves and out of back rooms, and opens alerts of them."
+    phase = "removals"
+    hears = ("commands",)
+    publishes = ("shelf_events", "wh_events", "alerts")
+    journal = "ops/journal_removal_scheduler"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._alerts = Alerts()
+        self._own = OwnRemovals()
+        self._done: date | None = None
+        """The latest business day whose removals are decided."""
+
+    def restore(self, last: Entry | None) -> None:
+        """Take up open alerts, and removals that may not be folded yet."""
+        memory = last.decision.memory if last else {}
+        self._alerts = Alerts.restored(memory.get("alerts", []))
+        self._own = OwnRemovals(memory.get("own", []))
+        self._done = date.fromisoformat(memory["done"]) if memory.get("done") else None
+
+    def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
+        """The day once, for all days that were missed; and the tick, while alerts wait for their end."""
+        today = midnight(tick.today)
+        begins = [today] if self._done is None or self._done < tick.today else []
+        return [*begins, *([tick.now] if self._alerts.waiting and tick.now > today else [])]
+
+    def decide(self, due: datetime, tick: Tick) -> Decision | None:
+        """Removals when a day begins, else the ends of alerts."""
+        known = self._known(tick)
+        if known is None:
+            return None
+        alerts = self._alerts.copy()
+        if due != midnight(tick.today):
+            changed = alerts.follow(known.lots, tick.now)
+            if alerts.kept() == self._alerts.kept():
+                return None
+            return self._decision(f"alerts:{tick.version}", due, alerts, changed)
+        self._done = tick.today
+        events = removals(due, known)
+        stores = {shelf_id: shelf.store_id for (_, shelf_id), shelf in known.shelves.items()}
+        changed = [*alerts.follow(known.lots, tick.now), *alerts.open(known.lots, stores, tick.now)]
+        self._own.add(events)
+        return self._decision(f"removals:{due.date()}", due, alerts, changed, events)
+
+    def hear(self, heard: Heard, tick: Tick | None) -> Decision | None:
+        """Acknowledge or dismiss an alert of its own; refuse what cannot be."""
+        alerts, command = self._alerts.copy(), heard.message
+        if not str(command["target_id"]).startswith("expired_removal:") or tick is None:
+            return None
+        changed = alerts.obey(command, tick.now)
+        if not changed:
+            return self._decision(f"command:{heard.offset}", tick.now, alerts, [], refused=heard)
+        return self._decision(f"command:{heard.offset}", tick.now, alerts, changed)
+
+    def _decision(
+        self,
+        entry_id: str,
+        due: datetime,
+        alerts: Alerts,
+        changed: Iterable[Row],
+        events: Iterable[Row] = (),
+        refused: Heard | None = None,
+    ) -> Decision:
+        messages = [Message.of(TOPICS[e["event_type"]], e) for e in events]
+        messages += [Message.of("alerts", row) for row in changed]
+        if refused is not None:
+            messages.append(refused.refusal("refused_command", "no such alert is open"))
+        memory = {
+            "alerts": alerts.kept(),
+            "own": self._own.kept(),
+            "done": str(self._done) if self._done else None,
+        }
+        return Decision(entry_id, due, tuple(messages), memory=memory)
+
+    def _known(self, tick: Tick) -> Known | None:
+        """What there is, less what was decided before; None while that cannot be told."""
+        folded = self._own.folded(self.context.lake)
+        found = [
+            Lot(
+                where,
+                row["shelf_id"],
+                row["batch_code"],
+                row["expiry_date"],
+                row[column],
+                row["last_event_time"],
+            )
+            for where, (name, column) in LOTS.items()
+            for row in self.context.lake.rows(
+                name, (pc.field(column) > 0) & (pc.field("expiry_date") < tick.today)
+            )
+        ]
+        shelves, travelling = self._shelves(found), self._travelling(found)
+        if not self._own.settle(self.context.lake, folded):
+            return None
+        gone = self._own.units()
+        lots = [replace(lot, units=lot.units - gone.get(lot.key, 0)) for lot in found]
+        there = [lot for lot in lots if lot.units > 0]
+        return Known(there, _without(shelves, gone), travelling)
+
+    def _shelves(self, lots: Sequence[Lot]) -> dict[tuple[str, str], Shelf]:
+        columns = {STORE: "current_stock", WAREHOUSE: "wh_current_stock"}
+        wanted = among("shelf_id", [lot.shelf_id for lot in lots])
+        return {
+            (where, row["shelf_id"]): Shelf(row["store_id"], row["item_id"], row[columns[where]])
+            for where, name in STOCK.items()
+            for row in self.context.lake.rows(name, wanted)
+        }
+
+    def _travelling(self, lots: Sequence[Lot]) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = defaultdict(int)
+        wanted = among("shelf_id", [lot.shelf_id for lot in lots if lot.location == STORE])
+        for row in self.context.lake.rows("staging/shelf_refill_pending", wanted):
+            found[row["shelf_id"], row["batch_code"]] += row["quantity"]
+        return found
+
+
+def _without(
+    shelves: Mapping[tuple[str, str], Shelf], gone: Mapping[tuple[str, str, str], int]
+) -> dict[tuple[str, str], Shelf]:
+    taken: dict[tuple[str, str], int] = defaultdict(int)
+    for (where, shelf, _), units in gone.items():
+        taken[where, shelf] += units
+    return {key: replace(shelf, stock=shelf.stock - taken[key]) for key, shelf in shelves.items()}
+
+
+COMPONENT = RemovalScheduler

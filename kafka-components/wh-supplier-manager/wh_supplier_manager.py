@@ -1,0 +1,197 @@
+"""Orders from suppliers at cutoffs, and their deliveries (retail.md, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import pyarrow.compute as pc
+
+from lakeshelf.components.component import (
+    DAY,
+    Component,
+    Decision,
+    Message,
+    Row,
+    Tick,
+    among,
+    midnight,
+)
+from lakeshelf.contracts.messages import event
+
+CUTOFF, CUTOFF_DAYS = time(12), frozenset({1, 3, 6})
+"""Tuesday, Thursday, Sunday at noon."""
+DELIVERY, DELIVERY_DAYS = time(8), frozenset({0, 2, 4})
+"""Monday, Wednesday, Friday at eight."""
+ORDERS, PLANS = "ops/wh_supplier_orders", "ops/wh_supplier_plan"
+RECEIPTS = "ops/wh_supplier_receipts"
+
+
+def is_cutoff(moment: datetime) -> bool:
+    """Whether pending plans become orders at that time."""
+    return moment.weekday() in CUTOFF_DAYS and moment.time() == CUTOFF
+
+
+def is_delivery(moment: datetime) -> bool:
+    """Whether goods are delivered at that time."""
+    return moment.weekday() in DELIVERY_DAYS and moment.time() == DELIVERY
+
+
+def occasions(after: datetime, until: datetime) -> Iterator[datetime]:
+    """Cutoffs and deliveries in (after, until], oldest first."""
+    for n in range((until.date() - after.date()).days + 1):
+        day = midnight(after.date() + DAY * n)
+        for at in (DELIVERY, CUTOFF):
+            moment = day + timedelta(hours=at.hour)
+            if after < moment <= until and (is_cutoff(moment) or is_delivery(moment)):
+                yield moment
+
+
+def delivery_date(cutoff: datetime) -> date:
+    """The day of the first delivery after a cutoff."""
+    return next(m for m in occasions(cutoff, cutoff + 7 * DAY) if is_delivery(m)).date()
+
+
+def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list[dict[str, Any]]:
+    """The orders of a cutoff: one a shelf, for pending plans created before it.
+
+    Args:
+        cutoff: When it was due.
+        plans: Pending plans.
+        taken: Orders that there are, of which none is placed a second time.
+    """
+    day = delivery_date(cutoff)
+    orders = {row["order_id"] for row in taken}
+    planned = {row["supplier_plan_id"] for row in taken}
+    wanted = {
+        f"{day}:{plan['shelf_id']}": plan
+        for plan in sorted(plans, key=lambda p: (p["created_at"], p["supplier_plan_id"]))
+        if plan["created_at"] < cutoff and plan["supplier_plan_id"] not in planned
+    }
+    return [
+        {
+            "order_id": order_id,
+            "supplier_plan_id": plan["supplier_plan_id"],
+            "delivery_date": day,
+            "store_id": plan["store_id"],
+            "shelf_id": plan["shelf_id"],
+            "total_qty": plan["suggested_qty"],
+            "status": "issued",
+            "cutoff_ts": cutoff,
+            "delivery_ts": None,
+            "created_at": cutoff,
+            "updated_at": cutoff,
+            "version": 1,
+        }
+        for order_id, plan in wanted.items()
+        if order_id not in orders
+    ]
+
+
+def lots(order: Row, goods: Row, delivered: datetime) -> list[dict[str, Any]]:
+    """The wh_in events of an order: lots of at most the batch size, with the item's own shelf life.
+
+    Args:
+        order: The order.
+        goods: `item_id`, `standard_batch_size` and `shelf_life_days` of the shelf.
+        delivered: True time of delivery.
+    """
+    size, life = goods["standard_batch_size"], goods["shelf_life_days"]
+    number = -(-order["total_qty"] // size)
+    codes = [f"{order['order_id']}:{n + 1}" for n in range(number)]
+    return [
+        event(
+            "wh_in",
+            delivered,
+            order["store_id"],
+            ("wh_in", code),
+            shelf_id=order["shelf_id"],
+            item_id=goods["item_id"],
+            batch_code=code,
+            quantity=min(size, order["total_qty"] - n * size),
+            received_date=delivered.date(),
+            expiry_date=None if life is None else delivered.date() + life * DAY,
+            order_id=order["order_id"],
+            actor=SupplierManager.name,
+        )
+        for n, code in enumerate(codes)
+    ]
+
+
+def delivery(
+    due: datetime, now: datetime, orders: Sequence[Row], goods: Mapping[str, Row]
+) -> Decision:
+    """The delivery of orders: they become wh_in events and receipts.
+
+    Args:
+        due: When it was due.
+        now: True time of delivery, later than `due` if that was missed.
+        orders: Issued orders for that day or an earlier one.
+        goods: Shelf → what is delivered for it; orders of other shelves wait.
+    """
+    messages: list[Message] = []
+    receipts: list[Row] = []
+    for order in sorted(orders, key=lambda o: o["order_id"]):
+        if order["shelf_id"] not in goods:
+            continue
+        arrived = lots(order, goods[order["shelf_id"]], now)
+        done = {"status": "delivered", "delivery_ts": now, "updated_at": now, "version": 2}
+        messages += [Message.of("wh_events", lot) for lot in arrived]
+        messages.append(Message.of("wh_supplier_orders", {**order, **done}))
+        receipts += [
+            {
+                "receipt_id": lot["batch_code"],
+                "order_id": order["order_id"],
+                "delivery_date": order["delivery_date"],
+                "shelf_id": order["shelf_id"],
+                "received_qty": lot["quantity"],
+                "created_at": now,
+            }
+            for lot in arrived
+        ]
+    return Decision(
+        f"delivery:{due.isoformat()}", due, tuple(messages), {RECEIPTS: tuple(receipts)}
+    )
+
+
+class SupplierManager(Component):
+    """Turns pending plans into orders, and orders into goods."""
+
+    name = "wh-supplier-manager"
+    doc = "Orders from suppliers at cutoffs, and receives what they deliver."
+    phase = "supply"
+    publishes = ("wh_supplier_orders", "wh_events")
+    journal = "ops/journal_wh_supplier_manager"
+
+    def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
+        """Cutoffs and deliveries since the latest; nothing before the first tick was missed."""
+        return [tick.now] if after is None else list(occasions(after, tick.now))
+
+    def decide(self, due: datetime, tick: Tick) -> Decision:
+        """Orders at a cutoff, goods at a delivery; at the first tick the journal begins."""
+        if is_cutoff(due):
+            return self._order(due)
+        if is_delivery(due):
+            return self._deliver(due, tick.now)
+        return Decision(f"began:{due.isoformat()}", due)
+
+    def _order(self, cutoff: datetime) -> Decision:
+        plans = self.context.lake.rows(PLANS, pc.field("status") == "pending")
+        day = delivery_date(cutoff)
+        ids = [plan["supplier_plan_id"] for plan in plans]
+        same = (pc.field("delivery_date") == day) | among("supplier_plan_id", ids)
+        orders = placed(cutoff, plans, self.context.lake.rows(ORDERS, same))
+        messages = tuple(Message.of("wh_supplier_orders", order) for order in orders)
+        return Decision(f"cutoff:{cutoff.isoformat()}", cutoff, messages)
+
+    def _deliver(self, due: datetime, now: datetime) -> Decision:
+        coming = (pc.field("status") == "issued") & (pc.field("delivery_date") <= due.date())
+        orders = self.context.lake.rows(ORDERS, coming)
+        shelves = [order["shelf_id"] for order in orders]
+        names = ["shelf_id", "item_id", "standard_batch_size", "shelf_life_days"]
+        known = self.context.lake.rows("curated/shelf_profiles", among("shelf_id", shelves), names)
+        return delivery(due, now, orders, {row["shelf_id"]: row for row in known})
+
+
+COMPONENT = SupplierManager

@@ -1,0 +1,63 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`components`: which there are, run some."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+
+app = typer.Typer(
+    help="Kafka components: the clock, the store simulation, managers and schedulers."
+)
+
+
+@app.command("list")
+def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List the components: what each follows, what it publishes, where its journal is."""
+    from lakeshelf.components import registry
+
+    found: list[dict[str, Any]] = [
+        {
+            "component": name,
+            "phase": component.phase,
+            "reads": ["clock", *component.hears],
+            "publishes": list(component.publishes),
+            "journal": component.journal,
+            "doc": component.doc,
+        }
+        for name, component in registry.discover(access.settings().home).items()
+    ][:limit]
+    if as_json:
+        print_json(found)
+    else:
+        shown = [
+            {**c, "reads": "\n".join(c["reads"]), "publishes": "\n".join(c["publishes"])}
+            for c in found
+        ]
+        console().print(rows(shown))
+
+
+@app.command("run")
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of components, or `clock`; none: all.")
+    ] = None,
+) -> None:
+    """Run components in this process until Ctrl-C; twice kills."""
+    from lakeshelf.components import registry
+    from lakeshelf.lake import tables
+    from lakeshelf.stack import components_process
+    from lakeshelf.stack.clients import running_client
+
+    settings = access.settings()
+    known = registry.discover(settings.home)
+    wanted = registry.select((registry.CLOCK, *known), names or ())
+    running_client(settings)
+    for name in wanted:
+        if name in known:
+            tables.open_table(settings.lake_root, known[name].journal)
+    components_process.run(settings, wanted)

@@ -1,0 +1,167 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`trace`: the story of one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, add, console, grid, print_json
+
+if TYPE_CHECKING:
+    from lakeshelf.streams.history import Line
+    from lakeshelf.streams.trace import Story
+
+Wanted = Annotated[
+    str, typer.Argument(metavar="ID", help="A shelf, lot, plan, order, alert or event.")
+]
+Most = Annotated[
+    int, typer.Option("--limit", min=1, help="Most lines of each part; the last are printed.")
+]
+
+CAUSES = ("batch_code", "plan_id", "supplier_plan_id", "order_id", "cause_event_id")
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    "events": (
+        "event_type",
+        "quantity",
+        "delta_weight",
+        "total_price",
+        "discount",
+        *CAUSES,
+        "customer_id",
+        "actor",
+        "reason",
+        "event_id",
+    ),
+    "alerts": (
+        "event_type",
+        "status",
+        "decided_at",
+        "current_stock",
+        "max_stock",
+        "suggested_qty",
+        "batch_code",
+        "expiry_date",
+        "actor",
+        "alert_id",
+    ),
+    "plans": (
+        "status",
+        "suggested_qty",
+        "issued_qty",
+        "source",
+        "actor",
+        "plan_id",
+        "supplier_plan_id",
+        "order_id",
+    ),
+    "orders": ("status", "total_qty", "delivery_date", "delivery_ts", "order_id"),
+    "receipts": ("received_qty", "delivery_date", "receipt_id", "order_id"),
+    "discounts": ("discount", "discount_date", "batch_codes"),
+}
+"""Part of a story → columns that are told of it; of what is there now, all."""
+BARE = ("event_type", "status")
+"""Columns whose value says what it is."""
+
+
+def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
+    """Tell the story of one shelf, lot, plan, order, alert or event, in business time."""
+    from lakeshelf.streams.trace import trace as told
+
+    stories = told(access.settings().lake_root, wanted, limit)
+    if as_json:
+        kinds = [story.kind for story in stories]
+        print_json(
+            {"id": wanted, "kinds": kinds, "stories": [story.as_json() for story in stories]}
+        )
+        return
+    if len(stories) > 1:
+        names = ", ".join(_name(story) for story in stories)
+        console().print(f"{wanted} is several things: {names}", markup=False)
+    for story in stories:
+        _print(story)
+
+
+def _print(story: Story) -> None:
+    page = console()
+    page.print(f"{_name(story)} {story.id}", style="bold", markup=False)
+    for text in (*_reasons(story), *_left_out(story)):
+        page.print(text, markup=False, soft_wrap=True)
+    table = grid("time", "", "what", "from")
+    for line in story.lines:
+        style = "bold" if line.role == "this" else ""
+        add(table, _time(line.time), line.role, _what(line), _source(line), style=style)
+    page.print(table if story.lines else "Nothing has happened to it.")
+    if story.state:
+        page.print("now", style="bold")
+        page.print(_state(story))
+
+
+def _state(story: Story) -> Any:
+    table = grid("what", "from")
+    for line in story.state:
+        add(table, _pairs(line.row, line.row), _source(line))
+    return table
+
+
+def _reasons(story: Story) -> list[str]:
+    told = story.explanation
+    if told is None:
+        return []
+    policy, end = told["policy"], told["end"]
+    fields = (f"{n} {_value(f['value'])} ({f['from']})" for n, f in policy["fields"].items())
+    return [
+        *(f"why     {reason}" for reason in told["why"] or ["its figures were not kept"]),
+        f"policy  {', '.join(fields)}: {policy['table']}, version {policy['table_version']}",
+        f"end     {_end(end) if end else 'it is open'}",
+    ]
+
+
+def _end(end: Mapping[str, Any]) -> str:
+    by = f" by {end['actor']}" if end["actor"] else ""
+    return f"{end['status']} {_value(end['at'])}{by}"
+
+
+def _left_out(story: Story) -> list[str]:
+    counts = [f"{count:,} earlier {section}" for section, count in story.omitted.items()]
+    lines = [f"not shown: {', '.join(counts)}; see --limit"] if counts else []
+    return lines + [f"its cause {cause} is not in the lake" for cause in story.missing]
+
+
+def _name(story: Story) -> str:
+    return story.kind.replace("_", " ")
+
+
+def _what(line: Line) -> str:
+    if "items" in line.row:
+        return f"{line.row['event_type']}, {len(line.row['items'])} lines, event_id {line.row['event_id']}"
+    return _pairs(line.row, SHOWN[line.section])
+
+
+def _pairs(row: Mapping[str, Any], names: Iterable[str]) -> str:
+    held = [name for name in names if row.get(name) is not None]
+    return ", ".join(
+        _value(row[name]) if name in BARE else f"{name} {_value(row[name])}" for name in held
+    )
+
+
+def _source(line: Line) -> str:
+    return f"{line.table} version {line.table_version}"
+
+
+def _time(time: datetime | None) -> str:
+    return "-" if time is None else _value(time)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)

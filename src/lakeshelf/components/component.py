@@ -1,0 +1,235 @@
+"""What a component is: when something is due, what it decides then, and which messages follow."""
+
+from __future__ import annotations
+
+import base64
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.messages import encode
+from lakeshelf.lake import tables
+from lakeshelf.settings import Settings
+
+Row = Mapping[str, Any]
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Business time as the topic `clock` tells it."""
+
+    now: datetime
+    today: date
+    phase: str | None
+    version: int
+
+    @classmethod
+    def of(cls, message: Row) -> Tick:
+        """The tick of a parsed message."""
+        return cls(message["now"], message["today"], message["phase"], message["version"])
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that follows from a decision; `value` is JSON."""
+
+    topic: str
+    key: str
+    value: str
+
+    @classmethod
+    def of(cls, topic: str, values: Row) -> Message:
+        """The message of these values.
+
+        Raises:
+            ContractError: The topic refuses it.
+        """
+        contract = CATALOG.topics[topic]
+        keys_only = {f.name for f in contract.key_only}
+        told = {name: value for name, value in values.items() if name not in keys_only}
+        return cls(topic, contract.key_of(values), encode(contract, told).decode())
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message of a topic that the component reads beside the clock.
+
+    Attributes:
+        topic: Where it came by.
+        offset: Its place there, in partition 0.
+        message: Its typed values.
+        value: Its value as it came.
+    """
+
+    topic: str
+    offset: int
+    message: Row
+    value: bytes
+
+    def refusal(self, reason: str, detail: str) -> Message:
+        """The message of topic `quarantine` that tells why it is refused."""
+        message = {
+            "event_id": f"{self.topic}:0:{self.offset}",
+            "event_type": "refused",
+            "event_time": self.message["event_time"],
+            "store_id": self.message["store_id"],
+            "schema_version": 1,
+            "original_key": CATALOG.topics[self.topic].key_of(self.message),
+            "topic": self.topic,
+            "partition": 0,
+            "offset": self.offset,
+            "reason": reason,
+            "detail": detail,
+            "value": base64.b64encode(self.value).decode(),
+        }
+        return Message.of("quarantine", message)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a component decided, all of it in one commit.
+
+    Attributes:
+        entry_id: Derived from the cause, the same on a repeat.
+        event_time: Due time of the cause, in business time.
+        messages: What follows, in order.
+        rows: Table of the component that no topic carries → rows to write.
+        memory: What its next decision has to know, as plain JSON.
+        table: Rows of the component's own table, where that is its journal.
+    """
+
+    entry_id: str
+    event_time: datetime
+    messages: tuple[Message, ...] = ()
+    rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    table: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A decision in its place in the journal: `seq` counts from 1."""
+
+    seq: int
+    decision: Decision
+
+
+class Lake:
+    """Tables of the lake as they stand, for decisions.
+
+    Args:
+        root: Lake root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def table(
+        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Rows of a table at its latest version.
+
+        Args:
+            name: The table.
+            filters: A pyarrow expression over its columns, or none.
+            columns: Columns that are wanted; none: all.
+        """
+        return tables.read(self.root, name, filters, columns)
+
+    def rows(
+        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The same as dictionaries."""
+        found: list[dict[str, Any]] = self.table(name, filters, columns).to_pylist()
+        return found
+
+
+def among(column: str, values: Iterable[str]) -> pc.Expression:
+    """A filter: the column has one of these texts."""
+    return pc.field(column).isin(pa.array(list(values), pa.string()))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a component works with.
+
+    Attributes:
+        settings: Lake and runtime settings.
+        client: librdkafka settings that reach the broker.
+        lake: Tables to read.
+    """
+
+    settings: Settings
+    client: Mapping[str, str]
+    lake: Lake
+
+
+class Component(ABC):
+    """A component; subclasses stand in `kafka-components/<name>/` as `COMPONENT`.
+
+    Attributes:
+        name: Its name, also that of its folder.
+        doc: One sentence for lists and documentation.
+        phase: Part of a step in which it acts in stepped mode; None: in every part.
+        hears: Event topics that it reads beside the clock.
+        follows: Components that act on a tick before it.
+        publishes: Topics that it writes.
+        journal: Table that its decisions are committed to.
+    """
+
+    name: ClassVar[str]
+    doc: ClassVar[str]
+    phase: ClassVar[str | None] = None
+    hears: ClassVar[tuple[str, ...]] = ()
+    follows: ClassVar[tuple[str, ...]] = ()
+    publishes: ClassVar[tuple[str, ...]] = ()
+    journal: ClassVar[str]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def restore(self, last: Entry | None) -> None:  # noqa: B027
+        """Take up what the last decision remembered, before anything is decided."""
+
+    @abstractmethod
+    def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
+        """Due times that the tick has reached, oldest first.
+
+        Args:
+            after: Event time of the latest decision; None before the first.
+            tick: The latest tick.
+        """
+
+    @abstractmethod
+    def decide(self, due: datetime, tick: Tick) -> Decision | None:
+        """What is decided for a due time; None leaves no trace, so that it is asked again."""
+
+    def hear(self, heard: Heard, tick: Tick | None) -> Decision | None:
+        """What a message of one of the topics in `hears` leads to."""
+        return None
+
+    def outgoing(self, entry: Entry) -> Sequence[Message]:
+        """The messages of an entry as they are sent."""
+        return entry.decision.messages
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what it holds."""
+
+
+def midnight(day: date) -> datetime:
+    """When a business day begins."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def days(after: datetime | None, tick: Tick) -> list[datetime]:
+    """Beginnings of the business days that are due: those after the latest, or today alone at first."""
+    first = tick.today if after is None else after.date() + DAY
+    return [midnight(first + DAY * n) for n in range((tick.today - first).days + 1)]

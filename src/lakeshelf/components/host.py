@@ -1,0 +1,114 @@
+"""Runs components in one process, a thread each; one that fails starts again while the others go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from lakeshelf.components import registry
+from lakeshelf.components.clock import ClockService
+from lakeshelf.components.component import Context, Lake
+from lakeshelf.components.service import ComponentService, Service
+from lakeshelf.files import write_atomically
+from lakeshelf.settings import Settings
+
+STATUS_FILE = "components.json"
+STATUS_S = 1.0
+
+
+@dataclass
+class Health:
+    """How a component is doing, for `status`.
+
+    Attributes:
+        component: Its name.
+        state: starting, running, failed or stopped.
+        error: First line of the last failure.
+        restarts: How often it was started again.
+    """
+
+    component: str
+    state: str = "starting"
+    error: str = ""
+    restarts: int = 0
+
+
+class Host:
+    """Runs the named components until it is told to stop.
+
+    Args:
+        names: Components, the clock among them if it shall run here; none: all.
+        settings: Lake and runtime settings.
+        client: librdkafka settings that reach the broker.
+
+    Raises:
+        ConfigurationError: An unknown name.
+    """
+
+    def __init__(self, names: Iterable[str], settings: Settings, client: Mapping[str, str]) -> None:
+        known = registry.discover(settings.home)
+        self.names = registry.select((registry.CLOCK, *known), names)
+        self._settings = settings
+        self._context = Context(settings, client, Lake(settings.lake_root))
+        self._known = known
+        self._stop = threading.Event()
+        self.health = {name: Health(name) for name in self.names}
+
+    def stop(self) -> None:
+        """Ask `run` to end; decisions that have begun are finished."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop.is_set()
+
+    def run(self) -> None:
+        """Run until `stop`."""
+        threads = [
+            threading.Thread(target=self._tend, args=(name,), name=name) for name in self.names
+        ]
+        for thread in threads:
+            thread.start()
+        while not self._stop.wait(STATUS_S):
+            self._write_status()
+        for thread in threads:
+            thread.join()
+        self._write_status()
+
+    def _tend(self, name: str) -> None:
+        health, pause = self.health[name], self._settings.restart_backoff_s
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                health.state = "running"
+                self._service(name).run(self._stop)
+            except Exception as error:  # noqa: BLE001 - whatever stops one must not stop the others
+                health.state, health.error = "failed", _line(error)
+                health.restarts += 1
+                if time.monotonic() - began > self._settings.restart_backoff_max_s:
+                    pause = self._settings.restart_backoff_s
+                self._stop.wait(pause)
+                pause = min(pause * 2, self._settings.restart_backoff_max_s)
+        health.state = "stopped"
+
+    def _service(self, name: str) -> Service:
+        if name == registry.CLOCK:
+            return ClockService(self._context)
+        return ComponentService(self._known[name], self._context)
+
+    def _write_status(self) -> None:
+        told = {
+            "pid": os.getpid(),
+            "written_at": time.time(),
+            "components": [asdict(health) for health in self.health.values()],
+        }
+        write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(told).encode())
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

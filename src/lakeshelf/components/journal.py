@@ -1,0 +1,209 @@
+"""The journal of a component: decided once, committed once, published from here.
+
+One row a decision, with the messages that follow. Tables of the component are folds of it: the values
+of its messages on compacted topics, and the rows that stand in the decision.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.components.component import Decision, Entry, Message
+from lakeshelf.contracts import CATALOG, arrow, values
+from lakeshelf.contracts.model import Table
+from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
+from lakeshelf.contracts.types import Struct
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import commits, tables
+from lakeshelf.lake.commits import Txn
+
+
+class Journal:
+    """The journal of one component, held by the one process that may write it.
+
+    Args:
+        root: Lake root.
+        owner: Name of the component.
+        table: Its table.
+    """
+
+    def __init__(self, root: Path, owner: str, table: str) -> None:
+        self._root = root
+        self._owner = owner
+        self._contract = CATALOG.tables[table]
+        self._handle = tables.open_table(root, table)
+        self.last = self._latest()
+        """The latest entry; None before the first."""
+
+    def position(self, topic: str, partition: int) -> int | None:
+        """Offset after the latest record of a topic that an entry followed from."""
+        return self._handle.transaction_version(_position_id(self._owner, topic, partition))
+
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
+        """Commit a decision as the next entry, and write what follows from it to the component's tables.
+
+        Args:
+            decision: What was decided.
+            cause: What led to it.
+            positions: Topic → offset after the record that led to it, in partition 0.
+
+        Raises:
+            LakeError: Another process has written the journal.
+        """
+        entry = Entry(self.last.seq + 1 if self.last else 1, decision)
+        txn = Txn(self._owner, entry.seq)
+        self._handle.update_incremental()
+        if commits.is_committed(self._handle, txn):
+            raise LakeError(
+                f"{self._contract.name} has an entry {entry.seq} that this process did not write",
+                hint=f"run {self._owner} once",
+            )
+        row = pa.Table.from_pylist([_row(entry, cause)], arrow.schema(self._contract.columns))
+        also = [Txn(_position_id(self._owner, t, 0), end) for t, end in positions.items()]
+        commits.append(self._handle, self._contract.name, row, txn, *also)
+        self.last = entry
+        self.fold(entry)
+        return entry
+
+    def complete(self) -> None:
+        """Write what a crash kept from the component's tables."""
+        if self.last is None:
+            return
+        known = [
+            tables.open_table(self._root, name).transaction_version(self._owner) or 0
+            for name in self._tables()
+        ]
+        for entry in self.entries(min(known, default=self.last.seq)):
+            self.fold(entry)
+
+    def fold(self, entry: Entry) -> None:
+        """Write the rows of an entry to the component's tables, once."""
+        for name, rows in _rows_of(entry.decision, self._owner).items():
+            contract = CATALOG.tables[name]
+            handle = tables.open_table(self._root, name)
+            told = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
+            commits.upsert(handle, name, told, contract.key, Txn(self._owner, entry.seq))
+
+    def entries(self, after: int) -> list[Entry]:
+        """Entries behind `after`, in order."""
+        self._handle.update_incremental()
+        return read(self._handle, pc.field("seq") > after)
+
+    def _latest(self) -> Entry | None:
+        version = self._handle.transaction_version(self._owner)
+        found = read(self._handle, pc.field("seq") == version) if version is not None else []
+        return found[0] if found else None
+
+    def _tables(self) -> list[str]:
+        owned = (t for t in CATALOG.tables.values() if t.owner == self._owner)
+        return [t.name for t in owned if t.name != self._contract.name]
+
+
+class OwnTable:
+    """A journal that is the component's own table: one write a due time, and nothing to publish.
+
+    Args:
+        root: Lake root.
+        owner: Name of the component.
+        table: Its table.
+    """
+
+    def __init__(self, root: Path, owner: str, table: str) -> None:
+        self._owner = owner
+        self._name = table
+        self._handle = tables.open_table(root, table)
+        seconds = self._handle.transaction_version(owner)
+        self.last = None if seconds is None else _at(datetime.fromtimestamp(seconds, UTC))
+
+    def position(self, topic: str, partition: int) -> None:
+        """It does not tell."""
+
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
+        """Append the rows of a decision, once a due time."""
+        entry = _at(decision.event_time)
+        self._handle.update_incremental()
+        if decision.table is not None:
+            txn = Txn(self._owner, entry.seq)
+            commits.append(self._handle, self._name, decision.table, txn)
+        self.last = entry
+        return entry
+
+    def complete(self) -> None:
+        """Nothing else follows from it."""
+
+
+def opened(root: Path, owner: str, table: str) -> Journal | OwnTable:
+    """The journal of a component."""
+    kind = Journal if table.startswith(JOURNAL_PREFIX) else OwnTable
+    return kind(root, owner, table)
+
+
+def _at(due: datetime) -> Entry:
+    return Entry(int(due.timestamp()), Decision(str(due), due))
+
+
+def read(handle: Any, filters: Any) -> list[Entry]:
+    """The entries of a journal that an expression over its columns chooses, in order."""
+    rows = tables.matching(handle, filters).to_pylist()
+    return sorted((_entry(row) for row in rows), key=lambda entry: entry.seq)
+
+
+def _position_id(owner: str, topic: str, partition: int) -> str:
+    return f"{owner}:{topic}:{partition}"
+
+
+def _row(entry: Entry, cause: str) -> dict[str, Any]:
+    decision = entry.decision
+    kept = {"rows": decision.rows, "memory": decision.memory}
+    return {
+        "entry_id": decision.entry_id,
+        "seq": entry.seq,
+        "cause": cause,
+        "decision": orjson.dumps(kept, default=_plain, option=orjson.OPT_UTC_Z).decode(),
+        "messages": [vars(message) for message in decision.messages],
+        "event_time": decision.event_time,
+        "decided_at": datetime.now(UTC),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else float(value)
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    kept = json.loads(row["decision"])
+    messages = tuple(Message(**message) for message in row["messages"])
+    rows = {
+        name: tuple(_typed(CATALOG.tables[name], row) for row in found)
+        for name, found in kept["rows"].items()
+    }
+    decision = Decision(row["entry_id"], row["event_time"], messages, rows, kept["memory"])
+    return Entry(row["seq"], decision)
+
+
+def _typed(contract: Table, row: dict[str, Any]) -> dict[str, Any]:
+    return values.read_fields(Struct(contract.public), row)
+
+
+def _rows_of(decision: Decision, owner: str) -> dict[str, list[dict[str, Any]]]:
+    """Table of the owner → its rows, of which the last of a key counts."""
+    latest: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
+    own = {t.topic: t for t in CATALOG.tables.values() if t.owner == owner and t.topic}
+    told = [
+        (own[m.topic], _typed(own[m.topic], json.loads(m.value)))
+        for m in decision.messages
+        if m.topic in own
+    ]
+    plain = [(CATALOG.tables[name], dict(r)) for name, rows in decision.rows.items() for r in rows]
+    for contract, row in (*told, *plain):
+        latest[contract.name][tuple(row[name] for name in contract.key)] = row
+    return {name: list(rows.values()) for name, rows in latest.items()}

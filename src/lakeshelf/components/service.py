@@ -1,0 +1,212 @@
+"""Runs one component: consume, decide, one commit to the journal, publish, commit offsets.
+
+A crash between any two of these is harmless. At start the messages of the last entry are published
+again, and nothing that the journal has is decided a second time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from lakeshelf.components import journal
+from lakeshelf.components.component import Component, Context, Decision, Entry, Heard, Tick
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import check, parse
+from lakeshelf.errors import BrokerError
+from lakeshelf.lake.locks import Lease
+from lakeshelf.streams import crash
+from lakeshelf.streams.consuming import available, watermarks
+from lakeshelf.streams.job import CLOCK
+from lakeshelf.streams.publisher import Publisher
+
+POLL_S = 0.2
+FOLLOW_S = 0.05
+ANSWER_S = 15.0
+
+
+class Service(Protocol):
+    """Something that runs until it is told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set; raises when it cannot go on."""
+
+
+class ComponentService:
+    """A component at work.
+
+    Args:
+        component: The component's class.
+        context: What it works with.
+    """
+
+    def __init__(self, component: type[Component], context: Context) -> None:
+        self._class = component
+        self._context = context
+        self.tick: Tick | None = None
+        """The latest tick that it has acted on."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set.
+
+        Raises:
+            LakeError: Another process runs the component, or the lake cannot be written.
+            BrokerError: The broker does not answer.
+        """
+        lock = self._context.settings.stack_dir / "locks" / f"{self._class.name}.lock"
+        with Lease(lock, f"component {self._class.name}"):
+            self._begin()
+            try:
+                while not stop.is_set():
+                    self._turn(stop)
+            finally:
+                self._end()
+
+    def _begin(self) -> None:
+        self._component = self._class(self._context)
+        root = self._context.settings.lake_root
+        self._journal = journal.opened(root, self._class.name, self._class.journal)
+        self._publisher = Publisher(self._context.client)
+        self._journal.complete()
+        self._component.restore(self._journal.last)
+        if self._journal.last is not None:
+            self._publish(self._journal.last)
+        self._consumer = Consumer(
+            {
+                **self._context.client,
+                "group.id": group(self._class.name),
+                "enable.auto.commit": False,
+            }
+        )
+        self._consumer.assign(self._positions())
+        self._heard: list[Heard] = []
+        self._leaders = [Progress(self._context.client, name) for name in self._class.follows]
+
+    def _end(self) -> None:
+        for leader in self._leaders:
+            leader.close()
+        self._consumer.close()
+        self._component.close()
+
+    def _positions(self) -> list[TopicPartition]:
+        """The latest tick, and behind the latest message that was heard."""
+        _, end = watermarks(self._consumer, CLOCK, 0)
+        heard = {topic: self._journal.position(topic, 0) for topic in self._class.hears}
+        return [
+            TopicPartition(CLOCK, 0, max(0, end - 1)),
+            *(
+                TopicPartition(topic, 0, OFFSET_BEGINNING if at is None else at)
+                for topic, at in heard.items()
+            ),
+        ]
+
+    def _turn(self, stop: threading.Event) -> None:
+        ends: dict[str, int] = {}
+        tick: tuple[Tick, int] | None = None
+        for record in self._polled():
+            topic, end = str(record.topic()), (record.offset() or 0) + 1
+            value = record.value()
+            ends[topic] = end
+            if value is None or check(CATALOG.topics[topic], value) is not None:
+                continue
+            message = parse(CATALOG.topics[topic], value)
+            if topic == CLOCK:
+                tick = (Tick.of(message), end)
+            else:
+                self._heard.append(Heard(topic, end - 1, message, value))
+        if tick is not None:
+            self._follow(tick[1], stop)
+            if stop.is_set():
+                return
+            self._act(*tick)
+        self._listen()
+        self._reached(ends)
+
+    def _polled(self) -> Iterable[Message]:
+        for record in available(self._consumer, POLL_S):
+            if (error := record.error()) is not None:
+                raise BrokerError(f"the broker says {error.str()}", hint="see `lakeshelf doctor`")
+            yield record
+
+    def _follow(self, end: int, stop: threading.Event) -> None:
+        """Wait until the components that act first have done so."""
+        for leader in self._leaders:
+            while leader.reached() < end:
+                if stop.wait(FOLLOW_S):
+                    return
+
+    def _listen(self) -> None:
+        """Decide on what was heard; before the first tick nothing is decided, so it waits."""
+        while self._heard and self.tick is not None:
+            heard = self._heard.pop(0)
+            self._record(self._component.hear(heard, self.tick), {heard.topic: heard.offset + 1})
+
+    def _act(self, tick: Tick, end: int) -> None:
+        self.tick = tick
+        if self._class.phase is not None and tick.phase not in (None, self._class.phase):
+            return
+        last = self._journal.last
+        for due in self._component.dues(last.decision.event_time if last else None, tick):
+            self._record(self._component.decide(due, tick), {CLOCK: end})
+
+    def _record(self, decision: Decision | None, ends: Mapping[str, int]) -> None:
+        if decision is None:
+            return
+        number = self._journal.last.seq + 1 if self._journal.last else 1
+        crash.point("before_journal", number)
+        cause = ", ".join(f"{topic}:0:{end - 1}" for topic, end in ends.items())
+        entry = self._journal.commit(decision, cause, ends)
+        self._component.restore(entry)
+        crash.point("after_journal", number)
+        self._publish(entry)
+        crash.point("after_messages", number)
+
+    def _publish(self, entry: Entry) -> None:
+        for message in self._component.outgoing(entry):
+            self._publisher.encoded(CATALOG.topics[message.topic], [(message.key, message.value)])
+        self._publisher.flush()
+
+    def _reached(self, ends: Mapping[str, int]) -> None:
+        if ends:
+            offsets = [TopicPartition(topic, 0, end) for topic, end in ends.items()]
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+
+
+def group(name: str) -> str:
+    """Consumer group under which a component tells how far it is."""
+    return f"lakeshelf-{name}"
+
+
+class Progress:
+    """How far another component is, whichever process runs it.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+        name: The component.
+    """
+
+    def __init__(self, client: Mapping[str, Any], name: str) -> None:
+        self._name = name
+        self._consumer = Consumer({**client, "group.id": group(name), "enable.auto.commit": False})
+
+    def reached(self) -> int:
+        """Offset of the clock behind the latest tick that it has acted on; 0 before the first.
+
+        Raises:
+            BrokerError: The broker does not answer.
+        """
+        try:
+            (found,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
+        except KafkaException as error:
+            raise BrokerError(
+                f"no broker tells how far {self._name} is: {error.args[0].str()}",
+                hint="see `lakeshelf doctor`",
+            ) from error
+        return max(0, found.offset)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()

@@ -1,0 +1,298 @@
+"""Live numbers are those of the tables and topics, cost nothing while nothing changes, and end with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import orjson
+import pyarrow as pa
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from lakeshelf.cli import watch
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.lake import commits, tables
+from lakeshelf.lake.commits import Txn
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack import live
+from lakeshelf.stack.live import Numbers
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+PLACE = {"store_id": "S1", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
+LIFE = {"created_at": NOW, "updated_at": NOW, "version": 1}
+
+
+def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
+    schema = arrow_contract.schema(CATALOG.tables[name].columns)
+    found = pa.Table.from_pylist([{**PLACE, **LIFE, **row} for row in rows], schema=schema)
+    handle = tables.open_table(root, name)
+    commits.append(handle, name, found, Txn("test", handle.version() + 1))
+
+
+def lost(number: int, day: date, quantity: int) -> dict[str, Any]:
+    return {"event_id": f"l{number}", "event_time": NOW, "event_date": day, "quantity": quantity}
+
+
+def tick(version: int, now: datetime) -> bytes:
+    told = {"now": now.isoformat(), "today": str(now.date()), "kind": "scaled", "speed": 60.0}
+    told |= {"seq": version, "phase": None, "version": version, "updated_at": NOW.isoformat()}
+    return orjson.dumps(told)
+
+
+class FakeConsumer:
+    """A broker in memory: records a topic, and the messages of the clock."""
+
+    records: ClassVar[dict[str, int]]
+    ticks: ClassVar[list[bytes]] = []
+    error: ClassVar[KafkaException | None] = None
+    consumed: ClassVar[int] = 0
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        self._at = 0
+
+    def list_topics(self, timeout: float) -> Any:
+        if self.error is not None:
+            raise self.error
+        names = [*self.records, *(["clock"] if self.ticks else [])]
+        return SimpleNamespace(topics={n: SimpleNamespace(partitions={0: None}) for n in names})
+
+    def get_watermark_offsets(self, place: Any, timeout: float) -> tuple[int, int]:
+        return 0, len(self.ticks) if place.topic == "clock" else self.records[place.topic]
+
+    def assign(self, places: list[Any]) -> None:
+        self._at = places[0].offset
+
+    def unassign(self) -> None:
+        self._at = 0
+
+    def consume(self, most: int, timeout: float) -> list[Any]:
+        found = list(enumerate(self.ticks))[self._at : self._at + most]
+        self._at += len(found)
+        type(self).consumed += len(found)
+        return [SimpleNamespace(offset=lambda n=n: n, value=lambda v=v: v) for n, v in found]
+
+    def poll(self, timeout: float) -> Any:
+        return next(iter(self.consume(1, timeout)), None)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> type[FakeConsumer]:
+    class Consumer(FakeConsumer):
+        records: ClassVar = {"shelf_events": 100, "wh_events": 20, "alerts": 5000}
+
+    monkeypatch.setattr(live, "Consumer", Consumer)
+    return Consumer
+
+
+@pytest.fixture
+def settings(lake: Path) -> Settings:
+    """A lake with empty tables, and a Kafka that only `kafka` can answer for."""
+    tables.ensure_all(lake)
+    return load_settings(bootstrap_servers="nowhere:1")
+
+
+@pytest.fixture
+def bare(lake: Path) -> Settings:
+    """A lake with empty tables where nothing runs."""
+    tables.ensure_all(lake)
+    return load_settings()
+
+
+def test_where_nothing_runs_and_nothing_is_it_says_so_and_writes_nothing(lakeshelf, lake):
+    result = lakeshelf("watch", "--json")
+    told = json.loads(result.out)
+    assert result.code == 0
+    assert told["state"] == "down"
+    assert told["events_per_second"] is None
+    assert told["stock"] == {"shelves": None, "back_rooms": None, "in_transit": None}
+    assert any("lakeshelf up" in line for line in told["problems"])
+    assert any("lakeshelf bootstrap" in line for line in told["problems"])
+    text = lakeshelf("watch", "--once")
+    assert text.code == 0
+    assert "down" in text.out
+    assert "lakeshelf up" in text.out
+    assert not lake.exists()
+
+
+def test_empty_tables_have_zeros(bare: Settings):
+    told = Numbers(bare).look()
+    assert told["stock"] == {"shelves": 0, "back_rooms": 0, "in_transit": 0}
+    assert set(told["alerts"].values()) == {0}
+    assert told["plans"]["refill"] == {"pending": 0, "issued": 0}
+    assert told["orders"] == {"orders": 0, "units": 0}
+    assert told["lost_sales"] == {"today": None, "total": 0}
+    assert told["quarantine"] == 0
+    assert {t["table"] for t in told["tables"]} == set(CATALOG.tables)
+    assert all(0 <= t["age_s"] < 600 for t in told["tables"])
+    assert told["problems"] == [live.DOWN]
+
+
+def test_the_numbers_are_those_of_the_tables(lakeshelf, bare: Settings):
+    lake = bare.lake_root
+    write(
+        lake,
+        "cleansed/shelf_state",
+        {"balance": 3, "current_stock": 3},
+        {"shelf_id": "S1-I2", "balance": -1, "current_stock": 0},
+    )
+    write(lake, "cleansed/wh_state", {"balance": 40, "wh_current_stock": 40})
+    write(lake, "staging/shelf_transit", {"sent": 9, "arrived": 4})
+    alert = {"location": "store", "event_type": "refill_request", "status": "open"}
+    write(
+        lake,
+        "ops/alerts",
+        {**alert, "alert_id": "a1"},
+        {**alert, "alert_id": "a2", "status": "ack"},
+        {**alert, "alert_id": "a3", "status": "resolved"},
+        {**alert, "alert_id": "a4", "event_type": "near_expiry"},
+    )
+    plan = {"suggested_qty": 5, "issued_qty": 0, "held": False}
+    for number, status in enumerate(("pending", "issued", "issued", "canceled")):
+        write(lake, "ops/shelf_restock_plan", {**plan, "plan_id": f"p{number}", "status": status})
+    order = {"supplier_plan_id": "sp", "total_qty": 20, "status": "issued"}
+    write(
+        lake,
+        "ops/wh_supplier_orders",
+        {**order, "order_id": "o1"},
+        {**order, "order_id": "o2", "status": "delivered"},
+    )
+    refused = {"topic": "shelf_events", "partition": 0, "reason": "not_json", "detail": "x"}
+    write(lake, "raw/quarantine", {**refused, "offset": 1}, {**refused, "offset": 2})
+    told = json.loads(lakeshelf("watch", "--json").out)
+    assert told["stock"] == {"shelves": 3, "back_rooms": 40, "in_transit": 5}
+    assert told["low_shelves"] == 2
+    assert told["alerts"]["refill_request"] == 2
+    assert told["alerts"]["near_expiry"] == 1
+    assert told["plans"]["refill"] == {"pending": 1, "issued": 2}
+    assert told["orders"] == {"orders": 1, "units": 20}
+    assert told["quarantine"] == 2
+    out = lakeshelf("watch", "--once").out
+    assert "2 refill_request" in out
+    assert "1 orders, 20 units" in out
+
+
+def test_a_table_is_read_again_only_when_it_has_a_new_version(
+    bare: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    reads: list[str] = []
+
+    def counted(name: str, figure: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda handle: [reads.append(name), figure(handle)][1]
+
+    figures = {name: counted(name, figure) for name, figure in live.FIGURES.items()}
+    monkeypatch.setattr(live, "FIGURES", figures)
+    numbers = Numbers(bare)
+    numbers.look()
+    assert sorted(reads) == sorted(figures)
+    reads.clear()
+    assert numbers.look()["stock"]["shelves"] == 0
+    assert reads == []
+    write(bare.lake_root, "cleansed/shelf_state", {"balance": 3, "current_stock": 3})
+    assert numbers.look()["stock"]["shelves"] == 3
+    assert reads == ["cleansed/shelf_state"]
+
+
+def test_a_file_of_lost_sales_is_read_once(bare: Settings, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    units = live.LostSales._units
+    monkeypatch.setattr(
+        live.LostSales, "_units", lambda self, path: [read.append(path), units(self, path)][1]
+    )
+    numbers = Numbers(bare)
+    for number in range(3):
+        write(bare.lake_root, live.LOST, lost(number, NOW.date(), 2))
+        assert numbers.look()["lost_sales"]["total"] == 2 * (number + 1)
+    assert len(read) == 3
+
+
+def test_a_table_that_a_rebuild_made_anew_is_opened_again(bare: Settings):
+    write(bare.lake_root, "cleansed/wh_state", {"balance": 4, "wh_current_stock": 4})
+    numbers = Numbers(bare)
+    assert numbers.look()["stock"]["back_rooms"] == 4
+    shutil.rmtree(bare.lake_root / "cleansed/wh_state")
+    told = numbers.look()
+    assert told["stock"]["back_rooms"] is None
+    assert any("cleansed/wh_state" in line for line in told["problems"])
+    tables.ensure(bare.lake_root, CATALOG.tables["cleansed/wh_state"])
+    assert numbers.look()["stock"]["back_rooms"] == 0
+
+
+def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, kafka):
+    seconds = iter([10.0, 14.0, 15.0, 16.0])
+    numbers = Numbers(settings, seconds=lambda: next(seconds))
+    first = numbers.look()
+    assert (first["events"], first["events_per_second"]) == (120, None)
+    kafka.records["shelf_events"] += 50
+    kafka.records["alerts"] += 1000
+    assert numbers.look()["events_per_second"] == 12.5
+    assert numbers.look()["events_per_second"] == 0.0
+    kafka.records["shelf_events"] = 0
+    assert numbers.look()["events_per_second"] is None
+
+
+def test_business_time_is_the_latest_tick_and_lost_sales_are_those_of_its_day(settings, kafka):
+    write(
+        settings.lake_root,
+        live.LOST,
+        lost(1, date(2026, 2, 28), 5),
+        lost(2, date(2026, 3, 1), 2),
+        lost(3, date(2026, 3, 1), 1),
+    )
+    kafka.ticks = [tick(n, NOW.replace(hour=n % 24)) for n in range(1, 40)] + [b"no tick"]
+    numbers = Numbers(settings)
+    told = numbers.look()
+    assert told["clock"]["now"] == NOW.replace(hour=15)
+    assert (told["clock"]["kind"], told["clock"]["speed"]) == ("scaled", 60.0)
+    assert told["lost_sales"] == {"today": 3, "total": 8}
+    assert kafka.consumed == live.TICKS
+    assert numbers.look()["clock"] == told["clock"]
+    assert kafka.consumed == live.TICKS
+
+
+def test_a_kafka_that_does_not_answer_is_a_problem_until_it_does(settings, kafka):
+    numbers = Numbers(settings)
+    kafka.error = KafkaException(KafkaError(KafkaError._TRANSPORT, "broker is away"))
+    told = numbers.look()
+    assert told["events"] is None
+    assert any("broker is away" in line for line in told["problems"])
+    kafka.error = None
+    told = numbers.look()
+    assert told["events"] == 120
+    assert not any("broker is away" in line for line in told["problems"])
+
+
+def test_one_snapshot_has_a_rate_where_kafka_answers(settings, kafka):
+    assert live.collect(settings, pause=0.01)["events_per_second"] == 0.0
+
+
+def test_ctrl_c_ends_it_with_success(lakeshelf, bare: Settings, monkeypatch: pytest.MonkeyPatch):
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=sleep))
+    result = lakeshelf("watch")
+    assert result.code == 0
+    assert looks == [watch.REFRESH_S] * 3
+    assert "units on shelves" in result.out
+    assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "-"), (3.4, "3 s"), (90, "2 min"), (7200, "2 h"), (2e5, "2 d")]
+)
+def test_ages_are_short(seconds, text):
+    assert watch._age(seconds) == text
