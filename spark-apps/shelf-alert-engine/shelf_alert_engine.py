@@ -4,12 +4,13 @@ from lakeshelf.streams.commands import commands, refusals
 from lakeshelf.streams.decisions import (
     alert_events,
     alerts,
+    concerned,
     plans,
     policy_in_force,
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.job import Decision, Emission, Fold, Job, Latest, Movements
+from lakeshelf.streams.job import Decision, Emission, Fold, Job, Latest, Movements, Scope
 
 ARRIVAL = "event_type = 'restock' AND coalesce(reason, '') <> 'opening_balance'"
 
@@ -54,30 +55,26 @@ COMMANDS = commands("ops/shelf_commands", "shelf-alert-engine", TARGETS)
 POLICIES = Latest(table="staging/shelf_policies", source="{shelf_policies}")
 
 
-def facts(target: str) -> str:
-    """What is known of the shelves that the batch touched.
-
-    Args:
-        target: Column of the decided table that commands name.
-    """
-    return f"""
-        touched AS (
+TOUCHED = concerned(
+    "ops_shelf_alerts", {"ops_shelf_restock_plan": "plan_id"}, "staging_shelf_policies"
+)
+SHELVES = Scope(
+    name="shelves",
+    keys=f"""
+        SELECT DISTINCT shelf_id FROM (
             SELECT shelf_id FROM {{touched_cleansed_shelf_state}}
-            UNION SELECT shelf_id FROM {{touched_staging_shelf_transit}}
-            UNION SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
-            UNION SELECT shelf_id FROM {{touched_staging_shelf_policies}}
-            UNION SELECT shelf_id FROM {{shelf_batch_state}}
-            UNION SELECT shelf_id FROM {{curated_shelf_profiles}} CROSS JOIN {{business_time}} AS t
-                WHERE t.fresh OR t.rolled OR '__GLOBAL__' IN (SELECT shelf_id FROM {{touched_staging_shelf_policies}})
-            UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
-                WHERE t.fresh OR (a.held AND t.ticked)
-            UNION SELECT a.shelf_id FROM {{current}} AS a
-                LEFT SEMI JOIN {{commands}} AS c ON c.target_id = a.{target}),
+            UNION ALL SELECT shelf_id FROM {{touched_staging_shelf_transit}}
+            UNION ALL SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
+            UNION ALL SELECT shelf_id FROM {{touched_staging_shelf_policies}}
+            UNION ALL SELECT shelf_id FROM {{shelf_batch_state}}
+            UNION ALL {TOUCHED}) AS named""",
+    sql=f"""
+        WITH
         facts AS (
             SELECT s.shelf_id, coalesce(p.store_id, x.store_id) AS store_id, p.shelf_id IS NOT NULL AS known,
                 p.max_stock, coalesce(x.current_stock, 0) AS stock,
                 coalesce(m.sent - m.arrived, 0) AS in_transit, {policy_in_force("shelf_policies")}
-            FROM touched AS s
+            FROM {{keys}} AS s
             LEFT JOIN {{curated_shelf_profiles}} AS p ON p.shelf_id = s.shelf_id
             LEFT JOIN {{cleansed_shelf_state}} AS x ON x.shelf_id = s.shelf_id
             LEFT JOIN {{staging_shelf_transit}} AS m ON m.shelf_id = s.shelf_id
@@ -85,10 +82,9 @@ def facts(target: str) -> str:
         judged AS (
             SELECT *, known AND max_stock > 0 AND (100 * stock < threshold_pct * max_stock OR stock < min_qty) AS low,
                 CAST(ceil(max_stock * target_pct / 100) AS BIGINT) AS target
-            FROM facts),
-        shelves AS (
-            SELECT *, CASE WHEN low THEN greatest(target - stock - in_transit, 0) ELSE 0 END AS wanted
-            FROM judged)"""
+            FROM facts)
+        SELECT *, CASE WHEN low THEN greatest(target - stock - in_transit, 0) ELSE 0 END AS wanted FROM judged""",
+)
 
 
 CONDITIONS = """
@@ -97,28 +93,29 @@ CONDITIONS = """
             CAST(NULL AS STRING) AS batch_code, CAST(NULL AS DATE) AS expiry_date, low AS holds,
             stock AS current_stock, max_stock, min_qty, threshold_pct,
             100 * stock / CAST(nullif(max_stock, 0) AS DOUBLE) AS stock_pct, wanted AS suggested_qty
-        FROM shelves
+        FROM {shelves}
         UNION ALL
         SELECT 'near_expiry', 'store', s.store_id, s.shelf_id, l.batch_code, l.expiry_date,
             s.known AND l.batch_quantity_store > 0
                 AND datediff(l.expiry_date, t.today) BETWEEN 0 AND s.near_expiry_days,
             l.batch_quantity_store, s.max_stock, CAST(NULL AS BIGINT), CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE),
             CAST(NULL AS BIGINT)
-        FROM shelves AS s JOIN {cleansed_shelf_batch_state} AS l ON l.shelf_id = s.shelf_id
+        FROM {shelves} AS s JOIN {cleansed_shelf_batch_state} AS l ON l.shelf_id = s.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
-
-DEMANDS = "demands AS (SELECT shelf_id, store_id, wanted FROM shelves)"
 
 ALERTS = Decision(
     table="ops/shelf_alerts",
-    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}", "ops_shelf_commands"),
+    scope=SHELVES,
+    sql=alerts(SHELVES.name, CONDITIONS, "ops_shelf_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
 PLANS = Decision(
     table="ops/shelf_restock_plan",
     topic="shelf_restock_plan",
+    scope=SHELVES,
     sql=plans(
-        f"{facts('plan_id')}, {DEMANDS}, {REACHED}",
+        SHELVES.name,
+        REACHED,
         "ops_shelf_commands",
         kind="restock",
         key="plan_id",

@@ -1,6 +1,6 @@
 """Carries goods from the back room to the shelf: they arrive `REFILL_DELAY` after the wh_out (retail.md, section 4)."""
 
-from lakeshelf.streams.job import Decision, Emission, Job, View
+from lakeshelf.streams.job import Decision, Emission, Job, Scope, View
 
 REFILL_DELAY_S = 180
 PHASE = "arrivals"
@@ -35,9 +35,16 @@ def event(kind: str, quantity: str, weight: str) -> str:
         FROM {{changed}}"""
 
 
+GOODS = Scope(
+    name="goods_under_way",
+    keys="""
+        SELECT event_id FROM {staging_shelf_refill_pending}
+        UNION ALL SELECT event_id FROM {staging_shelf_refill_arrivals}""",
+)
 ARRIVALS = Decision(
     table="staging/shelf_refill_arrivals",
     removes=True,
+    scope=GOODS,
     sql=f"""
         SELECT p.event_id, p.store_id, p.shelf_id, p.item_id, p.batch_code, p.quantity, p.plan_id, p.delta_weight,
             p.available_at, false AS removed

@@ -1,13 +1,20 @@
 """Picks goods for plans that are due: once each, oldest lots first, none that has expired (retail.md, section 4)."""
 
-from lakeshelf.streams.job import Decision, Emission, Job
+from lakeshelf.streams.job import Decision, Emission, Job, Scope
 
 PLAN_DELAY_S = 60
 PHASE = "picks"
 
+PLANS = Scope(
+    name="plans_in_work",
+    keys="""
+        SELECT plan_id FROM {ops_shelf_restock_plan} WHERE status = 'pending'
+        UNION ALL SELECT plan_id FROM {staging_restock_picks}""",
+)
 PICKS = Decision(
     table="staging/restock_picks",
     removes=True,
+    scope=PLANS,
     sql=f"""
         WITH due AS (
             SELECT p.plan_id, p.store_id, p.shelf_id, p.suggested_qty, t.today,

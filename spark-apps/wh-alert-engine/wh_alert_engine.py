@@ -4,12 +4,13 @@ from lakeshelf.streams.commands import commands, refusals
 from lakeshelf.streams.decisions import (
     alert_events,
     alerts,
+    concerned,
     plans,
     policy_in_force,
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.job import Decision, Emission, Job, Latest
+from lakeshelf.streams.job import Decision, Emission, Job, Latest, Scope
 
 POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
 ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")
@@ -25,26 +26,22 @@ TARGETS = f"""
 COMMANDS = commands("ops/wh_commands", "wh-alert-engine", TARGETS)
 
 
-def facts(target: str) -> str:
-    """What is known of the back rooms that the batch touched.
-
-    Args:
-        target: Column of the decided table that commands name.
-    """
-    return f"""
-        touched AS (
+TOUCHED = concerned(
+    "ops_wh_alerts", {"ops_wh_supplier_plan": "supplier_plan_id"}, "staging_wh_policies"
+)
+ROOMS = Scope(
+    name="rooms",
+    keys=f"""
+        SELECT DISTINCT shelf_id FROM (
             SELECT shelf_id FROM {{touched_cleansed_wh_state}}
-            UNION SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
-            UNION SELECT shelf_id FROM {{touched_staging_wh_policies}}
-            UNION SELECT shelf_id FROM {{wh_batch_state}}
-            UNION SELECT shelf_id FROM {{staging_supplier_orders}} LEFT SEMI JOIN {{touched_staging_supplier_orders}}
-                USING (order_id)
-            UNION SELECT shelf_id FROM {{curated_shelf_profiles}} CROSS JOIN {{business_time}} AS t
-                WHERE t.fresh OR t.rolled OR '__GLOBAL__' IN (SELECT shelf_id FROM {{touched_staging_wh_policies}})
-            UNION SELECT a.shelf_id FROM {{current}} AS a CROSS JOIN {{business_time}} AS t
-                WHERE t.fresh OR (a.held AND t.ticked)
-            UNION SELECT a.shelf_id FROM {{current}} AS a
-                LEFT SEMI JOIN {{commands}} AS c ON c.target_id = a.{target}),
+            UNION ALL SELECT shelf_id FROM {{touched_staging_shelf_profiles}}
+            UNION ALL SELECT shelf_id FROM {{touched_staging_wh_policies}}
+            UNION ALL SELECT shelf_id FROM {{wh_batch_state}}
+            UNION ALL SELECT o.shelf_id FROM {{staging_supplier_orders}} AS o
+                LEFT SEMI JOIN {{touched_staging_supplier_orders}} AS n ON n.order_id = o.order_id
+            UNION ALL {TOUCHED}) AS named""",
+    sql=f"""
+        WITH
         coming AS (
             SELECT shelf_id, sum(total_qty) AS ordered FROM {{staging_supplier_orders}}
             WHERE status = 'issued' AND NOT deleted GROUP BY shelf_id),
@@ -52,7 +49,7 @@ def facts(target: str) -> str:
             SELECT s.shelf_id, coalesce(p.store_id, x.store_id) AS store_id, p.shelf_id IS NOT NULL AS known,
                 p.standard_batch_size, coalesce(x.wh_current_stock, 0) AS stock, coalesce(m.ordered, 0) AS ordered,
                 {policy_in_force("wh_policies")}
-            FROM touched AS s
+            FROM {{keys}} AS s
             LEFT JOIN {{curated_shelf_profiles}} AS p ON p.shelf_id = s.shelf_id
             LEFT JOIN {{cleansed_wh_state}} AS x ON x.shelf_id = s.shelf_id
             LEFT JOIN coming AS m ON m.shelf_id = s.shelf_id
@@ -60,10 +57,10 @@ def facts(target: str) -> str:
         judged AS (
             SELECT *, known AND stock < reorder_point_qty AS low, standard_batch_size * batch_multiplier AS lot,
                 greatest(reorder_point_qty - stock - ordered, 0) AS missing
-            FROM facts),
-        rooms AS (
-            SELECT *, CASE WHEN low THEN CAST(ceil(missing / CAST(lot AS DOUBLE)) AS BIGINT) * lot ELSE 0 END AS wanted
-            FROM judged)"""
+            FROM facts)
+        SELECT *, CASE WHEN low THEN CAST(ceil(missing / CAST(lot AS DOUBLE)) AS BIGINT) * lot ELSE 0 END AS wanted
+        FROM judged""",
+)
 
 
 CONDITIONS = """
@@ -72,28 +69,29 @@ CONDITIONS = """
             CAST(NULL AS STRING) AS batch_code, CAST(NULL AS DATE) AS expiry_date, low AS holds,
             stock AS current_stock, CAST(NULL AS BIGINT) AS max_stock, reorder_point_qty AS min_qty,
             CAST(NULL AS DOUBLE) AS threshold_pct, CAST(NULL AS DOUBLE) AS stock_pct, wanted AS suggested_qty
-        FROM rooms
+        FROM {rooms}
         UNION ALL
         SELECT 'near_expiry', 'warehouse', r.store_id, r.shelf_id, l.batch_code, l.expiry_date,
             r.known AND l.batch_quantity_warehouse > 0
                 AND datediff(l.expiry_date, t.today) BETWEEN 0 AND r.near_expiry_days,
             l.batch_quantity_warehouse, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS DOUBLE),
             CAST(NULL AS DOUBLE), CAST(NULL AS BIGINT)
-        FROM rooms AS r JOIN {cleansed_wh_batch_state} AS l ON l.shelf_id = r.shelf_id
+        FROM {rooms} AS r JOIN {cleansed_wh_batch_state} AS l ON l.shelf_id = r.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
-
-DEMANDS = "demands AS (SELECT shelf_id, store_id, wanted, standard_batch_size FROM rooms)"
 
 ALERTS = Decision(
     table="ops/wh_alerts",
-    sql=alerts(f"{facts('alert_id')}, {CONDITIONS}", "ops_wh_commands"),
+    scope=ROOMS,
+    sql=alerts(ROOMS.name, CONDITIONS, "ops_wh_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
 PLANS = Decision(
     table="ops/wh_supplier_plan",
     topic="wh_supplier_plan",
+    scope=ROOMS,
     sql=plans(
-        f"{facts('supplier_plan_id')}, {DEMANDS}, {REACHED}",
+        ROOMS.name,
+        REACHED,
         "ops_wh_commands",
         kind="supply",
         key="supplier_plan_id",

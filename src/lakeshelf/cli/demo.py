@@ -44,13 +44,18 @@ def demo(
     speed: Annotated[
         float | None, typer.Option(help="Business seconds a second; unset: as fast as possible.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Chooses where faults fall.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Chooses where faults fall, and all that happens in a loop.")
+    ] = 0,
     malformed: Annotated[
         float, typer.Option(help="Share of malformed records that are added.")
     ] = 0.0,
     duplicates: Annotated[float, typer.Option(help="Share of exact repeats that are added.")] = 0.0,
     reorder: Annotated[
-        int, typer.Option(help="Minutes of event time within which events are shuffled.")
+        int,
+        typer.Option(
+            help="Minutes of event time within which events are shuffled; of a loop: ticks."
+        ),
     ] = 0,
     late: Annotated[float, typer.Option(help="Share of events that are delivered last.")] = 0.0,
     baskets: Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")] = None,
@@ -82,6 +87,9 @@ def demo(
     settings = load_settings(lake_root=root, bootstrap_servers=None, **chosen)
     number = module(settings.home, "replay").parsed_stores(stores or ("1" if play_loop else "10"))
     if play_loop:
+        _require_none(
+            {"--speed": speed, "--malformed": malformed, "--late": late, "--baskets": baskets}
+        )
         _play(settings, days, number, shelves, seed, duplicates, reorder > 0, as_json=as_json)
     plan = {
         "stores": number,
@@ -100,6 +108,13 @@ def demo(
     else:
         _show(report, settings.stack_dir / work.REPORT)
     raise typer.Exit(0 if report.reconciliation.ok else 1)
+
+
+def _require_none(options: dict[str, float | None]) -> None:
+    """Refuse options that a loop has no use for."""
+    for name, value in options.items():
+        if value:
+            raise ConfigurationError(f"{name} {value} does not fit --loop", hint="leave one out")
 
 
 def _play(

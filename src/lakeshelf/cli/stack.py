@@ -32,7 +32,7 @@ def up(
         bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Longest wait for all queries to run, seconds.")
+        float, typer.Option(min=1, help="Longest wait for everything to run, seconds.")
     ] = 120.0,
     simulation: Annotated[bool, typer.Option(help="Simulate stores and their customers.")] = True,
     speed: Annotated[
@@ -62,11 +62,16 @@ def up(
     if settings.simulation and "clock_speed" not in settings.model_fields_set:
         settings = settings.model_copy(update={"clock_speed": LIVELY})
     told = running_stack(settings)
+    if told and not (simulation and speed is stores is shelves is seed is None):
+        raise LakeshelfError(
+            f"the stack of {told['lake']} is up already, with settings of its own",
+            hint="run `lakeshelf down` first to change them",
+        )
     if foreground:
         _stay(settings)
         return
     if not told:
-        with Steps({"up": "broker and queries start"}).shown() as show:
+        with Steps({"up": "broker, queries and components start"}).shown() as show:
             told = _started(settings, timeout, show)
     elif not as_json:
         console().print(f"The stack of {told['lake']} is up already.")

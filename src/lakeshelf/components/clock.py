@@ -143,8 +143,8 @@ class ClockService:
         self._context = context
         self._seconds = seconds
 
-    def run(self, stop: threading.Event) -> None:
-        """Tick until `stop` is set.
+    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Tick until `stop` is set; `ready` is called once the clock is its own.
 
         Raises:
             LakeError: Another clock runs on the lake.
@@ -152,6 +152,7 @@ class ClockService:
         """
         settings = self._context.settings
         with Ticker(self._context) as ticker:
+            ready()
             pace = paced(
                 ticker.now,
                 settings.clock_speed,

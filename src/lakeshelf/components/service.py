@@ -7,7 +7,7 @@ again, and nothing that the journal has is decided a second time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
@@ -16,7 +16,7 @@ from lakeshelf.components import journal
 from lakeshelf.components.component import Component, Context, Decision, Entry, Heard, Tick
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
-from lakeshelf.errors import BrokerError
+from lakeshelf.errors import BrokerError, ConfigurationError
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash
 from lakeshelf.streams.consuming import available, watermarks
@@ -31,8 +31,8 @@ ANSWER_S = 15.0
 class Service(Protocol):
     """Something that runs until it is told to stop."""
 
-    def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set; raises when it cannot go on."""
+    def run(self, stop: threading.Event, ready: Callable[[], None]) -> None:
+        """Run until `stop` is set; `ready` is called once it works; raises when it cannot go on."""
 
 
 class ComponentService:
@@ -49,8 +49,8 @@ class ComponentService:
         self.tick: Tick | None = None
         """The latest tick that it has acted on."""
 
-    def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set.
+    def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Run until `stop` is set; `ready` is called once it has the lease and its journal.
 
         Raises:
             LakeError: Another process runs the component, or the lake cannot be written.
@@ -59,6 +59,7 @@ class ComponentService:
         lock = self._context.settings.stack_dir / "locks" / f"{self._class.name}.lock"
         with Lease(lock, f"component {self._class.name}"):
             self._begin()
+            ready()
             try:
                 while not stop.is_set():
                     self._turn(stop)
@@ -66,6 +67,12 @@ class ComponentService:
                 self._end()
 
     def _begin(self) -> None:
+        for topic in self._class.hears:
+            if CATALOG.topics[topic].partitions > 1:
+                raise ConfigurationError(
+                    f"{self._class.name} hears {topic}, which has several partitions",
+                    hint="a component reads topics of one partition",
+                )
         self._component = self._class(self._context)
         root = self._context.settings.lake_root
         self._journal = journal.opened(root, self._class.name, self._class.journal)

@@ -4,11 +4,11 @@ How a stack lives:
 
 1. It takes the lease of the lake; a second stack is refused here, before it writes anything.
 2. It ends what a killed predecessor left running.
-3. It starts the broker and the JVM of the streams driver side by side, creates the tables meanwhile,
-   and the topics as soon as the broker answers.
-4. It tells the driver to begin, and is ready when all queries run.
+3. It starts the broker, the JVM of the streams driver and the components side by side, creates the
+   tables meanwhile, and the topics as soon as the broker answers.
+4. It tells driver and components to begin, and is ready when all queries and components run.
 5. It starts a part that ended again, after pauses that grow.
-6. Told to stop, it ends the driver at a batch boundary, then the broker. Data stay.
+6. Told to stop, it ends the driver at a batch boundary, then the components, then the broker. Data stay.
 
 A part that is refused before the stack was ready for the first time ends the stack: what keeps it
 from starting is for a person to correct.
@@ -87,7 +87,7 @@ class Supervisor:
 
     Attributes:
         prepared: Set when broker, topics and tables are there.
-        ready: Set when all queries run for the first time.
+        ready: Set when everything runs for the first time.
     """
 
     def __init__(

@@ -56,17 +56,38 @@ def unknown_shelves(topic: str) -> Objection:
     )
 
 
+def concerned(alerts: str, plans: Mapping[str, str], policies: str) -> str:
+    """Parts of a union: shelves that time, a general policy or a command touches.
+
+    Args:
+        alerts: Relation of the engine's alerts.
+        plans: Its relation of plans → the plan's id.
+        policies: Relation of its latest policies.
+    """
+    kept = {alerts: "alert_id", **plans}
+    waiting = " UNION ALL ".join(
+        f"SELECT shelf_id FROM {{{name}}} CROSS JOIN {{business_time}} AS t WHERE t.fresh OR (held AND t.ticked)"
+        f" UNION ALL SELECT a.shelf_id FROM {{{name}}} AS a LEFT SEMI JOIN {{commands}} AS c ON c.target_id = a.{key}"
+        for name, key in kept.items()
+    )
+    return f"""
+        SELECT shelf_id FROM {{curated_shelf_profiles}} CROSS JOIN {{business_time}} AS t
+        WHERE t.fresh OR t.rolled OR '{GLOBAL}' IN (SELECT shelf_id FROM {{touched_{policies}}})
+        UNION ALL {waiting}"""
+
+
 ALERT_KEY = ("event_type", "location", "shelf_id", "batch_code")
 FIGURES = ("current_stock", "max_stock", "min_qty", "threshold_pct", "stock_pct", "suggested_qty")
 
 
-def alerts(before: str, commands: str) -> str:
+def alerts(scope: str, before: str, commands: str) -> str:
     """Query that gives the alerts of the touched shelves as they are now.
 
     Args:
-        before: Common table expressions that end with `touched` (`shelf_id`) and `conditions`: one row
-            for each type, shelf and lot (`batch_code` is null without one) with `store_id`, `expiry_date`,
-            the figures, and `holds`, whether the alert's condition is true.
+        scope: Relation of the shelves that the batch touched.
+        before: Common table expression `conditions`: one row for each type, shelf and lot (`batch_code` is
+            null without one) with `store_id`, `expiry_date`, the figures, and `holds`, whether the alert's
+            condition is true.
         commands: Relation of what was asked of the engine.
     """
     same = " AND ".join(f"a.{name} <=> k.{name}" for name in ALERT_KEY)
@@ -79,7 +100,7 @@ def alerts(before: str, commands: str) -> str:
         kept AS (
             SELECT a.*, a.status IN ('open', 'ack') AS is_open, coalesce(k.holds, false) AS holds, {latest},
                 coalesce(c.strength, 0) AS strength, c.actor AS asked_by, t.now, t.ticked
-            FROM {{current}} AS a LEFT SEMI JOIN touched USING (shelf_id)
+            FROM {{current}} AS a LEFT SEMI JOIN {{{scope}}} AS s ON s.shelf_id = a.shelf_id
             LEFT JOIN conditions AS k ON {same}
             LEFT JOIN asked AS c ON c.target_id = a.alert_id AND c.met_version = a.version
             CROSS JOIN {{business_time}} AS t
@@ -122,14 +143,14 @@ def alert_events() -> str:
 
 
 def plans(
-    before: str, commands: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]
+    scope: str, before: str, commands: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]
 ) -> str:
     """Query that gives the plans of the touched shelves as they are now.
 
     Args:
-        before: Common table expressions that end with `touched` (`shelf_id`), `demands` (one row a shelf:
-            `store_id`, `wanted`, the units that a plan should ask for), and `progress` (the plan's id and
-            `reached`: `issued`, `completed` or null).
+        scope: Relation of the shelves that the batch touched, with `store_id` and `wanted`, the units that
+            a plan should ask for.
+        before: Common table expression `progress`: the plan's id and `reached`: `issued`, `completed` or null.
         commands: Relation of what was asked of the engine.
         kind: First part of the ids of new plans.
         key: Name of the plan's id.
@@ -146,8 +167,7 @@ def plans(
             SELECT p.*, p.status = 'pending' AND g.reached IS NULL AS is_pending, g.reached,
                 coalesce(d.wanted, 0) AS wanted, coalesce(c.strength, 0) AS strength,
                 c.actor AS asked_by, t.ticked{present}
-            FROM {{current}} AS p LEFT SEMI JOIN touched USING (shelf_id)
-            LEFT JOIN demands AS d ON d.shelf_id = p.shelf_id
+            FROM {{current}} AS p JOIN {{{scope}}} AS d ON d.shelf_id = p.shelf_id
             LEFT JOIN progress AS g ON g.{key} = p.{key}
             LEFT JOIN asked AS c ON c.target_id = p.{key} AND c.met_version = p.version
             CROSS JOIN {{business_time}} AS t),
@@ -167,7 +187,7 @@ def plans(
             SELECT concat_ws(':', '{kind}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
                     CAST(coalesce(i.plans, 0) AS STRING)) AS {key}, d.store_id, d.shelf_id,
                 d.wanted AS suggested_qty{fresh}, t.now AS created_at
-            FROM demands AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
+            FROM {{{scope}}} AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
             CROSS JOIN {{business_time}} AS t
             LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status = 'pending') AS a ON a.shelf_id = d.shelf_id
             WHERE d.wanted > 0)

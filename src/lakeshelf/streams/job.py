@@ -17,7 +17,7 @@ from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.errors import ConfigurationError
 
 Combine = Literal["sum", "min", "max"]
-TIME, CLOCK = "business_time", "clock"
+TIME, CLOCK, KEYS = "business_time", "clock", "keys"
 RELATION = re.compile(r"\{(\w+)\}")
 TOUCHED = "touched_"
 
@@ -108,6 +108,26 @@ class Emission:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What decisions of a batch are about, made once a batch for all of them.
+
+    Attributes:
+        name: Relation by which the decisions read it.
+        keys: Keys that the batch concerns; without any, nothing is decided.
+        sql: What is known of `{keys}`; None: no more than the keys.
+    """
+
+    name: str
+    keys: str
+    sql: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its queries."""
+        return (self.keys, self.sql or "")
+
+
+@dataclass(frozen=True)
 class Decision(View):
     """A view that follows business time: `{business_time}` is the latest tick, and without one nothing is decided.
 
@@ -119,9 +139,11 @@ class Decision(View):
 
     Attributes:
         emits: Events that follow.
+        scope: What it is about; None: whatever its SQL says.
     """
 
     emits: tuple[Emission, ...] = ()
+    scope: Scope | None = None
 
 
 Update = Fold | Latest | View
@@ -213,9 +235,16 @@ def relation(table: str) -> str:
 def relations(part: Update | Objection) -> frozenset[str]:
     """Names in braces that a part of a job reads."""
     if isinstance(part, Fold):
-        texts = [movement.source for movement in part.movements]
-    else:
-        texts = [part.source if isinstance(part, Latest) else part.sql]
+        return _named(*(movement.source for movement in part.movements))
+    if isinstance(part, Latest):
+        return _named(part.source)
+    scope = part.scope if isinstance(part, Decision) else None
+    if scope is None:
+        return _named(part.sql)
+    return _named(part.sql, *scope.texts) - {scope.name, KEYS}
+
+
+def _named(*texts: str) -> frozenset[str]:
     return frozenset(name for text in texts for name in RELATION.findall(text))
 
 

@@ -75,6 +75,10 @@ class Sink(Generic[Rows]):
         """How many rows there are."""
         return self._committer.count(rows)
 
+    def is_empty(self, rows: Rows) -> bool:
+        """Whether it is known, without looking for it, that there are no rows."""
+        return self._committer.is_empty(rows)
+
     def table(self, name: str) -> Rows:
         """All rows of a table."""
         if name in self._others:

@@ -44,6 +44,7 @@ class Change(Generic[Rows]):
         removed: Rows whose keys are to be published as removed; None when the update never removes.
         commit: The commit, skipped when the batch is a repeat.
         events: Emission → events to send.
+        nothing: Whether it is known that no row changed.
     """
 
     update: Update
@@ -51,6 +52,7 @@ class Change(Generic[Rows]):
     removed: Rows | None
     commit: Future[Commit] | None
     events: tuple[tuple[Emission, Rows], ...] = ()
+    nothing: bool = False
 
 
 class Updater(Generic[Rows]):
@@ -90,7 +92,8 @@ class Updater(Generic[Rows]):
             return None
         if not isinstance(update, View) and not self._touch(update):
             return None
-        return self._hand_on(update)
+        change = self._hand_on(update)
+        return None if change.nothing else change
 
     def refused(self, objection: Objection) -> Rows | None:
         """What an objection refuses, behind all updates; None when the batch has no record of its topic."""
@@ -99,16 +102,34 @@ class Updater(Generic[Rows]):
     def _decide(self, update: Decision) -> Change[Rows] | None:
         """A decision that stands is told again, even if it could not be made now."""
         stands = self._sink.is_committed(update.table, self._txn(update.table))
-        if not stands and not (self._decides and self._concerned(update)):
+        if not stands and not (self._decides and self._concerned(update) and self._scope(update)):
             return None
         change = self._hand_on(update)
+        if change.nothing:
+            return None
         events = ((e, self._query(e.sql, changed=change.rows)) for e in update.emits)
         return replace(change, events=tuple(events))
 
+    def _scope(self, update: Decision) -> bool:
+        """Whether there is anything that the decision is about."""
+        scope = update.scope
+        if scope is None:
+            return True
+        if scope.name not in self._relations:
+            keys = self._sink.freeze(self._query(scope.keys))
+            if self._sink.is_empty(keys) or scope.sql is None:
+                self._relations[scope.name] = keys
+            else:
+                rows = self._query(scope.sql, keys=keys)
+                self._relations[scope.name] = self._sink.freeze(rows)
+        return not self._sink.is_empty(self._relations[scope.name])
+
     def _hand_on(self, update: Update) -> Change[Rows]:
-        """Make the change, and let later updates know of it."""
-        self._active |= {relation(update.table), TOUCHED + relation(update.table)}
+        """Make the change, and let later updates know of it if it is one."""
         change = self._change(update)
+        if change.nothing:
+            return change
+        self._active |= {relation(update.table), TOUCHED + relation(update.table)}
         if update.topic is not None:
             self._relations[update.topic] = self._messages(change)
             self._active.add(update.topic)
@@ -118,6 +139,8 @@ class Updater(Generic[Rows]):
         if self._sink.is_committed(update.table, self._txn(update.table)):
             return self._repeated(update)
         changed = self._sink.freeze(self._changed(update, self._candidates(update)))
+        if self._sink.is_empty(changed):
+            return Change(update, changed, None, None, nothing=True)
         commit = self._sink.upsert(update.table, changed, self._txn(update.table))
         return Change(update, *self._split(update, changed), commit)
 

@@ -61,6 +61,9 @@ class Committer(Protocol[Rows]):
     def count(self, rows: Rows) -> int:
         """How many rows there are."""
 
+    def is_empty(self, rows: Rows) -> bool:
+        """Whether it is known, without looking for it, that there are no rows."""
+
     def table(self, name: str) -> Rows:
         """All rows of a table at its latest version."""
 

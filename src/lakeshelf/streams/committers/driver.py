@@ -85,6 +85,10 @@ class DriverCommitter:
         """How many rows there are."""
         return int(rows.num_rows)
 
+    def is_empty(self, rows: pa.Table) -> bool:
+        """Whether there are no rows."""
+        return int(rows.num_rows) == 0
+
     def table(self, name: str) -> pa.Table:
         """All rows of a table, kept in memory once read."""
         if name not in self._rows:

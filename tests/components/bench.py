@@ -1,0 +1,142 @@
+"""A component at work on tables in memory: its service's own steps, without broker and Delta."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lakeshelf.components import journal, registry
+from lakeshelf.components.component import Context, Decision, Entry, Heard, Lake, Tick
+from lakeshelf.components.service import ComponentService
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.messages import encode
+from lakeshelf.contracts.validate import parse
+from lakeshelf.settings import load_settings, project_home
+
+Row = dict[str, Any]
+Sent = tuple[str, Row]
+"""Topic, values."""
+
+
+@cache
+def module(name: str) -> Any:
+    """The module of a component."""
+    return registry.module(project_home(), name)
+
+
+class Tables(Lake):
+    """Tables of a lake as lists of rows; what a row does not name is null."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("nowhere"))
+        self.kept: dict[str, list[Row]] = defaultdict(list)
+
+    def table(
+        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Rows as a scan of the Delta table would give them."""
+        found = pa.Table.from_pylist(self.kept[name], arrow.schema(CATALOG.tables[name].columns))
+        chosen = found if filters is None else found.filter(filters)
+        return chosen if columns is None else chosen.select(list(columns))
+
+    def keep(self, name: str, *rows: Mapping[str, Any]) -> None:
+        """Insert rows, or replace those of the same key."""
+        key = CATALOG.tables[name].key
+        new = {tuple(row[k] for k in key): dict(row) for row in rows}
+        old = {tuple(row[k] for k in key): row for row in self.kept[name]}
+        self.kept[name] = list((old | new).values())
+
+
+class MemoryJournal:
+    """Keeps entries as the journal's table would, and folds them into the component's tables."""
+
+    def __init__(self, owner: str, table: str, lake: Tables) -> None:
+        self._owner = owner
+        self._table = table
+        self._lake = lake
+        self.entries: list[Entry] = []
+
+    @property
+    def last(self) -> Entry | None:
+        return self.entries[-1] if self.entries else None
+
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
+        entry = Entry(len(self.entries) + 1, decision)
+        self.entries.append(journal._entry(journal._row(entry, cause)))
+        for name, rows in journal._rows_of(decision, self._owner).items():
+            self._lake.keep(name, *rows)
+        if decision.table is not None:
+            self._lake.keep(self._table, *decision.table.to_pylist())
+        return entry
+
+
+class Outbox:
+    """Takes what is published."""
+
+    def __init__(self) -> None:
+        self._sent: list[Sent] = []
+
+    def encoded(self, topic: Any, messages: Iterable[tuple[str, str]]) -> None:
+        self._sent += [(topic.name, parse(topic, value.encode())) for _, value in messages]
+
+    def flush(self) -> None:
+        """Everything has arrived."""
+
+    def take(self) -> list[Sent]:
+        """What was published since it was asked last."""
+        sent, self._sent = self._sent, []
+        return sent
+
+
+class Worker:
+    """A component that acts as its service has it act.
+
+    Args:
+        name: The component.
+        lake: Tables that it reads, its own among them.
+        settings: Settings of the component.
+    """
+
+    def __init__(self, name: str, lake: Tables, **settings: Any) -> None:
+        self._class = module(name).COMPONENT
+        self._context = Context(load_settings(lake_root=lake.root, **settings), {}, lake)
+        self._ticks = self._offset = 0
+        self.journal = MemoryJournal(name, self._class.journal, lake)
+        self.outbox = Outbox()
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process, which knows the journal and nothing else."""
+        service: Any = ComponentService(self._class, self._context)
+        service._heard = []
+        service._component = self._class(self._context)
+        service._component.restore(self.journal.last)
+        service._journal, service._publisher = self.journal, self.outbox
+        self.service = service
+
+    def tick(self, now: datetime, phase: str | None = None) -> list[Sent]:
+        """The clock ticks; what is published."""
+        self._ticks += 1
+        self.service._act(Tick(now, now.date(), phase, self._ticks), self._ticks)
+        self.service._listen()
+        return self.outbox.take()
+
+    def hear(self, topic: str, **values: Any) -> list[Sent]:
+        """A message comes by a topic that it hears; what is published."""
+        self._offset += 1
+        value = encode(CATALOG.topics[topic], values)
+        message = parse(CATALOG.topics[topic], value)
+        self.service._heard.append(Heard(topic, self._offset, message, value))
+        self.service._listen()
+        return self.outbox.take()
+
+
+def of(sent: Iterable[Sent], topic: str) -> list[Row]:
+    """The messages of one topic."""
+    return [values for name, values in sent if name == topic]

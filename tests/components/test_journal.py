@@ -1,0 +1,209 @@
+"""The journal on real Delta tables: decided once, committed once, and folded in the end."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lakeshelf.components.component import Decision, Entry, Message
+from lakeshelf.components.journal import Journal, OwnTable, opened
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import tables
+
+OWNER, TABLE = "wh-supplier-manager", "ops/journal_wh_supplier_manager"
+ORDERS, RECEIPTS = "ops/wh_supplier_orders", "ops/wh_supplier_receipts"
+FEATURES = "curated/features_store"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in (TABLE, ORDERS, RECEIPTS):
+        tables.ensure(tmp_path, CATALOG.tables[name])
+    return tmp_path
+
+
+@pytest.fixture
+def journal(root: Path) -> Journal:
+    return Journal(root, OWNER, TABLE)
+
+
+def order(shelf: str, status: str = "issued", version: int = 1) -> dict[str, Any]:
+    """An order of a shelf."""
+    return {
+        "order_id": f"2026-03-02:{shelf}",
+        "supplier_plan_id": f"supply:{shelf}",
+        "delivery_date": date(2026, 3, 2),
+        "store_id": "S1",
+        "shelf_id": shelf,
+        "total_qty": 12,
+        "status": status,
+        "cutoff_ts": NOON,
+        "delivery_ts": None if version == 1 else NOON + DAY,
+        "created_at": NOON,
+        "updated_at": NOON,
+        "version": version,
+    }
+
+
+def issued(*shelves: str, at: datetime = NOON) -> Decision:
+    """Orders that are placed."""
+    messages = tuple(Message.of("wh_supplier_orders", order(shelf)) for shelf in shelves)
+    return Decision(f"cutoff:{at.isoformat()}", at, messages, memory={"carts": {"V": [1, 2]}})
+
+
+def delivered(shelf: str) -> Decision:
+    """An order that is delivered, with its receipt."""
+    message = Message.of("wh_supplier_orders", order(shelf, "delivered", 2))
+    receipt = {
+        "receipt_id": f"2026-03-02:{shelf}:1",
+        "order_id": f"2026-03-02:{shelf}",
+        "delivery_date": date(2026, 3, 2),
+        "shelf_id": shelf,
+        "received_qty": 12,
+        "created_at": NOON + DAY,
+    }
+    return Decision("delivery", NOON + DAY, (message,), {RECEIPTS: (receipt,)})
+
+
+def rows(root: Path, name: str) -> list[dict[str, Any]]:
+    """Rows of a table in the order of its key."""
+    found = tables.open_table(root, name).to_pyarrow_table().to_pylist()
+    return sorted(found, key=lambda row: tuple(row[k] for k in CATALOG.tables[name].key))
+
+
+def commit(journal: Journal, decision: Decision, offset: int = 1) -> Entry:
+    """Commit what followed from a tick."""
+    return journal.commit(decision, f"clock:0:{offset - 1}", {"clock": offset})
+
+
+def test_a_decision_is_one_row_and_its_tables_follow(root: Path, journal: Journal) -> None:
+    assert journal.last is None
+    commit(journal, issued("A", "B"))
+    commit(journal, delivered("A"), 7)
+    assert [(r["seq"], r["cause"], r["event_time"]) for r in rows(root, TABLE)] == [
+        (1, "clock:0:0", NOON),
+        (2, "clock:0:6", NOON + DAY),
+    ]
+    assert rows(root, ORDERS) == [order("A", "delivered", 2), order("B")]
+    assert [row["received_qty"] for row in rows(root, RECEIPTS)] == [12]
+
+
+def test_a_later_process_reads_what_was_decided(root: Path, journal: Journal) -> None:
+    for decision in (issued("A"), delivered("A")):
+        commit(journal, decision)
+    again = Journal(root, OWNER, TABLE)
+    assert again.last == Entry(2, delivered("A"))
+    assert again.entries(0) == [Entry(1, issued("A")), Entry(2, delivered("A"))]
+    assert again.entries(1) == [Entry(2, delivered("A"))]
+    assert again.entries(2) == []
+
+
+def test_positions_are_those_of_the_latest_entry_that_followed_from_a_topic(
+    root: Path, journal: Journal
+) -> None:
+    assert journal.position("clock", 0) is None
+    commit(journal, issued("A"), 5)
+    journal.commit(delivered("A"), "commands:0:8", {"commands": 9})
+    again = Journal(root, OWNER, TABLE)
+    assert [again.position(t, 0) for t in ("clock", "commands", "alerts")] == [5, 9, None]
+
+
+def test_of_one_key_the_last_message_of_a_decision_counts(root: Path, journal: Journal) -> None:
+    both = (*issued("A").messages, *delivered("A").messages)
+    commit(journal, Decision("both", NOON, both))
+    assert rows(root, ORDERS) == [order("A", "delivered", 2)]
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+def crash_after(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
+    """End the process when a table of the component is to be written, or behind the journal's row."""
+    from lakeshelf.lake import commits
+
+    upsert = commits.upsert
+
+    def crashing(handle: Any, table: str, *arguments: Any) -> Any:
+        if name is not None and table != name:
+            return upsert(handle, table, *arguments)
+        raise Crash
+
+    monkeypatch.setattr(commits, "upsert", crashing)
+
+
+@pytest.mark.parametrize("lost", [None, RECEIPTS])
+def test_tables_are_completed_after_a_crash_between_journal_and_table(
+    root: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, lost: str | None
+) -> None:
+    commit(journal, issued("A", "B"))
+    with monkeypatch.context() as patch:
+        crash_after(patch, lost)
+        with pytest.raises(Crash):
+            commit(journal, delivered("A"))
+    assert rows(root, RECEIPTS) == []
+    again = Journal(root, OWNER, TABLE)
+    for _ in range(2):
+        again.complete()
+        assert rows(root, ORDERS) == [order("A", "delivered", 2), order("B")]
+        assert len(rows(root, RECEIPTS)) == 1
+    assert commit(again, issued("C", at=NOON + 2 * DAY)).seq == 3
+
+
+def test_completing_what_is_complete_writes_nothing(root: Path, journal: Journal) -> None:
+    journal.complete()
+    for decision in (issued("A"), delivered("A")):
+        commit(journal, decision)
+    versions = [tables.open_table(root, name).version() for name in (ORDERS, RECEIPTS)]
+    Journal(root, OWNER, TABLE).complete()
+    assert versions == [tables.open_table(root, name).version() for name in (ORDERS, RECEIPTS)]
+
+
+def test_a_second_writer_is_refused_and_writes_nothing(root: Path, journal: Journal) -> None:
+    other = Journal(root, OWNER, TABLE)
+    commit(journal, issued("A"))
+    with pytest.raises(LakeError, match=r"has an entry 1 that this process did not write.* once"):
+        commit(other, issued("B"))
+    assert (len(rows(root, TABLE)), len(rows(root, ORDERS))) == (1, 1)
+    assert commit(journal, delivered("A")).seq == 2
+
+
+def features(day: date) -> Decision:
+    """A day of features of one shelf."""
+    schema = arrow.schema(CATALOG.tables[FEATURES].columns)
+    numbers = {f.name: 0 for f in schema if pa.types.is_integer(f.type)}
+    names = {f.name: "A" for f in schema if pa.types.is_string(f.type)}
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    row = {**numbers, **names, "feature_date": day, "discount": 0, "day_of_week": 1}
+    told = {"is_weekend": False, "created_at": begin, "standard_batch_size": 1}
+    table = pa.Table.from_pylist([{**row, **told}], schema)
+    return Decision(str(day), begin, table=table)
+
+
+def test_a_journal_that_is_the_components_own_table_takes_a_due_time_once(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, CATALOG.tables[FEATURES])
+    day = date(2026, 3, 2)
+    own = opened(tmp_path, "shelf-daily-features", FEATURES)
+    assert isinstance(own, OwnTable)
+    assert own.last is None
+    for _ in range(2):
+        own.commit(features(day), "clock:0:0", {"clock": 1})
+    opened(tmp_path, "shelf-daily-features", FEATURES).commit(features(day), "", {})
+    assert len(rows(tmp_path, FEATURES)) == 1
+    again = opened(tmp_path, "shelf-daily-features", FEATURES)
+    assert again.last is not None
+    assert again.last.decision.event_time == features(day).event_time
+    again.commit(features(day + DAY), "", {})
+    assert [row["feature_date"] for row in rows(tmp_path, FEATURES)] == [day, day + DAY]
+
+
+def test_a_lake_without_the_journal_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="lakeshelf bootstrap"):
+        opened(tmp_path, OWNER, TABLE)
