@@ -9,17 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from confluent_kafka import Producer
 
 from benchmarks import live, stacks, usage
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread, wait_for
 from benchmarks.machine import GIB
 from lakeshelf.components.component import Message
+from lakeshelf.contracts import CATALOG
 from lakeshelf.streams import topics
 from lakeshelf.streams.clock import tick_before
+from lakeshelf.streams.publisher import Publisher
 
 PERCENTS = (50, 95, 99)
 STEPS = {
@@ -33,7 +37,10 @@ SPEED = 60
 """Speed of the clock: a pick is due a second after its plan, goods three seconds after the pick."""
 PLAN_DELAY_S, REFILL_DELAY_S = 60, 180
 LATEST = 2**62
+FLUSH_S = 30.0
 PROBE_STOCK = 10
+PROBE = b"PROBE"
+"""What all messages about probes contain."""
 READ = ("alerts", "shelf_restock_plan", "wh_events", "shelf_events", "clock")
 
 
@@ -68,20 +75,25 @@ class Probes:
 
     def __init__(self, client: Mapping[str, str], number: int) -> None:
         self.client = client
+        self._publisher = Publisher(client)
+        self._producer = Producer({**client, "enable.idempotence": True, "linger.ms": 0})
         self.waiting = [f"PROBE-{n:05d}" for n in range(number)]
         self.taken: dict[str, float] = {}
+        self.alerts_end = 0
+        """Where the topic of alerts ended when they were counted for the first time."""
         tick = tick_before(client, LATEST)
         assert tick is not None
         self._now = tick["now"].timestamp()
         stacks.send(client, _records(self._opening()))
+        self._publisher.flush()
 
     def take(self) -> str:
         """Take nearly all of the next shelf; the shelf."""
         shelf = self.waiting.pop()
+        event = self._event(shelf, "pickup", PROBE_STOCK - 1)
         self.taken[shelf] = time.time()
-        stacks.send(
-            self.client, _records([("shelf_events", self._event(shelf, "pickup", PROBE_STOCK - 1))])
-        )
+        self._producer.produce("shelf_events", json.dumps(event), shelf)
+        self._producer.flush(FLUSH_S)
         return shelf
 
     def demand_more(self) -> str:
@@ -98,8 +110,13 @@ class Probes:
             "updated_at": live.iso(time.time()),
         }
         self.taken[shelf] = time.time()
-        _publish(self.client, "shelf_policies", policy)
+        self._publish("shelf_policies", policy)
+        self._publisher.flush()
         return shelf
+
+    def _publish(self, topic: str, values: dict[str, Any]) -> None:
+        message = Message.of(topic, values)
+        self._publisher.encoded(CATALOG.topics[topic], [(message.key, message.value)])
 
     def _opening(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for shelf in self.waiting:
@@ -114,7 +131,7 @@ class Probes:
                 "version": 1,
                 "updated_at": live.iso(time.time()),
             }
-            _publish(self.client, "shelf_profiles", {"shelf_id": shelf, **profile})
+            self._publish("shelf_profiles", {"shelf_id": shelf, **profile})
             lot = {"batch_code": f"{shelf}:1", "quantity": 100}
             yield "wh_events", {**self._event(shelf, "wh_in", 100), **lot}
             opening = self._event(shelf, "restock", PROBE_STOCK)
@@ -131,16 +148,6 @@ class Probes:
             "item_id": "probe",
             "quantity": quantity,
         }
-
-
-def _publish(client: Mapping[str, str], topic: str, values: dict[str, Any]) -> None:
-    from lakeshelf.contracts import CATALOG  # noqa: PLC0415
-    from lakeshelf.streams.publisher import Publisher  # noqa: PLC0415
-
-    message = Message.of(topic, values)
-    publisher = Publisher(client)
-    publisher.encoded(CATALOG.topics[topic], [(message.key, message.value)])
-    publisher.flush()
 
 
 def _records(events: Any) -> Iterator[pa.RecordBatch]:
@@ -227,15 +234,16 @@ def delays(
 
 
 def _delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
-    """Seconds from the message about a shelf to its alert."""
-    since = {"alerts": {}}
-    wait_for(
-        f"an alert of {shelf}",
-        lambda: shelf in _first_of(stack, "alerts", since, _wanted("alerts")),
-        60,
-        0.2,
-    )
-    return _first_of(stack, "alerts", since, _wanted("alerts"))[shelf][1] - probes.taken[shelf]
+    """Seconds from the message about a shelf to the alert that follows."""
+    since, at = {"alerts": {"0": probes.alerts_end}}, probes.taken[shelf]
+
+    def alerted() -> list[float]:
+        wanted = _wanted("alerts")
+        values = _values(stack, "alerts", since)
+        return [seen for v, seen in values if v["shelf_id"] == shelf and wanted(v) and seen >= at]
+
+    wait_for(f"an alert of {shelf}", lambda: bool(alerted()), 60, 0.2)
+    return alerted()[0] - at
 
 
 def recovery(stack: stacks.Stack, probes: Probes) -> float:
@@ -275,7 +283,8 @@ def _values(
     stack: stacks.Stack, topic: str, since: topics.Offsets
 ) -> Iterator[tuple[dict[str, Any], float]]:
     for message in live.messages(stack.client, topic, since[topic]):
-        if (value := message.value()) is not None:
+        value = message.value()
+        if value is not None and (topic == "clock" or PROBE in value):
             yield json.loads(value), message.timestamp()[1] / 1000
 
 
@@ -289,8 +298,6 @@ def _now(tick: Mapping[str, Any]) -> float:
 
 
 def _time(text: str) -> float:
-    from datetime import datetime  # noqa: PLC0415
-
     return datetime.fromisoformat(text).timestamp()
 
 

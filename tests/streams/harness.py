@@ -32,6 +32,7 @@ from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan, plan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import Sink
+from lakeshelf.streams.updates import Change
 
 from .model import Rows
 
@@ -249,6 +250,9 @@ class HeldProcessor(BatchProcessor[pa.Table]):
         ]
         assert len(records) == len(wanted)
         return [{**row, "topic": topic, **_told(topic, row)} for row in records]
+
+    def _tell(self, batch: Batch[pa.Table], change: Change[pa.Table]) -> None:
+        """Changes are read from the batch itself."""
 
 
 def _told(topic: str, row: dict[str, Any]) -> dict[str, bytes]:

@@ -126,7 +126,7 @@ def test_a_crash_before_publication_is_made_good_by_the_repeat(
     running = pipeline(aggregator())
     send(running.client, wire(MOVED))
     with monkeypatch.context() as patched:
-        patched.setattr(BatchProcessor, "_publish", crash)
+        patched.setattr(BatchProcessor, "_tell", crash)
         with pytest.raises(Crash):
             running.take(committer)
     assert running.published("wh_state") == []

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.lake import commits
+from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.job import Fold
 from lakeshelf.streams.plan import QueryPlan
 
@@ -142,6 +143,7 @@ def test_a_repeat_that_does_not_know_what_is_committed_is_noticed(
     again = Arrival((tuple(known),), (0, 99))
     assert not differs(template, known, again)
     monkeypatch.setattr(commits, "is_committed", lambda *_: False)
+    monkeypatch.setattr(DriverCommitter, "is_committed", lambda *_: False)
     assert differs(template, known, again)
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic
 
 import pyarrow as pa
@@ -126,6 +127,10 @@ class BatchProcessor(Generic[Rows]):
         )
         judgement = judge(found) if found is not None else None
         for topic in self._plan.topics:
+            if topic.name not in batch.counts:
+                nothing = intake.schema(topic).empty_table()
+                batch.relations[topic.name] = self._sink.from_arrow(nothing)
+                continue
             given = {"batch": batch.taken}
             rescued = judgement is not None and topic.name in judgement.valid
             if judgement is not None and rescued:
@@ -236,6 +241,7 @@ class BatchProcessor(Generic[Rows]):
             if change is not None:
                 batch.changes.append(change)
                 self._sink.then(lambda: crash.point("between_tables", batch.batch_id))
+                self._sink.then(partial(self._tell, batch, change))
         self._object(batch, updater, informed=time.informed)
 
     def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
@@ -287,32 +293,33 @@ class BatchProcessor(Generic[Rows]):
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
+    def _tell(self, batch: Batch[Rows], change: Change[Rows]) -> None:
+        """Send what a change leads to, behind its commit."""
+        if change.update.topic is None and not change.events:
+            return
+        crash.point("before_publish", batch.batch_id)
+        if change.update.topic is not None:
+            topic = CATALOG.topics[change.update.topic]
+            self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
+            if change.removed is not None:
+                removed = self._sink.to_arrow(change.removed)
+                self._publisher.tombstones(topic, topic.owner, removed)
+        for emission, events in change.events:
+            topic = CATALOG.topics[emission.topic]
+            self._publisher.events(topic, self._sink.to_arrow(events))
+
     def _publish(self, batch: Batch[Rows]) -> None:
-        """Step 5."""
-        self._sink.then(lambda: crash.point("before_publish", batch.batch_id))
-        for change in batch.changes:
-            if change.commit is not None:
-                batch.commits.append(change.commit)
-                change.commit.result()
-            if change.update.topic is not None:
-                topic = CATALOG.topics[change.update.topic]
-                self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
-                if change.removed is not None:
-                    self._publisher.tombstones(
-                        topic, topic.owner, self._sink.to_arrow(change.removed)
-                    )
-            for emission, events in change.events:
-                topic = CATALOG.topics[emission.topic]
-                self._publisher.events(topic, self._sink.to_arrow(events))
+        """Step 5, to its end."""
+        self._sink.settle()
         keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
         self._publisher.records("quarantine", keys, values)
-        self._sink.settle()
         self._publisher.flush()
         crash.point("after_publish", batch.batch_id)
 
     def _commit_ledger(self, batch: Batch[Rows]) -> None:
         """Step 6."""
-        made = [future.result() for future in batch.commits]
+        changes = (change.commit for change in batch.changes if change.commit is not None)
+        made = [future.result() for future in (*batch.commits, *changes)]
         versions = {commit.table: commit.version for commit in made if commit.rows}
         if not versions and batch.counts.keys() <= {CLOCK}:
             return

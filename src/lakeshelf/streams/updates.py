@@ -138,7 +138,7 @@ class Updater(Generic[Rows]):
     def _change(self, update: Update) -> Change[Rows]:
         if self._sink.is_committed(update.table, self._txn(update.table)):
             return self._repeated(update)
-        changed = self._sink.freeze(self._changed(update, self._candidates(update)))
+        changed = self._sink.freeze(self._changed(update))
         if self._sink.is_empty(changed):
             return Change(update, changed, None, None, nothing=True)
         commit = self._sink.upsert(update.table, changed, self._txn(update.table))
@@ -162,23 +162,21 @@ class Updater(Generic[Rows]):
         self._relations[TOUCHED + relation(update.table)] = keys
         return self._sink.count(keys) > 0
 
-    def _candidates(self, update: Update) -> Rows:
+    def _candidates(self, update: Update) -> str:
         text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
-        return self._query(
-            f"SELECT candidate.*, {self._stamp} AS updated_at FROM ({text}) AS candidate",
-            update.table,
-        )
+        return f"SELECT candidate.*, {self._stamp} AS updated_at FROM ({text}) AS candidate"
 
     @property
     def _stamp(self) -> str:
         return f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
 
-    def _changed(self, update: Update, candidates: Rows) -> Rows:
+    def _changed(self, update: Update) -> Rows:
+        candidates = self._candidates(update)
         if isinstance(update, Fold):
-            return candidates
+            return self._query(candidates, update.table)
         names = [column.name for column in contract(update).columns]
         text = sql.changed_rows(contract(update), [*names, REMOVED] if _removes(update) else names)
-        return self._sink.query(text, candidates=candidates, current=self._sink.table(update.table))
+        return self._query(text.replace("{candidates}", f"({candidates})"), update.table)
 
     def _repeated(self, update: Update) -> Change[Rows]:
         """After a skip, what is published is read from the table."""
@@ -186,7 +184,11 @@ class Updater(Generic[Rows]):
         if isinstance(update, Decision):
             text = f"SELECT * FROM {{current}} WHERE updated_at = {self._stamp}"
             return Change(update, self._sink.query(text, current=current), None, None)
-        touched = self._candidates(update) if isinstance(update, View) else self._touched(update)
+        touched = (
+            self._query(self._candidates(update), update.table)
+            if isinstance(update, View)
+            else self._touched(update)
+        )
         rows = self._sink.query(
             sql.present_rows(contract(update)), current=current, touched=touched
         )

@@ -22,6 +22,8 @@ from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.index import IdIndex
 from lakeshelf.streams.lane import Lane, done
 
+SMALL_ROWS = 20_000
+"""Batches below it are over before a second thread has begun."""
 VACUUM_AFTER = 500
 """Commits of a table after which its old files are deleted."""
 
@@ -46,6 +48,7 @@ class DriverCommitter:
         self._lane = Lane()
         self._commits: dict[str, int] = {}
         self._handles: dict[str, DeltaTable] = {}
+        self._before: dict[tuple[str, str], int] = {}
         self._rows: dict[str, pa.Table] = {}
         self._indexes: dict[str, IdIndex] = {}
 
@@ -58,7 +61,9 @@ class DriverCommitter:
 
     def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> pa.Table:
         """The batch as one Arrow table."""
-        return decode(self._duck, frame.toArrow(), topics)
+        rows = frame.toArrow()
+        self._duck.use_threads(1 if rows.num_rows < SMALL_ROWS else 2)
+        return decode(self._duck, rows, topics)
 
     def end(self) -> None:
         """Nothing is held a batch; commits that are under way are waited for."""
@@ -100,8 +105,12 @@ class DriverCommitter:
         return self._index(name).seen(rows["event_id"])
 
     def is_committed(self, name: str, txn: Txn) -> bool:
-        """Whether the write `txn` stands in the table."""
-        return commits.is_committed(self.handle(name), txn)
+        """Whether the write `txn` stands in the table, from before this committer began to write."""
+        before = self._before.get((name, txn.app_id))
+        if before is None:
+            recorded = self.handle(name).transaction_version(txn.app_id)
+            before = self._before[name, txn.app_id] = -1 if recorded is None else recorded
+        return before >= txn.version
 
     def append(self, name: str, rows: pa.Table, txn: Txn) -> Future[Commit]:
         """Append rows once; ids of raw rows are remembered."""
