@@ -39,15 +39,15 @@ class FootTrafficProducer(Producer):
     journal = "ops/journal_producer_foot_traffic"
 
     def decide(self, due: datetime, tick: Tick) -> Decision | None:
-        """Entries and exits since the last tick."""
-        after, self.until = self.until or due, due
+        """Entries and exits since the last tick; the first tick is noted, so that none behind it is missed."""
+        begins, after, self.until = self.until is None, self.until or due, due
         told = [
             message
             for store in self.stores
             for visit in visits_between(store, after, due)
             for message in passages(visit, after, due)
         ]
-        return Decision(f"visits:{due.isoformat()}", due, tuple(told)) if told else None
+        return Decision(f"visits:{due.isoformat()}", due, tuple(told)) if told or begins else None
 
 
 COMPONENT = FootTrafficProducer

@@ -163,12 +163,12 @@ class ShelfProducer(Producer):
 
     def decide(self, due: datetime, tick: Tick) -> Decision | None:
         """What customers did since the last tick; at first the stores open."""
-        after, self.until = self.until or due, due
+        begins, after, self.until = self.until is None, self.until or due, due
         new = [store for store in self.stores if store.store_id not in self._opened]
         opening = [Message.of(t, values) for store in new for t, values in store.opening(due)]
         played = self._played(after, due, tick)
         messages = (*opening, *played.messages)
-        if not messages and not played.checkouts:
+        if not messages and not played.checkouts and not begins:
             return None
         memory = {
             "opened": [*self._opened, *(store.store_id for store in new)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,18 @@ def test_a_journal_that_is_the_components_own_table_takes_a_due_time_once(tmp_pa
     assert again.last.decision.event_time == features(day).event_time
     again.commit(features(day + DAY), "", {})
     assert [row["feature_date"] for row in rows(tmp_path, FEATURES)] == [day, day + DAY]
+
+
+def test_a_due_time_without_rows_is_not_asked_again(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, CATALOG.tables[FEATURES])
+    nothing = replace(
+        features(date(2026, 3, 2)), table=features(date(2026, 3, 2)).table.slice(0, 0)
+    )
+    opened(tmp_path, "shelf-daily-features", FEATURES).commit(nothing, "", {})
+    again = opened(tmp_path, "shelf-daily-features", FEATURES)
+    assert again.last is not None
+    assert again.last.decision.event_time == nothing.event_time
+    assert rows(tmp_path, FEATURES) == []
 
 
 def test_a_lake_without_the_journal_says_what_to_do(tmp_path: Path) -> None:

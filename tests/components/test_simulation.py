@@ -287,6 +287,18 @@ def test_a_producer_that_starts_again_at_every_tick_tells_the_same_day(day: list
     assert live(HOURLY, restart=True) == day
 
 
+def test_visits_behind_the_first_tick_are_told_by_a_producer_that_started_again() -> None:
+    sizes = {"simulation_stores": 1, "simulation_shelves": SHELVES, "simulation_seed": 1}
+    told = []
+    for restart in (False, True):
+        worker = Worker("producer-foot-traffic", Tables(), **sizes)
+        sent = worker.tick(OPEN)
+        if restart:
+            worker.restart()
+        told.append([*sent, *worker.tick(CLOSED)])
+    assert told[0] == told[1] != []
+
+
 def test_a_tick_that_does_not_move_time_tells_nothing_new(day: list[Sent]) -> None:
     assert live([at for at in HOURLY for _ in range(2)]) == day
 

@@ -131,9 +131,11 @@ class OwnTable:
         """Append the rows of a decision, once a due time."""
         entry = _at(decision.event_time)
         self._handle.update_incremental()
-        if decision.table is not None:
-            txn = Txn(self._owner, entry.seq)
+        txn = Txn(self._owner, entry.seq)
+        if decision.table is not None and decision.table.num_rows:
             commits.append(self._handle, self._name, decision.table, txn)
+        else:
+            commits.note(self._handle, self._name, txn)
         self.last = entry
         return entry
 

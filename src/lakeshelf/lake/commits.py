@@ -67,6 +67,17 @@ def append(handle: DeltaTable, name: str, rows: pa.Table, txn: Txn, *also: Txn) 
     return Commit(name, handle.version(), rows.num_rows)
 
 
+def note(handle: DeltaTable, name: str, txn: Txn) -> Commit:
+    """Record once that a write had no rows, so that it is not made again."""
+    if is_committed(handle, txn):
+        return Commit(name, handle.version(), 0, "already committed")
+    handle.create_write_transaction(
+        [], "append", handle.schema(), commit_properties=properties(txn)
+    )
+    handle.update_incremental()
+    return Commit(name, handle.version(), 0)
+
+
 def upsert(handle: DeltaTable, name: str, rows: pa.Table, keys: Sequence[str], txn: Txn) -> Commit:
     """Replace or insert `rows` by key once; rows whose column `removed` is true are removed.
 
