@@ -1,4 +1,4 @@
-"""Idle: what the whole stack uses while nothing happens, and how long it takes to start."""
+"""Idle: what the whole stack with all jobs and components uses while hardly anything happens, and its start."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def figures(_: Parameters) -> list[Figure]:
     return [
         Figure("up_empty", "`lakeshelf up` → ready, empty lake: topics and tables are made", "s", 30.0),
         Figure("up_again", "`lakeshelf up` → ready, existing lake", "s", 30.0),
-        Figure("cores", "all processes, idle", "cores", 0.15),
-        Figure("memory", "all processes, idle (PSS, most)", "GiB", 3.0),
+        Figure("cores", "all processes, idle", "cores", 0.3),
+        Figure("memory", "all processes, idle (PSS, most)", "GiB", 4.0),
     ]  # fmt: skip
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """Up, idle, down, up, down."""
     lake = folder / "lake"
-    with stacks.stack(lake) as stack:
+    with stacks.stack(lake, simulation=True) as stack:
         up_empty = stack.up_seconds
         say(f"up in {up_empty:.1f} s")
         time.sleep(parameters["settle_seconds"])
@@ -39,7 +39,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         seconds = time.monotonic() - began
         after = usage.cpu_seconds(names)
         busy = {pid: (value - before.get(pid, 0.0)) / seconds for pid, value in after.items()}
-    with stacks.stack(lake) as again:
+    with stacks.stack(lake, simulation=True) as again:
         up_again = again.up_seconds
     memory = {name: value / GIB for name, value in most.items()}
     cores = usage.by_name(busy, names)

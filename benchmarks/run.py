@@ -5,9 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from benchmarks import catchup, demo, growth, harness, idle, latency, report
+from benchmarks import (
+    catchup,
+    demo,
+    growth,
+    harness,
+    idle,
+    latency,
+    loop,
+    reaction,
+    report,
+    soak,
+)
 
-BENCHMARKS = (catchup, latency, idle, growth, demo)
+BENCHMARKS = (catchup, latency, idle, growth, demo, reaction, loop, soak)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

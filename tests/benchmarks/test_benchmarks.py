@@ -13,7 +13,7 @@ import pytest
 
 from lakeshelf.settings import project_home
 
-NAMES = ("catchup", "latency", "idle", "growth", "demo")
+NAMES = ("catchup", "latency", "idle", "growth", "demo", "reaction", "loop", "soak")
 
 
 def quick(name: str, out: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from deltalake import DeltaTable
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.loop import LoopPlan, LoopReport, run
 from lakeshelf.stack.supervisor import running_stack
+from lakeshelf.streams import registry
+from lakeshelf.streams.recovery import rebuild
 from tests.faults.rig import COMPARED, OUTSIDE, red, rows
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -35,6 +37,15 @@ DECIDED = (
     "staging/shelf_refill_pending",
 )
 """Tables of what was decided that are equal to the row."""
+REBUILT = (
+    *COMPARED,
+    "ops/stock_discrepancies",
+    "ops/shelf_alerts",
+    "ops/shelf_restock_plan",
+    "ops/wh_supplier_plan",
+    "staging/shelf_refill_pending",
+    "curated/product_total_state",
+)
 PLANS = ("ops/shelf_restock_plan", "ops/wh_supplier_plan")
 
 
@@ -115,6 +126,13 @@ def require_equal(one: Path, other: Path) -> None:
     assert open_alerts(one) == open_alerts(other)
 
 
+def require_rebuilt(settings: Settings) -> None:
+    """Fail unless a rebuild gives the same tables, and leaves what was decided."""
+    before = {name: rows(settings.lake_root, name) for name in REBUILT}
+    rebuild(settings, registry.discover(settings.home).values())
+    assert {name: rows(settings.lake_root, name) for name in REBUILT} == before
+
+
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("days", "rounds"),
@@ -133,3 +151,4 @@ def test_a_shop_that_is_killed_again_and_again_does_what_it_would_have_done(
     assert set(kills) == set(PARTS), kills
     assert all(report.restarts[part] >= kills[part] for part in PARTS)
     require_equal(calm, harried)
+    require_rebuilt(settings)
