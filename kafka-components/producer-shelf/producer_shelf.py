@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 import pyarrow.compute as pc
 
-from lakeshelf.components.component import Context, Decision, Entry, Message, Tick
+from lakeshelf.components.component import DAY, Context, Decision, Entry, Message, Tick, midnight
 from lakeshelf.components.producer import Producer, visits_between
 from lakeshelf.contracts.messages import event
 from lakeshelf.simulation.stores import Shelf, Store
@@ -54,6 +55,13 @@ def _acts_of(visit: Visit, wanted: tuple[Want, ...]) -> Iterator[Act]:
         if want.returned is not None:
             yield Act(want.returned, visit, want, "putback")
     yield Act(visit.left, visit, None, "zleave")
+
+
+def midnights(after: datetime, until: datetime) -> list[datetime]:
+    """Beginnings of days in [after, until), so that each piece has the discounts of one day."""
+    number = (until.date() - after.date()).days
+    begins = (midnight(after.date() + DAY * n) for n in range(1, number + 1))
+    return [begin for begin in begins if begin < until]
 
 
 class Round:
@@ -166,7 +174,7 @@ class ShelfProducer(Producer):
         begins, after, self.until = self.until is None, self.until or due, due
         new = [store for store in self.stores if store.store_id not in self._opened]
         opening = [Message.of(t, values) for store in new for t, values in store.opening(due)]
-        played = self._played(after, due, tick)
+        played = self._played(after, due)
         messages = (*opening, *played.messages)
         if not messages and not played.checkouts and not begins:
             return None
@@ -182,21 +190,22 @@ class ShelfProducer(Producer):
         if self._stock is not None:
             self._stock.close()
 
-    def _played(self, after: datetime, until: datetime, tick: Tick) -> Round:
+    def _played(self, after: datetime, until: datetime) -> Round:
         if self._stock is None:
             self._stock = ShelfStock(self.context, [store.store_id for store in self.stores])
-        discounts = self._discounts(tick)
         played = Round(dict(self._stock.read()), {v: dict(c) for v, c in self._carts.items()})
-        for store in self.stores:
-            if store.store_id in self._opened:
-                for act in acts(store, after, until, discounts):
-                    played.play(store, act)
+        for begin, end in pairwise((after, *midnights(after, until), until)):
+            discounts = self._discounts(begin.date())
+            for store in self.stores:
+                if store.store_id in self._opened:
+                    for act in acts(store, begin, end, discounts):
+                        played.play(store, act)
         return played
 
-    def _discounts(self, tick: Tick) -> dict[str, float]:
+    def _discounts(self, day: date) -> dict[str, float]:
         rows = self.context.lake.rows(
             "analytics/daily_discounts",
-            pc.field("discount_date") == tick.today,
+            pc.field("discount_date") == day,
             ("shelf_id", "discount"),
         )
         return {row["shelf_id"]: float(row["discount"]) for row in rows}

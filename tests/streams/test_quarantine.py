@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import Txn
@@ -113,3 +114,10 @@ def test_corrected_records_go_back_to_their_topic_with_their_key(
     assert quarantine.replay(root, client, ready) == 2
     found = consume(client, "shelf_events", start)
     assert sorted((r.key, r.value) for r in found) == [(b"S1", GOOD.value), (b"S1-I9", GOOD.value)]
+
+
+def test_the_message_of_a_refusal_keeps_its_own_contract() -> None:
+    place = ("shelf_events", 1, 7, datetime(2026, 3, 2, 9, tzinfo=UTC))
+    for value in (b"{", b"\xff", None):
+        message = Refused(*place, b"S1", value, "not_json", "broken").message()
+        assert check(CATALOG.topics["quarantine"], message) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.streams import intake
@@ -40,9 +41,19 @@ class Refused:
 
     def message(self) -> bytes:
         """Value of the topic `quarantine`."""
-        value = None if self.value is None else base64.b64encode(self.value).decode()
-        body = {"topic": self.topic, "partition": self.partition, "offset": self.offset}
-        return orjson.dumps({**body, "reason": self.reason, "detail": self.detail, "value": value})
+        told = {
+            "event_id": f"{self.topic}:{self.partition}:{self.offset}",
+            "event_type": "refused",
+            "event_time": self.kafka_timestamp.astimezone(UTC),
+            "schema_version": SCHEMA_VERSION,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "reason": self.reason,
+            "detail": self.detail,
+            "value": None if self.value is None else base64.b64encode(self.value).decode(),
+        }
+        return orjson.dumps(told, option=orjson.OPT_UTC_Z)
 
 
 @dataclass
