@@ -115,7 +115,8 @@ class Pipeline:
     def ends(self) -> Offsets:
         """End of every topic that the query reads or feeds."""
         published = {u.topic for u in self.plan.updates if u.topic is not None}
-        names = {topic.name for topic in self.plan.topics} | published | {"quarantine"}
+        emitted = {topic for job in self.plan.jobs for topic in job.emitted}
+        names = {topic.name for topic in self.plan.topics} | published | emitted | {"quarantine"}
         return topics.end_offsets(self.client, sorted(names))
 
     def take(self, committer: str) -> None:

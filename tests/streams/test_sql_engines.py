@@ -105,10 +105,10 @@ def rows_of(sink: Sink[Any], found: QueryPlan, update: Update, relations: dict[s
             updater._touch(other)
     if not isinstance(update, View):
         assert updater._touch(update)
-    candidates = updater._candidates(update)
+    candidates = updater._query(updater._candidates(update), update.table)
     return tuple(
         sorted(map(_comparable, sink.to_arrow(rows).to_pylist()), key=str)
-        for rows in (candidates, updater._changed(update, candidates))
+        for rows in (candidates, updater._changed(update))
     )
 
 
