@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.validate import check
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.contracts.messages import encode, event
+from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.lake import tables
 from lakeshelf.streams.clock import tick_before
 from lakeshelf.streams.publisher import Publisher
@@ -131,20 +131,19 @@ def _send(
 ) -> dict[str, Any]:
     tick = tick_before(client, LAST)
     now: datetime = tick["now"] if tick else datetime.fromtimestamp(time.time(), UTC)
-    envelope = {
-        "event_id": f"{round(now.timestamp() * 1000)}-{event_type}-{uuid.uuid4()}",
-        "event_type": event_type,
-        "event_time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "schema_version": 1,
-    }
-    message = {**envelope, **{name: value for name, value in values.items() if value is not None}}
-    contract, encoded = CATALOG.topics[topic], orjson.dumps(message)
-    if refusal := check(contract, encoded):
-        raise ConfigurationError(f"{refusal.reason}: {refusal.detail}", hint="correct the value")
+    message = event(
+        event_type, now, values.pop("store_id"), (event_type, str(uuid.uuid4())), **values
+    )
+    contract = CATALOG.topics[topic]
+    try:
+        encoded = encode(contract, message)
+    except ContractError as error:
+        raise ConfigurationError(error.message, hint="correct the value") from error
     publisher = Publisher(client)
     publisher.records(topic, [contract.key_of(message).encode()], [encoded])
     publisher.flush()
-    return message
+    told: dict[str, Any] = orjson.loads(encoded)
+    return told
 
 
 def _of_shelf(root: Path, name: str, shelf: str) -> list[dict[str, Any]]:
