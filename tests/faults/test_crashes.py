@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.streams import crash
-from tests.faults.rig import STOCK_JOBS, Rig, red
+from lakeshelf.streams import checkpoint, crash
+from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -45,6 +45,17 @@ def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed
     rig.stop()
     assert red(rig.reconcile()) == []
     assert rig.contents() == undisturbed
+
+
+def test_a_driver_killed_while_it_writes_the_first_offsets_of_a_query_goes_on(rig: Rig) -> None:
+    rig.send()
+    found = checkpoint.begin(rig.settings.checkpoint_dir, STOCK, {})
+    half_written = found.path / "offsets" / ".0.72f0c9c4-5e8e-4f0d-9d0c-0d6a3c5f1c55.tmp"
+    half_written.parent.mkdir(parents=True)
+    half_written.write_bytes(b"v1\n")
+    rig.start(jobs=STOCK_JOBS)
+    eventually(lambda: rig.batches() > 0, f"the query folds; {rig.errors()}", 120)
+    rig.stop()
 
 
 def test_without_the_record_of_commits_a_repeated_batch_is_counted_twice(rig: Rig) -> None:
