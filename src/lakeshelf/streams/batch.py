@@ -217,8 +217,10 @@ class BatchProcessor(Generic[Rows]):
         """Step 3."""
         for name in self._plan.mirrors:
             if name in batch.counts:
-                text = intake.raw_rows(CATALOG.topics[name], self._clock())
-                rows = self._sink.query(text, records=batch.relations[name])
+                text = intake.raw_rows(CATALOG.topics[name])
+                rows = self._sink.query(
+                    text, records=batch.relations[name], ingested_at=self._clock()
+                )
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from types import FunctionType
 
@@ -24,22 +26,26 @@ class Duck:
         self._connection = duckdb.connect(":memory:", config={"threads": threads})
         self._connection.execute("SET TimeZone = 'UTC'")
 
-    def query(self, text: str, **relations: pa.Table) -> pa.Table:
+    def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
         """Rows of a query in Spark SQL.
 
         Args:
-            text: The query; relations stand in braces.
-            relations: Relation → rows; names that the query does not use are ignored.
+            text: The query; relations and points in time stand in braces. What changes from one batch to
+                the next is given and not written into it, because each text is translated once.
+            given: Relation → rows, or name → point in time; names that the query does not use are ignored.
         """
-        used = {name: relations[name] for name in RELATION.findall(text)}
-        return self.native(to_duckdb(text), **used)
+        used = {name: given[name] for name in RELATION.findall(text)}
+        times = {name: at for name, at in used.items() if isinstance(at, datetime)}
+        return self.native(to_duckdb(text, frozenset(times)), times, **used)
 
-    def native(self, text: str, **relations: pa.Table) -> pa.Table:
+    def native(
+        self, text: str, parameters: Mapping[str, datetime] | None = None, **relations: pa.Table
+    ) -> pa.Table:
         """Rows of a query in DuckDB's own SQL, in which relations are plain names."""
         with self._connection.cursor() as cursor:
             # DuckDB finds tables among the variables of who calls it, in half the time that views take.
             known = {**relations, "__builtins__": builtins, "cursor": cursor, "text": text}
-            rows: pa.Table = FunctionType(_run.__code__, known)()
+            rows: pa.Table = FunctionType(_run.__code__, known | {"parameters": parameters})()
         return rows
 
     def use_threads(self, number: int) -> None:
@@ -61,11 +67,11 @@ class Duck:
 
 
 def _run() -> pa.Table:
-    return cursor.execute(text).to_arrow_table()  # type: ignore[name-defined]  # noqa: F821
+    return cursor.execute(text, parameters).to_arrow_table()  # type: ignore[name-defined]  # noqa: F821
 
 
 @cache
-def to_duckdb(text: str) -> str:
-    """The DuckDB form of a query in Spark SQL whose relations stand in braces."""
-    plain = RELATION.sub(lambda match: match[1], text)
+def to_duckdb(text: str, parameters: frozenset[str] = frozenset()) -> str:
+    """The DuckDB form of a query in Spark SQL whose relations and parameters stand in braces."""
+    plain = RELATION.sub(lambda m: f":{m[1]}" if m[1] in parameters else m[1], text)
     return sqlglot.transpile(plain, read="spark", write="duckdb")[0]

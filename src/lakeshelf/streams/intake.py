@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pyarrow as pa
 
 from lakeshelf.contracts import BOOLEAN, LONG, STRING, TIMESTAMP, Field, Topic
@@ -78,8 +76,7 @@ def _key_part(topic: Topic, index: int) -> str:
     return text if type_ == STRING else f"TRY_CAST({text} AS {type_})"
 
 
-def raw_rows(topic: Topic, ingested_at: datetime) -> str:
-    """Query over `{records}` that gives rows of the raw table of a topic."""
+def raw_rows(topic: Topic) -> str:
+    """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic."""
     names = ", ".join(f.name for f in columns(topic))
-    stamp = f"TIMESTAMP '{ingested_at.isoformat(sep=' ')}'"
-    return f"SELECT {names}, {stamp} AS ingested_at, CAST(event_time AS DATE) AS event_date FROM {{records}}"
+    return f"SELECT {names}, {{ingested_at}} AS ingested_at, CAST(event_time AS DATE) AS event_date FROM {{records}}"

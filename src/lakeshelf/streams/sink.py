@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Any, Generic
 
 import pyarrow as pa
@@ -55,9 +56,9 @@ class Sink(Generic[Rows]):
         for committer in (self._committer, *self._others.values()):
             committer.end()
 
-    def query(self, text: str, **relations: Rows) -> Rows:
-        """Rows of a query in Spark SQL."""
-        return self._committer.query(text, **relations)
+    def query(self, text: str, **given: Rows | datetime) -> Rows:
+        """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
+        return self._committer.query(text, **given)
 
     def freeze(self, rows: Rows) -> Rows:
         """Rows that later commits do not change."""

@@ -31,6 +31,7 @@ from lakeshelf.streams.job import (
 )
 from lakeshelf.streams.sink import Sink
 
+BATCH_TIME = "batch_time"
 TABLE_OF = {relation(name): name for name in CATALOG.tables}
 
 
@@ -164,11 +165,7 @@ class Updater(Generic[Rows]):
 
     def _candidates(self, update: Update) -> str:
         text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
-        return f"SELECT candidate.*, {self._stamp} AS updated_at FROM ({text}) AS candidate"
-
-    @property
-    def _stamp(self) -> str:
-        return f"TIMESTAMP '{self._time.isoformat(sep=' ')}'"
+        return f"SELECT candidate.*, {{{BATCH_TIME}}} AS updated_at FROM ({text}) AS candidate"
 
     def _changed(self, update: Update) -> Rows:
         candidates = self._candidates(update)
@@ -182,8 +179,8 @@ class Updater(Generic[Rows]):
         """After a skip, what is published is read from the table."""
         current = self._sink.table(update.table)
         if isinstance(update, Decision):
-            text = f"SELECT * FROM {{current}} WHERE updated_at = {self._stamp}"
-            return Change(update, self._sink.query(text, current=current), None, None)
+            text = f"SELECT * FROM {{current}} WHERE updated_at = {{{BATCH_TIME}}}"
+            return Change(update, self._query(text, update.table), None, None)
         touched = (
             self._query(self._candidates(update), update.table)
             if isinstance(update, View)
@@ -214,7 +211,9 @@ class Updater(Generic[Rows]):
         found = {name: self._resolve(name, table) for name in names}
         return self._sink.query(text, **found, **given)
 
-    def _resolve(self, name: str, table: str) -> Rows:
+    def _resolve(self, name: str, table: str) -> Rows | datetime:
+        if name == BATCH_TIME:
+            return self._time
         if name in self._relations:
             return self._relations[name]
         if name == "current":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -46,8 +47,8 @@ class Committer(Protocol[Rows]):
     def end(self) -> None:
         """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""
 
-    def query(self, text: str, **relations: Rows) -> Rows:
-        """Rows of a query in Spark SQL over named relations."""
+    def query(self, text: str, **given: Rows | datetime) -> Rows:
+        """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
 
     def freeze(self, rows: Rows) -> Rows:
         """The same rows, independent of later commits to the tables they were computed from."""

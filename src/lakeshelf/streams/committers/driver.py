@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -70,9 +71,9 @@ class DriverCommitter:
         with suppress(Exception):
             self._lane.settle()
 
-    def query(self, text: str, **relations: pa.Table) -> pa.Table:
+    def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
         """Rows of a query, run by DuckDB."""
-        return self._duck.query(text, **relations)
+        return self._duck.query(text, **given)
 
     def freeze(self, rows: pa.Table) -> pa.Table:
         """Arrow tables never change."""

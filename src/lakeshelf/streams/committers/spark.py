@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,11 @@ class SparkCommitter:
             frame.unpersist()
         self._held = []
 
-    def query(self, text: str, **relations: DataFrame) -> DataFrame:
+    def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
-        used: dict[str, Any] = {name: relations[name] for name in RELATION.findall(text)}
-        return self.session.sql(text, **used)
+        used: dict[str, Any] = {name: given[name] for name in RELATION.findall(text)}
+        times = {name: F.lit(at) for name, at in used.items() if isinstance(at, datetime)}
+        return self.session.sql(text, **(used | times))
 
     def freeze(self, rows: DataFrame) -> DataFrame:
         """Compute the rows now."""
