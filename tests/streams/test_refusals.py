@@ -18,7 +18,7 @@ from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.job import View
+from lakeshelf.streams.job import Decision, View
 from lakeshelf.streams.refusal import judge
 from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Updater
@@ -460,8 +460,10 @@ def judged(sink: Sink[Any], relations: dict[str, Any]) -> dict[str, list[dict[st
     for name in ENGINES:
         job = harness.jobs()[name]
         for update in job.updates:
+            if isinstance(update, Decision):
+                updater._scope(update)
             if isinstance(update, View):
-                found[update.table] = updater._candidates(update)
+                found[update.table] = updater._query(updater._candidates(update), update.table)
         for number, objection in enumerate(job.objections):
             found[f"{name} {number}"] = updater.refused(objection)
     return {k: sorted(sink.to_arrow(rows).to_pylist(), key=_named) for k, rows in found.items()}

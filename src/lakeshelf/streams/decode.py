@@ -31,7 +31,7 @@ from lakeshelf.contracts import (
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.streams.canonical import pattern
 from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.parse import EVENT_YEARS, PLAIN_DATE, TIME_IN_UTC
+from lakeshelf.streams.parse import EVENT_YEARS, FIRST_YEAR, PLAIN_DATE, TIME_IN_UTC
 
 NOT_JSON_AFTER_ALL = r"(?i)nan|inf|,\s*[\]}]"
 """What DuckDB reads as JSON and the contract does not: NaN, Infinity, trailing commas."""
@@ -260,6 +260,8 @@ def _content_good(name: str, field: Field) -> Iterator[str]:
         yield f"regexp_full_match({name}, '{TIME_IN_UTC}') AND TRY_CAST({name} AS TIMESTAMPTZ) IS NOT NULL"
     if field.type == DATE:
         yield f"regexp_full_match({name}, '{PLAIN_DATE}') AND TRY_CAST({name} AS DATE) IS NOT NULL"
+    if field.type in (TIMESTAMP, DATE):
+        yield f"{name} >= '{FIRST_YEAR}'"
     if isinstance(field.type, Decimal):
         yield f"TRY_CAST({name} AS {field.type}) IS NOT NULL"
     number = f"CAST({name} AS DOUBLE)" if isinstance(field.type, Decimal) else name

@@ -1,9 +1,15 @@
-"""DuckDB as the engine of small batches: the Spark SQL of the declarations over Arrow tables in memory."""
+"""DuckDB as the engine of small batches: the Spark SQL of the declarations over Arrow tables in memory.
+
+A small batch costs what its statements cost to plan, not what they compute. So each is translated and
+prepared once, and gets other rows when it runs again.
+"""
 
 from __future__ import annotations
 
 import builtins
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import FunctionType
@@ -14,9 +20,54 @@ import sqlglot
 
 from lakeshelf.streams.job import RELATION
 
+STATEMENTS = 1000
+"""Most prepared statements; those not used for longest are forgotten."""
+
+
+class Place:
+    """A relation of a prepared statement, which has other rows each time that the statement runs.
+
+    Attributes:
+        schema: Columns, always the same.
+        rows: What it holds while the statement runs.
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.schema = rows.schema
+        self.rows: pa.Table | None = rows
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        assert self.rows is not None
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A prepared statement.
+
+    Attributes:
+        name: Its name in the connection.
+        places: Relation → where its rows are put.
+    """
+
+    name: str
+    places: Mapping[str, Place]
+
+    def takes(self, relations: Mapping[str, pa.Table]) -> bool:
+        """Whether the relations have the columns for which it was prepared."""
+        return all(place.schema.equals(relations[n].schema) for n, place in self.places.items())
+
+    def put(self, relations: Mapping[str, pa.Table | None]) -> None:
+        """Put rows in their places, or take them away."""
+        for name, place in self.places.items():
+            place.rows = relations.get(name)
+
 
 class Duck:
-    """Runs Spark SQL over Arrow tables; one a query, so that queries do not wait for each other.
+    """Runs Spark SQL over Arrow tables; one a query and thread, so that queries do not wait for each other.
 
     Args:
         threads: Most threads of one statement.
@@ -25,28 +76,25 @@ class Duck:
     def __init__(self, threads: int = 2) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": threads})
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._statements: OrderedDict[str, Statement] = OrderedDict()
+        self._prepared = 0
 
     def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
         """Rows of a query in Spark SQL.
 
         Args:
             text: The query; relations and points in time stand in braces. What changes from one batch to
-                the next is given and not written into it, because each text is translated once.
+                the next is given and not written into it, because each text is prepared once.
             given: Relation → rows, or name → point in time; names that the query does not use are ignored.
         """
         used = {name: given[name] for name in RELATION.findall(text)}
         times = {name: at for name, at in used.items() if isinstance(at, datetime)}
-        return self.native(to_duckdb(text, frozenset(times)), times, **used)
+        relations = {name: rows for name, rows in used.items() if name not in times}
+        return self._run(to_duckdb(text, frozenset(times)), relations, times)
 
-    def native(
-        self, text: str, parameters: Mapping[str, datetime] | None = None, **relations: pa.Table
-    ) -> pa.Table:
+    def native(self, text: str, **relations: pa.Table) -> pa.Table:
         """Rows of a query in DuckDB's own SQL, in which relations are plain names."""
-        with self._connection.cursor() as cursor:
-            # DuckDB finds tables among the variables of who calls it, in half the time that views take.
-            known = {**relations, "__builtins__": builtins, "cursor": cursor, "text": text}
-            rows: pa.Table = FunctionType(_run.__code__, known | {"parameters": parameters})()
-        return rows
+        return self._run(text, relations, {})
 
     def use_threads(self, number: int) -> None:
         """Bound the threads of later statements; small ones are faster with one."""
@@ -65,9 +113,47 @@ class Duck:
         finally:
             cursor.close()
 
+    def _run(
+        self, text: str, relations: Mapping[str, pa.Table], times: Mapping[str, datetime]
+    ) -> pa.Table:
+        statement = self._statements.get(text)
+        if statement is None or not statement.takes(relations):
+            self._forget(text)
+            statement = self._statements[text] = self._prepare(text, relations)
+        self._statements.move_to_end(text)
+        values = ", ".join(
+            f"{n} := TIMESTAMPTZ '{at.isoformat(sep=' ')}'" for n, at in times.items()
+        )
+        statement.put(relations)
+        try:
+            call = f"EXECUTE {statement.name}" + (f"({values})" if values else "")
+            return self._execute(call, statement.places).to_arrow_table()
+        finally:
+            statement.put({})
 
-def _run() -> pa.Table:
-    return cursor.execute(text, parameters).to_arrow_table()  # type: ignore[name-defined]  # noqa: F821
+    def _prepare(self, text: str, relations: Mapping[str, pa.Table]) -> Statement:
+        if len(self._statements) >= STATEMENTS:
+            self._forget(next(iter(self._statements)))
+        self._prepared += 1
+        places = {name: Place(rows) for name, rows in relations.items()}
+        statement = Statement(f"statement_{self._prepared}", places)
+        self._execute(f"PREPARE {statement.name} AS {text}", places)
+        return statement
+
+    def _forget(self, text: str) -> None:
+        statement = self._statements.pop(text, None)
+        if statement is not None:
+            self._connection.execute(f"DEALLOCATE {statement.name}")
+
+    def _execute(self, text: str, places: Mapping[str, Place]) -> duckdb.DuckDBPyConnection:
+        # DuckDB finds relations among the variables of who calls it.
+        known = {**places, "__builtins__": builtins, "connection": self._connection, "text": text}
+        result: duckdb.DuckDBPyConnection = FunctionType(_call.__code__, known)()
+        return result
+
+
+def _call() -> duckdb.DuckDBPyConnection:
+    return connection.execute(text)  # type: ignore[name-defined, no-any-return]  # noqa: F821
 
 
 @cache

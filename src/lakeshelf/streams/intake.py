@@ -79,4 +79,7 @@ def _key_part(topic: Topic, index: int) -> str:
 def raw_rows(topic: Topic) -> str:
     """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic."""
     names = ", ".join(f.name for f in columns(topic))
-    return f"SELECT {names}, {{ingested_at}} AS ingested_at, CAST(event_time AS DATE) AS event_date FROM {{records}}"
+    stamps = (
+        "CAST({ingested_at} AS TIMESTAMP) AS ingested_at, CAST(event_time AS DATE) AS event_date"
+    )
+    return f"SELECT {names}, {stamps} FROM {{records}}"

@@ -64,6 +64,10 @@ class Sink(Generic[Rows]):
         """Rows that later commits do not change."""
         return self._committer.freeze(rows)
 
+    def parted(self, rows: Rows, column: str) -> tuple[Rows, Rows]:
+        """Rows in which a boolean column is true, and those in which it is false."""
+        return self._committer.parted(rows, column)
+
     def from_arrow(self, rows: pa.Table) -> Rows:
         """Rows that come from elsewhere."""
         return self._committer.from_arrow(rows)

@@ -32,6 +32,8 @@ from lakeshelf.streams.job import (
 from lakeshelf.streams.sink import Sink
 
 BATCH_TIME = "batch_time"
+STAMP = f"CAST({{{BATCH_TIME}}} AS TIMESTAMP)"
+"""Without its type, an engine would plan the statement again for each time that it is given."""
 TABLE_OF = {relation(name): name for name in CATALOG.tables}
 
 
@@ -165,7 +167,7 @@ class Updater(Generic[Rows]):
 
     def _candidates(self, update: Update) -> str:
         text = sql.substitute(sql.rows(update), touched=TOUCHED + relation(update.table))
-        return f"SELECT candidate.*, {{{BATCH_TIME}}} AS updated_at FROM ({text}) AS candidate"
+        return f"SELECT candidate.*, {STAMP} AS updated_at FROM ({text}) AS candidate"
 
     def _changed(self, update: Update) -> Rows:
         candidates = self._candidates(update)
@@ -179,7 +181,7 @@ class Updater(Generic[Rows]):
         """After a skip, what is published is read from the table."""
         current = self._sink.table(update.table)
         if isinstance(update, Decision):
-            text = f"SELECT * FROM {{current}} WHERE updated_at = {{{BATCH_TIME}}}"
+            text = f"SELECT * FROM {{current}} WHERE updated_at = {STAMP}"
             return Change(update, self._query(text, update.table), None, None)
         touched = (
             self._query(self._candidates(update), update.table)
@@ -199,8 +201,7 @@ class Updater(Generic[Rows]):
     def _split(self, update: Update, changed: Rows) -> tuple[Rows, Rows | None]:
         if not _removes(update):
             return changed, None
-        parts = (f"SELECT * FROM {{changed}} WHERE {test}" for test in (f"NOT {REMOVED}", REMOVED))
-        kept, removed = (self._sink.query(text, changed=changed) for text in parts)
+        removed, kept = self._sink.parted(changed, REMOVED)
         return kept, removed
 
     def _touched(self, update: Update) -> Rows:

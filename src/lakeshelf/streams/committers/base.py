@@ -53,6 +53,9 @@ class Committer(Protocol[Rows]):
     def freeze(self, rows: Rows) -> Rows:
         """The same rows, independent of later commits to the tables they were computed from."""
 
+    def parted(self, rows: Rows, column: str) -> tuple[Rows, Rows]:
+        """Rows in which a boolean column is true, and those in which it is false."""
+
     def from_arrow(self, rows: pa.Table) -> Rows:
         """Rows that come from elsewhere."""
 

@@ -79,6 +79,10 @@ class DriverCommitter:
         """Arrow tables never change."""
         return rows
 
+    def parted(self, rows: pa.Table, column: str) -> tuple[pa.Table, pa.Table]:
+        """Rows in which a column is true, and those in which it is false."""
+        return rows.filter(rows[column]), rows.filter(pc.invert(rows[column]))
+
     def from_arrow(self, rows: pa.Table) -> pa.Table:
         """The same rows."""
         return rows
@@ -125,12 +129,9 @@ class DriverCommitter:
         handle, before = self.handle(name), self.table(name)
         if rows.num_rows == 0 or self.is_committed(name, txn):
             return done(Commit(name, handle.version(), 0, "nothing to commit"))
-        changed = self._conform(name, rows)
-        kept = (
-            changed.filter(pc.invert(changed[REMOVED]))
-            if REMOVED in changed.column_names
-            else changed
-        )
+        changed = kept = self._conform(name, rows)
+        if REMOVED in changed.column_names:
+            _, kept = self.parted(changed, REMOVED)
         kept = kept.select(before.column_names)
         after = _without(before, changed, CATALOG.tables[name].key)
         self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()

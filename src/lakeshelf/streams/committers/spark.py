@@ -72,7 +72,7 @@ class SparkCommitter:
     def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
         used: dict[str, Any] = {name: given[name] for name in RELATION.findall(text)}
-        times = {name: F.lit(at) for name, at in used.items() if isinstance(at, datetime)}
+        times = {n: at.isoformat(sep=" ") for n, at in used.items() if isinstance(at, datetime)}
         return self.session.sql(text, **(used | times))
 
     def freeze(self, rows: DataFrame) -> DataFrame:
@@ -80,6 +80,10 @@ class SparkCommitter:
         frozen = rows.localCheckpoint(eager=True)
         self._held.append(frozen)
         return frozen
+
+    def parted(self, rows: DataFrame, column: str) -> tuple[DataFrame, DataFrame]:
+        """Rows in which a column is true, and those in which it is false."""
+        return rows.where(F.col(column)), rows.where(~F.col(column))
 
     def from_arrow(self, rows: pa.Table) -> DataFrame:
         """A DataFrame of Arrow rows."""
