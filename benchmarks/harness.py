@@ -206,7 +206,9 @@ def make_console() -> Console:
 
 @contextmanager
 def scratch(parent: Path | None) -> Iterator[Path]:
-    """An empty folder for a run, removed afterwards."""
+    """An empty folder for a run, removed afterwards; `parent` is made where it is not there."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix="lakeshelf-bench-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
