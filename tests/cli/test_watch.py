@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from lakeshelf.cli import watch
 from lakeshelf.contracts import CATALOG
@@ -22,7 +23,12 @@ from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import live
+from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.live import Numbers
+from lakeshelf.streams import topics
+from lakeshelf.streams.consuming import available
+from lakeshelf.streams.publisher import Publisher
+from tests.support import eventually
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PLACE = {"store_id": "S1", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
@@ -46,59 +52,28 @@ def tick(version: int, now: datetime) -> bytes:
     return orjson.dumps(told)
 
 
-class FakeConsumer:
-    """A broker in memory: records a topic, and the messages of the clock."""
-
-    records: ClassVar[dict[str, int]]
-    ticks: ClassVar[list[bytes]] = []
-    error: ClassVar[KafkaException | None] = None
-    consumed: ClassVar[int] = 0
-
-    def __init__(self, _: dict[str, Any]) -> None:
-        self._at = 0
-
-    def list_topics(self, timeout: float) -> Any:
-        if self.error is not None:
-            raise self.error
-        names = [*self.records, *(["clock"] if self.ticks else [])]
-        return SimpleNamespace(topics={n: SimpleNamespace(partitions={0: None}) for n in names})
-
-    def get_watermark_offsets(self, place: Any, timeout: float) -> tuple[int, int]:
-        return 0, len(self.ticks) if place.topic == "clock" else self.records[place.topic]
-
-    def assign(self, places: list[Any]) -> None:
-        self._at = places[0].offset
-
-    def unassign(self) -> None:
-        self._at = 0
-
-    def consume(self, most: int, timeout: float) -> list[Any]:
-        found = list(enumerate(self.ticks))[self._at : self._at + most]
-        self._at += len(found)
-        type(self).consumed += len(found)
-        return [SimpleNamespace(offset=lambda n=n: n, value=lambda v=v: v) for n, v in found]
-
-    def poll(self, timeout: float) -> Any:
-        return next(iter(self.consume(1, timeout)), None)
-
-    def close(self) -> None:
-        pass
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker with all topics, all of them empty at first."""
+    made = Broker(load_settings(lake_root=tmp_path_factory.mktemp("watch") / "lake"))
+    made.start(die_with_parent=True)
+    made.wait_healthy()
+    topics.ensure_all({"bootstrap.servers": made.bootstrap_servers})
+    yield made
+    made.kill()
 
 
 @pytest.fixture
-def kafka(monkeypatch: pytest.MonkeyPatch) -> type[FakeConsumer]:
-    class Consumer(FakeConsumer):
-        records: ClassVar = {"shelf_events": 100, "wh_events": 20, "alerts": 5000}
-
-    monkeypatch.setattr(live, "Consumer", Consumer)
-    return Consumer
-
-
-@pytest.fixture
-def settings(lake: Path) -> Settings:
-    """A lake with empty tables, and a Kafka that only `kafka` can answer for."""
+def settings(lake: Path, broker: Broker) -> Settings:
+    """A lake with empty tables, and a Kafka."""
     tables.ensure_all(lake)
-    return load_settings(bootstrap_servers="nowhere:1")
+    return load_settings(bootstrap_servers=broker.bootstrap_servers)
+
+
+def send(broker: Broker, topic: str, *values: bytes) -> None:
+    publisher = Publisher({"bootstrap.servers": broker.bootstrap_servers, "log_level": "0"})
+    publisher.records(topic, [b"now"] * len(values), list(values))
+    publisher.flush()
 
 
 @pytest.fixture
@@ -227,20 +202,30 @@ def test_a_table_that_a_rebuild_made_anew_is_opened_again(bare: Settings):
     assert numbers.look()["stock"]["back_rooms"] == 0
 
 
-def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, kafka):
+@pytest.mark.slow
+def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, broker: Broker):
     seconds = iter([10.0, 14.0, 15.0, 16.0])
-    numbers = Numbers(settings, seconds=lambda: next(seconds))
-    first = numbers.look()
-    assert (first["events"], first["events_per_second"]) == (120, None)
-    kafka.records["shelf_events"] += 50
-    kafka.records["alerts"] += 1000
-    assert numbers.look()["events_per_second"] == 12.5
-    assert numbers.look()["events_per_second"] == 0.0
-    kafka.records["shelf_events"] = 0
-    assert numbers.look()["events_per_second"] is None
+    with closing(Numbers(settings, seconds=lambda: next(seconds))) as numbers:
+        first = numbers.look()
+        assert first["events_per_second"] is None
+        send(broker, "shelf_events", *[b"{}"] * 50)
+        send(broker, "alerts", *[b"{}"] * 1000)
+        second = numbers.look()
+        assert second["events"] == first["events"] + 50
+        assert second["events_per_second"] == 12.5
+        assert numbers.look()["events_per_second"] == 0.0
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        admin.delete_topics(["shelf_events"])["shelf_events"].result()
+        gone = lambda: "shelf_events" not in admin.list_topics(timeout=5).topics  # noqa: E731
+        eventually(gone, "the topic is gone")
+        assert numbers.look()["events_per_second"] is None
+    topics.ensure_all({"bootstrap.servers": broker.bootstrap_servers})
 
 
-def test_business_time_is_the_latest_tick_and_lost_sales_are_those_of_its_day(settings, kafka):
+@pytest.mark.slow
+def test_business_time_is_the_latest_tick_and_lost_sales_are_those_of_its_day(
+    settings, broker: Broker, monkeypatch: pytest.MonkeyPatch
+):
     write(
         settings.lake_root,
         live.LOST,
@@ -248,30 +233,42 @@ def test_business_time_is_the_latest_tick_and_lost_sales_are_those_of_its_day(se
         lost(2, date(2026, 3, 1), 2),
         lost(3, date(2026, 3, 1), 1),
     )
-    kafka.ticks = [tick(n, NOW.replace(hour=n % 24)) for n in range(1, 40)] + [b"no tick"]
-    numbers = Numbers(settings)
-    told = numbers.look()
-    assert told["clock"]["now"] == NOW.replace(hour=15)
-    assert (told["clock"]["kind"], told["clock"]["speed"]) == ("scaled", 60.0)
-    assert told["lost_sales"] == {"today": 3, "total": 8}
-    assert kafka.consumed == live.TICKS
-    assert numbers.look()["clock"] == told["clock"]
-    assert kafka.consumed == live.TICKS
+    read: list[Any] = []
+
+    def counted(consumer: Any, seconds: float) -> list[Any]:
+        found = available(consumer, seconds)
+        read.extend(found)
+        return found
+
+    monkeypatch.setattr(live, "available", counted)
+    ticks = [tick(n, NOW.replace(hour=n % 24)) for n in range(1, 40)]
+    send(broker, "clock", *ticks, b"no tick")
+    with closing(Numbers(settings)) as numbers:
+        told = numbers.look()
+        assert told["clock"]["now"] == NOW.replace(hour=15)
+        assert (told["clock"]["kind"], told["clock"]["speed"]) == ("scaled", 60.0)
+        assert told["lost_sales"] == {"today": 3, "total": 8}
+        assert len(read) == live.TICKS
+        assert numbers.look()["clock"] == told["clock"]
+        assert len(read) == live.TICKS
 
 
-def test_a_kafka_that_does_not_answer_is_a_problem_until_it_does(settings, kafka):
-    numbers = Numbers(settings)
-    kafka.error = KafkaException(KafkaError(KafkaError._TRANSPORT, "broker is away"))
-    told = numbers.look()
-    assert told["events"] is None
-    assert any("broker is away" in line for line in told["problems"])
-    kafka.error = None
-    told = numbers.look()
-    assert told["events"] == 120
-    assert not any("broker is away" in line for line in told["problems"])
+@pytest.mark.slow
+def test_a_kafka_that_does_not_answer_is_a_problem_until_it_does(settings, broker: Broker):
+    with closing(Numbers(settings)) as numbers:
+        before = numbers.look()["events"]
+        broker.kill()
+        told = numbers.look()
+        assert told["events"] is None
+        assert any("transport failure" in line for line in told["problems"])
+        broker.start(die_with_parent=True)
+        broker.wait_healthy()
+        eventually(lambda: numbers.look()["events"] == before, "Kafka answers again")
+        assert numbers.look()["problems"] == [live.DOWN]
 
 
-def test_one_snapshot_has_a_rate_where_kafka_answers(settings, kafka):
+@pytest.mark.slow
+def test_one_snapshot_has_a_rate_where_kafka_answers(settings):
     assert live.collect(settings, pause=0.01)["events_per_second"] == 0.0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
+from lakeshelf.streams.refusal import Refused
 
 Row = Mapping[str, Any]
 DAY = timedelta(days=1)
@@ -65,32 +65,23 @@ class Heard:
     Attributes:
         topic: Where it came by.
         offset: Its place there, in partition 0.
+        at: When it was appended.
         message: Its typed values.
         value: Its value as it came.
     """
 
     topic: str
     offset: int
+    at: datetime
     message: Row
     value: bytes
 
     def refusal(self, reason: str, detail: str) -> Message:
         """The message of topic `quarantine` that tells why it is refused."""
-        message = {
-            "event_id": f"{self.topic}:0:{self.offset}",
-            "event_type": "refused",
-            "event_time": self.message["event_time"],
-            "store_id": self.message["store_id"],
-            "schema_version": 1,
-            "original_key": CATALOG.topics[self.topic].key_of(self.message),
-            "topic": self.topic,
-            "partition": 0,
-            "offset": self.offset,
-            "reason": reason,
-            "detail": detail,
-            "value": base64.b64encode(self.value).decode(),
-        }
-        return Message.of("quarantine", message)
+        key = CATALOG.topics[self.topic].key_of(self.message)
+        place = (self.topic, 0, self.offset, self.at)
+        refused = Refused(*place, key.encode(), self.value, reason, detail)
+        return Message("quarantine", key, refused.message().decode())
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,34 @@ again, and nothing that the journal has is decided a second time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Message as Record
 
 from lakeshelf.components import journal
-from lakeshelf.components.component import Component, Context, Decision, Entry, Heard, Tick
+from lakeshelf.components.component import (
+    Component,
+    Context,
+    Decision,
+    Entry,
+    Heard,
+    Message,
+    Tick,
+)
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError, ConfigurationError
+from lakeshelf.lake import commits, tables
+from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash
 from lakeshelf.streams.consuming import available, watermarks
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
 
 POLL_S = 0.2
 FOLLOW_S = 0.05
@@ -123,7 +136,8 @@ class ComponentService:
             if topic == CLOCK:
                 tick = (Tick.of(message), end)
             else:
-                self._heard.append(Heard(topic, end - 1, message, value))
+                at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
+                self._heard.append(Heard(topic, end - 1, at, message, value))
         if tick is not None:
             self._follow(tick[1], stop)
             if stop.is_set():
@@ -132,7 +146,7 @@ class ComponentService:
         self._listen()
         self._reached(ends)
 
-    def _polled(self) -> Iterable[Message]:
+    def _polled(self) -> Iterable[Record]:
         for record in available(self._consumer, POLL_S):
             if (error := record.error()) is not None:
                 raise BrokerError(f"the broker says {error.str()}", hint="see `lakeshelf doctor`")
@@ -172,9 +186,20 @@ class ComponentService:
         crash.point("after_messages", number)
 
     def _publish(self, entry: Entry) -> None:
-        for message in self._component.outgoing(entry):
+        messages = self._component.outgoing(entry)
+        self._quarantine(entry, [m for m in messages if m.topic == "quarantine"])
+        for message in messages:
             self._publisher.encoded(CATALOG.topics[message.topic], [(message.key, message.value)])
         self._publisher.flush()
+
+    def _quarantine(self, entry: Entry, messages: Sequence[Message]) -> None:
+        """Keep what is refused where people look for it."""
+        if not messages:
+            return
+        refused = [Refused.of(m.key.encode(), m.value) for m in messages]
+        table = tables.open_table(self._context.settings.lake_root, QUARANTINE)
+        txn = Txn(f"{self._class.name}:{QUARANTINE}", entry.seq)
+        commits.append(table, QUARANTINE, quarantine_rows(refused, datetime.now(UTC)), txn)
 
     def _reached(self, ends: Mapping[str, int]) -> None:
         if ends:

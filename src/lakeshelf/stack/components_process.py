@@ -6,44 +6,27 @@ signal kills.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import FrameType
 
 from lakeshelf.components.host import Host
-from lakeshelf.settings import Settings, load_settings
+from lakeshelf.settings import Settings
 from lakeshelf.stack import handover
 from lakeshelf.stack.clients import client_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run components; the exit code."""
-    parser = argparse.ArgumentParser(prog="components_process", description="Runs components.")
-    parser.add_argument("--components", default="", help="names, separated by commas; none: all")
-    parser.add_argument(
-        "--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin"
-    )
-    options = parser.parse_args(argv)
-    names = [name for name in options.components.split(",") if name]
-    try:
-        if options.supervised is None:
-            run(load_settings(), names)
-        else:
-            handover.die_with(options.supervised)
-            run(handover.receive(), names, until_prepared=sys.stdin.readline)
-    except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
-        return handover.ended(error)
-    return 0
+    return handover.process(argv, "components", run)
 
 
 def run(
     settings: Settings,
     names: Iterable[str],
-    *,
-    until_prepared: Callable[[], object] = lambda: None,
+    until_prepared: handover.Word = lambda: None,
 ) -> None:
     """Run the named components in this process until a signal.
 

@@ -6,13 +6,14 @@ these whatever its environment and files say, and no secret stands in a list of 
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,8 @@ from pydantic import SecretStr
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.settings import Settings, load_settings
 
+Word = Callable[[], object]
+"""Returns when a supervisor has said that topics and tables are there."""
 LARGEST_LOG = 10 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -57,6 +60,37 @@ def say(pipe: IO[bytes] | None, line: str) -> None:
             pipe.flush()
     except BrokenPipeError:
         pass
+
+
+def process(
+    argv: Sequence[str] | None, parts: str, run: Callable[[Settings, list[str], Word], None]
+) -> int:
+    """Be a process that runs named parts of the product, alone or under a supervisor; the exit code.
+
+    Args:
+        argv: Command line: names of parts, and the supervisor that hands the settings over.
+        parts: What the names are names of, in the plural.
+        run: Runs the parts; called with the settings, the names and what returns when topics and tables
+            are there.
+    """
+    parser = argparse.ArgumentParser(description=f"Runs {parts}.")
+    parser.add_argument(
+        f"--{parts}", dest="names", default="", help="separated by commas; none: all"
+    )
+    parser.add_argument(
+        "--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin"
+    )
+    options = parser.parse_args(argv)
+    names = [name for name in options.names.split(",") if name]
+    try:
+        if options.supervised is None:
+            run(load_settings(), names, lambda: None)
+        else:
+            die_with(options.supervised)
+            run(receive(), names, sys.stdin.readline)
+    except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
+        return ended(error)
+    return 0
 
 
 def receive() -> Settings:

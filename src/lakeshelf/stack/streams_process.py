@@ -9,16 +9,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from lakeshelf.settings import Settings, load_settings
+from lakeshelf.settings import Settings
 from lakeshelf.stack import handover, jars, java
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.processes import identify, read_pid_file, write_pid_file
@@ -32,40 +31,23 @@ ORPHAN_SECONDS = 15.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the driver; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="streams_process", description="Runs the queries of jobs."
-    )
-    parser.add_argument("--jobs", default="", help="names, separated by commas; none: all")
-    parser.add_argument(
-        "--supervised", type=int, metavar="PID", help="the supervisor; settings come on stdin"
-    )
-    options = parser.parse_args(argv)
-    names = [name for name in options.jobs.split(",") if name]
-    try:
-        if options.supervised is None:
-            run(load_settings(), names)
-        else:
-            handover.die_with(options.supervised)
-            run(handover.receive(), names, until_prepared=sys.stdin.readline)
-    except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
-        return handover.ended(error)
-    return 0
+    return handover.process(argv, "jobs", run)
 
 
 def run(
     settings: Settings,
     names: Iterable[str],
+    until_prepared: handover.Word = lambda: None,
     *,
     master: str | None = LOCAL_MASTER,
-    until_prepared: Callable[[], object] = lambda: None,
 ) -> None:
     """Run the named jobs in this process until a signal.
 
     Args:
         settings: Lake, Kafka, memory.
         names: Jobs; none: all.
-        master: Where Spark runs; None leaves it to `spark-submit`.
         until_prepared: Returns when topics and tables are there; Spark starts meanwhile.
+        master: Where Spark runs; None leaves it to `spark-submit`.
 
     Raises:
         ConfigurationError: An unknown job.

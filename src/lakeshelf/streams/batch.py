@@ -37,11 +37,17 @@ from lakeshelf.streams.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.refusal import Refused, judge, quarantine_rows, refuse, without_held
+from lakeshelf.streams.refusal import (
+    QUARANTINE,
+    Refused,
+    judge,
+    quarantine_rows,
+    refuse,
+    without_held,
+)
 from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Change, Updater
 
-QUARANTINE = "raw/quarantine"
 POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 
 

@@ -19,6 +19,7 @@ from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.streams import intake
 
+QUARANTINE = "raw/quarantine"
 NOT_OWNER, MISSING = "not_owner", "missing_field"
 MISTYPED = "wrong_type"
 DETAIL_LENGTH = 500
@@ -54,6 +55,21 @@ class Refused:
             "value": None if self.value is None else base64.b64encode(self.value).decode(),
         }
         return orjson.dumps(told, option=orjson.OPT_UTC_Z)
+
+    @classmethod
+    def of(cls, key: bytes | None, message: bytes | str) -> Refused:
+        """The refusal that a message of the topic `quarantine` tells of."""
+        told = orjson.loads(message)
+        return cls(
+            told["topic"],
+            told["partition"],
+            told["offset"],
+            datetime.fromisoformat(told["event_time"]),
+            key,
+            None if told["value"] is None else base64.b64decode(told["value"]),
+            told["reason"],
+            told["detail"],
+        )
 
 
 @dataclass
@@ -105,7 +121,7 @@ def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
 
 def quarantine_rows(refused: list[Refused], ingested_at: datetime) -> pa.Table:
     """Rows of raw/quarantine."""
-    schema = arrow_contract.schema(CATALOG.tables["raw/quarantine"].columns)
+    schema = arrow_contract.schema(CATALOG.tables[QUARANTINE].columns)
     return pa.Table.from_pylist(
         [{**vars(r), "ingested_at": ingested_at} for r in refused], schema=schema
     )

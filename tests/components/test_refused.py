@@ -1,0 +1,56 @@
+"""What a component refuses is kept where people look for it, once, however often its process is killed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.messages import encode, event
+from lakeshelf.streams import quarantine
+from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.refusal import QUARANTINE
+from tests.support import eventually
+
+from .rig import Rig
+from .test_supplier import at
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+REMOVALS = "removal-scheduler"
+JOURNAL = "ops/journal_removal_scheduler"
+UNKNOWN = "expired_removal:store:S1-I1:L1:1"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path / "lake", CATALOG.tables)
+    yield made
+    made.close()
+
+
+def test_a_command_that_is_refused_is_listed_once(rig: Rig) -> None:
+    rig.tick(at("Sun", 9))
+    topic = CATALOG.topics["commands"]
+    told = {"command": "ack", "target_id": UNKNOWN, "actor": "ada"}
+    command = event("command", at("Sun", 9), "S1", ("command", "1"), **told)
+    publisher = Publisher(rig.client)
+    publisher.records("commands", [topic.key_of(command).encode()], [encode(topic, command)])
+    publisher.flush()
+    for point in ("after_journal", "after_messages"):
+        killed = rig.start(REMOVALS, LAKESHELF_CRASH_AT=point)
+        assert killed.wait(60) == -signal.SIGKILL, rig.log()
+    process = rig.start(REMOVALS)
+    eventually(lambda: rig.health(REMOVALS).get("pid") == process.pid, "it runs again")
+    rig.tick(at("Sun", 10))
+    rig.await_reached(REMOVALS)
+    assert rig.stop(process) == 0
+    (row,) = quarantine.listed(rig.settings.lake_root)
+    assert (row["topic"], row["reason"]) == ("commands", "refused_command")
+    assert row["detail"] == "no such alert is open"
+    (kept,) = rig.rows(QUARANTINE)
+    assert kept["value"] == encode(topic, command)
+    told_by_topic = {message["event_id"] for message in rig.sent("quarantine")}
+    assert told_by_topic == {"commands:0:0"}
