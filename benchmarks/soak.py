@@ -27,9 +27,9 @@ def figures(_: Parameters) -> list[Figure]:
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
-    """A stack under light load until its busiest query has done so many batches."""
+    """A stack under light load, the same all the time, until its busiest query has done so many batches."""
     lake = folder / "lake"
-    with stacks.stack(lake, simulation=True, clock_speed=60) as stack:
+    with stacks.stack(lake, clock_speed=60) as stack:
         source = live.Source(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         stack.wait_folded()
