@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaException
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.streams import topics
 
 _LOOK_AGAIN_S = 0.05
 
@@ -22,3 +27,21 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = 60.0
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
         pause.wait(_LOOK_AGAIN_S)
+
+
+def make_topics(client: Mapping[str, str]) -> None:
+    """Make every topic that is not there, and wait until each can be asked for its ends.
+
+    Args:
+        client: librdkafka settings that reach a broker.
+    """
+    topics.ensure_all(client)
+
+    def answered() -> bool:
+        try:
+            topics.end_offsets(client, CATALOG.topics)
+        except KafkaException:
+            return False
+        return True
+
+    eventually(answered, "every topic has a leader")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import select
 import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -25,10 +33,9 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import live
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.live import Numbers
-from lakeshelf.streams import topics
 from lakeshelf.streams.consuming import available
 from lakeshelf.streams.publisher import Publisher
-from tests.support import eventually
+from tests.support import eventually, make_topics
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PLACE = {"store_id": "S1", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
@@ -58,7 +65,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     made = Broker(load_settings(lake_root=tmp_path_factory.mktemp("watch") / "lake"))
     made.start(die_with_parent=True)
     made.wait_healthy()
-    topics.ensure_all({"bootstrap.servers": made.bootstrap_servers})
+    make_topics({"bootstrap.servers": made.bootstrap_servers})
     yield made
     made.kill()
 
@@ -214,12 +221,13 @@ def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, broker: 
         assert second["events"] == first["events"] + 50
         assert second["events_per_second"] == 12.5
         assert numbers.look()["events_per_second"] == 0.0
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
         admin.delete_topics(["shelf_events"])["shelf_events"].result()
-        gone = lambda: "shelf_events" not in admin.list_topics(timeout=5).topics  # noqa: E731
-        eventually(gone, "the topic is gone")
+        eventually(
+            lambda: "shelf_events" not in admin.list_topics(timeout=5).topics, "the topic is gone"
+        )
         assert numbers.look()["events_per_second"] is None
-    topics.ensure_all({"bootstrap.servers": broker.bootstrap_servers})
+    make_topics({"bootstrap.servers": broker.bootstrap_servers})
 
 
 @pytest.mark.slow
@@ -272,20 +280,26 @@ def test_one_snapshot_has_a_rate_where_kafka_answers(settings):
     assert live.collect(settings, pause=0.01)["events_per_second"] == 0.0
 
 
-def test_ctrl_c_ends_it_with_success(lakeshelf, bare: Settings, monkeypatch: pytest.MonkeyPatch):
-    looks: list[float] = []
+def test_it_follows_the_tables_until_ctrl_c_and_ends_with_success(bare: Settings):
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
+    shown = bytearray()
 
-    def sleep(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 3:
-            raise KeyboardInterrupt
+    def shows(text: str) -> bool:
+        while select.select([terminal], [], [], 0)[0]:
+            shown.extend(os.read(terminal, 65536))
+        return text in shown.decode(errors="replace")
 
-    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=sleep))
-    result = lakeshelf("watch")
-    assert result.code == 0
-    assert looks == [watch.REFRESH_S] * 3
-    assert "units on shelves" in result.out
-    assert result.err == ""
+    command = [str(Path(sys.executable).with_name("lakeshelf")), "watch"]
+    with subprocess.Popen(command, stdin=end, stdout=end, stderr=subprocess.PIPE) as process:
+        eventually(lambda: shows("units on shelves"), "a first look")
+        write(bare.lake_root, "cleansed/shelf_state", {"balance": 4711, "current_stock": 4711})
+        eventually(lambda: shows("4,711"), "a look at what has changed")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    os.close(terminal)
+    os.close(end)
+    assert (process.returncode, said) == (0, b"")
 
 
 @pytest.mark.parametrize(

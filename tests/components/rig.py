@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from deltalake import write_deltalake
 
 from lakeshelf.components.clock import Ticker
@@ -26,7 +25,7 @@ from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.broker import Broker
 from lakeshelf.streams import topics
-from tests.support import eventually
+from tests.support import eventually, make_topics
 
 Row = dict[str, Any]
 SECONDS = 60.0
@@ -46,18 +45,11 @@ class Rig:
         self.broker.start(die_with_parent=True)
         self.broker.wait_healthy()
         self.client = {"bootstrap.servers": self.broker.bootstrap_servers, "log_level": "0"}
-        topics.ensure_all(self.client)
-        eventually(self._has_leaders, "every topic has a leader")
+        make_topics(self.client)
         for name in names:
             tables.ensure(root, CATALOG.tables[name])
         self.context = Context(self.settings, self.client, Lake(root))
         self.processes: list[subprocess.Popen[bytes]] = []
-
-    def _has_leaders(self) -> bool:
-        with suppress(KafkaException):
-            topics.end_offsets(self.client, CATALOG.topics)
-            return True
-        return False
 
     def start(self, *names: str, **environment: str) -> subprocess.Popen[bytes]:
         """Run components in a process of their own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made.close()
 
 
+def runs(rig: Rig, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process has taken the component up and told the last entry of its journal again."""
+    health = rig.health(REMOVALS)
+    return (health.get("pid"), health.get("state")) == (process.pid, "running")
+
+
 def test_a_command_that_is_refused_is_listed_once(rig: Rig) -> None:
     rig.tick(at("Sun", 9))
     topic = CATALOG.topics["commands"]
@@ -39,11 +46,14 @@ def test_a_command_that_is_refused_is_listed_once(rig: Rig) -> None:
     publisher = Publisher(rig.client)
     publisher.records("commands", [topic.key_of(command).encode()], [encode(topic, command)])
     publisher.flush()
-    for point in ("after_journal", "after_messages"):
-        killed = rig.start(REMOVALS, LAKESHELF_CRASH_AT=point)
-        assert killed.wait(60) == -signal.SIGKILL, rig.log()
+    killed = rig.start(REMOVALS, LAKESHELF_CRASH_AT="after_journal:2")
+    assert killed.wait(60) == -signal.SIGKILL, rig.log()
+    assert quarantine.listed(rig.settings.lake_root) == []
+    for _ in range(2):
+        again = rig.start(REMOVALS)
+        eventually(lambda again=again: runs(rig, again), "it runs again")
+        assert rig.stop(again) == 0
     process = rig.start(REMOVALS)
-    eventually(lambda: rig.health(REMOVALS).get("pid") == process.pid, "it runs again")
     rig.tick(at("Sun", 10))
     rig.await_reached(REMOVALS)
     assert rig.stop(process) == 0

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import Settings, load_settings
-from tests.support import eventually
+from tests.support import make_topics
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,28 +43,14 @@ def spark(own_settings: Settings) -> Iterator[SparkSession]:
 def client(own_settings: Settings) -> Iterator[dict[str, str]]:
     """A broker with all topics, started once; settings that reach it."""
     from lakeshelf.stack.broker import Broker
-    from lakeshelf.streams import topics
 
     broker = Broker(own_settings)
     broker.start(die_with_parent=True)
     broker.wait_healthy()
     reached = {"bootstrap.servers": broker.bootstrap_servers, "log_level": "0"}
-    topics.ensure_all(reached)
-    eventually(lambda: _has_leaders(reached), "every topic has a leader")
+    make_topics(reached)
     yield reached
     broker.kill()
-
-
-def _has_leaders(client: dict[str, str]) -> bool:
-    from confluent_kafka import KafkaException
-
-    from lakeshelf.streams import topics
-
-    try:
-        topics.end_offsets(client, CATALOG.topics)
-    except KafkaException:
-        return False
-    return True
 
 
 @pytest.fixture

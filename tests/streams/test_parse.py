@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, DATE, TIMESTAMP
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
@@ -62,9 +63,21 @@ def each_token() -> Iterator[Record]:
                 yield framed(topic, value[:-1] + extra, reference(topic, value))
 
 
+def each_edge_of_time() -> Iterator[Record]:
+    """The first day of the contract and the day before it, in every date and time of every topic."""
+    rest = {DATE: "", TIMESTAMP: "T00:00:00Z"}
+    for topic in TOPICS:
+        record = plain(topic)
+        value = record.value or b""
+        for field in (f for f in topic.fields if f.type in rest):
+            for day in ("0000-12-31", "0001-01-01"):
+                told = orjson.loads(value) | {field.name: day + rest[field.type]}
+                yield framed(topic, orjson.dumps(told), reference(topic, value))
+
+
 @pytest.fixture(scope="module")
 def corpus() -> list[Record]:
-    return [*every_plain(), *each_token(), *generated(GENERATED)]
+    return [*every_plain(), *each_token(), *each_edge_of_time(), *generated(GENERATED)]
 
 
 @pytest.fixture(scope="module", params=["spark", "duckdb"])

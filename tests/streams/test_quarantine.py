@@ -15,7 +15,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.streams import quarantine
-from lakeshelf.streams.refusal import Refused, quarantine_rows
+from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
 
 from .harness import NOW
 from .messages import plain
@@ -42,9 +42,9 @@ HELD = (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    tables.ensure(tmp_path, CATALOG.tables[quarantine.TABLE])
-    handle = tables.open_table(tmp_path, quarantine.TABLE)
-    commits.append(handle, quarantine.TABLE, quarantine_rows(list(HELD), NOW), Txn("test", 0))
+    tables.ensure(tmp_path, CATALOG.tables[QUARANTINE])
+    handle = tables.open_table(tmp_path, QUARANTINE)
+    commits.append(handle, QUARANTINE, quarantine_rows(list(HELD), NOW), Txn("test", 0))
     return tmp_path
 
 

@@ -20,13 +20,13 @@ from lakeshelf.stack.clients import client_settings
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run components; the exit code."""
-    return handover.process(argv, "components", run)
+    return handover.main(argv, "components", run)
 
 
 def run(
     settings: Settings,
     names: Iterable[str],
-    until_prepared: handover.Word = lambda: None,
+    until_prepared: handover.UntilPrepared = lambda: None,
 ) -> None:
     """Run the named components in this process until a signal.
 

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.settings import Settings, load_settings
 
-Word = Callable[[], object]
+UntilPrepared = Callable[[], object]
 """Returns when a supervisor has said that topics and tables are there."""
 LARGEST_LOG = 10 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -62,8 +62,10 @@ def say(pipe: IO[bytes] | None, line: str) -> None:
         pass
 
 
-def process(
-    argv: Sequence[str] | None, parts: str, run: Callable[[Settings, list[str], Word], None]
+def main(
+    argv: Sequence[str] | None,
+    parts: str,
+    run: Callable[[Settings, list[str], UntilPrepared], None],
 ) -> int:
     """Be a process that runs named parts of the product, alone or under a supervisor; the exit code.
 

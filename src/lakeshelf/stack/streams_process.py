@@ -31,13 +31,13 @@ ORPHAN_SECONDS = 15.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the driver; the exit code."""
-    return handover.process(argv, "jobs", run)
+    return handover.main(argv, "jobs", run)
 
 
 def run(
     settings: Settings,
     names: Iterable[str],
-    until_prepared: handover.Word = lambda: None,
+    until_prepared: handover.UntilPrepared = lambda: None,
     *,
     master: str | None = LOCAL_MASTER,
 ) -> None:

@@ -24,7 +24,7 @@ STATEMENTS = 1000
 """Most prepared statements; those not used for longest are forgotten."""
 
 
-class Place:
+class Input:
     """A relation of a prepared statement, which has other rows each time that the statement runs.
 
     Attributes:
@@ -50,20 +50,20 @@ class Statement:
 
     Attributes:
         name: Its name in the connection.
-        places: Relation → where its rows are put.
+        inputs: Relation → what gives its rows.
     """
 
     name: str
-    places: Mapping[str, Place]
+    inputs: Mapping[str, Input]
 
     def takes(self, relations: Mapping[str, pa.Table]) -> bool:
         """Whether the relations have the columns for which it was prepared."""
-        return all(place.schema.equals(relations[n].schema) for n, place in self.places.items())
+        return all(given.schema.equals(relations[n].schema) for n, given in self.inputs.items())
 
     def put(self, relations: Mapping[str, pa.Table | None]) -> None:
-        """Put rows in their places, or take them away."""
-        for name, place in self.places.items():
-            place.rows = relations.get(name)
+        """Give the inputs rows, or take them away."""
+        for name, given in self.inputs.items():
+            given.rows = relations.get(name)
 
 
 class Duck:
@@ -127,7 +127,7 @@ class Duck:
         statement.put(relations)
         try:
             call = f"EXECUTE {statement.name}" + (f"({values})" if values else "")
-            return self._execute(call, statement.places).to_arrow_table()
+            return self._execute(call, statement.inputs).to_arrow_table()
         finally:
             statement.put({})
 
@@ -135,9 +135,9 @@ class Duck:
         if len(self._statements) >= STATEMENTS:
             self._forget(next(iter(self._statements)))
         self._prepared += 1
-        places = {name: Place(rows) for name, rows in relations.items()}
-        statement = Statement(f"statement_{self._prepared}", places)
-        self._execute(f"PREPARE {statement.name} AS {text}", places)
+        inputs = {name: Input(rows) for name, rows in relations.items()}
+        statement = Statement(f"statement_{self._prepared}", inputs)
+        self._execute(f"PREPARE {statement.name} AS {text}", inputs)
         return statement
 
     def _forget(self, text: str) -> None:
@@ -145,9 +145,9 @@ class Duck:
         if statement is not None:
             self._connection.execute(f"DEALLOCATE {statement.name}")
 
-    def _execute(self, text: str, places: Mapping[str, Place]) -> duckdb.DuckDBPyConnection:
+    def _execute(self, text: str, inputs: Mapping[str, Input]) -> duckdb.DuckDBPyConnection:
         # DuckDB finds relations among the variables of who calls it.
-        known = {**places, "__builtins__": builtins, "connection": self._connection, "text": text}
+        known = {**inputs, "__builtins__": builtins, "connection": self._connection, "text": text}
         result: duckdb.DuckDBPyConnection = FunctionType(_call.__code__, known)()
         return result
 

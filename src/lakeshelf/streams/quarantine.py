@@ -18,8 +18,7 @@ from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables
 from lakeshelf.streams.publisher import Publisher
-
-TABLE = "raw/quarantine"
+from lakeshelf.streams.refusal import QUARANTINE
 
 
 def listed(
@@ -31,7 +30,7 @@ def listed(
         `topic`, `partition`, `offset`, `kafka_timestamp`, `reason`, `detail`, and `key` and `value` as text
         where they are UTF-8, else as base64 in `key_base64` and `value_base64`.
     """
-    rows = tables.open_table(root, TABLE).to_pyarrow_table()
+    rows = tables.open_table(root, QUARANTINE).to_pyarrow_table()
     for name, wanted in (("topic", topic), ("reason", reason)):
         if wanted is not None:
             rows = rows.filter(pc.equal(rows[name], wanted))
@@ -43,7 +42,7 @@ def listed(
 def counted(root: Path) -> dict[str, int]:
     """Refused records by reason."""
     reasons = (
-        tables.open_table(root, TABLE)
+        tables.open_table(root, QUARANTINE)
         .to_pyarrow_table(columns=["reason"])["reason"]
         .value_counts()
         .to_pylist()

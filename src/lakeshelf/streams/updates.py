@@ -179,10 +179,10 @@ class Updater(Generic[Rows]):
 
     def _repeated(self, update: Update) -> Change[Rows]:
         """After a skip, what is published is read from the table."""
-        current = self._sink.table(update.table)
         if isinstance(update, Decision):
             text = f"SELECT * FROM {{current}} WHERE updated_at = {STAMP}"
             return Change(update, self._query(text, update.table), None, None)
+        current = self._sink.table(update.table)
         touched = (
             self._query(self._candidates(update), update.table)
             if isinstance(update, View)
