@@ -73,17 +73,6 @@ def test_a_replacement_that_breaks_a_constraint_writes_nothing(handle: DeltaTabl
     assert held(handle) == {"a": 1}
 
 
-def test_files_of_old_versions_are_deleted_once_their_retention_is_over(handle: DeltaTable) -> None:
-    for version in (1, 2):
-        commits.replace(handle, NAME, rows(("a", version)), rows(), Txn("app", version))
-    assert commits.vacuum(handle) == 0
-    folder = Path(handle.table_uri.removeprefix("file://"))
-    handle.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
-    assert commits.vacuum(handle) == 1
-    assert len(list(folder.glob("*.parquet"))) == 1
-    assert held(handle) == {"a": 2}
-
-
 def test_an_upsert_is_made_once(handle: DeltaTable) -> None:
     commits.upsert(handle, NAME, rows(("a", 1)), TABLE.key, Txn("app", 3))
     again = commits.upsert(handle, NAME, rows(("a", 2)), TABLE.key, Txn("app", 3))

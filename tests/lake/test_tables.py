@@ -14,6 +14,7 @@ from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG, LONG, STRING
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import commits, tables
 
@@ -49,6 +50,16 @@ def test_an_older_table_gets_the_columns_that_it_lacks_and_keeps_its_rows(tmp_pa
     assert (created.outcome, created.added) == ("evolved", ("first_event_time", "first_event_id"))
     added = {"first_event_time": None, "first_event_id": None}
     assert tables.open_table(tmp_path, NAME).to_pyarrow_table().to_pylist() == [{**row, **added}]
+    assert tables.ensure(tmp_path, TABLE).outcome == "unchanged"
+
+
+def test_an_older_table_gets_the_properties_of_the_contract(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, TABLE)
+    older = {"delta.checkpointInterval": "7"}
+    tables.open_table(tmp_path, NAME).alter.set_table_properties(older)
+    assert tables.ensure(tmp_path, TABLE).outcome == "evolved"
+    found = tables.open_table(tmp_path, NAME).metadata().configuration
+    assert found.items() >= delta_contract.properties(TABLE).items()
     assert tables.ensure(tmp_path, TABLE).outcome == "unchanged"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from lakeshelf.lake import statements
 from lakeshelf.streams import duck
 from lakeshelf.streams.duck import Duck
 
@@ -52,7 +54,7 @@ def test_a_statement_that_fails_runs_again_with_other_rows() -> None:
 
 
 def test_no_more_statements_are_kept_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duck, "STATEMENTS", 3)
+    monkeypatch.setattr(statements, "STATEMENTS", 3)
     engine = Duck(threads=1)
     for number in [*range(10), 0, 9]:
         found = engine.query(f"SELECT amount + {number} AS more FROM {{rows}}", rows=amounts(1))
@@ -67,3 +69,27 @@ def test_rows_are_let_go_when_a_statement_has_run() -> None:
     del rows
     engine.query(TOTAL, rows=amounts(*range(100_000)))
     assert pa.total_allocated_bytes() < before
+
+
+def test_a_statement_reads_the_columns_and_rows_that_it_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[list[str] | None, bool]] = []
+    scanner = statements.Input.scanner
+
+    def recording(
+        given: statements.Input,
+        columns: list[str] | None = None,
+        filter: Any = None,  # noqa: A002 - so DuckDB calls it
+    ) -> statements.Selection:
+        asked.append((columns, filter is not None))
+        return scanner(given, columns, filter)
+
+    monkeypatch.setattr(statements.Input, "scanner", recording)
+    rows = pa.table({"amount": [1, 2, None], "word": ["a", "b", None], "other": [0, 0, 0]})
+    text = "SELECT word FROM {rows} WHERE amount > 1 OR word IS NULL"
+    assert Duck(threads=1).query(text, rows=rows)["word"].to_pylist() == ["b", None]
+    text = "SELECT word FROM {rows} WHERE amount > 1"
+    assert Duck(threads=1).query(text, rows=rows)["word"].to_pylist() == ["b"]
+    assert all(set(columns or ()) <= {"amount", "word"} for columns, _ in asked)
+    assert asked[-1][1]

@@ -25,6 +25,7 @@ from lakeshelf.contracts.types import Struct
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.maintenance import Maintenance
 
 
 class Journal:
@@ -41,6 +42,7 @@ class Journal:
         self._owner = owner
         self._contract = CATALOG.tables[table]
         self._handle = tables.open_table(root, table)
+        self._maintenance = Maintenance()
         self.last = self._latest()
         """The latest entry; None before the first."""
 
@@ -72,6 +74,7 @@ class Journal:
         commits.append(self._handle, self._contract.name, row, txn, *also)
         self.last = entry
         self.fold(entry)
+        self._maintenance.attend(self._handle)
         return entry
 
     def complete(self) -> None:
@@ -92,6 +95,7 @@ class Journal:
             handle = tables.open_table(self._root, name)
             told = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
             commits.upsert(handle, name, told, contract.key, Txn(self._owner, entry.seq))
+            self._maintenance.attend(handle)
 
     def entries(self, after: int) -> list[Entry]:
         """Entries behind `after`, in order."""

@@ -5,8 +5,8 @@ writer version at most 4, no table features.
 
 | profile | for | history |
 |---|---|---|
-| `append_log` | rows are only added, in commits every few hundred milliseconds | a week |
-| `state` | rows are replaced, in commits every few hundred milliseconds | files 15 min, log a day |
+| `append_log` | rows are only added, in commits every few hundred milliseconds | files 15 min, log 5 min |
+| `state` | rows are replaced, in commits every few hundred milliseconds | files 15 min, log 5 min |
 | `shared` | written seldom, read by people: change feed, checks | files a week, log 30 days |
 """
 
@@ -25,13 +25,13 @@ _COMMON = {
 
 _PROFILES: dict[Profile, dict[str, str]] = {
     "append_log": {
-        "delta.checkpointInterval": "100",
-        "delta.logRetentionDuration": "interval 7 days",
-        "delta.deletedFileRetentionDuration": "interval 7 days",
+        "delta.checkpointInterval": "20",
+        "delta.logRetentionDuration": "interval 5 minutes",
+        "delta.deletedFileRetentionDuration": "interval 15 minutes",
     },
     "state": {
-        "delta.checkpointInterval": "50",
-        "delta.logRetentionDuration": "interval 1 days",
+        "delta.checkpointInterval": "20",
+        "delta.logRetentionDuration": "interval 5 minutes",
         "delta.deletedFileRetentionDuration": "interval 15 minutes",
     },
     "shared": {

@@ -6,25 +6,42 @@ very handle that writes (storage.md, section 4).
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    write_deltalake,
+)
+from deltalake.transaction import AddAction
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.statements import Statements
 
 CONSTRAINT = "delta.constraints."
 REMOVED = "removed"
+HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+"""Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
+
+
+class _Engine(threading.local):
+    def __init__(self) -> None:
+        self.statements = Statements(threads=1)
+
+
+_engine = _Engine()
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,13 @@ def append(handle: DeltaTable, name: str, rows: pa.Table, txn: Txn, *also: Txn) 
         return Commit(name, handle.version(), 0, "already committed")
     if rows.num_rows == 0:
         return Commit(name, handle.version(), 0, "no rows")
-    write_deltalake(handle, rows, mode="append", commit_properties=properties(txn, *also))
+    write_deltalake(
+        handle,
+        rows,
+        mode="append",
+        commit_properties=properties(txn, *also),
+        post_commithook_properties=HOOKS,
+    )
     return Commit(name, handle.version(), rows.num_rows)
 
 
@@ -71,10 +94,7 @@ def note(handle: DeltaTable, name: str, txn: Txn) -> Commit:
     """Record once that a write had no rows, so that it is not made again."""
     if is_committed(handle, txn):
         return Commit(name, handle.version(), 0, "already committed")
-    handle.create_write_transaction(
-        [], "append", handle.schema(), commit_properties=properties(txn)
-    )
-    handle.update_incremental()
+    _commit(handle, [], "append", txn)
     return Commit(name, handle.version(), 0)
 
 
@@ -95,7 +115,12 @@ def upsert(handle: DeltaTable, name: str, rows: pa.Table, keys: Sequence[str], t
     columns = {column: f"s.`{column}`" for column in rows.column_names if column != REMOVED}
     predicate = " AND ".join(f"t.`{key}` = s.`{key}`" for key in keys)
     merge = handle.merge(
-        rows, predicate, source_alias="s", target_alias="t", commit_properties=properties(txn)
+        rows,
+        predicate,
+        source_alias="s",
+        target_alias="t",
+        commit_properties=properties(txn),
+        post_commithook_properties=HOOKS,
     )
     if REMOVED in rows.column_names:
         merge = (
@@ -127,28 +152,34 @@ def replace(handle: DeltaTable, name: str, rows: pa.Table, changed: pa.Table, tx
     if is_committed(handle, txn):
         return Commit(name, handle.version(), 0, "already committed")
     _require_constraints(handle, name, changed)
-    files: list[AddAction | RemoveAction] = [_written(handle, name, rows)] if rows.num_rows else []
-    handle.create_write_transaction(
-        files, "overwrite", handle.schema(), commit_properties=properties(txn)
-    )
-    handle.update_incremental()  # other writes leave the handle at their own version, this one does not
+    files = [_written(handle, name, rows)] if rows.num_rows else []
+    _commit(handle, files, "overwrite", txn)
     return Commit(name, handle.version(), rows.num_rows)
 
 
-def vacuum(handle: DeltaTable) -> int:
-    """Delete files that no version within the table's retention needs; how many."""
-    return len(handle.vacuum(dry_run=False, enforce_retention_duration=False))
+def _commit(handle: DeltaTable, files: Sequence[AddAction], mode: str, txn: Txn) -> None:
+    handle.create_write_transaction(
+        list(files),
+        mode,
+        handle.schema(),
+        commit_properties=properties(txn),
+        post_commithook_properties=HOOKS,
+    )
+    handle.update_incremental()  # other writes leave the handle at their own version, this one does not
 
 
 def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
     found = handle.metadata().configuration
     checks = {k.removeprefix(CONSTRAINT): v for k, v in found.items() if k.startswith(CONSTRAINT)}
-    if not checks:
+    if not checks or not rows.num_rows:
         return
-    broken = ", ".join(f"count(*) FILTER (WHERE NOT ({check}))" for check in checks.values())
-    with duckdb.connect() as connection:
-        counts = connection.from_arrow(rows).aggregate(broken).fetchone()
-    for constraint, count in zip(checks, counts or (), strict=True):
+    broken = ", ".join(
+        f"count(*) FILTER (WHERE NOT ({check})) AS {constraint}"
+        for constraint, check in checks.items()
+    )
+    text = f"SELECT {broken} FROM rows"  # noqa: S608 - constraints of the table, which Delta lets nobody ignore
+    counts = _engine.statements.native(text, rows=rows).to_pylist()[0]
+    for constraint, count in counts.items():
         if count:
             raise LakeError(
                 f"{count} rows of {name} break its constraint {constraint}: {checks[constraint]}",

@@ -78,7 +78,7 @@ def exists(root: Path, name: str) -> bool:
 
 
 def ensure(root: Path, contract: Table) -> Created:
-    """Create the table of a contract, or add the columns that an older one lacks.
+    """Create the table of a contract, or give an older one the columns and properties that it lacks.
 
     Raises:
         LakeError: A column has another type than the contract says, or the table is newer than the code.
@@ -87,11 +87,13 @@ def ensure(root: Path, contract: Table) -> Created:
         _create(root, contract)
         return Created(contract.name, "created")
     table = open_table(root, contract.name)
-    added = _missing_columns(table, contract)
-    if not added:
-        return Created(contract.name, "unchanged")
-    table.alter.add_columns(list(added))
-    return Created(contract.name, "evolved", tuple(field.name for field in added))
+    added, altered = _missing_columns(table, contract), _altered_properties(table, contract)
+    if added:
+        table.alter.add_columns(list(added))
+    if altered:
+        table.alter.set_table_properties(altered)
+    outcome: Outcome = "evolved" if added or altered else "unchanged"
+    return Created(contract.name, outcome, tuple(field.name for field in added))
 
 
 def read(
@@ -165,6 +167,12 @@ def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
                 hint="restore the table or change the contract with a migration",
             )
     return missing
+
+
+def _altered_properties(table: DeltaTable, contract: Table) -> dict[str, str]:
+    present = table.metadata().configuration
+    wanted = delta_contract.properties(contract)
+    return {name: value for name, value in wanted.items() if present.get(name) != value}
 
 
 def _delta_fields(schema: pa.Schema) -> list[Field]:

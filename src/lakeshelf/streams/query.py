@@ -103,9 +103,11 @@ class Query:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
         self._stopping.set()
         if self._boundary.acquire(timeout=STOP_SECONDS):
+            self._boundary.release()  # a batch that waits for it has to end too, or Spark waits for ever
             self._await_offsets()
         if self._running is not None:
             self._running.stop()
+            self._sink.end()
         self.progress.state = "stopped"
 
     def _start(self) -> None:

@@ -53,7 +53,7 @@ class Sink(Generic[Rows]):
 
     def end(self) -> None:
         """Let go of a batch."""
-        for committer in (self._committer, *self._others.values()):
+        for committer in (self._committer, *self._others.values(), self.books):
             committer.end()
 
     def query(self, text: str, **given: Rows | datetime) -> Rows:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.lake.maintenance import Maintenance, maintain
 from lakeshelf.streams import parse
 from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
@@ -25,8 +27,6 @@ from lakeshelf.streams.lane import Lane, done
 
 SMALL_ROWS = 20_000
 """Batches below it are over before a second thread has begun."""
-VACUUM_AFTER = 500
-"""Commits of a table after which its old files are deleted."""
 
 
 class DriverCommitter:
@@ -47,7 +47,7 @@ class DriverCommitter:
         self._window_rows = window_rows
         self._duck = Duck()
         self._lane = Lane()
-        self._commits: dict[str, int] = {}
+        self._maintenance = Maintenance()
         self._handles: dict[str, DeltaTable] = {}
         self._before: dict[tuple[str, str], int] = {}
         self._rows: dict[str, pa.Table] = {}
@@ -67,9 +67,11 @@ class DriverCommitter:
         return decode(self._duck, rows, topics)
 
     def end(self) -> None:
-        """Nothing is held a batch; commits that are under way are waited for."""
+        """Nothing is held a batch; commits are waited for, and tables maintained before the next ones."""
         with suppress(Exception):
             self._lane.settle()
+        for handle in filter(self._maintenance.is_due, self._handles.values()):
+            self._lane.submit(partial(maintain, handle))
 
     def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
         """Rows of a query, run by DuckDB."""
@@ -135,9 +137,7 @@ class DriverCommitter:
         kept = kept.select(before.column_names)
         after = _without(before, changed, CATALOG.tables[name].key)
         self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()
-        future = self._lane.submit(lambda: commits.replace(handle, name, rows_after, kept, txn))
-        self._tidy(name, handle)
-        return future
+        return self._lane.submit(lambda: commits.replace(handle, name, rows_after, kept, txn))
 
     def then(self, work: Callable[[], None]) -> None:
         """Do something behind the commits so far."""
@@ -150,19 +150,14 @@ class DriverCommitter:
     def handle(self, name: str) -> DeltaTable:
         """The table's handle, kept at its latest version by being the only writer."""
         if name not in self._handles:
-            self._handles[name] = tables.open_table(self._root, name)
+            self._handles[name] = handle = tables.open_table(self._root, name)
+            self._maintenance.is_due(handle)
         return self._handles[name]
 
     def _index(self, name: str) -> IdIndex:
         if name not in self._indexes:
             self._indexes[name] = IdIndex(self.handle(name), self._window_rows, self._duck)
         return self._indexes[name]
-
-    def _tidy(self, name: str, handle: DeltaTable) -> None:
-        """Every batch replaces a file, so old ones are deleted now and then."""
-        self._commits[name] = self._commits.get(name, 0) + 1
-        if self._commits[name] % VACUUM_AFTER == 0:
-            self._lane.submit(lambda: commits.vacuum(handle))
 
     def _conform(self, name: str, rows: pa.Table) -> pa.Table:
         schema = arrow_contract.schema(CATALOG.tables[name].columns)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 from delta.tables import DeltaTable as SparkDeltaTable
+from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,6 +19,7 @@ from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.spark import data_type
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.lake.maintenance import Maintenance, maintain
 from lakeshelf.streams.job import RELATION
 from lakeshelf.streams.lane import done
 from lakeshelf.streams.parse import parse
@@ -41,6 +43,8 @@ class SparkCommitter:
         self._root = root
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
+        self._maintenance = Maintenance()
+        self._due: list[DeltaTable] = []
 
     def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Records, parsed by the executors."""
@@ -64,10 +68,12 @@ class SparkCommitter:
         work()
 
     def end(self) -> None:
-        """Release the batch and what was frozen in it."""
+        """Release the batch and what was frozen in it; maintain tables that are due."""
         for frame in self._held:
             frame.unpersist()
-        self._held = []
+        for handle in self._due:
+            maintain(handle)
+        self._held, self._due = [], []
 
     def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
@@ -175,4 +181,7 @@ class SparkCommitter:
         return str(tables.location(self._root, name))
 
     def _commit(self, name: str, rows: int, skipped: str = "") -> Future[Commit]:
-        return done(Commit(name, tables.open_table(self._root, name).version(), rows, skipped))
+        handle = tables.open_table(self._root, name)
+        if self._maintenance.is_due(handle):
+            self._due.append(handle)
+        return done(Commit(name, handle.version(), rows, skipped))
