@@ -72,7 +72,9 @@ class Settings(BaseSettings):
         description="Newest event ids a topic that are kept in memory; older ones are looked up in raw.",
     )
     restart_backoff_s: float = Field(
-        1.0, gt=0, description="First pause before a failed query or process restarts."
+        1.0,
+        gt=0,
+        description="First pause before a query or process that failed soon after its start restarts.",
     )
     restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
     clock_speed: float = Field(

@@ -25,6 +25,8 @@ from lakeshelf.settings import Settings, load_settings
 UntilPrepared = Callable[[], object]
 """Returns when a supervisor has said that topics and tables are there."""
 LARGEST_LOG = 10 * 1024 * 1024
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=200"}
+"""DuckDB allocates and frees thousands of small blocks for each statement; seven of a size are kept by default."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,6 +49,7 @@ def start(
             stdout=output,
             stderr=output,
             start_new_session=True,
+            env=ALLOCATOR | os.environ,
         )
     say(child.stdin, dumped(settings))
     return child

@@ -24,7 +24,8 @@ from lakeshelf.stack.processes import identify, read_pid_file, write_pid_file
 from lakeshelf.streams import registry, session
 from lakeshelf.streams.runner import Driver
 
-LOCAL_MASTER = "local[2]"
+LOCAL_MASTER = "local[4]"
+"""More threads than cores: a task that reads Kafka waits for the broker most of its time."""
 JVM_FILE = "streams-jvm.json"
 ORPHAN_SECONDS = 15.0
 

@@ -7,7 +7,7 @@ How a stack lives:
 3. It starts the broker, the JVM of the streams driver and the components side by side, creates the
    tables meanwhile, and the topics as soon as the broker answers.
 4. It tells driver and components to begin, and is ready when all queries and components run.
-5. It starts a part that ended again, after pauses that grow.
+5. It starts a part that ended again: at once if it ran for long, else after pauses that grow.
 6. Told to stop, it ends the driver at a batch boundary, then the components, then the broker. Data stay.
 
 A part that is refused before the stack was ready for the first time ends the stack: what keeps it
@@ -50,9 +50,9 @@ from lakeshelf.stack.processes import ProcessId, identify
 from lakeshelf.streams import topics
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
-TEND_S, STEADY_TEND_S = 0.1, 1.0
+TEND_S, STEADY_TEND_S = 0.1, 0.25
 STEADY_S = 60.0
-"""A part that ran for so long starts its pauses anew."""
+"""A part that ran for so long is started again without a pause."""
 BROKER_TRIES = 3
 LEFTOVER_S = 15.0
 
@@ -210,7 +210,7 @@ class Supervisor:
             if care.part.pid is None:
                 self._tend_ended(care)
             elif time.monotonic() - care.started > STEADY_S:
-                care.pause = self._settings.restart_backoff_s
+                care.pause = 0.0
         if all(care.part.is_ready for care in self._cares):
             self._state = "running"
             self.ready.set()
@@ -224,8 +224,9 @@ class Supervisor:
             if care.part.was_refused and not self.ready.is_set():
                 raise LakeshelfError(care.error)
             care.due = time.monotonic() + care.pause
-            care.pause = min(care.pause * 2, self._settings.restart_backoff_max_s)
-        elif time.monotonic() >= care.due:
+            longer = max(care.pause * 2, self._settings.restart_backoff_s)
+            care.pause = min(longer, self._settings.restart_backoff_max_s)
+        if time.monotonic() >= care.due:
             care.restarts += 1
             try:
                 self._start(care)

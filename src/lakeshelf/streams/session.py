@@ -51,7 +51,7 @@ def build(
     Args:
         settings: Memory of the driver.
         class_path: Jars of Kafka and Delta; `spark.jars` would add them too late for file-system classes.
-        master: Where Spark runs; None leaves it to `spark-submit`, `local[2]` is the embedded mode.
+        master: Where Spark runs; None leaves it to `spark-submit`, `local[N]` is the embedded mode.
         name: Application name.
     """
     builder = SparkSession.builder.appName(name)
