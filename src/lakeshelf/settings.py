@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     restart_backoff_s: float = Field(
         1.0,
         gt=0,
-        description="First pause before a query or process that failed soon after its start restarts.",
+        description="First pause before a failed query or process restarts; "
+        "a process that had run for a minute restarts at once.",
     )
     restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
     clock_speed: float = Field(

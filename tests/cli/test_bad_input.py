@@ -204,6 +204,18 @@ def test_a_demo_that_cannot_be(lakeshelf, lake, option, value):
     assert not lake.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--stores", "all"), ("--speed", "2.0"), ("--malformed", "0.1"), ("--late", "0.1"), ("--baskets", "7")],
+)  # fmt: skip
+def test_a_loop_that_cannot_be(lakeshelf, lake, option, value):
+    result = lakeshelf("demo", "--loop", option, value)
+    assert result.code == 2
+    assert option in result.error
+    assert value in result.error
+    assert not lake.exists()
+
+
 def test_a_demo_never_empties_what_no_demo_made(lakeshelf, tmp_path):
     precious = tmp_path / "photos" / "cat.jpg"
     precious.parent.mkdir()

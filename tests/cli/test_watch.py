@@ -23,18 +23,21 @@ import orjson
 import pyarrow as pa
 import pytest
 from confluent_kafka.admin import AdminClient
+from deltalake import DeltaTable
 
 from lakeshelf.cli import watch
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.maintenance import maintain
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import live
 from lakeshelf.stack.broker import Broker
-from lakeshelf.stack.live import Numbers
+from lakeshelf.stack.live import Held, Numbers
 from lakeshelf.streams.consuming import available
 from lakeshelf.streams.publisher import Publisher
+from tests.lake.test_maintenance import NO_RETENTION
 from tests.support import eventually, make_topics
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -207,6 +210,46 @@ def test_a_table_that_a_rebuild_made_anew_is_opened_again(bare: Settings):
     assert any("cleansed/wh_state" in line for line in told["problems"])
     tables.ensure(bare.lake_root, CATALOG.tables["cleansed/wh_state"])
     assert numbers.look()["stock"]["back_rooms"] == 0
+
+
+@pytest.fixture
+def held(bare: Settings) -> tuple[Held, list[int]]:
+    """A table, and the versions that were read of it."""
+    reads: list[int] = []
+
+    def figure(handle: DeltaTable) -> int:
+        reads.append(handle.version())
+        return sum(handle.to_pyarrow_table()["balance"].to_pylist())
+
+    return Held(bare.lake_root, "cleansed/wh_state", figure), reads
+
+
+def test_a_table_that_a_rebuild_has_brought_to_the_same_version_is_read_again(held, lake: Path):
+    table, reads = held
+    for balance in (4, 5):
+        shutil.rmtree(lake / "cleansed/wh_state")
+        tables.ensure(lake, CATALOG.tables["cleansed/wh_state"])
+        write(lake, "cleansed/wh_state", {"balance": balance, "wh_current_stock": balance})
+        table.look()
+        assert (table.value, table.problem) == (balance, "")
+    assert reads[0] == reads[1]
+
+
+def test_a_table_whose_log_was_shortened_is_read_once(held, lake: Path):
+    table, reads = held
+    table.look()
+    handle = tables.open_table(lake, "cleansed/wh_state")
+    handle.alter.set_table_properties(NO_RETENTION)
+    write(lake, "cleansed/wh_state", {"balance": 4, "wh_current_stock": 4})
+    handle.update_incremental()
+    for number in range(45):
+        commits.note(handle, "cleansed/wh_state", Txn("app", number))
+    maintain(handle)
+    assert not (lake / "cleansed/wh_state/_delta_log" / f"{reads[0]:020}.json").exists()
+    for _ in range(2):
+        table.look()
+        assert (table.value, table.problem) == (4, "")
+    assert reads == [reads[0], handle.version()]
 
 
 @pytest.mark.slow

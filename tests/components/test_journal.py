@@ -15,6 +15,8 @@ from lakeshelf.components.journal import Journal, OwnTable, opened
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import tables
+from lakeshelf.lake.maintenance import SMALL_FILES
+from tests.lake.test_maintenance import NO_RETENTION
 
 OWNER, TABLE = "wh-supplier-manager", "ops/journal_wh_supplier_manager"
 ORDERS, RECEIPTS = "ops/wh_supplier_orders", "ops/wh_supplier_receipts"
@@ -203,6 +205,41 @@ def test_a_journal_that_is_the_components_own_table_takes_a_due_time_once(tmp_pa
     assert again.last.decision.event_time == features(day).event_time
     again.commit(features(day + DAY), "", {})
     assert [row["feature_date"] for row in rows(tmp_path, FEATURES)] == [day, day + DAY]
+
+
+def log(root: Path, name: str) -> int:
+    """Entries of a table's log."""
+    return len(list((root / name / "_delta_log").glob("*.json")))
+
+
+def expiring(root: Path, *names: str) -> None:
+    """Tables of which nothing old is retained."""
+    for name in names:
+        tables.ensure(root, CATALOG.tables[name])
+        tables.open_table(root, name).alter.set_table_properties(NO_RETENTION)
+
+
+def test_journal_and_tables_stay_small_over_hundreds_of_decisions(tmp_path: Path) -> None:
+    expiring(tmp_path, TABLE, ORDERS, RECEIPTS)
+    journal = Journal(tmp_path, OWNER, TABLE)
+    for number in range(110):
+        commit(journal, issued("A", at=NOON + number * DAY))
+    assert len(tables.open_table(tmp_path, TABLE).file_uris()) < SMALL_FILES
+    assert log(tmp_path, TABLE) < 50
+    assert log(tmp_path, ORDERS) < 50
+    assert [entry.seq for entry in Journal(tmp_path, OWNER, TABLE).entries(0)] == list(
+        range(1, 111)
+    )
+    assert rows(tmp_path, ORDERS) == [order("A")]
+
+
+def test_a_journal_that_is_the_components_own_table_stays_small_too(tmp_path: Path) -> None:
+    expiring(tmp_path, FEATURES)
+    own, days = OwnTable(tmp_path, "shelf-daily-features", FEATURES), range(110)
+    for number in days:
+        own.commit(features(date(2026, 3, 2) + number * DAY), "", {})
+    assert log(tmp_path, FEATURES) < 50
+    assert len(rows(tmp_path, FEATURES)) == len(days)
 
 
 def test_a_due_time_without_rows_is_not_asked_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A writer that appends numbers for ever and maintains its table all the time."""
+"""A writer that appends numbers for ever and maintains its table whenever it is told to."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.lake.test_maintenance import LOG, entry
 
 
 def main(root: Path) -> None:
-    """Append and maintain until killed; say so before each maintenance."""
-    maintenance.SMALL_FILES = 2
+    """Append, say so, maintain after a line on standard input, and again until killed."""
     handle = tables.open_table(root, LOG.name)
-    number = handle.transaction_version("app")
-    number = -1 if number is None else number
+    recorded = handle.transaction_version("app")
+    number = -1 if recorded is None else recorded
     while True:
-        for _ in range(5):
+        for _ in range(maintenance.SMALL_FILES):
             number += 1
             commits.append(handle, LOG.name, entry(number), Txn("app", number))
-        sys.stdout.write("maintaining\n")
+        sys.stdout.write("appended\n")
         sys.stdout.flush()
+        sys.stdin.readline()
         maintenance.maintain(handle)
 
 

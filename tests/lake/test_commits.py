@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def test_a_replacement_that_breaks_a_constraint_writes_nothing(handle: DeltaTabl
     with pytest.raises(LakeError, match=r"1 rows of ops/stock_discrepancies break .*missing_qty"):
         commits.replace(handle, NAME, broken, broken, Txn("app", 2))
     assert held(handle) == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ["order", "at most nine", 'the "limit"'])
+def test_a_constraint_may_have_any_name(handle: DeltaTable, name: str) -> None:
+    handle.alter.set_table_properties(
+        {f"delta.constraints.{name}": "missing_qty < 10"}, raise_if_not_exists=False
+    )
+    assert commits.replace(handle, NAME, rows(("a", 9)), rows(("a", 9)), Txn("app", 1)).rows == 1
+    with pytest.raises(LakeError, match=re.escape(f"constraint {name}: missing_qty < 10")):
+        commits.replace(handle, NAME, rows(("a", 10)), rows(("a", 10)), Txn("app", 2))
+    assert held(handle) == {"a": 9}
 
 
 def test_an_upsert_is_made_once(handle: DeltaTable) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
+import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -122,52 +121,145 @@ def test_a_file_that_no_commit_knows_is_deleted(tmp_path: Path) -> None:
     assert numbers(tmp_path) == [0]
 
 
-def test_commits_leave_expired_entries_to_maintenance(tmp_path: Path) -> None:
-    handle = opened(tmp_path, LOG.name)
+def upsert(handle: DeltaTable, version: int) -> None:
+    commits.upsert(handle, STATE.name, state(version), STATE.key, Txn("app", version))
+
+
+def replace(handle: DeltaTable, version: int) -> None:
+    commits.replace(handle, STATE.name, state(version), state(version), Txn("app", version))
+
+
+def append(handle: DeltaTable, version: int) -> None:
+    commits.append(handle, STATE.name, state(version), Txn("app", version))
+
+
+def note(handle: DeltaTable, version: int) -> None:
+    commits.note(handle, STATE.name, Txn("app", version))
+
+
+WRITES = pytest.mark.parametrize("write", [append, note, upsert, replace])
+
+
+def entries_after(root: Path, write: Callable[[DeltaTable, int], None], count: int) -> int:
+    """How many of so many commits the log still has, when nothing has to be retained."""
+    handle = opened(root, STATE.name)
     handle.alter.set_table_properties(NO_RETENTION)
-    appended(handle, 45)
-    assert len(files(handle, "_delta_log/*.json")) == handle.version() + 1
-    maintenance.maintain(handle)
-    assert len(files(handle, "_delta_log/*.json")) < 25
+    before = handle.version()
+    for version in range(count):
+        write(handle, version)
+    return sum(int(entry.stem) > before for entry in files(handle, "_delta_log/*.json"))
 
 
-def test_a_table_is_due_after_each_hundred_versions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@WRITES
+def test_commits_leave_expired_entries_to_maintenance(
+    tmp_path: Path, write: Callable[[DeltaTable, int], None]
 ) -> None:
-    monkeypatch.setattr(maintenance, "EVERY", 5)
-    handle, keeper, due = opened(tmp_path, LOG.name), Maintenance(), []
-    assert not keeper.is_due(handle)
-    for number in range(12):
+    assert entries_after(tmp_path, write, 45) == 45
+    maintenance.maintain(tables.open_table(tmp_path, STATE.name))
+    assert len(files(tables.open_table(tmp_path, STATE.name), "_delta_log/*.json")) < 25
+
+
+@WRITES
+def test_left_to_delta_commits_would_delete_expired_entries(
+    tmp_path: Path,
+    write: Callable[[DeltaTable, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commits, "HOOKS", None)
+    assert entries_after(tmp_path, write, 45) < 25
+
+
+def test_a_table_has_its_turn_after_each_hundred_versions(tmp_path: Path) -> None:
+    handle, owner, turns = opened(tmp_path, LOG.name), Maintenance(), []
+    assert owner.take_due([handle]) == []
+    for number in range(210):
         commits.append(handle, LOG.name, entry(number), Txn("app", number))
-        due += [handle.version()] if keeper.is_due(handle) else []
-        assert not keeper.is_due(handle)
-    assert due == [5, 10]
+        turns += [due.version() for due in owner.take_due([handle])]
+        assert owner.take_due([handle]) == [], "a turn is taken once"
+    assert turns == [100, 200]
+
+
+def test_a_table_that_was_not_seen_before_waits_for_its_next_hundred(tmp_path: Path) -> None:
+    handle, owner = opened(tmp_path, LOG.name), Maintenance()
+    appended(handle, 130)
+    assert owner.take_due([handle]) == []
+    for number in range(130, 200):
+        commits.append(handle, LOG.name, entry(number), Txn("app", number))
+    assert owner.take_due([handle]) == [handle]
+
+
+def test_maintenance_that_fails_is_not_tried_again_with_each_commit(tmp_path: Path) -> None:
+    handle, owner = opened(tmp_path, LOG.name), Maintenance()
+    owner.attend([handle])
+    appended(handle, 120)
+    files(handle, "*.parquet")[0].unlink()
+    with pytest.raises(Exception, match="not found"):
+        owner.attend([handle])
+    owner.attend([handle])
+    assert commits.append(handle, LOG.name, entry(120), Txn("app", 120)).rows == 1
 
 
 @pytest.fixture
-def writer(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
+def writer(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts a process that writes and maintains."""
     started: list[subprocess.Popen[str]] = []
-    yield started
+
+    def start() -> subprocess.Popen[str]:
+        script = [sys.executable, "-m", "tests.lake.maintaining", str(tmp_path)]
+        process = subprocess.Popen(
+            script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
     for process in started:
         process.kill()
+        process.communicate()
 
 
-def test_a_writer_that_is_killed_while_it_maintains_loses_nothing(
-    tmp_path: Path, writer: list[subprocess.Popen[str]]
+Names = frozenset[str]
+PHASES: dict[str, Callable[[Names, Names], bool]] = {
+    "begins": lambda come, gone: True,
+    "writes the merged file": lambda come, gone: any(".parquet" in name for name in come),
+    "commits the merge": lambda come, gone: any(name.endswith(".json") for name in come),
+    "deletes files": lambda come, gone: any(name.endswith(".parquet") for name in gone),
+    "shortens the log": lambda come, gone: any(name.endswith(".json") for name in gone),
+}
+"""What can be seen of maintenance, by names that have come and gone since it began."""
+
+
+def kill_when(
+    process: subprocess.Popen[str], folder: Path, has_begun: Callable[[Names, Names], bool]
+) -> None:
+    """Have a writer maintain its table and kill it in a phase."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "appended\n"
+    before = names(folder)
+    process.stdin.write("maintain\n")
+    process.stdin.flush()
+    while not has_begun((now := names(folder)) - before, before - now):
+        assert not select.select([process.stdout], [], [], 0)[0], "maintained without that phase"
+    process.kill()
+    process.wait()
+
+
+def names(folder: Path) -> Names:
+    return frozenset(name for at in (folder, folder / "_delta_log") for name in os.listdir(at))
+
+
+def test_a_writer_that_is_killed_in_any_phase_of_maintenance_loses_nothing(
+    tmp_path: Path, writer: Callable[[], subprocess.Popen[str]]
 ) -> None:
     opened(tmp_path, LOG.name).alter.set_table_properties(NO_RETENTION)
-    random_kill = random.Random(7)
-    for _ in range(8):
-        script = [sys.executable, "-m", "tests.lake.maintaining", str(tmp_path)]
-        process = subprocess.Popen(script, stdout=subprocess.PIPE, text=True)
-        writer.append(process)
-        assert process.stdout is not None
-        for _ in range(random_kill.randint(1, 4)):
-            assert process.stdout.readline() == "maintaining\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    found = numbers(tmp_path)
-    assert found == list(range(len(found))), "every number once"
-    assert len(found) > 40
-    recorded = tables.open_table(tmp_path, LOG.name).transaction_version("app")
-    assert recorded == found[-1]
+    for times, phase in enumerate(PHASES, start=1):
+        kill_when(writer(), tables.location(tmp_path, LOG.name), PHASES[phase])
+        count = times * maintenance.SMALL_FILES
+        assert numbers(tmp_path) == list(range(count)), f"every number once, killed when it {phase}"
+        recorded = tables.open_table(tmp_path, LOG.name).transaction_version("app")
+        assert recorded == count - 1
+    survivor = tables.open_table(tmp_path, LOG.name)
+    maintenance.maintain(survivor)
+    assert numbers(tmp_path) == list(range(count))
+    assert len(files(survivor, "*.parquet")) == len(survivor.file_uris()), "nothing is left behind"

@@ -156,7 +156,7 @@ class Runner:
     def restart(self, commits: int | None = None) -> None:
         """Forget everything but the lake, as a new process does; it may end after some commits."""
         sink = CrashingSink(
-            commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0)
+            commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0, shared=True)
         )
         time = BusinessTime(self._tick, self.ends)
         self._processor = processor(self._plan, sink, self._app_id, self._offsets, time)

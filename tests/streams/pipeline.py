@@ -131,7 +131,8 @@ class Pipeline:
     def again(self, committer: str) -> None:
         """Process the last batch in a new process's stead: with nothing in memory."""
         assert self.frame is not None
-        sink: Sink[Any] = Sink(COMMITTERS[committer](self.root), DriverCommitter(self.root, 0))
+        books = DriverCommitter(self.root, 0, shared=True)
+        sink: Sink[Any] = Sink(COMMITTERS[committer](self.root), books)
         publisher = Publisher(self.client)
         processor = BatchProcessor(self.plan, sink, publisher, self.app_id, self._offsets)
         processor(sink.read(self.frame, self.plan.topics), self.batch_id)

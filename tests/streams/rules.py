@@ -9,24 +9,18 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from . import model
 from .asking import Asking
+from .moving import Moving, Row, millis, total
 from .strategies import Record
 
-Row = dict[str, Any]
 SHELF_DEFAULTS = {"threshold_pct": 30, "min_qty": 1, "target_pct": 80, "near_expiry_days": 5}
 WH_DEFAULTS = {"reorder_point_qty": 10, "batch_multiplier": 1, "near_expiry_days": 10}
-PLAN_DELAY, REFILL_DELAY = timedelta(seconds=60), timedelta(minutes=3)
 OPEN = ("open", "ack")
 FIGURES = ("current_stock", "max_stock", "min_qty", "threshold_pct", "stock_pct", "suggested_qty")
-
-
-def millis(time: datetime) -> int:
-    """Milliseconds since 1970."""
-    return round(time.timestamp() * 1000)
 
 
 @dataclass
@@ -41,9 +35,7 @@ class Shop:
     tick: Row | None = None
     alerts: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     plans: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
-    picks: list[Row] = field(default_factory=list)
-    pending: dict[str, Row] = field(default_factory=dict)
-    arrived: set[str] = field(default_factory=set)
+    moving: Moving = field(default_factory=Moving)
 
     def step(self, records: Iterable[Record]) -> list[Record]:
         """Take one batch; the events that follow from it."""
@@ -57,7 +49,7 @@ class Shop:
                 tuple(self.events["pos_transactions"]),
             )
         )
-        self._follow_refills()
+        self.moving.follow(self.events, self.profiles)
         self.asking.hear(commands, self._status)
         moved = self._decide(ticked=ticked) if self.tick is not None else []
         known = {k for rows in (self.alerts, self.plans) for held in rows.values() for k in held}
@@ -85,7 +77,8 @@ class Shop:
         self._alerts("wh", self._room_conditions(rooms), ticked)
         self._plans("shelf", "restock", shelves, ticked)
         self._plans("wh", "supply", rooms, ticked)
-        return [*self._pick(), *self._deliver()]
+        picks = self.moving.pick(self.plans["shelf"].values(), self.state, self.tick)
+        return [*picks, *self.moving.deliver(self.now)]
 
     @property
     def now(self) -> datetime:
@@ -115,21 +108,6 @@ class Shop:
         held[row["shelf_id"]] = row
         if row["deleted"]:
             del held[row["shelf_id"]]
-
-    def _follow_refills(self) -> None:
-        reached = {
-            e["cause_event_id"] for e in self.events["shelf_events"] if e["event_type"] == "restock"
-        }
-        for event in self.events["wh_events"]:
-            ours = event["event_type"] == "wh_out" and event["reason"] != "replay"
-            if ours and event["event_id"] not in self.pending:
-                profile = self.profiles.get(event["shelf_id"])
-                weight = profile and profile["unit_weight"]
-                self.pending[event["event_id"]] = {
-                    **event,
-                    "weight": None if weight is None else weight * event["quantity"],
-                }
-        self.waiting = {k: e for k, e in self.pending.items() if k not in reached}
 
     def _known(self, place: str) -> set[str]:
         rows = (*self.alerts[place].values(), *self.plans[place].values())
@@ -165,16 +143,11 @@ class Shop:
         }
 
     def _in_transit(self, shelf: str) -> int:
-        sent = self._sum("wh_events", "wh_out", shelf_id=shelf)
-        opening = self._sum("shelf_events", "restock", shelf_id=shelf, reason="opening_balance")
-        return sent - (self._sum("shelf_events", "restock", shelf_id=shelf) - opening)
-
-    def _sum(self, topic: str, event_type: str, **wanted: str) -> int:
-        return sum(
-            e["quantity"]
-            for e in self.events[topic]
-            if e["event_type"] == event_type and all(e[k] == v for k, v in wanted.items())
+        sent = total(self.events, "wh_events", "wh_out", shelf_id=shelf)
+        opening = total(
+            self.events, "shelf_events", "restock", shelf_id=shelf, reason="opening_balance"
         )
+        return sent - (total(self.events, "shelf_events", "restock", shelf_id=shelf) - opening)
 
     def _room(self, shelf: str) -> Row:
         profile = self.profiles.get(shelf, {})
@@ -323,8 +296,8 @@ class Shop:
 
     def _reached(self, kind: str, plan: Row) -> str | None:
         if kind == "restock":
-            sent = self._sum("wh_events", "wh_out", plan_id=plan["plan_id"])
-            back = self._sum("shelf_events", "restock", plan_id=plan["plan_id"])
+            sent = total(self.events, "wh_events", "wh_out", plan_id=plan["plan_id"])
+            back = total(self.events, "shelf_events", "restock", plan_id=plan["plan_id"])
             if sent:
                 plan["issued_qty"] = sent
                 return "completed" if back >= sent else "issued"
@@ -334,101 +307,3 @@ class Shop:
                 plan["order_id"] = order["order_id"]
                 return "completed" if order["status"] == "delivered" else "issued"
         return None
-
-    def _pick(self) -> list[Record]:
-        assert self.tick is not None
-        unread = [p for p in self.picks if self._outstanding(p["plan_id"])]
-        made: list[Row] = []
-        for plan in self.plans["shelf"].values():
-            due = plan["created_at"] + PLAN_DELAY
-            busy = any(p["plan_id"] == plan["plan_id"] for p in unread)
-            if plan["status"] == "pending" and due <= self.now and not busy:
-                made += self._picks_of(plan, due, unread)
-        self.picks += made
-        return [("wh_events", pick) for pick in made]
-
-    def _outstanding(self, plan_id: str) -> bool:
-        picked = sum(p["quantity"] for p in self.picks if p["plan_id"] == plan_id)
-        return self._sum("wh_events", "wh_out", plan_id=plan_id) < picked
-
-    def _picks_of(self, plan: Row, due: datetime, unread: list[Row]) -> list[Row]:
-        assert self.tick is not None
-        left, shelf, made = plan["suggested_qty"], plan["shelf_id"], []
-        for code, lot in self._lots_in_order(shelf):
-            gone = sum(
-                p["quantity"] for p in unread if (p["shelf_id"], p["batch_code"]) == (shelf, code)
-            )
-            quantity = min(left, max(0, lot["batch_quantity_warehouse"] - gone))
-            if quantity > 0:
-                left -= quantity
-                time = max(due, lot["last_event_time"])
-                made.append(
-                    {
-                        "event_id": f"{millis(time)}-wh_out-{plan['plan_id']}-{code}",
-                        "event_type": "wh_out",
-                        "event_time": time,
-                        "store_id": plan["store_id"],
-                        "schema_version": 1,
-                        "shelf_id": shelf,
-                        "item_id": self.state["cleansed/wh_state"][shelf,]["item_id"],
-                        "batch_code": code,
-                        "quantity": quantity,
-                        "received_date": lot["received_date"],
-                        "expiry_date": lot["expiry_date"],
-                        "plan_id": plan["plan_id"],
-                        "order_id": None,
-                        "actor": "shelf-restock-manager",
-                        "reason": None,
-                    }
-                )
-        return made
-
-    def _lots_in_order(self, shelf: str) -> list[tuple[str, Row]]:
-        assert self.tick is not None
-        today = self.tick["today"]
-        lots = [
-            (code, lot)
-            for (s, code), lot in self.state["cleansed/wh_batch_state"].items()
-            if s == shelf and (lot["expiry_date"] is None or lot["expiry_date"] >= today)
-        ]
-        latest = today.replace(year=9999)
-        return sorted(
-            lots,
-            key=lambda it: (
-                it[1]["received_date"] or latest,
-                it[1]["expiry_date"] or latest,
-                it[0],
-            ),
-        )
-
-    def _deliver(self) -> list[Record]:
-        made = []
-        for cause, event in self.waiting.items():
-            time = event["event_time"] + REFILL_DELAY
-            if time <= self.now and cause not in self.arrived:
-                self.arrived.add(cause)
-                made.append(self._arrival("restock", cause, event, time))
-                if event["weight"] is not None:
-                    made.append(self._arrival("weight_change", cause, event, time))
-        return made
-
-    @staticmethod
-    def _arrival(kind: str, cause: str, event: Row, time: datetime) -> Record:
-        restock = kind == "restock"
-        return "shelf_events", {
-            "event_id": f"{millis(time)}-{kind}-{cause}",
-            "event_type": kind,
-            "event_time": time,
-            "store_id": event["store_id"],
-            "schema_version": 1,
-            "shelf_id": event["shelf_id"],
-            "item_id": event["item_id"],
-            "quantity": event["quantity"] if restock else None,
-            "batch_code": event["batch_code"],
-            "customer_id": None,
-            "delta_weight": None if restock else event["weight"],
-            "plan_id": event["plan_id"],
-            "cause_event_id": cause,
-            "actor": "shelf-refill-bridge",
-            "reason": None,
-        }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from .bench import SHELF, START, Bench, arrive, lake, opened, planned, policy, stocked
-from .rules import millis
+from .moving import millis
 
 SHELVES = ("S1-I1", "S1-I2")
 LOTS = ("L1", "L2")

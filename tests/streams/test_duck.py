@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from lakeshelf.lake import statements
+from lakeshelf.lake.statements import STATEMENTS, Input
 from lakeshelf.streams import duck
 from lakeshelf.streams.duck import Duck
 
@@ -53,14 +53,16 @@ def test_a_statement_that_fails_runs_again_with_other_rows() -> None:
     assert engine.native(strict, rows=pa.table({"word": ["4"]}))["number"].to_pylist() == [4]
 
 
-def test_no_more_statements_are_kept_than_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "STATEMENTS", 3)
+def test_of_very_many_statements_only_those_used_last_are_kept() -> None:
     engine = Duck(threads=1)
-    for number in [*range(10), 0, 9]:
-        found = engine.query(f"SELECT amount + {number} AS more FROM {{rows}}", rows=amounts(1))
+    for number in [*range(STATEMENTS), 0, STATEMENTS]:
+        found = engine.native(f"SELECT amount + {number} AS more FROM rows", rows=amounts(1))
         assert found["more"].to_pylist() == [1 + number]
-    held = engine._connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
-    assert held == (3,)
+    held = engine._connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    texts = "".join(f"{text};" for (text,) in held)
+    assert len(held) == STATEMENTS
+    assert "(amount + 0)" in texts
+    assert "(amount + 1)" not in texts
 
 
 def test_rows_are_let_go_when_a_statement_has_run() -> None:
@@ -71,25 +73,31 @@ def test_rows_are_let_go_when_a_statement_has_run() -> None:
     assert pa.total_allocated_bytes() < before
 
 
-def test_a_statement_reads_the_columns_and_rows_that_it_asks_for(
-    monkeypatch: pytest.MonkeyPatch,
+ROWS = pa.table({"amount": [1, 2, None], "word": ["a", "b", None], "other": [0, 0, 0]})
+
+
+@pytest.mark.parametrize(
+    ("columns", "condition", "found"),
+    [
+        (None, None, ROWS),
+        (["word"], None, ROWS.select(["word"])),
+        (["word"], pc.field("amount") > 1, pa.table({"word": ["b"]})),
+        (["other", "word"], pc.field("amount").is_null(), ROWS.slice(2).select(["other", "word"])),
+        ([], pc.field("amount") > 5, ROWS.slice(0, 0).select([])),
+    ],
+)
+def test_of_an_input_only_those_columns_and_rows_are_read_that_are_asked_for(
+    columns: list[str] | None, condition: pc.Expression | None, found: pa.Table
 ) -> None:
-    asked: list[tuple[list[str] | None, bool]] = []
-    scanner = statements.Input.scanner
+    assert Input(ROWS).scanner(columns, condition).to_reader().read_all() == found
 
-    def recording(
-        given: statements.Input,
-        columns: list[str] | None = None,
-        filter: Any = None,  # noqa: A002 - so DuckDB calls it
-    ) -> statements.Selection:
-        asked.append((columns, filter is not None))
-        return scanner(given, columns, filter)
 
-    monkeypatch.setattr(statements.Input, "scanner", recording)
-    rows = pa.table({"amount": [1, 2, None], "word": ["a", "b", None], "other": [0, 0, 0]})
-    text = "SELECT word FROM {rows} WHERE amount > 1 OR word IS NULL"
-    assert Duck(threads=1).query(text, rows=rows)["word"].to_pylist() == ["b", None]
-    text = "SELECT word FROM {rows} WHERE amount > 1"
-    assert Duck(threads=1).query(text, rows=rows)["word"].to_pylist() == ["b"]
-    assert all(set(columns or ()) <= {"amount", "word"} for columns, _ in asked)
-    assert asked[-1][1]
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [("amount > 1", ["b"]), ("amount > 1 OR word IS NULL", ["b", None]), ("word < 'b'", ["a"])],
+)
+def test_a_filter_takes_the_same_rows_wherever_it_is_applied(
+    condition: str, words: list[str | None]
+) -> None:
+    found = Duck(threads=1).query(f"SELECT word FROM {{rows}} WHERE {condition}", rows=ROWS)
+    assert found["word"].to_pylist() == words

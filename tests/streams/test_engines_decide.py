@@ -17,8 +17,8 @@ from lakeshelf.streams.updates import Updater
 
 from . import harness
 from .bench import SHELF, START, Bench, lake, stocked
-from .rules import millis
-from .test_refusals import ALERT, PLAN, ask, ghosts, moved
+from .moving import millis
+from .refusing import ALERT, PLAN, ask, ghosts, moved
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,43 +32,51 @@ PHASES = (
     ("stopped", "stack stopped"),
     ("reconciled", "tables reconciled"),
 )
-Share = Annotated[float, typer.Option(min=0, max=1)]
+Stores = Annotated[
+    str | None,
+    typer.Option(help="The so many stores with most lines (10), or `all`; of a loop: 1."),
+]
+Speed = Annotated[
+    float | None, typer.Option(help="Business seconds a second; unset: as fast as possible.")
+]
+Seed = Annotated[
+    int, typer.Option(help="Chooses where faults fall, and all that happens in a loop.")
+]
+Malformed = Annotated[float, typer.Option(help="Share of malformed records that are added.")]
+Duplicates = Annotated[float, typer.Option(help="Share of exact repeats that are added.")]
+Reorder = Annotated[
+    int,
+    typer.Option(help="Minutes of event time within which events are shuffled; of a loop: ticks."),
+]
+Late = Annotated[float, typer.Option(help="Share of events that are delivered last.")]
+Baskets = Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")]
+DemoLake = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake."),
+]
+Committer = Annotated[str | None, typer.Option(help="`driver` or `spark`.")]
+Loop = Annotated[
+    bool, typer.Option("--loop", help="Play simulated stores day by day instead of receipts.")
+]
+Days = Annotated[int, typer.Option(min=1, help="Business days of a loop.")]
+Shelves = Annotated[int, typer.Option(min=1, help="Shelves a store of a loop.")]
 
 
 def demo(
     *,
-    stores: Annotated[
-        str | None,
-        typer.Option(help="The so many stores with most lines (10), or `all`; of a loop: 1."),
-    ] = None,
-    speed: Annotated[
-        float | None, typer.Option(help="Business seconds a second; unset: as fast as possible.")
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Chooses where faults fall, and all that happens in a loop.")
-    ] = 0,
-    malformed: Annotated[
-        float, typer.Option(help="Share of malformed records that are added.")
-    ] = 0.0,
-    duplicates: Annotated[float, typer.Option(help="Share of exact repeats that are added.")] = 0.0,
-    reorder: Annotated[
-        int,
-        typer.Option(
-            help="Minutes of event time within which events are shuffled; of a loop: ticks."
-        ),
-    ] = 0,
-    late: Annotated[float, typer.Option(help="Share of events that are delivered last.")] = 0.0,
-    baskets: Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")] = None,
-    lake: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake."),
-    ] = None,
-    committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
-    play_loop: Annotated[
-        bool, typer.Option("--loop", help="Play simulated stores day by day instead of receipts.")
-    ] = False,
-    days: Annotated[int, typer.Option(min=1, help="Business days of a loop.")] = 7,
-    shelves: Annotated[int, typer.Option(min=1, help="Shelves a store of a loop.")] = 500,
+    stores: Stores = None,
+    speed: Speed = None,
+    seed: Seed = 0,
+    malformed: Malformed = 0.0,
+    duplicates: Duplicates = 0.0,
+    reorder: Reorder = 0,
+    late: Late = 0.0,
+    baskets: Baskets = None,
+    lake: DemoLake = None,
+    committer: Committer = None,
+    play_loop: Loop = False,
+    days: Days = 7,
+    shelves: Shelves = 500,
     as_json: AsJson = False,
 ) -> None:
     """Replay real receipts through the whole pipeline and reconcile the tables with them.
@@ -76,77 +84,72 @@ def demo(
     With `--loop`: a simulated shop that sells, runs low, refills, orders, discounts and removes, moved by
     a stepped clock, so that the result depends on the seed alone.
     """
-    from lakeshelf.components.registry import module
-    from lakeshelf.settings import load_settings
-    from lakeshelf.stack import demo as work
-
-    configured = access.settings(committer=committer)
-    named = lake or access.options().lake
-    root = work.demo_lake(configured, named).absolute()
-    chosen = {"committer": committer} if committer else {}
-    settings = load_settings(lake_root=root, bootstrap_servers=None, **chosen)
-    number = module(settings.home, "replay").parsed_stores(stores or ("1" if play_loop else "10"))
+    settings = _settings(lake, committer)
+    faults = {"malformed": malformed, "late": late}
     if play_loop:
-        _require_none(
-            {"--speed": speed, "--malformed": malformed, "--late": late, "--baskets": baskets}
-        )
-        _play(settings, days, number, shelves, seed, duplicates, reorder > 0, as_json=as_json)
-    plan = {
-        "stores": number,
-        "speed": speed,
-        "seed": seed,
-        "malformed": malformed,
-        "duplicates": duplicates,
-        "reorder_minutes": reorder,
-        "late": late,
-        "baskets": baskets,
-    }
-    with Steps(STEPS).shown() as show:
-        report = work.run(settings, plan, show)
-    if as_json:
-        print_json(report.as_json())
+        _require_none({"speed": speed, "baskets": baskets, **faults})
+        simulation = {"shelves": shelves, "seed": seed, "duplicates": duplicates}
+        number = _number(settings, stores or "1")
+        shop = {"stores": number, "reorder": reorder > 0, **simulation}
+        ok = _play(settings, days, shop, as_json=as_json)
     else:
-        _show(report, settings.stack_dir / work.REPORT)
-    raise typer.Exit(0 if report.reconciliation.ok else 1)
+        faults |= {"duplicates": duplicates, "reorder_minutes": reorder}
+        number = _number(settings, stores or "10")
+        plan = {"stores": number, "speed": speed, "seed": seed, "baskets": baskets, **faults}
+        ok = _replay(settings, plan, as_json=as_json)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _settings(lake: Path | None, committer: str | None) -> Settings:
+    from lakeshelf.settings import load_settings
+    from lakeshelf.stack.demo import demo_lake
+
+    root = demo_lake(access.settings(committer=committer), lake or access.options().lake)
+    chosen = {"committer": committer} if committer else {}
+    return load_settings(lake_root=root.absolute(), bootstrap_servers=None, **chosen)
+
+
+def _number(settings: Settings, stores: str) -> int | None:
+    """How many stores; None for all."""
+    from lakeshelf.components.registry import module
+
+    number: int | None = module(settings.home, "replay").parsed_stores(stores)
+    return number
 
 
 def _require_none(options: dict[str, float | None]) -> None:
     """Refuse options that a loop has no use for."""
     for name, value in options.items():
         if value:
-            raise ConfigurationError(f"{name} {value} does not fit --loop", hint="leave one out")
+            raise ConfigurationError(f"--{name} {value} does not fit --loop", hint="leave one out")
 
 
-def _play(
-    settings: Settings,
-    days: int,
-    stores: int | None,
-    shelves: int,
-    seed: int,
-    duplicates: float,
-    reorder: bool,
-    *,
-    as_json: bool,
-) -> NoReturn:
+def _play(settings: Settings, days: int, simulation: dict[str, Any], *, as_json: bool) -> bool:
     from lakeshelf.stack import loop as work
 
-    if stores is None:
+    if simulation["stores"] is None:
         raise ConfigurationError("--stores is 'all'", hint="give a loop a number of stores")
-    simulation = {
-        "simulation_stores": stores,
-        "simulation_shelves": shelves,
-        "simulation_seed": seed,
-        "simulation_duplicates": duplicates,
-        "simulation_reorder": reorder,
-    }
-    played = settings.model_copy(update=simulation)
+    chosen = {f"simulation_{name}": value for name, value in simulation.items()}
+    played = settings.model_copy(update=chosen)
     with Steps(loop.STEPS).shown() as show:
         report = work.run(played, work.LoopPlan(days), show)
     if as_json:
         print_json(report.as_json())
     else:
         loop.show(report, _checks(report.as_json()["checks"]), played.stack_dir)
-    raise typer.Exit(0 if report.reconciliation.ok else 1)
+    return report.reconciliation.ok
+
+
+def _replay(settings: Settings, plan: dict[str, Any], *, as_json: bool) -> bool:
+    from lakeshelf.stack import demo as work
+
+    with Steps(STEPS).shown() as show:
+        report = work.run(settings, plan, show)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _show(report, settings.stack_dir / work.REPORT)
+    return report.reconciliation.ok
 
 
 def _show(report: Report, file: Path) -> None:

@@ -74,7 +74,7 @@ class Journal:
         commits.append(self._handle, self._contract.name, row, txn, *also)
         self.last = entry
         self.fold(entry)
-        self._maintenance.attend(self._handle)
+        self._maintenance.attend([self._handle])
         return entry
 
     def complete(self) -> None:
@@ -95,7 +95,7 @@ class Journal:
             handle = tables.open_table(self._root, name)
             told = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
             commits.upsert(handle, name, told, contract.key, Txn(self._owner, entry.seq))
-            self._maintenance.attend(handle)
+            self._maintenance.attend([handle])
 
     def entries(self, after: int) -> list[Entry]:
         """Entries behind `after`, in order."""
@@ -125,6 +125,7 @@ class OwnTable:
         self._owner = owner
         self._name = table
         self._handle = tables.open_table(root, table)
+        self._maintenance = Maintenance()
         seconds = self._handle.transaction_version(owner)
         self.last = None if seconds is None else _at(datetime.fromtimestamp(seconds, UTC))
 
@@ -141,6 +142,7 @@ class OwnTable:
         else:
             commits.note(self._handle, self._name, txn)
         self.last = entry
+        self._maintenance.attend([self._handle])
         return entry
 
     def complete(self) -> None:

@@ -174,7 +174,7 @@ def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
     if not checks or not rows.num_rows:
         return
     broken = ", ".join(
-        f"count(*) FILTER (WHERE NOT ({check})) AS {constraint}"
+        f"count(*) FILTER (WHERE NOT ({check})) AS {_quoted(constraint)}"
         for constraint, check in checks.items()
     )
     text = f"SELECT {broken} FROM rows"  # noqa: S608 - constraints of the table, which Delta lets nobody ignore
@@ -185,6 +185,11 @@ def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
                 f"{count} rows of {name} break its constraint {constraint}: {checks[constraint]}",
                 hint="this is a fault of the job that computed them",
             )
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _written(handle: DeltaTable, name: str, rows: pa.Table) -> AddAction:

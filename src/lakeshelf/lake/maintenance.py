@@ -7,6 +7,7 @@ there are; who reads a table opens each of its files.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -38,16 +39,20 @@ class Maintenance:
     def __init__(self) -> None:
         self._rounds: dict[str, int] = {}
 
-    def is_due(self, handle: DeltaTable) -> bool:
-        """Whether a table has to be maintained now; a table that was not seen before has until the next hundred."""
+    def take_due(self, handles: Iterable[DeltaTable]) -> list[DeltaTable]:
+        """Those whose turn has come, each once; a table that was not seen before has until its next hundred."""
+        return [handle for handle in handles if self._take_turn(handle)]
+
+    def attend(self, handles: Iterable[DeltaTable]) -> None:
+        """Maintain those whose turn has come."""
+        for handle in self.take_due(handles):
+            maintain(handle)
+
+    def _take_turn(self, handle: DeltaTable) -> bool:
         current = handle.version() // EVERY
-        before = self._rounds.setdefault(handle.table_uri, current)
+        before = self._rounds.get(handle.table_uri, current)
         self._rounds[handle.table_uri] = current
         return current > before
-
-    def attend(self, handle: DeltaTable) -> Report | None:
-        """Maintain a table if it is due."""
-        return maintain(handle) if self.is_due(handle) else None
 
 
 def maintain(handle: DeltaTable) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,7 @@ class Held:
         self._root, self._name, self._figure = root, name, figure
         self._handle: DeltaTable | None = None
         self._seen: int | None = None
+        self._entry: int | None = None
         self._committed_at = 0.0
 
     def look(self) -> None:
@@ -255,22 +256,28 @@ class Held:
 
     def _latest(self) -> DeltaTable:
         handle = self._handle
-        if handle is not None and self._log(handle.version()).exists():
+        if handle is not None and self._entry == self._written_at(handle.version()):
             handle.update_incremental()
             return handle
-        self._seen = None  # opened for the first time, or a rebuild has made the table anew
+        # Opened for the first time; or a shortened log, which always has newer entries, lacks the one that was seen;
+        # or a rebuild has made the table anew, whose versions tell nothing.
+        self._seen = None
         return tables.open_table(self._root, self._name)
 
     def _look(self, handle: DeltaTable) -> None:
         self._handle, version = handle, handle.version()
         if version == self._seen:
             return
+        self._entry = self._written_at(version)
         self._committed_at = handle.history(1)[0]["timestamp"] / 1000
         self.value = None if self._figure is None else self._figure(handle)
         self._seen = version
 
-    def _log(self, version: int) -> Path:
-        return tables.location(self._root, self._name) / "_delta_log" / f"{version:020}.json"
+    def _written_at(self, version: int) -> int | None:
+        log = tables.location(self._root, self._name) / "_delta_log"
+        with suppress(FileNotFoundError):
+            return (log / f"{version:020}.json").stat().st_mtime_ns
+        return None
 
 
 class LostSales:

@@ -36,6 +36,7 @@ from lakeshelf.lake import tables
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
 from lakeshelf.stack import handover
+from lakeshelf.stack.backoff import Backoff
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.parts import (
@@ -51,8 +52,6 @@ from lakeshelf.streams import topics
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
 TEND_S, STEADY_TEND_S = 0.1, 0.25
-STEADY_S = 60.0
-"""A part that ran for so long is started again without a pause."""
 BROKER_TRIES = 3
 LEFTOVER_S = 15.0
 
@@ -62,11 +61,9 @@ class Care:
     """How a part is doing, and when it may start again."""
 
     part: Part
-    pause: float
+    backoff: Backoff
     restarts: int = 0
     error: str = ""
-    started: float = 0.0
-    due: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For the stack's file."""
@@ -183,13 +180,14 @@ class Supervisor:
         self.prepared.set()
 
     def _care_for(self, part: Part) -> Care:
-        care = Care(part, self._settings.restart_backoff_s)
+        first, longest = self._settings.restart_backoff_s, self._settings.restart_backoff_max_s
+        care = Care(part, Backoff(first, longest))
         self._cares.append(care)
         self._start(care)
         return care
 
     def _start(self, care: Care) -> None:
-        care.started, care.due = time.monotonic(), None
+        care.backoff.start(time.monotonic())
         care.part.start()
         self._write()
 
@@ -209,8 +207,6 @@ class Supervisor:
         for care in self._cares:
             if care.part.pid is None:
                 self._tend_ended(care)
-            elif time.monotonic() - care.started > STEADY_S:
-                care.pause = 0.0
         if all(care.part.is_ready for care in self._cares):
             self._state = "running"
             self.ready.set()
@@ -219,19 +215,22 @@ class Supervisor:
         self._write()
 
     def _tend_ended(self, care: Care) -> None:
-        if care.due is None:
+        now = time.monotonic()
+        if care.backoff.due is None:
             care.error = care.part.last_words()
             if care.part.was_refused and not self.ready.is_set():
                 raise LakeshelfError(care.error)
-            care.due = time.monotonic() + care.pause
-            longer = max(care.pause * 2, self._settings.restart_backoff_s)
-            care.pause = min(longer, self._settings.restart_backoff_max_s)
-        if time.monotonic() >= care.due:
-            care.restarts += 1
-            try:
-                self._start(care)
-            except LakeshelfError as error:
-                care.error, care.due = str(error), time.monotonic() + care.pause
+            care.backoff.end(now)
+        if care.backoff.is_due(now):
+            self._restart(care)
+
+    def _restart(self, care: Care) -> None:
+        care.restarts += 1
+        try:
+            self._start(care)
+        except LakeshelfError as error:
+            care.error = str(error)
+            care.backoff.end(time.monotonic())
 
     def _end(self) -> None:
         self._state = "stopping"

@@ -111,6 +111,7 @@ class BatchProcessor(Generic[Rows]):
             self._time.decided()
         finally:
             self._sink.end()
+        self._sink.maintain()
 
     def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
         """Step 1."""

@@ -181,7 +181,7 @@ class Query:
             for table, name in self._settings.table_committers.items()
             if name != wanted and table in self.plan.tables
         }
-        return Sink(committers[wanted], DriverCommitter(root, 0), others)
+        return Sink(committers[wanted], DriverCommitter(root, 0, shared=True), others)
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")

@@ -234,7 +234,7 @@ def _below(rows: pa.Table, reached: Mapping[str, int]) -> pa.Array:
 def _note(
     settings: Settings, found: QueryPlan, kind: str, query_id: str, offsets: ledger.Offsets
 ) -> None:
-    books = DriverCommitter(settings.lake_root, 0)
+    books = DriverCommitter(settings.lake_root, 0, shared=True)
     entry = ledger.Entry(
         query_id=f"{found.name}:{query_id}",
         batch_id=0,

@@ -53,8 +53,13 @@ class Sink(Generic[Rows]):
 
     def end(self) -> None:
         """Let go of a batch."""
-        for committer in (self._committer, *self._others.values(), self.books):
+        for committer in self._committers():
             committer.end()
+
+    def maintain(self) -> None:
+        """Maintain the tables whose turn has come."""
+        for committer in self._committers():
+            committer.maintain()
 
     def query(self, text: str, **given: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
@@ -118,6 +123,9 @@ class Sink(Generic[Rows]):
     def settle(self) -> None:
         """Wait until all commits are made; raises what made one fail."""
         self._committer.settle()
+
+    def _committers(self) -> tuple[Committer[Any], ...]:
+        return (self._committer, *self._others.values(), self.books)
 
     def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Future[Commit]:
         other = self._others.get(name)

@@ -47,6 +47,9 @@ class Committer(Protocol[Rows]):
     def end(self) -> None:
         """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""
 
+    def maintain(self) -> None:
+        """Maintain the tables whose turn has come. Called after a batch that was done."""
+
     def query(self, text: str, **given: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
 

@@ -38,12 +38,14 @@ class DriverCommitter:
     Args:
         root: Lake root.
         window_rows: Newest event ids a topic that are kept in memory.
+        shared: Whether others write its tables too.
     """
 
     name = "driver"
 
-    def __init__(self, root: Path, window_rows: int) -> None:
+    def __init__(self, root: Path, window_rows: int, *, shared: bool = False) -> None:
         self._root = root
+        self._shared = shared
         self._window_rows = window_rows
         self._duck = Duck()
         self._lane = Lane()
@@ -67,10 +69,13 @@ class DriverCommitter:
         return decode(self._duck, rows, topics)
 
     def end(self) -> None:
-        """Nothing is held a batch; commits are waited for, and tables maintained before the next ones."""
+        """Nothing is held a batch; commits are waited for."""
         with suppress(Exception):
             self._lane.settle()
-        for handle in filter(self._maintenance.is_due, self._handles.values()):
+
+    def maintain(self) -> None:
+        """Maintain tables before the next commits."""
+        for handle in self._maintenance.take_due(self._handles.values()):
             self._lane.submit(partial(maintain, handle))
 
     def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
@@ -148,10 +153,11 @@ class DriverCommitter:
         self._lane.settle()
 
     def handle(self, name: str) -> DeltaTable:
-        """The table's handle, kept at its latest version by being the only writer."""
+        """The table's handle at its latest version, at which that of an only writer always is."""
         if name not in self._handles:
-            self._handles[name] = handle = tables.open_table(self._root, name)
-            self._maintenance.is_due(handle)
+            self._handles[name] = tables.open_table(self._root, name)
+        elif self._shared:
+            self._handles[name].update_incremental()
         return self._handles[name]
 
     def _index(self, name: str) -> IdIndex:

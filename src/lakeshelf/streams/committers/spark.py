@@ -19,7 +19,7 @@ from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.spark import data_type
 from lakeshelf.lake import commits, tables
 from lakeshelf.lake.commits import REMOVED, Commit, Txn
-from lakeshelf.lake.maintenance import Maintenance, maintain
+from lakeshelf.lake.maintenance import Maintenance
 from lakeshelf.streams.job import RELATION
 from lakeshelf.streams.lane import done
 from lakeshelf.streams.parse import parse
@@ -44,7 +44,7 @@ class SparkCommitter:
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
         self._maintenance = Maintenance()
-        self._due: list[DeltaTable] = []
+        self._handles: dict[str, DeltaTable] = {}
 
     def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Records, parsed by the executors."""
@@ -68,12 +68,14 @@ class SparkCommitter:
         work()
 
     def end(self) -> None:
-        """Release the batch and what was frozen in it; maintain tables that are due."""
-        for frame in self._held:
+        """Release the batch and what was frozen in it."""
+        held, self._held = self._held, []
+        for frame in held:
             frame.unpersist()
-        for handle in self._due:
-            maintain(handle)
-        self._held, self._due = [], []
+
+    def maintain(self) -> None:
+        """Maintain tables now."""
+        self._maintenance.attend(self._handles.values())
 
     def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
@@ -181,7 +183,5 @@ class SparkCommitter:
         return str(tables.location(self._root, name))
 
     def _commit(self, name: str, rows: int, skipped: str = "") -> Future[Commit]:
-        handle = tables.open_table(self._root, name)
-        if self._maintenance.is_due(handle):
-            self._due.append(handle)
+        self._handles[name] = handle = tables.open_table(self._root, name)
         return done(Commit(name, handle.version(), rows, skipped))

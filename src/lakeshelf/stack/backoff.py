@@ -1,0 +1,39 @@
+"""When a part that ended starts again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STEADY_S = 60.0
+"""What ran for so long starts again without a pause."""
+
+
+@dataclass
+class Backoff:
+    """Pauses between the runs of a part. Times are seconds of one monotonic clock.
+
+    Attributes:
+        first: The pause after a first short run.
+        longest: What the pauses grow to while runs stay short.
+        due: When the next run starts; None during a run.
+    """
+
+    first: float
+    longest: float
+    due: float | None = None
+    _started: float = 0.0
+    _pause: float = 0.0
+
+    def start(self, now: float) -> None:
+        """A run starts."""
+        self._started, self.due = now, None
+
+    def end(self, now: float) -> None:
+        """A run has ended, or failed to start."""
+        steady = now - self._started >= STEADY_S
+        self._pause = 0.0 if steady else min(max(self.first, 2 * self._pause), self.longest)
+        self.due = now + self._pause
+
+    def is_due(self, now: float) -> bool:
+        """Whether the next run starts now."""
+        return self.due is not None and now >= self.due
