@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml
 # The machine's certificates count, as they do for pip and for the jars: proxies have their own.
 export UV_SYSTEM_CERTS ?= true
-SOURCES := src spark-apps kafka-components tests $(wildcard benchmarks)
+SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-nightly bench fmt check check-lock lock ci clean

@@ -9,12 +9,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import catchup, demo, growth, idle, latency, loop, reaction, soak
+from benchmarks import (
+    bronze,
+    catchup,
+    demo,
+    growth,
+    idle,
+    latency,
+    library,
+    loop,
+    queries,
+    reaction,
+    soak,
+)
 from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.machine import home
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
-    module.BENCHMARK for module in (catchup, latency, idle, growth, demo, reaction, loop, soak)
+    module.BENCHMARK
+    for module in (
+        catchup,
+        latency,
+        idle,
+        growth,
+        demo,
+        reaction,
+        loop,
+        soak,
+        library,
+        queries,
+        bronze,
+    )
 )
 PAGE = "docs/benchmarks.md"
 HEAD = "| figure | unit | to reach | measured (median) | min | max | reached |"

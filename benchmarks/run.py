@@ -6,19 +6,22 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import (
+    bronze,
     catchup,
     demo,
     growth,
     harness,
     idle,
     latency,
+    library,
     loop,
+    queries,
     reaction,
     report,
     soak,
 )
 
-BENCHMARKS = (catchup, latency, idle, growth, demo, reaction, loop, soak)
+BENCHMARKS = (catchup, latency, idle, growth, demo, reaction, loop, soak, library, queries, bronze)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

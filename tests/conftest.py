@@ -5,8 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lakeshelf.cli import main
+
+settings.register_profile("lakeshelf", deadline=None)
+settings.load_profile("lakeshelf")
 
 Run = Callable[..., "Result"]
 

@@ -9,8 +9,6 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lakeshelf.components.component import (
     DAY,
     Component,
@@ -20,6 +18,7 @@ from lakeshelf.components.component import (
     Tick,
     days,
     midnight,
+    rows,
 )
 
 EXTRAS = (Decimal("0.30"), Decimal("0.40"), Decimal("0.50"))
@@ -88,13 +87,11 @@ class DiscountManager(Component):
 
     def decide(self, due: datetime, tick: Tick) -> Decision:
         """The discounts of the day that begins at `due`."""
-        day, field = due.date(), pc.field
-        lots = self.context.lake.rows(
-            LOTS, (field("batch_quantity_store") > 0) & (field("expiry_date") >= day)
-        )
-        old = self.context.lake.rows(DISCOUNTS, field("discount_date") == day - DAY)
-        rows = discounts(day, lots, {row["shelf_id"]: row for row in old})
-        messages = tuple(Message.of("daily_discounts", row) for row in rows)
+        day, lake = due.date(), self.context.lake
+        lots = rows(lake, LOTS, [("batch_quantity_store", ">", 0), ("expiry_date", ">=", day)])
+        old = rows(lake, DISCOUNTS, [("discount_date", "=", day - DAY)])
+        given = discounts(day, lots, {row["shelf_id"]: row for row in old})
+        messages = tuple(Message.of("daily_discounts", row) for row in given)
         return Decision(f"discounts:{day}", due, messages)
 
 

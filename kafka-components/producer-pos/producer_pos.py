@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lakeshelf.components import journal
-from lakeshelf.components.component import Context, Decision, Entry, Message, Row, Tick, among
+from lakeshelf.components.component import Context, Decision, Entry, Message, Row, Tick, among, rows
 from lakeshelf.components.producer import Producer
 from lakeshelf.contracts.messages import event
 from lakeshelf.lake import tables
@@ -82,7 +80,7 @@ class PosProducer(Producer):
         """Receipts of the customers who have left since."""
         self.until = due
         self._shelves.update_incremental()
-        found = journal.read(self._shelves, pc.field("seq") > self._read)
+        found = journal.read(self._shelves, [("seq", ">", self._read)])
         checkouts = [c for entry in found for c in entry.decision.memory["checkouts"]]
         if not checkouts:
             return None
@@ -100,20 +98,17 @@ class PosProducer(Producer):
             for store in self.stores
             for s in store.shelves
         }
-        rows = self.context.lake.rows(
-            "curated/shelf_profiles",
-            among("shelf_id", shelves),
-            ("shelf_id", "item_id", "unit_price"),
-        )
-        return told | {row["shelf_id"]: row for row in rows}
+        names = ("shelf_id", "item_id", "unit_price")
+        wanted = [among("shelf_id", shelves)]
+        known = rows(self.context.lake, "curated/shelf_profiles", wanted, names)
+        return told | {row["shelf_id"]: row for row in known}
 
     def _discounts(self, day: str) -> dict[str, Decimal]:
-        rows = self.context.lake.rows(
-            "analytics/daily_discounts",
-            pc.field("discount_date") == datetime.fromisoformat(day).date(),
-            ("shelf_id", "discount"),
+        today = [("discount_date", "=", date.fromisoformat(day))]
+        given = rows(
+            self.context.lake, "analytics/daily_discounts", today, ("shelf_id", "discount")
         )
-        return {row["shelf_id"]: row["discount"] for row in rows}
+        return {row["shelf_id"]: row["discount"] for row in given}
 
 
 COMPONENT = PosProducer

@@ -8,9 +8,16 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-import pyarrow.compute as pc
-
-from lakeshelf.components.component import DAY, Context, Decision, Entry, Message, Tick, midnight
+from lakeshelf.components.component import (
+    DAY,
+    Context,
+    Decision,
+    Entry,
+    Message,
+    Tick,
+    midnight,
+    rows,
+)
 from lakeshelf.components.producer import Producer, visits_between
 from lakeshelf.contracts.messages import event
 from lakeshelf.simulation.stores import Shelf, Store
@@ -203,12 +210,11 @@ class ShelfProducer(Producer):
         return played
 
     def _discounts(self, day: date) -> dict[str, float]:
-        rows = self.context.lake.rows(
-            "analytics/daily_discounts",
-            pc.field("discount_date") == day,
-            ("shelf_id", "discount"),
+        today = [("discount_date", "=", day)]
+        given = rows(
+            self.context.lake, "analytics/daily_discounts", today, ("shelf_id", "discount")
         )
-        return {row["shelf_id"]: float(row["discount"]) for row in rows}
+        return {row["shelf_id"]: float(row["discount"]) for row in given}
 
 
 COMPONENT = ShelfProducer

@@ -34,13 +34,10 @@ class ShelfStock:
         self._units: dict[str, int] = defaultdict(int)
         self._seen: set[int] = set()
         self._seen_before: set[int] = set()
-        rows = context.lake.table(
-            f"raw/{TOPIC}",
-            among("store_id", stores),
-            ("event_id", "event_type", "shelf_id", "quantity"),
-        )
-        self._load(rows)
-        places = context.lake.table(f"raw/{TOPIC}", None, ("kafka_partition", "kafka_offset"))
+        raw, names = f"raw/{TOPIC}", ("event_id", "event_type", "shelf_id", "quantity")
+        told = context.lake.read(raw, columns=names, where=[among("store_id", stores)])
+        self._load(told.read_all())
+        places = context.lake.read(raw, columns=("kafka_partition", "kafka_offset")).read_all()
         self._next = _behind(places)
         self._consumer = Consumer(
             {**context.client, "group.id": "lakeshelf-shelf-stock", "enable.auto.commit": False}

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lakeshelf.components.component import Lake, Row, among
+from lakeshelf.components.component import Row, among, rows
+from lakeshelf.lake import Lake
 
 TOPICS = {"removal": "shelf_events", "wh_removal": "wh_events"}
 LOCATIONS = {"removal": "store", "wh_removal": "warehouse"}
@@ -27,8 +28,8 @@ class OwnRemovals:
        lies between nobody can tell, until a later look.
     """
 
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._rows = [{name: row[name] for name in KEPT} for row in rows]
+    def __init__(self, removals: Iterable[Row] = ()) -> None:
+        self._rows = [{name: row[name] for name in KEPT} for row in removals]
 
     def kept(self) -> list[dict[str, Any]]:
         """What a later process has to know, as plain JSON."""
@@ -41,8 +42,8 @@ class OwnRemovals:
     def folded(self, lake: Lake) -> Ends:
         """Offsets below which state has everything."""
         ends: dict[tuple[str, str], int] = defaultdict(int)
-        rows = lake.rows("ops/batch_ledger", None, ["offsets"]) if self._rows else []
-        for row in rows:
+        ledger = rows(lake, "ops/batch_ledger", columns=["offsets"]) if self._rows else []
+        for row in ledger:
             for topic, partitions in json.loads(row["offsets"]).items():
                 for partition, (_, end) in partitions.items():
                     ends[topic, partition] = max(ends[topic, partition], end)
@@ -58,7 +59,7 @@ class OwnRemovals:
             row["event_id"]: row["kafka_offset"]
             < folded.get((topic, str(row["kafka_partition"])), 0)
             for topic in TOPICS.values()
-            for row in lake.rows(f"raw/{topic}", ids, names)
+            for row in rows(lake, f"raw/{topic}", [ids], names)
         }
         self._rows = [row for row in self._rows if not read.get(row["event_id"])]
         return all(read.values())

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lakeshelf.components.component import (
     Component,
     Context,
@@ -21,6 +19,7 @@ from lakeshelf.components.component import (
     Tick,
     among,
     midnight,
+    rows,
 )
 from lakeshelf.contracts.messages import event
 from own_removals import TOPICS, OwnRemovals
@@ -206,8 +205,8 @@ class RemovalScheduler(Component):
                 row["last_event_time"],
             )
             for where, (name, column) in LOTS.items()
-            for row in self.context.lake.rows(
-                name, (pc.field(column) > 0) & (pc.field("expiry_date") < tick.today)
+            for row in rows(
+                self.context.lake, name, [(column, ">", 0), ("expiry_date", "<", tick.today)]
             )
         ]
         shelves, travelling = self._shelves(found), self._travelling(found)
@@ -224,13 +223,13 @@ class RemovalScheduler(Component):
         return {
             (where, row["shelf_id"]): Shelf(row["store_id"], row["item_id"], row[columns[where]])
             for where, name in STOCK.items()
-            for row in self.context.lake.rows(name, wanted)
+            for row in rows(self.context.lake, name, [wanted])
         }
 
     def _travelling(self, lots: Sequence[Lot]) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = defaultdict(int)
         wanted = among("shelf_id", [lot.shelf_id for lot in lots if lot.location == STORE])
-        for row in self.context.lake.rows("staging/shelf_refill_pending", wanted):
+        for row in rows(self.context.lake, "staging/shelf_refill_pending", [wanted]):
             found[row["shelf_id"], row["batch_code"]] += row["quantity"]
         return found
 

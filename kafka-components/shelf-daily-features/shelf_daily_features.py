@@ -11,10 +11,11 @@ from datetime import date, datetime
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lakeshelf.components.component import Component, Decision, Lake, Tick, days, midnight
+from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.lake import Lake
+from lakeshelf.lake.predicates import Where
 from lakeshelf.streams.decisions import GLOBAL
 
 FEATURES = "curated/features_store"
@@ -141,22 +142,29 @@ def features(day: date, known: Mapping[str, pa.Table]) -> pa.Table:
 
 def known_on(day: date, lake: Lake) -> dict[str, pa.Table]:
     """What was known when a day began."""
-    field = pc.field
-    before = field("event_time") < pa.scalar(midnight(day), pa.timestamp("us", "UTC"))
-    events = {t: lake.table(f"raw/{t}", before, columns) for t, columns in EVENTS.items()}
+    before = [("event_time", "<", midnight(day))]
+    events = {t: _table(lake, f"raw/{t}", columns, before) for t, columns in EVENTS.items()}
     names = ("shelf_id", "store_id", "item_id", "unit_price", "max_stock", "standard_batch_size")
-    policy = field("active") & ~field("deleted")
+    there = ("deleted", "=", False)
+    policy = [("active", "=", True), there]
     return {
         **events,
-        "profiles": lake.table("curated/shelf_profiles", None, names),
-        "policies": lake.table("staging/wh_policies", policy, ("shelf_id", "reorder_point_qty")),
-        "catalog": lake.table(
-            "staging/lot_catalog_store", ~field("deleted"), ("batch_code", "expiry_date")
+        "profiles": _table(lake, "curated/shelf_profiles", names),
+        "policies": _table(lake, "staging/wh_policies", ("shelf_id", "reorder_point_qty"), policy),
+        "catalog": _table(
+            lake, "staging/lot_catalog_store", ("batch_code", "expiry_date"), [there]
         ),
-        "discounts": lake.table(
-            "analytics/daily_discounts", field("discount_date") == day, ("shelf_id", "discount")
+        "discounts": _table(
+            lake,
+            "analytics/daily_discounts",
+            ("shelf_id", "discount"),
+            [("discount_date", "=", day)],
         ),
     }
+
+
+def _table(lake: Lake, name: str, columns: Sequence[str], where: Where = ()) -> pa.Table:
+    return lake.read(name, columns=columns, where=where).read_all()
 
 
 class DailyFeatures(Component):

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lakeshelf.components.component import (
     DAY,
     Component,
@@ -17,6 +15,7 @@ from lakeshelf.components.component import (
     Tick,
     among,
     midnight,
+    rows,
 )
 from lakeshelf.contracts.messages import event
 
@@ -177,20 +176,23 @@ class SupplierManager(Component):
         return Decision(f"began:{due.isoformat()}", due)
 
     def _order(self, cutoff: datetime) -> Decision:
-        plans = self.context.lake.rows(PLANS, pc.field("status") == "pending")
+        lake = self.context.lake
+        plans = rows(lake, PLANS, [("status", "=", "pending")])
         day = delivery_date(cutoff)
         ids = [plan["supplier_plan_id"] for plan in plans]
-        same = (pc.field("delivery_date") == day) | among("supplier_plan_id", ids)
-        orders = placed(cutoff, plans, self.context.lake.rows(ORDERS, same))
+        known = rows(lake, ORDERS, [("delivery_date", "=", day)])
+        known += rows(lake, ORDERS, [among("supplier_plan_id", ids), ("delivery_date", "!=", day)])
+        orders = placed(cutoff, plans, known)
         messages = tuple(Message.of("wh_supplier_orders", order) for order in orders)
         return Decision(f"cutoff:{cutoff.isoformat()}", cutoff, messages)
 
     def _deliver(self, due: datetime, now: datetime) -> Decision:
-        coming = (pc.field("status") == "issued") & (pc.field("delivery_date") <= due.date())
-        orders = self.context.lake.rows(ORDERS, coming)
+        coming = [("status", "=", "issued"), ("delivery_date", "<=", due.date())]
+        orders = rows(self.context.lake, ORDERS, coming)
         shelves = [order["shelf_id"] for order in orders]
         names = ["shelf_id", "item_id", "standard_batch_size", "shelf_life_days"]
-        known = self.context.lake.rows("curated/shelf_profiles", among("shelf_id", shelves), names)
+        wanted = [among("shelf_id", shelves)]
+        known = rows(self.context.lake, "curated/shelf_profiles", wanted, names)
         return delivery(due, now, orders, {row["shelf_id"]: row for row in known})
 
 

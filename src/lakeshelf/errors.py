@@ -2,6 +2,7 @@
 
 LakeshelfError
 ├── ConfigurationError   a setting, option or name that cannot be used
+│   └── MissingExtra     a library that an extra of the package brings
 ├── ToolchainError       Java, jars or wheels that do not fit together
 ├── BrokerError          Kafka that cannot be reached, started or trusted
 ├── LakeError            a Delta table that cannot be read or written
@@ -35,6 +36,12 @@ class ConfigurationError(LakeshelfError):
     """A setting, option or name that cannot be used."""
 
     exit_code = 2
+
+
+class MissingExtra(ConfigurationError):  # noqa: N818 - says what is missing
+    """A library that an extra of the package brings, and that is not installed."""
+
+    exit_code = 1
 
 
 class ToolchainError(LakeshelfError):

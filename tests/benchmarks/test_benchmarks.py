@@ -13,7 +13,19 @@ import pytest
 
 from lakeshelf.settings import project_home
 
-NAMES = ("catchup", "latency", "idle", "growth", "demo", "reaction", "loop", "soak")
+NAMES = (
+    "catchup",
+    "latency",
+    "idle",
+    "growth",
+    "demo",
+    "reaction",
+    "loop",
+    "soak",
+    "library",
+    "queries",
+    "bronze",
+)
 
 
 def quick(name: str, out: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import merging, tables, writing
+from lakeshelf.lake.commits import Txn, Write
 
 SHELF, LOT = "S1-I1", "L1"
 OPENED = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -52,7 +52,7 @@ def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
     contract = CATALOG.tables[name]
     found = pa.Table.from_pylist(list(rows), schema=arrow_contract.schema(contract.columns))
     handle = tables.open_table(root, name)
-    commits.append(handle, name, found, Txn("test", handle.version() + 1))
+    writing.append(handle, name, found, Write.once(Txn("test", handle.version() + 1)))
 
 
 def write_events(root: Path) -> None:
@@ -370,7 +370,7 @@ def test_state_that_a_merge_wrote_is_found(lakeshelf, lake):
     for number in (1, 2):
         shelves = [{**PLACE, **known}, {**PLACE, **known, "shelf_id": f"S1-I{number + 1}"}]
         rows = pa.Table.from_pylist(shelves, schema=schema)
-        commits.upsert(handle, name, rows, ("shelf_id",), Txn("test", number))
+        merging.upsert(handle, name, rows, ("shelf_id",), Write.once(Txn("test", number)))
     result = lakeshelf("trace", SHELF)
     assert result.code == 0, result.err
     assert "Nothing has happened to it." in result.out

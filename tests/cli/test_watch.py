@@ -28,8 +28,8 @@ from deltalake import DeltaTable
 from lakeshelf.cli import watch
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.maintenance import maintain
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import live
@@ -49,7 +49,7 @@ def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
     schema = arrow_contract.schema(CATALOG.tables[name].columns)
     found = pa.Table.from_pylist([{**PLACE, **LIFE, **row} for row in rows], schema=schema)
     handle = tables.open_table(root, name)
-    commits.append(handle, name, found, Txn("test", handle.version() + 1))
+    writing.append(handle, name, found, Write.once(Txn("test", handle.version() + 1)))
 
 
 def lost(number: int, day: date, quantity: int) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def test_a_table_whose_log_was_shortened_is_read_once(held, lake: Path):
     write(lake, "cleansed/wh_state", {"balance": 4, "wh_current_stock": 4})
     handle.update_incremental()
     for number in range(45):
-        commits.note(handle, "cleansed/wh_state", Txn("app", number))
+        writing.note(handle, "cleansed/wh_state", Write.once(Txn("app", number)))
     maintain(handle)
     assert not (lake / "cleansed/wh_state/_delta_log" / f"{reads[0]:020}.json").exists()
     for _ in range(2):

@@ -12,11 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.components import journal, registry
-from lakeshelf.components.component import Context, Decision, Entry, Heard, Lake, Tick
+from lakeshelf.components.component import Context, Decision, Entry, Heard, Tick
 from lakeshelf.components.service import ComponentService
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.messages import encode
 from lakeshelf.contracts.validate import parse
+from lakeshelf.lake import Lake
+from lakeshelf.lake.predicates import Where, to_expression
+from lakeshelf.lake.snapshot import At
 from lakeshelf.settings import load_settings, project_home
 
 Row = dict[str, Any]
@@ -38,13 +41,19 @@ class Tables(Lake):
         super().__init__(Path("nowhere"))
         self.kept: dict[str, list[Row]] = defaultdict(list)
 
-    def table(
-        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
-    ) -> pa.Table:
+    def read(
+        self,
+        name: str,
+        at: At | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> pa.RecordBatchReader:
         """Rows as a scan of the Delta table would give them."""
-        found = pa.Table.from_pylist(self.kept[name], arrow.schema(CATALOG.tables[name].columns))
-        chosen = found if filters is None else found.filter(filters)
-        return chosen if columns is None else chosen.select(list(columns))
+        schema = arrow.schema(CATALOG.tables[name].columns)
+        found = pa.Table.from_pylist(self.kept[name], schema)
+        condition = to_expression(where, schema)
+        chosen = found if condition is None else found.filter(condition)
+        return (chosen if columns is None else chosen.select(list(columns))).to_reader()
 
     def keep(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Insert rows, or replace those of the same key."""
@@ -106,7 +115,7 @@ class Worker:
 
     def __init__(self, name: str, lake: Tables, **settings: Any) -> None:
         self._class = module(name).COMPONENT
-        self._context = Context(load_settings(lake_root=lake.root, **settings), {}, lake)
+        self._context = Context(load_settings(lake_root=lake.root.folder, **settings), {}, lake)
         self._ticks = self._offset = 0
         self.journal = MemoryJournal(name, self._class.journal, lake)
         self.outbox = Outbox()

@@ -17,11 +17,11 @@ from confluent_kafka import Consumer, TopicPartition
 from deltalake import write_deltalake
 
 from lakeshelf.components.clock import Ticker
-from lakeshelf.components.component import Context, Lake
+from lakeshelf.components.component import Context
 from lakeshelf.components.host import STATUS_FILE
 from lakeshelf.components.service import Progress
 from lakeshelf.contracts import CATALOG, arrow
-from lakeshelf.lake import tables
+from lakeshelf.lake import Lake, tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.broker import Broker
 from lakeshelf.streams import topics

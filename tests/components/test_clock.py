@@ -104,7 +104,7 @@ def ticks(
             return self
 
     monkeypatch.setattr(clock, "Ticker", Told)
-    context = Context(load_settings(lake_root=Tables().root, **settings), {}, Tables())
+    context = Context(load_settings(lake_root=Tables().root.folder, **settings), {}, Tables())
     wall: Any = Wall(waits)
     ClockService(context, lambda: wall.seconds).run(wall)
     return told, wall
@@ -163,7 +163,7 @@ def test_a_tick_before_the_latest_has_the_time_of_the_latest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[datetime] = []
-    context = Context(load_settings(lake_root=Tables().root), {}, Tables())
+    context = Context(load_settings(lake_root=Tables().root.folder), {}, Tables())
     ticker = Ticker(context)
     ticker._seq, ticker.now = 4, NOW
     ticker._publisher = Publisher(told)  # type: ignore[assignment]

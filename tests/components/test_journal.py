@@ -130,16 +130,16 @@ class Crash(Exception):
 
 def crash_after(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     """End the process when a table of the component is to be written, or behind the journal's row."""
-    from lakeshelf.lake import commits
+    from lakeshelf.lake import merging
 
-    upsert = commits.upsert
+    upsert = merging.upsert
 
     def crashing(handle: Any, table: str, *arguments: Any) -> Any:
         if name is not None and table != name:
             return upsert(handle, table, *arguments)
         raise Crash
 
-    monkeypatch.setattr(commits, "upsert", crashing)
+    monkeypatch.setattr(merging, "upsert", crashing)
 
 
 @pytest.mark.parametrize("lost", [None, RECEIPTS])

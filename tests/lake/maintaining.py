@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lakeshelf.lake import commits, maintenance, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import maintenance, tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from tests.lake.test_maintenance import LOG, entry
 
 
@@ -18,7 +18,7 @@ def main(root: Path) -> None:
     while True:
         for _ in range(maintenance.SMALL_FILES):
             number += 1
-            commits.append(handle, LOG.name, entry(number), Txn("app", number))
+            writing.append(handle, LOG.name, entry(number), Write.once(Txn("app", number)))
         sys.stdout.write("appended\n")
         sys.stdout.flush()
         sys.stdin.readline()

@@ -14,8 +14,8 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import REMOVED, Txn
+from lakeshelf.lake import commits, merging, rewriting, tables, writing
+from lakeshelf.lake.commits import Txn, Write
 
 NAME = "ops/stock_discrepancies"
 TABLE = CATALOG.tables[NAME]
@@ -28,15 +28,12 @@ def handle(tmp_path: Path) -> DeltaTable:
     return tables.open_table(tmp_path, NAME)
 
 
-def rows(*missing: tuple[str, int], removed: tuple[str, ...] | None = None) -> pa.Table:
+def rows(*missing: tuple[str, int]) -> pa.Table:
     found: list[dict[str, Any]] = [
         {"location": "store", "shelf_id": shelf, "batch_code": "", "missing_qty": qty, "since": NOW, "version": 1}
         for shelf, qty in missing
     ]  # fmt: skip
-    table = pa.Table.from_pylist(found, schema=arrow_contract.schema(TABLE.columns))
-    if removed is None:
-        return table
-    return table.append_column(REMOVED, pa.array([shelf in removed for shelf, _ in missing]))
+    return pa.Table.from_pylist(found, schema=arrow_contract.schema(TABLE.columns))
 
 
 def held(handle: DeltaTable) -> dict[str, int]:
@@ -46,31 +43,31 @@ def held(handle: DeltaTable) -> dict[str, int]:
 
 
 def test_an_append_is_made_once(handle: DeltaTable) -> None:
-    first = commits.append(handle, NAME, rows(("a", 1)), Txn("app", 3))
-    again = commits.append(handle, NAME, rows(("b", 1)), Txn("app", 3))
+    first = writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("app", 3)))
+    again = writing.append(handle, NAME, rows(("b", 1)), Write.once(Txn("app", 3)))
     assert (first.rows, first.skipped) == (1, "")
-    assert (again.rows, again.skipped, again.version) == (0, "already committed", first.version)
+    assert (again.rows, again.skipped, again.version) == (0, "already committed", None)
     assert held(handle) == {"a": 1}
 
 
 def test_a_replacement_is_made_once_and_leaves_the_handle_at_its_version(
     handle: DeltaTable,
 ) -> None:
-    commits.append(handle, NAME, rows(("a", 1), ("b", 1)), Txn("app", 1))
+    writing.append(handle, NAME, rows(("a", 1), ("b", 1)), Write.once(Txn("app", 1)))
     both = rows(("b", 2), ("c", 3))
-    first = commits.replace(handle, NAME, both, both, Txn("app", 2))
-    again = commits.replace(handle, NAME, rows(), rows(), Txn("app", 2))
+    first = rewriting.rewrite(handle, NAME, both, both, Write.once(Txn("app", 2)))
+    again = rewriting.rewrite(handle, NAME, rows(), rows(), Write.once(Txn("app", 2)))
     assert (first.rows, first.version, again.skipped) == (2, handle.version(), "already committed")
     assert held(handle) == {"b": 2, "c": 3}
-    commits.replace(handle, NAME, rows(), rows(), Txn("app", 3))
+    rewriting.rewrite(handle, NAME, rows(), rows(), Write.once(Txn("app", 3)))
     assert held(handle) == {}
 
 
 def test_a_replacement_that_breaks_a_constraint_writes_nothing(handle: DeltaTable) -> None:
-    commits.append(handle, NAME, rows(("a", 1)), Txn("app", 1))
+    writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("app", 1)))
     broken = rows(("a", -1))
     with pytest.raises(LakeError, match=r"1 rows of ops/stock_discrepancies break .*missing_qty"):
-        commits.replace(handle, NAME, broken, broken, Txn("app", 2))
+        rewriting.rewrite(handle, NAME, broken, broken, Write.once(Txn("app", 2)))
     assert held(handle) == {"a": 1}
 
 
@@ -79,22 +76,27 @@ def test_a_constraint_may_have_any_name(handle: DeltaTable, name: str) -> None:
     handle.alter.set_table_properties(
         {f"delta.constraints.{name}": "missing_qty < 10"}, raise_if_not_exists=False
     )
-    assert commits.replace(handle, NAME, rows(("a", 9)), rows(("a", 9)), Txn("app", 1)).rows == 1
+    assert (
+        rewriting.rewrite(
+            handle, NAME, rows(("a", 9)), rows(("a", 9)), Write.once(Txn("app", 1))
+        ).rows
+        == 1
+    )
     with pytest.raises(LakeError, match=re.escape(f"constraint {name}: missing_qty < 10")):
-        commits.replace(handle, NAME, rows(("a", 10)), rows(("a", 10)), Txn("app", 2))
+        rewriting.rewrite(handle, NAME, rows(("a", 10)), rows(("a", 10)), Write.once(Txn("app", 2)))
     assert held(handle) == {"a": 9}
 
 
 def test_an_upsert_is_made_once(handle: DeltaTable) -> None:
-    commits.upsert(handle, NAME, rows(("a", 1)), TABLE.key, Txn("app", 3))
-    again = commits.upsert(handle, NAME, rows(("a", 2)), TABLE.key, Txn("app", 3))
+    merging.upsert(handle, NAME, rows(("a", 1)), TABLE.key, Write.once(Txn("app", 3)))
+    again = merging.upsert(handle, NAME, rows(("a", 2)), TABLE.key, Write.once(Txn("app", 3)))
     assert again.skipped
     assert held(handle) == {"a": 1}
 
 
 def test_the_identity_stands_in_the_log(handle: DeltaTable) -> None:
-    commits.append(handle, NAME, rows(("a", 1)), Txn("one", 3))
-    commits.upsert(handle, NAME, rows(("b", 1)), TABLE.key, Txn("two", 0))
+    writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("one", 3)))
+    merging.upsert(handle, NAME, rows(("b", 1)), TABLE.key, Write.once(Txn("two", 0)))
     fresh = DeltaTable(handle.table_uri)
     assert [fresh.transaction_version(name) for name in ("one", "two", "three")] == [3, 0, None]
     assert commits.is_committed(fresh, Txn("one", 2)), "what came before stands there too"
@@ -103,23 +105,26 @@ def test_the_identity_stands_in_the_log(handle: DeltaTable) -> None:
 
 
 def test_writers_do_not_meet_each_others_identity(handle: DeltaTable) -> None:
-    commits.append(handle, NAME, rows(("a", 1)), Txn("old checkpoint", 9))
-    commits.append(handle, NAME, rows(("b", 1)), Txn("new checkpoint", 0))
+    writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("old checkpoint", 9)))
+    writing.append(handle, NAME, rows(("b", 1)), Write.once(Txn("new checkpoint", 0)))
     assert held(handle) == {"a": 1, "b": 1}
 
 
-def test_an_upsert_replaces_inserts_and_removes(handle: DeltaTable) -> None:
+def test_an_upsert_replaces_and_inserts(handle: DeltaTable) -> None:
     first = rows(("a", 1), ("b", 1), ("c", 1))
-    commits.upsert(handle, NAME, first, TABLE.key, Txn("app", 0))
-    second = rows(("a", 2), ("b", 0), ("d", 4), ("e", 0), removed=("b", "e"))
-    commits.upsert(handle, NAME, second, TABLE.key, Txn("app", 1))
-    assert held(handle) == {"a": 2, "c": 1, "d": 4}
+    merging.upsert(handle, NAME, first, TABLE.key, Write.once(Txn("app", 0)))
+    second = rows(("a", 2), ("d", 4))
+    merging.upsert(handle, NAME, second, TABLE.key, Write.once(Txn("app", 1)))
+    assert held(handle) == {"a": 2, "b": 1, "c": 1, "d": 4}
 
 
 def test_no_rows_make_no_commit(handle: DeltaTable) -> None:
     before = handle.version()
-    assert commits.append(handle, NAME, rows(), Txn("app", 0)).skipped == "no rows"
-    assert commits.upsert(handle, NAME, rows(), TABLE.key, Txn("app", 0)).skipped == "no rows"
+    assert writing.append(handle, NAME, rows(), Write.once(Txn("app", 0))).skipped == "no rows"
+    assert (
+        merging.upsert(handle, NAME, rows(), TABLE.key, Write.once(Txn("app", 0))).skipped
+        == "no rows"
+    )
     assert DeltaTable(handle.table_uri).version() == before
 
 
@@ -129,5 +134,5 @@ def test_without_the_check_a_repeat_doubles_rows(
     """delta-rs stores the identity and does not enforce it."""
     monkeypatch.setattr(commits, "is_committed", lambda *_: False)
     for _ in range(2):
-        commits.append(handle, NAME, rows(("a", 1)), Txn("app", 0))
+        writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("app", 0)))
     assert DeltaTable(handle.table_uri).to_pyarrow_table().num_rows == 2

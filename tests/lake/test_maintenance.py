@@ -16,8 +16,8 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, maintenance, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import maintenance, merging, rewriting, tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.maintenance import Maintenance
 
 STATE = CATALOG.tables["ops/stock_discrepancies"]
@@ -55,12 +55,12 @@ def files(handle: DeltaTable, pattern: str) -> list[Path]:
 
 
 def numbers(root: Path) -> list[int]:
-    return sorted(tables.read(root, LOG.name)["batch_id"].to_pylist())
+    return sorted(tables.rows(root, LOG.name)["batch_id"].to_pylist())
 
 
 def appended(handle: DeltaTable, count: int) -> None:
     for number in range(count):
-        commits.append(handle, LOG.name, entry(number), Txn("app", number))
+        writing.append(handle, LOG.name, entry(number), Write.once(Txn("app", number)))
 
 
 def test_small_files_become_one_and_every_row_and_identity_stays(tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_small_files_become_one_and_every_row_and_identity_stays(tmp_path: Path)
     assert numbers(tmp_path) == list(range(60))
     assert len(tables.open_table(tmp_path, LOG.name).file_uris()) == 1
     assert reader.to_pyarrow_table().num_rows == 60, "who opened it before reads on"
-    again = commits.append(handle, LOG.name, entry(59), Txn("app", 59))
+    again = writing.append(handle, LOG.name, entry(59), Write.once(Txn("app", 59)))
     assert again.skipped == "already committed"
-    assert commits.append(handle, LOG.name, entry(60), Txn("app", 60)).rows == 1
+    assert writing.append(handle, LOG.name, entry(60), Write.once(Txn("app", 60))).rows == 1
     assert numbers(tmp_path) == list(range(61))
 
 
@@ -96,7 +96,9 @@ def test_few_files_are_left_alone(tmp_path: Path) -> None:
 def test_files_and_log_are_deleted_once_their_retention_is_over(tmp_path: Path) -> None:
     handle = opened(tmp_path, STATE.name)
     for version in range(60):
-        commits.replace(handle, STATE.name, state(version), state(version), Txn("app", version))
+        rewriting.rewrite(
+            handle, STATE.name, state(version), state(version), Write.once(Txn("app", version))
+        )
     log = len(files(handle, "_delta_log/*.json"))
     assert maintenance.maintain(handle).deleted == 0
     assert len(files(handle, "_delta_log/*.json")) == log
@@ -122,28 +124,31 @@ def test_a_file_that_no_commit_knows_is_deleted(tmp_path: Path) -> None:
 
 
 def upsert(handle: DeltaTable, version: int) -> None:
-    commits.upsert(handle, STATE.name, state(version), STATE.key, Txn("app", version))
+    merging.upsert(handle, STATE.name, state(version), STATE.key, Write.once(Txn("app", version)))
 
 
 def replace(handle: DeltaTable, version: int) -> None:
-    commits.replace(handle, STATE.name, state(version), state(version), Txn("app", version))
+    rewriting.rewrite(
+        handle, STATE.name, state(version), state(version), Write.once(Txn("app", version))
+    )
 
 
 def append(handle: DeltaTable, version: int) -> None:
-    commits.append(handle, STATE.name, state(version), Txn("app", version))
+    writing.append(handle, STATE.name, state(version), Write.once(Txn("app", version)))
 
 
 def note(handle: DeltaTable, version: int) -> None:
-    commits.note(handle, STATE.name, Txn("app", version))
+    writing.note(handle, STATE.name, Write.once(Txn("app", version)))
 
 
+LEFT_TO_DELTA = {"delta.enableExpiredLogCleanup": "true"}
 WRITES = pytest.mark.parametrize("write", [append, note, upsert, replace])
 
 
 def entries_after(root: Path, write: Callable[[DeltaTable, int], None], count: int) -> int:
     """How many of so many commits the log still has, when nothing has to be retained."""
     handle = opened(root, STATE.name)
-    handle.alter.set_table_properties(NO_RETENTION)
+    handle.alter.set_table_properties(NO_RETENTION | LEFT_TO_DELTA)
     before = handle.version()
     for version in range(count):
         write(handle, version)
@@ -165,7 +170,8 @@ def test_left_to_delta_commits_would_delete_expired_entries(
     write: Callable[[DeltaTable, int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(commits, "HOOKS", None)
+    for module in (writing, merging):
+        monkeypatch.setattr(module, "HOOKS", None)
     assert entries_after(tmp_path, write, 45) < 25
 
 
@@ -173,7 +179,7 @@ def test_a_table_has_its_turn_after_each_hundred_versions(tmp_path: Path) -> Non
     handle, owner, turns = opened(tmp_path, LOG.name), Maintenance(), []
     assert owner.take_due([handle]) == []
     for number in range(210):
-        commits.append(handle, LOG.name, entry(number), Txn("app", number))
+        writing.append(handle, LOG.name, entry(number), Write.once(Txn("app", number)))
         turns += [due.version() for due in owner.take_due([handle])]
         assert owner.take_due([handle]) == [], "a turn is taken once"
     assert turns == [100, 200]
@@ -184,7 +190,7 @@ def test_a_table_that_was_not_seen_before_waits_for_its_next_hundred(tmp_path: P
     appended(handle, 130)
     assert owner.take_due([handle]) == []
     for number in range(130, 200):
-        commits.append(handle, LOG.name, entry(number), Txn("app", number))
+        writing.append(handle, LOG.name, entry(number), Write.once(Txn("app", number)))
     assert owner.take_due([handle]) == [handle]
 
 
@@ -196,7 +202,7 @@ def test_maintenance_that_fails_is_not_tried_again_with_each_commit(tmp_path: Pa
     with pytest.raises(Exception, match="not found"):
         owner.attend([handle])
     owner.attend([handle])
-    assert commits.append(handle, LOG.name, entry(120), Txn("app", 120)).rows == 1
+    assert writing.append(handle, LOG.name, entry(120), Write.once(Txn("app", 120))).rows == 1
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from deltalake import write_deltalake
 
@@ -16,7 +15,8 @@ from lakeshelf.contracts import CATALOG, LONG, STRING
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import commits, tables
+from lakeshelf.lake import merging, tables
+from lakeshelf.lake.commits import Txn, Write
 
 NAME = "cleansed/shelf_state"
 TABLE = CATALOG.tables[NAME]
@@ -124,7 +124,7 @@ def test_text_that_merges_wrote_is_found(tmp_path: Path) -> None:
         handle = tables.open_table(tmp_path, name)
         row = {"receipt_id": f"r{number}", "order_id": f"o{number}", "received_qty": 1}
         rows = pa.Table.from_pylist([row], schema)
-        commits.upsert(handle, name, rows, ["receipt_id"], commits.Txn("test", number))
-    found = tables.read(tmp_path, name, pc.field("order_id") == "o1", ["receipt_id"])
+        merging.upsert(handle, name, rows, ["receipt_id"], Write.once(Txn("test", number)))
+    found = tables.rows(tmp_path, name, ["receipt_id"], [("order_id", "=", "o1")])
     assert found.to_pylist() == [{"receipt_id": "r1"}]
-    assert tables.read(tmp_path, name).num_rows == 3
+    assert tables.rows(tmp_path, name).num_rows == 3

@@ -14,8 +14,8 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.streams import acts, topics
 
 from .pipeline import consume
@@ -50,7 +50,7 @@ def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
     contract = CATALOG.tables[name]
     tables.ensure(root, contract)
     found = pa.Table.from_pylist(list(rows), schema=arrow_contract.schema(contract.columns))
-    commits.append(tables.open_table(root, name), name, found, Txn("test", 1))
+    writing.append(tables.open_table(root, name), name, found, Write.once(Txn("test", 1)))
 
 
 def sent_since(client: dict[str, str], topic: str, ends: topics.Offsets) -> list[dict[str, Any]]:

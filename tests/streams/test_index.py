@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.index import IdIndex, IdWindow
 
@@ -84,7 +84,7 @@ class Raw:
             [_row(name, self.places[name]) for name in fresh],
             schema=arrow_contract.schema(TABLE.columns),
         )
-        commits.append(self.handle, TABLE.name, rows, Txn("test", self._commits))
+        writing.append(self.handle, TABLE.name, rows, Write.once(Txn("test", self._commits)))
         self._commits += 1
         return rows
 

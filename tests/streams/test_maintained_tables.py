@@ -12,8 +12,8 @@ from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, maintenance, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import maintenance, tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.settings import load_settings
 from lakeshelf.streams import ledger, registry
 from lakeshelf.streams.committers.driver import DriverCommitter
@@ -125,7 +125,7 @@ def nearly_due(tmp_path: Path, spark: SparkSession) -> SparkCommitter:
     lake(tmp_path, RAW)
     handle = tables.open_table(tmp_path, RAW)
     for number in range(98 - handle.version()):
-        commits.append(handle, RAW, lost(number), Txn("before", number))
+        writing.append(handle, RAW, lost(number), Write.once(Txn("before", number)))
     committer = SparkCommitter(tmp_path)
     committer.attend(spark)
     take(committer, 200)

@@ -12,8 +12,8 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.streams import quarantine
 from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
 
@@ -44,7 +44,7 @@ HELD = (
 def root(tmp_path: Path) -> Path:
     tables.ensure(tmp_path, CATALOG.tables[QUARANTINE])
     handle = tables.open_table(tmp_path, QUARANTINE)
-    commits.append(handle, QUARANTINE, quarantine_rows(list(HELD), NOW), Txn("test", 0))
+    writing.append(handle, QUARANTINE, quarantine_rows(list(HELD), NOW), Write.once(Txn("test", 0)))
     return tmp_path
 
 

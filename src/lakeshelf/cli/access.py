@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lakeshelf.settings import Settings, load_settings
+from lakeshelf.addresses import is_address
+
+if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,11 @@ class Options:
 
     Attributes:
         debug: Show tracebacks.
-        lake: Folder of the lake instead of the configured one.
+        lake: Folder or address of the lake instead of the configured one.
     """
 
     debug: bool = False
-    lake: Path | None = None
+    lake: str | None = None
 
 
 _OPTIONS = ContextVar("options", default=Options())  # noqa: B039 - frozen
@@ -42,6 +45,13 @@ def settings(**overrides: Any) -> Settings:
     Raises:
         ConfigurationError: A setting that cannot be.
     """
+    from lakeshelf.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import
+
     lake = options().lake
     given = {name: value for name, value in overrides.items() if value is not None}
-    return load_settings(**({"lake_root": lake.absolute()} if lake else {}), **given)
+    return load_settings(**({"lake_root": absolute(lake)} if lake else {}), **given)
+
+
+def absolute(lake: str) -> str:
+    """Where a lake is, whatever folder a command is run in."""
+    return lake if is_address(lake) else str(Path(lake).absolute())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, add, console, grid, print_json
-from lakeshelf.settings import Settings, config_file
+
+if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
 
 
 def config(*, as_json: AsJson = False) -> None:
     """Print the settings in force, secrets masked."""
+    from lakeshelf.settings import Settings, config_file  # noqa: PLC0415 - pydantic is slow to import
+
     settings = access.settings()
     if as_json:
         print_json({name: settings_value(settings, name) for name in Settings.model_fields})

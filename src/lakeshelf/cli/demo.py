@@ -51,8 +51,10 @@ Reorder = Annotated[
 Late = Annotated[float, typer.Option(help="Share of events that are delivered last.")]
 Baskets = Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")]
 DemoLake = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the demo's lake, emptied first; unset: `demo` in the lake."),
+    str | None,
+    typer.Option(
+        help="Folder or address of the demo's lake, emptied first; unset: `demo` in the lake."
+    ),
 ]
 Committer = Annotated[str | None, typer.Option(help="`driver` or `spark`.")]
 Loop = Annotated[
@@ -100,13 +102,13 @@ def demo(
     raise typer.Exit(0 if ok else 1)
 
 
-def _settings(lake: Path | None, committer: str | None) -> Settings:
+def _settings(lake: str | None, committer: str | None) -> Settings:
     from lakeshelf.settings import load_settings
     from lakeshelf.stack.demo import demo_lake
 
     root = demo_lake(access.settings(committer=committer), lake or access.options().lake)
     chosen = {"committer": committer} if committer else {}
-    return load_settings(lake_root=root.absolute(), bootstrap_servers=None, **chosen)
+    return load_settings(lake_root=access.absolute(root), bootstrap_servers=None, **chosen)
 
 
 def _number(settings: Settings, stores: str) -> int | None:
@@ -165,7 +167,7 @@ def _show(report: Report, file: Path) -> None:
     else:
         out.print("[bold red]not reconciled[/]: see the checks above")
     out.print(f"report  {file}", soft_wrap=True)
-    lake = shlex.quote(str(report.lake))
+    lake = shlex.quote(report.lake)
     out.print(f"next    lakeshelf --lake {lake} tables", soft_wrap=True)
     out.print(f"        lakeshelf --lake {lake} quarantine list", soft_wrap=True)
     out.print(f"        lakeshelf --lake {lake} up", soft_wrap=True)

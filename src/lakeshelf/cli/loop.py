@@ -44,7 +44,7 @@ def show(report: LoopReport, checks: Any, folder: Path) -> None:
         out.print("[bold green]reconciled[/]: every unit is where the events say")
     else:
         out.print("[bold red]not reconciled[/]: see the checks above")
-    lake = shlex.quote(str(report.lake))
+    lake = shlex.quote(report.lake)
     out.print(f"report  {folder / 'loop.json'}", soft_wrap=True)
     out.print(f"chart   {folder / 'loop.png'}", soft_wrap=True)
     out.print(f"next    lakeshelf --lake {lake} alerts list --status resolved", soft_wrap=True)

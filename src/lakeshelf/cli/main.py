@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lakeshelf import __version__
+from lakeshelf import __version__, extras
+from lakeshelf.addresses import without_secrets
 from lakeshelf.cli import (
     access,
     bootstrap,
@@ -19,10 +20,13 @@ from lakeshelf.cli import (
     contracts,
     demo,
     doctor,
+    files,
     jobs,
+    lake,
     listings,
     people,
     quarantine,
+    sql,
     stack,
     status,
     trace,
@@ -53,15 +57,16 @@ def _version(wanted: bool) -> None:
 def main(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    lake: Annotated[
-        Path | None, typer.Option("--lake", help="Folder of the lake; unset: LAKESHELF_LAKE_ROOT.")
+    root: Annotated[
+        str | None,
+        typer.Option("--lake", help="Folder or address of the lake; unset: LAKESHELF_LAKE_ROOT."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Take the options before the command."""
-    access.use(Options(debug=debug, lake=lake))
+    access.use(Options(debug=debug, lake=root))
 
 
 app.command("up")(stack.up)
@@ -75,6 +80,9 @@ app.command("bootstrap")(bootstrap.bootstrap)
 app.command("rebuild")(bootstrap.rebuild)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")
+app.add_typer(lake.app, name="lake")
+app.add_typer(files.app, name="files")
+app.command("sql")(sql.sql)
 app.command("tables")(listings.tables)
 app.command("topics")(listings.topics)
 app.add_typer(contracts.app, name="contracts")
@@ -106,18 +114,25 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort of the whole program
-        text = next(iter(str(error).strip().splitlines()), "no message")
-        return _failed(
-            f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug
-        )
+        return _unexpected(error, debug)
     return code if isinstance(code, int) else 0
 
 
 def _failed(line: str, code: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
+        errors().print(
+            without_secrets(traceback.format_exc(), os.environ), markup=False, highlight=False
+        )
     errors().print(f"error: {line}", style="red", markup=False)
     return code
+
+
+def _unexpected(error: Exception, debug: bool) -> int:
+    lacking = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if lacking is not None:
+        return _failed(str(lacking), lacking.exit_code, debug)
+    text = next(iter(str(error).strip().splitlines()), "no message")
+    return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug)
 
 
 def _usage(error: typer.TyperException) -> str:

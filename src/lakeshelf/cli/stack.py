@@ -94,13 +94,11 @@ def down(
         with Steps({"down": "queries finish their batches"}).shown() as show:
             _stopped(told, timeout, show)
     if as_json:
-        print_json({"stopped": bool(told), "lake": str(settings.lake_root)})
+        print_json({"stopped": bool(told), "lake": settings.lake})
     elif told:
-        console().print(
-            f"The stack is down; its data stay in {settings.lake_root}. Next: lakeshelf up"
-        )
+        console().print(f"The stack is down; its data stay in {settings.lake}. Next: lakeshelf up")
     else:
-        console().print(f"Nothing runs on {settings.lake_root}.")
+        console().print(f"Nothing runs on {settings.lake}.")
 
 
 def _stay(settings: Settings) -> None:
@@ -110,7 +108,7 @@ def _stay(settings: Settings) -> None:
     supervisor = Supervisor(settings, components=registry.chosen(settings))
     supervisor.acquire()
     supervisor.stop_on_signals()
-    console().print(f"The stack of {settings.lake_root} starts; Ctrl-C stops it, twice kills.")
+    console().print(f"The stack of {settings.lake} starts; Ctrl-C stops it, twice kills.")
     supervisor.run()
 
 

@@ -6,15 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
-from lakeshelf.lake import tables
+from lakeshelf.lake import Lake
+from lakeshelf.lake.predicates import Condition, Where
 from lakeshelf.settings import Settings
 from lakeshelf.streams.refusal import Refused
 
@@ -113,39 +112,19 @@ class Entry:
     decision: Decision
 
 
-class Lake:
-    """Tables of the lake as they stand, for decisions.
-
-    Args:
-        root: Lake root.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def table(
-        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Rows of a table at its latest version.
-
-        Args:
-            name: The table.
-            filters: A pyarrow expression over its columns, or none.
-            columns: Columns that are wanted; none: all.
-        """
-        return tables.read(self.root, name, filters, columns)
-
-    def rows(
-        self, name: str, filters: Any = None, columns: Sequence[str] | None = None
-    ) -> list[dict[str, Any]]:
-        """The same as dictionaries."""
-        found: list[dict[str, Any]] = self.table(name, filters, columns).to_pylist()
-        return found
+def rows(
+    lake: Lake, name: str, where: Where = (), columns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Rows of a table as they stand, as dictionaries."""
+    found: list[dict[str, Any]] = (
+        lake.read(name, columns=columns, where=where).read_all().to_pylist()
+    )
+    return found
 
 
-def among(column: str, values: Iterable[str]) -> pc.Expression:
-    """A filter: the column has one of these texts."""
-    return pc.field(column).isin(pa.array(list(values), pa.string()))
+def among(column: str, values: Iterable[str]) -> Condition:
+    """A condition: the column has one of these texts."""
+    return (column, "in", sorted(set(values)))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 
 from lakeshelf.components import registry
 from lakeshelf.components.clock import ClockService
-from lakeshelf.components.component import Context, Lake
+from lakeshelf.components.component import Context
 from lakeshelf.components.service import ComponentService, Service
 from lakeshelf.files import write_atomically
+from lakeshelf.lake import Lake
 from lakeshelf.settings import Settings
 
 STATUS_FILE = "components.json"

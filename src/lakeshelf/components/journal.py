@@ -10,12 +10,13 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from lakeshelf.components.component import Decision, Entry, Message
 from lakeshelf.contracts import CATALOG, arrow, values
@@ -23,9 +24,11 @@ from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
 from lakeshelf.contracts.types import Struct
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import commits, merging, reading, requests, tables, writing
+from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.location import Place
 from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.lake.predicates import Where
 
 
 class Journal:
@@ -37,7 +40,7 @@ class Journal:
         table: Its table.
     """
 
-    def __init__(self, root: Path, owner: str, table: str) -> None:
+    def __init__(self, root: Place, owner: str, table: str) -> None:
         self._root = root
         self._owner = owner
         self._contract = CATALOG.tables[table]
@@ -71,11 +74,16 @@ class Journal:
             )
         row = pa.Table.from_pylist([_row(entry, cause)], arrow.schema(self._contract.columns))
         also = [Txn(_position_id(self._owner, t, 0), end) for t, end in positions.items()]
-        commits.append(self._handle, self._contract.name, row, txn, *also)
+        writing.append(self._handle, self._contract.name, row, Write.once(txn, *also))
         self.last = entry
         self.fold(entry)
         self._maintenance.attend([self._handle])
         return entry
+
+    def serve(self, stack: Path) -> None:
+        """Do what somebody asks of the component's tables."""
+        for name in requests.asked(stack, (self._contract.name, *self._tables())):
+            requests.serve(stack, name, partial(tables.open_table, self._root, name))
 
     def complete(self) -> None:
         """Write what a crash kept from the component's tables."""
@@ -94,17 +102,18 @@ class Journal:
             contract = CATALOG.tables[name]
             handle = tables.open_table(self._root, name)
             told = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
-            commits.upsert(handle, name, told, contract.key, Txn(self._owner, entry.seq))
+            write = Write.once(Txn(self._owner, entry.seq))
+            merging.upsert(handle, name, told, contract.key, write)
             self._maintenance.attend([handle])
 
     def entries(self, after: int) -> list[Entry]:
         """Entries behind `after`, in order."""
         self._handle.update_incremental()
-        return read(self._handle, pc.field("seq") > after)
+        return read(self._handle, [("seq", ">", after)])
 
     def _latest(self) -> Entry | None:
         version = self._handle.transaction_version(self._owner)
-        found = read(self._handle, pc.field("seq") == version) if version is not None else []
+        found = read(self._handle, [("seq", "=", version)]) if version is not None else []
         return found[0] if found else None
 
     def _tables(self) -> list[str]:
@@ -121,7 +130,7 @@ class OwnTable:
         table: Its table.
     """
 
-    def __init__(self, root: Path, owner: str, table: str) -> None:
+    def __init__(self, root: Place, owner: str, table: str) -> None:
         self._owner = owner
         self._name = table
         self._handle = tables.open_table(root, table)
@@ -138,18 +147,23 @@ class OwnTable:
         self._handle.update_incremental()
         txn = Txn(self._owner, entry.seq)
         if decision.table is not None and decision.table.num_rows:
-            commits.append(self._handle, self._name, decision.table, txn)
+            writing.append(self._handle, self._name, decision.table, Write.once(txn))
         else:
-            commits.note(self._handle, self._name, txn)
+            writing.note(self._handle, self._name, Write.once(txn))
         self.last = entry
         self._maintenance.attend([self._handle])
         return entry
+
+    def serve(self, stack: Path) -> None:
+        """Do what somebody asks of the table."""
+        for _ in requests.asked(stack, [self._name]):
+            requests.serve(stack, self._name, lambda: self._handle)
 
     def complete(self) -> None:
         """Nothing else follows from it."""
 
 
-def opened(root: Path, owner: str, table: str) -> Journal | OwnTable:
+def opened(root: Place, owner: str, table: str) -> Journal | OwnTable:
     """The journal of a component."""
     kind = Journal if table.startswith(JOURNAL_PREFIX) else OwnTable
     return kind(root, owner, table)
@@ -159,9 +173,9 @@ def _at(due: datetime) -> Entry:
     return Entry(int(due.timestamp()), Decision(str(due), due))
 
 
-def read(handle: Any, filters: Any) -> list[Entry]:
-    """The entries of a journal that an expression over its columns chooses, in order."""
-    rows = tables.matching(handle, filters).to_pylist()
+def read(handle: DeltaTable, where: Where) -> list[Entry]:
+    """The entries of a journal that meet conditions, in order."""
+    rows = reading.rows(handle, "journal", where=where).to_pylist()
     return sorted((_entry(row) for row in rows), key=lambda entry: entry.seq)
 
 

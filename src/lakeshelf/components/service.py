@@ -27,8 +27,9 @@ from lakeshelf.components.component import (
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError, ConfigurationError
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.claims import claim
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash
 from lakeshelf.streams.consuming import available, watermarks
@@ -71,6 +72,7 @@ class ComponentService:
         """
         lock = self._context.settings.stack_dir / "locks" / f"{self._class.name}.lock"
         with Lease(lock, f"component {self._class.name}"):
+            claim(self._context.settings.lake_root, self._context.settings.state_dir)
             self._begin()
             ready()
             try:
@@ -144,6 +146,7 @@ class ComponentService:
                 return
             self._act(*tick)
         self._listen()
+        self._journal.serve(self._context.settings.stack_dir)
         self._reached(ends)
 
     def _polled(self) -> Iterable[Record]:
@@ -199,7 +202,8 @@ class ComponentService:
         refused = [Refused.of(m.key.encode(), m.value) for m in messages]
         table = tables.open_table(self._context.settings.lake_root, QUARANTINE)
         txn = Txn(f"{self._class.name}:{QUARANTINE}", entry.seq)
-        commits.append(table, QUARANTINE, quarantine_rows(refused, datetime.now(UTC)), txn)
+        held = quarantine_rows(refused, datetime.now(UTC))
+        writing.append(table, QUARANTINE, held, Write.once(txn))
 
     def _reached(self, ends: Mapping[str, int]) -> None:
         if ends:

@@ -1,13 +1,15 @@
 """Properties and constraints of Delta tables.
 
-All of them can be read and written by Spark with Delta 4 and by delta-rs 1.6: reader version 1,
-writer version at most 4, no table features.
+All but `spark_only` can be read and written by Spark with Delta 4 and by delta-rs 1.6: reader version 1,
+writer version at most 4, no table features. No engine shortens a log by itself: maintenance does, which knows what
+runs and cursors refer to.
 
 | profile | for | history |
 |---|---|---|
 | `append_log` | rows are only added, in commits every few hundred milliseconds | files 15 min, log 5 min |
 | `state` | rows are replaced, in commits every few hundred milliseconds | files 15 min, log 5 min |
 | `shared` | written seldom, read by people: change feed, checks | files a week, log 30 days |
+| `spark_only` | rows are replaced in place by Spark alone, read by all: deletion vectors | as `shared` |
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ IN_LIST = 3
 _COMMON = {
     "delta.enableDeletionVectors": "false",
     "delta.appendOnly": "false",
+    "delta.enableExpiredLogCleanup": "false",
 }
 
 _PROFILES: dict[Profile, dict[str, str]] = {
@@ -40,6 +43,12 @@ _PROFILES: dict[Profile, dict[str, str]] = {
         "delta.deletedFileRetentionDuration": "interval 7 days",
         "delta.enableChangeDataFeed": "true",
     },
+    "spark_only": {
+        "delta.logRetentionDuration": "interval 30 days",
+        "delta.deletedFileRetentionDuration": "interval 7 days",
+        "delta.enableChangeDataFeed": "true",
+        "delta.enableDeletionVectors": "true",
+    },
 }
 
 
@@ -50,7 +59,12 @@ def properties(table: Table) -> dict[str, str]:
     """
     named = dict.fromkeys((*table.key, *table.stats))
     pruned_by = ",".join(name for name in named if name not in table.partition_by)
-    return _COMMON | _PROFILES[table.profile] | {"delta.dataSkippingStatsColumns": pruned_by}
+    return profile_properties(table.profile) | {"delta.dataSkippingStatsColumns": pruned_by}
+
+
+def profile_properties(profile: Profile) -> dict[str, str]:
+    """Delta properties of every table of a profile."""
+    return _COMMON | _PROFILES[profile]
 
 
 def constraints(table: Table) -> dict[str, str]:

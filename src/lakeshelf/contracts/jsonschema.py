@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakeshelf.contracts import values
-from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Field, Rule, Topic
+from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Field, Rule, Table, Topic
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -64,6 +64,17 @@ def message(topic: Topic) -> Schema:
     if topic.rules:
         schema["allOf"] = [_condition(topic, rule) for rule in topic.rules]
     return schema
+
+
+def record(table: Table) -> Schema:
+    """JSON Schema of a table's rows."""
+    return {
+        "$schema": DRAFT,
+        "$id": f"urn:lakeshelf:table:{table.name}",
+        "title": table.name,
+        "description": table.doc,
+        **_object(table.public),
+    }
 
 
 def _object(fields: tuple[Field, ...]) -> Schema:

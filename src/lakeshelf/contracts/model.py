@@ -15,11 +15,11 @@ from lakeshelf.contracts.types import STRING, ListOf, Struct, Type, is_numeric
 from lakeshelf.errors import ContractError
 
 Cleanup = Literal["delete", "compact"]
-Profile = Literal["append_log", "state", "shared"]
+Profile = Literal["append_log", "state", "shared", "spark_only"]
 Number = int | float
 
 CLEANUPS: tuple[Cleanup, ...] = ("delete", "compact")
-PROFILES: tuple[Profile, ...] = ("append_log", "state", "shared")
+PROFILES: tuple[Profile, ...] = ("append_log", "state", "shared", "spark_only")
 KEY_SEPARATOR = "::"
 WEEK_MS = 7 * 24 * 3600 * 1000
 EVENT_YEARS = (2000, 2100)
@@ -171,7 +171,8 @@ class Table:
         doc: One paragraph.
         partition_by: Partition columns.
         profile: `append_log` (rows are only added), `state` (a commit every few hundred
-            milliseconds replaces rows), `shared` (written seldom, history and change feed kept).
+            milliseconds replaces rows), `shared` (written seldom, history and change feed kept),
+            `spark_only` (written by Spark alone, with deletion vectors; everybody reads it).
         topic: The topic that the table mirrors or feeds.
         constraints: (name, SQL) of checks that bounds and enums of columns do not say.
         stats: Further columns that file statistics are kept of, beside the key.

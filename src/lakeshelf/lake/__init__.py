@@ -1,1 +1,59 @@
-"""Delta without a JVM: locations, creation, commits and locks of tables."""
+"""Delta without a JVM: datasets by name, read at a version, written by one commit each.
+
+```python
+from lakeshelf.lake import Lake
+
+lake = Lake("delta")
+lake.append("curated/notes", [{"shelf_id": "A1", "note": "dusty"}])
+print(lake.read("curated/notes", where=[("shelf_id", "=", "A1")]).read_all())
+```
+"""
+
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.changes import Changes
+from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.cursors import Consumer
+from lakeshelf.lake.dataset import Dataset, Datasets
+from lakeshelf.lake.errors import (
+    Conflict,
+    Damaged,
+    FeatureRefused,
+    KeyViolation,
+    NameRefused,
+    NotFound,
+    PredicateError,
+    SchemaError,
+    StorageError,
+    TimeOutOfRange,
+    Vacuumed,
+    VersionNotFound,
+)
+from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.metadata import Stamp
+from lakeshelf.lake.snapshot import Entry, Snapshot
+
+__all__ = [
+    "Changes",
+    "Commit",
+    "Conflict",
+    "Consumer",
+    "Damaged",
+    "Dataset",
+    "Datasets",
+    "Entry",
+    "FeatureRefused",
+    "KeyViolation",
+    "Lake",
+    "LakeError",
+    "NameRefused",
+    "NotFound",
+    "PredicateError",
+    "SchemaError",
+    "Snapshot",
+    "Stamp",
+    "StorageError",
+    "TimeOutOfRange",
+    "Txn",
+    "Vacuumed",
+    "VersionNotFound",
+]

@@ -1,4 +1,4 @@
-"""Commits: one append or one upsert, at most once for an application id and version.
+"""Commits: what a write says of itself, and what it came to.
 
 delta-rs stores application transactions without enforcing them, so a version is looked up on the
 very handle that writes (storage.md, section 4).
@@ -6,42 +6,24 @@ very handle that writes (storage.md, section 4).
 
 from __future__ import annotations
 
-import threading
-import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from deltalake import (
-    CommitProperties,
-    DeltaTable,
-    PostCommitHookProperties,
-    Transaction,
-    write_deltalake,
-)
-from deltalake.transaction import AddAction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 
-from lakeshelf.contracts import CATALOG
-from lakeshelf.errors import LakeError
-from lakeshelf.lake.statements import Statements
+from lakeshelf.lake.metadata import Stamp, encoded, stamp
+from lakeshelf.lake.schemas import fingerprint
 
-CONSTRAINT = "delta.constraints."
 REMOVED = "removed"
+"""Column of an upsert whose rows, where it is true, are removed."""
 HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
 
 
-class _Engine(threading.local):
-    def __init__(self) -> None:
-        self.statements = Statements(threads=1)
-
-
-_engine = _Engine()
+ABSENT = -1
+"""Version of an application that has not written the table."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +33,87 @@ class Txn:
     Attributes:
         app_id: Who writes, for example `<query id>:cleansed/shelf_state`.
         version: Which write of that writer, for example the batch id.
+        after: The version that has to stand there before (`ABSENT`: none), so that of two who go on from the same
+            place one is skipped; None: any older one.
     """
 
     app_id: str
     version: int
+    after: int | None = None
+
+
+Txns = tuple[str, int] | Txn | tuple[Txn, ...]
+"""Identity of a write as it is given: (application, number), or identities, of which the first decides."""
+
+
+def identities(given: Txns | None) -> tuple[Txn, ...]:
+    """Identities as they are kept."""
+    if not given:
+        return ()
+    if isinstance(given, Txn):
+        return (given,)
+    several = tuple(one for one in given if isinstance(one, Txn))
+    return several or (Txn(*given),)
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What a write did: the table's version after it, and why nothing was committed if so."""
+    """What a write came to.
+
+    Attributes:
+        table: The dataset.
+        version: Version that it made; None: nothing was committed.
+        operation: What was done.
+        rows: Rows that were written.
+        metadata: The caller's entries of the commit.
+        skipped: Why nothing was committed; empty otherwise.
+    """
 
     table: str
-    version: int
+    version: int | None
+    operation: str
     rows: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     skipped: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Write:
+    """What every write carries.
+
+    Attributes:
+        txns: Identities: the write is made unless the first stands in the table; all are recorded.
+        stamp: Who writes, and why.
+        metadata: The caller's own entries of the commit.
+    """
+
+    txns: tuple[Txn, ...] = ()
+    stamp: Stamp = field(default_factory=stamp)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def once(cls, *txns: Txn) -> Write:
+        """A write that is made unless the first identity stands in the table."""
+        return cls(txns)
+
+    def properties(
+        self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()
+    ) -> CommitProperties:
+        """Properties of the commit."""
+        stamped = self.stamp.of(fingerprint(schema) if schema is not None else "", order_by)
+        return CommitProperties(
+            custom_metadata=encoded(stamped, self.metadata),
+            app_transactions=[Transaction(t.app_id, t.version) for t in self.txns],
+        )
+
+    def is_done(self, handle: DeltaTable) -> bool:
+        """Whether the write stands in the table, or another has gone on in its stead."""
+        stands = bool(self.txns) and is_committed(handle, self.txns[0])
+        return stands or any(_is_overtaken(handle, txn) for txn in self.txns)
+
+    def skipped(self, name: str, operation: str, why: str = "already committed") -> Commit:
+        """The result of a write that makes no commit."""
+        return Commit(name, None, operation, 0, self.metadata, why)
 
 
 def is_committed(handle: DeltaTable, txn: Txn) -> bool:
@@ -74,145 +122,6 @@ def is_committed(handle: DeltaTable, txn: Txn) -> bool:
     return recorded is not None and recorded >= txn.version
 
 
-def append(handle: DeltaTable, name: str, rows: pa.Table, txn: Txn, *also: Txn) -> Commit:
-    """Append `rows` once; the identities `also` are recorded with it and not looked at."""
-    if is_committed(handle, txn):
-        return Commit(name, handle.version(), 0, "already committed")
-    if rows.num_rows == 0:
-        return Commit(name, handle.version(), 0, "no rows")
-    write_deltalake(
-        handle,
-        rows,
-        mode="append",
-        commit_properties=properties(txn, *also),
-        post_commithook_properties=HOOKS,
-    )
-    return Commit(name, handle.version(), rows.num_rows)
-
-
-def note(handle: DeltaTable, name: str, txn: Txn) -> Commit:
-    """Record once that a write had no rows, so that it is not made again."""
-    if is_committed(handle, txn):
-        return Commit(name, handle.version(), 0, "already committed")
-    _commit(handle, [], "append", txn)
-    return Commit(name, handle.version(), 0)
-
-
-def upsert(handle: DeltaTable, name: str, rows: pa.Table, keys: Sequence[str], txn: Txn) -> Commit:
-    """Replace or insert `rows` by key once; rows whose column `removed` is true are removed.
-
-    Args:
-        handle: The table, at the version that was read.
-        name: The table's name, for the result.
-        rows: Absolute rows, one a key; the column `removed` is optional.
-        keys: Key columns, never null.
-        txn: Identity of the write.
-    """
-    if is_committed(handle, txn):
-        return Commit(name, handle.version(), 0, "already committed")
-    if rows.num_rows == 0:
-        return Commit(name, handle.version(), 0, "no rows")
-    columns = {column: f"s.`{column}`" for column in rows.column_names if column != REMOVED}
-    predicate = " AND ".join(f"t.`{key}` = s.`{key}`" for key in keys)
-    merge = handle.merge(
-        rows,
-        predicate,
-        source_alias="s",
-        target_alias="t",
-        commit_properties=properties(txn),
-        post_commithook_properties=HOOKS,
-    )
-    if REMOVED in rows.column_names:
-        merge = (
-            merge.when_matched_delete("s.removed")
-            .when_matched_update(columns)
-            .when_not_matched_insert(columns, "NOT s.removed")
-        )
-    else:
-        merge = merge.when_matched_update(columns).when_not_matched_insert(columns)
-    merge.execute()
-    return Commit(name, handle.version(), rows.num_rows)
-
-
-def replace(handle: DeltaTable, name: str, rows: pa.Table, changed: pa.Table, txn: Txn) -> Commit:
-    """Make `rows` all rows of the table, once: an upsert by somebody who holds the others anyway.
-
-    It writes one file and reads none, which a merge of a few rows into many cannot.
-
-    Args:
-        handle: The table, at the version that was read; not partitioned.
-        name: The table's name, for the result.
-        rows: All rows of the table afterwards.
-        changed: Those of them that are new or different, which have to keep the table's constraints.
-        txn: Identity of the write.
-
-    Raises:
-        LakeError: A row breaks a constraint; nothing is written.
-    """
-    if is_committed(handle, txn):
-        return Commit(name, handle.version(), 0, "already committed")
-    _require_constraints(handle, name, changed)
-    files = [_written(handle, name, rows)] if rows.num_rows else []
-    _commit(handle, files, "overwrite", txn)
-    return Commit(name, handle.version(), rows.num_rows)
-
-
-def _commit(handle: DeltaTable, files: Sequence[AddAction], mode: str, txn: Txn) -> None:
-    handle.create_write_transaction(
-        list(files),
-        mode,
-        handle.schema(),
-        commit_properties=properties(txn),
-        post_commithook_properties=HOOKS,
-    )
-    handle.update_incremental()  # other writes leave the handle at their own version, this one does not
-
-
-def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
-    found = handle.metadata().configuration
-    checks = {k.removeprefix(CONSTRAINT): v for k, v in found.items() if k.startswith(CONSTRAINT)}
-    if not checks or not rows.num_rows:
-        return
-    broken = ", ".join(
-        f"count(*) FILTER (WHERE NOT ({check})) AS {_quoted(constraint)}"
-        for constraint, check in checks.items()
-    )
-    text = f"SELECT {broken} FROM rows"  # noqa: S608 - constraints of the table, which Delta lets nobody ignore
-    counts = _engine.statements.native(text, rows=rows).to_pylist()[0]
-    for constraint, count in counts.items():
-        if count:
-            raise LakeError(
-                f"{count} rows of {name} break its constraint {constraint}: {checks[constraint]}",
-                hint="this is a fault of the job that computed them",
-            )
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
-
-
-def _written(handle: DeltaTable, name: str, rows: pa.Table) -> AddAction:
-    file = Path(handle.table_uri.removeprefix("file://")) / f"part-{uuid.uuid4()}.snappy.parquet"
-    pq.write_table(rows, file, use_dictionary=False)
-    keys = CATALOG.tables[name].key
-    bounds = {key: pc.min_max(rows[key]).as_py() for key in keys}
-    stats = {
-        "numRecords": rows.num_rows,
-        "minValues": {key: found["min"] for key, found in bounds.items()},
-        "maxValues": {key: found["max"] for key, found in bounds.items()},
-        "nullCount": dict.fromkeys(keys, 0),
-    }
-    return AddAction(
-        file.name,
-        file.stat().st_size,
-        {},
-        time.time_ns() // 1_000_000,
-        data_change=True,
-        stats=orjson.dumps(stats, default=str).decode(),
-    )
-
-
-def properties(*txns: Txn) -> CommitProperties:
-    """Commit properties that carry the identities of a write."""
-    return CommitProperties(app_transactions=[Transaction(t.app_id, t.version) for t in txns])
+def _is_overtaken(handle: DeltaTable, txn: Txn) -> bool:
+    recorded = handle.transaction_version(txn.app_id)
+    return txn.after is not None and txn.after != (ABSENT if recorded is None else recorded)

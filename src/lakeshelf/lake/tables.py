@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable, Field, Schema
-from deltalake.exceptions import TableNotFoundError
 
 from lakeshelf.contracts import CATALOG, Table
-from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
+from lakeshelf.lake import features, reading, storage
+from lakeshelf.lake.commits import HOOKS, Write
+from lakeshelf.lake.dataset import PROPERTY, Dataset, of_contract
+from lakeshelf.lake.errors import NotFound, SchemaError, explained
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.predicates import Where
+from lakeshelf.lake.reading import count, schema_of
+from lakeshelf.lake.schemas import storable
 
 Outcome = Literal["created", "evolved", "unchanged"]
-READER_VERSION, WRITER_VERSION = 1, 7
 
 
 @dataclass(frozen=True)
@@ -31,138 +35,156 @@ class Created:
 
 
 def location(root: Path, name: str) -> Path:
-    """Folder of the table `name` below the lake root."""
+    """Folder of the table `name` below the root of a local lake."""
     return root / name
 
 
-def open_table(root: Path, name: str) -> DeltaTable:
+def open_table(root: Root | Path | str, name: str, *, to_read: bool = False) -> DeltaTable:
     """The table at its latest version.
 
+    Args:
+        root: Lake root.
+        name: The table.
+        to_read: Whether it is only read; Spark may have written it with features that no other writer has.
+
     Raises:
-        LakeError: No such table, or a protocol that this release cannot write.
+        NotFound: No such table.
+        Damaged: Its log cannot be read.
+        StorageError: Disk, permissions, network or credentials.
+        FeatureRefused: It has a feature that delta-rs cannot read, or, unless it is only read, cannot write.
     """
-    path = location(root, name)
+    place = Root.at(root)
+    shown = f"{place}/{name}"
     try:
-        table = DeltaTable(str(path))
-    except TableNotFoundError as error:
-        raise LakeError(
-            f"no Delta table {name} at {path}", hint="run `lakeshelf bootstrap`"
+        with explained(f"table {name} at {shown} cannot be read"):
+            table = DeltaTable(place.of(name), storage_options=place.options)
+    except NotFound as error:
+        raise NotFound(
+            f"no Delta table {name} at {shown}",
+            hint="`lakeshelf bootstrap` creates the product's tables, a first write any other",
         ) from error
-    except OSError as error:
-        raise LakeError(
-            f"table {name} at {path} cannot be read: {error}", hint="check disk and permissions"
-        ) from error
-    except Exception as error:  # delta-rs raises bare exceptions for damaged logs
-        raise LakeError(
-            f"table {name} at {path} is damaged: {_first_line(error)}",
-            hint="run `lakeshelf doctor`",
-        ) from error
-    refuse_newer_protocol(table, name)
+    check = features.require_readable if to_read else features.require_writable
+    check(table, name)
     return table
 
 
-def refuse_newer_protocol(table: DeltaTable, name: str) -> None:
-    """Raise `LakeError` for a table that a newer release has written."""
-    protocol = table.protocol()
-    if protocol.min_reader_version > READER_VERSION or protocol.min_writer_version > WRITER_VERSION:
-        raise LakeError(
-            f"table {name} needs Delta reader {protocol.min_reader_version}, writer {protocol.min_writer_version}; "
-            f"this release has {READER_VERSION} and {WRITER_VERSION}",
-            hint="upgrade Lakeshelf",
-        )
-
-
-def exists(root: Path, name: str) -> bool:
+def exists(root: Root | Path | str, name: str) -> bool:
     """Whether a Delta table stands at the place of `name`."""
-    return DeltaTable.is_deltatable(str(location(root, name)))
+    place = Root.at(root)
+    with explained(f"{name} at {place} cannot be looked for"):
+        return DeltaTable.is_deltatable(place.of(name), place.options)
 
 
-def ensure(root: Path, contract: Table) -> Created:
+def found(root: Root | Path | str) -> list[str]:
+    """Names of the tables that are there."""
+    return storage.table_names(Root.at(root))
+
+
+def described(table: DeltaTable, name: str) -> Dataset:
+    """The dataset that a table says it is: for tables that no catalogue has."""
+    metadata = table.metadata()
+    own = {
+        key.removeprefix(PROPERTY): value
+        for key, value in metadata.configuration.items()
+        if key.startswith(PROPERTY)
+    }
+    key = own.get("key", "")
+    return Dataset(
+        name,
+        schema_of(table),
+        key=tuple(key.split(",")) if key else (),
+        partition_by=tuple(metadata.partition_columns),
+        profile="spark_only" if own.get("profile") == features.SPARK_ONLY else "shared",
+        doc=metadata.description or "",
+    )
+
+
+def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None) -> DeltaTable:
+    """Create the table of a dataset, without rows.
+
+    Raises:
+        SchemaError: The dataset has no columns.
+        FeatureRefused: A column holds times without a zone, or a property wants a feature that an engine lacks.
+        Conflict: Somebody else created it meanwhile.
+    """
+    place = Root.at(root)
+    if dataset.schema is None:
+        raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
+    properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
+    schema = pa.schema([storable(dataset.name, field) for field in dataset.schema])
+    features.refuse_naive_times(dataset.name, schema)
+    if dataset.key and not dataset.properties:
+        properties[f"{PROPERTY}key"] = ",".join(dataset.key)
+    if dataset.profile == features.SPARK_ONLY:
+        properties[f"{PROPERTY}profile"] = dataset.profile
+    writers = features.writers_of(dataset.profile)
+    features.refuse_unfit_properties(dataset.name, properties, writers)
+    with explained(f"{dataset.name} was not created", LakeError):
+        table = DeltaTable.create(
+            place.of(dataset.path),
+            schema=schema,
+            mode="error",
+            partition_by=list(dataset.partition_by),
+            name=dataset.name.replace("/", "."),
+            description=dataset.doc,
+            configuration=properties,
+            storage_options=place.options,
+            commit_properties=(write or Write()).properties(schema),
+            raise_if_key_not_exists=False,
+        )
+        if dataset.constraints:
+            table.alter.add_constraint(dict(dataset.constraints), post_commithook_properties=HOOKS)
+    return table
+
+
+def ensure(root: Root | Path | str, contract: Table) -> Created:
     """Create the table of a contract, or give an older one the columns and properties that it lacks.
 
     Raises:
         LakeError: A column has another type than the contract says, or the table is newer than the code.
     """
     if not exists(root, contract.name):
-        _create(root, contract)
+        create(root, of_contract(contract))
         return Created(contract.name, "created")
     table = open_table(root, contract.name)
     added, altered = _missing_columns(table, contract), _altered_properties(table, contract)
     if added:
-        table.alter.add_columns(list(added))
+        table.alter.add_columns(list(added), post_commithook_properties=HOOKS)
     if altered:
-        table.alter.set_table_properties(altered)
+        table.alter.set_table_properties(altered, post_commithook_properties=HOOKS)
     outcome: Outcome = "evolved" if added or altered else "unchanged"
     return Created(contract.name, outcome, tuple(field.name for field in added))
 
 
-def read(
-    root: Path,
+def rows(
+    root: Root | Path | str,
     name: str,
-    filters: pc.Expression | None = None,
     columns: Sequence[str] | None = None,
+    where: Where | None = None,
 ) -> pa.Table:
-    """Rows of a table at its latest version.
-
-    Args:
-        root: Lake root.
-        name: The table.
-        filters: An expression over its columns; None: all rows.
-        columns: Columns that are wanted; None: all.
-
-    Raises:
-        LakeError: No such table.
-    """
-    return matching(open_table(root, name), filters, columns)
+    """Rows of a table at its latest version, in memory; arguments and errors as for `reading.scan`."""
+    return reading.rows(open_table(root, name), name, columns, where)
 
 
-def matching(
-    handle: DeltaTable, filters: pc.Expression | None, columns: Sequence[str] | None = None
-) -> pa.Table:
-    """Rows of an open table that an expression chooses."""
-    dataset = handle.to_pyarrow_dataset()
-    wanted = list(columns) if columns is not None else dataset.schema.names
-    try:
-        return dataset.to_table(columns=wanted, filter=filters)
-    except pa.ArrowNotImplementedError:
-        # Files of merges hold text as views, which no filter can read.
-        return dataset.to_table().filter(filters).select(wanted)
-
-
-def ensure_all(root: Path) -> tuple[Created, ...]:
+def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
     """Create or evolve every table of the catalogue."""
     return tuple(ensure(root, table) for table in CATALOG.tables.values())
 
 
-def row_count(root: Path, name: str) -> int:
+def row_count(root: Root | Path | str, name: str) -> int:
     """Rows of the table at its latest version."""
-    return int(open_table(root, name).count())
-
-
-def _create(root: Path, contract: Table) -> None:
-    table = DeltaTable.create(
-        str(location(root, contract.name)),
-        schema=arrow_contract.schema(contract.columns),
-        mode="error",
-        partition_by=list(contract.partition_by),
-        name=contract.name.replace("/", "."),
-        description=contract.doc,
-        configuration=delta_contract.properties(contract),
-    )
-    constraints = delta_contract.constraints(contract)
-    if constraints:
-        table.alter.add_constraint(constraints)
+    return count(open_table(root, name, to_read=True), name)
 
 
 def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
     present = {field.name: field for field in table.schema().fields}
-    wanted = pa.schema(arrow_contract.schema(contract.columns))
+    wanted = of_contract(contract).schema
     missing = []
     for field in _delta_fields(wanted):
         if field.name not in present:
             missing.append(Field(field.name, field.type, nullable=True, metadata=field.metadata))
         elif present[field.name].type != field.type:
-            raise LakeError(
+            raise SchemaError(
                 f"table {contract.name} has {field.name} as {present[field.name].type}, the contract says {field.type}",
                 hint="restore the table or change the contract with a migration",
             )
@@ -177,7 +199,3 @@ def _altered_properties(table: DeltaTable, contract: Table) -> dict[str, str]:
 
 def _delta_fields(schema: pa.Schema) -> list[Field]:
     return list(Schema.from_arrow(schema).fields)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]

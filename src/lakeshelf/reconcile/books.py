@@ -15,6 +15,8 @@ import duckdb
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.errors import first_line
+from lakeshelf.lake.location import Root
 from lakeshelf.reconcile.checks import SAMPLES, Check
 
 if TYPE_CHECKING:
@@ -133,8 +135,8 @@ class Books:
         rows: Rows of each Delta table that was counted so far.
     """
 
-    def __init__(self, lake_root: str, db: duckdb.DuckDBPyConnection) -> None:
-        self.lake_root = lake_root
+    def __init__(self, root: Root, db: duckdb.DuckDBPyConnection) -> None:
+        self.root = root
         self.db = db
         self.rows: dict[str, int] = {}
         self._tables: dict[str, DeltaTable] = {}
@@ -147,12 +149,14 @@ class Books:
         """
         if name not in self._tables:
             try:
-                self._tables[name] = DeltaTable(f"{self.lake_root}/{name}")
+                self._tables[name] = DeltaTable(
+                    self.root.of(name), storage_options=self.root.options
+                )
             except (
                 Exception
             ) as error:  # delta-rs raises several unrelated classes for an unreadable log
                 raise LakeError(
-                    f"no Delta table {name} in {self.lake_root}: {str(error).splitlines()[0]}",
+                    f"no Delta table {name} in {self.root}: {first_line(error)}",
                     hint="run `lakeshelf bootstrap`",
                 ) from error
         return self._tables[name]
@@ -252,7 +256,7 @@ def empty(lake_root: str | Path) -> Iterator[Books]:
     ):
         db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{folder}/spill'")
         db.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
-        yield Books(str(lake_root), db)
+        yield Books(Root.at(lake_root), db)
 
 
 def _told(value: object) -> object:

@@ -24,7 +24,7 @@ def running_client(settings: Settings) -> dict[str, str]:
     """
     if settings.bootstrap_servers is None and not Broker(settings).is_running():
         raise BrokerError(
-            f"no broker runs for the lake {settings.lake_root}",
+            f"no broker runs for the lake {settings.lake}",
             hint="start it with `lakeshelf up`, or set LAKESHELF_BOOTSTRAP_SERVERS",
         )
     return client_settings(settings)

@@ -23,6 +23,9 @@ from confluent_kafka import KafkaException
 from lakeshelf.components import registry as components
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
+from lakeshelf.lake import storage
+from lakeshelf.lake.claims import IDENTITY
+from lakeshelf.lake.location import Root
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings
 from lakeshelf.stack import lag
@@ -65,7 +68,7 @@ class Report:
         peak_memory: Most bytes of all processes at once.
     """
 
-    lake: Path
+    lake: str
     stores: int | None
     committer: str
     replay: Mapping[str, Any]
@@ -90,7 +93,7 @@ class Report:
         found = self.reconciliation.as_json()
         return {
             "ok": self.reconciliation.ok,
-            "lake": str(self.lake),
+            "lake": self.lake,
             "stores": self.stores or "all",
             "committer": self.committer,
             "events": self.events,
@@ -104,17 +107,19 @@ class Report:
         }
 
 
-def demo_lake(settings: Settings, named: Path | None) -> Path:
-    """The folder of the demo: the named one, the configured lake if a demo made it, else `demo` in it."""
+def demo_lake(settings: Settings, named: str | None) -> str:
+    """The lake of the demo: the named one, the configured one if a demo made it, else `demo` in it."""
     if named is not None:
         return named
-    configured = settings.lake_root
-    return configured if is_demo(configured) else configured / "demo"
+    return settings.lake if is_demo(settings) else f"{settings.lake}/demo"
 
 
-def is_demo(lake: Path) -> bool:
-    """Whether a demo made this lake."""
-    return (lake / "_stack" / MARKER).exists()
+def is_demo(settings: Settings) -> bool:
+    """Whether a demo made this lake; a state folder apart from it may have been that of another lake."""
+    marker = settings.stack_dir / MARKER
+    if settings.state_dir == settings.lake_root:
+        return marker.exists()
+    return marker.exists() and marker.read_text().rstrip().endswith(f" {settings.lake}")
 
 
 def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Report:
@@ -130,7 +135,7 @@ def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Re
     """
     app = components.module(settings.home, "replay")
     wanted = app.ReplayPlan(**plan_of_replay)
-    refuse_foreign(settings.lake_root)
+    refuse_foreign(settings)
     stack = Stack(settings, show)
     stack.supervisor.acquire()
     empty(settings)
@@ -146,7 +151,7 @@ def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Re
         found = reconcile(settings.lake_root, records, stores=wanted.stores, baskets=wanted.baskets)
     stack.clock.end("reconciled")
     report = Report(
-        lake=settings.lake_root,
+        lake=settings.lake,
         stores=wanted.stores,
         committer=settings.committer,
         replay=sent.as_json(),
@@ -282,24 +287,32 @@ class Stack:
             self._failure = error
 
 
-def refuse_foreign(lake: Path) -> None:
-    """Refuse a folder that holds something else than a demo's lake."""
-    if lake.exists() and any(lake.iterdir()) and not is_demo(lake):
-        raise ConfigurationError(
-            f"{lake} holds something that no demo made, and a demo begins with an empty lake",
-            hint="name another folder with `lakeshelf demo --lake`",
-        )
+def refuse_foreign(settings: Settings) -> None:
+    """Refuse a lake, or a folder of local state, that holds something else than a demo's."""
+    if is_demo(settings):
+        return
+    places = (Root.at(settings.lake_root), Root.at(settings.state_dir))
+    for place in places:
+        if not storage.is_empty(place):
+            raise ConfigurationError(
+                f"{place} holds something that no demo made, and a demo begins with an empty lake",
+                hint="name another lake with `lakeshelf demo --lake`",
+            )
 
 
 def empty(settings: Settings) -> None:
     """Remove everything but the lease, which is held, and mark the lake as a demo's."""
-    for entry in settings.lake_root.iterdir():
-        if entry != settings.stack_dir:
+    if settings.state_dir != settings.lake_root:
+        storage.remove(Root.at(settings.lake_root))
+    for entry in settings.state_dir.iterdir():
+        if entry not in (settings.stack_dir, settings.state_dir / IDENTITY):
             _remove(entry)
     for entry in settings.stack_dir.iterdir():
         if entry.name != STACK_LOCK:
             _remove(entry)
-    (settings.stack_dir / MARKER).write_text("this lake is emptied when a demo begins\n")
+    (settings.stack_dir / MARKER).write_text(
+        f"this lake is emptied when a demo begins: {settings.lake}\n"
+    )
 
 
 def _remove(entry: Path) -> None:

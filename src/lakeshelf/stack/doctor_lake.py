@@ -49,11 +49,9 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
 def delta_tables(settings: Settings) -> Iterator[Finding]:
     """Tables against the contract and against what this release can write."""
     root = settings.lake_root
-    present = [
-        table for table in CATALOG.tables.values() if tables.location(root, table.name).exists()
-    ]
+    present = set(tables.found(root)) & CATALOG.tables.keys()
     if not present:
-        yield good(f"none yet in {root}; `lakeshelf bootstrap` creates them")
+        yield good(f"none yet in {settings.lake}; `lakeshelf bootstrap` creates them")
         return
     found = [problem for table in CATALOG.tables.values() for problem in _table(settings, table)]
     yield from found

@@ -83,8 +83,8 @@ def versions(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Free space of the lake."""
-    place = existing(settings.lake_root)
+    """Free space of the lake, or of its local state."""
+    place = existing(settings.state_dir)
     free = shutil.disk_usage(place).free
     text = f"{free / 2**30:.1f} GiB free at {place}"
     yield (
@@ -137,8 +137,8 @@ def clock(settings: Settings) -> Iterator[Finding]:
 
 
 def permissions(settings: Settings) -> Iterator[Finding]:
-    """Whether the lake can be written."""
-    place = existing(settings.lake_root)
+    """Whether the lake, or its local state, can be written."""
+    place = existing(settings.state_dir)
     try:
         with tempfile.TemporaryFile(dir=place):
             yield good(f"{place} can be written")

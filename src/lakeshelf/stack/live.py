@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +21,8 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import LakeError, LakeshelfError
-from lakeshelf.lake import tables
+from lakeshelf.lake import reading, storage, tables
+from lakeshelf.lake.location import Place, Root
 from lakeshelf.reconcile.invariants import RAW_TOPICS
 from lakeshelf.settings import Settings
 from lakeshelf.stack.broker import Broker
@@ -92,7 +92,7 @@ class Numbers:
             table.look()
         return {
             "at": datetime.now(UTC),
-            "lake": str(self._settings.lake_root.absolute()),
+            "lake": self._settings.lake,
             "state": stack.get("state", "down"),
             "parts": stack.get("parts", {}),
             "problems": [*([] if stack else [DOWN]), *unreachable, *self._unreadable()],
@@ -230,7 +230,7 @@ class Held:
         problem: Why it cannot be read; empty when it can.
     """
 
-    def __init__(self, root: Path, name: str, figure: Figure | None) -> None:
+    def __init__(self, root: Place, name: str, figure: Figure | None) -> None:
         self.value: Any = None
         self.problem = ""
         self._root, self._name, self._figure = root, name, figure
@@ -274,10 +274,10 @@ class Held:
         self._seen = version
 
     def _written_at(self, version: int) -> int | None:
-        log = tables.location(self._root, self._name) / "_delta_log"
-        with suppress(FileNotFoundError):
-            return (log / f"{version:020}.json").stat().st_mtime_ns
-        return None
+        files, base = storage.filesystem(Root.at(self._root))
+        entry = f"{base}/{self._name}/{storage.LOG}/{version:020}.json"
+        written: int | None = files.get_file_info(entry).mtime_ns
+        return written
 
 
 class LostSales:
@@ -287,8 +287,8 @@ class LostSales:
         root: Lake root.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._folder = tables.location(root, LOST)
+    def __init__(self, root: Place) -> None:
+        self._root = Root.at(root)
         self._files: dict[str, tuple[date, int]] = {}
 
     def __call__(self, handle: DeltaTable) -> Counter[date]:
@@ -305,8 +305,9 @@ class LostSales:
         return units
 
     def _units(self, path: str) -> int:
-        file = self._folder / unquote(path)
-        rows = pq.read_table(file, columns=["quantity"], partitioning=None)
+        files, base = storage.filesystem(self._root)
+        file = f"{base}/{LOST}/{unquote(path)}"
+        rows = pq.read_table(file, columns=["quantity"], partitioning=None, filesystem=files)
         return pc.sum(rows["quantity"]).as_py() or 0
 
 
@@ -318,37 +319,37 @@ def _lost(units: Counter[date] | None, today: date | None) -> dict[str, Any] | N
 
 def _sum_of(column: str) -> Figure:
     def figure(handle: DeltaTable) -> int:
-        return _sum(handle.to_pyarrow_table(columns=[column])[column])
+        return _sum(reading.rows(handle, handle.table_uri, [column])[column])
 
     return figure
 
 
 def _count_of(column: str, values: tuple[str, ...]) -> Figure:
     def figure(handle: DeltaTable) -> dict[str, int]:
-        return _counted(handle.to_pyarrow_table(columns=[column])[column], values)
+        return _counted(reading.rows(handle, handle.table_uri, [column])[column], values)
 
     return figure
 
 
 def _in_transit(handle: DeltaTable) -> int:
-    rows = handle.to_pyarrow_table(columns=["sent", "arrived"])
+    rows = reading.rows(handle, handle.table_uri, ["sent", "arrived"])
     return _sum(rows["sent"]) - _sum(rows["arrived"])
 
 
 def _open_alerts(handle: DeltaTable) -> dict[str, int]:
-    rows = handle.to_pyarrow_table(columns=["event_type", "status"])
+    rows = reading.rows(handle, handle.table_uri, ["event_type", "status"])
     kept = rows.filter(pc.is_in(rows["status"], OPEN))
     return _counted(kept["event_type"], ALERT_TYPES)
 
 
 def _under_way(handle: DeltaTable) -> dict[str, int]:
-    rows = handle.to_pyarrow_table(columns=["status", "total_qty"])
+    rows = reading.rows(handle, handle.table_uri, ["status", "total_qty"])
     kept = rows.filter(pc.equal(rows["status"], "issued"))
     return {"orders": kept.num_rows, "units": _sum(kept["total_qty"])}
 
 
 def _rows(handle: DeltaTable) -> int:
-    return int(handle.count())
+    return reading.count(handle, handle.table_uri)
 
 
 def _sum(values: pa.ChunkedArray) -> int:

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException
 
 from lakeshelf.components import registry
 from lakeshelf.components.clock import PHASES, Ticker
-from lakeshelf.components.component import DAY, Context, Lake
+from lakeshelf.components.component import DAY, Context
 from lakeshelf.components.service import Progress
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
+from lakeshelf.lake import Lake
 from lakeshelf.reconcile import Achieved, Reconciliation, achieved, chart, reconcile_loop
 from lakeshelf.settings import Settings
 from lakeshelf.stack import demo, lag
@@ -76,7 +76,7 @@ class LoopReport:
         peak_memory: Most bytes of all processes at once.
     """
 
-    lake: Path
+    lake: str
     plan: LoopPlan
     simulation: Mapping[str, Any]
     records: Mapping[str, int]
@@ -97,7 +97,7 @@ class LoopReport:
         found = self.reconciliation.as_json()
         return {
             "ok": self.reconciliation.ok,
-            "lake": str(self.lake),
+            "lake": self.lake,
             "days": self.plan.days,
             "start": str(self.plan.start),
             "simulation": dict(self.simulation),
@@ -123,7 +123,7 @@ def run(settings: Settings, wanted: LoopPlan, show: demo.Show) -> LoopReport:
     Raises:
         LakeshelfError: Something cannot start, or the queries do not get on.
     """
-    demo.refuse_foreign(settings.lake_root)
+    demo.refuse_foreign(settings)
     names = tuple(registry.discover(settings.home))
     stack = demo.Stack(settings, show, names)
     stack.supervisor.acquire()
@@ -141,7 +141,7 @@ def run(settings: Settings, wanted: LoopPlan, show: demo.Show) -> LoopReport:
         reached = achieved(settings.lake_root, wanted.start, wanted.start + DAY * (wanted.days - 1))
     stack.clock.end("reconciled")
     report = LoopReport(
-        settings.lake_root,
+        settings.lake,
         wanted,
         settings.model_dump(include={n for n in type(settings).model_fields if "simulation" in n}),
         records,

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError, LakeshelfError
-from lakeshelf.lake import tables
+from lakeshelf.lake import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
@@ -43,7 +43,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     problems = [*_problems(stack, driver, queries), *_failed(members), *unreachable]
     return {
         "ok": not problems,
-        "lake": str(settings.lake_root.absolute()),
+        "lake": settings.lake,
         "state": state,
         "bootstrap_servers": stack.get("bootstrap_servers") or settings.bootstrap_servers,
         "parts": stack.get("parts", {}),
@@ -64,12 +64,10 @@ def table_rows(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
 def shelves_without_profile(settings: Settings) -> int | None:
     """Shelves that have stock but no profile, so that nothing is decided for them; None without tables."""
     try:
-        shelves = tables.open_table(settings.lake_root, "cleansed/shelf_state")
-        profiles = tables.open_table(settings.lake_root, "curated/shelf_profiles")
+        held = tables.rows(settings.lake_root, "cleansed/shelf_state", ["shelf_id"])["shelf_id"]
+        known = _profiled(tables.rows(settings.lake_root, "curated/shelf_profiles"))
     except LakeError:
         return None
-    held = shelves.to_pyarrow_table(columns=["shelf_id"])["shelf_id"]
-    known = _profiled(profiles.to_pyarrow_table())
     return int(len(held) - (pc.sum(pc.is_in(held, value_set=known)).as_py() or 0))
 
 
@@ -170,7 +168,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
         table = tables.open_table(settings.lake_root, name)
     except LakeError as error:
         return {**told, "error": str(error)}
-    return {**told, "rows": int(table.count()), "version": table.version()}
+    return {**told, "rows": reading.count(table, name), "version": table.version()}
 
 
 def _quarantine(settings: Settings) -> dict[str, int]:

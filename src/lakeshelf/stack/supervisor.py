@@ -33,6 +33,7 @@ from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import tables
+from lakeshelf.lake.claims import claim
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
 from lakeshelf.stack import handover
@@ -110,10 +111,15 @@ class Supervisor:
         """Take the lease of the lake.
 
         Raises:
-            LakeError: Another stack has it.
+            LakeError: Another stack has it, or the lake is that of another machine.
         """
         if not self._held:
             self._lease.acquire()
+            try:
+                claim(self._settings.lake_root, self._settings.state_dir)
+            except LakeshelfError:
+                self._lease.release()
+                raise
             self._held = True
 
     def run(self) -> None:
@@ -248,7 +254,7 @@ class Supervisor:
             **vars(identify(os.getpid())),
             "started_at": self._started_at,
             "error": self._error,
-            "lake": str(self._settings.lake_root.absolute()),
+            "lake": self._settings.lake,
             "bootstrap_servers": self._servers,
             "parts": {care.part.name: care.as_json() for care in self._cares},
         }

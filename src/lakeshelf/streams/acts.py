@@ -6,17 +6,16 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode, event
 from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.lake import tables
+from lakeshelf.lake.location import Place
 from lakeshelf.streams.clock import tick_before
 from lakeshelf.streams.publisher import Publisher
 
@@ -27,28 +26,27 @@ LAST = 2**62
 
 
 def alerts(
-    root: Path, *, status: str | None = None, limit: int | None = None
+    root: Place, *, status: str | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Alerts, newest first; all but the closed ones unless a status is named."""
-    rows = tables.open_table(root, ALERTS).to_pyarrow_table()
     wanted = OPEN_ALERTS if status is None else (status,)
-    return _newest(rows.filter(pc.is_in(rows["status"], pa.array(wanted))), limit)
+    return _newest(tables.rows(root, ALERTS, where=[("status", "in", wanted)]), limit)
 
 
 def plans(
-    root: Path, *, status: str | None = None, limit: int | None = None
+    root: Place, *, status: str | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Refill and order plans as `plan_id`, `kind` and their own columns; pending ones unless a status is named."""
     found = []
     for key, name in PLANS.items():
-        rows = tables.open_table(root, name).to_pyarrow_table()
-        kept = _newest(rows.filter(pc.equal(rows["status"], status or "pending")), limit)
+        wanted = [("status", "=", status or "pending")]
+        kept = _newest(tables.rows(root, name, where=wanted), limit)
         kind = "refill" if key == "plan_id" else "order"
         found += [{"plan_id": row.pop(key), "kind": kind, **row} for row in kept]
     return sorted(found, key=lambda row: row["created_at"], reverse=True)[:limit]
 
 
-def stock(root: Path, shelf: str) -> dict[str, Any]:
+def stock(root: Place, shelf: str) -> dict[str, Any]:
     """What is known of a shelf: its stock, its back room, its lots.
 
     Raises:
@@ -67,7 +65,12 @@ STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
 
 
 def act(
-    client: Mapping[str, str], root: Path, command: str, target: str, actor: str, reason: str | None
+    client: Mapping[str, str],
+    root: Place,
+    command: str,
+    target: str,
+    actor: str,
+    reason: str | None,
 ) -> dict[str, Any]:
     """Ask the owner of an alert or plan to change it.
 
@@ -98,7 +101,12 @@ def act(
 
 
 def adjust(
-    client: Mapping[str, str], root: Path, shelf: str, quantity: int, actor: str, reason: str | None
+    client: Mapping[str, str],
+    root: Place,
+    shelf: str,
+    quantity: int,
+    actor: str,
+    reason: str | None,
 ) -> dict[str, Any]:
     """Correct the count of a shelf after stocktaking.
 
@@ -146,8 +154,8 @@ def _send(
     return told
 
 
-def _of_shelf(root: Path, name: str, shelf: str) -> list[dict[str, Any]]:
-    return list(tables.read(root, name, pc.field("shelf_id") == shelf).to_pylist())
+def _of_shelf(root: Place, name: str, shelf: str) -> list[dict[str, Any]]:
+    return list(tables.rows(root, name, where=[("shelf_id", "=", shelf)]).to_pylist())
 
 
 def _newest(rows: pa.Table, limit: int | None) -> list[dict[str, Any]]:

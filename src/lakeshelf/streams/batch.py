@@ -329,7 +329,7 @@ class BatchProcessor(Generic[Rows]):
         """Step 6."""
         changes = (change.commit for change in batch.changes if change.commit is not None)
         made = [future.result() for future in (*batch.commits, *changes)]
-        versions = {commit.table: commit.version for commit in made if commit.rows}
+        versions = {c.table: c.version for c in made if c.version is not None and c.rows}
         if not versions and batch.counts.keys() <= {CLOCK}:
             return
         entry = ledger.Entry(

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 import pyarrow as pa
@@ -20,7 +18,8 @@ from pyarrow import dataset
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import tables
+from lakeshelf.lake import storage, tables
+from lakeshelf.lake.location import Place
 from lakeshelf.streams.ledger import LEDGER
 
 RECEIPTS = "raw/pos_transactions"
@@ -134,7 +133,7 @@ class History:
         root: Lake root.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Place) -> None:
         self._root = root
         self._tables: dict[str, tuple[DeltaTable, Any]] = {}
 
@@ -188,7 +187,11 @@ class History:
     def _opened(self, name: str) -> tuple[DeltaTable, Any]:
         if name not in self._tables:
             handle = tables.open_table(self._root, name)
-            rows = _dataset(tables.location(self._root, name), handle, name)
+            paths = pa.table(handle.get_add_actions(flatten=True))["path"].to_pylist()
+            schema = arrow_contract.schema(CATALOG.tables[name].columns)
+            rows = storage.dataset_of(handle, paths, schema)
+            # State has to be read as a whole: the files of a merge hold string views, whose statistics Arrow cannot
+            # compare with strings.
             held = CATALOG.tables[name].profile == "state"
             self._tables[name] = (handle, dataset.dataset(rows.to_table()) if held else rows)
         return self._tables[name]
@@ -225,26 +228,6 @@ class History:
         for ranges in found.values():
             ranges.sort(key=lambda entry: entry[:2])
         return found
-
-
-def _dataset(folder: Path, handle: DeltaTable, name: str) -> Any:
-    """The files of a table, pruned by their own statistics.
-
-    State has to be read as a whole: the files of a merge hold string views, whose statistics Arrow cannot
-    compare with strings.
-    """
-    schema = arrow_contract.schema(CATALOG.tables[name].columns)
-    paths = pa.table(handle.get_add_actions(flatten=True))["path"].to_pylist()
-    if not paths:
-        return dataset.dataset(schema.empty_table())
-    given = pa.schema([schema.field(column) for column in CATALOG.tables[name].partition_by])
-    return dataset.dataset(
-        [str(folder / unquote(path)) for path in paths],
-        schema=schema,
-        format="parquet",
-        partitioning=dataset.partitioning(given, flavor="hive"),
-        partition_base_dir=str(folder),
-    )
 
 
 def _ranges(row: dict[str, Any]) -> Iterator[tuple[str, str, int, int, dict[str, Any]]]:

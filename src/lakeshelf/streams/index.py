@@ -8,13 +8,13 @@ foreign producers are found by the same rule, with more files to read.
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from lakeshelf.lake import storage
 from lakeshelf.streams.duck import Duck
 
 OURS = r"^[0-9]{13}-"
@@ -113,10 +113,13 @@ class IdIndex:
     def _read(self, paths: list[str], columns: str, wanted: pa.Table | None = None) -> pa.Table:
         if not paths:
             return _schema(self._handle).empty_table()
-        root = Path(self._handle.table_uri.removeprefix("file://"))
-        return self._duck.read_parquet(
-            [str(root / unquote(path)) for path in paths], columns, wanted
-        )
+        root, name = storage.place_of(self._handle)
+        if root.folder is not None:
+            files = [str(root.folder / name / unquote(path)) for path in paths]
+            return self._duck.read_parquet(files, columns, wanted)
+        found = storage.dataset_of(self._handle, paths, _schema(self._handle))
+        chosen = None if wanted is None else pc.field("event_id").isin(wanted["event_id"])
+        return found.to_table(None if columns == "*" else [columns], filter=chosen)
 
 
 _NEWEST_FILES = """

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import tables
+from lakeshelf.lake.location import Place
 
 LEDGER = "ops/batch_ledger"
 Offsets = Mapping[str, Mapping[str, tuple[int, int]]]
@@ -68,9 +68,9 @@ class Entry:
         )
 
 
-def entries(root: Path) -> list[dict[str, Any]]:
+def entries(root: Place) -> list[dict[str, Any]]:
     """All rows of the ledger, oldest first, JSON columns decoded."""
-    found = tables.open_table(root, LEDGER).to_pyarrow_table().to_pylist()
+    found = tables.rows(root, LEDGER).to_pylist()
     decoded = [
         {**row, **{k: json.loads(row[k]) for k in ("offsets", "topics", "table_versions")}}
         for row in found
@@ -78,7 +78,7 @@ def entries(root: Path) -> list[dict[str, Any]]:
     return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
 
-def reached(root: Path, topic: str, query: str) -> dict[str, int]:
+def reached(root: Place, topic: str, query: str) -> dict[str, int]:
     """Partition → offset up to which a query has committed everything that follows from a topic."""
     until: dict[str, int] = {}
     for row in entries(root):

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
-
-import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables
+from lakeshelf.lake.location import Place
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.refusal import QUARANTINE
 
 
 def listed(
-    root: Path, topic: str | None = None, reason: str | None = None, limit: int | None = None
+    root: Place, topic: str | None = None, reason: str | None = None, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Refused records, newest first.
 
@@ -30,27 +28,21 @@ def listed(
         `topic`, `partition`, `offset`, `kafka_timestamp`, `reason`, `detail`, and `key` and `value` as text
         where they are UTF-8, else as base64 in `key_base64` and `value_base64`.
     """
-    rows = tables.open_table(root, QUARANTINE).to_pyarrow_table()
-    for name, wanted in (("topic", topic), ("reason", reason)):
-        if wanted is not None:
-            rows = rows.filter(pc.equal(rows[name], wanted))
+    given = (("topic", topic), ("reason", reason))
+    where = [(name, "=", wanted) for name, wanted in given if wanted is not None]
+    rows = tables.rows(root, QUARANTINE, where=where)
     order = [("kafka_timestamp", "descending"), ("topic", "ascending"), ("offset", "descending")]
     ordered = rows.sort_by(order).slice(0, limit)
     return [_readable(row) for row in ordered.to_pylist()]
 
 
-def counted(root: Path) -> dict[str, int]:
+def counted(root: Place) -> dict[str, int]:
     """Refused records by reason."""
-    reasons = (
-        tables.open_table(root, QUARANTINE)
-        .to_pyarrow_table(columns=["reason"])["reason"]
-        .value_counts()
-        .to_pylist()
-    )
+    reasons = tables.rows(root, QUARANTINE, ["reason"])["reason"].value_counts().to_pylist()
     return {str(entry["values"]): int(entry["counts"]) for entry in reasons}
 
 
-def replay(root: Path, client: Mapping[str, str], corrected: Iterable[Mapping[str, Any]]) -> int:
+def replay(root: Place, client: Mapping[str, str], corrected: Iterable[Mapping[str, Any]]) -> int:
     """Send corrected records to the topics that they were refused on.
 
     Args:

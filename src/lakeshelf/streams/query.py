@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakeshelf.lake import requests
 from lakeshelf.settings import Settings
 from lakeshelf.streams import checkpoint, topics
 from lakeshelf.streams.batch import BatchProcessor
@@ -23,7 +24,7 @@ from lakeshelf.streams.committers.spark import SparkCommitter
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.sink import Sink
+from lakeshelf.streams.sink import BOOKS, Sink
 
 STOP_SECONDS = 60.0
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
@@ -77,6 +78,7 @@ class Query:
         delay_ms: int = 0,
     ) -> None:
         self.plan = plan
+        self._tables = (*plan.tables, *BOOKS)
         self.progress = Progress()
         self._settings = settings
         self._session = session
@@ -98,6 +100,8 @@ class Query:
         elif not self._running.isActive:
             error = self._running.exception()
             self._fail(str(error) if error else "the query ended by itself")
+        elif requests.asked(self._settings.stack_dir, self._tables):
+            self._serve_idle()
 
     def stop(self) -> None:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
@@ -109,6 +113,18 @@ class Query:
             self._running.stop()
             self._sink.end()
         self.progress.state = "stopped"
+
+    def _serve_idle(self) -> None:
+        """Do what is asked of the query's tables, unless a batch runs, which does it at its end."""
+        if self._boundary.acquire(blocking=False):
+            try:
+                self._serve()
+            finally:
+                self._boundary.release()
+
+    def _serve(self) -> None:
+        for name in requests.asked(self._settings.stack_dir, self._tables):
+            self._sink.serve(self._settings.stack_dir, name)
 
     def _start(self) -> None:
         try:
@@ -142,6 +158,7 @@ class Query:
                 self._processor = self._new_processor(batch_id)
             self._processor(frame, batch_id)
             self._done(batch_id, started)
+            self._serve()
 
     def _done(self, batch_id: int, started: float) -> None:
         progress, found = self.progress, self._checkpoint

@@ -6,12 +6,10 @@ Both need the jobs to be stopped; they take the driver's leases themselves.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +17,9 @@ import pyarrow.compute as pc
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
-from lakeshelf.lake import tables
+from lakeshelf.lake import reading, storage, tables
 from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.location import Root
 from lakeshelf.settings import Settings
 from lakeshelf.streams import checkpoint, intake, ledger, topics
 from lakeshelf.streams.committers.driver import DriverCommitter
@@ -149,10 +148,10 @@ def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
 
 
 def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
-    root = settings.lake_root
+    root = Root.at(settings.lake_root)
     reached = {topic: ledger.reached(root, topic, found.name) for topic in found.mirrors}
     for name in (update.table for update in found.updates if _follows_from_raw(update.table)):
-        shutil.rmtree(tables.location(root, name), ignore_errors=True)
+        storage.remove(root, name)
         tables.ensure(root, CATALOG.tables[name])
     folded = _fold(found, root, reached, report) if found.updates else 0
     begun = checkpoint.begin(
@@ -169,7 +168,7 @@ def _follows_from_raw(table: str) -> bool:
 
 
 def _fold(
-    found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]], report: Report
+    found: QueryPlan, root: Root, reached: Mapping[str, Mapping[str, int]], report: Report
 ) -> int:
     committer = DriverCommitter(root, 0)
     app_id = f"rebuild:{time.time_ns()}"
@@ -191,7 +190,7 @@ def _fold(
 
 
 def _chunks(
-    found: QueryPlan, root: Path, reached: Mapping[str, Mapping[str, int]]
+    found: QueryPlan, root: Root, reached: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[str, pa.Table]]:
     """Rows of raw below the offsets reached, some days at a time, topic by topic."""
     rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
@@ -199,9 +198,8 @@ def _chunks(
         handle = tables.open_table(root, f"raw/{topic}")
         adds = pa.table(handle.get_add_actions(flatten=True))
         for days in _days(adds):
-            rows = handle.to_pyarrow_table(
-                filters=[("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
-            )
+            among = [("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
+            rows = reading.rows(handle, f"raw/{topic}", where=among)
             covered = rows.filter(_below(rows, reached[topic])).select(
                 intake.schema(CATALOG.topics[topic]).names
             )

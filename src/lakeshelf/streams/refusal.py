@@ -17,6 +17,7 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import check, parse
+from lakeshelf.lake import reading
 from lakeshelf.streams import intake
 
 QUARANTINE = "raw/quarantine"
@@ -131,7 +132,7 @@ def without_held(rows: pa.Table, quarantine: DeltaTable) -> pa.Table:
     """Those rows of raw/quarantine that it does not hold yet: a topic may be read again from its beginning."""
     topics, offsets = rows["topic"].unique().to_pylist(), rows["offset"].to_pylist()
     bounds = [("offset", ">=", min(offsets)), ("offset", "<=", max(offsets))]
-    held = quarantine.to_pyarrow_table(columns=[*PLACE], filters=[("topic", "in", topics), *bounds])
+    held = reading.rows(quarantine, QUARANTINE, PLACE, [("topic", "in", topics), *bounds])
     known = set(_places(held))
     return rows.filter(pa.array([place not in known for place in _places(rows)], pa.bool_()))
 

@@ -14,9 +14,10 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from lakeshelf.errors import StreamError
+from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import tables
+from lakeshelf.lake.claims import claim
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
 from lakeshelf.streams.job import Job
@@ -54,14 +55,17 @@ class Driver:
             unfinished_rebuild: Whether the caller can cope with one.
 
         Raises:
-            LakeError: Another driver has one of them.
+            ConfigurationError: The lake is in a bucket, and Spark shall commit.
+            LakeError: Another driver has one of them, or jobs of another machine the lake.
             StreamError: A rebuild was interrupted, so the tables are not what `raw` says.
         """
+        _require_committers(self._settings)
         stack = self._settings.stack_dir
         names = ["streams", *(f"locks/{table}" for found in self.plans for table in found.tables)]
         try:
             for name in names:
                 self._leases.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
+            claim(self._settings.lake_root, self._settings.state_dir)
         except Exception:
             self.release()
             raise
@@ -131,6 +135,14 @@ class Driver:
             ],
         }
         write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(status).encode())
+
+
+def _require_committers(settings: Settings) -> None:
+    wanted = {settings.committer, *settings.table_committers.values()}
+    if "spark" in wanted and not isinstance(settings.lake_root, Path):
+        raise ConfigurationError(
+            f"Spark does not commit to {settings.lake}", hint="set LAKESHELF_COMMITTER=driver"
+        )
 
 
 def describe(found: QueryPlan) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic
 
 import pyarrow as pa
@@ -14,6 +15,11 @@ from lakeshelf.contracts import Topic
 from lakeshelf.lake.commits import Commit, Txn
 from lakeshelf.streams.committers.base import Committer, Rows
 from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.ledger import LEDGER
+from lakeshelf.streams.refusal import QUARANTINE
+
+BOOKS = (LEDGER, QUARANTINE)
+"""Tables that all queries append to."""
 
 
 class Sink(Generic[Rows]):
@@ -60,6 +66,11 @@ class Sink(Generic[Rows]):
         """Maintain the tables whose turn has come."""
         for committer in self._committers():
             committer.maintain()
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table of the query or of the books."""
+        keeper = self.books if name in BOOKS else self._others.get(name, self._committer)
+        keeper.serve(stack, name)
 
     def query(self, text: str, **given: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakeshelf.contracts import Table
-from lakeshelf.lake.commits import REMOVED
 from lakeshelf.streams.job import RELATION, Fold, Latest, Movements, View, contract
 
+REMOVED = "removed"
+"""Column of changed rows that says which of them are removed."""
 BOOKKEEPING = ("version", "updated_at", "decided_at")
 _COMBINED = {"sum": "coalesce(sum({0}), 0)", "min": "min({0})", "max": "max({0})"}
 

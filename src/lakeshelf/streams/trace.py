@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.lake.location import Place
 from lakeshelf.streams.explain import OPEN, explanation
 from lakeshelf.streams.history import ALERTS, EVENTS, MOVEMENTS, STATE, Found, History, Line, equal
 
@@ -101,7 +101,7 @@ def kinds(history: History, wanted: str) -> list[str]:
     ]
 
 
-def trace(root: Path, wanted: str, limit: int = LIMIT) -> list[Story]:
+def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
     """The story of an id, one for each thing that it names.
 
     Args:

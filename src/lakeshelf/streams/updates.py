@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.lake.commits import Commit, Txn
 from lakeshelf.streams import intake, sql
 from lakeshelf.streams.committers.base import Rows
 from lakeshelf.streams.job import (
@@ -174,7 +174,9 @@ class Updater(Generic[Rows]):
         if isinstance(update, Fold):
             return self._query(candidates, update.table)
         names = [column.name for column in contract(update).columns]
-        text = sql.changed_rows(contract(update), [*names, REMOVED] if _removes(update) else names)
+        text = sql.changed_rows(
+            contract(update), [*names, sql.REMOVED] if _removes(update) else names
+        )
         return self._query(text.replace("{candidates}", f"({candidates})"), update.table)
 
     def _repeated(self, update: Update) -> Change[Rows]:
@@ -201,7 +203,7 @@ class Updater(Generic[Rows]):
     def _split(self, update: Update, changed: Rows) -> tuple[Rows, Rows | None]:
         if not _removes(update):
             return changed, None
-        removed, kept = self._sink.parted(changed, REMOVED)
+        removed, kept = self._sink.parted(changed, sql.REMOVED)
         return kept, removed
 
     def _touched(self, update: Update) -> Rows:

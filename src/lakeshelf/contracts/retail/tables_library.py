@@ -90,7 +90,7 @@ FILES = Table(
         FILE_ID,
         Field("dataset", STRING, "Dataset that the file is loaded into."),
         Field("source", STRING, "How it came.", enum=("drop", "upload")),
-        Field("path", STRING, "Path below the dataset's folder, or the upload's own file name."),
+        Field("path", STRING, "Path below `bronze/`, or the upload's own file name."),
         Field("sha256", STRING, "Hash of the content."),
         Field("size", LONG, "Size of the file.", minimum=0, unit="bytes"),
         Field("format", STRING, "Format.", enum=("csv", "jsonl", "parquet", "xlsx")),
@@ -109,6 +109,20 @@ FILES = Table(
         Field("rows_refused", LONG, "Rows that are still refused.", minimum=0, unit="rows"),
         Field("error", STRING, "Why the last attempt failed.", required=False),
         Field("updated_at", TIMESTAMP, "When its state last changed."),
+        Field(
+            "mode",
+            STRING,
+            "What the last attempt was for: all rows, refused rows, or all rows once more.",
+            required=False,
+            enum=("load", "retry", "force", "rebuild"),
+        ),
+        Field("address", STRING, "Path of its content below the lake's root.", required=False),
+        Field(
+            "modified_at",
+            TIMESTAMP,
+            "When its content last changed, as the file system says; never changes here.",
+            required=False,
+        ),
     ),
 )
 
@@ -153,10 +167,26 @@ RUNS = Table(
         Field("commit_metadata", STRING, "Metadata of the commit, as JSON.", required=False),
         Field("rows", LONG, "Rows read or written.", minimum=0, unit="rows"),
         Field("schema_fingerprint", STRING, "Hash of names and types."),
-        Field("status", STRING, "State of the run.", enum=("running", "published", "failed")),
+        Field("parts", STRING, "JSON: each reading or commit, its rows and their fingerprint."),
+        Field("why", STRING, "Why the run was done, in words.", required=False),
+        Field("status", STRING, "How the run ended.", enum=("published", "failed")),
         Field("run_date", DATE, "Day on which the run began, UTC."),
         Field("started_at", TIMESTAMP, "When the run began."),
-        Field("finished_at", TIMESTAMP, "When the run ended.", required=False),
+        Field("finished_at", TIMESTAMP, "When the run ended."),
+    ),
+)
+
+CURSORS = Table(
+    name="ops/cursors",
+    key=("consumer", "dataset", "output"),
+    owner="library",
+    doc="Who reads the changes of which dataset; the cursor itself stands in the log of the output.",
+    profile="shared",
+    columns=(
+        Field("consumer", STRING, "Name of the consumer."),
+        Field("dataset", STRING, "Dataset whose changes it reads."),
+        Field("output", STRING, "Dataset that its output goes to."),
+        Field("created_at", TIMESTAMP, "When it first read them."),
     ),
 )
 
@@ -166,4 +196,5 @@ TABLES = (
     FILES,
     FILE_REJECTS,
     RUNS,
+    CURSORS,
 )

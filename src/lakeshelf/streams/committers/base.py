@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -49,6 +50,9 @@ class Committer(Protocol[Rows]):
 
     def maintain(self) -> None:
         """Maintain the tables whose turn has come. Called after a batch that was done."""
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table (`lakeshelf.lake.requests`). Called between batches."""
 
     def query(self, text: str, **given: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""

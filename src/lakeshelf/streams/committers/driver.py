@@ -16,14 +16,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import REMOVED, Commit, Txn
-from lakeshelf.lake.maintenance import Maintenance, maintain
+from lakeshelf.lake import reading, requests, rewriting, tables, writing
+from lakeshelf.lake.commits import Commit, Txn, Write
+from lakeshelf.lake.location import Place
+from lakeshelf.lake.maintenance import Maintenance
 from lakeshelf.streams import parse
 from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.index import IdIndex
 from lakeshelf.streams.lane import Lane, done
+from lakeshelf.streams.sql import REMOVED
 
 SMALL_ROWS = 20_000
 """Batches below it are over before a second thread has begun."""
@@ -43,7 +45,7 @@ class DriverCommitter:
 
     name = "driver"
 
-    def __init__(self, root: Path, window_rows: int, *, shared: bool = False) -> None:
+    def __init__(self, root: Place, window_rows: int, *, shared: bool = False) -> None:
         self._root = root
         self._shared = shared
         self._window_rows = window_rows
@@ -76,7 +78,11 @@ class DriverCommitter:
     def maintain(self) -> None:
         """Maintain tables before the next commits."""
         for handle in self._maintenance.take_due(self._handles.values()):
-            self._lane.submit(partial(maintain, handle))
+            self._lane.submit(partial(self._maintenance.maintain, handle))
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table before the next commits."""
+        self._lane.submit(partial(requests.serve, stack, name, partial(self.handle, name)))
 
     def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
         """Rows of a query, run by DuckDB."""
@@ -109,7 +115,7 @@ class DriverCommitter:
     def table(self, name: str) -> pa.Table:
         """All rows of a table, kept in memory once read."""
         if name not in self._rows:
-            self._rows[name] = self._conform(name, self.handle(name).to_pyarrow_table())
+            self._rows[name] = self._conform(name, reading.rows(self.handle(name), name))
         return self._rows[name]
 
     def seen(self, name: str, rows: pa.Table) -> pa.Table:
@@ -129,20 +135,22 @@ class DriverCommitter:
         handle, conformed = self.handle(name), self._conform(name, rows)
         if name in self._indexes and not self.is_committed(name, txn):
             self._indexes[name].add(conformed["event_id"])
-        return self._lane.submit(lambda: commits.append(handle, name, conformed, txn))
+        return self._lane.submit(lambda: writing.append(handle, name, conformed, Write.once(txn)))
 
     def upsert(self, name: str, rows: pa.Table, txn: Txn) -> Future[Commit]:
         """Merge rows once and keep the new state in memory."""
         handle, before = self.handle(name), self.table(name)
         if rows.num_rows == 0 or self.is_committed(name, txn):
-            return done(Commit(name, handle.version(), 0, "nothing to commit"))
+            return done(Write.once(txn).skipped(name, "rewrite", "nothing to commit"))
         changed = kept = self._conform(name, rows)
         if REMOVED in changed.column_names:
             _, kept = self.parted(changed, REMOVED)
         kept = kept.select(before.column_names)
         after = _without(before, changed, CATALOG.tables[name].key)
         self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()
-        return self._lane.submit(lambda: commits.replace(handle, name, rows_after, kept, txn))
+        return self._lane.submit(
+            lambda: rewriting.rewrite(handle, name, rows_after, kept, Write.once(txn))
+        )
 
     def then(self, work: Callable[[], None]) -> None:
         """Do something behind the commits so far."""

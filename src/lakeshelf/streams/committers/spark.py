@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.spark import data_type
-from lakeshelf.lake import commits, tables
-from lakeshelf.lake.commits import REMOVED, Commit, Txn
+from lakeshelf.lake import commits, requests, tables
+from lakeshelf.lake.commits import Commit, Txn, Write
+from lakeshelf.lake.location import Place, Root
 from lakeshelf.lake.maintenance import Maintenance
 from lakeshelf.streams.job import RELATION
 from lakeshelf.streams.lane import done
 from lakeshelf.streams.parse import parse
+from lakeshelf.streams.sql import REMOVED
 
 TXN_CONF = "spark.databricks.delta.write"
 
@@ -39,7 +41,7 @@ class SparkCommitter:
 
     name = "spark"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Place) -> None:
         self._root = root
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
@@ -76,6 +78,10 @@ class SparkCommitter:
     def maintain(self) -> None:
         """Maintain tables now."""
         self._maintenance.attend(self._handles.values())
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table now."""
+        requests.serve(stack, name, partial(tables.open_table, self._root, name))
 
     def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
@@ -126,23 +132,23 @@ class SparkCommitter:
     def append(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Append rows once."""
         if self.is_committed(name, txn):
-            return self._commit(name, 0, "already committed")
+            return done(Write.once(txn).skipped(name, "append"))
         writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
         writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
             self._path(name)
         )
-        return self._commit(name, 1)
+        return self._committed(name, "append")
 
     def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Merge rows once."""
         if self.is_committed(name, txn):
-            return self._commit(name, 0, "already committed")
+            return done(Write.once(txn).skipped(name, "merge"))
         source = self._conform(name, rows)
         self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
         self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
         self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
         self._merge(name, source)
-        return self._commit(name, 1)
+        return self._committed(name, "merge")
 
     @property
     def session(self) -> SparkSession:
@@ -180,8 +186,8 @@ class SparkCommitter:
         return rows.select(*columns, *([F.col(REMOVED)] if REMOVED in rows.columns else []))
 
     def _path(self, name: str) -> str:
-        return str(tables.location(self._root, name))
+        return Root.at(self._root).of(name)
 
-    def _commit(self, name: str, rows: int, skipped: str = "") -> Future[Commit]:
+    def _committed(self, name: str, operation: str) -> Future[Commit]:
         self._handles[name] = handle = tables.open_table(self._root, name)
-        return done(Commit(name, handle.version(), rows, skipped))
+        return done(Commit(name, handle.version(), operation, 1))  # Spark counts rows too late

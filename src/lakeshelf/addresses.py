@@ -1,0 +1,35 @@
+"""Addresses such as `s3://bucket/prefix`, beside folders, and what of them, and of other texts, may be shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+MASK = "***"
+SECRET = re.compile(r"secret|token|password|access_key|account_key|sas|credential", re.IGNORECASE)
+"""What a name contains whose value is never shown."""
+_QUOTED = re.compile(r"<((?:Token|AWSAccessKeyId|StringToSign)[\w-]*)>[^<]*")
+"""What answers of S3 quote of a request."""
+_SHORTEST = 6
+
+
+def is_address(place: object) -> bool:
+    """Whether a place is an address of an object store; all else is a folder."""
+    return "://" in str(place)
+
+
+def without_credentials(place: str) -> str:
+    """A place whose user and password are masked."""
+    parts = urlsplit(place)
+    if "@" not in parts.netloc:
+        return place
+    return urlunsplit(parts._replace(netloc=f"{MASK}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def without_secrets(text: str, environment: Mapping[str, str]) -> str:
+    """A text in which no value of a variable stands that is a secret, nor what S3 quotes of a request."""
+    for name, value in environment.items():
+        if SECRET.search(name) and len(value) >= _SHORTEST:
+            text = text.replace(value, MASK)
+    return _QUOTED.sub(rf"<\1>{MASK}", text)

@@ -1,0 +1,144 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`lakeshelf lake`: datasets, their versions, and what can be done to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access, lake_runs
+from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+
+if TYPE_CHECKING:
+    from lakeshelf.lake import Lake
+    from lakeshelf.lake.snapshot import At
+
+app = typer.Typer(help="Datasets of the lake: versions, differences, damage, space.")
+
+Name = Annotated[str, typer.Argument(help="Dataset: `layer/name` or `layer.name`.")]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="Version, time with its zone, or run; unset: latest.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+def opened() -> Lake:
+    """The lake that is configured."""
+    from lakeshelf.lake import Lake
+
+    return Lake(access.options().lake)
+
+
+def dataset(name: str) -> str:
+    """A dataset's name as Python has it; SQL's form is understood."""
+    return name.replace(".", "/", 1) if "/" not in name else name
+
+
+def moment(text: str) -> At:
+    """What `--at` means: digits are a version, an ISO time a time, anything else a run."""
+    from datetime import datetime
+
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+@app.command("ls")
+def ls(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List the datasets whose tables are there: version, key, who writes."""
+    lake = opened()
+    names = lake.names()
+    found = [_line(lake, name) for name in names[:limit]]
+    show(found, as_json, total=len(names))
+
+
+@app.command("history")
+def history(name: Name, *, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List the versions of a dataset, the latest first: when, what, who, why."""
+    entries = opened().history(dataset(name))
+    found = [
+        {
+            "version": entry.version,
+            "committed_at": entry.committed_at.isoformat(timespec="milliseconds"),
+            "operation": entry.operation,
+            "who": entry.stamp.who if entry.stamp else None,
+            "why": entry.stamp.why if entry.stamp else None,
+            "run": entry.stamp.run_id if entry.stamp else None,
+            "metadata": dict(entry.metadata),
+        }
+        for entry in entries[:limit]
+    ]
+    show(found, as_json, total=len(entries))
+
+
+@app.command("diff")
+def diff(
+    name: Name,
+    a: Annotated[str, typer.Argument(help="Version, time or run before.")],
+    b: Annotated[str, typer.Argument(help="Version, time or run after.")],
+    *,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rows that two versions of a dataset do not share."""
+    table = opened().diff(dataset(name), moment(a), moment(b)).read_all()
+    show(table.slice(0, limit).to_pylist(), as_json, total=table.num_rows)
+
+
+app.command("runs")(lake_runs.runs)
+app.command("verify-run")(lake_runs.verify_run)
+app.command("cursors")(lake_runs.cursors)
+app.command("forget")(lake_runs.forget)
+
+
+@app.command("restore")
+def restore(
+    name: Name,
+    at: Annotated[str, typer.Argument()],
+    *,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an earlier version of a dataset the latest; a job's table is refused."""
+    lake, moment_ = opened(), moment(at)
+    wanted = dataset(name)
+    target = lake.snapshot(wanted, moment_).version
+    if not dry_run:
+        commit = lake.restore(wanted, moment_)
+    found = {
+        "dataset": wanted,
+        "restored": target,
+        "version": None if dry_run else commit.version,
+        "dry_run": dry_run,
+    }
+    show([found], as_json)
+
+
+def show(found: list[dict[str, Any]], as_json: bool, total: int | None = None) -> None:
+    """Print records, and how many there are when not all are shown."""
+    if as_json:
+        print_json(found)
+        return
+    numbers = [k for k, v in (found[0] if found else {}).items() if isinstance(v, int)]
+    console().print(rows(found, right=numbers))
+    if total is not None and total > len(found):
+        console().print(f"{len(found):,} of {total:,}; --limit shows more")
+
+
+def _line(lake: Lake, name: str) -> dict[str, Any]:
+    snapshot = lake.snapshot(name)
+    dataset = snapshot.dataset
+    return {
+        "dataset": name,
+        "version": snapshot.version,
+        "columns": len(snapshot.schema),
+        "key": ", ".join(dataset.key),
+        "written by": dataset.owner,
+    }
+
+
+from lakeshelf.cli import lake_files, lake_upkeep  # noqa: E402, F401 - register their commands

@@ -1,0 +1,103 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`lakeshelf lake runs`, `verify-run` and `cursors`: what runs read and wrote, and how far consumers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import AsJson, Limit, Steps, console, print_json, rows
+
+SHOWN = ("run_id", "dataset", "kind", "version", "rows", "status", "started_at", "why")
+RunId = Annotated[str, typer.Argument(help="The run; `lakeshelf lake runs` lists them.")]
+
+
+def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List what runs read and wrote, the latest run first, one line a dataset."""
+    from lakeshelf.lake import Lake
+    from lakeshelf.lake.runs import latest_first
+
+    found = [record(row) for row in latest_first(Lake(access.options().lake))]
+    shown = found[:limit]
+    if as_json:
+        print_json(shown)
+        return
+    lines = [{name: row[name] for name in SHOWN} for row in shown]
+    _print(lines, len(found), right=("version", "rows"))
+
+
+def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
+    """Compute again from the data what a run recorded; exit code 2 where something differs."""
+    from lakeshelf.lake import Lake
+    from lakeshelf.lake.verification import verify
+
+    lake = Lake(access.options().lake)
+    found = []
+    with Steps({"verify": f"verify {run}"}).shown() as steps:
+        steps("verify")
+        for difference in verify(lake, run):
+            found.append(asdict(difference))
+            steps("verify", len(found))
+    if as_json:
+        print_json(found)
+    elif found:
+        _print(found, len(found), right=("version",))
+    else:
+        console().print(f"run {run}: everything is as it was recorded")
+    if found:
+        raise typer.Exit(2)
+
+
+def cursors(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List who reads the changes of which dataset, and how many versions each is behind."""
+    from lakeshelf.lake import Lake
+    from lakeshelf.lake.cursors import standing
+
+    found = list(standing(Lake(access.options().lake)))
+    if as_json:
+        print_json(found[:limit])
+    else:
+        _print(found[:limit], len(found), right=("position", "latest"))
+
+
+def forget(
+    consumer: Annotated[str, typer.Argument(help="The consumer.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a consumer that is no more off the list, so that maintenance need not keep versions for it."""
+    from lakeshelf.errors import LakeError
+    from lakeshelf.lake import Lake
+    from lakeshelf.lake import cursors as listed
+
+    lake = Lake(access.options().lake)
+    found = [line for line in listed.standing(lake) if line["consumer"] == consumer]
+    if not found:
+        raise LakeError(f"no consumer {consumer!r}", hint="`lakeshelf lake cursors` lists them")
+    if not dry_run:
+        listed.forget(lake, consumer)
+    done = [{**line, "forgotten": not dry_run} for line in found]
+    if as_json:
+        print_json(done)
+    else:
+        _print(done, len(done), right=("position", "latest"))
+
+
+def record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `ops/runs` as JSON has it (`docs/reference/run.schema.json`)."""
+    return {
+        name: value.isoformat().replace("+00:00", "Z") if isinstance(value, date) else value
+        for name, value in row.items()
+    }
+
+
+def _print(lines: list[dict[str, Any]], total: int, right: tuple[str, ...]) -> None:
+    console().print(rows(lines, right=right))
+    if total > len(lines):
+        console().print(f"{len(lines):,} of {total:,}; --limit shows more")

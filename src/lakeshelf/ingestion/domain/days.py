@@ -1,0 +1,34 @@
+"""The local day of an event, in the zone of its store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def local_days(
+    instants: pa.Array, stores: pa.Array, zone: str, zones: Mapping[str, str]
+) -> pa.Array:
+    """Day of each instant where its store is.
+
+    Args:
+        instants: When it happened, UTC.
+        stores: Where.
+        zone: Zone of stores that `zones` does not name.
+        zones: Store → zone.
+    """
+    days = _days(instants, zone)
+    names = pc.cast(stores, pa.string())
+    for other in sorted(set(zones.values())):
+        there = [store for store, its in zones.items() if its == other]
+        is_there = pc.is_in(names, pa.array(there, pa.string()))
+        days = pc.if_else(is_there, _days(instants, other), days)
+    return days
+
+
+def _days(instants: pa.Array, zone: str) -> pa.Array:
+    return pc.local_timestamp(instants.cast(pa.timestamp("us", tz=zone))).cast(
+        pa.date32(), safe=False
+    )

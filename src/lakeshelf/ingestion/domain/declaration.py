@@ -1,0 +1,169 @@
+"""Declarations: what `bronze/<name>/_dataset.toml` (or `.json`) says of the files beside it.
+
+```toml
+dataset = "silver/pos_sales"   # unset: silver/<name>
+zone = "Europe/Berlin"         # of the day of an event; unset: UTC
+zones = { S2 = "Europe/London" }
+time = "event_time"            # unset: event_time
+key = ["sale_id"]
+partition_by = ["store_id", "date"]
+delimiter = ";"
+
+[columns]                      # unset: as the table has them, or inferred
+sale_id = { type = "string", required = true }
+amount = { type = "decimal(12,2)", minimum = 0 }
+store_id = "string"
+```
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pyarrow as pa
+
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts import types
+from lakeshelf.errors import ContractError
+from lakeshelf.ingestion.domain.spec import TIME, Column
+from lakeshelf.ingestion.errors import DeclarationError
+from lakeshelf.lake import names
+from lakeshelf.lake.errors import NameRefused
+
+FILES = ("_dataset.toml", "_dataset.json")
+SILVER = "silver"
+
+_DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
+_TEXTS = ("dataset", "zone", "time", "delimiter", "doc")
+_LISTS = ("key", "partition_by")
+_TABLES = ("zones", "columns")
+_RULES = ("type", "required", "optional", "minimum", "maximum", "enum")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is declared of the files of a folder.
+
+    Attributes:
+        dataset: Dataset that they load into.
+        columns: Columns; None: as the table has them, or inferred.
+        key: Columns of the key.
+        partition_by: Partition columns; None: (`store_id`, `date`) of events, else none.
+        time: Column that `date` comes from.
+        zone: Zone of that day.
+        zones: Store → zone.
+        delimiter: What separates values of a CSV file.
+        doc: What the dataset holds.
+    """
+
+    dataset: str
+    columns: tuple[Column, ...] | None = None
+    key: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] | None = None
+    time: str = TIME
+    zone: str = "UTC"
+    zones: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ","
+    doc: str = ""
+
+
+def parsed(content: bytes, file: str, folder: str) -> Declaration:
+    """The declaration that a file holds.
+
+    Args:
+        content: The file's content.
+        file: Its path, for errors; `.toml` or `.json`.
+        folder: Name of the folder below `bronze/`.
+
+    Raises:
+        DeclarationError: It is no TOML or JSON, or says what cannot be.
+    """
+    try:
+        text = content.decode("utf-8")
+        given = tomllib.loads(text) if file.endswith(".toml") else json.loads(text)
+        if not isinstance(given, dict):
+            raise TypeError("no table of settings")
+        return _declaration(given, folder)
+    except (DeclarationError, NameRefused, ContractError, TypeError, ValueError) as error:
+        raise DeclarationError(f"{file}: {error}", hint="see docs/ingestion.md") from error
+
+
+def of_folder(folder: str) -> Declaration:
+    """What holds of a folder that declares nothing."""
+    return Declaration(names.checked(f"{SILVER}/{folder}"))
+
+
+def _declaration(given: dict[str, Any], folder: str) -> Declaration:
+    _require_settings(given)
+    columns = given.get("columns")
+    found = Declaration(
+        dataset=names.checked(given.get("dataset", f"{SILVER}/{folder}")),
+        columns=tuple(_column(n, rules) for n, rules in columns.items()) if columns else None,
+        key=tuple(given.get("key", ())),
+        partition_by=tuple(given["partition_by"]) if "partition_by" in given else None,
+        time=given.get("time", TIME),
+        zone=_zone(given.get("zone", "UTC")),
+        zones={store: _zone(zone) for store, zone in given.get("zones", {}).items()},
+        delimiter=given.get("delimiter", ","),
+        doc=given.get("doc", ""),
+    )
+    if len(found.delimiter) != 1 or found.delimiter in '"\r\n':
+        raise DeclarationError(f"delimiter {found.delimiter!r} is not one character")
+    return found
+
+
+def _require_settings(given: dict[str, Any]) -> None:
+    kinds = dict.fromkeys(_TEXTS, str) | dict.fromkeys(_LISTS, list) | dict.fromkeys(_TABLES, dict)
+    for name, value in given.items():
+        if name not in kinds:
+            raise DeclarationError(f"no setting {name!r}; there are {', '.join(kinds)}")
+        if not isinstance(value, kinds[name]):
+            raise DeclarationError(f"{name} = {value!r} is no {kinds[name].__name__}")
+        if name in _LISTS and not all(isinstance(entry, str) for entry in value):
+            raise DeclarationError(f"{name} = {value!r} is no list of columns")
+
+
+def _column(name: str, given: Any) -> Column:
+    rules = {"type": given} if isinstance(given, str) else given
+    if not isinstance(rules, dict) or set(rules) - set(_RULES) or "type" not in rules:
+        raise DeclarationError(f"column {name} = {given!r}: give {', '.join(_RULES)}")
+    kind = data_type(str(rules["type"]))
+    bounds = {b: _bound(name, rules[b], kind) for b in ("minimum", "maximum") if b in rules}
+    enum = tuple(str(value) for value in rules.get("enum", ()))
+    if enum and not pa.types.is_string(kind):
+        raise DeclarationError(f"column {name}: enum is for strings")
+    return Column(
+        name, kind, bool(rules.get("required")), bool(rules.get("optional")), **bounds, enum=enum
+    )
+
+
+def data_type(text: str) -> pa.DataType:
+    """The Arrow type of a type as contracts write it, such as `bigint` or `decimal(12,2)`."""
+    if found := _DECIMAL.fullmatch(text):
+        return arrow_contract.data_type(types.Decimal(int(found[1]), int(found[2])))
+    for scalar in types.SCALARS:
+        if scalar.name == text:
+            return arrow_contract.data_type(scalar)
+    listed = ", ".join(scalar.name for scalar in types.SCALARS)
+    raise DeclarationError(f"no type {text!r}; there are {listed}, decimal(p,s)")
+
+
+def _bound(name: str, value: Any, kind: pa.DataType) -> Any:
+    try:
+        text = str(value)
+        return pa.scalar(text).cast(kind) if pa.types.is_decimal(kind) else pa.scalar(value, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise DeclarationError(f"column {name}: bound {value!r} is no {kind}") from error
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+        raise DeclarationError(f"no time zone {name!r}") from error

@@ -1,0 +1,68 @@
+"""Formats of files: which one a name says, and what each is read by."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import PurePosixPath
+
+from lakeshelf.ingestion.domain import csv_rows, jsonl_rows, parquet_rows, xlsx_rows
+from lakeshelf.ingestion.domain.parsed import MAX_BYTES, Parsed
+from lakeshelf.ingestion.domain.spec import Spec
+from lakeshelf.ingestion.errors import FileRefused
+
+FORMATS = ("csv", "jsonl", "parquet", "xlsx")
+PACKED = ".gz"
+_PACKABLE = ("csv", "jsonl")
+_TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~")
+
+
+def format_of(name: str) -> str | None:
+    """The format that a file's name says; None: none that is loaded."""
+    lowered = name.lower()
+    ending = PurePosixPath(lowered.removesuffix(PACKED)).suffix[1:]
+    if ending not in FORMATS or (lowered.endswith(PACKED) and ending not in _PACKABLE):
+        return None
+    return ending
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name says that its file is hidden or not yet whole."""
+    return name.startswith((".", "_", "~$")) or name.lower().endswith(_TEMPORARY)
+
+
+def parse(content: bytes, name: str, spec: Spec | None, delimiter: str = ",") -> Parsed:
+    """What a file holds.
+
+    Args:
+        content: Its content.
+        name: Its name, which says the format.
+        spec: What its dataset has; None: not known yet.
+        delimiter: What separates values of CSV.
+
+    Raises:
+        FileRefused: It cannot be read.
+    """
+    kind = format_of(name)
+    unpacked = _unpacked(content) if name.lower().endswith(PACKED) else content
+    if not unpacked:
+        raise FileRefused("the file is empty")
+    if kind == "csv":
+        return csv_rows.parse(unpacked, spec.delimiter if spec else delimiter)
+    if kind == "jsonl":
+        return jsonl_rows.parse(unpacked, spec)
+    return parquet_rows.parse(unpacked) if kind == "parquet" else xlsx_rows.parse(unpacked)
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            found = packed.read(MAX_BYTES + 1)
+    except EOFError as error:
+        raise FileRefused("the gzip file is cut off") from error
+    except (OSError, zlib.error) as error:
+        raise FileRefused(f"the gzip file is damaged: {error}") from error
+    if len(found) > MAX_BYTES:
+        raise FileRefused(f"the file has more than {MAX_BYTES:,} bytes unpacked; split it")
+    return found

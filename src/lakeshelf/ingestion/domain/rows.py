@@ -1,0 +1,225 @@
+"""From what files hold to rows of a dataset and rows that are refused. Pure.
+
+A batch of files is judged at once, column by column: ten thousand small files cost as much as a large one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.ingestion.domain.casting import typed, within_calendar
+from lakeshelf.ingestion.domain.days import local_days
+from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
+from lakeshelf.ingestion.domain.spec import (
+    DAY,
+    FILE_ID,
+    FILE_LINE,
+    STORE,
+    Column,
+    Spec,
+    require_header,
+)
+from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.lake.schemas import is_lossless
+
+RULES = {
+    "columns": "a CSV row has more or fewer values than the header",
+    "json": "a line is no JSON object",
+    "unknown_column": "a JSON object has a name that is no column",
+    "type": "a value has not the form of its column's type",
+    "range": "a value is too large, too fine, or no day of the calendar",
+    "partition": "a partition column is null",
+    "key": "a key column is null",
+    "required": "a required column is null",
+    "minimum": "a value is below the column's minimum",
+    "maximum": "a value is above the column's maximum",
+    "enum": "a value is none of those that the column has",
+    "date": "a file's own `date` is not the local day of the event",
+}
+"""What a row can break, and when."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows of a batch of files.
+
+    Attributes:
+        rows: Rows that keep every rule, in the order of files and lines.
+        refused: File → rules that its rows broke, by line.
+        failed: File → why none of it can be loaded.
+    """
+
+    rows: pa.Table
+    refused: Mapping[int, tuple[Refusal, ...]]
+    failed: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class _Broken:
+    rule: str
+    column: str
+    rows: pa.Array
+
+
+def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
+    """Rows of files as rows of a dataset.
+
+    Args:
+        files: Id of the file → what it holds.
+        spec: What the dataset has.
+    """
+    parts: dict[int, pa.Table] = {}
+    failed: dict[int, str] = {}
+    for file_id, parsed in files.items():
+        try:
+            parts[file_id] = _conformed(parsed, spec)
+        except FileRefused as error:
+            failed[file_id] = error.message
+    taken = {file_id: files[file_id] for file_id in parts}
+    values, broken = _cast(list(parts.values()), spec)
+    broken += _nulls(values, broken, spec) + _bounds(values, spec)
+    if spec.time:
+        broken += _with_day(values, spec)
+    origin = [
+        pa.array(_owners(taken), pa.int64()),
+        _concatenated([p.lines for p in taken.values()]),
+    ]
+    rows = pa.Table.from_arrays([*values.values(), *origin], names=[*values, FILE_ID, FILE_LINE])
+    good = pc.invert(_any([b.rows for b in broken], rows.num_rows))
+    found = {file_id: list(parsed.refused) for file_id, parsed in taken.items()}
+    for file_id, refusal in _refusals(broken, taken):
+        found[file_id].append(refusal)
+    refused = {i: tuple(sorted(r, key=lambda one: one.line)) for i, r in found.items() if r}
+    return Judged(rows.select(spec.schema.names).filter(good), refused, failed)
+
+
+def _conformed(parsed: Parsed, spec: Spec) -> pa.Table:
+    """The spec's columns as the file has them: text, or of the type wanted."""
+    require_header(parsed.table.column_names, spec, parsed.complete)
+    wanted = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
+    return pa.table({c.name: _as_given(parsed.table, c, spec) for c in wanted})
+
+
+def _as_given(table: pa.Table, column: Column, spec: Spec) -> pa.ChunkedArray:
+    if column.name not in table.column_names:
+        return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+    values = table[column.name]
+    if pa.types.is_string(values.type) or values.type.equals(column.type):
+        return values
+    if is_lossless(values.type, column.type):
+        return values.cast(column.type)
+    raise FileRefused(
+        f"column {column.name!r} is {values.type} in the file, {column.type} in {spec.dataset}"
+    )
+
+
+def _cast(parts: Sequence[pa.Table], spec: Spec) -> tuple[dict[str, pa.Array], list[_Broken]]:
+    columns = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
+    values: dict[str, pa.Array] = {}
+    broken: list[_Broken] = []
+    for column in columns:
+        chunks = [part[column.name].combine_chunks() for part in parts]
+        values[column.name], malformed, outside = _cast_column(chunks, column.type)
+        broken += [_Broken("type", column.name, malformed), _Broken("range", column.name, outside)]
+    return values, broken
+
+
+def _cast_column(
+    chunks: Sequence[pa.Array], kind: pa.DataType
+) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """All text of a column is cast at once; typed chunks stay as they are, in their places."""
+    of_text = [chunk for chunk in chunks if pa.types.is_string(chunk.type)]
+    values, malformed, outside = typed(_concatenated(of_text, pa.string()), kind)
+    if len(of_text) == len(chunks):
+        return values, malformed, outside
+    cut, found = 0, []
+    for chunk in chunks:
+        if pa.types.is_string(chunk.type):
+            place = slice(cut, cut + len(chunk))
+            found.append((values[place], malformed[place], outside[place]))
+            cut += len(chunk)
+        else:
+            fits = within_calendar(chunk)
+            found.append((chunk, pa.repeat(False, len(chunk)), pc.invert(fits)))
+    return tuple(pa.concat_arrays(each) for each in zip(*found, strict=True))
+
+
+def _nulls(values: Mapping[str, pa.Array], broken: Sequence[_Broken], spec: Spec) -> list[_Broken]:
+    """Nulls where none may be, told once each; a value that is wrong is no missing one."""
+    required = [column.name for column in spec.columns if column.required]
+    rule_of = (
+        dict.fromkeys(required, "required")
+        | dict.fromkeys(spec.key, "key")
+        | dict.fromkeys(spec.partition_by, "partition")
+    )
+    found = []
+    if spec.time:
+        rule_of = {spec.time if n == DAY else n: rule for n, rule in rule_of.items()}
+    for name, rule in rule_of.items():
+        wrong = [one.rows for one in broken if one.column == name]
+        given = _any(wrong, len(values[name]))
+        found.append(_Broken(rule, name, pc.and_not(pc.is_null(values[name]), given)))
+    return found
+
+
+def _bounds(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
+    found = []
+    for column in spec.columns:
+        here = values[column.name]
+        if column.minimum is not None:
+            found.append(_Broken("minimum", column.name, pc.less(here, column.minimum)))
+        if column.maximum is not None:
+            found.append(_Broken("maximum", column.name, pc.greater(here, column.maximum)))
+        if column.enum:
+            among = pc.is_in(here, pa.array(column.enum, column.type))
+            found.append(_Broken("enum", column.name, pc.and_not(pc.is_valid(here), among)))
+    return found
+
+
+def _with_day(values: dict[str, pa.Array], spec: Spec) -> list[_Broken]:
+    """Put the derived day in the place of what files gave, and tell where those differ."""
+    days = local_days(values[spec.time], values[STORE], spec.zone, spec.zones)
+    given, values[DAY] = values[DAY], days
+    return [_Broken("date", DAY, pc.not_equal(given, days))]
+
+
+def _refusals(
+    broken: Sequence[_Broken], files: Mapping[int, Parsed]
+) -> Iterator[tuple[int, Refusal]]:
+    ids = list(files)
+    ends = list(accumulate(parsed.table.num_rows for parsed in files.values()))
+    for one in broken:
+        for row in pc.indices_nonzero(one.rows.fill_null(False)).to_pylist():
+            owner = bisect_right(ends, row)
+            parsed = files[ids[owner]]
+            place = row - ends[owner] + parsed.table.num_rows
+            yield ids[owner], _refusal(one, parsed, place)
+
+
+def _refusal(one: _Broken, parsed: Parsed, place: int) -> Refusal:
+    value = None
+    if one.column in parsed.table.column_names:
+        given = parsed.table[one.column][place].as_py()
+        value = None if given in (None, "") else str(given)
+    return Refusal(parsed.lines[place].as_py(), one.rule, one.column, value, parsed.row_text(place))
+
+
+def _owners(files: Mapping[int, Parsed]) -> list[int]:
+    return [i for i, parsed in files.items() for _ in range(parsed.table.num_rows)]
+
+
+def _any(masks: Sequence[pa.Array], length: int) -> pa.Array:
+    found = pa.repeat(False, length)
+    for mask in masks:
+        found = pc.or_(found, mask.fill_null(False))
+    return found
+
+
+def _concatenated(arrays: Sequence[pa.Array], kind: pa.DataType | None = None) -> pa.Array:
+    return pa.concat_arrays(arrays) if arrays else pa.array([], kind or pa.int64())

@@ -1,0 +1,1 @@
+"""Where files, their manifest and their rows are: pyarrow's file systems and Delta."""

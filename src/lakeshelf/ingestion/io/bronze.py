@@ -1,0 +1,167 @@
+"""Files below `bronze/`: what is there, what it says, and uploads that are put there.
+
+A link is never followed: it could lead out of the lake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lakeshelf.files import write_atomically
+from lakeshelf.ingestion.domain import declaration
+from lakeshelf.ingestion.domain.declaration import Declaration
+from lakeshelf.ingestion.domain.found import UPLOADS, Found, Look, judged
+from lakeshelf.ingestion.domain.manifest import File
+from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.lake.errors import StorageError, explained, first_line
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.storage import filesystem
+
+BRONZE = "bronze"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHUNK = 1 << 20
+
+
+class Bronze:
+    """The files of a lake that are to be loaded.
+
+    Args:
+        root: Root of the lake.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._files, self._base = filesystem(root)
+        self._hashes: dict[Found, str] = {}
+
+    def discover(
+        self, now: datetime, settle: timedelta, before: Mapping[str, Found] | None = None
+    ) -> Look:
+        """What is there, in the order of the paths.
+
+        Args:
+            now: Present time.
+            settle: Age from which a file is taken for whole.
+            before: Path → file of an earlier look; a younger file that has not changed since is whole, too.
+        """
+        with explained(f"{BRONZE}/ of {self._root} cannot be listed", StorageError):
+            entries = sorted(self._listed(), key=lambda entry: entry.path)
+        return judged(entries, now, settle, before or {})
+
+    def declarations(self, folders: set[str]) -> dict[str, Declaration]:
+        """Folder below `bronze/` → what is declared of its files.
+
+        Raises:
+            DeclarationError: A declaration that cannot be.
+        """
+        return {folder: self._declaration(folder) for folder in sorted(folders)}
+
+    def hash_of(self, found: Found) -> str:
+        """Hash of a file's content.
+
+        Raises:
+            OSError: It is gone or cannot be read.
+        """
+        if found not in self._hashes:
+            digest = hashlib.sha256()
+            with self._files.open_input_stream(
+                self._path(found.address), compression=None
+            ) as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+            self._hashes[found] = digest.hexdigest()
+        return self._hashes[found]
+
+    def read(self, file: File) -> bytes:
+        """Content of a file of the manifest.
+
+        Raises:
+            FileRefused: It is gone, cannot be read, or is no longer what was found.
+        """
+        address = file.address or f"{BRONZE}/{file.path}"
+        try:
+            with self._files.open_input_stream(self._path(address), compression=None) as stream:
+                content: bytes = stream.read()
+        except FileNotFoundError as error:
+            raise FileRefused(f"{address} is gone") from error
+        except OSError as error:
+            raise FileRefused(f"{address} cannot be read: {first_line(error)}") from error
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise FileRefused(f"{address} was changed after it was found")
+        return content
+
+    def put(self, folder: str, name: str, content: bytes) -> str:
+        """Keep an upload; its address.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        address = f"{BRONZE}/{folder}/{UPLOADS}/{digest}/{name}"
+        with explained(f"upload {name} was not kept", StorageError):
+            if self._root.folder is not None:
+                write_atomically(self._root.folder / address, content)
+            else:
+                with self._files.open_output_stream(
+                    self._path(address), compression=None
+                ) as stream:
+                    stream.write(content)
+        return address
+
+    def _path(self, address: str) -> str:
+        return f"{self._base}/{address}"
+
+    def _declaration(self, folder: str) -> Declaration:
+        for name in declaration.FILES:
+            address = f"{BRONZE}/{folder}/{name}"
+            try:
+                with self._files.open_input_stream(self._path(address), compression=None) as stream:
+                    content = stream.read()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StorageError(f"{address} cannot be read: {first_line(error)}") from error
+            return declaration.parsed(content, address, folder)
+        return declaration.of_folder(folder)
+
+    def _listed(self) -> Iterator[Found]:
+        if self._root.folder is not None:
+            yield from _walked(self._root.folder / BRONZE, self._root.folder)
+            return
+        from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+        selector = fs.FileSelector(self._path(BRONZE), recursive=True, allow_not_found=True)
+        for entry in self._files.get_file_info(selector):
+            if entry.type == fs.FileType.File:
+                yield _found(entry, entry.path.removeprefix(f"{self._base}/"))
+
+
+def _found(entry: Any, address: str) -> Found:
+    modified = _EPOCH + timedelta(microseconds=(entry.mtime_ns or 0) // 1_000)
+    return Found(address.removeprefix(f"{BRONZE}/"), address, entry.size, modified)
+
+
+def _walked(folder: Path, root: Path) -> Iterator[Found]:
+    """Files below a folder; links and names that are no UTF-8 are told as such."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for entry in os.scandir(folder):
+        address = Path(entry.path).relative_to(root).as_posix()
+        shown = address.encode("utf-8", "replace").decode()
+        path = shown.removeprefix(f"{BRONZE}/")
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walked(Path(entry.path), root)
+        elif entry.is_symlink():
+            yield Found(path, shown, 0, _EPOCH, problem="it is a link")
+        elif shown != address:
+            yield Found(path, shown, 0, _EPOCH, problem="its name is no UTF-8")
+        elif entry.is_file(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            modified = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1_000)
+            yield Found(path, address, status.st_size, modified)

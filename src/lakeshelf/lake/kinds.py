@@ -1,0 +1,57 @@
+"""What Delta has no type or name for, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+
+FORBIDDEN = frozenset(" ,;{}()\n\t=")
+"""Characters that Delta refuses in the name of a column."""
+MOST_DIGITS = 38
+
+
+def refused(kind: pa.DataType) -> str | None:
+    """Why Delta cannot keep values of a type, nested ones included; None: it can."""
+    for found in (kind, *_inner(kind)):
+        for is_such, reason in _REFUSED:
+            if is_such(found):
+                return f"{found}: {reason}"
+    return None
+
+
+def bad_name(field: pa.Field) -> str | None:
+    """What is wrong with the name of a column, or of a field in it; None: nothing."""
+    name = field.name
+    if not name or set(name) & FORBIDDEN:
+        return f"{name!r} has a character that Delta refuses in names"
+    inner = list(field.type) if pa.types.is_struct(field.type) else []
+    if pa.types.is_list(field.type):
+        inner = [pa.field("element", field.type.value_type)]
+    if pa.types.is_map(field.type):
+        inner = [pa.field("k", field.type.key_type), pa.field("v", field.type.item_type)]
+    folded = [f.name.lower() for f in inner]
+    if len(set(folded)) < len(folded):
+        return f"{name!r} has a field twice; capitals do not count"
+    return next((told for f in inner if (told := bad_name(f))), None)
+
+
+def _inner(kind: pa.DataType) -> Iterator[pa.DataType]:
+    for place in range(kind.num_fields):
+        inner = kind.field(place).type
+        yield inner
+        yield from _inner(inner)
+
+
+def _has_too_many_digits(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_decimal(kind) and (kind.precision > MOST_DIGITS or kind.scale < 0))
+
+
+_REFUSED: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_uint64, "Delta has no unsigned numbers; cast it to int64 or decimal(20, 0)"),
+    (pa.types.is_time, "Delta has no time of day; cast it to text or to microseconds as int64"),
+    (pa.types.is_duration, "Delta has no durations; cast it to microseconds as int64"),
+    (pa.types.is_interval, "Delta has no intervals; cast it to text"),
+    (pa.types.is_union, "Delta has no unions; split it into columns"),
+    (_has_too_many_digits, f"Delta has {MOST_DIGITS} digits; write it as text or double"),
+)

@@ -1,0 +1,400 @@
+"""The lake: datasets by name, read at a version, written by one commit each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from lakeshelf.contracts import Catalog
+from lakeshelf.errors import ConfigurationError, LakeError
+from lakeshelf.lake import cursors, diff, features, merging, names, tables, writing
+from lakeshelf.lake.changes import Changes, changes
+from lakeshelf.lake.commits import HOOKS, Commit, Txns, Write, identities
+from lakeshelf.lake.cursors import Consumer
+from lakeshelf.lake.dataset import Dataset, Datasets
+from lakeshelf.lake.errors import Conflict, NotFound, explained
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.metadata import stamp
+from lakeshelf.lake.predicates import Where
+from lakeshelf.lake.schemas import SchemaMode
+from lakeshelf.lake.snapshot import At, Entry, Snapshot
+from lakeshelf.lake.sources import Rows, Source
+from lakeshelf.lake.versions import Timeline, opened_at
+
+if TYPE_CHECKING:
+    from lakeshelf.lake.export import Export
+    from lakeshelf.lake.runs import Run
+
+
+class Lake:
+    """Tables of a lake by the names of their datasets.
+
+    Args:
+        root: Folder, or address such as `s3://bucket/prefix`; None: the one that is configured
+            (`LAKESHELF_LAKE_ROOT`, `LAKE_ROOT`, `DELTA_ROOT` or `DELTA_DATA_ROOT`).
+        catalog: Datasets that are known beside the tables that are there; None: the product's own.
+        storage_options: What delta-rs is given to reach an object store; never shown.
+        who: Who writes, for the history; None: the user of this process.
+        why: Why, in words.
+        writer: The owner whose tables this process may write; tables that a job owns have no second writer.
+        clock: Gives the present time.
+
+    Raises:
+        ConfigurationError: No root is given and none is configured.
+    """
+
+    def __init__(
+        self,
+        root: Root | Path | str | None = None,
+        catalog: Datasets | Catalog | None = None,
+        storage_options: Mapping[str, str] | None = None,
+        *,
+        who: str | None = None,
+        why: str = "",
+        writer: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.root = Root.at(configured_root() if root is None else root, storage_options)
+        if isinstance(catalog, Catalog) or catalog is None:
+            catalog = Datasets.of_contracts(catalog) if catalog else Datasets.of_contracts()
+        self.catalog = catalog
+        self.stamp = stamp(who, why)
+        self.writer = writer
+        self.clock = clock
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.root)!r})"
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of a name: of the catalogue, or of a table that is there.
+
+        Raises:
+            NameRefused: It is no name.
+            NotFound: Nobody knows it; its neighbours are listed.
+        """
+        known = names.checked(name) in self.catalog
+        return self.catalog[name] if known else self._opened(name)[0]
+
+    def names(self) -> list[str]:
+        """Datasets whose tables are there."""
+        return tables.found(self.root)
+
+    def snapshot(self, name: str, at: At | None = None) -> Snapshot:
+        """A dataset at one version: the latest, a version, the version of a time, or that of a run.
+
+        Raises:
+            NotFound: No such dataset, or no table yet.
+            VersionNotFound: No such version, or no such run.
+            TimeOutOfRange: Before the first commit, in the future, or without a zone.
+        """
+        dataset, latest = self._opened(name)
+        wanted = dataset.pin if at is None else at
+        if wanted is None:
+            return Snapshot(dataset, latest)
+        version = self._version(name, latest, wanted)
+        return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
+
+    def read(
+        self,
+        name: str,
+        at: At | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> pa.RecordBatchReader:
+        """Rows of a dataset as a stream, in no order.
+
+        Args:
+            name: The dataset.
+            at: Version, time or run; None: the latest.
+            columns: Columns that are wanted; None: all.
+            where: `[(column, op, value), …]`, all of which hold.
+
+        Raises:
+            SchemaError: A column that the dataset does not have.
+            PredicateError: A condition that cannot be.
+            Vacuumed: While rows are read: a file of that version is gone.
+        """
+        return self.snapshot(name, at).scan(columns, where)
+
+    def create(
+        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **given: Any
+    ) -> Commit:
+        """Create the table of a dataset, without rows.
+
+        Args:
+            name: The dataset.
+            schema: Columns of a dataset that is not in the catalogue.
+            exist_ok: Whether a table that is there is left as it is.
+            given: `key`, `partition_by`, `profile`, `constraints`, `doc` of a dataset that is not in the catalogue.
+
+        Raises:
+            Conflict: The table is there.
+        """
+        known = names.checked(name) in self.catalog
+        dataset = self.catalog[name] if known else Dataset(name, schema, **given)
+        self._require_writer(dataset)
+        write = self._write(None, None)
+        if tables.exists(self.root, name):
+            if exist_ok:
+                return write.skipped(name, "create", "exists")
+            raise Conflict(f"{name} exists", hint="append to it, or choose another name")
+        handle = tables.create(self.root, dataset, write)
+        return Commit(name, int(handle.version()), "create", 0)
+
+    def append(
+        self,
+        name: str,
+        rows: Rows,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        schema_mode: SchemaMode | None = None,
+    ) -> Commit:
+        """Append rows in one commit; no rows are no commit.
+
+        Args:
+            name: The dataset; a table that is not there is created.
+            rows: A table, reader, frame, relation or list of records, or a function that gives one of them.
+            txn: Identity of the write: (application, number), or `txns` of changes. It is made once, however often
+                it is tried.
+            metadata: Entries of the commit; JSON values, which come back typed.
+            schema_mode: `merge` adds columns that the table lacks; None: columns are the same.
+
+        Raises:
+            SchemaError: Names or types do not fit; nothing is written.
+            KeyViolation: A row breaks a constraint; nothing is written.
+            Conflict: Others own the table, or got in the way each time.
+        """
+        _, source, handle = self._target(name, rows)
+        write = self._write(txn, metadata)
+        return cursors.noted(
+            handle, write, writing.append(handle, name, source, write, schema_mode)
+        )
+
+    def overwrite(
+        self,
+        name: str,
+        rows: Rows,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        schema_mode: SchemaMode | None = None,
+    ) -> Commit:
+        """Make rows the only rows of a dataset, in one commit; arguments and errors as for `append`.
+
+        `schema_mode='overwrite'` gives the table the schema of the rows.
+        """
+        _, source, handle = self._target(name, rows)
+        return writing.overwrite(handle, name, source, self._write(txn, metadata), schema_mode)
+
+    def replace(
+        self,
+        name: str,
+        rows: Rows,
+        where: Where,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Make rows the only rows of a slice, in one commit; no rows delete the slice.
+
+        Args:
+            name: The dataset.
+            rows: As for `append`.
+            where: Conditions that make the slice; every row meets them.
+            txn: As for `append`.
+            metadata: As for `append`.
+
+        Raises:
+            KeyViolation: A row lies outside the slice; nothing is written.
+        """
+        _, source, handle = self._target(name, rows)
+        return writing.replace(handle, name, source, self._write(txn, metadata), where)
+
+    def merge(
+        self,
+        name: str,
+        rows: Rows,
+        keys: Sequence[str] | None = None,
+        order_by: str | Sequence[str] | None = None,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Insert rows of new keys and update rows that differ, in one commit; none when nothing changes.
+
+        Args:
+            name: The dataset; a table that is not there is created.
+            rows: As for `append`; of several rows of a key the newest counts, of equally new ones the last.
+            keys: Key columns; None: the dataset's.
+            order_by: Columns that say which row is newer; one that is older than the table's changes nothing.
+            txn: As for `append`.
+            metadata: As for `append`.
+
+        Raises:
+            KeyViolation: A key is null.
+            SchemaError: The dataset has no key, or columns do not fit.
+        """
+        dataset, source, handle = self._target(name, rows, tuple(keys or ()))
+        found = tuple(keys or dataset.key)
+        order = (order_by,) if isinstance(order_by, str) else tuple(order_by or ())
+        write = self._write(txn, metadata)
+        return cursors.noted(
+            handle, write, merging.upsert(handle, name, source, found, write, order)
+        )
+
+    def diff(self, name: str, a: At, b: At) -> pa.RecordBatchReader:
+        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.diff`)."""
+        before, after = self.snapshot(name, a), self.snapshot(name, b)
+        return diff.diff(before.handle, after.handle, name, after.dataset.key)
+
+    def history(self, name: str, limit: int | None = None) -> list[Entry]:
+        """Versions of a dataset, the latest first, as far back as its log reaches."""
+        handle = self.snapshot(name).handle
+        with explained(f"the history of {name} cannot be read"):
+            entries = handle.history(limit)
+        return [Entry.of(entry) for entry in entries]
+
+    def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
+        """Make the rows of an earlier version the latest, in one commit.
+
+        Raises:
+            Conflict: A job owns the table: its checkpoint would not fit any more.
+            Vacuumed: Files of that version are gone.
+        """
+        dataset = self.dataset(name)
+        self._require_writer(dataset, "`lakeshelf rebuild` computes it again from `raw`")
+        then = self.snapshot(name, at)
+        target = then.version
+        handle = tables.open_table(self.root, name)
+        if target == handle.version():
+            return Commit(name, None, "restore", 0, metadata or {}, "it is the latest")
+        with explained(f"{name} was not restored", LakeError):
+            handle.restore(
+                target,
+                commit_properties=self._write(
+                    cursors.as_of(self, name, then.handle), metadata
+                ).properties(),
+                post_commithook_properties=HOOKS,
+            )
+        return Commit(name, int(handle.version()), "restore", 0, metadata or {})
+
+    def enable(self, name: str, feature: str) -> bool:
+        """Turn a table feature on (`lakeshelf.lake.features`); whether anything had to be done.
+
+        Raises:
+            FeatureRefused: One of the engines that read and write the dataset cannot handle it.
+            Conflict: Others own the table.
+        """
+        dataset = self.dataset(name)
+        self._require_writer(dataset)
+        handle = tables.open_table(self.root, name, to_read=True)
+        return features.enable(handle, name, feature, features.writers_of(dataset.profile))
+
+    def changes(self, name: str, consumer: Consumer) -> Changes:
+        """Changes of a dataset since a consumer last read it (`lakeshelf.lake.changes`)."""
+        return changes(self, name, consumer)
+
+    def note(self, name: str, *, txn: Txns, metadata: Mapping[str, Any] | None = None) -> Commit:
+        """Record identities in a commit without rows, such as a cursor that moves on without output."""
+        self._require_writer(self.dataset(name))
+        handle, write = tables.open_table(self.root, name), self._write(txn, metadata)
+        return writing.repeated(handle, lambda: writing.note(handle, name, write))
+
+    def run(self, run_id: str | None = None, *, why: str = "", profile: str = "") -> Run:
+        """A run: this lake, with what it reads and writes recorded and published at its end.
+
+        Args:
+            run_id: Its name; None: a new one.
+            why: Why it is done, for the history.
+            profile: Runtime profile; empty: that of this process.
+
+        Raises:
+            Conflict: A run of that name is published.
+        """
+        from lakeshelf.lake.runs import Run  # noqa: PLC0415 - a run is a lake
+
+        return Run(self, run_id, why, profile)
+
+    def export_parquet(
+        self, name: str, dest: Path | str, at: At | None = None, *, force: bool = False
+    ) -> Export:
+        """Write a dataset as parquet files to a folder of their own (`lakeshelf.lake.export`)."""
+        from lakeshelf.lake.export import export  # noqa: PLC0415 - pyarrow.parquet is slow to import
+
+        return export(self.snapshot(name, at), self.root, dest, self.clock(), force=force)
+
+    def _version(self, name: str, latest: DeltaTable, at: At) -> int:
+        if isinstance(at, datetime):
+            return Timeline.of(name, latest).at(at, self.clock())
+        if isinstance(at, str):
+            from lakeshelf.lake.runs import version_of  # noqa: PLC0415 - runs are read through the lake
+
+            return version_of(self, at, name, latest)
+        return at
+
+    def _opened(self, name: str) -> tuple[Dataset, DeltaTable]:
+        known = names.checked(name) in self.catalog
+        try:
+            handle = tables.open_table(self.root, name, to_read=True)
+        except NotFound:
+            if known:
+                raise
+            raise names.unknown(name, {*self.catalog, *tables.found(self.root)}) from None
+        return self.catalog[name] if known else tables.described(handle, name), handle
+
+    def _target(
+        self, name: str, rows: Rows, keys: tuple[str, ...] = ()
+    ) -> tuple[Dataset, Source, DeltaTable]:
+        """What rows go to, and the rows; a table that is not there is created."""
+        try:
+            dataset, handle = self._opened(name)
+        except NotFound:
+            dataset = self.catalog[name] if name in self.catalog else Dataset(name, key=keys)
+            handle = None
+        self._require_writer(dataset)
+        source = Source.of(rows, dataset.schema)
+        if handle is None:
+            schema = source.schema if dataset.schema is None else dataset.schema
+            with suppress(Conflict):  # somebody else was first
+                tables.create(self.root, replace(dataset, schema=schema), self._write(None, None))
+            handle = tables.open_table(self.root, name)
+        features.require_writable(handle, name)
+        return dataset, source, handle
+
+    def _write(self, txn: Txns | None, metadata: Mapping[str, Any] | None) -> Write:
+        return Write(identities(txn), self.stamp, dict(metadata or {}))
+
+    def _require_writer(self, dataset: Dataset, way_out: str = "") -> None:
+        if dataset.writers == "one" and dataset.owner != self.writer:
+            raise Conflict(
+                f"{dataset.name} is written by {dataset.owner} alone",
+                hint=way_out or "send a command to its owner, or write a dataset of your own",
+            )
+
+
+def configured_root() -> str:
+    """The root that settings name.
+
+    Raises:
+        ConfigurationError: None is named, and this is no checkout of the product, which has one of its own.
+    """
+    from lakeshelf.settings import load_settings, project_home  # noqa: PLC0415 - pydantic is slow to import
+
+    settings = load_settings()
+    if (
+        "lake_root" not in settings.model_fields_set
+        and not (project_home() / "spark-apps").is_dir()
+    ):
+        raise ConfigurationError(
+            "no root of the lake is set",
+            hint="set LAKESHELF_LAKE_ROOT to a folder or an address such as s3://bucket/lake",
+        )
+    return str(settings.lake_root)

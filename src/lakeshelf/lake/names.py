@@ -1,0 +1,44 @@
+"""Names of datasets: `layer/name` in Python and on disk, `layer.name` in SQL."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from lakeshelf.lake.errors import NameRefused, NotFound
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}")
+
+
+def checked(name: str) -> str:
+    """The name, if it is one.
+
+    Raises:
+        NameRefused: It is no `layer/name` of lower-case letters, digits and underscores. A path with a literal
+            `%41` would be decoded on its way to the disk, and `..` would leave the lake.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise NameRefused(
+            f"{name!r} is no name of a dataset",
+            hint="write `layer/name` with lower-case letters, digits and underscores",
+        )
+    return name
+
+
+def is_name(name: str) -> bool:
+    """Whether it is a name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def in_sql(name: str) -> str:
+    """The name as SQL has it."""
+    return name.replace("/", ".")
+
+
+def unknown(name: str, known: Iterable[str]) -> NotFound:
+    """The error of a name that nobody knows, with its neighbours."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:3]
+    hint = f"did you mean {', '.join(close)}?" if close else "the lake has no tables yet"
+    return NotFound(f"no dataset {name!r}", hint=hint)

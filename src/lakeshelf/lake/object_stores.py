@@ -1,0 +1,122 @@
+"""Object stores: what delta-rs is given to reach one, beyond what it finds by itself.
+
+delta-rs reads `AWS_*` variables and asks the instance for its role. It reads no profile files, and of an endpoint
+that is dead it would wait three minutes for an answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as NotIni
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lakeshelf.errors import ConfigurationError
+
+BOUNDS = {
+    "connect_timeout": "5s",
+    "timeout": "30s",
+    "max_retries": "6",
+    "retry_timeout": "20s",
+}
+"""How long one request is tried; an option of the same name counts instead."""
+ENDPOINTS = ("endpoint_url", "endpoint", "endpoint_url_s3")
+_PROFILE = {
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+}
+_PROFILE_PLACE = {"region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
+
+
+def options(
+    given: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Storage options of an object store: those given, bounds, and what a profile file says.
+
+    Args:
+        given: The user's own, which count before all others; then come variables, then a profile.
+        environment: Variables; None: those of this process.
+
+    Raises:
+        ConfigurationError: A profile that is not there or has no keys, or an endpoint without encryption.
+    """
+    environment = os.environ if environment is None else environment
+    found = {**BOUNDS, **_profile(given, environment), **given}
+    endpoint = first(found, environment, *ENDPOINTS) or ""
+    if endpoint.startswith("http://") and first(found, environment, "allow_http") is None:
+        _require_loopback(endpoint)
+        found["AWS_ALLOW_HTTP"] = "true"
+    return found
+
+
+def first(given: Mapping[str, str], environment: Mapping[str, str], *names: str) -> str | None:
+    """The value of an option, however it is spelt: `region`, `aws_region` or `AWS_REGION`; then of a variable."""
+    spelt = {name.lower().removeprefix("aws_"): value for name, value in given.items()}
+    for name in names:
+        if value := spelt.get(name) or environment.get(f"AWS_{name.upper()}"):
+            return value
+    return None
+
+
+def _require_loopback(endpoint: str) -> None:
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        is_loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise ConfigurationError(
+            f"endpoint {endpoint} is not encrypted", hint="use https, or set AWS_ALLOW_HTTP=true"
+        )
+
+
+def _profile(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Keys and place of the profile that is chosen, unless options or variables have them."""
+    named = environment.get("AWS_PROFILE")
+    section = _section(named or "default", environment)
+    if named and section is None:
+        raise ConfigurationError(
+            f"no profile {named!r} in the credentials file", hint="correct AWS_PROFILE"
+        )
+    place = {
+        option: section[key]
+        for key, option in _PROFILE_PLACE.items()
+        if section and key in section and _lacks(given, environment, key)
+    }
+    if not _lacks(given, environment, "access_key_id", "web_identity_token_file", "skip_signature"):
+        return place
+    keys = {option: section[key] for key, option in _PROFILE.items() if section and key in section}
+    if named and len(keys) < 2:
+        raise ConfigurationError(
+            f"profile {named!r} has no keys; roles, sso and processes are not followed",
+            hint="run `aws configure export-credentials --format env`",
+        )
+    return place | keys
+
+
+def _lacks(given: Mapping[str, str], environment: Mapping[str, str], *names: str) -> bool:
+    synonyms = {"region": ("region", "default_region"), "endpoint_url": ENDPOINTS}
+    return not any(first(given, environment, *synonyms.get(name, (name,))) for name in names)
+
+
+def _section(name: str, environment: Mapping[str, str]) -> dict[str, str] | None:
+    """Entries of a profile in the credentials file and the config file; None: neither has it."""
+    home = Path(environment.get("HOME") or Path.home()) / ".aws"
+    credentials = environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"
+    config = environment.get("AWS_CONFIG_FILE") or home / "config"
+    titled = name if name == "default" else f"profile {name}"
+    found: dict[str, str] | None = None
+    for file, section in ((config, titled), (credentials, name)):
+        parser = ConfigParser(interpolation=None, default_section="")
+        try:
+            parser.read(file, encoding="utf-8")
+        except (NotIni, OSError, UnicodeDecodeError) as error:
+            # The error itself would quote the line, which may hold a secret.
+            raise ConfigurationError(f"{file} cannot be read", hint="correct the file") from error
+        if parser.has_section(section):
+            found = {**(found or {}), **parser[section]}
+    return found

@@ -1,0 +1,173 @@
+"""Engines: which versions were tried together, and what each reads by its own route.
+
+What an engine's own route does not read is read through delta-rs's `scan` and handed over as Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+import pyarrow as pa
+
+from lakeshelf import extras
+from lakeshelf.errors import ConfigurationError, LakeshelfError, MissingExtra
+from lakeshelf.lake import features
+from lakeshelf.lake.features import Word
+from lakeshelf.lake.predicates import Condition, checked
+from lakeshelf.lake.snapshot import Snapshot
+
+SCAN = "scan"
+"""The route through delta-rs's `scan`, as Arrow."""
+PLAIN = "plain"
+DELETION_VECTORS = "deletion vectors"
+COLUMN_MAPPING = "column mapping"
+NO_ZONE = "times without zone"
+FLOAT_CONDITIONS = "conditions on floats"
+OBJECT_STORE = "object store"
+_READER_FEATURES = {
+    "deletionVectors": DELETION_VECTORS,
+    "columnMapping": COLUMN_MAPPING,
+    "timestampNtz": NO_ZONE,
+}
+_READS_AS = {"arrow": features.READER, "pandas": features.READER, "ibis": "duckdb"}
+_WORST_FIRST: tuple[Word, ...] = ("never", "notyet", "notimpl")
+TESTED = {
+    "datafusion": "55.0.0",
+    "delta-spark": "4.4.0",
+    "duckdb": "1.5.5",
+    "duckdb-extension-delta": "1.5.5",
+    "ibis-framework": "12.0.0",
+    "polars": "2.1.0",
+    "pyspark": "4.2.0",
+}
+
+
+class UntestedVersions(LakeshelfError):
+    """Libraries that were not tried together with this release."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that snapshots are served to.
+
+    Attributes:
+        name: What callers say.
+        packages: Distributions that it needs.
+        extra: Extra of this distribution that installs them.
+        route: Name of its own route; `scan` where it has none that is right.
+        reads: What a table or a question may need → whether its own route does it; what is not here was not tried.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    extra: str
+    route: str
+    reads: Mapping[str, Word]
+
+    def route_for(self, needs: Sequence[str]) -> str:
+        """The route that reads all of that right."""
+        own = all(self.reads.get(need, "notimpl") == "works" for need in needs)
+        return self.route if own else SCAN
+
+
+def _own(reader: str, object_store: Word) -> dict[str, Word]:
+    """What an engine reads by its own route: features of tables as `FEATURES` has them, and what questions need."""
+    place = features.ENGINES.index(reader)
+    words = {_need(feature): found.reads[place] for feature, found in features.FEATURES.items()}
+    # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.predicates.apart`).
+    return words | {PLAIN: "works", FLOAT_CONDITIONS: "notyet", OBJECT_STORE: object_store}
+
+
+def _need(feature: str) -> str:
+    return _READER_FEATURES.get(feature, feature)
+
+
+_DUCKDB = _own("duckdb", "notimpl")
+_DATAFUSION = _own("datafusion", "works")
+_POLARS = _own("polars", "notimpl")
+_SPARK = _own("spark", "notyet")
+_ARROW: dict[str, Word] = {PLAIN: "never"}
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine("arrow", (), "", SCAN, _ARROW),
+        Engine("pandas", ("pandas",), "query", SCAN, _ARROW),
+        Engine("duckdb", ("duckdb", "duckdb-extension-delta"), "query", "delta_scan", _DUCKDB),
+        Engine(
+            "ibis",
+            ("duckdb", "duckdb-extension-delta", "ibis-framework"),
+            "query",
+            "delta_scan",
+            _DUCKDB,
+        ),
+        Engine("datafusion", ("datafusion",), "query", "table provider", _DATAFUSION),
+        Engine("polars", ("polars",), "query", "scan_delta", _POLARS),
+        Engine("spark", ("pyspark", "delta-spark"), "spark", "delta", _SPARK),
+    )
+}
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of a name, if it is installed in the version that was tried.
+
+    Raises:
+        ConfigurationError: No such engine.
+        MissingExtra: It is not installed.
+        UntestedVersions: It is installed in another version.
+    """
+    if name not in ENGINES:
+        raise ConfigurationError(f"no engine {name!r}", hint=f"there are {', '.join(ENGINES)}")
+    engine = ENGINES[name]
+    for package in engine.packages:
+        _require(package, engine)
+    return engine
+
+
+def reading(name: str, wanted: Iterable[str]) -> Word:
+    """Whether a table with features is served to an engine.
+
+    delta-rs opens every snapshot, and hands over as Arrow what an engine's own route does not read; so what delta-rs
+    reads, all engines are served. `notimpl` says that the engine itself would read the rest.
+    """
+    place = features.ENGINES.index(_READS_AS.get(name, name))
+    lacking = features.cannot_read(wanted)
+    words = {features.known(feature).reads[place] for feature in lacking}
+    return next(
+        (word for word in _WORST_FIRST if word in words), "works" if not words else "notimpl"
+    )
+
+
+def route(name: str, wanted: Iterable[str]) -> str:
+    """The route by which an engine is served a table with features."""
+    return ENGINES[name].route_for([PLAIN, *map(_need, wanted)])
+
+
+def needs(
+    snapshot: Snapshot, where: Sequence[Condition] | None = None, schema: pa.Schema | None = None
+) -> list[str]:
+    """What a table, and conditions on it, need of the route that reads them."""
+    found = [PLAIN, *map(_need, sorted(features.used(snapshot.handle)))]
+    if "://" in snapshot.handle.table_uri and not snapshot.handle.table_uri.startswith("file://"):
+        found.append(OBJECT_STORE)
+    columns = snapshot.schema if schema is None else schema
+    if any(pa.types.is_floating(checked(condition, columns)[2]) for condition in where or ()):
+        found.append(FLOAT_CONDITIONS)
+    return found
+
+
+def _require(package: str, engine: Engine) -> None:
+    way = extras.way([engine.extra])
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        raise MissingExtra(f"{package} is not installed", hint=way) from None
+    if version != TESTED.get(package, version):
+        raise UntestedVersions(
+            f"{package} {version} is installed, {TESTED[package]} was tried with this release",
+            hint=way,
+        )

@@ -1,0 +1,67 @@
+"""Errors of queries, each one line.
+
+LakeshelfError
+├── SqlError          a statement that is refused or wrong        ValueError
+├── LimitReached      time or memory that a statement may take    RuntimeError
+└── UntestedVersions  libraries that were not tried together      (in `engines`)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from lakeshelf.errors import LakeshelfError
+
+_CANDIDATES = re.compile(r"Candidate (?:bindings|tables)[: ]+(.+)")
+
+
+class SqlError(LakeshelfError, ValueError):
+    """A statement that is refused or wrong."""
+
+
+class LimitReached(LakeshelfError, RuntimeError):
+    """Time or memory that a statement may take."""
+
+
+def told(error: Exception, text: str | None) -> LakeshelfError:
+    """What DuckDB said (`errors_as_json`), in one line.
+
+    Args:
+        error: Its error.
+        text: The statement as the user wrote it; None: it was rewritten, so that places in it mean nothing.
+    """
+    found = _fields(str(error))
+    message = str(found.get("exception_message", error))
+    if type(error).__name__ == "OutOfMemoryException":
+        return LimitReached(
+            message.splitlines()[0], hint="give more with --memory, or ask for less"
+        )
+    first = message.splitlines()[0].rstrip(".!")
+    where = _place(text, found.get("position"))
+    return SqlError(f"{first}{where}", hint=_hint(found, message))
+
+
+def _fields(message: str) -> dict[str, Any]:
+    _, brace, rest = message.partition("{")
+    try:
+        found = json.loads(brace + rest)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _place(text: str | None, position: str | None) -> str:
+    if text is None or position is None:
+        return ""
+    before = text.encode()[: int(position)].decode(errors="ignore")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return f" (line {line}, column {column})"
+
+
+def _hint(found: dict[str, Any], message: str) -> str:
+    told_apart = _CANDIDATES.search(message)
+    candidates = found.get("candidates") or (told_apart.group(1) if told_apart else "")
+    listed = str(candidates).replace('"', "").replace(",", ", ").replace(",  ", ", ").strip(": ")
+    return f"did you mean {listed}?" if listed else ""

@@ -1,0 +1,115 @@
+"""Results as CSV, JSON and Parquet, written as they come."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import IO, Any
+
+import pyarrow as pa
+
+Batches = Iterable[pa.RecordBatch]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: decimals and floats that JSON lacks as text, times in ISO 8601, bytes in hexadecimal."""
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return next((write(value) for kind, write in _PLAIN if isinstance(value, kind)), value)
+
+
+def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
+    """Write rows as CSV (RFC 4180), with a header; nested values as JSON, null as nothing. How many there were."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(schema.names)
+    count = 0
+    for row in _rows(batches):
+        writer.writerow([_cell(value) for value in row])
+        count += 1
+    return count
+
+
+def to_json(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
+    """Write rows as one JSON array of objects, a line each. How many there were."""
+    count = 0
+    for row in _rows(batches):
+        file.write("[\n" if count == 0 else ",\n")
+        named = dict(zip(schema.names, map(plain, row), strict=True))
+        file.write(json.dumps(named, ensure_ascii=False, default=str))
+        count += 1
+    file.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def to_parquet(schema: pa.Schema, batches: Batches, path: str) -> int:
+    """Write rows as a Parquet file. How many there were."""
+    from pyarrow import parquet  # noqa: PLC0415 - slow to import, and seldom needed
+
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+class Cut:
+    """The first rows of a stream; knows how many have passed, and counts the others on demand.
+
+    Args:
+        batches: The stream.
+        most: Rows that are passed on.
+    """
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], most: int) -> None:
+        self._batches = batches
+        self._left = most
+        self.passed = 0
+        self.others = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        while self._left:
+            batch = next(self._batches, None)
+            if batch is None:
+                return
+            first = batch.slice(0, self._left)
+            self.others += batch.num_rows - first.num_rows
+            self._left -= first.num_rows
+            self.passed += first.num_rows
+            yield first
+
+    @property
+    def total(self) -> int:
+        """All rows of the stream, which is read to its end."""
+        self.others += sum(batch.num_rows for batch in self._batches)
+        return self.passed + self.others
+
+
+def _rows(batches: Batches) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _cell(value: Any) -> Any:
+    found = plain(value)
+    if isinstance(found, bool):
+        return str(found).lower()
+    return json.dumps(found, ensure_ascii=False) if isinstance(found, dict | list) else found
+
+
+_PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (datetime, lambda value: value.isoformat()),
+    (date, lambda value: value.isoformat()),
+    (time, lambda value: value.isoformat()),
+    (timedelta, str),
+    (Decimal, str),
+    (bytes, lambda value: value.hex()),
+)

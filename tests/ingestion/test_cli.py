@@ -1,0 +1,134 @@
+"""`lakeshelf files`: what each command says, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.cli import files as commands
+from tests.conftest import Run
+from tests.ingestion.conftest import DECLARED
+from tests.ingestion.rig import Rig, sales
+from tests.support import eventually
+
+NOW = ("--settle", "0")
+
+
+@pytest.fixture
+def shop(lake: Path) -> Rig:
+    made = Rig(lake)
+    made.drop("pos/_dataset.toml", DECLARED)
+    made.drop("pos/a.csv", sales(1, 2))
+    return made
+
+
+def test_scan_is_fine_when_all_is_loaded_and_2_when_rows_are_refused(
+    lakeshelf: Run, shop: Rig
+) -> None:
+    done = lakeshelf("files", "scan", *NOW)
+    assert (done.code, done.out.splitlines()[0]) == (
+        0, "1 files found; 1 success; 2 rows loaded, 0 refused",
+    )  # fmt: skip
+    shop.drop("pos/b.csv", sales(1, "x"))
+    shop.drop("pos/c.txt", "x")
+    again = lakeshelf("files", "scan", *NOW, "--json")
+    assert again.code == 2
+    told = json.loads(again.out)
+    assert (told["files"], told["rows_refused"]) == ({"partial": 1}, 1)
+    assert [one["path"] for one in told["waiting"]] == ["pos/c.txt"]
+
+
+def test_list_show_and_retry_tell_what_became_of_files(lakeshelf: Run, shop: Rig) -> None:
+    shop.drop("pos/b.csv", sales(1, "\x1b[31mred"))
+    shop.drop("pos/c.csv", "wrong\n1\n")
+    lakeshelf("files", "scan", *NOW)
+    listed = json.loads(lakeshelf("files", "list", "--json").out)
+    assert [(f["file_id"], f["status"]) for f in listed] == [
+        (3, "failed"),
+        (2, "partial"),
+        (1, "success"),
+    ]
+    assert "1 of 3 files; --limit shows more" in lakeshelf("files", "list", "--limit", "1").out
+    assert [
+        f["file_id"]
+        for f in json.loads(lakeshelf("files", "list", "--status", "failed", "--json").out)
+    ] == [3]
+    assert lakeshelf("files", "list", "--status", "lost").code == 2
+    shown = lakeshelf("files", "show", "2").out
+    assert "type" in shown
+    assert "\x1b" not in shown, "a file cannot send commands to the terminal"
+    refused = json.loads(lakeshelf("files", "show", "2", "--json").out)["refused"]
+    assert [(r["file_line"], r["rule"], r["column"]) for r in refused] == [(3, "type", "qty")]
+    assert "unknown column 'wrong'" in lakeshelf("files", "list").out
+    assert lakeshelf("files", "retry").code == 2
+    assert "is success and cannot be retried" in lakeshelf("files", "retry", "1").error
+    assert lakeshelf("files", "retry", "1", "--force").code == 0
+    assert "no file 99" in lakeshelf("files", "show", "99").error
+    assert "--force needs files" in lakeshelf("files", "retry", "--force").error
+
+
+def test_dry_runs_do_nothing(lakeshelf: Run, shop: Rig) -> None:
+    shop.drop("pos/b.csv", sales("x"))
+    lakeshelf("files", "scan", *NOW)
+    before = shop.lake.snapshot("ops/files").version
+    assert [
+        f["file_id"] for f in json.loads(lakeshelf("files", "retry", "--dry-run", "--json").out)
+    ] == [2]
+    told = json.loads(lakeshelf("files", "rebuild", "silver.pos", "--dry-run", "--json").out)
+    assert (told["files"], told["dry_run"]) == (2, True)
+    assert shop.lake.snapshot("ops/files").version == before
+
+
+def test_rebuild_gives_the_same_rows(lakeshelf: Run, shop: Rig) -> None:
+    lakeshelf("files", "scan", *NOW)
+    before = shop.rows()
+    assert lakeshelf("files", "rebuild", "silver/pos").code == 0
+    assert shop.rows() == before
+    assert (
+        "no file was ever loaded into silver/none"
+        in lakeshelf("files", "rebuild", "silver/none").error
+    )
+
+
+def test_upload_loads_a_file_from_anywhere(lakeshelf: Run, shop: Rig, tmp_path: Path) -> None:
+    outside = tmp_path / "till.csv"
+    outside.write_text(sales(7))
+    told = lakeshelf("files", "upload", "silver/pos", outside, "--json")
+    assert told.code == 0
+    assert [(f["source"], f["path"], f["status"]) for f in json.loads(told.out)] == [
+        ("upload", "till.csv", "success")
+    ]
+    assert "cannot be read" in lakeshelf("files", "upload", "pos", tmp_path / "none.csv").error
+    assert "is not taken" in lakeshelf("files", "upload", "pos", Path(__file__)).error
+
+
+def test_a_lake_without_files_says_so(lakeshelf: Run, lake: Path) -> None:
+    assert lakeshelf("files", "scan", *NOW).out.startswith("0 files found; none to load")
+    assert json.loads(lakeshelf("files", "list", "--json").out) == []
+
+
+@pytest.mark.faults
+def test_watch_loads_what_comes_and_ends_after_the_batch(shop: Rig) -> None:
+    command = [sys.executable, "-m", "lakeshelf.cli.main", "--lake", str(shop.root)]
+    watching = subprocess.Popen(
+        [*command, "files", "watch", "--interval", "0.1", *NOW],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": "src", "PATH": ""},
+    )  # fmt: skip
+    eventually(lambda: len(shop.rows()) == 2, "the first file is loaded")
+    shop.drop("pos/b.csv", sales(3))
+    eventually(lambda: len(shop.rows()) == 3, "the second file is loaded")
+    watching.send_signal(signal.SIGINT)
+    out, err = watching.communicate(timeout=60)
+    assert (watching.returncode, err) == (0, "")
+    assert "1 files found; 1 success; 2 rows loaded, 0 refused" in out
+
+
+def test_printed_text_has_nothing_that_a_terminal_obeys() -> None:
+    assert commands._shown("a\x1b[2J\nb") == r"a\x1b[2J\nb"
+    assert len(commands._shown("x" * 1000)) == commands.SHOWN

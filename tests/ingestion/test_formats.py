@@ -1,0 +1,196 @@
+"""What each format gives, and what is done about files that are wrong."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from datetime import UTC, date, datetime
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakeshelf.ingestion.domain import csv_rows, formats, xlsx_rows
+from lakeshelf.ingestion.errors import FileRefused
+from tests.ingestion.rig import Rig, csv, sales
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+ROWS = {"store_id": ["S1", "S2"], "event_time": [NOON, NOON], "qty": [1, 2]}
+JSONL = (
+    '{"store_id":"S1","event_time":"2024-01-01T12:00:00Z","qty":1}\n'
+    '{"store_id":"S2","event_time":"2024-01-01T14:00+02:00","qty":2}\n'
+)
+
+
+def workbook(*rows: tuple[object, ...]) -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def parquet(columns: dict[str, list[object]] = ROWS) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+XLSX = workbook(
+    ("store_id", "event_time", "qty"),
+    ("S1", datetime(2024, 1, 1, 12), 1),  # noqa: DTZ001 - Excel knows no zones
+    (None, None, None),
+    ("S2", "2024-01-01T12:00:00Z", 2),
+)
+SAME = {
+    "a.csv": csv(("S1", NOON.isoformat(), 1), ("S2", NOON.isoformat(), 2)).encode(),
+    "b.jsonl": JSONL.encode(),
+    "c.parquet": parquet(),
+    "d.xlsx": XLSX,
+    "e.csv.gz": gzip.compress(
+        csv(("S1", NOON.isoformat(), 1), ("S2", NOON.isoformat(), 2)).encode()
+    ),
+    "f.CSV": b"\xef\xbb\xbf"
+    + b"qty,store_id,event_time\r\n1,S1,2024-01-01 12:00Z\r\n2,S2,2024-01-01 12:00Z\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_every_format_gives_the_same_rows(rig: Rig, name: str) -> None:
+    rig.drop(f"pos/{name}", SAME[name])
+    assert rig.scan().is_complete, rig.files()
+    found = [row[2:] for row in rig.rows("silver/pos", "store_id", "event_time", "qty", "date")]
+    day = date(2024, 1, 1)
+    assert found == [("S1", NOON, 1, day), ("S2", NOON, 2, day)]
+
+
+def test_lines_are_counted_in_the_source(rig: Rig) -> None:
+    rig.drop(
+        "pos/a.csv",
+        'store_id,event_time,qty\n"S\n1",2024-01-01,1\n\n"S2",2024-01-01,x\nS3,2024-01-01,3\n',
+    )
+    rig.drop("pos/b.jsonl", "\n" + JSONL)
+    rig.drop("pos/c.parquet", parquet())
+    rig.drop("pos/d.xlsx", XLSX)
+    rig.scan()
+    lines: dict[int, list[int]] = {}
+    for file_id, line in (row[:2] for row in rig.rows()):
+        lines.setdefault(file_id, []).append(line)
+    assert lines == {1: [2, 6], 2: [2, 3], 3: [1, 2], 4: [2, 4]}
+    assert rig.rules(1) == [(5, "type", "qty", "x")]
+
+
+BROKEN = {
+    "unknown.csv": ("store_id,event_time,qty,extra\n", "unknown column 'extra'"),
+    "missing.csv": ("store_id,event_time\n", "column 'qty' is missing"),
+    "twice.csv": ("store_id,event_time,qty,QTY\n", "'QTY', 'qty' twice"),
+    "reserved.csv": ("store_id,event_time,qty,file_id\n", "'file_id', which loading fills"),
+    "nameless.csv": ("store_id,event_time,\n", "'': no name of a column"),
+    "utf16.csv": (sales(1).encode("utf-16"), "UTF-16; save it as UTF-8"),
+    "latin.csv": (b"store_id,event_time,qty\nS\xe4,2024-01-01,1\n", "line 2 is no UTF-8: byte 0xe4"),
+    "quote.csv": ('store_id,event_time,qty\nS1,2024-01-01,1\n"S2,2024-01-01,2\n', "begins in line 3 is broken"),
+    "blank.csv": ("\n\n", "no header"),
+    "cut.csv.gz": (gzip.compress(sales(*range(5000)).encode())[:-40], "cut off"),
+    "no.csv.gz": (b"not packed", "damaged"),
+    "bad.parquet": (b"PAR1 nothing PAR1", "damaged or no Parquet"),
+    "cut.parquet": (parquet()[:-20], "damaged or no Parquet"),
+    "type.parquet": (parquet(ROWS | {"qty": [1.5, 2.5]}), "'qty' is double in the file, int64"),
+    "naive.parquet": (parquet(ROWS | {"event_time": [NOON.replace(tzinfo=None)] * 2}), "'event_time' is timestamp"),
+    "bad.xlsx": (b"PK nothing", "no workbook"),
+    "cut.xlsx": (XLSX[:-300], "no workbook"),
+    "hollow.xlsx": (workbook(), "no header"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_that_cannot_be_loaded_fails_and_says_why(rig: Rig, name: str) -> None:
+    content, why = BROKEN[name]
+    rig.drop(f"pos/{name}", content)
+    rig.drop("pos/good.csv", sales(1))
+    assert not rig.scan().is_complete
+    found = {file.path: file for file in rig.files()}
+    assert found[f"pos/{name}"].status == "failed"
+    assert why in str(found[f"pos/{name}"].error)
+    assert found["pos/good.csv"].status == "success"
+    assert len(rig.rows()) == 1
+
+
+REFUSED = {
+    "a.csv": ("S1,2024-01-01", "columns", "", "2 values for 3 columns"),
+    "b.csv": ("S1,2024-01-01,1,2", "columns", "", "4 values for 3 columns"),
+    "c.csv": ("S1,2024-01-01,1.5", "type", "qty", "1.5"),
+    "d.csv": ("S1,2024-01-01,99999999999999999999", "range", "qty", "99999999999999999999"),
+    "e.csv": ("S1,2024-02-30,1", "range", "event_time", "2024-02-30"),
+    "f.csv": ("S1,yesterday,1", "type", "event_time", "yesterday"),
+    "g.csv": (",2024-01-01,1", "partition", "store_id", None),
+    "h.csv": ("S1,,1", "partition", "event_time", None),
+    "i.jsonl": ("[1]", "json", "", "no object"),
+    "j.jsonl": ('{"store_id":"S1","event_time":"2024-01-01","qty":1,"more":2}', "unknown_column", "more", "2"),
+    "k.jsonl": ('{"store_id":1,"event_time":"2024-01-01","qty":1}', "type", "store_id", "1"),
+    "l.jsonl": ('{"store_id":"S1","event_time":"2024-01-01","qty":true}', "type", "qty", "true"),
+    "m.jsonl": ('{"event_time":"2024-01-01","qty":1}', "partition", "store_id", None),
+    "n.csv": ("S1,2024-01-01,=cmd|' /C calc'!A0", "type", "qty", "=cmd|' /C calc'!A0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_row_that_is_wrong_is_refused_with_rule_column_and_value(rig: Rig, name: str) -> None:
+    row, rule, column, value = REFUSED[name]
+    good = "S1,2024-01-01,1" if name.endswith("csv") else JSONL.splitlines()[0]
+    header = "store_id,event_time,qty\n" if name.endswith("csv") else ""
+    rig.drop(f"pos/{name}", f"{header}{good}\n{row}\n{good}\n")
+    rig.scan()
+    line = 3 if header else 2
+    assert rig.rules() == [(line, rule, column, value)]
+    assert [r[1] for r in rig.rows()] == [line - 1, line + 1]
+    assert rig.statuses() == {f"pos/{name}": "partial"}
+
+
+def test_a_jsonl_line_that_is_cut_off_is_refused_with_its_text(rig: Rig) -> None:
+    rig.drop("pos/a.jsonl", JSONL + '{"store_id":"S')
+    rig.scan()
+    [(line, rule, column, value)] = rig.rules()
+    assert (line, rule, column) == (3, "json", "")
+    assert str(value).startswith("no JSON: ")
+
+
+VALUES = st.text(st.sampled_from("a1,;'=\\\u00e9 \t"), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(VALUES, min_size=1, max_size=4), min_size=1, max_size=6),
+    st.sampled_from(("\n", "\r\n")),
+)
+def test_both_readers_of_csv_see_the_same(records: list[list[str]], end: str) -> None:
+    text = end.join((*(["x,y", "1,2"]), *(",".join(record) for record in records))) + end
+    slow, fast = csv_rows._by_record(text, ","), csv_rows._vectorised(text, ",")
+    if fast is not None:
+        assert (fast.table, fast.lines, fast.refused) == (slow.table, slow.lines, slow.refused)
+
+
+def test_large_csv_goes_through_arrow_and_keeps_its_lines(rig: Rig) -> None:
+    rows = [("S1", "2024-01-01", n) for n in range(5000)] + [("S1", "2024-01-01")]
+    content = csv(*rows)
+    assert len(content) > csv_rows.VECTORISED_BYTES
+    assert csv_rows._vectorised(content, ",") is not None
+    rig.drop("pos/a.csv", content)
+    rig.scan()
+    assert [row[1:] for row in rig.rows("silver/pos", "qty")] == [(n + 2, n) for n in range(5000)]
+    assert rig.rules() == [(5002, "columns", "", "2 values for 3 columns")]
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * 100_000)
+    monkeypatch.setattr(xlsx_rows, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(formats, "MAX_BYTES", 10_000)
+    with pytest.raises(FileRefused, match="unpacked; split it"):
+        xlsx_rows.parse(out.getvalue())
+    with pytest.raises(FileRefused, match="unpacked; split it"):
+        formats.parse(gzip.compress(b"0" * 100_000), "a.csv.gz", None)

@@ -1,0 +1,93 @@
+"""Errors of the lake: the tree is complete, each is one line with a way out, and nothing else comes through."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    DeltaProtocolError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
+
+from lakeshelf import lake as public
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import errors, names
+
+DRAWN = re.compile(r"[├└]── (\w+) .*?(\w+Error)$", re.MULTILINE)
+
+
+def subclasses() -> dict[str, type[LakeError]]:
+    return {kind.__name__: kind for kind in LakeError.__subclasses__()}
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = dict(DRAWN.findall(errors.__doc__ or ""))
+    assert set(drawn) == set(subclasses())
+    for name, builtin in drawn.items():
+        kind = subclasses()[name]
+        assert builtin in {parent.__name__ for parent in kind.__mro__}
+        error = kind("what failed", hint="what to do")
+        assert str(error) == "what failed; what to do"
+        assert error.exit_code == 1
+
+
+def test_the_package_exports_every_error_sorted() -> None:
+    assert public.__all__ == sorted(public.__all__)
+    assert set(subclasses()) <= set(public.__all__)
+    assert all(hasattr(public, name) for name in public.__all__)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (TableNotFoundError("no"), errors.NotFound),
+        (CommitFailedError("others"), errors.Conflict),
+        (SchemaMismatchError("a vs b"), errors.SchemaError),
+        (DeltaProtocolError("feature"), errors.FeatureRefused),
+        (DeltaError("1 rows failed validation check"), errors.KeyViolation),
+        (DeltaError("Schema error: No field named x"), errors.SchemaError),
+        (DeltaError("Object at location x not found"), errors.Vacuumed),
+        (PermissionError("Permission denied"), errors.StorageError),
+        (OSError("No space left on device"), errors.StorageError),
+        (DeltaError("Generic S3 error: 403"), errors.StorageError),
+        (ValueError("what is this"), errors.Damaged),
+    ],
+)
+def test_what_libraries_raise_becomes_an_error_of_the_lake(
+    raised: Exception, expected: type[LakeError]
+) -> None:
+    with pytest.raises(expected) as caught, errors.explained("it failed"):
+        raise raised
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    assert caught.value.__cause__ is raised
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x", "a/b/c", "../a/b", "a/..", "a/%41", "a/b;c", 'a/"b"', "a/b c", "A/b", "/a/b", "a/", "",
+        "a\n/b", "s3://a/b", "a/b\x00",
+    ],
+)  # fmt: skip
+def test_a_name_that_could_be_a_path_or_sql_is_refused(name: str) -> None:
+    with pytest.raises(errors.NameRefused, match="no name of a dataset"):
+        names.checked(name)
+
+
+def test_delta_would_decode_a_percent_sign(tmp_path: Path) -> None:
+    """The trap that names are refused for."""
+    with pytest.raises(DeltaError, match="aA/_delta_log"):
+        write_deltalake(str(tmp_path / "a%41"), pa.table({"a": [1]}))
+
+
+def test_an_unknown_name_lists_its_neighbours() -> None:
+    error = names.unknown("cleansed/shelf_stat", ["cleansed/shelf_state", "ops/alerts"])
+    assert "did you mean cleansed/shelf_state" in str(error)

@@ -1,0 +1,45 @@
+"""A migration that is killed at the n-th change it makes: `killed.py LAKE SOURCE n`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lakeshelf.lake import Lake, tables, writing
+from lakeshelf.migration import Options, migrate
+from tests.migration.layouts import NAME
+
+
+def main(root: Path, source: Path, last: int) -> None:
+    """Migrate; die before or after whatever changes something, at the n-th of these moments."""
+    moments = itertools.count(1)
+
+    def reached() -> None:
+        if next(moments) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def deadly(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*args: Any, **given: Any) -> Any:
+            reached()
+            result = change(*args, **given)
+            reached()
+            return result
+
+        return changed
+
+    for module, name in (
+        (writing, "append"), (writing, "note"), (writing, "commit_files"), (tables, "create"),
+        (os, "link"), (shutil, "rmtree"), (Path, "rename"),
+    ):  # fmt: skip
+        setattr(module, name, deadly(getattr(module, name)))
+    migrate(Lake(root), source, NAME, Options(), incremental=True, progress=lambda *_: reached())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,126 @@
+"""The notebooks run on what a demo leaves, and stop where a number is wrong; git has no outputs of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from lakeshelf.lake import Lake
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = ("stock_and_sales", "what_changed_and_why")
+SMALL = ("--stores", "2", "--baskets", "2000")
+"""Receipts of two stores until spring: the notebooks ask for March and for what came after it."""
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def execute(name: str, lake: Path, monkeypatch: pytest.MonkeyPatch, own: Path) -> list[str]:
+    """Run a notebook on a lake; what it said on stderr."""
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
+        monkeypatch.setenv(variable, str(own / variable))
+    monkeypatch.setenv("LAKESHELF_LAKE_ROOT", str(lake))
+    book = read(name)
+    place = {"metadata": {"path": str(FOLDER)}}
+    NotebookClient(book, timeout=300, kernel_name="python3", resources=place).execute()
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    return [output["text"] for output in outputs if output.get("name") == "stderr"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = tmp_path_factory.mktemp("notebooks") / "lake"
+    command = [sys.executable, "-m", "lakeshelf.cli.main", "--lake", str(lake), "demo", *SMALL]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return lake
+
+
+@pytest.fixture
+def copied(demo: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo, tmp_path / "lake"))
+
+
+def receipt_twice(lake: Path) -> None:
+    """The longest receipt since April comes in a second time."""
+    since = [("event_date", ">=", date(2017, 4, 1))]
+    rows = Lake(lake).read("raw/pos_transactions", where=since).read_all()
+    longest = pc.index(lines := pc.list_value_length(rows["items"]), pc.max(lines)).as_py()
+    write_deltalake(lake / "raw" / "pos_transactions", rows.slice(longest, 1), mode="append")
+
+
+def unit_too_many(lake: Path) -> None:
+    """Every shelf has a unit more than has moved."""
+    more = {"balance": "balance + 1", "current_stock": "current_stock + 1"}
+    DeltaTable(str(lake / "cleansed" / "shelf_state")).update(more)
+
+
+def unit_lost_between(lake: Path) -> None:
+    """Every total of an item lacks a unit."""
+    fewer = {"shelf_stock": "shelf_stock - 1", "total_stock": "total_stock - 1"}
+    table = DeltaTable(str(lake / "curated" / "product_total_state"))
+    table.update(fewer, predicate="shelf_stock > 0")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_git_has_no_outputs(name: str) -> None:
+    cells = [cell for cell in read(name).cells if cell.cell_type == "code"]
+    assert cells
+    assert [cell.outputs for cell in cells if cell.outputs] == []
+    assert [cell.execution_count for cell in cells if cell.execution_count] == []
+
+
+def test_every_notebook_is_tested_and_named_in_the_readme() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == sorted(NAMES)
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert all(f"(notebooks/{name}.ipynb)" in readme for name in NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_runs_on_what_a_demo_leaves_and_runs_again(
+    name: str, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert execute(name, demo, monkeypatch, tmp_path) == []
+    if name == "what_changed_and_why":  # the one that writes
+        assert execute(name, demo, monkeypatch, tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("name", "wrong", "line"),
+    [
+        ("stock_and_sales", receipt_twice, 'assert span["receipts"].sum() == baskets'),
+        ("stock_and_sales", unit_too_many, 'assert shelf["balance"][-1] == state["balance"]'),
+        ("stock_and_sales", unit_lost_between, "assert month_ends.iloc[-1]"),
+        ("what_changed_and_why", receipt_twice, 'assert compared["more"].sum() == since_march'),
+    ],
+)
+def test_a_notebook_stops_where_a_number_is_wrong(
+    name: str,
+    wrong: Callable[[Path], None],
+    line: str,
+    copied: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong(copied)
+    with pytest.raises(CellExecutionError, match=rf"(?s){re.escape(line)}.*AssertionError"):
+        execute(name, copied, monkeypatch, tmp_path)

@@ -1,0 +1,87 @@
+"""An S3 server, as a process of its own: moto's, with faults that the name of a bucket or key asks for.
+
+delta-rs waits for some answers with the interpreter's lock held, so that a server in the same process would never
+give them. moto looks whether an object is there and puts it in two steps; S3 does both at once, and so does this.
+
+- Bucket `unconditional…`: a server that does not know conditional put, and takes every put.
+- Bucket `deaf…`: the commit of version 2 of a table is made, but the answer to it is lost.
+- Access key `EXPIRED…`, `WRONG…` or `DENIED…`: is refused, as S3 would.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import run_simple
+
+REFUSALS = {
+    "EXPIRED": ("400 Bad Request", "ExpiredToken"),
+    "WRONG": ("403 Forbidden", "InvalidAccessKeyId"),
+    "DENIED": ("403 Forbidden", "AccessDenied"),
+}
+Environ = dict[str, Any]
+
+
+class Faulty:
+    """The server's application.
+
+    Args:
+        app: That of moto.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._one_put = threading.Lock()
+        self._unheard: set[str] = set()
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request."""
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        for key, (status, code) in REFUSALS.items():
+            if f"Credential={key}" in authorization:
+                return refused(start, status, code, environ)
+        if environ["REQUEST_METHOD"] != "PUT":
+            return self._app(environ, start)
+        with self._one_put:
+            return self._put(environ, start)
+
+    def _put(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith("/unconditional"):
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+        if not path.startswith("/deaf") or not path.endswith(f"/_delta_log/{2:020}.json"):
+            return list(self._app(environ, start))
+        first = path not in self._unheard
+        self._unheard.add(path)
+        if not first:
+            return list(self._app(environ, start))
+        list(self._app(environ, lambda *_: lambda _: None))
+        return refused(start, "500 Internal Server Error", "InternalError", environ)
+
+
+def refused(start: Callable[..., Any], status: str, code: str, environ: Environ) -> Iterable[bytes]:
+    """An answer that quotes what S3 would quote of the request."""
+    token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+    start(status, [("Content-Type", "application/xml")])
+    yield (
+        f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no\nway</Message>"
+        f"<Token-0>{token}</Token-0></Error>"
+    ).encode()
+
+
+def main(port: int) -> None:
+    """Serve until the process ends."""
+    app = Faulty(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,204 @@
+"""The driver committer on a lake in a bucket: batches that crash are committed once, also by the next process."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.errors import ConfigurationError, LakeError
+from lakeshelf.lake import Conflict, reading, tables
+from lakeshelf.lake.commits import Txn
+from lakeshelf.reconcile.books import opened
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.live import Held
+from lakeshelf.streams import history, ledger, quarantine, recovery
+from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.duck import Duck
+from lakeshelf.streams.index import IdIndex
+from lakeshelf.streams.runner import Driver
+from tests.streams import harness, model
+from tests.streams.strategies import facts
+from tests.streams.test_recovery import BOOKS, FIRST, SECOND, folding_jobs, read_catalogue_again
+
+from .conftest import Server
+
+KEPT = [*FIRST, SECOND[0], SECOND[1], SECOND[4]]
+"""Records that count: the others came twice."""
+
+
+@pytest.fixture
+def settings(root: str, tmp_path: Path) -> Settings:
+    return load_settings(lake_root=root, state_dir=tmp_path / "state")
+
+
+@pytest.fixture
+def made(root: str) -> str:
+    harness.make(root, harness.folding())
+    for name in BOOKS:
+        tables.ensure(root, CATALOG.tables[name])
+    return root
+
+
+@pytest.mark.parametrize("commits", [1, 4])
+def test_a_batch_that_crashed_between_commits_is_committed_once(made: str, commits: int) -> None:
+    runner = harness.Runner(made, ledger=True)
+    runner.run(0, FIRST)
+    runner.run(1, SECOND, crash_after=commits)
+    runner.again(1)
+    assert harness.state(made) == model.tables(facts(KEPT))
+    assert len(ledger.entries(made)) == 2
+    assert ledger.reached(made, "wh_events", harness.folding().name)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_driver_that_is_killed_and_started_again_commits_each_batch_once(made: str) -> None:
+    chance = random.Random(7)
+    for batch in (0, 1, 1):
+        process = folding(made)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == f"begins {batch}":
+                break
+        time.sleep(chance.uniform(0.1, 0.8))  # somewhere within the batch
+        process.kill()
+        process.communicate()
+    last = folding(made)
+    out, err = last.communicate(timeout=120)
+    assert out.endswith("done\n"), err
+    assert harness.state(made) == model.tables(facts(KEPT))
+    assert len(ledger.entries(made)) == 2
+
+
+def folding(root: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.s3.folding", root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def test_a_rewrite_whose_answer_is_lost_is_made_once(server: Server) -> None:
+    """The commit is there, and nobody said so: the batch may fail, and its repetition finds it."""
+    root, name = f"s3://{server.bucket('deaf')}/lake", "cleansed/wh_state"
+    tables.ensure(root, CATALOG.tables[name])
+    assert tables.open_table(root, name).version() == 1
+    rows = wh_state(4711)
+    first = DriverCommitter(root, 0)
+    first.upsert(name, rows, Txn("batch", 0))
+    with pytest.raises(Exception, match="commit"):
+        first.settle()
+    again = DriverCommitter(root, 0)
+    again.upsert(name, rows, Txn("batch", 0))
+    again.settle()
+    handle = tables.open_table(root, name)
+    assert handle.version() == 2
+    assert reading.rows(handle, name)["balance"].to_pylist() == [4711]
+
+
+def wh_state(balance: int) -> pa.Table:
+    columns = CATALOG.tables["cleansed/wh_state"].columns
+    values = {"shelf_id": "S1-I1", "store_id": "S1", "balance": balance, "version": 1}
+    schema = arrow_contract.schema(columns)
+    row = {f.name: values.get(f.name, None if f.nullable else _filler(f.type)) for f in schema}
+    return pa.Table.from_pylist([row], schema)
+
+
+def _filler(kind: pa.DataType) -> object:
+    if pa.types.is_timestamp(kind):
+        return harness.NOW
+    return "" if pa.types.is_string(kind) else 0
+
+
+def test_another_identity_commits_the_batch_again(made: str) -> None:
+    """The guarantee taken away: what keeps a repeated batch from being committed is its identity in the table."""
+    runner = harness.Runner(made, ledger=True)
+    runner.run(0, FIRST)
+    runner.again(0)
+    assert len(ledger.entries(made)) == 1
+    runner.as_new_query("another")
+    runner.again(0)
+    assert len(ledger.entries(made)) == 2
+
+
+def test_a_state_table_is_rewritten_in_one_file_below_its_own_address(made: str) -> None:
+    harness.Runner(made).run(0, FIRST)
+    handle = tables.open_table(made, "cleansed/wh_state")
+    adds = pa.table(handle.get_add_actions(flatten=True))
+    assert adds.num_rows == 1
+    assert adds["num_records"].to_pylist() == [1]
+    assert handle.file_uris()[0].startswith(f"{made}/cleansed/wh_state/part-")
+
+
+def test_ids_that_have_left_the_window_are_found_in_the_files(made: str) -> None:
+    harness.Runner(made).run(0, FIRST)
+    handle = tables.open_table(made, "raw/wh_events")
+    known = tables.rows(made, "raw/wh_events")["event_id"]
+    for window in (0, 1000):
+        index = IdIndex(handle, window, Duck())
+        asked = pa.chunked_array([[*known.to_pylist(), "another"]])
+        found = index.seen(asked)
+        assert sorted(found["event_id"].to_pylist()) == sorted(known.to_pylist())
+        assert found.schema.names == [field.name for field in handle.schema().fields]
+
+
+def test_a_rebuild_folds_the_tables_again(made: str, settings: Settings) -> None:
+    runner = harness.Runner(made, ledger=True)
+    runner.run(0, FIRST)
+    runner.run(1, SECOND)
+    before = harness.state(made)
+    assert recovery.rebuild(settings, folding_jobs()).folded == 7
+    read_catalogue_again(made)
+    assert harness.state(made) == before
+    assert (settings.state_dir / "_checkpoints").is_dir()
+
+
+def test_what_tells_of_a_lake_reads_it_through_its_address(made: str) -> None:
+    harness.Runner(made, ledger=True).run(0, FIRST)
+    assert quarantine.counted(made) == {}
+    told = history.History(made)
+    shelf = told.rows("raw/shelf_events", history.equal("shelf_id", "S1-I1"))
+    assert shelf.num_rows == 1
+    held = Held(made, "cleansed/wh_state", lambda handle: tables.count(handle, "wh_state"))
+    held.look()
+    assert (held.value, held.problem) == (1, "")
+    with opened(made) as books:
+        assert books.rows["cleansed/wh_state"] == 1
+
+
+def test_a_second_driver_is_refused_on_this_machine_and_on_another(
+    made: str, settings: Settings, tmp_path: Path
+) -> None:
+    jobs = folding_jobs()
+    first = Driver(jobs, settings, {})
+    first.acquire()
+    with pytest.raises(LakeError, match="is held by the streams driver"):
+        Driver(jobs, settings, {}).acquire()
+    elsewhere = load_settings(lake_root=made, state_dir=tmp_path / "elsewhere")
+    with pytest.raises(Conflict, match=r"run with .*/state on "):
+        Driver(jobs, elsewhere, {}).acquire()
+    first.release()
+    with pytest.raises(Conflict):
+        Driver(jobs, elsewhere, {}).acquire()
+    Driver(jobs, settings, {}).acquire()
+
+
+def test_spark_does_not_commit_to_a_bucket(made: str, settings: Settings) -> None:
+    by_spark = settings.model_copy(update={"committer": "spark"})
+    with pytest.raises(ConfigurationError, match="Spark does not commit to s3://"):
+        Driver(folding_jobs(), by_spark, {}).acquire()
+    mixed = settings.model_copy(update={"table_committers": {"cleansed/wh_state": "spark"}})
+    with pytest.raises(ConfigurationError, match="LAKESHELF_COMMITTER=driver"):
+        Driver(folding_jobs(), mixed, {}).acquire()
+    assert not settings.state_dir.exists()
