@@ -25,7 +25,7 @@ setup: $(STAMP) ## Set up everything: wheels, Java, jars
 demo: setup ## Set up, then run the main job on real receipts and reconcile the tables with them
 	@$(BIN)/lakeshelf demo
 
-test: setup ## Set up, then run all tests (at most 25 minutes on two cores)
+test: setup ## Set up, then run all tests
 	@$(BIN)/python -m pytest -m "not nightly" --numprocesses 2 --dist loadfile
 
 test-fast: setup ## Run the tests that take 3 minutes together

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +147,16 @@ def test_the_prompt_answers_until_the_input_ends(
     assert told.code == 0
     assert told.out.split() == ["n", "3", "m", "8"]
     assert 'error: syntax error at or near "SELEC"' in told.err
+
+
+def test_an_answer_with_times_is_printed_without_importing_pandas(lake: Path) -> None:
+    """pyarrow imports it for a time with a zone, which takes longer than the statement."""
+    Lake(lake).append("curated/times", [{"at": datetime(2024, 1, 1, 12, tzinfo=UTC)}])
+    code = (
+        "import sys; from lakeshelf.cli import main; "
+        "assert main.run(['sql', 'SELECT * FROM curated.times']) == 0; "
+        "sys.exit('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2024-01-01T12:00:00+00:00" in done.stdout

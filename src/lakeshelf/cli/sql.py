@@ -226,7 +226,7 @@ def _new_file(place: Path | None) -> Iterator[Path]:
 
 
 def _print_table(result: Result, cut: Cut) -> None:
-    from lakeshelf.query.formats import plain
+    from lakeshelf.query.formats import plain, rows
 
     if result.schema.names == ["explain_key", "explain_value"]:
         for batch in cut:
@@ -234,9 +234,8 @@ def _print_table(result: Result, cut: Cut) -> None:
                 typer.echo(plan)
         return
     table = grid(*result.schema.names, right=_numbers(result))
-    for batch in cut:
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            add(table, *map(plain, row))
+    for row in rows(cut):
+        add(table, *map(plain, row))
     console().print(table)
 
 

@@ -107,7 +107,7 @@ _LEGACY = (
     (6, "identityColumns"),
 )
 """Writer versions below 7 do not name their features."""
-_NAMED_WRITER = 7
+_NAMED_READER, _NAMED_WRITER = 3, 7
 _OFF = ("", "false", "none")
 
 
@@ -123,6 +123,10 @@ def in_force(handle: DeltaTable) -> frozenset[str]:
     version = protocol.min_writer_version
     if version < _NAMED_WRITER:
         named |= {feature for since, feature in _LEGACY if version >= since}
+    if protocol.min_reader_version > _NAMED_READER:
+        named.add(f"reader version {protocol.min_reader_version}")
+    if version > _NAMED_WRITER:
+        named.add(f"writer version {version}")
     mapped = handle.metadata().configuration.get(COLUMN_MAPPING, "none") != "none"
     if mapped or protocol.min_reader_version == 2:
         named.add("columnMapping")

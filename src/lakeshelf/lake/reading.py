@@ -74,8 +74,7 @@ def count(handle: DeltaTable, name: str) -> int:
 
 def _cast(reader: pa.RecordBatchReader, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
     with explained(f"{name} cannot be read"):
-        for batch in reader:
-            yield batch if batch.schema.equals(schema) else batch.cast(schema)
+        yield from reader if reader.schema.equals(schema) else reader.cast(schema)
 
 
 def _chosen(

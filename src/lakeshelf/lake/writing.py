@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import features
@@ -103,9 +102,20 @@ def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = AT
     Raises:
         Conflict: They did so each time.
     """
+    try:
+        return attempt()
+    except Conflict:
+        handle.update_incremental()
+    from tenacity import (  # noqa: PLC0415 - slow to import, and most writes meet nobody
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_random_exponential,
+    )
+
     retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, Conflict)),
-        stop=stop_after_attempt(attempts),
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(attempts - 1),
         wait=wait_random_exponential(multiplier=0.02, max=LONGEST_PAUSE_S),
         before_sleep=lambda _: handle.update_incremental(),
         reraise=True,

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
@@ -31,7 +31,7 @@ def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(schema.names)
     count = 0
-    for row in _rows(batches):
+    for row in rows(batches):
         writer.writerow([_cell(value) for value in row])
         count += 1
     return count
@@ -40,7 +40,7 @@ def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
 def to_json(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
     """Write rows as one JSON array of objects, a line each. How many there were."""
     count = 0
-    for row in _rows(batches):
+    for row in rows(batches):
         file.write("[\n" if count == 0 else ",\n")
         named = dict(zip(schema.names, map(plain, row), strict=True))
         file.write(json.dumps(named, ensure_ascii=False, default=str))
@@ -93,9 +93,18 @@ class Cut:
         return self.passed + self.others
 
 
-def _rows(batches: Batches) -> Iterator[tuple[Any, ...]]:
+def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    """Rows as tuples of Python values."""
     for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(_values(column) for column in batch.columns), strict=True)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if str(column.type) != "timestamp[us, tz=UTC]":
+        return list(column.to_pylist())
+    # pyarrow imports pandas, for most of a second, to make a time with a zone.
+    times = column.cast("timestamp[us]").to_pylist()
+    return [at and at.replace(tzinfo=UTC) for at in times]
 
 
 def _cell(value: Any) -> Any:
