@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +25,6 @@ from lakeshelf.lake import (
     NotFound,
     PredicateError,
     SchemaError,
-    StorageError,
     VersionNotFound,
     tables,
 )
@@ -242,13 +244,37 @@ def test_what_is_not_there_is_named_with_its_neighbours(notes: Lake) -> None:
     assert notes.create(NOTES, exist_ok=True).skipped == "exists"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_named(notes: Lake, tmp_path: Path) -> None:
-    (tmp_path / NOTES / "_delta_log").chmod(0o500)
-    with pytest.raises(StorageError, match="curated/notes was not written"):
-        notes.append(NOTES, ROWS)
-    (tmp_path / NOTES / "_delta_log").chmod(0o700)
-    assert rows(notes) == ROWS
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from lakeshelf.lake import Lake, StorageError
+
+lake = Lake(sys.argv[1])
+lake.append("curated/notes", [{"id": 1}])
+assert lake.read("curated/notes").read_all().num_rows == 1
+for folder in (Path(sys.argv[1]), *Path(sys.argv[1]).rglob("*")):
+    folder.chmod(0o555)
+if os.geteuid() == 0:  # who may write anywhere
+    os.setuid(65534)
+try:
+    lake.append("curated/notes", [{"id": 2}])
+except StorageError as error:
+    print(error)
+print(lake.read("curated/notes").read_all().to_pylist())
+"""
+
+
+def test_a_read_only_folder_is_named_and_can_be_read() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", READ_ONLY, f"{folder}/lake"]
+        Path(folder).chmod(0o755)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        for place in Path(folder).rglob("*"):
+            place.chmod(0o755)
+    refused, read = done.stdout.splitlines()
+    assert refused.startswith("curated/notes was not written: ")
+    assert "permission" in refused.lower()
+    assert read == "[{'id': 1}]"
 
 
 def test_tables_made_here_can_be_read_by_old_readers(notes: Lake, tmp_path: Path) -> None:
@@ -266,3 +292,29 @@ def test_history_keeps_what_others_wrote_as_they_wrote_it(notes: Lake, tmp_path:
     latest = notes.history(NOTES, 1)[0]
     assert (latest.stamp, latest.metadata) == (None, {"mine": "7"})
     assert latest.committed_at <= datetime.now(UTC)
+
+
+FULL_DISK = """
+import resource, signal, sys
+import pyarrow as pa
+from lakeshelf.lake import Lake, StorageError
+
+lake = Lake(sys.argv[1])
+rows = pa.table({"id": list(range(100_000)), "note": [str(n) for n in range(100_000)]})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for write in (lake.append, lake.overwrite, lambda name, rows: lake.merge(name, rows, ["id"])):
+    try:
+        write("curated/notes", rows)
+    except StorageError as error:
+        print(error)
+"""
+
+
+def test_a_disk_without_room_is_named_and_nothing_is_committed(notes: Lake, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.startswith("curated/notes was not written") for line in told] == [True] * 3
+    assert all("nothing was committed" in line for line in told)
+    assert rows(notes) == ROWS
+    assert notes.append(NOTES, [{"id": 3, "note": "room again"}]).version == 2

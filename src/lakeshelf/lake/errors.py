@@ -88,6 +88,11 @@ _TYPES: tuple[tuple[type[Exception], type[LakeError], str], ...] = (
     (DeltaProtocolError, FeatureRefused, "upgrade Lakeshelf, or write it with Spark"),
 )
 _TEXTS: tuple[tuple[str, type[LakeError], str], ...] = (
+    (
+        "Generic LocalFileSystem error",
+        StorageError,
+        "check room and permissions of the disk; nothing was committed",
+    ),
     ("validation check", KeyViolation, "correct the rows; nothing was written"),
     ("constraint", KeyViolation, "correct the rows; nothing was written"),
     ("Invariant violations", KeyViolation, "correct the rows; nothing was written"),

@@ -60,21 +60,19 @@ def net(feed: pa.Table, key: Sequence[str]) -> pa.Table:
     """
     columns = feed.column_names[1:]
     batch = _one_batch(feed)
-    groups = pa.table({"row": encoded(batch.select(columns)), "sign": _signs(batch)})
-    groups = groups.append_column("place", pa.array(range(feed.num_rows), pa.int64()))
-    counted = groups.group_by("row", use_threads=False).aggregate(
-        [("sign", "sum"), ("place", "min")]
-    )
-    counts, places = counted["sign_sum"].to_pylist(), counted["place_min"].to_pylist()
-    chosen = [(p, n) for p, n in zip(places, counts, strict=True) for _ in range(abs(n))]
-    rows = feed.select(columns).take(pa.array([p for p, _ in chosen], pa.int64()))
-    kinds = pa.array([INSERT if n > 0 else DELETE for _, n in chosen], pa.string())
+    groups = pa.table({"row": _ids(batch, columns), "sign": _signs(batch)})
+    groups = groups.append_column("place", _places(feed.num_rows))
+    counted = groups.group_by("row").aggregate([("sign", "sum"), ("place", "min")])
+    left = counted.filter(pc.not_equal(counted["sign_sum"], 0)).sort_by("place_min")
+    left = _as_often(left)
+    rows = feed.select(columns).take(left["place_min"])
+    kinds = pc.if_else(pc.greater(left["sign_sum"], 0), INSERT, DELETE)
     return _paired(rows.add_column(0, feed.schema.field(0), kinds), key)
 
 
 def _paired(rows: pa.Table, key: Sequence[str]) -> pa.Table:
     batch = _one_batch(rows)
-    keys = encoded(batch.select(list(key)))
+    keys = _ranks(batch, key)
     inserted = pc.equal(batch.column(0), INSERT)
     counted = pa.table({"key": keys, "more": inserted.cast("int64")}).group_by("key")
     groups = counted.aggregate([("more", "sum"), ("more", "count")])
@@ -87,6 +85,31 @@ def _paired(rows: pa.Table, key: Sequence[str]) -> pa.Table:
     order = pa.table({"key": keys, "rank": pc.index_in(kinds, pa.array(_RANK))})
     by_key = [("key", "ascending"), ("rank", "ascending")]
     return made.take(pc.sort_indices(order, sort_keys=by_key))
+
+
+def _ids(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
+    """A number for each row, equal for equal values of the columns."""
+    return encoded(batch.select(list(columns))).dictionary_encode().indices
+
+
+def _ranks(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
+    """The same, in the order of the values as they are encoded."""
+    found = encoded(batch.select(list(columns))).dictionary_encode()
+    ranks = pc.inverse_permutation(pc.sort_indices(found.dictionary).cast("int64"))
+    return ranks.take(found.indices)
+
+
+def _as_often(counted: pa.Table) -> pa.Table:
+    """Each row as often as it came more, or went more."""
+    often = pc.abs(counted["sign_sum"])
+    if not counted.num_rows or pc.max(often).as_py() == 1:
+        return counted
+    repeated = [place for place, n in enumerate(often.to_pylist()) for _ in range(n)]
+    return counted.take(pa.array(repeated, pa.int64()))
+
+
+def _places(count: int) -> pa.Array:
+    return pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), count)), 1)
 
 
 def _signs(batch: pa.RecordBatch) -> pa.Array:
