@@ -1,4 +1,4 @@
-"""The notebooks run on what a demo leaves, and stop where a number is wrong; git has no outputs of them."""
+"""What analysts do with what a demo leaves: notebooks, which stop where a number is wrong, and every engine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from lakeshelf import query
 from lakeshelf.lake import Lake
+from lakeshelf.lake.fingerprints import Content
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = ("stock_and_sales", "what_changed_and_why")
@@ -124,3 +128,38 @@ def test_a_notebook_stops_where_a_number_is_wrong(
     wrong(copied)
     with pytest.raises(CellExecutionError, match=rf"(?s){re.escape(line)}.*AssertionError"):
         execute(name, copied, monkeypatch, tmp_path)
+
+
+READ: dict[str, Callable[[Any, pa.Schema], pa.Table]] = {
+    "arrow": lambda value, _: value.read_all(),
+    "pandas": lambda value, schema: pa.Table.from_pandas(value, schema, preserve_index=False),
+    "polars": lambda value, _: value.collect().to_arrow(),
+    "duckdb": lambda value, _: value.to_arrow_table(),
+    "datafusion": lambda value, _: value.to_arrow_table(),
+    "ibis": lambda value, _: value.to_pyarrow(),
+}
+
+
+def content(engine: str, lake: Lake, name: str) -> tuple[int, str]:
+    """Rows, and a fingerprint that knows no order."""
+    snapshot = lake.snapshot(name)
+    found = Content(snapshot.schema)
+    served = query.serve(snapshot, engine)
+    for batch in READ[engine](served.value, snapshot.schema).to_batches():
+        found.add(batch)
+    return found.rows, found.fingerprint
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_every_engine_gives_the_same_rows_of_every_table_of_the_demo(demo: Path) -> None:
+    lake = Lake(demo)
+    names = lake.names()
+    assert {"raw/shelf_events", "raw/pos_transactions", "cleansed/shelf_state"} <= set(names)
+    differing = {}
+    for name in names:
+        found = {engine: content(engine, lake, name) for engine in READ}
+        if len(set(found.values())) > 1:
+            differing[name] = found
+    assert differing == {}
+    assert content("arrow", lake, "raw/shelf_events")[0] > 1000
