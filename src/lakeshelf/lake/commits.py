@@ -16,8 +16,6 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from lakeshelf.lake.metadata import Stamp, encoded, stamp
 from lakeshelf.lake.schemas import fingerprint
 
-REMOVED = "removed"
-"""Column of an upsert whose rows, where it is true, are removed."""
 HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
 

@@ -53,9 +53,9 @@ def _require_sound_zip(content: bytes) -> None:
                 raise FileRefused(f"the workbook has {unpacked:,} bytes unpacked; split it")
             if broken := archive.testzip():
                 raise FileRefused(f"the workbook is damaged at {broken}")
+    except FileRefused:
+        raise
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        if isinstance(error, FileRefused):
-            raise
         raise FileRefused(f"the file is no workbook: {error}") from error
     except Exception as error:  # zlib.error and what else a damaged archive raises
         raise FileRefused(f"the workbook is damaged: {error}") from error
