@@ -13,8 +13,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
-from lakeshelf.errors import ConfigurationError, LakeError
-from lakeshelf.lake import cursors, diff, features, merging, names, tables, writing
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import cursors, features, merging, names, tables, writing
 from lakeshelf.lake.changes import Changes, changes
 from lakeshelf.lake.commits import HOOKS, Commit, Txns, Write, identities
 from lakeshelf.lake.cursors import Consumer
@@ -23,17 +23,16 @@ from lakeshelf.lake.errors import Conflict, NotFound, explained
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.metadata import stamp
 from lakeshelf.lake.predicates import Where
+from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.schemas import SchemaMode
-from lakeshelf.lake.snapshot import At, Entry, Snapshot
+from lakeshelf.lake.snapshot import At
 from lakeshelf.lake.sources import Rows, Source
-from lakeshelf.lake.versions import Timeline, opened_at
 
 if TYPE_CHECKING:
-    from lakeshelf.lake.export import Export
     from lakeshelf.lake.runs import Run
 
 
-class Lake:
+class Lake(ReadableLake):
     """Tables of a lake by the names of their datasets.
 
     Args:
@@ -61,67 +60,9 @@ class Lake:
         writer: str | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.root = Root.at(configured_root() if root is None else root, storage_options)
-        if isinstance(catalog, Catalog) or catalog is None:
-            catalog = Datasets.of_contracts(catalog) if catalog else Datasets.of_contracts()
-        self.catalog = catalog
+        super().__init__(root, catalog, storage_options, clock=clock)
         self.stamp = stamp(who, why)
         self.writer = writer
-        self.clock = clock
-
-    def __repr__(self) -> str:
-        return f"Lake({str(self.root)!r})"
-
-    def dataset(self, name: str) -> Dataset:
-        """The dataset of a name: of the catalogue, or of a table that is there.
-
-        Raises:
-            NameRefused: It is no name.
-            NotFound: Nobody knows it; its neighbours are listed.
-        """
-        known = names.checked(name) in self.catalog
-        return self.catalog[name] if known else self._opened(name)[0]
-
-    def names(self) -> list[str]:
-        """Datasets whose tables are there."""
-        return tables.found(self.root)
-
-    def snapshot(self, name: str, at: At | None = None) -> Snapshot:
-        """A dataset at one version: the latest, a version, the version of a time, or that of a run.
-
-        Raises:
-            NotFound: No such dataset, or no table yet.
-            VersionNotFound: No such version, or no such run.
-            TimeOutOfRange: Before the first commit, in the future, or without a zone.
-        """
-        dataset, latest = self._opened(name)
-        wanted = dataset.pin if at is None else at
-        if wanted is None:
-            return Snapshot(dataset, latest)
-        version = self._version(name, latest, wanted)
-        return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
-
-    def read(
-        self,
-        name: str,
-        at: At | None = None,
-        columns: Sequence[str] | None = None,
-        where: Where | None = None,
-    ) -> pa.RecordBatchReader:
-        """Rows of a dataset as a stream, in no order.
-
-        Args:
-            name: The dataset.
-            at: Version, time or run; None: the latest.
-            columns: Columns that are wanted; None: all.
-            where: `[(column, op, value), …]`, all of which hold.
-
-        Raises:
-            SchemaError: A column that the dataset does not have.
-            PredicateError: A condition that cannot be.
-            Vacuumed: While rows are read: a file of that version is gone.
-        """
-        return self.snapshot(name, at).scan(columns, where)
 
     def create(
         self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **given: Any
@@ -250,18 +191,6 @@ class Lake:
             handle, write, merging.upsert(handle, name, source, found, write, order)
         )
 
-    def diff(self, name: str, a: At, b: At) -> pa.RecordBatchReader:
-        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.diff`)."""
-        before, after = self.snapshot(name, a), self.snapshot(name, b)
-        return diff.diff(before.handle, after.handle, name, after.dataset.key)
-
-    def history(self, name: str, limit: int | None = None) -> list[Entry]:
-        """Versions of a dataset, the latest first, as far back as its log reaches."""
-        handle = self.snapshot(name).handle
-        with explained(f"the history of {name} cannot be read"):
-            entries = handle.history(limit)
-        return [Entry.of(entry) for entry in entries]
-
     def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
         """Make the rows of an earlier version the latest, in one commit.
 
@@ -323,33 +252,6 @@ class Lake:
 
         return Run(self, run_id, why, profile)
 
-    def export_parquet(
-        self, name: str, dest: Path | str, at: At | None = None, *, force: bool = False
-    ) -> Export:
-        """Write a dataset as parquet files to a folder of their own (`lakeshelf.lake.export`)."""
-        from lakeshelf.lake.export import export  # noqa: PLC0415 - pyarrow.parquet is slow to import
-
-        return export(self.snapshot(name, at), self.root, dest, self.clock(), force=force)
-
-    def _version(self, name: str, latest: DeltaTable, at: At) -> int:
-        if isinstance(at, datetime):
-            return Timeline.of(name, latest).at(at, self.clock())
-        if isinstance(at, str):
-            from lakeshelf.lake.runs import version_of  # noqa: PLC0415 - runs are read through the lake
-
-            return version_of(self, at, name, latest)
-        return at
-
-    def _opened(self, name: str) -> tuple[Dataset, DeltaTable]:
-        known = names.checked(name) in self.catalog
-        try:
-            handle = tables.open_table(self.root, name, to_read=True)
-        except NotFound:
-            if known:
-                raise
-            raise names.unknown(name, {*self.catalog, *tables.found(self.root)}) from None
-        return self.catalog[name] if known else tables.described(handle, name), handle
-
     def _target(
         self, name: str, rows: Rows, keys: tuple[str, ...] = ()
     ) -> tuple[Dataset, Source, DeltaTable]:
@@ -378,23 +280,3 @@ class Lake:
                 f"{dataset.name} is written by {dataset.owner} alone",
                 hint=way_out or "send a command to its owner, or write a dataset of your own",
             )
-
-
-def configured_root() -> str:
-    """The root that settings name.
-
-    Raises:
-        ConfigurationError: None is named, and this is no checkout of the product, which has one of its own.
-    """
-    from lakeshelf.settings import load_settings, project_home  # noqa: PLC0415 - pydantic is slow to import
-
-    settings = load_settings()
-    if (
-        "lake_root" not in settings.model_fields_set
-        and not (project_home() / "spark-apps").is_dir()
-    ):
-        raise ConfigurationError(
-            "no root of the lake is set",
-            hint="set LAKESHELF_LAKE_ROOT to a folder or an address such as s3://bucket/lake",
-        )
-    return str(settings.lake_root)

@@ -29,6 +29,7 @@ from lakeshelf.lake.errors import Conflict, NameRefused, NotFound, VersionNotFou
 from lakeshelf.lake.fingerprints import Content
 from lakeshelf.lake.lake import Lake
 from lakeshelf.lake.predicates import Where
+from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.records import Part, Recorded, Status, facts
 from lakeshelf.lake.schemas import SchemaMode
 from lakeshelf.lake.snapshot import At, Snapshot
@@ -240,7 +241,7 @@ class Run(Lake):
         }
 
 
-def version_of(lake: Lake, run_id: str, name: str, latest: DeltaTable) -> int:
+def version_of(lake: ReadableLake, run_id: str, name: str, latest: DeltaTable) -> int:
     """The version of a dataset that a published run wrote, or else read.
 
     Raises:
@@ -264,7 +265,7 @@ def version_of(lake: Lake, run_id: str, name: str, latest: DeltaTable) -> int:
     return int(row["version"])
 
 
-def rows_of(lake: Lake, run_id: str) -> list[dict[str, Any]]:
+def rows_of(lake: ReadableLake, run_id: str) -> list[dict[str, Any]]:
     """Rows of `ops/runs` of one run; none where there is no such run."""
     if not tables.exists(lake.root, RUNS):
         return []
