@@ -1,6 +1,7 @@
 # `make help` lists the commands. Set-up needs Python 3.11 or newer and the package registries.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+KNOWN := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
+PYTHON ?= $(firstword $(foreach version,$(KNOWN) 3,$(shell command -v python$(version))))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -75,7 +76,10 @@ $(STAMP): $(LOCK) pyproject.toml
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt; }
 	@echo "wheels  installing from $(LOCK)"
 	@again=; test ! -e $(INTERRUPTED) || again=--reinstall; touch $(INTERRUPTED); \
-		VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync $$again --require-hashes --build-constraints $(LOCK) $(LOCK)
+		VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync $$again --require-hashes --build-constraints $(LOCK) \
+			--only-binary :all: --no-binary pyspark $(LOCK) || \
+		{ echo "error: $(LOCK) could not be installed for $$($(BIN)/python --version);" \
+			"if that is none of $(KNOWN), name one of these with \`make PYTHON=python3.13\`" >&2; exit 1; }
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@rm -f $(INTERRUPTED)
 	@touch $(STAMP)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,21 @@ settings.register_profile("lakeshelf", deadline=None)
 settings.load_profile("lakeshelf")
 
 Run = Callable[..., "Result"]
+
+HOME = Path(__file__).parents[1]
+APPS = ("spark-apps", "kafka-components")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A newer Python deprecates what packages still use: there, only warnings of our code are errors."""
+    oldest = metadata("lakeshelf")["Requires-Python"].removeprefix(">=")
+    if sys.version_info[:2] == tuple(int(part) for part in oldest.split(".")):
+        return
+    apps = [file.stem for room in APPS for file in (HOME / room).glob("*/*.py")]
+    ours = "|".join(["lakeshelf", "tests", "benchmarks", *apps])
+    filters = config.getini("filterwarnings")
+    assert filters.pop(0) == "error"
+    filters[:0] = ["default", rf"error:::({ours})(\.|$)"]
 
 
 class Result:
