@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,150 +12,16 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import merging, tables, writing
+from lakeshelf.lake import merging, tables
 from lakeshelf.lake.commits import Txn, Write
-
-SHELF, LOT = "S1-I1", "L1"
-OPENED = datetime(2026, 3, 1, 9, tzinfo=UTC)
-PLACE = {"store_id": "S1", "shelf_id": SHELF, "item_id": "I1"}
-LIFE = {"created_at": OPENED, "updated_at": OPENED, "version": 1}
-ALERT = {
-    **PLACE,
-    **LIFE,
-    "alert_id": "a1",
-    "event_type": "refill_request",
-    "location": "store",
-    "status": "open",
-    "current_stock": 2,
-    "max_stock": 10,
-    "min_qty": 3,
-    "threshold_pct": 40.0,
-    "stock_pct": 20.0,
-    "suggested_qty": 6,
-}
-
-
-def at(minutes: int) -> datetime:
-    """A moment, in minutes from the opening of the alert."""
-    return OPENED + timedelta(minutes=minutes)
-
-
-def event(number: int, kind: str, minutes: int, **values: Any) -> dict[str, Any]:
-    origin = {"kafka_partition": 0, "kafka_offset": number, "event_date": at(minutes).date()}
-    values = {"quantity": 2, "batch_code": LOT, **values}
-    envelope = {"event_id": f"e{number}", "event_type": kind, "event_time": at(minutes)}
-    return {**PLACE, **envelope, "schema_version": 1, **origin, **values}
-
-
-def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
-    contract = CATALOG.tables[name]
-    found = pa.Table.from_pylist(list(rows), schema=arrow_contract.schema(contract.columns))
-    handle = tables.open_table(root, name)
-    writing.append(handle, name, found, Write.once(Txn("test", handle.version() + 1)))
-
-
-def write_events(root: Path) -> None:
-    write(
-        root,
-        "raw/shelf_events",
-        event(0, "restock", -60, quantity=10, reason="opening_balance"),
-        event(1, "pickup", -40, quantity=5),
-        event(2, "pickup", -10, quantity=3),
-        event(3, "restock", 4, plan_id="p1", cause_event_id="w1"),
-        event(4, "weight_change", 4, quantity=None, delta_weight=50.0, cause_event_id="w1"),
-        event(5, "putback", 30, quantity=1),
-        event(6, "adjustment", 40, quantity=1, cause_event_id="gone"),
-    )
-    write(
-        root,
-        "raw/wh_events",
-        {**event(0, "wh_in", -20, order_id="o1", quantity=20), "event_id": "w0"},
-        {**event(1, "wh_out", 1, plan_id="p1"), "event_id": "w1"},
-    )
-    line = {"line": 1, "item_id": "I1", "shelf_id": SHELF, "quantity": 8, "batch_code": LOT}
-    other = {**line, "line": 2, "shelf_id": "S1-I2", "batch_code": "L9"}
-    sale = event(0, "sale", -5, items=[line, other], customer_id="C1")
-    write(root, "raw/pos_transactions", {**sale, "event_id": "t1", "transaction_id": "t1"})
-    write(root, "raw/lost_sales", {**event(0, "lost_sale", -2), "event_id": "l1"})
-
-
-def write_decisions(root: Path) -> None:
-    closed = {"status": "resolved", "version": 2, "held": False, "decided_at": at(5)}
-    write(root, "ops/alerts", ALERT)
-    write(root, "ops/shelf_alerts", {**ALERT, **closed})
-    supply = {"event_type": "supplier_request", "location": "warehouse", "max_stock": None}
-    early = {"created_at": at(-120), "updated_at": at(-120)}
-    figures = {"threshold_pct": None, "stock_pct": None, "min_qty": 10, "current_stock": 4}
-    write(root, "ops/alerts", {**ALERT, **supply, **figures, **early, "alert_id": "a2"})
-    expiring = {
-        "alert_id": "a3",
-        "event_type": "near_expiry",
-        "batch_code": LOT,
-        "expiry_date": date(2026, 3, 4),
-    }
-    write(root, "ops/alerts", {**ALERT, **expiring})
-    plan = {**PLACE, **LIFE, "suggested_qty": 6, "held": False}
-    write(
-        root,
-        "ops/shelf_restock_plan",
-        {**plan, "plan_id": "p1", "issued_qty": 2, "status": "issued"},
-    )
-    ordered = {"supplier_plan_id": "sp1", "order_id": "o1"}
-    sized = {"standard_batch_size": 10, "source": "rule", "status": "completed"}
-    write(root, "ops/wh_supplier_plan", {**plan, **early, **ordered, **sized})
-    delivery = {"delivery_date": date(2026, 3, 1), "delivery_ts": at(-20), "cutoff_ts": at(-100)}
-    order = {**PLACE, **LIFE, **ordered, **delivery, "created_at": at(-100), "total_qty": 20}
-    write(root, "ops/wh_supplier_orders", {**order, "status": "delivered", "version": 2})
-    receipt = {"receipt_id": "r1", "received_qty": 20, "created_at": at(-20)}
-    write(root, "ops/wh_supplier_receipts", {**order, **receipt})
-    given = {"discount_date": date(2026, 3, 2), "discount": Decimal("0.3"), "batch_codes": [LOT]}
-    write(root, "analytics/daily_discounts", {**PLACE, **LIFE, **given, "created_at": at(900)})
-
-
-def write_state(root: Path) -> None:
-    known = {"last_event_time": at(30), "updated_at": at(30), "version": 6, "balance": 3}
-    first = {"first_event_time": at(-60), "first_event_id": "e0"}
-    write(root, "cleansed/shelf_state", {**PLACE, **known, **first, "current_stock": 3})
-    lot = {"batch_code": LOT, "expiry_date": date(2026, 3, 4), "batch_quantity_store": 3}
-    named = {**lot, "batch_code": "o1"}
-    write(
-        root, "cleansed/shelf_batch_state", {**PLACE, **known, **lot}, {**PLACE, **known, **named}
-    )
-    policy = {"version": 1, "deleted": False, "active": True, "updated_at": at(-90)}
-    write(
-        root,
-        "staging/shelf_policies",
-        {**policy, "shelf_id": SHELF, "min_qty": 3},
-        {**policy, "shelf_id": "__GLOBAL__", "min_qty": 9, "threshold_pct": 40.0},
-        {**policy, "shelf_id": "S1-I2", "target_pct": 1.0},
-    )
-
-
-def write_ledger(root: Path) -> None:
-    batch = {"query_id": "q", "query": "shelf-aggregator", "kind": "batch", "committed_at": OPENED}
-    counts = {"rows_in": 1, "valid": 1, "quarantined": 0, "duplicate": 0, "duration_ms": 1}
-    rows = [
-        {
-            **batch,
-            **counts,
-            "batch_id": number,
-            "topics": "{}",
-            "committer": "driver",
-            "offsets": json.dumps({"shelf_events": {"0": [first, end]}}),
-            "table_versions": json.dumps({"raw/shelf_events": 70 + number}),
-        }
-        for number, first, end in ((1, 2, 5), (0, 0, 2))
-    ]
-    write(root, "ops/batch_ledger", *rows)
+from tests.cli.told_shop import LOT, OPENED, PLACE, SHELF, at, write_all
 
 
 @pytest.fixture(scope="module")
 def told_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with a shelf that ran low, was refilled and had been delivered to."""
     root = tmp_path_factory.mktemp("told") / "lake"
-    tables.ensure_all(root)
-    for part in (write_events, write_decisions, write_state, write_ledger):
-        part(root)
+    write_all(root)
     return root
 
 
@@ -193,13 +58,22 @@ def ids(told: dict[str, Any], role: str | None = None, section: str = "events") 
         ("w1", "event"),
         ("t1", "event"),
         ("l1", "event"),
+        ("I1", "item"),
+        (f"{SHELF}::{LOT}", "lot_of_shelf"),
+        ("r1", "receipt"),
+        (f"{SHELF}::2026-03-02", "discount"),
+        ("c1", "command"),
+        ("v1", "visit"),
+        ("C1", "customer"),
     ],
 )
 def test_what_an_id_is_is_found_by_looking(story, wanted, kind):
     assert list(story(wanted)) == [kind]
 
 
-@pytest.mark.parametrize("wanted", ["nobody", "x' OR '1'='1", "../raw", "%", "S1"])
+@pytest.mark.parametrize(
+    "wanted", ["nobody", "x' OR '1'='1", "../raw", "%", "S1", f"{SHELF}::soon", "a::b::c"]
+)
 def test_an_id_that_nothing_has_is_refused_with_a_way_to_find_one(lakeshelf, told_lake, wanted):
     result = lakeshelf("--lake", told_lake, "trace", wanted)
     assert result.code == 2
@@ -345,6 +219,39 @@ def test_plans_are_told_with_their_alert_and_what_they_moved(story):
     assert ids(supply, "cause", "alerts") == ["a2"]
     assert ids(supply, "effect", "orders") == ["o1"]
     assert ids(supply, "effect") == ["w0"]
+
+
+def test_a_receipt_of_goods_is_told_with_its_order_and_request(story):
+    told = story("r1")["receipt"]
+    assert ids(told, "cause", "orders") == ["o1"]
+    assert ids(told, "cause", "alerts") == ["a2"]
+    assert ids(told, "effect") == ["w0"]
+
+
+def test_a_discount_is_told_with_the_alert_of_its_lot(story):
+    told = story(f"{SHELF}::2026-03-02")["discount"]
+    assert ids(told, "cause", "alerts") == ["a3"]
+
+
+def test_what_somebody_asked_is_told_with_what_it_was_about(story):
+    assert ids(story("c1")["command"], "cause", "alerts") == ["a1"]
+
+
+def test_a_visit_holds_what_its_customer_did_between_entry_and_exit(story):
+    assert ids(story("v1")["visit"]) == ["v1entry", "t1", "v1exit"]
+    assert ids(story("C1")["customer"]) == ["v1entry", "t1", "v1exit"]
+
+
+def test_an_item_is_told_over_all_its_shelves(story):
+    assert set(ids(story("I1")["item"], section="alerts")) == {"a1", "a2", "a3"}
+
+
+def test_people_read_the_name_of_what_stands_on_a_shelf(lakeshelf, told_lake):
+    def printed(wanted):
+        return lakeshelf("--lake", told_lake, "trace", wanted).out
+
+    assert f"shelf {SHELF} Whole milk" in printed(SHELF)
+    assert "sale, Whole milk: 8, S1-I2: 8, event_id t1" in printed("t1")
 
 
 def test_people_read_why_when_and_from_which_version(lakeshelf, told_lake):

@@ -11,9 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import Conflict, Lake, NotFound, Vacuumed, VersionNotFound, storage, tables
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.location import Root
+from lakeshelf.streams.duck import Duck
+from lakeshelf.streams.index import IdIndex
 
 NAME = "curated/notes"
 
@@ -123,3 +127,14 @@ def test_state_beside_the_layers_is_no_table(lake: Lake) -> None:
     lake.append(NAME, notes((1, "a")))
     tables.create(Root.at(lake.root.of("_stack")), lake.snapshot(NAME).dataset)
     assert lake.names() == [NAME]
+
+
+def test_events_are_found_by_id_in_files_that_a_merge_wrote(lake: Lake) -> None:
+    name = "raw/lost_sales"
+    tables.ensure(lake.root, CATALOG.tables[name])
+    rows = [{"event_id": f"e{n}", "quantity": n} for n in (1, 2)]
+    schema = arrow_contract.schema(CATALOG.tables[name].columns)
+    owner = Lake(lake.root, writer="foot-traffic-raw-sink")
+    owner.merge(name, pa.Table.from_pylist(rows, schema=schema), ["event_id"])
+    index = IdIndex(tables.open_table(lake.root, name), 0, Duck(threads=1))
+    assert index.seen(pa.chunked_array([["e2", "e3"]]))["quantity"].to_pylist() == [2]

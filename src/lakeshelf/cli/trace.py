@@ -14,10 +14,14 @@ from lakeshelf.cli.output import AsJson, add, console, grid, print_json
 
 if TYPE_CHECKING:
     from lakeshelf.streams.history import Line
-    from lakeshelf.streams.trace import Story
+    from lakeshelf.streams.story import Story
 
 Wanted = Annotated[
-    str, typer.Argument(metavar="ID", help="A shelf, lot, plan, order, alert or event.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A shelf, lot, item, plan, order, receipt, discount, alert, command, event, visit or customer.",
+    ),
 ]
 Most = Annotated[
     int, typer.Option("--limit", min=1, help="Most lines of each part; the last are printed.")
@@ -69,7 +73,10 @@ BARE = ("event_type", "status")
 
 
 def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
-    """Tell the story of one shelf, lot, plan, order, alert or event, in business time."""
+    """Tell the story of one thing in business time: what happened, what was decided, what is there now.
+
+    A lot of one shelf is SHELF::LOT, a discount SHELF::DATE.
+    """
     from lakeshelf.streams.trace import trace as told
 
     stories = told(access.settings().lake_root, wanted, limit)
@@ -88,13 +95,13 @@ def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
 
 def _print(story: Story) -> None:
     page = console()
-    page.print(f"{_name(story)} {story.id}", style="bold", markup=False)
+    page.print(_title(story), style="bold", markup=False)
     for text in (*_reasons(story), *_left_out(story)):
         page.print(text, markup=False, soft_wrap=True)
     table = grid("time", "", "what", "from")
     for line in story.lines:
         style = "bold" if line.role == "this" else ""
-        add(table, _time(line.time), line.role, _what(line), _source(line), style=style)
+        add(table, _time(line.time), line.role, _what(line, story), _source(line), style=style)
     page.print(table if story.lines else "Nothing has happened to it.")
     if story.state:
         page.print("now", style="bold")
@@ -104,7 +111,7 @@ def _print(story: Story) -> None:
 def _state(story: Story) -> Any:
     table = grid("what", "from")
     for line in story.state:
-        add(table, _pairs(line.row, line.row), _source(line))
+        add(table, _of(line.row, story) + _pairs(line.row, line.row), _source(line))
     return table
 
 
@@ -136,10 +143,23 @@ def _name(story: Story) -> str:
     return story.kind.replace("_", " ")
 
 
-def _what(line: Line) -> str:
+def _title(story: Story) -> str:
+    """What it is, with the item's name where it is about one shelf."""
+    names = set(story.names.values()) if len(story.shelves) == 1 else ()
+    return " ".join((_name(story), story.id, *names))
+
+
+def _what(line: Line, story: Story) -> str:
     if "items" in line.row:
-        return f"{line.row['event_type']}, {len(line.row['items'])} lines, event_id {line.row['event_id']}"
-    return _pairs(line.row, SHOWN[line.section])
+        sold = ", ".join(f"{_of(item, story)}{item['quantity']}" for item in line.row["items"])
+        return f"{line.row['event_type']}, {sold}, event_id {line.row['event_id']}"
+    return _of(line.row, story) + _pairs(line.row, SHOWN[line.section])
+
+
+def _of(row: Mapping[str, Any], story: Story) -> str:
+    """Which shelf of several a row is about, by the name of its item."""
+    shelf = row.get("shelf_id")
+    return "" if shelf is None or len(story.shelves) < 2 else f"{story.names.get(shelf, shelf)}: "
 
 
 def _pairs(row: Mapping[str, Any], names: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,12 +14,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from pyarrow import dataset
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import storage, tables
+from lakeshelf.lake import reading, tables
 from lakeshelf.lake.location import Place
+from lakeshelf.lake.predicates import Condition
 from lakeshelf.streams.ledger import LEDGER
 
 RECEIPTS = "raw/pos_transactions"
@@ -119,11 +118,15 @@ class Found:
         return Found(ordered if limit is None else ordered[-limit:], self.total)
 
 
-def equal(column: str, *values: str) -> pc.Expression:
+def events_with(column: str) -> tuple[str, ...]:
+    """Tables of events that have a column."""
+    found = (CATALOG.tables[name] for name in EVENTS)
+    return tuple(t.name for t in found if column in {field.name for field in t.columns})
+
+
+def equal(column: str, *values: object) -> Condition:
     """Condition that a column has one of the values."""
-    if len(values) == 1:
-        return pc.field(column) == pc.scalar(values[0])
-    return pc.field(column).isin(pa.array(values, pa.string()))
+    return (column, "in", values)
 
 
 class History:
@@ -135,47 +138,41 @@ class History:
 
     def __init__(self, root: Place) -> None:
         self._root = root
-        self._tables: dict[str, tuple[DeltaTable, Any]] = {}
+        self._tables: dict[str, DeltaTable] = {}
 
     def version(self, name: str) -> int:
         """The version at which a table is read."""
-        return int(self._opened(name)[0].version())
+        return int(self._opened(name).version())
 
-    def holds(self, name: str, column: str, value: str) -> bool:
-        """Whether any row of the table has the value."""
-        return bool(self.rows(name, equal(column, value)).num_rows)
+    def rows(self, name: str, *where: Condition, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows for which all conditions hold."""
+        return reading.rows(self._opened(name), name, columns, where)
 
-    def rows(self, name: str, condition: pc.Expression) -> pa.Table:
-        """The rows for which a condition is true."""
-        return self._opened(name)[1].to_table(filter=condition)
-
-    def find(self, name: str, condition: pc.Expression, limit: int | None = None) -> Found:
-        """The last lines of a table for which a condition is true.
+    def find(self, name: str, *where: Condition, limit: int | None = None) -> Found:
+        """The last lines of a table for which all conditions hold.
 
         Raises:
             LakeError: There is no such table.
         """
-        return self._found(name, self.rows(name, condition), limit)
+        return self._found(name, self.rows(name, *where), limit)
 
-    def events(
-        self, names: Iterable[str], condition: pc.Expression, limit: int | None = None
-    ) -> Found:
-        """The last events of raw tables for which a condition is true."""
-        return sum((self.find(name, condition, limit) for name in names), Found()).last(limit)
+    def events(self, names: Iterable[str], *where: Condition, limit: int | None = None) -> Found:
+        """The last events of raw tables for which all conditions hold."""
+        found = (self.find(name, *where, limit=limit) for name in names)
+        return sum(found, Found()).last(limit)
 
     def receipt_lines(
-        self, column: str, value: str, until: datetime | None = None, limit: int | None = None
+        self, column: str, value: str, *where: Condition, limit: int | None = None
     ) -> Found:
-        """The last lines of receipts that have the value, each beside the head of its receipt."""
-        condition = None if until is None else pc.field("event_time") <= pa.scalar(until)
-        batches = self._opened(RECEIPTS)[1].to_batches(columns=[*HEAD, "items"], filter=condition)
+        """The last lines that have the value, of receipts for which the conditions hold, beside their heads."""
+        batches = reading.scan(self._opened(RECEIPTS), RECEIPTS, [*HEAD, "items"], where)
         parts = [part for batch in batches if (part := _lines(batch, column, value)).num_rows]
         return self._found(RECEIPTS, pa.concat_tables(parts), limit) if parts else Found()
 
-    def alerts(self, condition: pc.Expression) -> list[Line]:
+    def alerts(self, *where: Condition) -> list[Line]:
         """Alerts, each once and in its latest state, with the business time of its last change where known."""
         latest: dict[str, Line] = {}
-        for line in (line for name in ALERTS for line in self.find(name, condition).lines):
+        for line in (line for name in ALERTS for line in self.find(name, *where).lines):
             row = {name: value for name, value in line.row.items() if name != "held"}
             known = latest.get(row["alert_id"])
             if known is None or known.row["version"] < row["version"]:
@@ -184,16 +181,9 @@ class History:
                 known.row["decided_at"] = row.get("decided_at") or known.row["decided_at"]
         return sorted(latest.values(), key=lambda line: line.order)
 
-    def _opened(self, name: str) -> tuple[DeltaTable, Any]:
+    def _opened(self, name: str) -> DeltaTable:
         if name not in self._tables:
-            handle = tables.open_table(self._root, name)
-            paths = pa.table(handle.get_add_actions(flatten=True))["path"].to_pylist()
-            schema = arrow_contract.schema(CATALOG.tables[name].columns)
-            rows = storage.dataset_of(handle, paths, schema)
-            # State has to be read as a whole: the files of a merge hold string views, whose statistics Arrow cannot
-            # compare with strings.
-            held = CATALOG.tables[name].profile == "state"
-            self._tables[name] = (handle, dataset.dataset(rows.to_table()) if held else rows)
+            self._tables[name] = tables.open_table(self._root, name, to_read=True)
         return self._tables[name]
 
     def _found(self, name: str, rows: pa.Table, limit: int | None) -> Found:
@@ -220,9 +210,10 @@ class History:
     def _batches(self) -> dict[tuple[str, str], list[tuple[int, int, dict[str, Any]]]]:
         """Raw table and partition → offsets from and until, and the ledger's row, in order of offsets."""
         columns = ["query", "batch_id", "offsets", "table_versions", "committed_at"]
-        raw = pc.match_substring(pc.field("table_versions"), '"raw/')
         found: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        for row in self._opened(LEDGER)[1].to_table(columns=columns, filter=raw).to_pylist():
+        rows = self.rows(LEDGER, columns=columns)
+        of_raw = pc.match_substring(rows["table_versions"], '"raw/')
+        for row in rows.filter(of_raw).to_pylist():
             for name, partition, first, end, decoded in _ranges(row):
                 found[name, partition].append((first, end, decoded))
         for ranges in found.values():

@@ -1,104 +1,41 @@
-"""The story of one shelf, lot, plan, order, alert or event: what happened, what was decided, what is there now."""
+"""The story of one thing of a lake: what happened, what was decided, what is there now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.location import Place
+from lakeshelf.lake.predicates import Condition
 from lakeshelf.streams.explain import OPEN, explanation
-from lakeshelf.streams.history import ALERTS, EVENTS, MOVEMENTS, STATE, Found, History, Line, equal
+from lakeshelf.streams.history import EVENTS, MOVEMENTS, Found, History, Line, equal
+from lakeshelf.streams.kinds import (
+    BY_CUSTOMER,
+    BY_LOT,
+    BY_SHELF,
+    COMMANDS,
+    DISCOUNTS,
+    GOODS,
+    KINDS,
+    LOTS,
+    OF_STOCK,
+    ORDERS,
+    PENDING,
+    PLANS,
+    POLICIES,
+    SUPPLY,
+    TOTALS,
+    TRAFFIC,
+    conditions,
+    kinds,
+)
+from lakeshelf.streams.naming import PROFILES, item_names
+from lakeshelf.streams.story import Story
 
-PLANS, SUPPLY = "ops/shelf_restock_plan", "ops/wh_supplier_plan"
-ORDERS, GOODS = "ops/wh_supplier_orders", "ops/wh_supplier_receipts"
-DISCOUNTS = "analytics/daily_discounts"
-PENDING = "staging/shelf_refill_pending"
-BY_SHELF = ("cleansed/shelf_state", "cleansed/wh_state")
-BY_LOT = ("cleansed/shelf_batch_state", "cleansed/wh_batch_state")
 LIMIT = 30
-
-KINDS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "shelf": tuple((name, "shelf_id") for name in (*BY_SHELF, "curated/shelf_profiles")),
-    "lot": tuple((name, "batch_code") for name in (*BY_LOT, "staging/lot_catalog_store")),
-    "restock_plan": ((PLANS, "plan_id"),),
-    "supplier_plan": ((SUPPLY, "supplier_plan_id"),),
-    "order": ((ORDERS, "order_id"),),
-    "alert": tuple((name, "alert_id") for name in ALERTS),
-    "event": tuple((name, "event_id") for name in EVENTS),
-}
-"""What an id can be → tables and columns where it then stands."""
-
-
-@dataclass
-class Story:
-    """What there is to tell of one thing.
-
-    Attributes:
-        kind: What the id is, one of `KINDS`.
-        id: The id.
-        limit: Most lines of each part of the story; the last ones are told.
-        explanation: Of an alert, why it was opened (`lakeshelf.streams.explain`).
-        missing: Ids that are named as a cause and that the lake does not hold.
-        omitted: Part of the story → lines that are not told.
-    """
-
-    kind: str
-    id: str
-    limit: int
-    explanation: dict[str, Any] | None = None
-    missing: list[str] = field(default_factory=list)
-    omitted: dict[str, int] = field(default_factory=dict)
-    _lines: list[Line] = field(default_factory=list)
-
-    def tell(self, found: Found | Iterable[Line], role: str = "") -> list[Line]:
-        """Add lines; those that are told already stay as they are."""
-        cut = (found if isinstance(found, Found) else _found(found)).last(self.limit)
-        if left := cut.total - len(cut.lines):
-            section = cut.lines[0].section
-            self.omitted[section] = self.omitted.get(section, 0) + left
-        known = {_identity(line) for line in self._lines}
-        new = [line.playing(role) for line in cut.lines if _identity(line) not in known]
-        self._lines += new
-        return new
-
-    @property
-    def lines(self) -> list[Line]:
-        """What happened and was decided, in the order of business time."""
-        told = [line for line in self._lines if line.section != STATE]
-        return sorted(told, key=lambda line: line.order)
-
-    @property
-    def state(self) -> list[Line]:
-        """What is there now."""
-        return [line for line in self._lines if line.section == STATE]
-
-    def as_json(self) -> dict[str, Any]:
-        """The story as plain values."""
-        return {
-            "kind": self.kind,
-            "id": self.id,
-            "explanation": self.explanation,
-            "lines": [line.as_json() for line in self.lines],
-            "state": [line.as_json() for line in self.state],
-            "omitted": self.omitted,
-            "missing": self.missing,
-        }
-
-
-def kinds(history: History, wanted: str) -> list[str]:
-    """What an id is, found by looking."""
-    return [
-        kind
-        for kind, places in KINDS.items()
-        if any(history.holds(table, column, wanted) for table, column in places)
-    ]
 
 
 def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
@@ -106,7 +43,7 @@ def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
 
     Args:
         root: Lake root.
-        wanted: Id of a shelf, plan, order, alert or event, or code of a lot.
+        wanted: An id of one of `KINDS`.
         limit: Most lines of each part of a story; the last ones are told.
 
     Raises:
@@ -123,30 +60,61 @@ def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
     stories = [Story(kind, wanted, limit) for kind in found]
     for story in stories:
         _TELL[story.kind](history, story)
+        story.names = item_names(root, story.shelves)
     return stories
 
 
 def _shelf(history: History, story: Story) -> None:
     of_shelf = equal("shelf_id", story.id)
-    names = [name for name in EVENTS if name in (*MOVEMENTS, "raw/lost_sales")]
-    moved = history.events(names, of_shelf, story.limit)
-    story.tell(moved + history.receipt_lines("shelf_id", story.id, limit=story.limit))
-    story.tell(history.alerts(of_shelf))
-    for names_of in ((PLANS, SUPPLY), (ORDERS,), (GOODS,), (DISCOUNTS,)):
-        story.tell(history.events(names_of, of_shelf, story.limit))
-    for name in (*BY_SHELF, *BY_LOT, PENDING):
-        story.tell(history.find(name, of_shelf, story.limit))
+    _tell_stock(history, story, "shelf_id", story.id)
+    for name in (*BY_LOT, PENDING, *POLICIES):
+        story.tell(history.find(name, of_shelf, limit=story.limit))
+    _tell_decisions(history, story, of_shelf)
+
+
+def _item(history: History, story: Story) -> None:
+    _tell_stock(history, story, "item_id", story.id)
+    story.tell(history.find(TOTALS, equal("item_id", story.id), limit=story.limit))
+    profiles = history.find(PROFILES, equal("item_id", story.id))
+    _tell_decisions(
+        history, story, equal("shelf_id", *(line.row["shelf_id"] for line in profiles.lines))
+    )
+
+
+def _tell_stock(history: History, story: Story, column: str, wanted: str) -> None:
+    """What moved of a shelf or an item, and what of it is there."""
+    moved = history.events(OF_STOCK, equal(column, wanted), limit=story.limit)
+    story.tell(moved + history.receipt_lines(column, wanted, limit=story.limit))
+    for name in BY_SHELF:
+        story.tell(history.find(name, equal(column, wanted), limit=story.limit))
+
+
+def _tell_decisions(history: History, story: Story, of_shelves: Condition) -> None:
+    story.tell(history.alerts(of_shelves))
+    for names in ((PLANS, SUPPLY), (ORDERS,), (GOODS,), (DISCOUNTS,)):
+        story.tell(history.events(names, of_shelves, limit=story.limit))
 
 
 def _lot(history: History, story: Story) -> None:
-    of_lot = equal("batch_code", story.id)
-    moved = history.events(MOVEMENTS, of_lot, story.limit)
-    story.tell(moved + history.receipt_lines("batch_code", story.id, limit=story.limit))
-    story.tell(history.alerts(of_lot))
-    for name in (*BY_LOT, PENDING, "staging/lot_catalog_store"):
-        story.tell(history.find(name, of_lot, story.limit))
+    _tell_lot(history, story, story.id)
+
+
+def _lot_of_shelf(history: History, story: Story) -> None:
+    shelf, lot = story.id.split(KEY_SEPARATOR)
+    _tell_lot(history, story, lot, equal("shelf_id", shelf))
+
+
+def _tell_lot(history: History, story: Story, lot: str, *of_shelf: Condition) -> None:
+    of_lot = (equal("batch_code", lot), *of_shelf)
+    moved = history.events(MOVEMENTS, *of_lot, limit=story.limit)
+    sold = history.receipt_lines("batch_code", lot, limit=story.limit)
+    story.tell(moved + sold)
+    story.tell(history.alerts(*of_lot))
+    for name in (*BY_LOT, PENDING):
+        story.tell(history.find(name, *of_lot, limit=story.limit))
+    story.tell(history.find(LOTS, equal("batch_code", lot)))
     shelves = {line.row["shelf_id"] for line in story.state if line.table in BY_LOT}
-    story.tell(_discounts(history, shelves, story.id))
+    story.tell(_discounts(history, shelves, lot))
 
 
 def _restock_plan(history: History, story: Story) -> None:
@@ -165,6 +133,57 @@ def _order(history: History, story: Story) -> None:
     (order,) = story.tell(history.find(ORDERS, equal("order_id", story.id)), "this")
     _tell_plan_of_order(history, story, order)
     _tell_deliveries(history, story, [story.id])
+
+
+def _receipt(history: History, story: Story) -> None:
+    (receipt,) = story.tell(history.find(GOODS, equal("receipt_id", story.id)), "this")
+    order = equal("order_id", receipt.row["order_id"])
+    for placed in story.tell(history.find(ORDERS, order), "cause"):
+        _tell_plan_of_order(history, story, placed)
+    story.tell(history.find("raw/wh_events", order), "effect")
+
+
+def _discount(history: History, story: Story) -> None:
+    ((table, columns),) = KINDS["discount"]
+    (given,) = story.tell(history.find(table, *conditions(table, columns, story.id)), "this")
+    lots = equal("batch_code", *(given.row["batch_codes"] or ()))
+    expiring = equal("event_type", "near_expiry")
+    shelf = equal("shelf_id", given.row["shelf_id"])
+    story.tell(history.alerts(shelf, lots, expiring), "cause")
+    on_day = equal("event_date", given.row["discount_date"])
+    story.tell(
+        history.receipt_lines("shelf_id", given.row["shelf_id"], on_day, limit=story.limit),
+        "effect",
+    )
+
+
+def _command(history: History, story: Story) -> None:
+    wanted = equal("event_id", story.id)
+    for command in story.tell(
+        [line for n in COMMANDS for line in history.find(n, wanted).lines], "this"
+    ):
+        target = command.row["target_id"]
+        story.tell(history.alerts(equal("alert_id", target)), "cause")
+        story.tell(history.find(PLANS, equal("plan_id", target)), "cause")
+        story.tell(history.find(SUPPLY, equal("supplier_plan_id", target)), "cause")
+
+
+def _visit(history: History, story: Story) -> None:
+    steps = story.tell(history.find(TRAFFIC, equal("visit_id", story.id)), "this")
+    times = [line.row["event_time"] for line in steps]
+    told = history.events(
+        BY_CUSTOMER,
+        equal("customer_id", *(line.row["customer_id"] for line in steps)),
+        equal("store_id", *(line.row["store_id"] for line in steps)),
+        ("event_time", ">=", min(times)),
+        *([("event_time", "<=", max(times))] if len(steps) > 1 else []),
+        limit=story.limit,
+    )
+    story.tell(told)
+
+
+def _customer(history: History, story: Story) -> None:
+    story.tell(history.events(BY_CUSTOMER, equal("customer_id", story.id), limit=story.limit))
 
 
 def _alert(history: History, story: Story) -> None:
@@ -200,9 +219,16 @@ _TELL: Mapping[str, Callable[[History, Story], None]] = {
     "lot": _lot,
     "restock_plan": _restock_plan,
     "supplier_plan": _supplier_plan,
+    "lot_of_shelf": _lot_of_shelf,
+    "item": _item,
     "order": _order,
+    "receipt": _receipt,
+    "discount": _discount,
     "alert": _alert,
+    "command": _command,
     "event": _event,
+    "visit": _visit,
+    "customer": _customer,
 }
 
 
@@ -246,7 +272,8 @@ def _tell_supplies(history: History, story: Story, plans: list[Line]) -> None:
         return
     named = [plan.row["order_id"] for plan in plans if plan.row["order_id"]]
     wanted = equal("supplier_plan_id", *(plan.row["supplier_plan_id"] for plan in plans))
-    orders = story.tell(history.find(ORDERS, wanted | equal("order_id", *named)), "effect")
+    orders = story.tell(history.find(ORDERS, wanted), "effect")
+    orders += story.tell(history.find(ORDERS, equal("order_id", *named)), "effect")
     _tell_deliveries(history, story, [order.row["order_id"] for order in orders])
 
 
@@ -265,12 +292,12 @@ def _tell_plan_of_order(history: History, story: Story, order: Line) -> None:
 def _tell_end_of_lot(history: History, story: Story, alert: dict[str, Any]) -> None:
     """What became of a lot after an alert: it left, or its shelf got a discount."""
     left = (
-        equal("shelf_id", alert["shelf_id"])
-        & equal("batch_code", alert["batch_code"] or "")
-        & equal("event_type", "removal", "wh_removal")
-        & (pc.field("event_time") >= pa.scalar(alert["created_at"]))
+        equal("shelf_id", alert["shelf_id"]),
+        equal("batch_code", alert["batch_code"] or ""),
+        equal("event_type", "removal", "wh_removal"),
+        ("event_time", ">=", alert["created_at"]),
     )
-    story.tell(history.events(MOVEMENTS, left), "effect")
+    story.tell(history.events(MOVEMENTS, *left), "effect")
     since = alert["created_at"].date()
     given = _discounts(history, {alert["shelf_id"]}, alert["batch_code"])
     story.tell([line for line in given if line.row["discount_date"] >= since], "effect")
@@ -280,11 +307,12 @@ def _movements_before(history: History, alert: dict[str, Any], limit: int) -> Fo
     """The last movements of the alert's stock up to the moment at which it was opened."""
     until, lot = alert["created_at"], alert["batch_code"]
     name = "raw/shelf_events" if alert["location"] == "store" else "raw/wh_events"
-    before = equal("shelf_id", alert["shelf_id"]) & (pc.field("event_time") <= pa.scalar(until))
+    before = ("event_time", "<=", until)
+    of_shelf = equal("shelf_id", alert["shelf_id"])
     if not lot:
-        return history.find(name, before, limit)
-    moved = history.events(MOVEMENTS, before & equal("batch_code", lot), limit)
-    return moved + history.receipt_lines("batch_code", lot, until, limit)
+        return history.find(name, of_shelf, before, limit=limit)
+    moved = history.events(MOVEMENTS, of_shelf, before, equal("batch_code", lot), limit=limit)
+    return moved + history.receipt_lines("batch_code", lot, before, limit=limit)
 
 
 def _plans_after(
@@ -302,9 +330,9 @@ def _plans_after(
 
 def _alert_of(history: History, plan: Line, kind: str) -> list[Line]:
     """The request that was open when a plan was made."""
-    wanted = equal("shelf_id", plan.row["shelf_id"]) & equal("event_type", kind)
+    wanted = (equal("shelf_id", plan.row["shelf_id"]), equal("event_type", kind))
     made = plan.row["created_at"]
-    found = [alert for alert in history.alerts(wanted) if _covers(alert.row, made)]
+    found = [alert for alert in history.alerts(*wanted) if _covers(alert.row, made)]
     return found[-1:]
 
 
@@ -319,13 +347,3 @@ def _discounts(history: History, shelves: set[str], lot: str | None) -> list[Lin
         return []
     found = history.find(DISCOUNTS, equal("shelf_id", *shelves)).lines
     return [line for line in found if lot in (line.row["batch_codes"] or ())]
-
-
-def _found(lines: Iterable[Line]) -> Found:
-    kept = list(lines)
-    return Found(kept, len(kept))
-
-
-def _identity(line: Line) -> tuple[Any, ...]:
-    key = CATALOG.tables[line.table].key
-    return (line.table, line.row.get("line"), *(line.row[name] for name in key))

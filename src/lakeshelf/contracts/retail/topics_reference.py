@@ -10,6 +10,7 @@ PUBLISHER = "publisher"
 
 SHELF_OR_GLOBAL = s.described(s.SHELF_ID, "The shelf, or `__GLOBAL__` for all without their own.")
 ACTIVE = Field("active", BOOLEAN, "Whether the policy is in force.", default=True)
+SET_BY = s.described(s.ACTOR, "Who set it, a person or a service.")
 
 CLOCK = Topic(
     name="clock",
@@ -83,6 +84,7 @@ SHELF_POLICIES = Topic(
             unit="days",
         ),
         ACTIVE,
+        SET_BY,
         *s.VERSIONED,
     ),
 )
@@ -112,6 +114,7 @@ WH_POLICIES = Topic(
             unit="days",
         ),
         ACTIVE,
+        SET_BY,
         *s.VERSIONED,
     ),
 )
