@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.contracts.messages import derived_id
+
 if TYPE_CHECKING:
     from removal_scheduler import Lot
 
@@ -62,7 +64,9 @@ class Alerts:
         new = [lot for lot in lots if lot.key not in self._rows and lot.shelf_id in stores]
         for lot in new:
             self._rows[lot.key] = {
-                "alert_id": ":".join((TYPE, *lot.key, str(round(now.timestamp() * 1000)))),
+                "alert_id": derived_id(
+                    ":".join((TYPE, *lot.key, str(round(now.timestamp() * 1000))))
+                ),
                 "event_type": TYPE,
                 "store_id": stores[lot.shelf_id],
                 "shelf_id": lot.shelf_id,
@@ -111,5 +115,5 @@ def _change(row: Row, now: datetime, **values: Any) -> None:
 
 
 def _message(row: Row) -> Row:
-    envelope = {"event_id": f"{row['alert_id']}:{row['version']}", "event_time": row["updated_at"]}
-    return {**row, **envelope, "schema_version": 1}
+    event_id = derived_id(f"{row['alert_id']}:{row['version']}")
+    return {**row, "event_id": event_id, "event_time": row["updated_at"], "schema_version": 1}

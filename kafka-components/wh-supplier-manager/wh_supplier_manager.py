@@ -17,7 +17,7 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
-from lakeshelf.contracts.messages import event
+from lakeshelf.contracts.messages import derived_id, event
 
 CUTOFF, CUTOFF_DAYS = time(12), frozenset({1, 3, 6})
 """Tuesday, Thursday, Sunday at noon."""
@@ -64,7 +64,7 @@ def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list
     orders = {row["order_id"] for row in taken}
     planned = {row["supplier_plan_id"] for row in taken}
     wanted = {
-        f"{day}:{plan['shelf_id']}": plan
+        derived_id(f"{day}:{plan['shelf_id']}"): plan
         for plan in sorted(plans, key=lambda p: (p["created_at"], p["supplier_plan_id"]))
         if plan["created_at"] < cutoff and plan["supplier_plan_id"] not in planned
     }
@@ -98,7 +98,7 @@ def lots(order: Row, goods: Row, delivered: datetime) -> list[dict[str, Any]]:
     """
     size, life = goods["standard_batch_size"], goods["shelf_life_days"]
     number = -(-order["total_qty"] // size)
-    codes = [f"{order['order_id']}:{n + 1}" for n in range(number)]
+    codes = [derived_id(f"{order['order_id']}:{n + 1}") for n in range(number)]
     return [
         event(
             "wh_in",

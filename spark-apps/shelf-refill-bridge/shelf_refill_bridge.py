@@ -1,6 +1,7 @@
 """Carries goods from the back room to the shelf: they arrive `REFILL_DELAY` after the wh_out (retail.md, section 4)."""
 
 from lakeshelf.streams.job import Decision, Emission, Job, Scope, View
+from lakeshelf.streams.sql import derived_id
 
 REFILL_DELAY_S = 180
 PHASE = "arrivals"
@@ -28,8 +29,9 @@ CAUSE = "plan_id, event_id AS cause_event_id, 'shelf-refill-bridge' AS actor, CA
 
 def event(kind: str, quantity: str, weight: str) -> str:
     """A shelf event of goods that arrived."""
+    id_ = f"concat_ws('-', CAST(unix_millis(available_at) AS STRING), '{kind}', event_id)"
     return f"""
-        SELECT concat_ws('-', CAST(unix_millis(available_at) AS STRING), '{kind}', event_id) AS event_id,
+        SELECT {derived_id(id_)} AS event_id,
             '{kind}' AS event_type, {ENVELOPE}, {quantity} AS quantity, batch_code,
             CAST(NULL AS STRING) AS customer_id, {weight} AS delta_weight, {CAUSE}
         FROM {{changed}}"""

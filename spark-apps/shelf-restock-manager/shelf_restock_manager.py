@@ -1,9 +1,11 @@
 """Picks goods for plans that are due: once each, oldest lots first, none that has expired (retail.md, section 4)."""
 
 from lakeshelf.streams.job import Decision, Emission, Job, Scope
+from lakeshelf.streams.sql import derived_id
 
 PLAN_DELAY_S = 60
 PHASE = "picks"
+PICK_ID = "concat_ws('-', CAST(unix_millis(picked_at) AS STRING), 'wh_out', plan_id, batch_code)"
 
 PLANS = Scope(
     name="plans_in_work",
@@ -45,7 +47,7 @@ PICKS = Decision(
             SELECT *, greatest(due_at, last_event_time) AS picked_at,
                 least(units, suggested_qty - units_before) AS quantity
             FROM queued WHERE units > 0 AND units_before < suggested_qty)
-        SELECT concat_ws('-', CAST(unix_millis(picked_at) AS STRING), 'wh_out', plan_id, batch_code) AS event_id,
+        SELECT {derived_id(PICK_ID)} AS event_id,
             picked_at AS event_time, plan_id, store_id, shelf_id, item_id, batch_code, quantity, received_date,
             expiry_date, false AS removed
         FROM picks

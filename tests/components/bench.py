@@ -21,6 +21,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.predicates import Where, to_expression
 from lakeshelf.lake.snapshot import At
 from lakeshelf.settings import load_settings, project_home
+from lakeshelf.streams.refusal import Refused
 
 Row = dict[str, Any]
 Sent = tuple[str, Row]
@@ -94,6 +95,10 @@ class Outbox:
 
     def encoded(self, topic: Any, messages: Iterable[tuple[str, str]]) -> None:
         self._sent += [(topic.name, parse(topic, value.encode())) for _, value in messages]
+
+    def refusals(self, refused: Sequence[Refused]) -> None:
+        topic = CATALOG.topics["quarantine"]
+        self._sent += [(topic.name, parse(topic, r.message())) for r in refused]
 
     def flush(self) -> None:
         """Everything has arrived."""

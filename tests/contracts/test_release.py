@@ -121,6 +121,7 @@ BREAKING: dict[str, Callable[[], tuple[Topic | None, Table | None]]] = {
         replace(TABLE, partition_by=("colour",)),
     ),
     "table cleansed/things.size: type": lambda: (TOPIC, columns(replace(SIZE, type=DOUBLE))),
+    "topic things.id: max_length": lambda: (fields(replace(ID, max_length=9)), TABLE),
     "table cleansed/things.colour: removed": lambda: (TOPIC, columns(drop="colour")),
     "table cleansed/things.hidden: type": lambda: (
         TOPIC,
@@ -143,6 +144,7 @@ HARMLESS: dict[str, Callable[[], tuple[Topic | None, Table | None]]] = {
     "a word more": lambda: (fields(replace(COLOUR, enum=("red", "green", "blue"))), TABLE),
     "no list of words any more": lambda: (fields(replace(COLOUR, enum=())), TABLE),
     "wider bounds": lambda: (fields(replace(SIZE, minimum=None, maximum=10)), TABLE),
+    "a longer text": lambda: (fields(replace(ID, max_length=2000)), TABLE),
     "another default": lambda: (fields(replace(SIZE, default=1)), TABLE),
     "an event type more": lambda: (replace(TOPIC, event_types=("a", "b", "c")), TABLE),
     "a looser rule": lambda: (rule(bounds=(Bounds("size", 0, 6),)), TABLE),

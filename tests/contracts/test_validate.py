@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, STRING, Field
 from lakeshelf.contracts.validate import REASONS, Refusal, check, parse
 
 from .cases import encode, example
@@ -322,18 +322,19 @@ def test_the_first_reason_of_the_list_is_given() -> None:
         **PICKUP,
         "shelf_id": None,
         "store_id": 5,
+        "item_id": "x" * 257,
         "event_type": "theft",
         "quantity": -1,
         "event_time": "1999-01-01T00:00:00Z",
     }
-    repairs = ("shelf_id", "store_id", "event_type", "quantity", "event_time")
+    repairs = ("shelf_id", "store_id", "item_id", "event_type", "quantity", "event_time")
     found = []
     for name in repairs:
         found.append(reason(SHELF, spoiled))
         spoiled = {**spoiled, name: PICKUP[name]}
     assert reason(SHELF, spoiled) is None
     # an unknown event type has no bounds: its quantity is judged once the type is known
-    assert found == list(REASONS[2:7])
+    assert found == list(REASONS[2:8])
 
 
 def test_of_a_key_given_twice_the_last_counts() -> None:
@@ -420,3 +421,56 @@ def test_what_is_no_json_is_refused_beside_a_number_beyond_double_too(rest: str)
     found = check(SHELF, f'{value}, "unknown": 1e400, "other": {rest}}}'.encode())
     assert found is not None
     assert found.reason == "not_json"
+
+
+TEXTS = [
+    (topic.name, field)
+    for topic in CATALOG.topics.values()
+    for field in topic.fields
+    if field.type == STRING and not field.enum
+]
+
+
+@pytest.mark.parametrize(("name", "field"), TEXTS, ids=lambda value: getattr(value, "name", value))
+def test_every_text_has_a_longest_length(name: str, field: Field) -> None:
+    topic = CATALOG.topics[name]
+    assert field.longest is not None
+    refusal = check(topic, encode({**example(topic), field.name: "é" * (field.longest + 1)}))
+    assert refusal is not None
+    assert refusal.reason == "too_long"
+    fitting = check(topic, encode({**example(topic), field.name: "é" * field.longest}))
+    assert fitting is None or fitting.reason == "unknown_event_type"
+
+
+def test_texts_in_lists_have_a_longest_length_too() -> None:
+    line = example(POS)["items"][0]
+    refusal = check(POS, encode({**example(POS), "items": [line, {**line, "item_id": "x" * 257}]}))
+    assert refusal == Refusal("too_long", "items[1].item_id has 257 characters, at most 256 may be")
+    discounts = CATALOG.topics["daily_discounts"]
+    codes = {**example(discounts), "batch_codes": ["L1", "x" * 257]}
+    assert reason(discounts, codes) == "too_long"
+
+
+def test_a_key_that_no_value_confirms_has_a_longest_length() -> None:
+    profiles = CATALOG.topics["shelf_profiles"]
+    value = encode(example(profiles))
+    assert check(profiles, value, b"x" * 256) is None
+    refusal = check(profiles, value, b"x" * 257)
+    assert refusal is not None
+    assert refusal.reason == "too_long"
+
+
+@pytest.mark.parametrize("depth", [2, 253, 254, 255, 300, 900, 1000])
+def test_whatever_nests_where_it_should_not_is_refused_in_words(depth: int) -> None:
+    nest = b"[" * depth + b"]" * depth
+    value = encode(PICKUP).replace(b'"quantity":7', b'"quantity":' + nest)
+    refusal = check(SHELF, value)
+    assert refusal is not None
+    assert refusal.reason == "wrong_type"
+
+
+def test_a_large_text_of_escapes_is_read_once() -> None:
+    """Looked for from each of its quotation marks, its end would not be found within the hour."""
+    refusal = check(SHELF, b'{"a":1e400,"b":"' + rb"\"" * 450_000)
+    assert refusal is not None
+    assert refusal.reason == "not_json"

@@ -80,7 +80,7 @@ class Heard:
         key = CATALOG.topics[self.topic].key_of(self.message)
         place = (self.topic, 0, self.offset, self.at)
         refused = Refused(*place, key.encode(), self.value, reason, detail)
-        return Message("quarantine", key, refused.message().decode())
+        return Message("quarantine", key, refused.whole().decode())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ again, and nothing that the journal has is decided a second time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,7 +21,6 @@ from lakeshelf.components.component import (
     Decision,
     Entry,
     Heard,
-    Message,
     Tick,
 )
 from lakeshelf.contracts import CATALOG
@@ -37,6 +36,7 @@ from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
 
+REFUSALS = "quarantine"
 POLL_S = 0.2
 FOLLOW_S = 0.05
 ANSWER_S = 15.0
@@ -190,16 +190,17 @@ class ComponentService:
 
     def _publish(self, entry: Entry) -> None:
         messages = self._component.outgoing(entry)
-        self._quarantine(entry, [m for m in messages if m.topic == "quarantine"])
-        for message in messages:
+        refused = [Refused.of(m.key.encode(), m.value) for m in messages if m.topic == REFUSALS]
+        self._quarantine(entry, refused)
+        self._publisher.refusals(refused)
+        for message in (m for m in messages if m.topic != REFUSALS):
             self._publisher.encoded(CATALOG.topics[message.topic], [(message.key, message.value)])
         self._publisher.flush()
 
-    def _quarantine(self, entry: Entry, messages: Sequence[Message]) -> None:
-        """Keep what is refused where people look for it."""
-        if not messages:
+    def _quarantine(self, entry: Entry, refused: list[Refused]) -> None:
+        """Keep what is refused, whole, where people look for it."""
+        if not refused:
             return
-        refused = [Refused.of(m.key.encode(), m.value) for m in messages]
         table = tables.open_table(self._context.settings.lake_root, QUARANTINE)
         txn = Txn(f"{self._class.name}:{QUARANTINE}", entry.seq)
         held = quarantine_rows(refused, datetime.now(UTC))

@@ -134,9 +134,9 @@ def _topic(topic: Topic) -> str:
         _grid(("", ""), facts),
         "## Fields",
         *only,
-        _fields(topic.fields, topic.key),
+        _fields(topic.fields, topic.key, lengths=True),
         *(
-            f"### Elements of `{field.name}`\n\n{_fields(nested(field), ())}"
+            f"### Elements of `{field.name}`\n\n{_fields(nested(field), (), lengths=True)}"
             for field in topic.fields
             if nested(field)
         ),
@@ -161,21 +161,23 @@ def _rules(rules: tuple[Rule, ...]) -> list[str]:
     return ["## Rules", _grid(("event type", "requires", "bounds"), rows)] if rules else []
 
 
-def _fields(fields: Iterable[Field], key: tuple[str, ...]) -> str:
+def _fields(fields: Iterable[Field], key: tuple[str, ...], *, lengths: bool = False) -> str:
     rows = [
         (
             f"`{field.name}`{KEY_MARK if field.name in key else ''}",
             "list of objects" if nested(field) else f"`{field.type}`",
             "yes" if field.required else "",
-            _meaning(field),
+            _meaning(field, lengths=lengths),
         )
         for field in fields
     ]
     return _grid(("name", "type", "required", "meaning"), rows)
 
 
-def _meaning(field: Field) -> str:
+def _meaning(field: Field, *, lengths: bool) -> str:
     parts = [field.doc]
+    if lengths and field.longest is not None and not field.enum:
+        parts.append(f"At most {field.longest:,} characters.")
     if field.enum:
         parts.append(f"One of {_codes(field.enum)}.")
     if field.minimum is not None or field.maximum is not None:

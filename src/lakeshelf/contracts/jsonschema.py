@@ -52,7 +52,7 @@ def message(topic: Topic) -> Schema:
         "$id": f"urn:lakeshelf:topic:{topic.name}",
         "title": topic.name,
         "description": topic.doc,
-        **_object(topic.fields),
+        **_object(topic.fields, lengths=True),
     }
     properties = schema["properties"]
     if topic.event_types:
@@ -77,17 +77,19 @@ def record(table: Table) -> Schema:
     }
 
 
-def _object(fields: tuple[Field, ...]) -> Schema:
+def _object(fields: tuple[Field, ...], *, lengths: bool = False) -> Schema:
     return {
         "type": "object",
-        "properties": {field.name: _field(field) for field in fields},
+        "properties": {field.name: _field(field, lengths=lengths) for field in fields},
         "required": [field.name for field in fields if field.required],
         "additionalProperties": True,
     }
 
 
-def _field(field: Field) -> Schema:
-    schema = {**_type(field.type), "description": field.doc}
+def _field(field: Field, *, lengths: bool) -> Schema:
+    schema = {**_type(field.type, lengths=lengths), "description": field.doc}
+    if lengths and field.longest is not None:
+        schema.get("items", schema)["maxLength"] = field.longest
     if field.minimum is not None:
         schema["minimum"] = field.minimum
     if field.maximum is not None:
@@ -103,11 +105,11 @@ def _field(field: Field) -> Schema:
     return schema
 
 
-def _type(type_: Type) -> Schema:
+def _type(type_: Type, *, lengths: bool) -> Schema:
     if isinstance(type_, ListOf):
-        return {"type": "array", "items": _type(type_.element)}
+        return {"type": "array", "items": _type(type_.element, lengths=lengths)}
     if isinstance(type_, Struct):
-        return _object(type_.fields)
+        return _object(type_.fields, lengths=lengths)
     if isinstance(type_, Decimal):
         limit = 10 ** (type_.precision - type_.scale) - 0.5 * 10**-type_.scale
         return {"type": "number", "exclusiveMinimum": -limit, "exclusiveMaximum": limit}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from lakeshelf.contracts.model import Topic
+from lakeshelf.contracts.model import ID_LENGTH, Topic
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ContractError
 
 SCHEMA_VERSION = 1
+HASH_LENGTH = 32
 
 
 def encode(topic: Topic, values: Mapping[str, Any]) -> bytes:
@@ -30,9 +32,19 @@ def encode(topic: Topic, values: Mapping[str, Any]) -> bytes:
     return encoded
 
 
+def derived_id(id_: str) -> str:
+    """An id that derives from others; where it would be longer than ids may be, its end is the MD5 of it."""
+    if len(id_) <= ID_LENGTH:
+        return id_
+    return (
+        id_[: ID_LENGTH - HASH_LENGTH]
+        + hashlib.md5(id_.encode(), usedforsecurity=False).hexdigest()
+    )
+
+
 def event_id(time: datetime, *parts: str) -> str:
     """The id of an event that follows from `parts`; ours begin with the event time in ms."""
-    return "-".join((str(round(time.timestamp() * 1000)), *parts))
+    return derived_id("-".join((str(round(time.timestamp() * 1000)), *parts)))
 
 
 def event(

@@ -22,10 +22,13 @@ CLEANUPS: tuple[Cleanup, ...] = ("delete", "compact")
 PROFILES: tuple[Profile, ...] = ("append_log", "state", "shared", "spark_only")
 KEY_SEPARATOR = "::"
 WEEK_MS = 7 * 24 * 3600 * 1000
+ID_LENGTH, TEXT_LENGTH = 256, 1024
+"""Most characters of an id, and of any other text, in a message."""
 EVENT_YEARS = (2000, 2100)
 """First and last calendar year, UTC, that an `event_time` may lie in."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ID = re.compile(r"\w+_(id|code)s?")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
@@ -41,6 +44,7 @@ class Field:
         minimum: Smallest value, inclusive; numbers only.
         maximum: Largest value, inclusive; numbers only.
         enum: All values there are; strings only. Empty: any value.
+        max_length: Most characters of the text in a message, where `longest` would not do.
         unit: Unit of a number, such as `units`, `g`, `%`, `ms`.
         default: Value in force where nobody has set one.
         internal: Working column of the owner: in the table, never in a message.
@@ -53,6 +57,7 @@ class Field:
     minimum: Number | None = None
     maximum: Number | None = None
     enum: tuple[str, ...] = ()
+    max_length: int | None = None
     unit: str = ""
     default: Number | None = None
     internal: bool = False
@@ -65,6 +70,25 @@ class Field:
         _require(not self.enum or self.type == STRING, f"field {self.name} ({self.type}): enum")
         if self.minimum is not None and self.maximum is not None:
             _require(self.minimum <= self.maximum, f"field {self.name}: minimum above maximum")
+        _require(
+            self.max_length is None or self.is_text, f"field {self.name} ({self.type}): max_length"
+        )
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text or a list of texts."""
+        return self.type in (STRING, ListOf(STRING))
+
+    @property
+    def longest(self) -> int | None:
+        """Most characters (code points) that the text, or each text of a list, has in a message.
+
+        Ids and codes are shorter than other texts. Columns of tables that no message carries are not
+        held to it. None: it is no text.
+        """
+        if not self.is_text:
+            return None
+        return self.max_length or (ID_LENGTH if _ID.fullmatch(self.name) else TEXT_LENGTH)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ were written against a release; `check` refuses a catalogue that would break the
 
 Breaking: a topic, table, field or event type that goes; another type, key, cleanup policy or
 partitioning; fewer partitions; a field that becomes required, or may become null; a new required
-field of a message; fewer words in an enum; tighter bounds; a rule that asks for more.
+field of a message; fewer words in an enum; tighter bounds or lengths; a rule that asks for more.
 Harmless: new topics, tables, optional fields, columns, words and event types; wider bounds; longer
 retention; another owner, doc, profile or check. Internal columns belong to their owner: only
 another type breaks, since the table could not be evolved.
@@ -166,7 +166,7 @@ def _field(where: str, old: Release, new: Release, message: bool) -> Iterator[Ch
         yield Change(where, "made required" if new["required"] else "may now be null", True)
     if old.get("internal") != new.get("internal"):
         yield Change(where, _turned("internal", old.get("internal"), new.get("internal")), True)
-    for name, tighter in (("minimum", _raised), ("maximum", _lowered)):
+    for name, tighter in (("minimum", _raised), ("maximum", _lowered), ("max_length", _lowered)):
         before, after = old.get(name), new.get(name)
         if before != after:
             yield Change(where, _turned(name, before, after), tighter(before, after))
@@ -240,7 +240,7 @@ def _topic(topic: Topic) -> Release:
         "max_message_bytes": topic.max_message_bytes,
         "event_types": list(topic.event_types),
         "rules": {name: _rule(name, topic.rules) for name in topic.event_types},
-        "fields": _field_map(topic.fields),
+        "fields": _field_map(topic.fields, lengths=True),
     }
 
 
@@ -268,11 +268,11 @@ def _table(table: Table) -> Release:
     }
 
 
-def _field_map(fields: tuple[Field, ...]) -> Release:
-    return {field.name: _field_data(field) for field in fields}
+def _field_map(fields: tuple[Field, ...], *, lengths: bool = False) -> Release:
+    return {field.name: _field_data(field, lengths=lengths) for field in fields}
 
 
-def _field_data(field: Field) -> Release:
+def _field_data(field: Field, *, lengths: bool) -> Release:
     inner = nested(field)
     data: Release = {
         "type": "array<struct>" if inner else str(field.type),
@@ -280,7 +280,9 @@ def _field_data(field: Field) -> Release:
         "internal": field.internal,
     }
     if inner:
-        data["fields"] = _field_map(inner)
+        data["fields"] = _field_map(inner, lengths=lengths)
+    if lengths and field.longest is not None:
+        data["max_length"] = field.longest
     for name in ("minimum", "maximum", "default"):
         if getattr(field, name) is not None:
             data[name] = getattr(field, name)

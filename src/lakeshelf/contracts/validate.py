@@ -10,6 +10,7 @@ one reason, the first in the order of the topic's fields is told in the detail.
 | `not_object` | is JSON and no object |
 | `missing_field` | lacks a required field, or has null there |
 | `wrong_type` | has a field of another type, unknown fields apart |
+| `too_long` | has a text, or a key, of more characters than the contract says |
 | `unknown_event_type` | has an event type that the topic does not know |
 | `bad_quantity` | has a `quantity` outside its bounds |
 | `bad_event_time` | has an `event_time` outside the years 2000 to 2100, UTC |
@@ -37,6 +38,7 @@ REASONS = (
     "not_object",
     "missing_field",
     "wrong_type",
+    "too_long",
     "unknown_event_type",
     "bad_quantity",
     "bad_event_time",
@@ -50,7 +52,8 @@ TOO_LARGE = "number is infinity"
 
 _MARK_TEXT = "\0number beyond double"
 _MARK = orjson.dumps(_MARK_TEXT)
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)', re.DOTALL)
+# A string is taken to its end or to that of the message, never looked at twice.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)', re.DOTALL)
 
 Message = dict[str, Any]
 
@@ -127,6 +130,7 @@ def _refusals(topic: Topic, message: Message, key: bytes | None) -> Iterator[Ref
     for reason, details in (
         ("missing_field", _missing(topic, message)),
         ("wrong_type", _mistyped(topic.fields, message)),
+        ("too_long", _too_long(topic.fields, message)),
         ("unknown_event_type", _unknown_event_type(topic, message)),
         ("bad_quantity", _out_of_bounds(topic, message, quantities=True)),
         ("bad_event_time", _bad_event_time(topic, message)),
@@ -170,6 +174,23 @@ def _mistyped(fields: tuple[Field, ...], message: Message, prefix: str = "") -> 
                 yield detail
         if not before:
             yield f"{prefix}{field.name} = {_text(value)} is not {field.type}"
+
+
+def _too_long(fields: tuple[Field, ...], message: Message, prefix: str = "") -> Iterator[str]:
+    for field in fields:
+        value = message.get(field.name)
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (excess := over_length(field, text)):
+                yield f"{prefix}{excess}"
+        for path, element in _elements(field, message):
+            yield from _too_long(nested(field), element, f"{path}.")
+
+
+def over_length(field: Field, text: str) -> str | None:
+    """What is wrong with the length of a text; None if nothing is."""
+    if field.longest is None or len(text) <= field.longest:
+        return None
+    return f"{field.name} has {len(text):,} characters, at most {field.longest:,} may be"
 
 
 def _unknown_event_type(topic: Topic, message: Message) -> Iterator[str]:
@@ -241,6 +262,9 @@ def _key_problem(topic: Topic, message: Message, key: bytes | None) -> Refusal |
         text = key.decode()
     except UnicodeDecodeError:
         return Refusal("wrong_type", f"key = {_shorten(repr(key))} is not UTF-8")
+    for field in topic.key_only:
+        if excess := over_length(field, text):
+            return Refusal("too_long", f"key: {excess}")
     if not topic.key_only and (expected := _key_text(topic, message)) != text:
         return Refusal("impossible_value", _shorten(f"key = {text!r} is not {expected!r}"))
     return None
@@ -251,7 +275,11 @@ def _key_text(topic: Topic, message: Message) -> str:
 
 
 def _text(value: Any) -> str:
-    return _shorten(orjson.dumps(value).decode())
+    """The value as JSON, cut; what nests deeper than orjson writes is told by its kind."""
+    try:
+        return _shorten(orjson.dumps(value).decode())
+    except orjson.JSONEncodeError:
+        return f"a {type(value).__name__} of many levels"
 
 
 def _shorten(text: str) -> str:

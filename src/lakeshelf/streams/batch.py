@@ -320,8 +320,7 @@ class BatchProcessor(Generic[Rows]):
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5, to its end."""
         self._sink.settle()
-        keys, values = [r.key for r in batch.refused], [r.message() for r in batch.refused]
-        self._publisher.records("quarantine", keys, values)
+        self._publisher.refusals(batch.refused)
         self._publisher.flush()
         crash.point("after_publish", batch.batch_id)
 

@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from lakeshelf.contracts import CATALOG
 from lakeshelf.streams.commands import ACKNOWLEDGES, ENDS, asked
 from lakeshelf.streams.job import Objection
+from lakeshelf.streams.sql import derived_id
 
 GLOBAL = "__GLOBAL__"
+ALERT_ID = """concat_ws(':', k.event_type, k.location, k.shelf_id, k.batch_code,
+                    CAST(unix_millis(t.now) AS STRING))"""
+PLAN_ID = """concat_ws(':', '{0}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
+                    CAST(coalesce(i.plans, 0) AS STRING))"""
 
 
 def policy_in_force(topic: str) -> str:
@@ -116,8 +121,7 @@ def alerts(scope: str, before: str, commands: str) -> str:
                 now AS decided_at
             FROM kept),
         opened AS (
-            SELECT concat_ws(':', k.event_type, k.location, k.shelf_id, k.batch_code,
-                    CAST(unix_millis(t.now) AS STRING)) AS alert_id, k.*, t.now
+            SELECT {derived_id(ALERT_ID)} AS alert_id, k.*, t.now
             FROM conditions AS k CROSS JOIN {{business_time}} AS t
             LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status IN ('open', 'ack')) AS a ON {same}
             WHERE k.holds)
@@ -134,7 +138,7 @@ def alerts(scope: str, before: str, commands: str) -> str:
 def alert_events() -> str:
     """Query over `{changed}` that gives the events of an engine's alerts."""
     given = {
-        "event_id": "concat(alert_id, ':', CAST(version AS STRING))",
+        "event_id": derived_id("concat(alert_id, ':', CAST(version AS STRING))"),
         "event_time": "decided_at",
         "schema_version": "1",
     }
@@ -184,8 +188,7 @@ def plans(
         issued AS (
             SELECT shelf_id, count(*) AS plans FROM after WHERE status IN ('issued', 'completed') GROUP BY shelf_id),
         opened AS (
-            SELECT concat_ws(':', '{kind}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
-                    CAST(coalesce(i.plans, 0) AS STRING)) AS {key}, d.store_id, d.shelf_id,
+            SELECT {derived_id(PLAN_ID.format(kind))} AS {key}, d.store_id, d.shelf_id,
                 d.wanted AS suggested_qty{fresh}, t.now AS created_at
             FROM {{{scope}}} AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
             CROSS JOIN {{business_time}} AS t

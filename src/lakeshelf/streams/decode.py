@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +35,11 @@ from lakeshelf.streams.parse import EVENT_YEARS, FIRST_YEAR, PLAIN_DATE, TIME_IN
 
 NOT_JSON_AFTER_ALL = r"(?i)nan|inf|,\s*[\]}]"
 """What DuckDB reads as JSON and the contract does not: NaN, Infinity, trailing commas."""
+
+MOST_BYTES, MOST_OPENED = 64 * 1024, 256
+"""Bytes and opening brackets of a message whose shape is looked for: `json_structure` recurses, and the
+shapes that were judged are remembered. Whatever has more is judged by the contract."""
+SHAPES_REMEMBERED = 4096
 
 NUMBERS = {"UBIGINT", "BIGINT", "DOUBLE"}
 READ_AS: dict[Any, str] = {
@@ -89,13 +94,19 @@ def _shapes(topics: tuple[Topic, ...]) -> str:
     )
     return f"""
         SELECT *, CASE
-            WHEN NOT canonical AND json_valid(text) AND NOT regexp_matches(text, '{NOT_JSON_AFTER_ALL}')
+            WHEN NOT canonical AND {_BOUNDED} AND json_valid(text) AND NOT regexp_matches(text, '{NOT_JSON_AFTER_ALL}')
             THEN CAST(json_structure(text) AS VARCHAR) END AS shape
         FROM (SELECT *, coalesce(CASE {canonical} END, false) AS canonical
             FROM (SELECT *, TRY(decode(original_value)) AS text FROM records))"""
 
 
-@cache
+_BOUNDED = (
+    f"strlen(text) <= {MOST_BYTES} "
+    f"AND strlen(text) - strlen(translate(text, '{{[', '')) <= {MOST_OPENED}"
+)
+
+
+@lru_cache(SHAPES_REMEMBERED)
 def _fits(topic: str, shape: str) -> int | None:
     """How many names a message of this shape has outside lists of objects; None if it does not fit."""
     try:
@@ -199,7 +210,7 @@ def _good(topic: Topic) -> str:
     if not topic.compacted:
         return f"({valid})"
     key = "TRY(decode(original_key))"
-    own = "true" if topic.key_only else f"{key} = {_key(topic)}"
+    own = _key_fits(topic.key_only, key) if topic.key_only else f"{key} = {_key(topic)}"
     tombstone = (
         f"original_value IS NULL AND header_version IS NOT NULL AND {_key_whole(topic, key)}"
     )
@@ -236,7 +247,15 @@ def _key_whole(topic: Topic, key: str) -> str:
     if any(topic.field(name).type != STRING for name in topic.key):
         return "false"
     parts = f"string_split({key}, '{KEY_SEPARATOR}')"
-    return f"(len({parts}) = {len(topic.key)} AND NOT list_contains({parts}, ''))"
+    fitting = " AND ".join(
+        f"length({parts}[{i + 1}]) <= {topic.field(name).longest}"
+        for i, name in enumerate(topic.key)
+    )
+    return f"(len({parts}) = {len(topic.key)} AND NOT list_contains({parts}, '') AND {fitting})"
+
+
+def _key_fits(fields: Sequence[Field], key: str) -> str:
+    return " AND ".join(f"length({key}) <= {field.longest}" for field in fields)
 
 
 def _field_good(name: str, field: Field) -> str:
@@ -252,6 +271,8 @@ def _content_good(name: str, field: Field) -> Iterator[str]:
         each = " AND ".join(_field_good(f"x.{i.name}", i) for i in inner)
         yield f"coalesce(list_bool_and(list_transform({name}, x -> coalesce(x IS NOT NULL AND {each}, false))), true)"
         return
+    if field.longest is not None and not field.enum:
+        yield f"length({name}) <= {field.longest}"
     if field.type == LONG:
         yield f"{name} BETWEEN {-LARGEST_LONG - 1} AND {LARGEST_LONG}"
     if field.type == DOUBLE:

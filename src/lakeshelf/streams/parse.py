@@ -183,7 +183,7 @@ def _key_matches(topic: Topic, key: Column) -> Column:
     if topic.fixed_key:
         return key == topic.fixed_key
     if topic.key_only:
-        return F.lit(True)
+        return _all(F.length(key) <= F.lit(field.longest) for field in topic.key_only)
     return key == F.concat_ws(
         KEY_SEPARATOR, *(F.col(topic.name)[name].cast("string") for name in topic.key)
     )
@@ -195,10 +195,13 @@ def _key_whole(topic: Topic, key: Column) -> Column:
         return key == topic.fixed_key
     if any(topic.field(name).type != STRING for name in topic.key):
         return F.lit(False)
-    if len(topic.key) == 1:
-        return F.lit(True)
-    parts = F.split(key, KEY_SEPARATOR)
-    return (F.size(parts) == len(topic.key)) & ~F.array_contains(parts, F.lit(""))
+    parts = F.split(key, KEY_SEPARATOR) if len(topic.key) > 1 else F.array(key)
+    fitting = (
+        F.length(F.get(parts, F.lit(i))) <= F.lit(topic.field(name).longest)
+        for i, name in enumerate(topic.key)
+    )
+    whole = (F.size(parts) == len(topic.key)) & ~F.array_contains(parts, F.lit(""))
+    return whole & _all(fitting)
 
 
 def _one_object(topic: Topic) -> Column:
@@ -254,7 +257,7 @@ def _content_good(column: Column, field: Field) -> Column:
         return F.lit(False)
     checks = [F.lit(True)]
     if field.type == STRING:
-        checks.append(_certainly_text(column))
+        checks.append((F.length(column) <= F.lit(field.longest)) & _certainly_text(column))
     if field.type == DOUBLE:
         checks.append(F.abs(column) <= sys.float_info.max)
     if field.type == TIMESTAMP:

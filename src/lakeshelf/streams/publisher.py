@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams.duck import Duck
+from lakeshelf.streams.refusal import Refused
 
 Message = tuple[str | bytes | None, str | bytes | None, list[tuple[str, str | bytes]]]
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -72,6 +73,11 @@ class Publisher:
         return self._send(
             topic, ((key, value, []) for key, value in zip(keys, values, strict=True))
         )
+
+    def refusals(self, refused: Sequence[Refused]) -> int:
+        """Publish what is refused."""
+        keys, values = [r.message_key() for r in refused], [r.message() for r in refused]
+        return self.records("quarantine", keys, values)
 
     def flush(self) -> None:
         """Wait until the broker has acknowledged everything.

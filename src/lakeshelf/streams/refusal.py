@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,14 +17,16 @@ from lakeshelf.contracts import CATALOG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import KEY_SEPARATOR
-from lakeshelf.contracts.validate import check, parse
+from lakeshelf.contracts.validate import check, over_length, parse
 from lakeshelf.lake import reading
 from lakeshelf.streams import intake
 
 QUARANTINE = "raw/quarantine"
 NOT_OWNER, MISSING = "not_owner", "missing_field"
-MISTYPED = "wrong_type"
+MISTYPED, TOO_LONG = "wrong_type", "too_long"
 DETAIL_LENGTH = 500
+VALUE_BYTES, KEY_BYTES = 64 * 1024, 1024
+"""What a message of the topic `quarantine` holds of a record's value and key."""
 PLACE = ("topic", "partition", "offset", "kafka_timestamp")
 """Where a refused record stood; the time tells it from a record of a broker that was set up anew."""
 
@@ -42,7 +45,22 @@ class Refused:
     detail: str
 
     def message(self) -> bytes:
-        """Value of the topic `quarantine`."""
+        """Value of the topic `quarantine`; a large record is cut, with length and hash of the whole."""
+        cut = {
+            **_cut("value", self.value, VALUE_BYTES),
+            **_cut("key", self.key, KEY_BYTES),
+        }
+        return self._told(self.value and self.value[:VALUE_BYTES], cut)
+
+    def message_key(self) -> bytes | None:
+        """Key of that message."""
+        return self.key and self.key[:KEY_BYTES]
+
+    def whole(self) -> bytes:
+        """The value of the message with nothing cut, for a journal."""
+        return self._told(self.value, {})
+
+    def _told(self, value: bytes | None, cut: dict[str, Any]) -> bytes:
         told = {
             "event_id": f"{self.topic}:{self.partition}:{self.offset}",
             "event_type": "refused",
@@ -53,13 +71,14 @@ class Refused:
             "offset": self.offset,
             "reason": self.reason,
             "detail": self.detail,
-            "value": None if self.value is None else base64.b64encode(self.value).decode(),
+            "value": None if value is None else base64.b64encode(value).decode(),
+            **cut,
         }
         return orjson.dumps(told, option=orjson.OPT_UTC_Z)
 
     @classmethod
     def of(cls, key: bytes | None, message: bytes | str) -> Refused:
-        """The refusal that a message of the topic `quarantine` tells of."""
+        """The refusal that a message tells of in which nothing is cut."""
         told = orjson.loads(message)
         return cls(
             told["topic"],
@@ -104,6 +123,12 @@ def judge(suspects: pa.Table) -> Judgement:
         else:
             judgement.refused.append(refuse(record, *refusal))
     return judgement
+
+
+def _cut(part: str, whole: bytes | None, longest: int) -> dict[str, Any]:
+    if whole is None or len(whole) <= longest:
+        return {}
+    return {f"{part}_length": len(whole), f"{part}_sha256": hashlib.sha256(whole).hexdigest()}
 
 
 def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
@@ -161,8 +186,11 @@ def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
         named = _keys(topic, key)
     except ValueError:
         return MISTYPED, f"key {key!r} is not that of {topic.name}"
-    whole = all(part != "" for part in named.values())
-    return None if whole else (MISSING, f"key {key!r} lacks a part")
+    if not all(part != "" for part in named.values()):
+        return MISSING, f"key {key!r} lacks a part"
+    texts = {name: part for name, part in named.items() if isinstance(part, str)}
+    excess = filter(None, (over_length(topic.field(name), part) for name, part in texts.items()))
+    return next(((TOO_LONG, f"key: {told}") for told in excess), None)
 
 
 def _keys(topic: Topic, key: bytes) -> dict[str, Any]:

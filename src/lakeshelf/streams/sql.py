@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakeshelf.contracts import Table
+from lakeshelf.contracts.messages import HASH_LENGTH
+from lakeshelf.contracts.model import ID_LENGTH
 from lakeshelf.streams.job import RELATION, Fold, Latest, Movements, View, contract
 
 REMOVED = "removed"
 """Column of changed rows that says which of them are removed."""
 BOOKKEEPING = ("version", "updated_at", "decided_at")
 _COMBINED = {"sum": "coalesce(sum({0}), 0)", "min": "min({0})", "max": "max({0})"}
+
+
+def derived_id(id_: str) -> str:
+    """An id that derives from others: what `lakeshelf.contracts.messages.derived_id` makes of the text `id_`."""
+    cut = f"concat(substring({id_}, 1, {ID_LENGTH - HASH_LENGTH}), md5({id_}))"
+    return f"CASE WHEN length({id_}) > {ID_LENGTH} THEN {cut} ELSE {id_} END"
 
 
 def touched_keys(update: Fold | Latest) -> str:

@@ -21,6 +21,24 @@ RECEIPT_LINE = (
     s.optional(s.EXPIRY_DATE, "Expiry date of the lot sold."),
 )
 
+QUARANTINE_BYTES = 2 * 1024 * 1024
+
+
+def _cut(part: str) -> tuple[Field, Field]:
+    """What is told of the whole of a part of a record that is cut."""
+    return (
+        Field(
+            f"{part}_length",
+            LONG,
+            f"Bytes of the whole {part}; absent: it is not cut.",
+            required=False,
+            minimum=0,
+            unit="bytes",
+        ),
+        Field(f"{part}_sha256", STRING, f"SHA-256 of the whole {part}, in hex.", required=False),
+    )
+
+
 FOOT_TRAFFIC = Topic(
     name="foot_traffic",
     key=("visit_id",),
@@ -177,9 +195,12 @@ QUARANTINE = Topic(
     ),
     cleanup="delete",
     owner=s.ANY,
-    doc="Records that were refused, with the reason; `event_time` is their Kafka timestamp.",
+    doc=(
+        "Records that were refused, with the reason; `event_time` is their Kafka timestamp. Of a large record "
+        "key and value are cut; `raw/quarantine` holds it whole, at the same topic, partition and offset."
+    ),
     retention_ms=WEEK_MS,
-    max_message_bytes=2 * 1024 * 1024,
+    max_message_bytes=QUARANTINE_BYTES,
     fields=(
         *without(s.ENVELOPE, "store_id"),
         s.optional(s.STORE_ID, "The shop, where the record told it."),
@@ -188,7 +209,15 @@ QUARANTINE = Topic(
         Field("offset", LONG, "Offset of the refused record.", minimum=0),
         Field("reason", STRING, "Name of the rule that it broke."),
         Field("detail", STRING, "Field and value that broke it."),
-        Field("value", STRING, "Its value in base64; absent: it had none.", required=False),
+        Field(
+            "value",
+            STRING,
+            "Its value in base64, or the beginning of a large one; absent: it had none.",
+            required=False,
+            max_length=QUARANTINE_BYTES,
+        ),
+        *_cut("value"),
+        *_cut("key"),
     ),
 )
 
