@@ -237,7 +237,9 @@ def test_what_is_not_there_is_named_with_its_neighbours(notes: Lake) -> None:
         notes.read(NOTES, at=9)
     with pytest.raises(VersionNotFound, match="no version -1"):
         notes.read(NOTES, at=-1)
-    with pytest.raises(SchemaError, match="has no column 'nope'; it has id, note"):
+    with pytest.raises(
+        SchemaError, match=r"has no column 'nope'; did you mean note\? it has id, note"
+    ):
         notes.read(NOTES, columns=["nope"])
     with pytest.raises(Conflict, match="curated/notes exists"):
         notes.create(NOTES, pa.schema([("id", pa.int64())]))

@@ -15,7 +15,7 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import jsonschema as json_contract
-from lakeshelf.lake import Lake, NotFound
+from lakeshelf.lake import Lake, NotFound, all_of, any_of, not_
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.verification import Difference, verify
 from tests.conftest import Run
@@ -48,6 +48,9 @@ def done(root: Path) -> Lake:
             ("price", ">", Decimal("1.00")),
             ("raw", "!=", b"\x09"),
             ("k", "is not null"),
+            any_of(
+                ("k", "<", Decimal("2.5")), not_(all_of(("raw", "=", b"\x02"), ("k", "is null")))
+            ),
         ]
         assert run.read(A, columns=["v", "k"], where=conditions).read_all().num_rows == 2
         run.read(A).read_all()

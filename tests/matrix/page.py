@@ -68,7 +68,7 @@ def page() -> str:
 def _questions() -> str:
     """Needs of questions and places."""
     named = {name: e for name, e in engines.ENGINES.items() if e.route != engines.SCAN}
-    needs = (engines.FLOAT_CONDITIONS, engines.OBJECT_STORE)
+    needs = (engines.VALUE_CONDITIONS, engines.OBJECT_STORE)
     rows = ([need, *(e.reads[need] for e in named.values())] for need in needs)
     return _table(["need", *named], rows)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from lakeshelf.lake.conditions import Group, all_of, any_of, not_
 from lakeshelf.query import Served
 
 Row = dict[str, Any]
@@ -48,6 +49,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         {"a": st.none() | st.integers(0, 3), "b": st.none() | st.just("q")}
     ),
 }
+NUMBERS = st.sampled_from(
+    [Decimal("1.005"), Decimal("-1E+3"), Decimal("1E+400"), 10**30, 2.0**53, 0.1, -math.inf]
+)
+"""Numbers that most columns cannot hold."""
 SCALARS = [name for name in VALUES if name not in ("tags", "spot")]
 _COMPARE = {
     "=": operator.eq,
@@ -66,14 +71,21 @@ columns = st.none() | st.lists(st.sampled_from(list(VALUES)), min_size=1, unique
 
 @st.composite
 def conditions(draw: st.DrawFn) -> list[tuple[Any, ...]]:
-    return draw(st.lists(condition(), max_size=2))
+    parts = st.lists(condition(), max_size=2)
+    grouped = (
+        parts.map(lambda parts: any_of(*parts))
+        | parts.map(lambda parts: all_of(*parts))
+        | condition().map(not_)
+    )
+    return draw(st.lists(condition() | grouped, max_size=2))
 
 
 @st.composite
 def condition(draw: st.DrawFn) -> tuple[Any, ...]:
     name = draw(st.sampled_from(SCALARS))
     op = draw(st.sampled_from([*_COMPARE, "in", "not in", "is null", "is not null"]))
-    wanted = VALUES[name].filter(lambda value: value == value)  # noqa: PLR0124 - NaN
+    values = VALUES[name] | NUMBERS if name in ("n", "x", "price") else VALUES[name]
+    wanted = values.filter(lambda value: value == value)  # noqa: PLR0124 - NaN
     if op in _COMPARE:
         return (name, op, draw(wanted))
     if op in ("in", "not in"):
@@ -84,7 +96,7 @@ def condition(draw: st.DrawFn) -> tuple[Any, ...]:
 def chosen(
     held: Sequence[Row], names: Sequence[str] | None, where: Sequence[tuple[Any, ...]]
 ) -> list[Row]:
-    met = (row for row in held if all(_meets(row, *one) for one in where))
+    met = (row for row in held if all(_meets(row, one) for one in where))
     return [{name: row[name] for name in (names or VALUES)} for row in met]
 
 
@@ -112,12 +124,23 @@ def read(served: Served) -> list[Row]:
     return found
 
 
-def _meets(row: Row, name: str, op: str, value: Any = None) -> bool:
-    held = row[name]
+def _meets(row: Row, condition: Any) -> bool | None:
+    """Whether a row meets a condition; None: null is compared."""
+    if isinstance(condition, Group):
+        found = [_meets(row, one) for one in condition.parts]
+        if condition.kind == "not":
+            return None if found[0] is None else not found[0]
+        decides = condition.kind == "any"
+        return decides if decides in found else None if None in found else not decides
+    name, op, *value = condition
     if op in ("is null", "is not null"):
-        return (held is None) == (op == "is null")
-    if held is None:
-        return False
+        return (row[name] is None) == (op == "is null")
+    return None if row[name] is None else _compares(row[name], op, value[0])
+
+
+def _compares(held: Any, op: str, value: Any) -> bool:
+    if isinstance(held, float) and math.isnan(held):
+        return op in ("!=", "not in")
     if op in ("in", "not in"):
         return (held in value) == (op == "in")
     return bool(_COMPARE[op](held, value))

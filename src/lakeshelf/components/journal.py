@@ -26,9 +26,9 @@ from lakeshelf.contracts.types import Struct
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import commits, merging, reading, requests, tables, writing
 from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.location import Place
 from lakeshelf.lake.maintenance import Maintenance
-from lakeshelf.lake.predicates import Where
 
 
 class Journal:

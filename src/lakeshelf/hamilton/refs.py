@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from lakeshelf.lake import Commit, Lake, Snapshot, VersionNotFound
-from lakeshelf.lake.predicates import Where
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.snapshot import At
 
 

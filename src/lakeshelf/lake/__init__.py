@@ -12,6 +12,7 @@ print(lake.read("curated/notes", where=[("shelf_id", "=", "A1")]).read_all())
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.changes import Changes
 from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.conditions import all_of, any_of, not_
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.dataset import Dataset, Datasets
 from lakeshelf.lake.errors import (
@@ -56,4 +57,7 @@ __all__ = [
     "Txn",
     "Vacuumed",
     "VersionNotFound",
+    "all_of",
+    "any_of",
+    "not_",
 ]

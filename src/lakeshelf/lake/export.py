@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeshelf.files import write_atomically
+from lakeshelf.lake.conditions import Condition
 from lakeshelf.lake.errors import Conflict, NameRefused, StorageError, explained
 from lakeshelf.lake.fingerprints import Content
 from lakeshelf.lake.location import Root
-from lakeshelf.lake.predicates import Condition
 from lakeshelf.lake.snapshot import Snapshot
 
 NOTE = "_export.json"
@@ -176,7 +176,7 @@ def _partitions(snapshot: Snapshot) -> Iterator[tuple[list[Condition], dict[str,
         found |= {tuple(row[c] for c in columns) for row in distinct.to_pylist()}
     for values in sorted(found, key=repr):
         pairs = list(zip(columns, values, strict=True))
-        yield [(c, "is null") if v is None else (c, "=", v) for c, v in pairs], dict(pairs)  # type: ignore[misc]
+        yield [(c, "is null") if v is None else (c, "=", v) for c, v in pairs], dict(pairs)
 
 
 def _files(

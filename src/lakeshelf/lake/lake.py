@@ -17,12 +17,12 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import cursors, features, merging, names, tables, writing
 from lakeshelf.lake.changes import Changes, changes
 from lakeshelf.lake.commits import HOOKS, Commit, Txns, Write, identities
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.dataset import Dataset, Datasets
 from lakeshelf.lake.errors import Conflict, NotFound, explained
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.metadata import stamp
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.schemas import SchemaMode
 from lakeshelf.lake.snapshot import At

@@ -39,6 +39,18 @@ def in_sql(name: str) -> str:
 def unknown(name: str, known: Iterable[str]) -> NotFound:
     """The error of a name that nobody knows, with its neighbours."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:3]
+    close = _close(name, names) or names[:3]
     hint = f"did you mean {', '.join(close)}?" if close else "the lake has no tables yet"
     return NotFound(f"no dataset {name!r}", hint=hint)
+
+
+def suggestion(column: str, known: Iterable[str]) -> str:
+    """The way out of a column that is not there: those that are, and which of them may be meant."""
+    columns = list(known)
+    close = _close(column, columns)
+    meant = f"did you mean {', '.join(close)}? " if close else ""
+    return f"{meant}it has {', '.join(columns)}"
+
+
+def _close(name: str, known: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, n=3, cutoff=0.5)

@@ -13,10 +13,10 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import diff, names, tables
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset, Datasets
 from lakeshelf.lake.errors import NotFound, explained
 from lakeshelf.lake.location import Root
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.snapshot import At, Entry, Snapshot
 from lakeshelf.lake.versions import Timeline, opened_at
 
@@ -97,7 +97,7 @@ class ReadableLake:
             name: The dataset.
             at: Version, time or run; None: the latest.
             columns: Columns that are wanted; None: all.
-            where: `[(column, op, value), …]`, all of which hold.
+            where: `[(column, op, value), …]`, all of which hold (`lakeshelf.lake.conditions`).
 
         Raises:
             SchemaError: A column that the dataset does not have.

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from lakeshelf.lake import names
+from lakeshelf.lake.conditions import Where, comparisons
 from lakeshelf.lake.errors import SchemaError, explained
-from lakeshelf.lake.predicates import Where, apart, to_expression, to_sql
+from lakeshelf.lake.predicates import apart, expression, sql
 from lakeshelf.lake.schemas import plain_schema
 
 
@@ -44,13 +46,13 @@ def scan(
     schema = schema_of(handle)
     wanted = schema if columns is None else selected(schema, columns, name)
     by_file, by_value = apart(where, schema)
-    needed = _with(wanted, [condition[0] for condition in by_value], schema)
+    needed = _with(wanted, [found.column for found in comparisons(by_value)], schema)
     with explained(f"{name} cannot be read"):
-        found = handle.scan(columns=needed.names, predicate=to_sql(by_file, schema))
+        found = handle.scan(columns=needed.names, predicate=sql(by_file))
         reader = pa.RecordBatchReader.from_stream(found)
     batches = _cast(reader, needed, name)
-    if by_value:
-        batches = _chosen(batches, to_expression(by_value, schema), wanted.names)
+    if (condition := expression(by_value)) is not None:
+        batches = _chosen(batches, condition, wanted.names)
     return pa.RecordBatchReader.from_batches(wanted, batches)
 
 
@@ -78,7 +80,7 @@ def _cast(reader: pa.RecordBatchReader, schema: pa.Schema, name: str) -> Iterato
 
 
 def _chosen(
-    batches: Iterator[pa.RecordBatch], condition: pc.Expression | None, columns: Sequence[str]
+    batches: Iterator[pa.RecordBatch], condition: pc.Expression, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield batch.filter(condition).select(columns)
@@ -100,6 +102,6 @@ def selected(schema: pa.Schema, columns: Sequence[str], name: str) -> pa.Schema:
     if unknown:
         raise SchemaError(
             f"{name} has no column {', '.join(map(repr, unknown))}",
-            hint=f"it has {', '.join(schema.names)}",
+            hint=names.suggestion(str(unknown[0]), schema.names),
         )
     return pa.schema([schema.field(column) for column in columns])

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakeshelf.lake.conditions import Condition, Group, Where
 from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.reading import schema_of
 from lakeshelf.lake.schemas import fingerprint
 from lakeshelf.lake.snapshot import Snapshot
@@ -63,7 +63,7 @@ class Part:
             "rows": self.rows,
             "content": self.content.fingerprint if self.is_whole else None,
             "columns": self.columns,
-            "where": [[c, op, *map(_shown, rest)] for c, op, *rest in self.where or ()] or None,
+            "where": [_shown_condition(one) for one in self.where or ()] or None,
             "keys": self.keys or None,
             "since": self.since,
         }
@@ -107,9 +107,22 @@ def where_of(part: Mapping[str, Any], schema: pa.Schema) -> Where | None:
     """The conditions of a recorded part, with values of the columns' types."""
     if "where" not in part:
         return None
-    return [
-        (c, op, *(_read(v, schema.field(c).type) for v in rest)) for c, op, *rest in part["where"]
-    ]
+    return [_condition(one, schema) for one in part["where"]]
+
+
+def _shown_condition(condition: Condition) -> Any:
+    if isinstance(condition, Group):
+        return {condition.kind: [_shown_condition(one) for one in condition.parts]}
+    column, op, *rest = condition
+    return [column, op, *map(_shown, rest)]
+
+
+def _condition(shown: Any, schema: pa.Schema) -> Condition:
+    if isinstance(shown, dict):
+        ((kind, parts),) = shown.items()
+        return Group(kind, tuple(_condition(one, schema) for one in parts))
+    column, op, *rest = shown
+    return column, op, *(_read(value, schema.field(column).type) for value in rest)
 
 
 def _counted(reader: pa.RecordBatchReader, part: Part) -> Iterator[pa.RecordBatch]:
@@ -126,7 +139,7 @@ def _shown(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
-    if isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, str | int | float | bool):
         return value
     return [_shown(one) for one in value]
 
@@ -137,9 +150,15 @@ def _read(value: Any, kind: pa.DataType) -> Any:
     return next((made(value) for is_such, made in _VALUES if is_such(kind)), value)
 
 
+def _number(value: Any) -> Any:
+    return Decimal(value) if isinstance(value, str) else value
+
+
 _VALUES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]], ...] = (
     (pa.types.is_binary, bytes.fromhex),
     (pa.types.is_timestamp, datetime.fromisoformat),
     (pa.types.is_date, date.fromisoformat),
-    (pa.types.is_decimal, Decimal),
+    (pa.types.is_decimal, _number),
+    (pa.types.is_integer, _number),
+    (pa.types.is_floating, _number),
 )

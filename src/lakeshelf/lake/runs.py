@@ -24,11 +24,11 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import tables
 from lakeshelf.lake.changes import Changes
 from lakeshelf.lake.commits import ABSENT, Commit, Txn, Txns
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.cursors import CURSORS, Consumer
 from lakeshelf.lake.errors import Conflict, NameRefused, NotFound, VersionNotFound
 from lakeshelf.lake.fingerprints import Content
 from lakeshelf.lake.lake import Lake
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.records import Part, Recorded, Status, facts
 from lakeshelf.lake.schemas import SchemaMode

@@ -11,9 +11,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.lake import reading
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset
 from lakeshelf.lake.metadata import Stamp, decoded
-from lakeshelf.lake.predicates import Where
 
 At = int | datetime | str
 """A version, a time with its zone, or the id of a published run."""

@@ -15,10 +15,10 @@ from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import features, reading, storage
 from lakeshelf.lake.commits import HOOKS, Write
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import PROPERTY, Dataset, of_contract
 from lakeshelf.lake.errors import NotFound, SchemaError, explained
 from lakeshelf.lake.location import Root
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.reading import count, schema_of
 from lakeshelf.lake.schemas import storable
 

@@ -15,8 +15,9 @@ from deltalake.transaction import AddAction
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import features
 from lakeshelf.lake.commits import HOOKS, Commit, Write
+from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import Conflict, PredicateError, explained
-from lakeshelf.lake.predicates import Where, to_sql
+from lakeshelf.lake.predicates import to_sql
 from lakeshelf.lake.reading import schema_of
 from lakeshelf.lake.schemas import SchemaMode, fitting
 from lakeshelf.lake.sources import Counted, Rows, Source
@@ -54,7 +55,7 @@ def replace(handle: DeltaTable, name: str, rows: Rows, write: Write, where: Wher
             rows of the slice that are not.
     """
     schema = schema_of(handle)
-    require_exact(schema, (condition[0] for condition in where), "a slice")
+    require_exact(schema, columns_of(where, schema), "a slice")
     source, predicate = Source.of(rows, schema), to_sql(where, schema)
     return repeated(
         handle, lambda: _write(handle, name, source, write, "overwrite", None, predicate)

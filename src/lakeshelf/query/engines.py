@@ -14,8 +14,9 @@ import pyarrow as pa
 from lakeshelf import extras
 from lakeshelf.errors import ConfigurationError, LakeshelfError, MissingExtra
 from lakeshelf.lake import features
+from lakeshelf.lake.conditions import Where, checked
 from lakeshelf.lake.features import Word
-from lakeshelf.lake.predicates import Condition, checked
+from lakeshelf.lake.predicates import needs_values
 from lakeshelf.lake.snapshot import Snapshot
 
 SCAN = "scan"
@@ -24,7 +25,7 @@ PLAIN = "plain"
 DELETION_VECTORS = "deletion vectors"
 COLUMN_MAPPING = "column mapping"
 NO_ZONE = "times without zone"
-FLOAT_CONDITIONS = "conditions on floats"
+VALUE_CONDITIONS = "conditions on floats and long lists"
 OBJECT_STORE = "object store"
 _READER_FEATURES = {
     "deletionVectors": DELETION_VECTORS,
@@ -79,7 +80,7 @@ def _own(reader: str, object_store: Word) -> dict[str, Word]:
     place = features.ENGINES.index(reader)
     words = {_need(feature): found.reads[place] for feature, found in features.FEATURES.items()}
     # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.predicates.apart`).
-    return words | {PLAIN: "works", FLOAT_CONDITIONS: "notyet", OBJECT_STORE: object_store}
+    return words | {PLAIN: "works", VALUE_CONDITIONS: "notyet", OBJECT_STORE: object_store}
 
 
 def _need(feature: str) -> str:
@@ -148,15 +149,15 @@ def route(name: str, wanted: Iterable[str]) -> str:
 
 
 def needs(
-    snapshot: Snapshot, where: Sequence[Condition] | None = None, schema: pa.Schema | None = None
+    snapshot: Snapshot, where: Where | None = None, schema: pa.Schema | None = None
 ) -> list[str]:
     """What a table, and conditions on it, need of the route that reads them."""
     found = [PLAIN, *map(_need, sorted(features.used(snapshot.handle)))]
     if "://" in snapshot.handle.table_uri and not snapshot.handle.table_uri.startswith("file://"):
         found.append(OBJECT_STORE)
     columns = snapshot.schema if schema is None else schema
-    if any(pa.types.is_floating(checked(condition, columns)[2]) for condition in where or ()):
-        found.append(FLOAT_CONDITIONS)
+    if needs_values(checked(where, columns)):
+        found.append(VALUE_CONDITIONS)
     return found
 
 

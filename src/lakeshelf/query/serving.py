@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.errors import explained
-from lakeshelf.lake.predicates import Where, to_sql
+from lakeshelf.lake.predicates import to_sql
 from lakeshelf.lake.reading import selected
 from lakeshelf.lake.snapshot import Snapshot
 from lakeshelf.query import duck
@@ -221,6 +222,7 @@ def _duckdb_terms() -> Terms:
         literal=lambda value, _: duckdb.ConstantExpression(value),
         is_null=lambda column: column.isnull(),
         is_in=lambda column, values: column.isin(*values),
+        constant=duckdb.ConstantExpression,
     )
 
 
@@ -233,6 +235,7 @@ def _polars_terms() -> Terms:
         literal=lambda value, kind: pl.lit(pl.Series(pa.array([value], kind)).item(), dtype=None),
         is_null=lambda column: column.is_null(),
         is_in=lambda column, values: pl.any_horizontal(column == value for value in values),
+        constant=pl.lit,
     )
 
 
@@ -244,6 +247,7 @@ def _spark_terms() -> Terms:
         literal=lambda value, _: F.lit(value),
         is_null=lambda column: column.isNull(),
         is_in=lambda column, values: column.isin(*values),
+        constant=F.lit,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.lake.predicates import COMPARISONS, Where, checked
+from lakeshelf.lake.conditions import COMPARISONS, Checked, Comparison, Where, checked
 
 
 @dataclass(frozen=True)
@@ -20,30 +22,38 @@ class Terms:
         literal: A value of a type.
         is_null: Whether a column is null.
         is_in: Whether a column is one of literals.
+        constant: What is true, or false, of every row.
     """
 
     column: Callable[[str], Any]
     literal: Callable[[Any, pa.DataType], Any]
     is_null: Callable[[Any], Any]
     is_in: Callable[[Any, Sequence[Any]], Any]
+    constant: Callable[[bool], Any]
 
 
 def expression(where: Where | None, schema: pa.Schema, terms: Terms) -> Any:
     """The conditions as one expression; None: there are none.
 
     Raises:
-        PredicateError: As `lakeshelf.lake.predicates.to_sql`.
+        PredicateError: As `lakeshelf.lake.predicates.to_expression`.
     """
-    found: Any = None
-    for condition in where or ():
-        column, op, kind, values = checked(condition, schema)
-        literals = [terms.literal(value, kind) for value in values]
-        one = _term(terms.column(column), op, literals, terms)
-        found = one if found is None else found & one
-    return found
+    tree = checked(where, schema)
+    return _expression(tree, terms) if tree.parts else None
 
 
-def _term(column: Any, op: str, literals: Sequence[Any], terms: Terms) -> Any:
+def _expression(tree: Checked, terms: Terms) -> Any:
+    if isinstance(tree, Comparison):
+        return _term(tree, terms)
+    if not tree.parts:
+        return terms.constant(tree.kind == "all")
+    parts = [_expression(part, terms) for part in tree.parts]
+    return reduce(and_ if tree.kind == "all" else or_, parts)
+
+
+def _term(found: Comparison, terms: Terms) -> Any:
+    op, column = found.op, terms.column(found.column)
+    literals = [terms.literal(value, found.kind) for value in found.values]
     null = terms.is_null(column)
     if op in COMPARISONS:
         return COMPARISONS[op](column, literals[0])

@@ -17,8 +17,8 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import reading, tables
+from lakeshelf.lake.conditions import Condition
 from lakeshelf.lake.location import Place
-from lakeshelf.lake.predicates import Condition
 from lakeshelf.streams.ledger import LEDGER
 
 RECEIPTS = "raw/pos_transactions"

@@ -19,9 +19,9 @@ from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.manifest import WAITING, File, Identity, files_of
 from lakeshelf.lake import Lake, merging, tables, writing
 from lakeshelf.lake.commits import Commit, Txn, Write
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import of_contract
 from lakeshelf.lake.errors import Conflict, NotFound, explained
-from lakeshelf.lake.predicates import Where
 from lakeshelf.lake.reading import scan, schema_of
 
 FILES = "ops/files"

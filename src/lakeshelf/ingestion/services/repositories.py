@@ -13,8 +13,8 @@ from lakeshelf.ingestion.domain.found import Found, Look
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.domain.parsed import Refusal
 from lakeshelf.ingestion.domain.spec import Spec
+from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.predicates import Where
 
 
 class BronzeSource(Protocol):
