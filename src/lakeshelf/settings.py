@@ -217,3 +217,11 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigurationError(
             f"{config_file()} is not TOML: {error}", hint="correct the file"
         ) from error
+
+
+def default_lake() -> str | None:
+    """The lake of environment and file, as `Settings.lake` has it; None where they cannot be read."""
+    try:
+        return load_settings().lake
+    except ConfigurationError:
+        return None

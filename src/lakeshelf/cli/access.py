@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ class Options:
     lake: str | None = None
 
 
+_NAMED = re.compile(r"`lakeshelf (?!-)(?![^`]*--help)([^`]+)`")
+"""A command that is named in a sentence."""
 _OPTIONS = ContextVar("options", default=Options())  # noqa: B039 - frozen
 
 
@@ -55,3 +59,24 @@ def settings(**overrides: Any) -> Settings:
 def absolute(lake: str) -> str:
     """Where a lake is, whatever folder a command is run in."""
     return lake if is_address(lake) else str(Path(lake).absolute())
+
+
+def completed(sentence: str) -> str:
+    """A sentence whose commands work as they stand: `--lake` is added where it was given and is not the default.
+
+    What the environment and the settings file say holds for the next command of the same shell as well.
+    """
+    if options().lake is None or not _NAMED.search(sentence):
+        return sentence
+    lake = _other_lake()
+    if lake is None:
+        return sentence
+    return _NAMED.sub(lambda found: f"`lakeshelf --lake {lake} {found[1]}`", sentence)
+
+
+def _other_lake() -> str | None:
+    """The lake that was given, quoted for a shell; None when it is the one that no option would mean."""
+    from lakeshelf.settings import default_lake  # noqa: PLC0415 - pydantic is slow to import
+
+    given = absolute(options().lake or "")
+    return None if given == default_lake() else shlex.quote(given)

@@ -64,7 +64,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
         rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",))
     )
     console().print(
-        f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: lakeshelf up"
+        f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: `lakeshelf up`"
     )
 
 
@@ -100,10 +100,8 @@ def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) 
         )
     for entry in made_tables:
         if entry["added"]:
-            out.print(
-                f"  {entry['table']} has new columns {', '.join(entry['added'])}", markup=False
-            )
+            out.print(f"  {entry['table']} has new columns {', '.join(entry['added'])}")
     for entry in made_topics:
         for name, found, wanted in entry["differences"]:
             line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}; alter it with Kafka's own tools"
-            out.print(line, style="red", markup=False, soft_wrap=True)
+            out.print(line, style="red", soft_wrap=True)

@@ -34,11 +34,7 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        shown = [
-            {**c, "reads": "\n".join(c["reads"]), "publishes": "\n".join(c["publishes"])}
-            for c in found
-        ]
-        console().print(rows(shown))
+        console().print(rows(found))
 
 
 @app.command("run")

@@ -40,11 +40,11 @@ def show(
         style="bold",
         markup=False,
     )
-    out.print(found.doc, markup=False)
+    out.print(found.doc)
     out.print()
     out.print(rows(fields))
     for setting, value in _settings(found)["settings"].items():
-        out.print(f"{setting} = {value}", markup=False)
+        out.print(f"{setting} = {value}")
 
 
 @app.command("check")
@@ -64,7 +64,7 @@ def check(
         print_json({"release": release.latest(folder), "changes": changes})
         return
     for change in changes:
-        console().print(change, markup=False, soft_wrap=True)
+        console().print(change, soft_wrap=True)
     console().print(
         f"No reader of release {release.latest(folder)} breaks; {len(changes)} changes since."
     )

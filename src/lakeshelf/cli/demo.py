@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +107,7 @@ def _settings(lake: str | None, committer: str | None) -> Settings:
     from lakeshelf.stack.demo import demo_lake
 
     root = demo_lake(access.settings(committer=committer), lake or access.options().lake)
+    access.use(replace(access.options(), lake=root))
     chosen = {"committer": committer} if committer else {}
     return load_settings(lake_root=access.absolute(root), bootstrap_servers=None, **chosen)
 
@@ -163,14 +164,12 @@ def _show(report: Report, file: Path) -> None:
     out.print(_figures(report))
     out.print()
     if report.reconciliation.ok:
-        out.print("[bold green]reconciled[/]: the tables say exactly what the receipts say")
+        out.print("reconciled: the tables say exactly what the receipts say", style="bold green")
     else:
-        out.print("[bold red]not reconciled[/]: see the checks above")
+        out.print("not reconciled: see the checks above", style="bold red")
     out.print(f"report  {file}", soft_wrap=True)
-    lake = shlex.quote(report.lake)
-    out.print(f"next    lakeshelf --lake {lake} tables", soft_wrap=True)
-    out.print(f"        lakeshelf --lake {lake} quarantine list", soft_wrap=True)
-    out.print(f"        lakeshelf --lake {lake} up", soft_wrap=True)
+    for title, command in (("next", "tables"), ("", "quarantine list"), ("", "up")):
+        out.print(f"{title:7} `lakeshelf {command}`", soft_wrap=True)
 
 
 def _checks(checks: list[dict[str, Any]]) -> Any:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import typer
 
@@ -18,13 +18,13 @@ def doctor(*, as_json: AsJson = False) -> None:
     settings = access.settings()
     found = []
     for diagnosis in examine(settings):
-        found.append(diagnosis)
+        found.append(replace(diagnosis, fix=access.completed(diagnosis.fix)))
         if not as_json:
             mark, color = ("ok ", "green") if diagnosis.ok else ("bad", "red")
             fix = f"; {diagnosis.fix}" if diagnosis.fix else ""
-            line = f"[{color}]{mark}[/]  {diagnosis.name:12} "
-            console().print(line, end="")
-            console().print(f"{diagnosis.message}{fix}", markup=False, soft_wrap=True)
+            console().print(mark, style=color, end="")
+            line = f"  {diagnosis.name:12} {diagnosis.message}{fix}"
+            console().print(line, soft_wrap=True)
     ok = all(diagnosis.ok for diagnosis in found)
     if as_json:
         print_json({"ok": ok, "checks": [asdict(diagnosis) for diagnosis in found]})

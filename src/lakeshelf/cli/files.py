@@ -254,12 +254,12 @@ def _report(found: Scan, as_json: bool) -> None:
     if found.elsewhere:
         console().print(f"{found.elsewhere:,} files are with other workers")
     if not found.is_complete:
-        console().print("Look: lakeshelf files list --status partial (or quarantined, failed)")
+        console().print("Look: `lakeshelf files list --status partial` (or quarantined, failed)")
 
 
 def _show_some(lines: Sequence[str], what: str) -> None:
     for line in lines[:SHOWN]:
-        console().print(line, markup=False)
+        console().print(line)
     if len(lines) > SHOWN:
         console().print(f"{SHOWN:,} of {len(lines):,} {what}")
 

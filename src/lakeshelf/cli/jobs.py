@@ -34,11 +34,7 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        shown = [
-            {**job, "reads": "\n".join(job["reads"]), "keeps": "\n".join(job["keeps"])}
-            for job in found
-        ]
-        console().print(rows(shown))
+        console().print(rows(found))
 
 
 @app.command("run")
@@ -92,6 +88,8 @@ def accept_gap(
         print_json(told)
     elif told:
         console().print(rows(told, right=("partition", "from", "until", "records")))
-        console().print("These records are lost and noted in ops/batch_ledger. Next: lakeshelf up")
+        console().print(
+            "These records are lost and noted in ops/batch_ledger. Next: `lakeshelf up`"
+        )
     else:
         console().print(f"Nothing is lost for {query}.")

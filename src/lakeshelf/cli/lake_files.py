@@ -133,6 +133,6 @@ def _show(made: Report, limit: int) -> None:
     lines = [*partitioned, *made.conversions, *(made.problems or drift)]
     lines += [line for line in changed if line not in lines]
     for line in lines[:limit]:
-        console().print(line, markup=False)
+        console().print(line)
     if len(lines) > limit:
         console().print(f"{limit:,} of {len(lines):,}; --limit shows more")

@@ -100,7 +100,7 @@ def vacuum(
     lines = [report] if report["files"] or report["log"] else []
     _told(lines, done, "nothing to delete", dry_run)
     for path in done.report["names"]:
-        console().print(f"  {path}", markup=False, soft_wrap=True)
+        console().print(f"  {path}", soft_wrap=True)
 
 
 @app.command("doctor")
@@ -137,7 +137,7 @@ def repair(name: Name, *, dry_run: DryRun = False, as_json: AsJson = False) -> N
     else:
         verb = "would be" if dry_run else "were"
         for path in found.aside:
-            console().print(f"{path} {verb} put into _damaged", markup=False, soft_wrap=True)
+            console().print(f"{path} {verb} put into _damaged", soft_wrap=True)
         if found.lost:
             rows = "unknown" if found.lost_rows is None else f"{found.lost_rows:,}"
             console().print(
@@ -233,7 +233,7 @@ def _tell_damage(found: list[Health]) -> None:
 def _tell(name: str, damage: Mapping[str, Any]) -> None:
     place = f" {damage['path']}" if damage["path"] else ""
     line = f"{name}: {damage['kind']}{place}: {damage['detail']}; {damage['way_out']}"
-    console().print(line, style="red", markup=False, soft_wrap=True)
+    console().print(line, style="red", soft_wrap=True)
 
 
 def _feature(name: str) -> dict[str, Any]:

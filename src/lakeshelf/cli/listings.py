@@ -23,7 +23,7 @@ def tables(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     shown = [{k: v for k, v in t.items() if k != "error"} for t in found]
     console().print(rows(shown, right=NUMBERS))
     for line in _problems(found):
-        console().print(line, style="red", markup=False)
+        console().print(line, style="red")
 
 
 def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
@@ -46,7 +46,7 @@ def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
         return
     console().print(rows(found, right=NUMBERS))
     if problem:
-        console().print(f"no numbers of records: {problem}", markup=False, soft_wrap=True)
+        console().print(f"no numbers of records: {problem}", soft_wrap=True)
 
 
 def _records() -> tuple[dict[str, int], str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli.output import add, console, grid, rows
@@ -41,13 +40,12 @@ def show(report: LoopReport, checks: Any, folder: Path) -> None:
     out.print(_figures(report))
     out.print()
     if report.reconciliation.ok:
-        out.print("[bold green]reconciled[/]: every unit is where the events say")
+        out.print("reconciled: every unit is where the events say", style="bold green")
     else:
-        out.print("[bold red]not reconciled[/]: see the checks above")
-    lake = shlex.quote(report.lake)
+        out.print("not reconciled: see the checks above", style="bold red")
     out.print(f"report  {folder / 'loop.json'}", soft_wrap=True)
     out.print(f"chart   {folder / 'loop.png'}", soft_wrap=True)
-    out.print(f"next    lakeshelf --lake {lake} alerts list --status resolved", soft_wrap=True)
+    out.print("next    `lakeshelf alerts list --status resolved`", soft_wrap=True)
 
 
 def _figures(report: LoopReport) -> Any:

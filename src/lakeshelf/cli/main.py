@@ -25,6 +25,7 @@ from lakeshelf.cli import (
     lake,
     listings,
     people,
+    placing,
     quarantine,
     sql,
     stack,
@@ -40,7 +41,6 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="lakeshelf",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A streaming lakehouse for retail stock: Kafka, Spark Structured Streaming and Delta, exactly once.",
@@ -56,17 +56,11 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    root: Annotated[
-        str | None,
-        typer.Option("--lake", help="Folder or address of the lake; unset: LAKESHELF_LAKE_ROOT."),
-    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Take the options before the command."""
-    access.use(Options(debug=debug, lake=root))
 
 
 app.command("up")(stack.up)
@@ -100,39 +94,44 @@ def app_main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code. `--debug` may stand anywhere."""
-    debug = "--debug" in arguments
-    placed = [*(["--debug"] if debug else []), *(a for a in arguments if a != "--debug")]
+    """Run one command; its exit code. `--debug` and `--lake` may stand before it or after it."""
+    access.use(Options(debug=placing.DEBUG in arguments))
+    command = placing.everywhere(typer.main.get_command(app))
     try:
-        code = app(args=placed or ["--help"], prog_name="lakeshelf", standalone_mode=False)
+        code = command(args=arguments or ["--help"], prog_name="lakeshelf", standalone_mode=False)
+        sys.stdout.flush()
     except LakeshelfError as error:
-        return _failed(str(error), error.exit_code, debug)
+        return _failed(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _failed(_usage(error), 2, debug)
+        return _failed(_usage(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted", INTERRUPTED, debug)
+        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        return 1
+        return _unheard()
     except Exception as error:  # noqa: BLE001 - the last resort of the whole program
-        return _unexpected(error, debug)
+        return _unexpected(error)
     return code if isinstance(code, int) else 0
 
 
-def _failed(line: str, code: int, debug: bool) -> int:
-    if debug:
-        errors().print(
-            without_secrets(traceback.format_exc(), os.environ), markup=False, highlight=False
-        )
-    errors().print(f"error: {line}", style="red", markup=False)
+def _unheard() -> int:
+    """The reader of stdout has gone; nothing more is written, or Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _failed(line: str, code: int) -> int:
+    if access.options().debug:
+        errors().print(without_secrets(traceback.format_exc(), os.environ))
+    errors().print(f"error: {' '.join(line.splitlines())}", style="red")
     return code
 
 
-def _unexpected(error: Exception, debug: bool) -> int:
+def _unexpected(error: Exception) -> int:
     lacking = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
     if lacking is not None:
-        return _failed(str(lacking), lacking.exit_code, debug)
+        return _failed(str(lacking), lacking.exit_code)
     text = next(iter(str(error).strip().splitlines()), "no message")
-    return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1, debug)
+    return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1)
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,45 +17,50 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
+from lakeshelf.cli.terminal import Grid, console, errors, inert
+
+__all__ = ["AsJson", "Limit", "Steps", "add", "console", "errors", "grid", "print_json", "rows"]
+
 SECONDS_BETWEEN_LINES = 5.0
-PLAIN_WIDTH = 160
+MOST_ROWS = 1_000_000_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Most rows to print.")]
-
-
-def console() -> Console:
-    """The console of stdout; wide where no terminal sets a width, so that no line is cut."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-
-
-def errors() -> Console:
-    """The console of stderr."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Most rows to print.")]
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on stdout."""
-    typer.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+    """Print a value as JSON on stdout; what a terminal would obey is escaped as JSON does it."""
+    typer.echo(as_json(value, indent=1))
 
 
-def grid(*titles: str, right: Sequence[str] = ()) -> Table:
+def as_json(value: object, indent: int | None = None) -> str:
+    """A value as JSON; letters beyond ASCII as they are, what a terminal would obey escaped."""
+    text = json.dumps(value, indent=indent, default=str, ensure_ascii=False)
+    return "".join(map(_escaped, text)) if not text.isprintable() else text
+
+
+def _escaped(character: str) -> str:
+    seen = character in "\n" or inert(character) == character
+    return character if seen else json.dumps(character)[1:-1]
+
+
+def grid(*titles: str, right: Sequence[str] = ()) -> Grid:
     """An empty table of plain text; `right` names the columns of numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(titles))
+    table = Grid(box=None, pad_edge=False, header_style="bold", show_header=any(titles))
     for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+        justify: Any = "right" if title in right else "left"
+        table.add_column(Text(inert(title)), justify=justify, overflow="fold")
     return table
 
 
-def add(table: Table, *cells: object, style: str = "") -> None:
-    """Add a row; numbers get separators, None is a dash, nothing is read as markup."""
+def add(table: Grid, *cells: object, style: str = "") -> None:
+    """Add a row; numbers get separators, None is a dash, a list is a line each, nothing is read as markup."""
     table.add_row(*(Text(_text(cell)) for cell in cells), style=style)
 
 
-def rows(values: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> Table:
+def rows(values: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> Grid:
     """A table of records that have the same names."""
     table = grid(*(values[0] if values else ()), right=right)
     for value in values:
@@ -103,7 +106,7 @@ class Steps:
             self._line(f"{time.monotonic() - self._since:.1f} s")
 
     def _line(self, text: str) -> None:
-        self._console.print(f"{self._names.get(self._step, self._step):32} {text}", markup=False)
+        self._console.print(f"{self._names.get(self._step, self._step):32} {text}")
 
     @contextmanager
     def shown(self) -> Iterator[Steps]:
@@ -120,6 +123,8 @@ class Steps:
 def _text(cell: object) -> str:
     if cell is None:
         return "-"
-    return (
-        f"{cell:,}" if isinstance(cell, int | float) and not isinstance(cell, bool) else str(cell)
-    )
+    if isinstance(cell, list | tuple):
+        return "\n".join(map(_text, cell))
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return inert(as_json(cell) if isinstance(cell, dict) else str(cell))

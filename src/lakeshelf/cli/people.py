@@ -75,7 +75,7 @@ def show(shelf: str, *, as_json: AsJson = False) -> None:
         print_json(found)
         return
     for name, held in found.items():
-        console().print(f"[bold]{name}[/bold]")
+        console().print(name, style="bold")
         console().print(rows(held) if held else "  nothing")
 
 
@@ -95,7 +95,7 @@ def adjust(
     settings = access.settings()
     client = running_client(settings)
     sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
-    _told(sent, as_json, f"lakeshelf stock show {shelf}")
+    _told(sent, as_json, f"`lakeshelf stock show {shelf}`")
 
 
 def _act(command: str, target: str, actor: str, reason: str | None, as_json: bool) -> None:
@@ -104,7 +104,7 @@ def _act(command: str, target: str, actor: str, reason: str | None, as_json: boo
 
     settings = access.settings()
     sent = acts.act(running_client(settings), settings.lake_root, command, target, actor, reason)
-    _told(sent, as_json, f"lakeshelf {'plans' if command == 'cancel' else 'alerts'} list")
+    _told(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")
 
 
 def _told(sent: dict[str, Any], as_json: bool, following: str) -> None:

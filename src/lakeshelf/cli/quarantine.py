@@ -38,9 +38,9 @@ def list_(
     else:
         console().print(rows([_short(record) for record in found], right=("partition", "offset")))
         console().print(
-            "Correct them: lakeshelf quarantine list --json > refused.json, edit `value`,"
+            "Correct them: `lakeshelf quarantine list --json > refused.json`, edit `value`,"
         )
-        console().print("then lakeshelf replay-quarantine refused.json")
+        console().print("then `lakeshelf replay-quarantine refused.json`")
 
 
 def replay_quarantine(
@@ -62,7 +62,9 @@ def replay_quarantine(
     if as_json:
         print_json({"sent": sent})
     else:
-        console().print(f"{sent} records sent. Next: lakeshelf quarantine list, lakeshelf status")
+        console().print(
+            f"{sent} records sent. Next: `lakeshelf quarantine list`, `lakeshelf status`"
+        )
 
 
 def _records(file: Path | None) -> Iterable[dict[str, Any]]:

@@ -9,12 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import add, console, errors, grid
+from lakeshelf.cli.output import add, as_json, console, errors, grid
+from lakeshelf.cli.terminal import screen
 from lakeshelf.errors import ConfigurationError, LakeshelfError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Shell:
             cut = Cut(result.batches(), self._most)
             self._print(result, cut)
             for line in _notes(result, cut):
-                errors().print(line, markup=False)
+                errors().print(line)
             return not cut.others or self._form is Format.TABLE
 
     def prompt(self) -> None:
@@ -122,7 +123,7 @@ class Shell:
             try:
                 self.answer(text)
             except LakeshelfError as error:
-                errors().print(f"error: {error}", style="red", markup=False)
+                errors().print(f"error: {error}", style="red")
             except KeyboardInterrupt:
                 errors().print("interrupted")
             self._connection = self._pool.submit(_connected)
@@ -139,7 +140,7 @@ class Shell:
             return
         write = formats.to_csv if self._form is Format.CSV else formats.to_json
         if self._place is None:
-            write(result.schema, cut, sys.stdout)
+            write(result.schema, cut, screen())
             return
         with _new_file(self._place) as path, path.open("w", newline="", encoding="utf-8") as opened:
             write(result.schema, cut, opened)
@@ -231,12 +232,16 @@ def _print_table(result: Result, cut: Cut) -> None:
     if result.schema.names == ["explain_key", "explain_value"]:
         for batch in cut:
             for plan in batch.column(1).to_pylist():
-                typer.echo(plan)
+                console().print(plan, soft_wrap=True)
         return
     table = grid(*result.schema.names, right=_numbers(result))
     for row in rows(cut):
-        add(table, *map(plain, row))
+        add(table, *(_nested(plain(value)) for value in row))
     console().print(table)
+
+
+def _nested(value: Any) -> Any:
+    return as_json(value) if isinstance(value, dict | list) else value
 
 
 def _numbers(result: Result) -> list[str]:

@@ -96,7 +96,9 @@ def down(
     if as_json:
         print_json({"stopped": bool(told), "lake": settings.lake})
     elif told:
-        console().print(f"The stack is down; its data stay in {settings.lake}. Next: lakeshelf up")
+        console().print(
+            f"The stack is down; its data stay in {settings.lake}. Next: `lakeshelf up`"
+        )
     else:
         console().print(f"Nothing runs on {settings.lake}.")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
+from rich.styled import Styled
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, add, console, grid, print_json
@@ -56,17 +56,17 @@ def _page(told: dict[str, Any]) -> RenderableType:
     )
     bare = told["shelves_without_profile"]
     lines = [
-        Text(head, style="bold"),
-        *([Text(restarts)] if restarts else []),
-        *(Text(f"problem: {line}", style="red") for line in told["problems"]),
-        Text(""),
+        Styled(head, "bold"),
+        *([restarts] if restarts else []),
+        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        "",
         _queries(told["queries"]),
-        Text(""),
-        *([_components(told["components"]), Text("")] if told["components"] else []),
+        "",
+        *([_components(told["components"]), ""] if told["components"] else []),
         _tables(told["tables"]),
-        Text(""),
-        Text(f"quarantine               {refused}"),
-        Text(f"shelves without profile  {'-' if bare is None else f'{bare:,}'}"),
+        "",
+        f"quarantine               {refused}",
+        f"shelves without profile  {'-' if bare is None else f'{bare:,}'}",
     ]
     return Group(*lines)
 
@@ -81,7 +81,7 @@ def _queries(queries: list[dict[str, Any]]) -> RenderableType:
             q["duration_ms"],
             q["lag"],
             q["restarts"],
-            q["error"],
+            access.completed(q["error"]),
         )
         add(table, *cells, style="red" if q["error"] else "")
     return table
@@ -91,7 +91,12 @@ def _components(members: list[dict[str, Any]]) -> RenderableType:
     table = grid("component", "state", "restarts", "error", right=NUMBERS)
     for m in members:
         failed = m["state"] == "failed"
-        cells = (m["component"], m["state"], m["restarts"], m["error"] if failed else "")
+        cells = (
+            m["component"],
+            m["state"],
+            m["restarts"],
+            access.completed(m["error"]) if failed else "",
+        )
         add(table, *cells, style="red" if failed else "")
     return table
 

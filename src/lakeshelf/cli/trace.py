@@ -88,16 +88,16 @@ def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
         return
     if len(stories) > 1:
         names = ", ".join(_name(story) for story in stories)
-        console().print(f"{wanted} is several things: {names}", markup=False)
+        console().print(f"{wanted} is several things: {names}")
     for story in stories:
         _print(story)
 
 
 def _print(story: Story) -> None:
     page = console()
-    page.print(_title(story), style="bold", markup=False)
+    page.print(_title(story), style="bold")
     for text in (*_reasons(story), *_left_out(story)):
-        page.print(text, markup=False, soft_wrap=True)
+        page.print(text, soft_wrap=True)
     table = grid("time", "", "what", "from")
     for line in story.lines:
         style = "bold" if line.role == "this" else ""

@@ -12,7 +12,7 @@ import typer
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
+from rich.styled import Styled
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, add, console, grid, print_json
@@ -62,13 +62,13 @@ def page(told: Mapping[str, Any]) -> RenderableType:
         for name, part in told["parts"].items()
     )
     return Group(
-        Text(f"{told['lake']}: {told['state']}", style="bold"),
-        *([Text(parts)] if parts else []),
-        *(Text(f"problem: {line}", style="red") for line in told["problems"]),
-        Text(""),
+        Styled(f"{told['lake']}: {told['state']}", "bold"),
+        *([parts] if parts else []),
+        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        "",
         _figures(told),
-        Text(""),
-        Text("since the last commit", style="bold"),
+        "",
+        Styled("since the last commit", "bold"),
         _freshness(told["tables"]),
     )
 
@@ -95,7 +95,7 @@ def _figures(told: Mapping[str, Any]) -> RenderableType:
 
 def _freshness(tables: list[dict[str, Any]]) -> RenderableType:
     lines = (f"{told['table']} {_age(told['age_s'])}" for told in tables)
-    return Columns([Text(line) for line in lines], padding=(0, 3))
+    return Columns(list(lines), padding=(0, 3))
 
 
 def _clock(clock: Mapping[str, Any] | None) -> str | None:

@@ -1,0 +1,58 @@
+"""Options that every command takes: before the command or after it, wherever they are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access, completion
+
+DEBUG = "--debug"
+
+
+def _set_debug(wanted: bool) -> None:
+    if wanted:
+        access.use(replace(access.options(), debug=True))
+
+
+def _set_lake(lake: str | None) -> None:
+    if lake is not None:
+        access.use(replace(access.options(), lake=lake))
+
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        DEBUG, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
+    ),
+]
+Lake = Annotated[
+    str | None,
+    typer.Option(
+        "--lake",
+        expose_value=False,
+        callback=_set_lake,
+        autocompletion=completion.lakes,
+        help="Folder or address of the lake; unset: LAKESHELF_LAKE_ROOT.",
+    ),
+]
+
+
+def everywhere(command: Any) -> Any:
+    """The command, of which each command below it takes the options too; one with an option of that name keeps it."""
+    for below in getattr(command, "commands", {}).values():
+        everywhere(below)
+    names = {option for parameter in command.params for option in parameter.opts}
+    command.params += [p for p in _options() if names.isdisjoint(p.opts)]
+    return command
+
+
+def _options() -> list[Any]:
+    holder = typer.Typer(add_completion=False)
+
+    @holder.command()
+    def _(*, debug: Debug = False, root: Lake = None) -> None: ...
+
+    return [p for p in typer.main.get_command(holder).params if p.name != "help"]
