@@ -10,39 +10,11 @@ import typer
 
 import lakeshelf
 from lakeshelf.cli import main
+from tests.cli.commands import PATHS
 
 HEAVY = ("confluent_kafka", "deltalake", "duckdb", "pandas", "pyarrow", "pyspark")
-COMMANDS = (
-    "up",
-    "down",
-    "status",
-    "watch",
-    "trace",
-    "demo",
-    "doctor",
-    "bootstrap",
-    "rebuild",
-    "jobs list",
-    "jobs run",
-    "jobs accept-gap",
-    "components list",
-    "components run",
-    "alerts list",
-    "alerts ack",
-    "alerts dismiss",
-    "plans list",
-    "plans cancel",
-    "stock show",
-    "stock adjust",
-    "tables",
-    "topics",
-    "contracts show",
-    "contracts check",
-    "contracts docs",
-    "quarantine list",
-    "replay-quarantine",
-    "config",
-)
+RUNNING = {"jobs run", "components run", "sql"}
+"""Commands that run until they are stopped, or print what was asked for."""
 
 
 def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
@@ -59,14 +31,14 @@ def test_no_command_shows_the_help(lakeshelf):
     assert "Usage: lakeshelf" in result.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PATHS)
 def test_every_command_has_help(lakeshelf, command):
     result = lakeshelf(*command.split(), "--help")
     assert result.code == 0
     assert f"lakeshelf {command}" in result.out
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"jobs run", "components run"}))
+@pytest.mark.parametrize("command", sorted(set(PATHS) - RUNNING))
 def test_every_command_that_reports_has_json(lakeshelf, command):
     assert "--json" in lakeshelf(*command.split(), "--help").out
 

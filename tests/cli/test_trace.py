@@ -78,7 +78,7 @@ def test_an_id_that_nothing_has_is_refused_with_a_way_to_find_one(lakeshelf, tol
     result = lakeshelf("--lake", told_lake, "trace", wanted)
     assert result.code == 2
     assert repr(wanted) in result.error
-    assert "lakeshelf alerts list" in result.error
+    assert f"lakeshelf --lake {told_lake} alerts list" in result.error
 
 
 def test_a_lake_without_tables_names_the_bootstrap(lakeshelf, lake):

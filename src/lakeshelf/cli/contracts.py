@@ -38,7 +38,6 @@ def show(
     out.print(
         f"{found.name}, owner {found.owner}, key {', '.join(found.key) or '-'}",
         style="bold",
-        markup=False,
     )
     out.print(found.doc)
     out.print()

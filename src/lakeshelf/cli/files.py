@@ -298,8 +298,8 @@ def _refused(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """Text of a file as it may be printed: one line, and nothing that a terminal obeys."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    """Text of a file, cut where it is long."""
+    text = str(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 

@@ -35,6 +35,7 @@ from lakeshelf.cli import (
 )
 from lakeshelf.cli.access import Options
 from lakeshelf.cli.output import errors
+from lakeshelf.cli.terminal import lines
 from lakeshelf.errors import LakeshelfError
 
 INTERRUPTED = 130
@@ -121,7 +122,7 @@ def _unheard() -> int:
 
 def _failed(line: str, code: int) -> int:
     if access.options().debug:
-        errors().print(without_secrets(traceback.format_exc(), os.environ))
+        errors().print(lines(without_secrets(traceback.format_exc(), os.environ)))
     errors().print(f"error: {' '.join(line.splitlines())}", style="red")
     return code
 

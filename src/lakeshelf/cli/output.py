@@ -81,7 +81,7 @@ class Steps:
         self._step, self._shown, self._since = "", 0.0, time.monotonic()
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description:32}"),
+            TextColumn("{task.description:32}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -95,7 +95,7 @@ class Steps:
             self._finish()
             self._step, self._since, self._shown = step, time.monotonic(), 0.0
         if self._console.is_terminal:
-            name = self._names.get(step, step)
+            name = self._name(step)
             self._bar.update(self._task, description=name, completed=done, total=total or None)
         elif time.monotonic() - self._shown >= SECONDS_BETWEEN_LINES:
             self._shown = time.monotonic()
@@ -106,7 +106,10 @@ class Steps:
             self._line(f"{time.monotonic() - self._since:.1f} s")
 
     def _line(self, text: str) -> None:
-        self._console.print(f"{self._names.get(self._step, self._step):32} {text}")
+        self._console.print(f"{self._name(self._step):32} {text}")
+
+    def _name(self, step: str) -> str:
+        return inert(self._names.get(step, step))
 
     @contextmanager
     def shown(self) -> Iterator[Steps]:

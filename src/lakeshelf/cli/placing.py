@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access, completion
+from lakeshelf.errors import ConfigurationError
 
 DEBUG = "--debug"
 
@@ -18,6 +19,10 @@ def _set_debug(wanted: bool) -> None:
 
 
 def _set_lake(lake: str | None) -> None:
+    if lake == "":
+        raise ConfigurationError(
+            "--lake is empty", hint="name a folder or an address, or leave it out"
+        )
     if lake is not None:
         access.use(replace(access.options(), lake=lake))
 

@@ -15,7 +15,7 @@ import typer
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import add, as_json, console, errors, grid
-from lakeshelf.cli.terminal import screen
+from lakeshelf.cli.terminal import lines, screen
 from lakeshelf.errors import ConfigurationError, LakeshelfError
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _print_table(result: Result, cut: Cut) -> None:
     if result.schema.names == ["explain_key", "explain_value"]:
         for batch in cut:
             for plan in batch.column(1).to_pylist():
-                console().print(plan, soft_wrap=True)
+                console().print(lines(plan), soft_wrap=True)
         return
     table = grid(*result.schema.names, right=_numbers(result))
     for row in rows(cut):

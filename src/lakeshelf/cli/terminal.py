@@ -48,8 +48,8 @@ class Terminal(Console):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text of a sentence, in which a command that is named carries the lake in force."""
-        return super().render_str(inert(access.completed(text), keep="\n"), **options)
+        """Text of a sentence: one line, in which a command that is named carries the lake in force."""
+        return super().render_str(inert(access.completed(text)), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -64,6 +64,11 @@ class Terminal(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, without cutting lines where no terminal is."""
         super().print(*objects, **{"crop": self.is_terminal} | options)
+
+
+def lines(text: str) -> Text:
+    """A text of several lines as it may be printed."""
+    return Text(inert(text, keep="\n"))
 
 
 def console() -> Terminal:

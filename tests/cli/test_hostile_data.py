@@ -1,0 +1,130 @@
+"""Nothing that data hold is obeyed by a terminal, whichever command shows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakeshelf.cli.output import as_json
+from lakeshelf.cli.terminal import inert
+from tests.cli import hostile
+from tests.cli.commands import PATHS
+
+READING = {
+    "status": [],
+    "watch": ["--once"],
+    "trace": [hostile.TEXT],
+    "doctor": [],
+    "config": [],
+    "tables": [],
+    "topics": [],
+    "sql": [f"SELECT * FROM {hostile.DATASET.replace('/', '.')}"],
+    "jobs list": [],
+    "components list": [],
+    "contracts show": [hostile.TEXT],
+    "contracts check": [],
+    "alerts list": [],
+    "plans list": [],
+    "stock show": [hostile.TEXT],
+    "quarantine list": [],
+    "lake ls": [],
+    "lake history": [hostile.DATASET],
+    "lake diff": [hostile.DATASET, 1, 2],
+    "lake runs": [],
+    "lake verify-run": [hostile.TEXT],
+    "lake cursors": [],
+    "lake forget": [hostile.TEXT],
+    "lake doctor": [],
+    "lake features": [],
+    "lake optimize": [hostile.DATASET, "--dry-run"],
+    "lake vacuum": [hostile.DATASET, "--dry-run"],
+    "lake repair": [hostile.DATASET, "--dry-run"],
+    "lake restore": [hostile.DATASET, 1, "--dry-run"],
+    "lake export": [hostile.DATASET, "/dev/null/\x1b[31m"],
+    "lake migrate": ["/\x1b[31m", hostile.DATASET],
+    "files list": [],
+    "files show": [1],
+    "files scan": [],
+    "files retry": ["--dry-run"],
+    "files rebuild": [hostile.DATASET, "--dry-run"],
+    "files upload": ["sales", "/\x1b[31m"],
+    "replay-quarantine": ["/\x1b[31m"],
+    "jobs run": [hostile.TEXT],
+    "jobs accept-gap": [hostile.TEXT],
+    "components run": [hostile.TEXT],
+    "alerts ack": [hostile.TEXT],
+    "alerts dismiss": [hostile.TEXT],
+    "plans cancel": [hostile.TEXT],
+    "stock adjust": [hostile.TEXT, 1],
+    "demo": ["--stores", hostile.TEXT],
+}
+"""Command → arguments with which it shows data, or refuses what it is given."""
+OTHERS = {"up", "down", "bootstrap", "rebuild", "files watch", "contracts docs"}
+"""Commands that print nothing of what data hold."""
+
+
+@pytest.fixture(scope="module")
+def hostile_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("hostile") / "lake"
+    hostile.lake(root)
+    return root
+
+
+def test_every_command_is_in_one_of_the_lists() -> None:
+    assert set(PATHS) == READING.keys() | OTHERS
+
+
+@pytest.mark.parametrize("path", READING)
+def test_no_control_character_of_data_reaches_a_terminal(lakeshelf, hostile_lake, path):
+    shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path])
+    for text in (shown.out, shown.err):
+        assert inert(text, keep="\n") == text
+        assert not [line for line in text.splitlines() if line.startswith("error: forged")]
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("sql", "a\\x1b[31mred"),
+        ("lake history", "a\\x1b[31mred"),
+        ("lake diff", "a\\x1b[31mred"),
+        ("alerts list", "a\\x1b[31mred"),
+        ("quarantine list", "a\\x1b[31mred"),
+        ("status", "a\\x1b[31mred"),
+        ("watch", "a\\x1b[31mred"),
+        ("stock show", "[red]c[/] [/] :smile:"),
+        ("trace", "a\\x1b[31mred"),
+    ],
+)
+def test_what_would_be_obeyed_is_shown(lakeshelf, hostile_lake, path, seen):
+    shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path])
+    assert seen in shown.out + shown.err
+
+
+def test_csv_and_json_for_programs_hold_the_data_as_they_are(lakeshelf, hostile_lake):
+    statement = "SELECT alert_id FROM ops.alerts"
+    as_csv = lakeshelf("--lake", hostile_lake, "sql", statement, "--csv").out
+    assert hostile.TEXT in as_csv
+    (found,) = json.loads(lakeshelf("--lake", hostile_lake, "sql", statement, "--json").out)
+    assert found == {"alert_id": hostile.TEXT}
+    (alert,) = json.loads(lakeshelf("--lake", hostile_lake, "alerts", "list", "--json").out)
+    assert alert["alert_id"] == hostile.TEXT
+
+
+@given(st.text())
+def test_inert_text_is_left_alone_by_every_terminal(text):
+    shown = inert(text)
+    assert inert(shown) == shown
+    assert text.isprintable() <= (shown == text)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+
+
+@given(st.text())
+def test_json_for_the_screen_is_the_same_value(text):
+    written = as_json({text: text})
+    assert json.loads(written) == {text: text}
+    assert inert(written) == written
