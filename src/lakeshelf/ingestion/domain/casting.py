@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from lakeshelf.ingestion.domain.dialect import Dialect
+from lakeshelf.ingestion.domain.instants import from_local
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
@@ -20,26 +25,33 @@ _FORMS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_timestamp, rf"^{_DATE}([T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d{{1,6}})?)?{_OFFSET[:-1]}?)?$"),
     (pa.types.is_binary, r"^[A-Za-z0-9+/]*={0,2}$"),
 )  # fmt: skip
+_DIGITS = {pa.float64(): 15, pa.float32(): 6}
+"""Digits that a float of the type always keeps."""
+_MOST_DIGITS = 800
+"""Digits that any float has at most."""
 _LIMITS = {
     pa.types.is_date: ("0001-01-01", "9999-12-31"),
     pa.types.is_timestamp: ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"),
 }
 
 
-def typed(text: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.Array, pa.Array]:
+def typed(
+    text: pa.Array, kind: pa.DataType, zone: str = "UTC"
+) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Text as values of a type.
 
-    A time without an offset is UTC; spaces around anything but a string do not count; empty text is null.
+    Spaces around anything but a string do not count, and empty text is no value of anything else.
 
     Args:
         text: Strings.
         kind: The type wanted.
+        zone: Zone of times without an offset.
 
     Returns:
         The values, null where there is none; where the text has not the form of the type; where it has the
-        form and no value of the type is meant (too large, too fine, no such day).
+        form and no value of the type is meant: too large, too fine, more digits than a float has, no such day, a
+        time that the zone skips or has twice.
     """
-    text = pc.if_else(pc.equal(text, ""), None, text)
     never = pa.nulls(len(text), pa.bool_()).fill_null(False)
     if pa.types.is_string(kind):
         return text, never, never
@@ -50,8 +62,26 @@ def typed(text: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.Array, pa.Arr
         return pa.nulls(len(text), kind), pc.is_valid(text), never
     formed = pc.match_substring_regex(text, form).fill_null(False)
     malformed = pc.and_(pc.is_valid(text), pc.invert(formed))
-    values = _values(pc.if_else(formed, text, None), kind)
+    values = _values(pc.if_else(formed, text, None), kind, zone)
     return values, malformed, pc.and_(formed, pc.is_null(values))
+
+
+def with_point(text: pa.ChunkedArray, dialect: Dialect) -> pa.ChunkedArray:
+    """Numbers as they are written everywhere: with a point and without groups; what is no such number stays none.
+
+    Args:
+        text: Strings.
+        dialect: How its numbers are written.
+    """
+    if dialect.thousands:
+        group, point = re.escape(dialect.thousands), re.escape(dialect.decimal)
+        grouped = rf"^\s*[+-]?\d{{1,3}}({group}\d{{3}})+({point}\d*)?\s*$"
+        whole = pc.replace_substring(text, dialect.thousands, "")
+        text = pc.if_else(pc.match_substring_regex(text, grouped), whole, text)
+    if dialect.decimal == ".":
+        return text
+    # A point is no part of such a number: what has one must not become another number.
+    return pc.replace_substring(pc.replace_substring(text, ".", "?"), dialect.decimal, ".")
 
 
 def within_calendar(values: pa.Array) -> pa.Array:
@@ -64,14 +94,47 @@ def within_calendar(values: pa.Array) -> pa.Array:
     return pa.repeat(True, len(values))
 
 
-def _values(text: pa.Array, kind: pa.DataType) -> pa.Array:
+def _values(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
     """Each distinct text is cast once; null where it cannot be."""
     found = text.dictionary_encode()
-    distinct = _cast_or_null(_normal(found.dictionary, kind), kind)
-    if pa.types.is_floating(kind):
-        distinct = pc.if_else(pc.is_finite(distinct), distinct, None)
+    distinct = _of_distinct(found.dictionary, kind, zone)
     distinct = pc.if_else(within_calendar(distinct), distinct, None)
     return distinct.take(found.indices)
+
+
+def _of_distinct(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
+    if pa.types.is_floating(kind):
+        return _floats(text, kind)
+    if not pa.types.is_timestamp(kind):
+        return _cast_or_null(_normal(text, kind), kind)
+    has_offset = pc.match_substring_regex(text, r":\d{2}.*" + _OFFSET)
+    local = _cast_or_null(_timed(pc.if_else(has_offset, None, text)), pa.timestamp("us"))
+    if kind.tz is None:
+        return local
+    instants = _cast_or_null(pc.if_else(has_offset, text, None), kind)
+    return pc.coalesce(instants, from_local(local, zone))
+
+
+def _floats(text: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Floats whose digits are those of the text, however many it gives; null where they would be others."""
+    values = _cast_or_null(text, kind)
+    values = pc.if_else(pc.is_finite(values), values, None)
+    digits = pc.replace_substring_regex(text, r"[eE].*|[^0-9eE]", "")
+    is_long = pc.greater(pc.utf8_length(digits), _DIGITS.get(kind, 0))
+    is_tiny = pc.and_(pc.equal(values, 0), pc.match_substring_regex(digits, "[1-9]"))
+    doubtful = pc.or_(is_long, is_tiny).fill_null(False)
+    if not pc.any(doubtful).as_py():
+        return values
+    pairs = zip(values.to_pylist(), text.to_pylist(), doubtful.to_pylist(), strict=True)
+    kept = [value is not None and (not ask or _has_digits(value, t)) for value, t, ask in pairs]
+    return pc.if_else(pa.array(kept, pa.bool_()), values, None)
+
+
+def _has_digits(value: float, text: str) -> bool:
+    """Whether a float, written with as many digits as a text has, is the number that stands there."""
+    wanted = Decimal(text)
+    digits = len(wanted.as_tuple().digits)
+    return digits <= _MOST_DIGITS and Decimal(f"{value:.{max(digits, 1) - 1}e}") == wanted
 
 
 def _normal(text: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -80,12 +143,13 @@ def _normal(text: pa.Array, kind: pa.DataType) -> pa.Array:
         return pc.replace_substring_regex(text, r"^\+", "")
     if pa.types.is_boolean(kind):
         return pc.utf8_lower(text)
-    if not pa.types.is_timestamp(kind):
-        return text
-    whole = pc.binary_join_element_wise(text, pa.scalar("T00:00:00Z"), "")
-    utc = pc.binary_join_element_wise(text, pa.scalar("Z"), "")
-    timed = pc.if_else(pc.match_substring_regex(text, r":\d{2}.*" + _OFFSET), text, utc)
-    return pc.if_else(pc.match_substring_regex(text, rf"^{_DATE}$"), whole, timed)
+    return text
+
+
+def _timed(text: pa.Array) -> pa.Array:
+    """A day as its first instant."""
+    whole = pc.binary_join_element_wise(text, pa.scalar("T00:00:00"), "")
+    return pc.if_else(pc.match_substring_regex(text, rf"^{_DATE}$"), whole, text)
 
 
 def _cast_or_null(text: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.ingestion.domain.instants import to_local
+
 
 def local_days(
     instants: pa.Array, stores: pa.Array, zone: str, zones: Mapping[str, str]
@@ -29,6 +31,4 @@ def local_days(
 
 
 def _days(instants: pa.Array, zone: str) -> pa.Array:
-    return pc.local_timestamp(instants.cast(pa.timestamp("us", tz=zone))).cast(
-        pa.date32(), safe=False
-    )
+    return to_local(instants, zone).cast(pa.date32(), safe=False)

@@ -7,7 +7,8 @@ zones = { S2 = "Europe/London" }
 time = "event_time"            # unset: event_time
 key = ["sale_id"]
 partition_by = ["store_id", "date"]
-delimiter = ";"
+delimiter = ";"                # what else a `Dialect` has
+decimal = ","
 
 [columns]                      # unset: as the table has them, or inferred
 sale_id = { type = "string", required = true }
@@ -18,19 +19,21 @@ store_id = "string"
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import types
 from lakeshelf.errors import ContractError
+from lakeshelf.ingestion.domain import dialect
+from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.spec import TIME, Column
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.lake import names
@@ -40,9 +43,12 @@ FILES = ("_dataset.toml", "_dataset.json")
 SILVER = "silver"
 
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-_TEXTS = ("dataset", "zone", "time", "delimiter", "doc")
-_LISTS = ("key", "partition_by")
-_TABLES = ("zones", "columns")
+_SETTINGS: Mapping[str, type] = {
+    **dict.fromkeys(("dataset", "zone", "time", "doc"), str),
+    **dict.fromkeys(("key", "partition_by"), list),
+    **dict.fromkeys(("zones", "columns"), dict),
+    **dialect.SETTINGS,
+}
 _RULES = ("type", "required", "optional", "minimum", "maximum", "enum")
 
 
@@ -58,7 +64,7 @@ class Declaration:
         time: Column that `date` comes from.
         zone: Zone of that day.
         zones: Store → zone.
-        delimiter: What separates values of a CSV file.
+        dialect: How the text of its files is written.
         doc: What the dataset holds.
     """
 
@@ -69,7 +75,7 @@ class Declaration:
     time: str = TIME
     zone: str = "UTC"
     zones: Mapping[str, str] = field(default_factory=dict)
-    delimiter: str = ","
+    dialect: Dialect = PLAIN
     doc: str = ""
 
 
@@ -102,31 +108,32 @@ def of_folder(folder: str) -> Declaration:
 def _declaration(given: dict[str, Any], folder: str) -> Declaration:
     _require_settings(given)
     columns = given.get("columns")
-    found = Declaration(
+    return Declaration(
         dataset=names.checked(given.get("dataset", f"{SILVER}/{folder}")),
         columns=tuple(_column(n, rules) for n, rules in columns.items()) if columns else None,
         key=tuple(given.get("key", ())),
         partition_by=tuple(given["partition_by"]) if "partition_by" in given else None,
         time=given.get("time", TIME),
-        zone=_zone(given.get("zone", "UTC")),
-        zones={store: _zone(zone) for store, zone in given.get("zones", {}).items()},
-        delimiter=given.get("delimiter", ","),
+        zone=dialect.zone(given.get("zone", "UTC")),
+        zones={store: dialect.zone(zone) for store, zone in given.get("zones", {}).items()},
+        dialect=dialect.of_settings(given),
         doc=given.get("doc", ""),
     )
-    if len(found.delimiter) != 1 or found.delimiter in '"\r\n':
-        raise DeclarationError(f"delimiter {found.delimiter!r} is not one character")
-    return found
 
 
 def _require_settings(given: dict[str, Any]) -> None:
-    kinds = dict.fromkeys(_TEXTS, str) | dict.fromkeys(_LISTS, list) | dict.fromkeys(_TABLES, dict)
     for name, value in given.items():
-        if name not in kinds:
-            raise DeclarationError(f"no setting {name!r}; there are {', '.join(kinds)}")
-        if not isinstance(value, kinds[name]):
-            raise DeclarationError(f"{name} = {value!r} is no {kinds[name].__name__}")
-        if name in _LISTS and not all(isinstance(entry, str) for entry in value):
-            raise DeclarationError(f"{name} = {value!r} is no list of columns")
+        if name not in _SETTINGS:
+            raise DeclarationError(f"no setting {name!r}; {_near(name)}")
+        if type(value) is not _SETTINGS[name]:
+            raise DeclarationError(f"{name} = {value!r} is no {_SETTINGS[name].__name__}")
+        if isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
+            raise DeclarationError(f"{name} = {value!r} is no list of texts")
+
+
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, _SETTINGS, n=2)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_SETTINGS)}"
 
 
 def _column(name: str, given: Any) -> Column:
@@ -160,10 +167,3 @@ def _bound(name: str, value: Any, kind: pa.DataType) -> Any:
         return pa.scalar(text).cast(kind) if pa.types.is_decimal(kind) else pa.scalar(value, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DeclarationError(f"column {name}: bound {value!r} is no {kind}") from error
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
-        raise DeclarationError(f"no time zone {name!r}") from error

@@ -8,6 +8,7 @@ import zlib
 from pathlib import PurePosixPath
 
 from lakeshelf.ingestion.domain import csv_rows, jsonl_rows, parquet_rows, xlsx_rows
+from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.parsed import MAX_BYTES, Parsed
 from lakeshelf.ingestion.domain.spec import Spec
 from lakeshelf.ingestion.errors import FileRefused
@@ -32,14 +33,14 @@ def is_temporary(name: str) -> bool:
     return name.startswith((".", "_", "~$")) or name.lower().endswith(_TEMPORARY)
 
 
-def parse(content: bytes, name: str, spec: Spec | None, delimiter: str = ",") -> Parsed:
+def parse(content: bytes, name: str, spec: Spec | None, dialect: Dialect = PLAIN) -> Parsed:
     """What a file holds.
 
     Args:
         content: Its content.
         name: Its name, which says the format.
         spec: What its dataset has; None: not known yet.
-        delimiter: What separates values of CSV.
+        dialect: How its text is written.
 
     Raises:
         FileRefused: It cannot be read.
@@ -49,10 +50,12 @@ def parse(content: bytes, name: str, spec: Spec | None, delimiter: str = ",") ->
     if not unpacked:
         raise FileRefused("the file is empty")
     if kind == "csv":
-        return csv_rows.parse(unpacked, spec.delimiter if spec else delimiter)
+        return csv_rows.parse(unpacked, dialect)
     if kind == "jsonl":
-        return jsonl_rows.parse(unpacked, spec)
-    return parquet_rows.parse(unpacked) if kind == "parquet" else xlsx_rows.parse(unpacked)
+        return jsonl_rows.parse(unpacked, spec, dialect)
+    if kind == "parquet":
+        return parquet_rows.parse(unpacked, spec, dialect)
+    return xlsx_rows.parse(unpacked, dialect)
 
 
 def _unpacked(content: bytes) -> bytes:

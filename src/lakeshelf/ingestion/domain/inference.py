@@ -5,26 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.casting import typed
+from lakeshelf.ingestion.domain import narrowest
+from lakeshelf.ingestion.domain.casting import with_point
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.parsed import Parsed
-from lakeshelf.ingestion.domain.spec import (
-    DAY,
-    INSTANT,
-    ORIGIN,
-    STORE,
-    Column,
-    Spec,
-    is_event,
-    require_header,
-)
-from lakeshelf.ingestion.errors import DeclarationError, FileRefused
+from lakeshelf.ingestion.domain.spec import DAY, ORIGIN, STORE, Column, Spec, is_event
+from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.lake.dataset import Dataset
-
-_CANDIDATES = (pa.int64(), pa.float64(), pa.bool_(), pa.date32(), INSTANT)
-_OF_TEXT = (pa.date32(), INSTANT)
 
 
 def spec_of(
@@ -46,7 +34,7 @@ def spec_of(
         columns = tuple(Column(f.name, f.type) for f in known.schema if f.name not in ORIGIN.names)
         key = declared.key or tuple(k for k in known.key if k not in ORIGIN.names)
         return _spec(declared, columns, key, known.partition_by)
-    if columns := _inferred_columns(files or {}):
+    if columns := _inferred_columns(files or {}, declared.dialect.assume_zone):
         return _spec(declared, columns, declared.key, declared.partition_by)
     return None
 
@@ -69,7 +57,7 @@ def _spec(
         time=declared.time if derived else "",
         zone=declared.zone,
         zones=declared.zones,
-        delimiter=declared.delimiter,
+        dialect=declared.dialect,
         doc=declared.doc,
     )
     if unknown := [name for name in (*key, *partitions) if name not in found.schema.names]:
@@ -80,48 +68,33 @@ def _spec(
     return found
 
 
-def _inferred_columns(files: Mapping[int, Parsed]) -> tuple[Column, ...]:
-    """Names from the first file whose header can be one, types from all files that have its columns."""
+def _inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[Column, ...]:
+    """Names from the first file that has columns, types from all files that have no others."""
     for first in files.values():
-        names = first.table.column_names
-        try:
-            require_header(names, None, complete=True)
-        except FileRefused:
-            continue
-        if names:
+        if names := first.table.column_names:
             alike = [p for p in files.values() if set(p.table.column_names) <= set(names)]
-            return tuple(Column(name, _common_type(name, alike)) for name in names)
+            return tuple(Column(name, _common_type(name, alike, zone)) for name in names)
     return ()
 
 
-def _common_type(name: str, files: Sequence[Parsed]) -> pa.DataType:
-    having = [parsed for parsed in files if name in parsed.table.column_names]
-    for parsed in having:
-        kind = parsed.table[name].type
-        if not (pa.types.is_string(kind) or pa.types.is_null(kind)):
-            return kind
-    chunks = [c for p in having for c in p.table[name].chunks if pa.types.is_string(c.type)]
-    was_text = any(name in parsed.texts for parsed in having)
-    return inferred(pa.concat_arrays(chunks) if chunks else pa.array([], pa.string()), was_text)
+def _common_type(name: str, files: Sequence[Parsed], zone: str) -> pa.DataType:
+    having = [
+        parsed
+        for parsed in files
+        if name in parsed.table.column_names and not pa.types.is_null(parsed.table[name].type)
+    ]
+    told = next((p.table[name].type for p in having if p.tells == "types"), None)
+    if told is not None:
+        return told
+    text = _concatenated([parsed.table[name] for parsed in having])
+    if any(name in parsed.texts for parsed in having):
+        return narrowest.of_text(text, zone)
+    if all(parsed.tells == "numbers" for parsed in having):
+        return narrowest.of_numbers(text, zone)
+    numbers = _concatenated([with_point(p.table[name], p.dialect) for p in having])
+    return narrowest.of_anything(text, numbers, zone)
 
 
-def inferred(text: pa.Array, was_text: bool) -> pa.DataType:
-    """The narrowest type that all values have; string when there are none.
-
-    Numbers with leading zeros are identifiers (`007`), and so stay text.
-
-    Args:
-        text: All values of the column as text.
-        was_text: Whether the format told that they are text, as JSON does: `"5"` is no number then.
-    """
-    values = pc.unique(text).drop_null()
-    values = values.filter(pc.not_equal(values, ""))
-    if not len(values):
-        return pa.string()
-    if pc.any(pc.match_substring_regex(values, r"^\s*[+-]?0\d")).as_py():
-        return pa.string()
-    for kind in _OF_TEXT if was_text else _CANDIDATES:
-        _, malformed, outside = typed(values, kind)
-        if not pc.any(pc.or_(malformed, outside)).as_py():
-            return kind
-    return pa.string()
+def _concatenated(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())

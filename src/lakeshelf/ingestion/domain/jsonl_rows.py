@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
+from lakeshelf.ingestion.domain.dialect import PLAIN, UTF_8, Dialect
+from lakeshelf.ingestion.domain.encoding import decoded, require_encoded
+from lakeshelf.ingestion.domain.headers import MAX_COLUMNS
 from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
-from lakeshelf.ingestion.domain.spec import MAX_COLUMNS, ORIGIN, Spec
+from lakeshelf.ingestion.domain.spec import ORIGIN, Spec
 from lakeshelf.ingestion.errors import FileRefused
 
+DEEPEST = 64
+"""Lists and objects in each other that a value may have: deeper ones are an attack, not a message."""
+_BRACKET = re.compile(r"[\[{]")
 
-def parse(content: bytes, spec: Spec | None = None) -> Parsed:
+
+class Number(str):
+    """A number as its file writes it, with all its digits."""
+
+    __slots__ = ()
+
+
+def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) -> Parsed:
     """The rows of a JSONL file, all values as text; blank lines are no rows.
 
     Args:
         content: The file's content.
         spec: Columns that are known; None: all that are there are.
+        dialect: How its text is encoded.
 
     Raises:
-        FileRefused: It has too many columns.
+        FileRefused: It is not in the encoding that is declared, or has too many columns.
     """
-    raw = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    raw, wanted = _lines(content, dialect), _wanted(spec)
     objects: list[dict[str, Any]] = []
     lines: list[int] = []
     refused: list[Refusal] = []
     for number, line in enumerate(raw, 1):
         if not line.strip():
             continue
-        found = _object(line)
-        wrong = _problem(number, line, found, spec)
-        if wrong is None and isinstance(found, dict):
-            objects.append(found)
+        try:
+            value = _object(_text(line))
+            wrong = _problem(value, wanted)
+        except ValueError as error:
+            wrong = ("json", "", f"no JSON: {error}")
+        if wrong is None:
+            objects.append(value)
             lines.append(number)
-        elif wrong is not None:
-            refused.append(wrong)
+        else:
+            refused.append(Refusal(number, *wrong, _shown(line)))
     names = _names(objects, spec)
     columns = [[value.get(name) for value in objects] for name in names]
     table = pa.Table.from_arrays(
@@ -49,45 +69,120 @@ def parse(content: bytes, spec: Spec | None = None) -> Parsed:
         refused=tuple(refused),
         complete=False,
         texts=frozenset(texts),
+        tells="numbers",
     )
 
 
 def as_text(value: Any) -> str | None:
-    """A value of JSON as text."""
+    """A value of JSON as text: of a number, the digits that stand there."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, int | float) else _dumped(value)
+    if isinstance(value, dict):
+        inner = (f"{json.dumps(k, ensure_ascii=False)}:{_nested(v)}" for k, v in value.items())
+        return f"{{{','.join(inner)}}}"
+    return f"[{','.join(map(_nested, value))}]"
 
 
-def _object(line: bytes) -> Any:
-    import orjson  # noqa: PLC0415 - of the extra `files`
+def _nested(value: Any) -> str:
+    if value is None:
+        return "null"
+    return json.dumps(value, ensure_ascii=False) if _is_text(value) else str(as_text(value))
 
+
+def _lines(content: bytes, dialect: Dialect) -> list[bytes]:
+    """Lines in UTF-8: one that is not is a row that is refused, where nothing else is declared."""
+    if dialect.encoding != UTF_8:
+        return decoded(content, dialect).encode().split(b"\n")
+    require_encoded(content, UTF_8)
+    return content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+
+
+def _text(line: bytes) -> str:
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return error
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'no UTF-8: byte {line[error.start]:#04x} at {error.start + 1}; declare encoding = "cp1252", or what it is'
+        ) from error
 
 
-def _dumped(value: Any) -> str:
-    import orjson  # noqa: PLC0415
+def _object(line: str) -> Any:
+    try:
+        value = _DECODER.decode(line)
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {DEEPEST}") from error
+    if len(_BRACKET.findall(line)) > DEEPEST:
+        _require_shallow(value)
+    if "\\u" in line:
+        _require_characters(value)
+    return value
 
-    return orjson.dumps(value).decode()
+
+def _require_characters(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise ValueError(f"{half} is half a character") from error
 
 
-def _problem(number: int, line: bytes, found: Any, spec: Spec | None) -> Refusal | None:
+def _require_shallow(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {DEEPEST}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON; write null")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=Number, parse_int=Number, parse_constant=_no_number, object_pairs_hook=_once
+)
+
+
+def _wanted(spec: Spec | None) -> dict[str, bool] | None:
+    """Column → whether only text may stand there; None: any column is welcome."""
+    if spec is None:
+        return None
+    kinds = {field.name: field.type for field in spec.schema if field.name not in ORIGIN.names}
+    return {n: pa.types.is_string(kind) or pa.types.is_binary(kind) for n, kind in kinds.items()}
+
+
+def _problem(found: Any, wanted: dict[str, bool] | None) -> tuple[str, str, str | None] | None:
+    """Rule, column and value of what is wrong with a line; None: nothing."""
     if not isinstance(found, dict):
-        kind = f"no JSON: {found}" if isinstance(found, ValueError) else "no object"
-        return Refusal(number, "json", "", kind, _shown(line))
+        return "json", "", "no object"
     for name, value in found.items():
-        column = spec.column(name) if spec else None
-        if (spec and column is None and value is not None) or name in ORIGIN.names:
-            return Refusal(number, "unknown_column", name, as_text(value), _shown(line))
-        is_text_wanted = column is not None and pa.types.is_string(column.type)
-        if is_text_wanted and not isinstance(value, str | None):
-            return Refusal(number, "type", name, as_text(value), _shown(line))
+        is_unknown = wanted is not None and name not in wanted
+        if (is_unknown and value is not None) or name in ORIGIN.names:
+            return "unknown_column", name, as_text(value)
+        if wanted and wanted.get(name) and value is not None and not _is_text(value):
+            return "type", name, as_text(value)
     return None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number)
 
 
 def _names(objects: list[dict[str, Any]], spec: Spec | None) -> list[str]:
@@ -100,7 +195,7 @@ def _names(objects: list[dict[str, Any]], spec: Spec | None) -> list[str]:
 
 
 def _has_text(column: list[Any]) -> bool:
-    return any(isinstance(value, str) for value in column)
+    return any(map(_is_text, column))
 
 
 def _shown(line: bytes) -> str:

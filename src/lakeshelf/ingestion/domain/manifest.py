@@ -67,6 +67,7 @@ class File:
     mode: Mode | None = None
     address: str | None = None
     modified_at: datetime | None = None
+    note: str | None = None
 
     @property
     def identity(self) -> Identity:
@@ -105,11 +106,15 @@ class Result:
         rows_loaded: Rows of it that are in the dataset now.
         rows_refused: Rows of it that are refused now.
         error: Why it could not be loaded at all; empty: it could.
+        refusal: The first rule that is broken now; empty: none is.
+        note: What was left out of it; None: it was not read.
     """
 
     rows_loaded: int = 0
     rows_refused: int = 0
     error: str = ""
+    refusal: str = ""
+    note: str | None = None
 
     @property
     def status(self) -> Status:
@@ -120,10 +125,15 @@ class Result:
             return "success"
         return "partial" if self.rows_loaded else "quarantined"
 
+    @property
+    def why(self) -> str:
+        """Why nothing of it was loaded; empty: something was, or there was nothing."""
+        return self.error or (self.refusal if self.status == "quarantined" else "")
+
 
 def files_of(rows: pa.Table) -> list[File]:
-    """Rows of the manifest as files, by id."""
-    names = [field.name for field in fields(File)]
+    """Rows of the manifest as files, by id; a manifest of an older release lacks columns."""
+    names = [field.name for field in fields(File) if field.name in rows.column_names]
     return [File(**row) for row in rows.select(names).sort_by("file_id").to_pylist()]
 
 
@@ -172,7 +182,8 @@ def ended(file: File, result: Result, batch_id: str, now: datetime, max_attempts
         lease_until=None,
         rows_loaded=result.rows_loaded,
         rows_refused=result.rows_refused,
-        error=result.error or None,
+        error=result.why or None,
+        note=file.note if result.note is None else result.note or None,
         updated_at=now,
     )
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
+from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
+
 MAX_BYTES = 1 << 30
 """Largest file, unpacked: a file is read as a whole, so that it is loaded as a whole."""
+Tells = Literal["nothing", "numbers", "types"]
+SHOWN = 60
+"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,9 @@ class Parsed:
         refused: Rows that are none at all.
         complete: Whether each row has each column of the file, so that one it lacks is missing.
         texts: Text columns whose values the format told to be text.
+        tells: What the format tells of values: nothing, as CSV; which are numbers and booleans; or all types.
+        dialect: How numbers in its text are written.
+        note: What was left out of it; empty: nothing.
     """
 
     table: pa.Table
@@ -51,8 +59,16 @@ class Parsed:
     refused: tuple[Refusal, ...] = ()
     complete: bool = True
     texts: frozenset[str] = frozenset()
+    tells: Tells = "nothing"
+    dialect: Dialect = PLAIN
+    note: str = ""
 
 
 def as_json(row: Mapping[str, Any]) -> str:
     """A row as text, where its format has no text of its own."""
     return json.dumps(dict(row), default=str, ensure_ascii=False)
+
+
+def shortened(text: str) -> str:
+    """Text for a message: a long one is cut, and its length told."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"

@@ -13,8 +13,9 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.casting import typed, within_calendar
+from lakeshelf.ingestion.domain.casting import typed, with_point, within_calendar
 from lakeshelf.ingestion.domain.days import local_days
+from lakeshelf.ingestion.domain.headers import require_header
 from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
 from lakeshelf.ingestion.domain.spec import (
     DAY,
@@ -23,26 +24,11 @@ from lakeshelf.ingestion.domain.spec import (
     STORE,
     Column,
     Spec,
-    require_header,
 )
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.lake.schemas import is_lossless
 
-RULES = {
-    "columns": "a CSV row has more or fewer values than the header",
-    "json": "a line is no JSON object",
-    "unknown_column": "a JSON object has a name that is no column",
-    "type": "a value has not the form of its column's type",
-    "range": "a value is too large, too fine, or no day of the calendar",
-    "partition": "a partition column is null",
-    "key": "a key column is null",
-    "required": "a required column is null",
-    "minimum": "a value is below the column's minimum",
-    "maximum": "a value is above the column's maximum",
-    "enum": "a value is none of those that the column has",
-    "date": "a file's own `date` is not the local day of the event",
-}
-"""What a row can break, and when."""
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
         try:
             parts[file_id] = _conformed(parsed, spec)
         except FileRefused as error:
-            failed[file_id] = error.message
+            failed[file_id] = str(error)
     taken = {file_id: files[file_id] for file_id in parts}
     values, broken = _cast(list(parts.values()), spec)
     broken += _nulls(values, broken, spec) + _bounds(values, spec)
@@ -103,19 +89,23 @@ def _conformed(parsed: Parsed, spec: Spec) -> pa.Table:
     """The spec's columns as the file has them: text, or of the type wanted."""
     require_header(parsed.table.column_names, spec, parsed.complete)
     wanted = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
-    return pa.table({c.name: _as_given(parsed.table, c, spec) for c in wanted})
+    return pa.table({c.name: _as_given(parsed, c, spec) for c in wanted})
 
 
-def _as_given(table: pa.Table, column: Column, spec: Spec) -> pa.ChunkedArray:
-    if column.name not in table.column_names:
-        return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
-    values = table[column.name]
-    if pa.types.is_string(values.type) or values.type.equals(column.type):
+def _as_given(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
+    if column.name not in parsed.table.column_names:
+        return pa.chunked_array([pa.nulls(parsed.table.num_rows, pa.string())])
+    values = parsed.table[column.name]
+    if pa.types.is_string(values.type):
+        is_number = any(fits(column.type) for fits in _NUMBERS)
+        return with_point(values, parsed.dialect) if is_number else values
+    if values.type.equals(column.type):
         return values
     if is_lossless(values.type, column.type):
         return values.cast(column.type)
     raise FileRefused(
-        f"column {column.name!r} is {values.type} in the file, {column.type} in {spec.dataset}"
+        f"column {column.name!r} is {values.type} in the file, {column.type} in {spec.dataset}",
+        hint=f"cast it to {column.type} where the file is written",
     )
 
 
@@ -125,17 +115,19 @@ def _cast(parts: Sequence[pa.Table], spec: Spec) -> tuple[dict[str, pa.Array], l
     broken: list[_Broken] = []
     for column in columns:
         chunks = [part[column.name].combine_chunks() for part in parts]
-        values[column.name], malformed, outside = _cast_column(chunks, column.type)
+        values[column.name], malformed, outside = _cast_column(
+            chunks, column.type, spec.dialect.assume_zone
+        )
         broken += [_Broken("type", column.name, malformed), _Broken("range", column.name, outside)]
     return values, broken
 
 
 def _cast_column(
-    chunks: Sequence[pa.Array], kind: pa.DataType
+    chunks: Sequence[pa.Array], kind: pa.DataType, zone: str
 ) -> tuple[pa.Array, pa.Array, pa.Array]:
     """All text of a column is cast at once; typed chunks stay as they are, in their places."""
     of_text = [chunk for chunk in chunks if pa.types.is_string(chunk.type)]
-    values, malformed, outside = typed(_concatenated(of_text, pa.string()), kind)
+    values, malformed, outside = typed(_concatenated(of_text, pa.string()), kind, zone)
     if len(of_text) == len(chunks):
         return values, malformed, outside
     cut, found = 0, []
@@ -164,8 +156,15 @@ def _nulls(values: Mapping[str, pa.Array], broken: Sequence[_Broken], spec: Spec
     for name, rule in rule_of.items():
         wrong = [one.rows for one in broken if one.column == name]
         given = _any(wrong, len(values[name]))
-        found.append(_Broken(rule, name, pc.and_not(pc.is_null(values[name]), given)))
+        found.append(_Broken(rule, name, pc.and_not(_is_missing(values[name]), given)))
     return found
+
+
+def _is_missing(values: pa.Array) -> pa.Array:
+    """Where nothing stands: null, or the empty text, which a partition cannot tell from null."""
+    if not pa.types.is_string(values.type):
+        return pc.is_null(values)
+    return pc.equal(values, "").fill_null(True)
 
 
 def _bounds(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:

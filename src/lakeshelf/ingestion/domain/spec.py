@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
+from lakeshelf.ingestion.domain.instants import INSTANT
 
 FILE_ID, FILE_LINE = "file_id", "file_line"
 ORIGIN = pa.schema([pa.field(FILE_ID, pa.int64()), pa.field(FILE_LINE, pa.int64())])
 """Columns that every loaded row has: the file it came from, and its line there."""
 STORE, TIME, DAY = "store_id", "event_time", "date"
 """Columns of an event dataset: its partitions are the store and the store's local day."""
-INSTANT = pa.timestamp("us", tz="UTC")
-MAX_COLUMNS = 1_000
-
-_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,126}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class Spec:
         time: Column whose local day is `date`; empty: `date` is no derived column.
         zone: Zone of that day, where `zones` has no other.
         zones: Store → its zone.
-        delimiter: What separates values of a CSV file.
+        dialect: How the text of its files is written.
         doc: What the dataset holds.
     """
 
@@ -68,7 +64,7 @@ class Spec:
     time: str = ""
     zone: str = "UTC"
     zones: Mapping[str, str] = field(default_factory=dict)
-    delimiter: str = ","
+    dialect: Dialect = PLAIN
     doc: str = ""
 
     @property
@@ -93,45 +89,3 @@ def is_event(columns: Sequence[Column], time: str = TIME) -> bool:
     """Whether rows of these columns are events: they name a store and an instant."""
     kinds = {column.name: column.type for column in columns}
     return STORE in kinds and kinds.get(time) == INSTANT
-
-
-def require_header(names: Sequence[str], spec: Spec | None, complete: bool) -> None:
-    """Refuse a header that does not fit.
-
-    Args:
-        names: Columns of the file.
-        spec: What the dataset has; None: not known yet.
-        complete: Whether a column that is not named is missing, not null.
-
-    Raises:
-        FileRefused: A column is there twice, is unknown, is missing, or has no usable name.
-    """
-    folded = [name.casefold() for name in names]
-    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
-    if twice:
-        raise FileRefused(f"the header has {_list(twice)} twice; capitals do not count")
-    if reserved := [name for name in names if name in ORIGIN.names]:
-        raise FileRefused(f"the header has {_list(reserved)}, which loading fills")
-    unusable = [name for name in names if not _COLUMN.fullmatch(name)]
-    if unusable:
-        raise FileRefused(f"the header has {_list(unusable)}: no name of a column")
-    if len(names) > MAX_COLUMNS:
-        raise FileRefused(f"the file has {len(names):,} columns, more than {MAX_COLUMNS:,}")
-    if spec is not None:
-        _require_columns(names, spec, complete)
-
-
-def _require_columns(names: Sequence[str], spec: Spec, complete: bool) -> None:
-    unknown = [name for name in names if spec.column(name) is None]
-    if unknown:
-        known = ", ".join(column.name for column in spec.columns)
-        raise FileRefused(f"unknown column {_list(unknown)}; {spec.dataset} has {known}")
-    here = set(names)
-    missing = [c.name for c in spec.columns if c.name not in here and not c.optional]
-    if missing and complete:
-        raise FileRefused(f"column {_list(missing)} is missing")
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -89,12 +89,17 @@ class Rejects:
         order = [("file_id", "ascending"), ("file_line", "ascending"), ("rule", "ascending")]
         return list(found.sort_by([*order, ("column", "ascending")]).to_pylist())
 
+    def left(self, file_ids: Sequence[int]) -> dict[int, list[Refusal]]:
+        """File → refusals that are not resolved, by line; every file has an entry."""
+        found: dict[int, list[Refusal]] = {file_id: [] for file_id in file_ids}
+        for row in self.of(file_ids, unresolved=True):
+            told = (row[name] for name in ("file_line", "rule", "column", "value", "row"))
+            found[row["file_id"]].append(Refusal(*told))
+        return found
+
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
         """File → lines of it that are still refused; every file has an entry."""
-        found: dict[int, set[int]] = {file_id: set() for file_id in file_ids}
-        for row in self.of(file_ids, unresolved=True):
-            found[row["file_id"]].add(row["file_line"])
-        return found
+        return {i: {one.line for one in refused} for i, refused in self.left(file_ids).items()}
 
     def fence(self, batch_id: str) -> None:
         """Give a batch up: it records no refused rows any more."""

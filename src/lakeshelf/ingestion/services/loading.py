@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -13,8 +14,9 @@ from lakeshelf.ingestion.domain import formats
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.inference import spec_of
 from lakeshelf.ingestion.domain.manifest import File, Result, ended
-from lakeshelf.ingestion.domain.parsed import Parsed
+from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
 from lakeshelf.ingestion.domain.rows import Judged, judged
+from lakeshelf.ingestion.domain.rules import told
 from lakeshelf.ingestion.domain.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.io.bronze import BRONZE
@@ -38,6 +40,11 @@ class Read:
     parsed: Mapping[int, Parsed]
     failed: Mapping[int, str]
     spec: Spec | None
+
+    @property
+    def notes(self) -> dict[int, str]:
+        """File → what was left out of it."""
+        return {file_id: found.note for file_id, found in self.parsed.items()}
 
 
 def load(shop: Workshop, files: Sequence[File]) -> list[File]:
@@ -96,9 +103,9 @@ def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
     crash.point("files_after_data")
     # 5.
     if files[0].attempt > 1:
-        return conclude_from_tables(shop, files, failed)
+        return conclude_from_tables(shop, files, failed, read.notes)
     # 6.
-    return _conclude(shop, files, _results(files, found, failed))
+    return _conclude(shop, files, _results(files, found, failed, read.notes))
 
 
 def read_files(shop: Workshop, files: Sequence[File]) -> Read:
@@ -111,7 +118,7 @@ def read_files(shop: Workshop, files: Sequence[File]) -> Read:
         try:
             contents[file.file_id] = shop.bronze.read(file)
         except FileRefused as error:
-            failed[file.file_id] = error.message
+            failed[file.file_id] = str(error)
     paths = {file.file_id: file.path for file in files}
     if spec is None:
         first, _ = _parsed(contents, paths, None, declared)
@@ -119,7 +126,7 @@ def read_files(shop: Workshop, files: Sequence[File]) -> Read:
     parsed, unreadable = _parsed(contents, paths, spec, declared)
     failed |= unreadable
     if spec is None:
-        failed |= dict.fromkeys(parsed, "no column could be told from its header")
+        failed |= {i: _columnless(found) for i, found in parsed.items()}
     return Read(parsed, failed, spec)
 
 
@@ -133,10 +140,18 @@ def _parsed(
     failed: dict[int, str] = {}
     for file_id, content in contents.items():
         try:
-            parsed[file_id] = formats.parse(content, paths[file_id], spec, declared.delimiter)
+            parsed[file_id] = formats.parse(content, paths[file_id], spec, declared.dialect)
         except FileRefused as error:
-            failed[file_id] = error.message
+            failed[file_id] = str(error)
     return parsed, failed
+
+
+def _columnless(found: Parsed) -> str:
+    """Why a file that could be read tells no column."""
+    if not found.refused:
+        return "the file has no rows that would tell its columns; declare them under [columns]"
+    first = found.refused[0]
+    return f"line {first.line}: {first.value}, and no other line is a row; JSONL has an object {{…}} a line"
 
 
 def declaration_of(shop: Workshop, files: Sequence[File]) -> Declaration:
@@ -146,16 +161,35 @@ def declaration_of(shop: Workshop, files: Sequence[File]) -> Declaration:
 
 
 def conclude_from_tables(
-    shop: Workshop, files: Sequence[File], failed: Mapping[int, str]
+    shop: Workshop,
+    files: Sequence[File],
+    failed: Mapping[int, str],
+    notes: Mapping[int, str] = MappingProxyType({}),
 ) -> list[File]:
     """End files by what the tables hold of them, without reading them."""
+    found = standing(shop, files)
+    results = {
+        i: replace(result, error=failed.get(i, ""), note=notes.get(i))
+        for i, result in found.items()
+    }
+    return _conclude(shop, files, results)
+
+
+def standing(shop: Workshop, files: Sequence[File]) -> dict[int, Result]:
+    """What the tables hold of files of one dataset; of refused rows that were loaded, it is said when."""
     ids = [file.file_id for file in files]
     loaded = shop.target(files[0].dataset).lines(ids)
     shop.rejects.resolve(loaded, shop.now())
     crash.point("files_after_resolve")
-    refused = shop.rejects.lines(ids)
-    results = {i: Result(len(loaded[i]), len(refused[i]), failed.get(i, "")) for i in ids}
-    return _conclude(shop, files, results)
+    left = shop.rejects.left(ids)
+    return {
+        i: Result(len(loaded[i]), len({one.line for one in left[i]}), refusal=_first(left[i]))
+        for i in ids
+    }
+
+
+def _first(refused: Sequence[Refusal]) -> str:
+    return told(refused[0]) if refused else ""
 
 
 def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
@@ -164,17 +198,23 @@ def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
     return _conclude(shop, files, results)
 
 
-def _results(files: Sequence[File], found: Judged, failed: Mapping[int, str]) -> dict[int, Result]:
+def _results(
+    files: Sequence[File], found: Judged, failed: Mapping[int, str], notes: Mapping[int, str]
+) -> dict[int, Result]:
     counted = found.rows.group_by(FILE_ID).aggregate([([], "count_all")])
     loaded = dict(zip(counted[FILE_ID].to_pylist(), counted["count_all"].to_pylist(), strict=True))
-    return {
-        file.file_id: Result(
-            loaded.get(file.file_id, 0),
-            len({refusal.line for refusal in found.refused.get(file.file_id, ())}),
-            failed.get(file.file_id, ""),
+
+    def result(file_id: int) -> Result:
+        refused = found.refused.get(file_id, ())
+        return Result(
+            loaded.get(file_id, 0),
+            len({refusal.line for refusal in refused}),
+            failed.get(file_id, ""),
+            _first(refused),
+            notes.get(file_id),
         )
-        for file in files
-    }
+
+    return {file.file_id: result(file.file_id) for file in files}
 
 
 def _still_refused(shop: Workshop, files: Sequence[File], found: Judged) -> pa.Table:

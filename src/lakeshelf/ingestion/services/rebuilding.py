@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from lakeshelf.ingestion.domain.rows import judged
 from lakeshelf.ingestion.errors import FileRefused, TransitionRefused
 from lakeshelf.ingestion.io.target import fitted
 from lakeshelf.ingestion.services.discovery import discover
-from lakeshelf.ingestion.services.loading import fail, read_files
+from lakeshelf.ingestion.services.loading import fail, read_files, standing
 from lakeshelf.ingestion.services.workshop import Workshop
 from lakeshelf.lake import Lake
 from lakeshelf.lake.errors import NotFound
@@ -118,6 +118,7 @@ def _rebuilt(shop: Workshop, files: Sequence[File]) -> list[File]:
     target, batch_id = shop.target(files[0].dataset), str(files[0].batch_id)
     parts = _parts(files, shop.limits.files)
     failed: dict[int, str] = {}
+    notes: dict[int, str] = {}
     for part in parts:
         if (spec := read_files(shop, part).spec) is not None:
             target.ensure(spec)
@@ -133,6 +134,7 @@ def _rebuilt(shop: Workshop, files: Sequence[File]) -> list[File]:
             _renew(shop, files)
             read = read_files(shop, part)
             failed.update(read.failed)
+            notes.update(read.notes)
             if read.spec is None:
                 continue
             found = judged(read.parsed, read.spec)
@@ -150,30 +152,29 @@ def _rebuilt(shop: Workshop, files: Sequence[File]) -> list[File]:
         raise _taken_over(batch_id)
     crash.point("files_after_data")
     # 4.
-    return _concluded(shop, files, failed)
+    return _concluded(shop, files, failed, notes)
 
 
-def _concluded(shop: Workshop, files: Sequence[File], failed: dict[int, str]) -> list[File]:
+def _concluded(
+    shop: Workshop, files: Sequence[File], failed: Mapping[int, str], notes: Mapping[int, str]
+) -> list[File]:
     ids, batch_id = [file.file_id for file in files], str(files[0].batch_id)
-    loaded = shop.target(files[0].dataset).lines(ids)
-    shop.rejects.resolve(loaded, shop.now())
-    crash.point("files_after_resolve")
-    refused = shop.rejects.lines(ids)
+    found = standing(shop, files)
+    results = {
+        # Nothing is left of a file that failed, so a retry has to load all of it.
+        i: Result(error=failed[i]) if i in failed else replace(found[i], note=notes.get(i))
+        for i in ids
+    }
 
     def decide(current: list[File]) -> list[File]:
-        results = {
-            # Nothing is left of a file that failed, so a retry has to load all of it.
-            i: Result(error=failed[i]) if i in failed else Result(len(loaded[i]), len(refused[i]))
-            for i in ids
-        }
         return [
             ended(file, results[file.file_id], batch_id, shop.now(), shop.max_attempts)
             for file in current
         ]
 
-    found = shop.manifest.change([("file_id", "in", ids)], decide)
+    done = shop.manifest.change([("file_id", "in", ids)], decide)
     crash.point("files_after_outcome")
-    return found
+    return done
 
 
 def _renew(shop: Workshop, files: Sequence[File]) -> None:

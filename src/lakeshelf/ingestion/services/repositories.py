@@ -81,6 +81,9 @@ class RejectRepository(Protocol):
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
         """File → lines that are still refused."""
 
+    def left(self, file_ids: Sequence[int]) -> dict[int, list[Refusal]]:
+        """File → refusals that are not resolved."""
+
     def of(self, file_ids: Sequence[int], *, unresolved: bool = False) -> list[dict[str, Any]]:
         """Refused rows of files."""
 

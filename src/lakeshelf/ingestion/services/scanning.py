@@ -66,6 +66,9 @@ class Scan:
             "rows_loaded": sum(file.rows_loaded for file in self.files),
             "rows_refused": sum(file.rows_refused for file in self.files),
             "waiting": [{"path": one.path, "why": one.why} for one in self.waiting],
+            "left_out": [
+                {"path": file.path, "what": file.note} for file in self.files if file.note
+            ],
             "elsewhere": self.elsewhere,
         }
 

@@ -1,0 +1,106 @@
+"""Dialect: how the text of a dataset's files is written, where it is not as usual."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lakeshelf.ingestion.errors import DeclarationError
+
+UTF_8 = "utf-8"
+ENCODINGS = (
+    *(UTF_8, "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "iso8859-2", "iso8859-15", "cp437", "cp850", "cp852"),
+    *("cp1250", "cp1251", "cp1252", "cp1254", "cp1257", "mac-roman", "gb18030", "shift_jis", "big5", "euc_kr"),
+)  # fmt: skip
+QUOTES = ('"', "'", "")
+POINTS = (".", ",")
+GROUPS = ("", ".", ",", "'", "\u2019", " ", "\u00a0", "\u202f", "_")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text of files is written.
+
+    Attributes:
+        delimiter: What separates values of CSV.
+        quote: What values of CSV may stand in; empty: nothing, a quote is a character like any.
+        encoding: Encoding of CSV and JSONL.
+        header: Line of CSV, or row of Excel, that names the columns; 0: the first that is not empty. What stands
+            above is left out.
+        sheet: Sheet of Excel; empty: the first that is visible.
+        decimal: What stands before the fraction of a number in CSV.
+        thousands: What may stand between groups of three digits in CSV; empty: nothing.
+        nulls: Words of CSV and Excel that mean null.
+        assume_zone: Zone of times without an offset.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = UTF_8
+    header: int = 0
+    sheet: str = ""
+    decimal: str = "."
+    thousands: str = ""
+    nulls: tuple[str, ...] = ("",)
+    assume_zone: str = "UTC"
+
+
+SETTINGS: Mapping[str, type] = {
+    field.name: list if field.name == "nulls" else type(field.default) for field in fields(Dialect)
+}
+"""Settings of a declaration that make a dialect, and the type of each."""
+PLAIN = Dialect()
+
+
+def of_settings(given: Mapping[str, Any]) -> Dialect:
+    """The dialect that settings of the right types make.
+
+    Raises:
+        DeclarationError: A setting has a value that it cannot have.
+    """
+    chosen = {name: given[name] for name in SETTINGS if name in given}
+    if "encoding" in chosen:
+        chosen["encoding"] = _encoding(chosen["encoding"])
+    if "assume_zone" in chosen:
+        chosen["assume_zone"] = zone(chosen["assume_zone"])
+    found = Dialect(**chosen | {"nulls": tuple(chosen.get("nulls", PLAIN.nulls))})
+    _require_characters(found)
+    if found.header < 0:
+        raise DeclarationError(f"header = {found.header} is no line", hint="lines count from 1")
+    return found
+
+
+def zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        DeclarationError: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+        raise DeclarationError(f"no time zone {name!r}") from error
+
+
+def _encoding(name: str) -> str:
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        found = ""
+    if found not in ENCODINGS:
+        raise DeclarationError(f"no encoding {name!r}; there are {', '.join(ENCODINGS)}")
+    return found
+
+
+def _require_characters(found: Dialect) -> None:
+    if len(found.delimiter) != 1 or found.delimiter in '"\r\n':
+        raise DeclarationError(f"delimiter {found.delimiter!r} is not one character")
+    for name, among in (("quote", QUOTES), ("decimal", POINTS), ("thousands", GROUPS)):
+        if getattr(found, name) not in among:
+            listed = ", ".join(map(repr, among))
+            raise DeclarationError(f"{name} {getattr(found, name)!r} is none of {listed}")
+    if found.decimal == found.thousands:
+        raise DeclarationError(f"decimal and thousands are both {found.decimal!r}")

@@ -1,0 +1,362 @@
+"""A value is loaded as its file has it, or its row is refused: never another number, day or text."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakeshelf.ingestion.domain import csv_rows, instants, jsonl_rows, parquet_rows
+from lakeshelf.ingestion.domain.declaration import Declaration, data_type
+from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
+from lakeshelf.ingestion.domain.inference import spec_of
+from lakeshelf.ingestion.domain.parsed import Parsed
+from lakeshelf.ingestion.domain.rows import judged
+from lakeshelf.ingestion.domain.spec import Column
+from tests.ingestion.rig import Rig
+
+DIGITS = st.text("0123456789", min_size=1, max_size=22)
+NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", fullmatch=True
+)
+TEXTS = st.one_of(
+    DIGITS,
+    NUMBERS,
+    st.integers(-(2**66), 2**66).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False, places=2).map(str),
+    st.sampled_from(
+        ("12E3", "+49170", "00123", "1,5", "1_000", "0x10", " 12 ", "1.10", "1.1", "-0", "NaN", "inf", "true", "No")
+    ),
+    st.sampled_from(("2026-13-01", "01/02/2026", "2026-02-28", "2026-02-28T10:00Z", "2026-02-28 10:00:00.5")),
+)  # fmt: skip
+
+
+UNDECLARED = Declaration("silver/x")
+
+
+def loaded(
+    parsed: Parsed, declared: Declaration = UNDECLARED
+) -> tuple[list[dict[str, Any]], dict[int, list[str]]]:
+    """Rows by name, and line → rules that it broke."""
+    spec = spec_of(declared, None, {1: parsed})
+    assert spec is not None
+    found = judged({1: parsed}, spec)
+    assert not found.failed
+    refused: dict[int, list[str]] = {}
+    for one in found.refused.get(1, ()):
+        refused.setdefault(one.line, []).append(one.rule)
+    return found.rows.drop_columns(["file_id"]).to_pylist(), refused
+
+
+def declared(dialect: Dialect = PLAIN, **columns: str) -> Declaration:
+    given = tuple(Column(name, data_type(kind)) for name, kind in columns.items())
+    return Declaration("silver/x", columns=given, dialect=dialect)
+
+
+def as_csv(values: Iterable[str]) -> bytes:
+    out = io.StringIO()
+    csv_module.writer(out, lineterminator="\n").writerows([("x", "n"), *((v, "-") for v in values)])
+    return out.getvalue().encode()
+
+
+def says(value: Any, text: str) -> bool:
+    """Whether a value is what a text says."""
+    if isinstance(value, str):
+        return value == text
+    if isinstance(value, bool):
+        return str(value).lower() == text.strip().lower()
+    if isinstance(value, int):
+        return str(value) == text.strip()
+    if isinstance(value, float | Decimal):
+        is_plain = not text.strip(" -.0123456789") and not text.strip().startswith("00")
+        return is_plain and Decimal(str(value)) == Decimal(text)
+    told = datetime.fromisoformat(text.strip())
+    if isinstance(value, datetime):
+        return value == (told if told.tzinfo else told.replace(tzinfo=UTC))
+    return bool(value == told.date())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=5))
+def test_what_csv_says_is_what_is_loaded_whatever_type_is_inferred(texts: list[str]) -> None:
+    rows, refused = loaded(csv_rows.parse(as_csv(texts)))
+    assert not refused, "a type is inferred that all values have"
+    values = [row["x"] for row in rows]
+    assert all(map(says, values, texts)), list(zip(values, texts, strict=True))
+    assert len(set(values)) == len(
+        {text.strip() for text in texts} if values[0] is not str else set(texts)
+    ) or (isinstance(values[0], datetime)), "different texts are different values"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(NUMBERS, min_size=1, max_size=5))
+def test_a_number_of_json_keeps_its_digits_or_is_refused(numbers: list[str]) -> None:
+    lines = "".join(f'{{"x":{number}}}\n' for number in numbers).encode()
+    rows, refused = loaded(jsonl_rows.parse(lines))
+    assert len(rows) + len(refused) == len(numbers)
+    for row in rows:
+        assert Decimal(str(row["x"])) == Decimal(numbers[row["file_line"] - 1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=5),
+    st.sampled_from(("bigint", "double", "decimal(38,4)", "decimal(6,2)")),
+    st.sampled_from(("csv", "jsonl")),
+)
+def test_a_declared_number_is_exact_or_refused(numbers: list[str], kind: str, form: str) -> None:
+    lines = "".join(f'{{"x":{number},"n":"-"}}\n' for number in numbers).encode()
+    parsed = csv_rows.parse(as_csv(numbers)) if form == "csv" else jsonl_rows.parse(lines)
+    rows, refused = loaded(parsed, declared(x=kind, n="string"))
+    assert len(rows) + len(refused) == len(numbers)
+    for row in rows:
+        text = numbers[row["file_line"] - (2 if form == "csv" else 1)]
+        wanted = Decimal(text)
+        digits = max(1, len(wanted.as_tuple().digits))
+        exact = isinstance(row["x"], int | Decimal)
+        shown = Decimal(row["x"]) if exact else Decimal(f"{row['x']:.{digits - 1}e}")
+        assert shown == wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (("1", "-20", "0"), pa.int64()),
+        (("1.5", "2"), pa.float64()),
+        (("0.30000000000000004",), pa.float64()),
+        (("1.10", "2.5"), pa.decimal128(38, 2)),
+        (("1.10", "1.1"), pa.string()),
+        (("9223372036854775807",), pa.int64()),
+        (("9223372036854775808",), pa.string()),
+        (("9007199254740993", "1.5"), pa.string()),
+        (("1e5",), pa.string()),
+        (("-0",), pa.string()),
+        (("1", ""), pa.int64()),
+        ((" 12 ",), pa.int64()),
+        (("TRUE", "false"), pa.bool_()),
+        (("true", "yes"), pa.string()),
+        (("2026-02-29",), pa.string()),
+        (("2026-02-28", "2026-02-28 10:00"), pa.timestamp("us", "UTC")),
+    ],
+)  # fmt: skip
+def test_csv_takes_a_type_only_if_every_value_survives(
+    values: tuple[str, ...], kind: pa.DataType
+) -> None:
+    spec = spec_of(UNDECLARED, None, {1: csv_rows.parse(as_csv(values))})
+    assert spec is not None
+    assert spec.columns[0].type == kind
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        (("1", "2"), pa.int64()),
+        (("12E3", "1.10"), pa.float64()),
+        (("18446744073709551616",), pa.decimal128(38, 0)),
+        (("9007199254740993", "0.5"), pa.decimal128(38, 1)),
+        (("1234567890123.4567",), pa.decimal128(38, 4)),
+        (('"5"',), pa.string()),
+        (("true",), pa.bool_()),
+        (('"2026-02-28"',), pa.date32()),
+    ],
+)  # fmt: skip
+def test_json_tells_numbers_from_text(lines: tuple[str, ...], kind: pa.DataType) -> None:
+    content = "".join(f'{{"x":{line}}}\n' for line in lines).encode()
+    spec = spec_of(UNDECLARED, None, {1: jsonl_rows.parse(content)})
+    assert spec is not None
+    assert spec.columns[0].type == kind
+
+
+def test_a_later_file_is_refused_by_row_where_its_value_is_no_value_of_the_column(rig: Rig) -> None:
+    rig.drop("n/a.csv", "id,x\n1,1.5\n")
+    assert rig.scan().is_complete
+    rig.drop("n/b.csv", "id,x\n2,9007199254740993\n3,2.5\n4e0,1\n")
+    rig.drop("n/c.jsonl", '{"id":5,"x":9007199254740993}\n{"id":6,"x":0.25}\n')
+    rig.scan()
+    assert rig.rules(2) == [
+        (2, "range", "x", "9007199254740993"),
+        (4, "type", "id", "4e0"),
+    ]
+    assert rig.rules(3) == [(1, "range", "x", "9007199254740993")]
+    assert [row[2:] for row in rig.rows("silver/n", "id", "x")] == [(1, 1.5), (3, 2.5), (6, 0.25)]
+
+
+def test_empty_text_of_json_and_parquet_is_no_null(rig: Rig) -> None:
+    rig.drop(
+        "n/a.jsonl", '{"id":1,"note":""}\n{"id":2,"note":null}\n{"id":3}\n{"id":4,"note":"x"}\n'
+    )
+    rig.scan()
+    out = io.BytesIO()
+    pq.write_table(pa.table({"id": [5, 6], "note": ["", None]}), out)
+    rig.drop("n/b.parquet", out.getvalue())
+    rig.drop("n/c.csv", "id,note\n7,\n")
+    assert rig.scan().is_complete
+    found = [row[3] for row in rig.rows("silver/n", "id", "note")]
+    assert found == ["", None, None, "x", "", None, None]
+
+
+def test_text_of_parquet_stays_text(rig: Rig) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"id": ["5", "6"], "day": ["2026-01-01", "2026-01-02"]}), out)
+    rig.drop("n/a.parquet", out.getvalue())
+    rig.scan()
+    assert [row[2:] for row in rig.rows("silver/n", "id", "day")] == [
+        ("5", "2026-01-01"),
+        ("6", "2026-01-02"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"x":1,"x":2}', "'x' is there twice"),
+        ('{"x":{"a":1,"a":2}}', "'a' is there twice"),
+        ('{"x":NaN}', "NaN is no number of JSON"),
+        ('{"x":-Infinity}', "-Infinity is no number of JSON"),
+        ('{"x":01}', "Expecting"),
+        ('{"x":"\\ud800"}', "half a character"),
+        ('{"x":' + "[" * 100_000 + "]" * 100_000 + "}", "nested deeper than 64"),
+        ('{"x":' + "[" * 70 + "]" * 70 + "}", "nested deeper than 64"),
+    ],
+)  # fmt: skip
+def test_json_that_means_two_things_is_refused_with_its_text(line: str, why: str) -> None:
+    [refusal] = jsonl_rows.parse(f'{{"x":1}}\n{line}\n'.encode()).refused
+    assert (refusal.line, refusal.rule, refusal.row) == (2, "json", line)
+    assert why in str(refusal.value)
+
+
+def test_brackets_in_text_are_no_depth_and_nested_numbers_keep_their_digits() -> None:
+    parsed = jsonl_rows.parse(b'{"x":"' + b"[" * 500 + b'","y":{"a":[1.10,null,true,"1"]}}\n')
+    assert not parsed.refused
+    assert parsed.table["y"].to_pylist() == ['{"a":[1.10,null,true,"1"]}']
+
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
+LOCAL = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001 - local times
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(LOCAL, min_size=1, max_size=5), st.sampled_from(ZONES))
+def test_a_local_time_is_the_instant_of_its_zone(times: list[datetime], zone: str) -> None:
+    found = instants.from_local(pa.array(times, pa.timestamp("us")), zone).to_pylist()
+    for local, instant in zip(times, found, strict=True):
+        firsts = [
+            local.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)
+        ]
+        assert instant == (firsts[0] if firsts[0] == firsts[1] else None)
+        if instant is not None:
+            back = instants.to_local(pa.array([instant], instants.INSTANT), zone)[0].as_py()
+            assert back == local
+
+
+GAP, TWICE, SUMMER_2050 = "2026-03-29 02:30", "2026-10-25 02:30", "2050-07-01 12:00"
+
+
+def test_times_without_an_offset_are_of_the_declared_zone_in_every_format(rig: Rig) -> None:
+    import openpyxl
+
+    rig.drop(
+        "n/_dataset.toml",
+        'assume_zone = "Europe/Berlin"\n[columns]\nid = "bigint"\nat = "timestamp"\n',
+    )
+    times = (SUMMER_2050, GAP, TWICE, "2026-01-01")
+    naive = [datetime.fromisoformat(time) for time in times]
+    rig.drop(
+        "n/a.csv", "id,at\n" + "".join(f"1,{time}\n" for time in times) + "1,2026-01-01T00:00Z\n"
+    )
+    rig.drop("n/b.jsonl", "".join(json.dumps({"id": 2, "at": time}) + "\n" for time in times))
+    for unit in ("ns", "us", "ms"):
+        out = io.BytesIO()
+        columns = {"id": [3] * 4, "at": pa.array(naive, pa.timestamp(unit))}
+        pq.write_table(pa.table(columns), out)
+        rig.drop(f"n/c{unit}.parquet", out.getvalue())
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (("id", "at"), *((4, time) for time in naive)):
+        book.active.append(row)
+    book.save(out)
+    rig.drop("n/d.xlsx", out.getvalue())
+    rig.scan()
+    wanted = [datetime(2050, 7, 1, 10, tzinfo=UTC), datetime(2025, 12, 31, 23, tzinfo=UTC)]
+    for file in rig.files():
+        found = [row[2] for row in rig.rows("silver/n", "at") if row[0] == file.file_id]
+        extra = [datetime(2026, 1, 1, tzinfo=UTC)] if file.path == "n/a.csv" else []
+        assert found == wanted + extra, file.path
+        assert [rule[1:3] for rule in rig.rules(file.file_id)] == [("range", "at")] * 2, file.path
+
+
+def test_old_times_of_96_bits_reach_the_year_9999_and_finer_ones_are_refused() -> None:
+    def written(*values: Any, kind: pa.DataType, **how: Any) -> bytes:
+        out = io.BytesIO()
+        pq.write_table(pa.table({"at": pa.array(values, kind)}), out, **how)
+        return out.getvalue()
+
+    first, last = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
+    old = written(last, first, kind=pa.timestamp("us"), use_deprecated_int96_timestamps=True)
+    assert parquet_rows.parse(old).table["at"].to_pylist() == [
+        last.replace(tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+    ]
+    for how in ({"use_deprecated_int96_timestamps": True}, {}):
+        parsed = parquet_rows.parse(written(1_000, 1_001, None, kind=pa.timestamp("ns"), **how))
+        assert parsed.table["at"].to_pylist() == [
+            datetime(1970, 1, 1, microsecond=1, tzinfo=UTC),
+            None,
+        ]
+        assert parsed.lines.to_pylist() == [1, 3]
+        assert [(one.line, one.rule, one.column, one.value) for one in parsed.refused] == [
+            (2, "range", "at", "1970-01-01 00:00:00.000001001")
+        ]
+    far = written(253402300800, 0, kind=pa.timestamp("s", "UTC"))
+    [refused] = parquet_rows.parse(far).refused
+    assert (refused.line, refused.rule) == (1, "range")
+
+
+def test_a_day_of_an_event_after_2037_is_that_of_its_zone(rig: Rig) -> None:
+    rig.drop("n/_dataset.toml", 'zone = "Europe/Berlin"\n')
+    rig.drop("n/a.csv", "store_id,event_time\nS1,2050-07-01T22:30:00Z\nS1,2026-07-01T22:30:00Z\n")
+    assert rig.scan().is_complete
+    assert [row[2] for row in rig.rows("silver/n", "date")] == [date(2050, 7, 2), date(2026, 7, 2)]
+
+
+def test_a_local_day_beyond_the_calendar_is_refused() -> None:
+    end = pa.array([datetime(9999, 12, 31, 23, 30, tzinfo=UTC)], instants.INSTANT)
+    assert instants.to_local(end, "Asia/Tokyo").to_pylist() == [None]
+    assert instants.to_local(end, "America/New_York").to_pylist() == [
+        datetime(9999, 12, 31, 18, 30)  # noqa: DTZ001
+    ]
+    assert instants.from_local(end.cast(pa.timestamp("us")), "Asia/Tokyo")[0].as_py() == (
+        end[0].as_py() - timedelta(hours=9)
+    )
+
+
+def test_numbers_with_a_decimal_comma_are_read_as_declared() -> None:
+    german = Dialect(delimiter=";", decimal=",", thousands=".")
+    content = "x;y\n1.234,50;1\n-0,5;2\n1.5;3\n1.23;4\n12.345;5\n1.234.56;6\n,5;7\n"
+    rows, refused = loaded(
+        csv_rows.parse(content.encode(), german), declared(german, x="decimal(12,2)", y="bigint")
+    )
+    assert [(row["y"], row["x"]) for row in rows] == [
+        (1, Decimal("1234.50")),
+        (2, Decimal("-0.50")),
+        (5, Decimal(12345)),
+        (7, Decimal("0.50")),
+    ]
+    assert refused == {4: ["type"], 5: ["type"], 7: ["type"]}
+    inferred = spec_of(
+        Declaration("silver/x", dialect=german),
+        None,
+        {1: csv_rows.parse(b"x;y\n1,5;1.234\n", german)},
+    )
+    assert inferred is not None
+    assert [column.type for column in inferred.columns] == [pa.float64(), pa.int64()]
