@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,13 @@ def figures(parameters: Parameters) -> list[Figure]:
             Figure(f"dedup_{rows}", f"de-duplication of {rows // 10:,} rows, on its own", "ms"),
             Figure(f"feed_{rows}", f"changes of a merge, {rows:,} rows", "ms"),
             Figure(f"feed_{rows}_plain", f"the same by plain load_cdf, {rows:,} rows", "ms"),
+            Figure(
+                f"feed_{rows}_times",
+                f"changes of a merge beside plain load_cdf, {rows:,} rows",
+                "times",
+                3,
+            ),
+            Figure(f"feed_{rows}_peak", f"memory of the changes, {rows:,} rows", "MB", 1_000),
             Figure(f"compaction_{rows}", f"compaction of 100 files, {rows:,} rows", "ms"),
             Figure(f"compaction_{rows}_plain", f"the same by plain delta-rs, {rows:,} rows", "ms"),
         ]
@@ -142,9 +150,20 @@ class Bench:
         lake.merge(consumer.output, first.rows, txn=first.txns)
         lake.merge(NAME, with_amount(made(self.random, self._some_keys()), -1.0))
         version = lake.snapshot(NAME).version
-        ours = timed(lambda: _read(lake, consumer), self.repeats)
-        plain = timed(lambda: self._plain_feed(version), self.repeats)
-        return {f"feed_{self.rows}": ours, f"feed_{self.rows}_plain": plain}
+        found = self._paired(
+            "feed",
+            {
+                "ours": lambda: _read(lake, consumer),
+                "plain": lambda: self._plain_feed(version),
+            },
+        )
+        ours, plain = (found[f"feed_{self.rows}_{way}"] for way in ("ours", "plain"))
+        return {
+            f"feed_{self.rows}": ours,
+            f"feed_{self.rows}_plain": plain,
+            f"feed_{self.rows}_times": ours / plain,
+            f"feed_{self.rows}_peak": peak_of_changes(self.folder / "lake"),
+        }
 
     def _plain_feed(self, version: int) -> pa.Table:
         table = DeltaTable(str(self.folder / "lake" / NAME))
@@ -177,6 +196,20 @@ def properties(lake: Lake) -> dict[str, str]:
 
 def _read(lake: Lake, consumer: Consumer) -> pa.Table:
     return lake.changes(NAME, consumer).rows.read_all()
+
+
+def peak_of_changes(root: Path) -> float:
+    """Megabytes that a process of its own takes at most to go through the changes of `_feed`."""
+    program = (
+        "import resource, sys; from lakeshelf.lake import Consumer, Lake;"
+        f"changes = Lake(sys.argv[1]).changes({NAME!r}, Consumer('bench', 'curated/follower'));"
+        "sum(batch.num_rows for batch in changes.rows);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(root)], capture_output=True, check=True
+    )
+    return float(told.stdout)
 
 
 def made(random: np.random.Generator, keys: Any) -> pa.Table:

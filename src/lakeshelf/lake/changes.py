@@ -49,8 +49,8 @@ class Changes:
     def rows(self) -> pa.RecordBatchReader:
         """The rows from the beginning, each time: `_change_type`, then the dataset's columns.
 
-        With a key they are the net effect, one key after the other: `insert`, `delete`, or `update_preimage` and
-        `update_postimage`. Without one they are the feed, in the order of the versions.
+        With a key they are the net effect, one key after the other in no order: `insert`, `delete`, or
+        `update_preimage` and `update_postimage`. Without one they are the feed, in the order of the versions.
         """
         return self._open()
 
@@ -58,7 +58,7 @@ class Changes:
 def changes(lake: Lake, name: str, consumer: Consumer) -> Changes:
     """Changes of a dataset since a consumer last read it; at its first time it is registered.
 
-    Changes are held in memory; all rows of a full refresh are a stream.
+    What `lakeshelf.lake.feed` says is held in memory; rows are a stream.
     """
     source = lake.snapshot(name)
     cursor = cursors.of(lake, consumer, source)
@@ -70,10 +70,10 @@ def changes(lake: Lake, name: str, consumer: Consumer) -> Changes:
             name, None, source.version, found, cursor.begun(source.version), lambda: _all(source)
         )
     txns = cursor.moved(source.version) if cursor.position != source.version else ()
-    return Changes(name, cursor.position, source.version, None, txns, found.to_reader)
+    return Changes(name, cursor.position, source.version, None, txns, found)
 
 
-def _since(cursor: Cursor, source: Snapshot) -> pa.Table | str:
+def _since(cursor: Cursor, source: Snapshot) -> Callable[[], pa.RecordBatchReader] | str:
     """The changes after a cursor, or why they cannot be told."""
     name, position, latest = source.dataset.name, cursor.position, source.version
     if cursor.epoch == 0:

@@ -108,7 +108,7 @@ def _content(opened: _Opened, part: Mapping[str, Any]) -> Content:
     if part["operation"] == "changes":
         key = opened.lake.dataset(opened.name).key
         found = feed.between(handle, opened.name, part["since"], part["version"], key)
-        return Content.of(found.to_batches())
+        return Content.of(found())
     if part["operation"] != READ:
         return Content.of(reading.scan(handle, opened.name))
     where = where_of(part, reading.schema_of(handle))
