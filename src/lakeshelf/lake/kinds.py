@@ -22,6 +22,11 @@ def refused(kind: pa.DataType) -> str | None:
     return None
 
 
+def has_untold(kind: pa.DataType) -> bool:
+    """Whether a type, or one in it, is that of nulls alone: nobody has told which values it has."""
+    return any(pa.types.is_null(found) for found in (kind, *_inner(kind)))
+
+
 def bad_name(field: pa.Field) -> str | None:
     """What is wrong with the name of a column, or of a field in it; None: nothing."""
     name = field.name
@@ -50,11 +55,16 @@ def _has_too_many_digits(kind: pa.DataType) -> bool:
     return bool(pa.types.is_decimal(kind) and (kind.precision > MOST_DIGITS or kind.scale < 0))
 
 
+def _is_hollow(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind) and kind.num_fields == 0)
+
+
 _REFUSED: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_uint64, "Delta has no unsigned numbers; cast it to int64 or decimal(20, 0)"),
     (pa.types.is_time, "Delta has no time of day; cast it to text or to microseconds as int64"),
     (pa.types.is_duration, "Delta has no durations; cast it to microseconds as int64"),
     (pa.types.is_interval, "Delta has no intervals; cast it to text"),
     (pa.types.is_union, "Delta has no unions; split it into columns"),
+    (_is_hollow, "files have no structs without fields; give it one, or leave it out"),
     (_has_too_many_digits, f"Delta has {MOST_DIGITS} digits; write it as text or double"),
 )

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError, LakeshelfError
-from lakeshelf.lake import features, optimizing, pins, storage, vacuuming
+from lakeshelf.lake import features, optimizing, pins, storage, traits, vacuuming
 from lakeshelf.lake.optimizing import SMALL_BYTES, SMALL_FILES, Optimized
 from lakeshelf.lake.vacuuming import Swept
 
@@ -189,6 +189,8 @@ def optimize(
             plan = optimizing.to_compact(files, min_small_files, small_bytes)
         if dry_run:
             return optimizing.planned(plan)
+        if plan.due:
+            traits.require_copyable(handle, name)
         if wanted:
             return optimizing.z_order(handle, name, plan, wanted, None)
         return optimizing.compact(handle, name, plan, small_bytes)

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features
+from lakeshelf.lake import features, partitions, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.diff import BEFORE, CHANGE_TYPE, DELETE
 from lakeshelf.lake.errors import KeyViolation, SchemaError, explained
@@ -62,6 +62,7 @@ def upsert(
         latest = newest(rows, keys, order_by, name)
         if not latest.num_rows:
             return write.skipped(name, OPERATION, "no rows")
+        partitions.require_values(name, latest, handle.metadata().partition_columns)
         return _merge(handle, name, latest, keys, order_by, write)
 
     return repeated(handle, attempt)
@@ -94,6 +95,7 @@ def _merge(
     write: Write,
 ) -> Commit:
     features.require_removable(handle, name)
+    traits.require_copyable(handle, name)
     with explained(f"{name} was not written", LakeError):
         found = _merger(handle, rows, keys, order_by, write).execute()
     changed = sum(found[f"num_target_rows_{done}"] for done in ("inserted", "updated", "deleted"))

@@ -19,6 +19,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
+from lakeshelf.lake import partitions
 from lakeshelf.lake.commits import HOOKS, Txn, Write
 from lakeshelf.lake.errors import SchemaError, explained
 from lakeshelf.lake.metadata import stamp
@@ -128,7 +129,10 @@ def matching(files: Iterable[File], partition: Mapping[str, str] | None) -> list
 
 
 def files_of(handle: DeltaTable) -> list[File]:
-    """Files of a table at the version of its handle that can be rewritten (`features.require_removable`)."""
+    """Files of a table at the version of its handle that can be rewritten (`features.require_removable`).
+
+    Those of partitions that delta-rs would not write again as they are stay as they are.
+    """
     actions = pa.table(handle.get_add_actions()).to_pylist()
     return [
         File(
@@ -138,7 +142,7 @@ def files_of(handle: DeltaTable) -> list[File]:
             tuple((name, _text(value)) for name, value in (action.get("partition") or {}).items()),
         )
         for action in actions
-        if action["path"].isascii()
+        if action["path"].isascii() and not partitions.is_garbled(action.get("partition") or {})
     ]
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from lakeshelf.lake import names
-from lakeshelf.lake.conditions import Where, comparisons
+from lakeshelf.lake import names, traits
+from lakeshelf.lake.conditions import Where, columns_of, comparisons
 from lakeshelf.lake.errors import SchemaError, explained
 from lakeshelf.lake.predicates import apart, expression, sql
 from lakeshelf.lake.schemas import plain_schema
@@ -41,12 +41,15 @@ def scan(
     Raises:
         SchemaError: A column that the table does not have.
         PredicateError: A condition that cannot be.
+        FeatureRefused: A column that delta-rs would read wrong (`lakeshelf.lake.traits`).
         Vacuumed: While rows are read: a file of the version is gone.
     """
     schema = schema_of(handle)
     wanted = schema if columns is None else selected(schema, columns, name)
     by_file, by_value = apart(where, schema)
     needed = _with(wanted, [found.column for found in comparisons(by_value)], schema)
+    read = [*needed.names, *columns_of(where, schema)]
+    traits.require_readable(handle, name, read)
     with explained(f"{name} cannot be read"):
         found = handle.scan(columns=needed.names, predicate=sql(by_file))
         reader = pa.RecordBatchReader.from_stream(found)

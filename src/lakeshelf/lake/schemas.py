@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.lake import kinds
-from lakeshelf.lake.errors import SchemaError
+from lakeshelf.lake.errors import KeyViolation, SchemaError
 
 SchemaMode = Literal["merge", "overwrite"]
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+_FIRST_DAY, _LAST_DAY = -96_465_293, 95_026_236
+"""First and last day that delta-rs has statistics of; others stop it in the middle of a write."""
 _UTC = ("UTC", "+00:00", "Etc/UTC", "Z")
 
 
@@ -39,13 +41,24 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, plain(f.type), f.nullable) for f in schema])
 
 
+def nullable(kind: pa.DataType) -> pa.DataType:
+    """The type with every field in it nullable: libraries refuse nulls below what is null itself."""
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(f.name, nullable(f.type)) for f in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(nullable(kind.key_type), nullable(kind.item_type))
+    if _is_list(kind):
+        return pa.list_(pa.field("element", nullable(kind.value_type)))
+    return kind
+
+
 def storable(name: str, field: pa.Field) -> pa.Field:
     """A column of a new table, or a new column of a table, as Delta keeps it.
 
     Raises:
         SchemaError: Delta has no such type or name; delta-rs would take another one silently.
     """
-    if pa.types.is_null(field.type):
+    if kinds.has_untold(field.type):
         raise SchemaError(
             f"column {field.name} for {name} has no value that would tell its type",
             hint="give rows with a schema, or create the dataset first",
@@ -84,8 +97,8 @@ def fitting(
             raise _columns_differ(name, [field.name for field in extra], missing, expected)
     fields = []
     for field in given:
-        if field.name not in known:
-            fields.append(storable(name, field))
+        if field.name not in known:  # rows that are there have no value of it
+            fields.append(storable(name, field).with_nullable(True))
             continue
         wanted = expected.field(field.name)
         if not is_lossless(field.type, wanted.type):
@@ -110,7 +123,10 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
 
     Raises:
         SchemaError: A value does not survive it.
+        KeyViolation: A column that needs values has a null.
     """
+    _require_filled(batch, schema, name)
+    _require_days(batch, name)
     if batch.schema.equals(schema):
         return batch
     try:
@@ -120,6 +136,27 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
             f"a value for {name} does not fit its column: {error}", hint="round or cast it first"
         ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _require_filled(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> None:
+    for field in schema:
+        if not field.nullable and (count := batch.column(field.name).null_count):
+            raise KeyViolation(
+                f"{count} rows for {name} have no {field.name}, which every row has to have",
+                hint="fill it; nothing was committed",
+            )
+
+
+def _require_days(batch: pa.RecordBatch, name: str) -> None:
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if not pa.types.is_date32(field.type):
+            continue
+        found = pc.min_max(column.cast(pa.int32())).as_py()
+        if found["min"] is not None and not _FIRST_DAY <= found["min"] <= found["max"] <= _LAST_DAY:
+            raise SchemaError(
+                f"rows for {name} have {found['min']} to {found['max']} days since 1970 in {field.name}",
+                hint="delta-rs knows the days of the years -262143 to 262142; keep others as whole numbers",
+            )
 
 
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -15,6 +15,7 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from lakeshelf.errors import LakeError
+from lakeshelf.lake import partitions
 from lakeshelf.lake.errors import Conflict, SchemaError
 from lakeshelf.lake.schemas import cast
 
@@ -114,13 +115,27 @@ Rows = Source | ArrowStream | Iterable[Mapping[str, Any]] | Callable[[], Any]
 
 
 class Counted:
-    """Batches in the schema of a table; knows how many rows have passed."""
+    """Batches in the schema of a table; knows how many rows have passed.
 
-    def __init__(self, reader: pa.RecordBatchReader, schema: pa.Schema, name: str) -> None:
+    Args:
+        reader: The rows.
+        schema: Columns of the table.
+        name: The dataset, for errors.
+        partition_by: Columns whose values have to be able to name a partition.
+    """
+
+    def __init__(
+        self,
+        reader: pa.RecordBatchReader,
+        schema: pa.Schema,
+        name: str,
+        partition_by: Sequence[str] = (),
+    ) -> None:
         self.rows = 0
         self._failure: Exception | None = None
         self._schema = schema
         self._name = name
+        self._partition_by = partition_by
         self._batches = iter(reader)
         self._held = self._next_with_rows()
 
@@ -148,7 +163,9 @@ class Counted:
         try:
             while batch is not None:
                 self.rows += batch.num_rows
-                yield cast(batch, self._schema, self._name)
+                fitted = cast(batch, self._schema, self._name)
+                partitions.require_values(self._name, fitted, self._partition_by)
+                yield fitted
                 batch = self._next_with_rows()
         except Exception as error:
             self._failure = error

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, Field, Schema
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, reading, storage
+from lakeshelf.lake import features, partitions, reading, storage
 from lakeshelf.lake.commits import HOOKS, Write
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import PROPERTY, Dataset, of_contract
@@ -112,6 +112,7 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
     properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
     schema = pa.schema([storable(dataset.name, field) for field in dataset.schema])
+    partitions.require_columns(dataset.name, schema, dataset.partition_by)
     features.refuse_naive_times(dataset.name, schema)
     if dataset.key and not dataset.properties:
         properties[f"{PROPERTY}key"] = ",".join(dataset.key)

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features
+from lakeshelf.lake import features, partitions, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import Conflict, PredicateError, explained
@@ -139,10 +139,15 @@ def _write(
     if operation == "overwrite":
         features.require_changeable(handle, name)
         features.require_removable(handle, name)
+    if predicate is not None:
+        traits.require_copyable(handle, name)
     schema = fitting(name, source.schema, schema_of(handle), mode)
     if mode is not None:
         features.refuse_naive_times(name, schema, features.in_force(handle))
-    rows = Counted(source.reader(), schema, name)
+    partition_by = handle.metadata().partition_columns
+    if mode is not None:
+        partitions.require_columns(name, schema, partition_by)
+    rows = Counted(source.reader(), schema, name, partition_by)
     if rows.is_empty and operation == "append":
         return write.skipped(name, told, "no rows")
     with rows.blamed(), explained(f"{name} was not written", LakeError):

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from lakeshelf import extras
 from lakeshelf.errors import ConfigurationError, LakeshelfError, MissingExtra
-from lakeshelf.lake import features
-from lakeshelf.lake.conditions import Where, checked
+from lakeshelf.lake import features, traits
+from lakeshelf.lake.conditions import Where, checked, columns_of
 from lakeshelf.lake.features import Word
 from lakeshelf.lake.predicates import needs_values
 from lakeshelf.lake.snapshot import Snapshot
@@ -79,6 +79,7 @@ def _own(reader: str, object_store: Word) -> dict[str, Word]:
     """What an engine reads by its own route: features of tables as `FEATURES` has them, and what questions need."""
     place = features.ENGINES.index(reader)
     words = {_need(feature): found.reads[place] for feature, found in features.FEATURES.items()}
+    words |= {trait: reads[place] for trait, reads in traits.READS.items()}
     # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.predicates.apart`).
     return words | {PLAIN: "works", VALUE_CONDITIONS: "notyet", OBJECT_STORE: object_store}
 
@@ -149,14 +150,19 @@ def route(name: str, wanted: Iterable[str]) -> str:
 
 
 def needs(
-    snapshot: Snapshot, where: Where | None = None, schema: pa.Schema | None = None
+    snapshot: Snapshot,
+    where: Where | None = None,
+    schema: pa.Schema | None = None,
+    columns: Sequence[str] | None = None,
 ) -> list[str]:
-    """What a table, and conditions on it, need of the route that reads them."""
+    """What a table, or columns of it, and conditions on it need of the route that reads them."""
+    known = snapshot.schema if schema is None else schema
     found = [PLAIN, *map(_need, sorted(features.used(snapshot.handle)))]
+    read = None if columns is None else [*columns, *columns_of(where, known)]
+    found += traits.of(snapshot.handle, read)
     if "://" in snapshot.handle.table_uri and not snapshot.handle.table_uri.startswith("file://"):
         found.append(OBJECT_STORE)
-    columns = snapshot.schema if schema is None else schema
-    if needs_values(checked(where, columns)):
+    if needs_values(checked(where, known)):
         found.append(VALUE_CONDITIONS)
     return found
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf.lake import traits
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.errors import explained
-from lakeshelf.lake.predicates import to_sql
+from lakeshelf.lake.predicates import quoted, to_sql
 from lakeshelf.lake.reading import selected
+from lakeshelf.lake.schemas import nullable
 from lakeshelf.lake.snapshot import Snapshot
 from lakeshelf.query import duck
 from lakeshelf.query.engines import SCAN, engine_of, needs
@@ -96,10 +98,13 @@ def serve(
         UntestedVersions: It is installed in a version that was not tried.
         SchemaError: A column that the dataset does not have.
         PredicateError: A condition that cannot be.
+        FeatureRefused: Neither its own route nor `scan` reads the table right.
     """
     rows = Rows(snapshot, columns, where)
-    rows.schema  # noqa: B018 - columns are checked before an engine has a word for it
-    route = engine_of(engine).route_for(needs(snapshot, where))
+    names = rows.schema.names  # columns are checked before an engine has a word for it
+    route = engine_of(engine).route_for(needs(snapshot, where, columns=names))
+    if route == SCAN:
+        traits.require_readable(snapshot.handle, snapshot.dataset.name, names)
     ways = _SCANNED if route == SCAN else _OWN
     with explained(f"{snapshot.dataset.name} cannot be read by {engine}"):
         return Served(engine, route, snapshot.version, ways[engine](rows, session))
@@ -111,7 +116,8 @@ def _duckdb(rows: Rows, session: Any) -> Any:
     relation = connection.sql(f"FROM {duck.attach(connection, rows.snapshot)}")
     condition = expression(rows.where, rows.snapshot.schema, _duckdb_terms())
     chosen = relation if condition is None else relation.filter(condition)
-    return chosen.select(*(_duckdb_terms().column(name) for name in rows.schema.names))
+    # As text: DuckDB takes what an expression of Python names apart at dots and quotes.
+    return chosen.project(", ".join(map(quoted, rows.schema.names)))
 
 
 def _duckdb_scanned(rows: Rows, session: Any) -> Any:
@@ -148,7 +154,7 @@ def _datafusion(rows: Rows, session: Any) -> Any:
     frame = context.table(name)
     condition = to_sql(rows.where, rows.snapshot.schema)
     chosen = frame if condition is None else frame.filter(condition)
-    return chosen.select(*(col(_quoted(name)) for name in rows.schema.names))
+    return chosen.select(*(col(quoted(name)) for name in rows.schema.names))
 
 
 def _datafusion_scanned(rows: Rows, session: Any) -> Any:
@@ -199,7 +205,8 @@ def _pandas(rows: Rows, session: Any) -> Any:
     import pandas as pd
 
     del session
-    return rows.reader().read_all().to_pandas(types_mapper=pd.ArrowDtype)
+    free = pa.schema([pa.field(f.name, nullable(f.type)) for f in rows.schema])
+    return rows.reader().read_all().cast(free).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _spark(rows: Rows, session: Any) -> Any:
@@ -218,7 +225,7 @@ def _duckdb_terms() -> Terms:
     import duckdb
 
     return Terms(
-        column=duckdb.ColumnExpression,
+        column=lambda name: duckdb.SQLExpression(quoted(name)),
         literal=lambda value, _: duckdb.ConstantExpression(value),
         is_null=lambda column: column.isnull(),
         is_in=lambda column, values: column.isin(*values),
@@ -249,10 +256,6 @@ def _spark_terms() -> Terms:
         is_in=lambda column, values: column.isin(*values),
         constant=F.lit,
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 _OWN: dict[str, Callable[[Rows, Any], Any]] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.lake import names, tables
+from lakeshelf.lake import names, tables, traits
 from lakeshelf.lake.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.predicates import literal, quoted
 from lakeshelf.query import duck, engines
@@ -194,6 +194,7 @@ class _Run:
         """Make the view that the statement reads, and attach its table or hand it over as Arrow."""
         route = engines.ENGINES["duckdb"].route_for(engines.needs(snapshot))
         if route == engines.SCAN:
+            traits.require_readable(snapshot.handle, reference.name)
             source = quoted(f"{reference.name}@{snapshot.version}")
             self.connection.register(source.strip('"'), Rows(snapshot))
         else:
@@ -201,7 +202,10 @@ class _Run:
                 source = duck.attach(self.connection, snapshot)
         layer = quoted(reference.layer)
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        self.connection.execute(f"CREATE VIEW {layer}.{quoted(reference.view)} AS FROM {source}")
+        with explained(f"{reference.name} cannot be read by duckdb"):  # it opens an attached table
+            self.connection.execute(
+                f"CREATE VIEW {layer}.{quoted(reference.view)} AS FROM {source}"
+            )
         return Pin(reference.name, snapshot.version, route)
 
     def _close_in(self, folders: list[str]) -> None:

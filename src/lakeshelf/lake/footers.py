@@ -1,0 +1,171 @@
+"""What data files hold that not every reader reads right: their footers tell it, the log does not.
+
+- Times as INT96, as Spark writes them by default: delta-rs, DataFusion and Polars read them as nanoseconds, which
+  end in 1677 and 2262, and give another time for those beyond, silently.
+- Lists of two levels, or under other names, as Hive and old Spark write them: DuckDB gives nulls for their elements.
+
+Footers are read once in a process, and only of files that could be so: statistics clear most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from lakeshelf.lake import storage
+from lakeshelf.lake.errors import explained
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+    from pyarrow.parquet import ColumnSchema, ParquetFile
+
+    Look = Callable[[FileSystem, str], frozenset[str]]
+
+_FIRST, _LAST = datetime(1677, 9, 22), datetime(2262, 4, 11)  # noqa: DTZ001 - compared as they lie there
+_ALWAYS = ("path", "num_records")
+_PHYSICAL = "delta.columnMapping.physicalName"
+_KEPT: dict[tuple[str, str], frozenset[str]] = {}
+"""What was looked for, and a file → columns; files never change."""
+_MOST_KEPT = 100_000
+_LEVELS = (("list", "element"), ("list", "item"), ("key_value", "key"), ("key_value", "value"))
+"""Names of the inner levels of lists and maps as Parquet prescribes them, `item` as Arrow wrote it for long."""
+
+
+def far_times(handle: DeltaTable) -> frozenset[str]:
+    """Columns with INT96 times that nanoseconds cannot hold, at the version of a handle."""
+    at_risk = _columns(handle, pa.types.is_timestamp)
+    if not at_risk:
+        return frozenset()
+    actions = pa.table(handle.get_add_actions(flatten=True))
+    shown = [f"{what}.{column}" for what in ("null_count", "min", "max") for column in at_risk]
+    known = actions.select([c for c in actions.column_names if c in {*shown, *_ALWAYS}])
+    paths = [
+        action["path"]
+        for action in known.to_pylist()
+        if not all(_is_near(action, column) for column in at_risk)
+    ]
+    return _found(handle, paths, _far_times)
+
+
+def short_lists(handle: DeltaTable) -> frozenset[str]:
+    """Columns with lists of two levels or other names, at the version of a handle."""
+    if not _columns(handle, lambda kind: pa.types.is_list(kind) or pa.types.is_map(kind)):
+        return frozenset()
+    paths = pa.table(handle.get_add_actions())["path"].to_pylist()
+    return _found(handle, paths, _short_lists)
+
+
+def _columns(handle: DeltaTable, is_such: Callable[[pa.DataType], bool]) -> list[str]:
+    """Columns of a type, or with one in them, as files name them; values of partitions are in the log."""
+    partitions = handle.metadata().partition_columns
+    kinds = pa.schema(handle.schema().to_arrow())
+    names = {name: physical for physical, name in _names(handle).items()}
+    return [names[f.name] for f in kinds if f.name not in partitions and _has(f.type, is_such)]
+
+
+def _has(kind: pa.DataType, is_such: Callable[[pa.DataType], bool]) -> bool:
+    return is_such(kind) or any(
+        _has(kind.field(place).type, is_such) for place in range(kind.num_fields)
+    )
+
+
+def _names(handle: DeltaTable) -> dict[str, str]:
+    """Names of columns in files → names in the table."""
+    return {str(f.metadata.get(_PHYSICAL, f.name)): f.name for f in handle.schema().fields}
+
+
+def _is_near(action: Mapping[str, Any], column: str) -> bool:
+    """Whether the statistics of a file say that nanoseconds hold all times of a column."""
+    if action["num_records"] and action.get(f"null_count.{column}") == action["num_records"]:
+        return True
+    least, most = action.get(f"min.{column}"), action.get(f"max.{column}")
+    if not isinstance(least, datetime) or not isinstance(most, datetime):
+        return False
+    return least.replace(tzinfo=None) > _FIRST and most.replace(tzinfo=None) < _LAST
+
+
+def _found(handle: DeltaTable, paths: Sequence[str], look: Look) -> frozenset[str]:
+    if not paths:
+        return frozenset()
+    root, name = storage.place_of(handle)
+    files, base = storage.filesystem(root)
+    names, told = _names(handle), set[str]()
+    for path in map(unquote, paths):
+        with explained(f"the footer of {path} of {name} cannot be read"):
+            told |= _once(look, files, _path(f"{base}/{name}", path))
+    return frozenset(names[column] for column in told if column in names)
+
+
+def _once(look: Look, files: FileSystem, path: str) -> frozenset[str]:
+    key = (look.__name__, path)
+    if key not in _KEPT:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = look(files, path)
+    return _KEPT[key]
+
+
+def _path(folder: str, path: str) -> str:
+    return path.removeprefix("file://") if "://" in path else f"{folder}/{path}"
+
+
+def _far_times(files: FileSystem, path: str) -> frozenset[str]:
+    with _opened(files, path) as file:
+        columns = {_top(leaf) for leaf in _leaves(file) if leaf.physical_type == "INT96"}
+        return frozenset(column for column in columns if _has_far_times(file, column))
+
+
+def _short_lists(files: FileSystem, path: str) -> frozenset[str]:
+    with _opened(files, path) as file:
+        return frozenset(_top(leaf) for leaf in _leaves(file) if _is_short(leaf))
+
+
+def _opened(files: FileSystem, path: str) -> ParquetFile:
+    from pyarrow import parquet  # noqa: PLC0415 - slow to import
+
+    return parquet.ParquetFile(path, filesystem=files, coerce_int96_timestamp_unit="us")
+
+
+def _leaves(file: ParquetFile) -> Iterator[ColumnSchema]:
+    return (file.schema.column(place) for place in range(len(file.schema.names)))
+
+
+def _top(leaf: ColumnSchema) -> str:
+    return str(leaf.path.partition(".")[0])
+
+
+def _is_short(leaf: ColumnSchema) -> bool:
+    parts = leaf.path.split(".")
+    levels = sum(pair in _LEVELS for pair in pairwise(parts))
+    return bool(levels < leaf.max_repetition_level)
+
+
+def _has_far_times(file: ParquetFile, column: str) -> bool:
+    batches = file.iter_batches(columns=[column])
+    return any(_is_far(times) for batch in batches for times in _times(batch.column(0)))
+
+
+def _times(column: pa.Array) -> Iterator[pa.Array]:
+    if pa.types.is_timestamp(column.type):
+        yield column
+    elif pa.types.is_struct(column.type):
+        for part in column.flatten():
+            yield from _times(part)
+    elif pa.types.is_map(column.type):
+        yield from _times(column.keys)
+        yield from _times(column.items)
+    elif pa.types.is_list(column.type):
+        yield from _times(column.flatten())
+
+
+def _is_far(times: pa.Array) -> bool:
+    plain = times.cast(pa.timestamp("us"))
+    first, last = pa.scalar(_FIRST, plain.type), pa.scalar(_LAST, plain.type)
+    return bool(pc.any(pc.or_(pc.less(plain, first), pc.greater(plain, last))).as_py())

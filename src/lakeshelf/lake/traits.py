@@ -1,0 +1,130 @@
+"""Traits of tables: what decides, beside the features of a protocol, who reads and who copies their rows right.
+
+Most come of a combination: column mapping alone is read by DuckDB, and so are partitions, both together are not.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from lakeshelf.lake import features, footers, kinds, partitions
+from lakeshelf.lake.errors import FeatureRefused
+from lakeshelf.lake.features import Word
+from lakeshelf.lake.schemas import plain_schema
+
+MAPPED_PARTITIONS = "partitions under column mapping"
+TEXT_PARTITIONS = "partitions of empty texts"
+BINARY_PARTITIONS = "binary partitions"
+CHAR_PARTITIONS = "partitions of CHAR columns"
+UNTYPED = "columns of nulls without a type"
+SHORT_LISTS = "lists of two levels"
+FAR_TIMES = "INT96 times beyond 1677 to 2262"
+
+_NOT_DUCKDB: tuple[Word, ...] = ("works", "notyet", "works", "works", "works")
+_NOT_DUCKDB_NOR_POLARS: tuple[Word, ...] = ("works", "notyet", "works", "notyet", "works")
+READS: dict[str, tuple[Word, ...]] = {
+    MAPPED_PARTITIONS: _NOT_DUCKDB_NOR_POLARS,
+    TEXT_PARTITIONS: _NOT_DUCKDB_NOR_POLARS,
+    BINARY_PARTITIONS: _NOT_DUCKDB_NOR_POLARS,
+    # Spark fills such values up with blanks when it reads them.
+    CHAR_PARTITIONS: ("notyet", "notyet", "notyet", "notyet", "works"),
+    UNTYPED: _NOT_DUCKDB,
+    SHORT_LISTS: _NOT_DUCKDB,
+    FAR_TIMES: ("notyet", "works", "notyet", "notyet", "works"),
+}
+"""Trait → words of `features.ENGINES`, in that order; tried with tables of Spark (`tests/query/test_routes.py`)."""
+_WAY_OUT = {
+    FAR_TIMES: "`lakeshelf sql` and Spark read them; Spark writes them anew for all with "
+    "`spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS`",
+    CHAR_PARTITIONS: "read it with Spark, or make the column a STRING",
+}
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_CHAR = "__CHAR_VARCHAR_TYPE_STRING"
+_KEPT: OrderedDict[tuple[str, str, int], tuple[tuple[str, frozenset[str]], ...]] = OrderedDict()
+_MOST_KEPT = 256
+
+
+def of(handle: DeltaTable, columns: Sequence[str] | None = None) -> list[str]:
+    """Traits of a table at the version of its handle, or of some of its columns."""
+    return [trait for trait, _ in _held(handle, columns)]
+
+
+def require_readable(handle: DeltaTable, name: str, columns: Sequence[str] | None = None) -> None:
+    """Raise `FeatureRefused` for columns that delta-rs, and so the route `scan`, would read wrong.
+
+    Args:
+        handle: The table.
+        name: The dataset.
+        columns: Columns that are read; None: all.
+    """
+    for trait, held in _held(handle, columns):
+        if READS[trait][features.ENGINES.index(features.READER)] != "works":
+            raise FeatureRefused(
+                f"{name} cannot be read through `scan` of delta-rs: {', '.join(sorted(held))} has {trait}",
+                hint=_WAY_OUT[trait],
+            )
+
+
+def require_copyable(handle: DeltaTable, name: str) -> None:
+    """Raise `FeatureRefused` for rows that delta-rs would change while it only copies them into another file."""
+    far = footers.far_times(handle)
+    if far:
+        raise FeatureRefused(
+            f"rows of {name} cannot be written again by delta-rs: {', '.join(sorted(far))} has {FAR_TIMES}",
+            hint="change them with Spark; rows can be appended",
+        )
+    if any(partitions.is_garbled(one or {}) for one in _decimals(handle)):
+        raise FeatureRefused(
+            f"rows of {name} cannot be written again by delta-rs: a partition has a negative decimal",
+            hint="change them with Spark; rows can be appended",
+        )
+
+
+def _held(
+    handle: DeltaTable, columns: Sequence[str] | None
+) -> Iterator[tuple[str, frozenset[str]]]:
+    key = (handle.table_uri, str(handle.metadata().id), int(handle.version()))
+    if key not in _KEPT:
+        _KEPT[key] = tuple(_found(handle))
+        if len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+    for trait, held in _KEPT[key]:
+        among = held if columns is None else held & set(columns)
+        if among:
+            yield trait, among
+
+
+def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
+    schema = plain_schema(pa.schema(handle.schema().to_arrow()))
+    by = handle.metadata().partition_columns
+    yield UNTYPED, frozenset(f.name for f in schema if kinds.has_untold(f.type))
+    yield SHORT_LISTS, footers.short_lists(handle)
+    yield FAR_TIMES, footers.far_times(handle)
+    if not by:
+        return
+    if "columnMapping" in features.in_force(handle):
+        yield MAPPED_PARTITIONS, frozenset(by)
+    texts = [c for c in by if pa.types.is_string(schema.field(c).type)]
+    if texts and any(one[c] in ("", _HIVE_NULL) for one in handle.partitions() for c in texts):
+        yield TEXT_PARTITIONS, frozenset(texts)
+    yield BINARY_PARTITIONS, frozenset(c for c in by if pa.types.is_binary(schema.field(c).type))
+    chars = {f.name for f in handle.schema().fields if _is_char(f.metadata)}
+    yield CHAR_PARTITIONS, frozenset(chars & set(by))
+
+
+def _decimals(handle: DeltaTable) -> list[dict[str, Any] | None]:
+    """Values of the partition of each file, where decimals are among them."""
+    schema, by = pa.schema(handle.schema().to_arrow()), handle.metadata().partition_columns
+    if not any(pa.types.is_decimal(schema.field(column).type) for column in by):
+        return []
+    found: list[dict[str, Any] | None] = pa.table(handle.get_add_actions())["partition"].to_pylist()
+    return found
+
+
+def _is_char(metadata: dict[str, Any]) -> bool:
+    return str(metadata.get(_CHAR, "")).startswith("char(")
