@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from lakeshelf.lake.features import ENGINES, FEATURES, SHARED_WRITERS, Feature
+from lakeshelf.lake import traits
+from lakeshelf.lake.features import ENGINES, FEATURES, READER, SHARED_WRITERS, Feature
 from lakeshelf.query import engines
 
 _HEAD = """\
@@ -45,6 +46,9 @@ file is written. "Turned on by" says how the feature is turned on: `Lake.enable`
 _NEEDS = """\
 ## What else leads to `scan`
 
+What a question asks for, where a table lies, and what tables have beside their features, mostly by a combination of them.
+What neither the engine nor `scan` reads is refused with `FeatureRefused`.
+
 """
 
 
@@ -66,11 +70,15 @@ def page() -> str:
 
 
 def _questions() -> str:
-    """Needs of questions and places."""
+    """Needs of questions and places, and traits of tables."""
     named = {name: e for name, e in engines.ENGINES.items() if e.route != engines.SCAN}
-    needs = (engines.VALUE_CONDITIONS, engines.OBJECT_STORE)
-    rows = ([need, *(e.reads[need] for e in named.values())] for need in needs)
-    return _table(["need", *named], rows)
+    needs = (engines.VALUE_CONDITIONS, engines.OBJECT_STORE, *traits.READS)
+    rows = ([need, _scanned(need), *(e.reads[need] for e in named.values())] for need in needs)
+    return _table(["need", engines.SCAN, *named], rows)
+
+
+def _scanned(need: str) -> str:
+    return traits.READS[need][ENGINES.index(READER)] if need in traits.READS else "works"
 
 
 def _cell(engine: str, feature: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
@@ -25,6 +27,7 @@ from lakeshelf.lake.versions import opened_at
 
 _FACTS = ("table_id", "reader_version", "writer_version", "features")
 _EVERY_ROW = ("overwrite", "replace")
+_CAME = "__came"
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,13 @@ def _written(opened: _Opened, part: Mapping[str, Any]) -> int | None:
 
 
 def _changed(before: DeltaTable, after: DeltaTable, name: str, keys: list[str]) -> int:
-    kinds = (
-        kind
-        for batch in diff.diff(before, after, name, keys)
-        for kind in batch.column(0).to_pylist()
-    )
-    return sum(kind != diff.BEFORE for kind in kinds)
+    """Rows that a merge inserted, updated or deleted; an update is one that went and one that came."""
+    found = diff.diff(before, after, name, keys).read_all().select([diff.CHANGE_TYPE, *keys])
+    came = pc.is_in(found[diff.CHANGE_TYPE], pa.array([diff.INSERT, diff.AFTER]))
+    counted = found.append_column(_CAME, came.cast(pa.int64())).group_by(keys)
+    by_key = counted.aggregate([(_CAME, "sum"), (_CAME, "count")])
+    gone = pc.subtract(by_key[f"{_CAME}_count"], by_key[f"{_CAME}_sum"])
+    return int(pc.sum(pc.max_element_wise(by_key[f"{_CAME}_sum"], gone)).as_py() or 0)
 
 
 def _count(handle: DeltaTable, name: str, where: Any = None) -> int:
