@@ -46,8 +46,8 @@ file is written. "Turned on by" says how the feature is turned on: `Lake.enable`
 _NEEDS = """\
 ## What else leads to `scan`
 
-What a question asks for, where a table lies, and what tables have beside their features, mostly by a combination of them.
-What neither the engine nor `scan` reads is refused with `FeatureRefused`.
+What a question asks for, where a table lies, and what tables have beside their features, mostly by a combination of
+them. What neither the engine nor `scan` reads is refused with `FeatureRefused`.
 
 """
 

@@ -24,7 +24,7 @@ def refused(kind: pa.DataType) -> str | None:
 
 def has_untold(kind: pa.DataType) -> bool:
     """Whether a type, or one in it, is that of nulls alone: nobody has told which values it has."""
-    return any(pa.types.is_null(found) for found in (kind, *_inner(kind)))
+    return any(pa.types.is_null(found) for found in (kind, *inner(kind)))
 
 
 def bad_name(field: pa.Field) -> str | None:
