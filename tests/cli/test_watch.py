@@ -96,14 +96,14 @@ def bare(lake: Path) -> Settings:
 def test_where_nothing_runs_and_nothing_is_it_says_so_and_writes_nothing(lakeshelf, lake):
     result = lakeshelf("watch", "--json")
     told = json.loads(result.out)
-    assert result.code == 0
+    assert result.code == 1
     assert told["state"] == "down"
     assert told["events_per_second"] is None
     assert told["stock"] == {"shelves": None, "back_rooms": None, "in_transit": None}
     assert any("lakeshelf up" in line for line in told["problems"])
     assert any("lakeshelf bootstrap" in line for line in told["problems"])
     text = lakeshelf("watch", "--once")
-    assert text.code == 0
+    assert text.code == 1
     assert "down" in text.out
     assert "lakeshelf up" in text.out
     assert not lake.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from contextvars import ContextVar
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.addresses import is_address
+from lakeshelf.errors import ConfigurationError, LakeError
 
 if TYPE_CHECKING:
     from lakeshelf.settings import Settings
@@ -47,13 +49,64 @@ def settings(**overrides: Any) -> Settings:
     """The settings in force; an override that is None counts as not given.
 
     Raises:
-        ConfigurationError: A setting that cannot be.
+        ConfigurationError: A setting that cannot be, or a lake where a file is.
     """
     from lakeshelf.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import
 
     lake = options().lake
     given = {name: value for name, value in overrides.items() if value is not None}
-    return load_settings(**({"lake_root": absolute(lake)} if lake else {}), **given)
+    found = load_settings(**({"lake_root": absolute(lake)} if lake else {}), **given)
+    for place in (found.lake_root, found.state_dir):
+        _require_no_file(place)
+    return found
+
+
+def present() -> Settings:
+    """The settings in force, of a lake that is there: for commands that make none.
+
+    Raises:
+        LakeError: Nothing is at its place.
+    """
+    found = settings()
+    root = found.lake_root
+    if _is_there(root):
+        return found
+    near = _neighbours(root) if isinstance(root, Path) else []
+    raise LakeError(
+        f"no lake at {found.lake}",
+        hint=f"did you mean {', '.join(near)}?"
+        if near
+        else "`lakeshelf up` makes a living one there, `lakeshelf bootstrap` an empty one",
+    )
+
+
+def _require_no_file(place: Path | str) -> None:
+    """Refuse a place at which, or above which, a file stands where a folder should be."""
+    above = [place.absolute(), *place.absolute().parents] if isinstance(place, Path) else []
+    file = next((path for path in above if path.exists() and not path.is_dir()), None)
+    if file is not None:
+        raise ConfigurationError(
+            f"no lake can be at {place}: {file} is a file", hint="name a folder with --lake"
+        )
+
+
+def _is_there(root: Path | str) -> bool:
+    if isinstance(root, Path):
+        return root.is_dir()
+    from lakeshelf.lake import storage  # noqa: PLC0415 - slow to import
+    from lakeshelf.lake.location import Root  # noqa: PLC0415
+
+    return not storage.is_empty(Root.at(root))
+
+
+def _neighbours(missing: Path) -> list[str]:
+    """Folders beside a missing one that have a name like it."""
+    try:
+        beside = {path.name: str(path) for path in missing.absolute().parent.iterdir()}
+    except OSError:
+        return []
+    near = difflib.get_close_matches(missing.name, beside, n=3, cutoff=0.7)
+    return [beside[name] for name in near if Path(beside[name]).is_dir()]
 
 
 def absolute(lake: str) -> str:

@@ -47,7 +47,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
     """Drop what the jobs keep and fold it again from raw; the stack must be down."""
     from lakeshelf.streams import recovery, registry
 
-    settings = access.settings()
+    settings = access.present()
     jobs = registry.discover(settings.home).values()
     with Steps({}).shown() as show:
         result = recovery.rebuild(settings, jobs, show)

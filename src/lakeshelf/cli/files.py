@@ -105,7 +105,7 @@ def upload(
     """Keep files in bronze/ and load them; the same name with the same content is loaded once."""
     from lakeshelf.ingestion import services
 
-    lake = opened()
+    lake = opened(made=True)
     contents = [(file.name, _content(file)) for file in files]
     kept = [services.upload(lake, _folder(name), own, content) for own, content in contents]
     with Steps(STEPS).shown() as progress:

@@ -9,6 +9,8 @@ import typer
 
 from lakeshelf.cli import access, lake_runs
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.placing import LARGEST
+from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.lake import Lake
@@ -23,11 +25,15 @@ AtOption = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
-def opened() -> Lake:
-    """The lake that is configured."""
+def opened(*, made: bool = False) -> Lake:
+    """The lake that is configured.
+
+    Args:
+        made: Whether the command makes the lake where there is none.
+    """
     from lakeshelf.lake import Lake
 
-    return Lake(access.options().lake)
+    return Lake((access.settings() if made else access.present()).lake_root)
 
 
 def dataset(name: str) -> str:
@@ -39,7 +45,12 @@ def moment(text: str) -> At:
     """What `--at` means: digits are a version, an ISO time a time, anything else a run."""
     from datetime import datetime
 
-    if text.isdecimal():
+    if text.removeprefix("-").isdecimal():
+        if not 0 <= int(text) < LARGEST:
+            raise ConfigurationError(
+                f"no version {text}: they begin at 0 and are numbers of 64 bits",
+                hint="`lakeshelf lake history NAME` lists them",
+            )
         return int(text)
     try:
         return datetime.fromisoformat(text)

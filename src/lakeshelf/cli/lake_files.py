@@ -85,7 +85,7 @@ def migrate(
     if check and (dry_run or incremental):
         raise ConfigurationError("--verify writes nothing", hint="give it alone")
     options = migration.Options(_types(partition or ()), hive, schema, assume_utc)
-    lake, wanted = opened(), dataset(name)
+    lake, wanted = opened(made=True), dataset(name)
     with Steps(migration.STEPS).shown() as steps:
         if dry_run:
             made = migration.dry_run(lake, source, wanted, options, steps)

@@ -22,7 +22,7 @@ def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
     from lakeshelf.lake import Lake
     from lakeshelf.lake.runs import latest_first
 
-    found = [record(row) for row in latest_first(Lake(access.options().lake))]
+    found = [record(row) for row in latest_first(Lake(access.present().lake_root))]
     shown = found[:limit]
     if as_json:
         print_json(shown)
@@ -36,7 +36,7 @@ def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
     from lakeshelf.lake import Lake
     from lakeshelf.lake.verification import verify
 
-    lake = Lake(access.options().lake)
+    lake = Lake(access.present().lake_root)
     found = []
     with Steps({"verify": f"verify {run}"}).shown() as steps:
         steps("verify")
@@ -58,7 +58,7 @@ def cursors(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     from lakeshelf.lake import Lake
     from lakeshelf.lake.cursors import standing
 
-    found = list(standing(Lake(access.options().lake)))
+    found = list(standing(Lake(access.present().lake_root)))
     if as_json:
         print_json(found[:limit])
     else:
@@ -76,7 +76,7 @@ def forget(
     from lakeshelf.lake import Lake
     from lakeshelf.lake import cursors as listed
 
-    lake = Lake(access.options().lake)
+    lake = Lake(access.present().lake_root)
     found = [line for line in listed.standing(lake) if line["consumer"] == consumer]
     if not found:
         raise LakeError(f"no consumer {consumer!r}", hint="`lakeshelf lake cursors` lists them")

@@ -16,7 +16,7 @@ def tables(*, limit: Limit = 100, as_json: AsJson = False) -> None:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.stack.status import table_rows
 
-    found = table_rows(access.settings(), list(CATALOG.tables)[:limit])
+    found = table_rows(access.present(), list(CATALOG.tables)[:limit])
     if as_json:
         print_json(found)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -39,6 +40,19 @@ from lakeshelf.cli.terminal import lines
 from lakeshelf.errors import LakeshelfError
 
 INTERRUPTED = 130
+WAYS_OUT = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EACCES: "check the permissions, or name another place",
+    errno.EPERM: "check the permissions, or name another place",
+    errno.EROFS: "it can only be read; name another place",
+    errno.ENOENT: "name a place that is there",
+    errno.ENOTDIR: "a file stands where a folder should be; name another place",
+    errno.EISDIR: "a folder stands where a file should be; name another place",
+    errno.EEXIST: "a file stands where a folder should be; name another place",
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+}
+"""Refusal of the system → what to do."""
 
 app = typer.Typer(
     name="lakeshelf",
@@ -101,16 +115,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = command(args=arguments or ["--help"], prog_name="lakeshelf", standalone_mode=False)
         sys.stdout.flush()
-    except LakeshelfError as error:
-        return _failed(str(error), error.exit_code)
-    except typer.TyperException as error:
-        return _failed(_usage(error), 2)
-    except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _unheard()
-    except Exception as error:  # noqa: BLE001 - the last resort of the whole program
-        return _unexpected(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort of the whole program
+        return _failed(*_told(error))
     return code if isinstance(code, int) else 0
 
 
@@ -127,12 +135,32 @@ def _failed(line: str, code: int) -> int:
     return code
 
 
-def _unexpected(error: Exception) -> int:
+def _told(error: BaseException) -> tuple[str, int]:
+    """What failed and what to do, and the exit code."""
+    if isinstance(error, LakeshelfError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, typer.TyperException):
+        return _usage(error), 2
+    if isinstance(error, OSError):
+        return _refused(error), 1
+    return _unexpected(error)
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused."""
+    place = without_secrets(str(error.filename or "standard output"), os.environ)
+    hint = WAYS_OUT.get(error.errno or 0, "run again with --debug")
+    return f"{place}: {error.strerror or error}; {hint}"
+
+
+def _unexpected(error: BaseException) -> tuple[str, int]:
     lacking = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
     if lacking is not None:
-        return _failed(str(lacking), lacking.exit_code)
+        return str(lacking), lacking.exit_code
     text = next(iter(str(error).strip().splitlines()), "no message")
-    return _failed(f"unexpected {type(error).__name__}: {text}; run again with --debug", 1)
+    return f"unexpected {type(error).__name__}: {text}; run again with --debug", 1
 
 
 def _usage(error: typer.TyperException) -> str:

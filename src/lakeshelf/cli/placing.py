@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from lakeshelf.cli import access, completion
 from lakeshelf.errors import ConfigurationError
 
 DEBUG = "--debug"
+LARGEST = 2**63
+Callback = Callable[[Any, Any, Any], Any]
 
 
 def _set_debug(wanted: bool) -> None:
@@ -49,9 +52,23 @@ def everywhere(command: Any) -> Any:
     """The command, of which each command below it takes the options too; one with an option of that name keeps it."""
     for below in getattr(command, "commands", {}).values():
         everywhere(below)
+    for parameter in command.params:
+        parameter.callback = _bounded(parameter.callback)
     names = {option for parameter in command.params for option in parameter.opts}
     command.params += [p for p in _options() if names.isdisjoint(p.opts)]
     return command
+
+
+def _bounded(then: Callback | None) -> Callback:
+    """A parameter's callback that first refuses numbers that no column, version or clock can hold."""
+
+    def check(context: Any, parameter: Any, value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, int | float) and not -LARGEST <= one < LARGEST:
+                raise typer.BadParameter(f"{one} is beyond 64 bits", context, parameter)
+        return value if then is None else then(context, parameter, value)
+
+    return check
 
 
 def _options() -> list[Any]:

@@ -157,7 +157,7 @@ def _lake() -> Lake:
     from lakeshelf.query.engines import engine_of
 
     engine_of("duckdb")
-    return Lake(access.options().lake)
+    return Lake(access.present().lake_root)
 
 
 def _limits(timeout: float, memory: str) -> Limits:

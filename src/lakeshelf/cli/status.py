@@ -40,6 +40,7 @@ def status(
                 live.update(_page(told), refresh=True)
     else:
         console().print(_page(told))
+    access.present()  # of a lake that is not there, what the contract knows is told before it is refused
     raise typer.Exit(0 if told["ok"] else 1)
 
 

@@ -37,7 +37,8 @@ def watch(
         print_json(collect(settings))
     elif once:
         console().print(page(collect(settings)))
-    else:
+    access.present()
+    if not (as_json or once):
         show_live(settings)
 
 
