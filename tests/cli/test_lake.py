@@ -155,6 +155,27 @@ def test_repair_says_what_it_would_do_and_does_it(lakeshelf: Run, lake: Path) ->
     assert "unreadable data file" in left.out
 
 
+def test_the_way_out_of_a_commit_that_nobody_reads_is_the_command_that_is_named(
+    lakeshelf: Run, lake: Path
+) -> None:
+    made(lake, files=3)
+    entry = lake / NAME / "_delta_log" / f"{3:020d}.json"
+    entry.write_bytes(b"")
+    told = lakeshelf("lake", "doctor", NAME)
+    assert (told.code, f"`lakeshelf lake repair {NAME} --drop-last-commit`" in told.out) == (
+        2,
+        True,
+    )
+    planned = lakeshelf("lake", "repair", NAME, "--drop-last-commit", "--dry-run")
+    assert f"{entry.name} would be put into _damaged" in planned.out
+    assert entry.exists()
+    assert lakeshelf("lake", "repair", NAME, "--drop-last-commit").code == 0
+    assert not entry.exists()
+    assert lakeshelf("lake", "doctor", NAME).code == 0
+    again = lakeshelf("lake", "repair", NAME, "--drop-last-commit")
+    assert (again.code, "so it is not dropped" in again.error) == (1, True)
+
+
 def test_features_of_all_engines_and_of_one_dataset(lakeshelf: Run, lake: Path) -> None:
     found = json.loads(lakeshelf("lake", "features", "--json").out)
     assert [line["feature"] for line in found] == list(FEATURES)

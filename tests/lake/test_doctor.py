@@ -150,6 +150,59 @@ def test_repair_does_what_is_safe_and_only_that(root: Path, what: str) -> None:
     assert opens or any(p.startswith("_damaged/") for p in files), "nothing is thrown away"
 
 
+def misplace(path: Path) -> None:
+    """Values of partitions that are no numbers: sound JSON that no reader opens."""
+    lines = path.read_text().splitlines()
+    actions = [json.loads(line) for line in lines]
+    fields = [{"name": "p", "type": "decimal(10,2)", "nullable": True, "metadata": {}}]
+    action = {"id": "0", "format": {"provider": "parquet", "options": {}}, "configuration": {}}
+    action |= {
+        "schemaString": json.dumps({"type": "struct", "fields": fields}),
+        "partitionColumns": ["p"],
+    }
+    for add_ in (a["add"] for a in actions if "add" in a):
+        add_["partitionValues"] = {"p": "-1.-50"}
+    path.write_text("\n".join(map(json.dumps, [{"metaData": action}, *actions])))
+
+
+LAST: dict[str, Break] = {
+    "cut off": CUT_LAST,
+    "garbled": lambda r: garble(entry(r, 45)),
+    "empty": lambda r: entry(r, 45).write_bytes(b""),
+    "no action": lambda r: entry(r, 45).write_text("[]"),
+    "with values that nobody reads": lambda r: misplace(entry(r, 45)),
+}
+
+
+@pytest.mark.parametrize("what", LAST)
+def test_a_last_commit_that_nobody_reads_is_put_aside_by_a_command(root: Path, what: str) -> None:
+    content = rows(root)
+    written = entry(root, 45)
+    LAST[what](root)
+    broken, before = written.read_bytes(), on_disk(root)
+    lake = Lake(root)
+    assert lake.read(NAME, at=44).read_all().num_rows == len(content) - 3, "history stays readable"
+    (damage,) = examine(lake.root, NAME).damage
+    assert (damage.path, "version 44" in damage.way_out) == (f"_delta_log/{written.name}", True)
+    planned = repair(lake, NAME, dry_run=True, drop_last_commit=True)
+    assert planned.aside == (f"_delta_log/{written.name}",)
+    assert on_disk(root) == before, "a dry run writes nothing"
+    assert repair(lake, NAME, drop_last_commit=True).aside == planned.aside
+    assert (root / NAME / "_damaged" / written.name).read_bytes() == broken
+    assert examine(lake.root, NAME).damage == ()
+    assert len(rows(root)) == len(content) - 3
+    with pytest.raises(Conflict, match="can be read, so it is not dropped"):
+        repair(lake, NAME, drop_last_commit=True)
+
+
+def test_what_is_put_aside_never_replaces_what_lies_there(root: Path) -> None:
+    for _ in range(2):
+        entry(root, 45).write_bytes(b"")
+        repair(Lake(root), NAME, drop_last_commit=True)
+    names = sorted(p.name for p in (root / NAME / "_damaged").iterdir())
+    assert names == [entry(root, 45).name, f"{entry(root, 45).name}.1"]
+
+
 def test_a_repaired_table_is_written_and_vacuumed_like_any_other(root: Path) -> None:
     CUT_LAST(root)
     repair(Lake(root), NAME)

@@ -23,6 +23,13 @@ DAMAGED = 2
 MEGABYTE = 1024 * 1024
 
 Optional = Annotated[str | None, typer.Argument(help="Dataset; unset: all.")]
+DropLastCommit = Annotated[
+    bool,
+    typer.Option(
+        "--drop-last-commit",
+        help="Put the last commit aside, if nobody can read it; what it wrote is given up.",
+    ),
+]
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0, help="Seconds to wait for an owner that is up.")
 ]
@@ -127,11 +134,23 @@ def doctor(name: Optional = None, *, as_json: AsJson = False) -> None:
 
 
 @app.command("repair")
-def repair(name: Name, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def repair(
+    name: Name,
+    *,
+    drop_last_commit: DropLastCommit = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
     """Do what is safe about damage: put aside what is only derived, take out of the log what is gone."""
     from lakeshelf.lake.repair import repair as repaired
 
-    found = repaired(opened(), dataset(name), stack=access.settings().stack_dir, dry_run=dry_run)
+    found = repaired(
+        opened(),
+        dataset(name),
+        stack=access.settings().stack_dir,
+        dry_run=dry_run,
+        drop_last_commit=drop_last_commit,
+    )
     if as_json:
         print_json(found.as_json() | {"dry_run": dry_run})
     else:

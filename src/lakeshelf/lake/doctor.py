@@ -29,6 +29,7 @@ BAD_COMMIT, EMPTY_COMMIT, GAP = "bad commit", "zero-byte commit", "gap in the lo
 BAD_CHECKPOINT, STALE_HINT = "bad checkpoint", "stale _last_checkpoint"
 MISSING_FILE, BAD_FILE, UNREADABLE = "missing data file", "unreadable data file", "cannot be opened"
 REPAIR = "`lakeshelf lake repair {name}`"
+DROP = "`lakeshelf lake repair {name} --drop-last-commit`"
 COPY = "restore it from a copy, or `lakeshelf rebuild` where a job owns the table"
 
 Progress = Callable[[str, int, int], None]
@@ -44,6 +45,7 @@ class Damage:
         detail: What is wrong with it.
         way_out: What to do.
         repairable: Whether `repair` does it.
+        is_last: Whether it is the last commit, which `repair` puts aside where it is told to.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class Damage:
     detail: str
     way_out: str
     repairable: bool = False
+    is_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,28 @@ def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Heal
         found += _file_damage(handle, files, place, name, progress)
     except LakeError as error:
         if not found:
-            found.append(Damage(UNREADABLE, "", error.message, error.hint or COPY))
+            found.append(_unreadable(root, name, log, error))
     return _with(health, found)
+
+
+def _unreadable(root: Root, name: str, log: LogFiles, error: LakeError) -> Damage:
+    """Damage of a table whose log looks sound: by its last commit, if the version before can be opened."""
+    if log.latest and _opens(root, name, log.latest - 1):
+        return _last_commit(BAD_COMMIT, log.latest, error.message, name)
+    return Damage(UNREADABLE, "", error.message, error.hint or COPY)
+
+
+def _opens(root: Root, name: str, version: int) -> bool:
+    try:
+        tables.open_table(root, name, to_read=True, version=version)
+    except LakeError:
+        return False
+    return True
+
+
+def _last_commit(kind: str, version: int, detail: str, name: str) -> Damage:
+    way_out = f"{DROP.format(name=name)} goes back to version {version - 1} and keeps the file"
+    return Damage(kind, f"{LOG}/{version:020d}.json", detail, way_out, is_last=True)
 
 
 def data_files(handle: DeltaTable) -> dict[str, int]:
@@ -196,7 +219,10 @@ def _log_damage(files: FileSystem, place: str, log: LogFiles, name: str) -> Iter
         entry = f"{version:020d}.json"
         if log.sizes[entry] == 0:
             detail = f"version {version} counts as empty: what it wrote is not in the table"
-            yield Damage(EMPTY_COMMIT, f"{LOG}/{entry}", detail, COPY)
+            if version == log.latest and version > 0:
+                yield _last_commit(EMPTY_COMMIT, version, detail, name)
+            else:
+                yield Damage(EMPTY_COMMIT, f"{LOG}/{entry}", detail, COPY)
         elif (wrong := _bad_line(_content_of(files, f"{place}/{LOG}/{entry}"))) is not None:
             yield _bad_commit(log, version, wrong, name)
 
@@ -207,6 +233,8 @@ def _bad_commit(log: LogFiles, version: int, bad: tuple[str, bool], name: str) -
     if version == log.latest and version > 0 and is_cut_off:
         way_out = f"{REPAIR.format(name=name)} goes back to version {version - 1}: nobody can read this one"
         return Damage(BAD_COMMIT, path, why, way_out, repairable=True)
+    if version == log.latest and version > 0:
+        return _last_commit(BAD_COMMIT, version, why, name)
     later = "; later versions can be read" if any(v >= version for v in log.whole) else ""
     return Damage(BAD_COMMIT, path, f"{why}{later}", COPY)
 

@@ -15,7 +15,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import diff, names, tables
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset, Datasets
-from lakeshelf.lake.errors import NotFound, explained
+from lakeshelf.lake.errors import Damaged, NotFound, explained
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.snapshot import At, Entry, Snapshot
 from lakeshelf.lake.versions import Timeline, opened_at
@@ -77,7 +77,12 @@ class ReadableLake:
             VersionNotFound: No such version, or no such run.
             TimeOutOfRange: Before the first commit, in the future, or without a zone.
         """
-        dataset, latest = self._opened(name)
+        try:
+            dataset, latest = self._opened(name)
+        except Damaged:
+            if not isinstance(at, int) or isinstance(at, bool):
+                raise
+            return self._before_damage(name, at)
         wanted = dataset.pin if at is None else at
         if wanted is None:
             return Snapshot(dataset, latest)
@@ -134,6 +139,12 @@ class ReadableLake:
 
             return version_of(self, at, name, latest)
         return at
+
+    def _before_damage(self, name: str, version: int) -> Snapshot:
+        """A version that can be opened while the latest cannot."""
+        handle = tables.open_table(self.root, name, to_read=True, version=version)
+        known = name in self.catalog
+        return Snapshot(self.catalog[name] if known else tables.described(handle, name), handle)
 
     def _opened(self, name: str) -> tuple[Dataset, DeltaTable]:
         known = names.checked(name) in self.catalog

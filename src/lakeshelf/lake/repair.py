@@ -23,9 +23,12 @@ from lakeshelf.lake.errors import Conflict, explained
 from lakeshelf.lake.metadata import stamp
 
 if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
     from lakeshelf.lake.lake import Lake
 
 ASIDE = "_damaged"
+_MOST_ASIDE = 1_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,14 @@ class Repaired:
         return asdict(self)
 
 
-def repair(lake: Lake, name: str, *, stack: Path | None = None, dry_run: bool = False) -> Repaired:
+def repair(
+    lake: Lake,
+    name: str,
+    *,
+    stack: Path | None = None,
+    dry_run: bool = False,
+    drop_last_commit: bool = False,
+) -> Repaired:
     """Do what is safe about the damage of a dataset; a second run does nothing.
 
     A dataset that has an owner is repaired under its leases, while it is down: what the owner has in memory would not
@@ -64,21 +74,58 @@ def repair(lake: Lake, name: str, *, stack: Path | None = None, dry_run: bool = 
         name: The dataset.
         stack: Folder of the stack that its owner belongs to; None: that in the lake.
         dry_run: Whether only to say what would be done.
+        drop_last_commit: Whether to put the last commit aside, if nobody can read it: the version before it is the
+            latest then, and what the commit wrote is no part of the table.
 
     Raises:
-        Conflict: Its owner is up.
+        Conflict: Its owner is up, or its last commit can be read and would be dropped.
         NotFound: There is no such table.
     """
     dataset = lake.catalog[name] if name in lake.catalog else Dataset(name)
+    work = _dropped if drop_last_commit else _repaired
     if dry_run or dataset.writers == "many":
-        return _repaired(lake, name, dry_run)
+        return work(lake, name, dry_run)
     with requests.leased(lake.root, dataset, stack) as is_ours:
         if not is_ours:
             raise Conflict(
                 f"{dataset.owner} owns {name} and is up",
                 hint="stop it with `lakeshelf down`, then repair",
             )
-        return _repaired(lake, name, dry_run)
+        return work(lake, name, dry_run)
+
+
+def _dropped(lake: Lake, name: str, dry_run: bool) -> Repaired:
+    """Put the last commit aside, with what was derived of it; other damage is left for another run."""
+    found = doctor.examine(lake.root, name)
+    last = next((d for d in found.damage if d.is_last or _is_cut_off(d, found)), None)
+    if last is None:
+        raise Conflict(
+            f"the last commit of {name} can be read, so it is not dropped",
+            hint=f"`lakeshelf lake restore {name} VERSION` goes back to an earlier version",
+        )
+    aside = _entries(lake, name, last)
+    left = tuple(d for d in found.damage if d.path not in aside)
+    if dry_run:
+        return Repaired(name, aside, left=left)
+    _put_aside(lake, name, list(aside))
+    return Repaired(name, aside, left=doctor.examine(lake.root, name).damage)
+
+
+def _is_cut_off(damage: Damage, health: doctor.Health) -> bool:
+    """Whether it is a last commit that `repair` puts aside without being told to."""
+    is_last = damage.path == f"{storage.LOG}/{health.version:020d}.json"
+    return damage.kind == doctor.BAD_COMMIT and damage.repairable and is_last
+
+
+def _entries(lake: Lake, name: str, commit: Damage) -> tuple[str, ...]:
+    """A commit and what was derived of it: its checkpoint and its checksum."""
+    from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+    files, base = storage.filesystem(lake.root)
+    version = commit.path.rpartition("/")[2].removesuffix("json")
+    listed = files.get_file_info(fs.FileSelector(f"{base}/{name}/{storage.LOG}"))
+    names = sorted(info.base_name for info in listed if info.is_file)
+    return tuple(f"{storage.LOG}/{one}" for one in names if one.lstrip(".").startswith(version))
 
 
 def _repaired(lake: Lake, name: str, dry_run: bool) -> Repaired:
@@ -102,10 +149,16 @@ def _repaired(lake: Lake, name: str, dry_run: bool) -> Repaired:
 
 def _put_aside(lake: Lake, name: str, paths: list[str]) -> None:
     files, base = storage.filesystem(lake.root)
-    files.create_dir(f"{base}/{name}/{ASIDE}", recursive=True)
+    aside = f"{base}/{name}/{ASIDE}"
+    files.create_dir(aside, recursive=True)
     for path in paths:
-        there = f"{base}/{name}/{ASIDE}/{path.rpartition('/')[2]}"
-        files.move(f"{base}/{name}/{path}", there)
+        files.move(f"{base}/{name}/{path}", _free(files, f"{aside}/{path.rpartition('/')[2]}"))
+
+
+def _free(files: FileSystem, path: str) -> str:
+    """A path at which nothing lies: a commit of that number may have been put aside before."""
+    numbered = (path, *(f"{path}.{number}" for number in range(1, _MOST_ASIDE)))
+    return next(one for one in numbered if files.get_file_info(one).type.name == "NotFound")
 
 
 def _taken_out(lake: Lake, name: str, missing: list[Damage]) -> tuple[int | None, int]:

@@ -39,13 +39,16 @@ def location(root: Path, name: str) -> Path:
     return root / name
 
 
-def open_table(root: Root | Path | str, name: str, *, to_read: bool = False) -> DeltaTable:
-    """The table at its latest version.
+def open_table(
+    root: Root | Path | str, name: str, *, to_read: bool = False, version: int | None = None
+) -> DeltaTable:
+    """The table at its latest version, or at another.
 
     Args:
         root: Lake root.
         name: The table.
         to_read: Whether it is only read; Spark may have written it with features that no other writer has.
+        version: The version, which can be opened though a later one is damaged; None: the latest.
 
     Raises:
         NotFound: No such table.
@@ -57,7 +60,7 @@ def open_table(root: Root | Path | str, name: str, *, to_read: bool = False) -> 
     shown = f"{place}/{name}"
     try:
         with explained(f"table {name} at {shown} cannot be read"):
-            table = DeltaTable(place.of(name), storage_options=place.options)
+            table = DeltaTable(place.of(name), version, place.options)
     except NotFound as error:
         raise NotFound(
             f"no Delta table {name} at {shown}",
