@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,15 +13,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import merging, tables
 from lakeshelf.lake.commits import Txn, Write
-from tests.cli.told_shop import LOT, OPENED, PLACE, SHELF, at, write_all
-
-
-@pytest.fixture(scope="module")
-def told_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a shelf that ran low, was refilled and had been delivered to."""
-    root = tmp_path_factory.mktemp("told") / "lake"
-    write_all(root)
-    return root
+from tests.cli.told_shop import LOT, OPENED, PLACE, SHELF, at
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams import acts, topics
+from lakeshelf.streams import acts, lists, topics
 
 from .pipeline import consume
 
@@ -36,6 +36,7 @@ def root(tmp_path: Path) -> Path:
         "cleansed/wh_state",
         "cleansed/shelf_batch_state",
         "cleansed/wh_batch_state",
+        "curated/shelf_profiles",
     ):
         tables.ensure(tmp_path, CATALOG.tables[name])
     closed = {**ALERT, "alert_id": "a0", "status": "resolved"}
@@ -108,8 +109,10 @@ def test_a_corrected_count_is_an_adjustment(client: dict[str, str], root: Path) 
 
 
 def test_lists_show_what_is_open(root: Path) -> None:
-    assert [row["alert_id"] for row in acts.alerts(root)] == ["a1"]
-    assert [row["alert_id"] for row in acts.alerts(root, status="resolved")] == ["a0"]
-    assert [(row["plan_id"], row["kind"]) for row in acts.plans(root)] == [("p1", "refill")]
-    assert "held" not in acts.plans(root)[0]
-    assert acts.stock(root, "S1-I1")["shelf_state"][0]["balance"] == 2
+    assert [row["alert_id"] for row in lists.alerts(root).rows] == ["a1"]
+    closed = lists.alerts(root, lists.Filter(status="resolved"))
+    assert [row["alert_id"] for row in closed.rows] == ["a0"]
+    (plan,) = lists.plans(root).rows
+    assert (plan["plan_id"], plan["kind"], plan["name"]) == ("p1", "refill", None)
+    assert "held" not in plan
+    assert lists.stock(root, "S1-I1")["shelf_state"][0]["balance"] == 2

@@ -27,10 +27,12 @@ from lakeshelf.cli import (
     listings,
     people,
     placing,
+    policies,
     quarantine,
     sql,
     stack,
     status,
+    stock,
     trace,
     watch,
 )
@@ -97,7 +99,8 @@ app.command("topics")(listings.topics)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(people.alerts, name="alerts")
 app.add_typer(people.plans, name="plans")
-app.add_typer(people.stock, name="stock")
+app.add_typer(stock.app, name="stock")
+app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay-quarantine")(quarantine.replay_quarantine)
 app.command("config")(config.config)

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from lakeshelf.cli.terminal import Grid, console, errors, inert
+from lakeshelf.errors import ConfigurationError
 
 __all__ = ["AsJson", "Limit", "Steps", "add", "console", "errors", "grid", "print_json", "rows"]
 
@@ -28,6 +29,18 @@ MOST_ROWS = 1_000_000_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Most rows to print.")]
+ROWS = 50
+Most = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        max=MOST_ROWS,
+        help=f"Most rows; unset: {ROWS} on the screen, all as JSON.",
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="All rows.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def print_json(value: object) -> None:
@@ -68,6 +81,62 @@ def rows(values: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> G
     return table
 
 
+def most(limit: int | None, every: bool, as_json: bool) -> int | None:
+    """How many rows are printed; None: all."""
+    if limit is not None and every:
+        raise ConfigurationError("--limit and --all", hint="give one of them")
+    return limit if limit is not None or every or as_json else ROWS
+
+
+def print_list(
+    found: Sequence[Mapping[str, Any]],
+    total: int,
+    what: str,
+    as_json: bool,
+    *,
+    columns: Sequence[str] | None = None,
+    right: Sequence[str] = (),
+) -> None:
+    """Print the first rows of a list and, where others are left, how many there are.
+
+    Args:
+        found: The rows.
+        total: How many there are in all.
+        what: What they are, in the plural.
+        as_json: Print them as JSON, with all columns.
+        columns: Columns that people see; None: all.
+        right: Columns of numbers.
+    """
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console().print(f"No {what}.")
+        return
+    shown = [{name: row[name] for name in columns or row} for row in found]
+    console().print(rows(shown, right=right))
+    if len(found) < total:
+        console().print(f"{len(found):,} of {total:,} {what}; --all shows them")
+
+
+def agreed(question: str, yes: bool) -> None:
+    """Go on only if somebody agrees.
+
+    Args:
+        question: What is asked on the terminal.
+        yes: Whether it was agreed to already.
+
+    Raises:
+        ConfigurationError: There is no terminal to ask on, or the answer was no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(question, hint="nothing was sent; give --yes to agree")
+    if not typer.confirm(question, err=True):
+        raise ConfigurationError("nothing was sent", hint="the answer was no")
+
+
 class Steps:
     """Shows which step a long command is at: a bar on a terminal, else a line each five seconds.
 
@@ -81,7 +150,7 @@ class Steps:
         self._step, self._shown, self._since = "", 0.0, time.monotonic()
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description:32}", markup=False),
+            TextColumn("{task.description:32}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -1,36 +1,56 @@
 # ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""`alerts`, `plans` and `stock`: what store staff see, and what they do about it."""
+"""`alerts` and `plans`: what store staff see, and what they do about it."""
 
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.output import All, AsJson, Most, console, most, print_json, print_list
+
+if TYPE_CHECKING:
+    from lakeshelf.streams.lists import Filter
 
 alerts = typer.Typer(help="Alerts of shelves and back rooms.")
 plans = typer.Typer(help="Plans to refill shelves and to order from suppliers.")
-stock = typer.Typer(help="Stock of a shelf.")
 
 Status = Annotated[str | None, typer.Option(help="Only those in this state.")]
+Store = Annotated[str | None, typer.Option(help="Only those of this store.")]
+Shelf = Annotated[str | None, typer.Option(help="Only those of this shelf.")]
+Kind = Annotated[str | None, typer.Option(help="Only those of this kind.")]
 Reason = Annotated[str | None, typer.Option(help="Why.")]
 Actor = Annotated[
     str,
     typer.Option("--as", default_factory=getpass.getuser, help="Who does it.", show_default="you"),
 ]
 
+ALERT = (
+    "alert_id", "name", "status", "current_stock", "suggested_qty", "expiry_date", "created_at",
+)  # fmt: skip
+PLAN = ("plan_id", "name", "kind", "status", "suggested_qty", "created_at")
+NUMBERS = ("current_stock", "suggested_qty")
+
 
 @alerts.command("list")
-def list_alerts(*, status: Status = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+def list_alerts(
+    *,
+    status: Status = None,
+    store: Store = None,
+    shelf: Shelf = None,
+    kind: Kind = None,
+    limit: Most = None,
+    every: All = False,
+    as_json: AsJson = False,
+) -> None:
     """List alerts, newest first; open ones unless a state is named."""
-    from lakeshelf.streams import acts
+    from lakeshelf.streams import lists
 
-    found = acts.alerts(access.settings().lake_root, status=status, limit=limit)
-    names = ("alert_id", "status", "current_stock", "suggested_qty", "expiry_date", "created_at")
-    _show(found, names, as_json, "No such alerts.")
+    wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
+    found = lists.alerts(access.settings().lake_root, wanted)
+    print_list(found.rows, found.total, "alerts", as_json, columns=ALERT, right=NUMBERS)
 
 
 @alerts.command("ack")
@@ -46,17 +66,22 @@ def dismiss(alert: str, *, actor: Actor, reason: Reason = None, as_json: AsJson 
 
 
 @plans.command("list")
-def list_plans(*, status: Status = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+def list_plans(
+    *,
+    status: Status = None,
+    store: Store = None,
+    shelf: Shelf = None,
+    kind: Kind = None,
+    limit: Most = None,
+    every: All = False,
+    as_json: AsJson = False,
+) -> None:
     """List plans, newest first; pending ones unless a state is named."""
-    from lakeshelf.streams import acts
+    from lakeshelf.streams import lists
 
-    found = acts.plans(access.settings().lake_root, status=status, limit=limit)
-    _show(
-        found,
-        ("plan_id", "kind", "status", "suggested_qty", "created_at"),
-        as_json,
-        "No such plans.",
-    )
+    wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
+    found = lists.plans(access.settings().lake_root, wanted)
+    print_list(found.rows, found.total, "plans", as_json, columns=PLAN, right=NUMBERS)
 
 
 @plans.command("cancel")
@@ -65,37 +90,18 @@ def cancel(plan: str, *, actor: Actor, reason: Reason = None, as_json: AsJson = 
     _act("cancel", plan, actor, reason, as_json)
 
 
-@stock.command("show")
-def show(shelf: str, *, as_json: AsJson = False) -> None:
-    """Show what is on a shelf and in its back room, lot by lot."""
-    from lakeshelf.streams import acts
-
-    found = acts.stock(access.settings().lake_root, shelf)
+def told(sent: dict[str, Any], as_json: bool, following: str) -> None:
+    """Print what was sent, and what to look at next."""
     if as_json:
-        print_json(found)
-        return
-    for name, held in found.items():
-        console().print(name, style="bold")
-        console().print(rows(held) if held else "  nothing")
+        print_json(sent)
+    else:
+        console().print(f"Sent {sent['event_id']}. Next: {following}")
 
 
-@stock.command("adjust")
-def adjust(
-    shelf: str,
-    quantity: Annotated[int, typer.Argument(help="Units more (or less) than the books say.")],
-    *,
-    actor: Actor,
-    reason: Reason = None,
-    as_json: AsJson = False,
-) -> None:
-    """Correct the count of a shelf after stocktaking; put `--` before a negative number."""
-    from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import acts
+def _filter(*wanted: Any) -> Filter:
+    from lakeshelf.streams.lists import Filter
 
-    settings = access.settings()
-    client = running_client(settings)
-    sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
-    _told(sent, as_json, f"`lakeshelf stock show {shelf}`")
+    return Filter(*wanted)
 
 
 def _act(command: str, target: str, actor: str, reason: str | None, as_json: bool) -> None:
@@ -104,20 +110,4 @@ def _act(command: str, target: str, actor: str, reason: str | None, as_json: boo
 
     settings = access.settings()
     sent = acts.act(running_client(settings), settings.lake_root, command, target, actor, reason)
-    _told(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")
-
-
-def _told(sent: dict[str, Any], as_json: bool, following: str) -> None:
-    if as_json:
-        print_json(sent)
-    else:
-        console().print(f"Sent {sent['event_id']}. Next: {following}")
-
-
-def _show(found: list[dict[str, Any]], names: tuple[str, ...], as_json: bool, none: str) -> None:
-    if as_json:
-        print_json(found)
-    elif found:
-        console().print(rows([{name: row[name] for name in names if name in row} for row in found]))
-    else:
-        console().print(none)
+    told(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")

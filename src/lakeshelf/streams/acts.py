@@ -9,59 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode, event
 from lakeshelf.errors import ConfigurationError, ContractError
-from lakeshelf.lake import tables
 from lakeshelf.lake.location import Place
+from lakeshelf.streams import lists
 from lakeshelf.streams.clock import tick_before
 from lakeshelf.streams.publisher import Publisher
 
-ALERTS = "ops/alerts"
-PLANS = {"plan_id": "ops/shelf_restock_plan", "supplier_plan_id": "ops/wh_supplier_plan"}
-OPEN_ALERTS = ("open", "ack")
 LAST = 2**62
-
-
-def alerts(
-    root: Place, *, status: str | None = None, limit: int | None = None
-) -> list[dict[str, Any]]:
-    """Alerts, newest first; all but the closed ones unless a status is named."""
-    wanted = OPEN_ALERTS if status is None else (status,)
-    return _newest(tables.rows(root, ALERTS, where=[("status", "in", wanted)]), limit)
-
-
-def plans(
-    root: Place, *, status: str | None = None, limit: int | None = None
-) -> list[dict[str, Any]]:
-    """Refill and order plans as `plan_id`, `kind` and their own columns; pending ones unless a status is named."""
-    found = []
-    for key, name in PLANS.items():
-        wanted = [("status", "=", status or "pending")]
-        kept = _newest(tables.rows(root, name, where=wanted), limit)
-        kind = "refill" if key == "plan_id" else "order"
-        found += [{"plan_id": row.pop(key), "kind": kind, **row} for row in kept]
-    return sorted(found, key=lambda row: row["created_at"], reverse=True)[:limit]
-
-
-def stock(root: Place, shelf: str) -> dict[str, Any]:
-    """What is known of a shelf: its stock, its back room, its lots.
-
-    Raises:
-        ConfigurationError: No event was ever seen of the shelf.
-    """
-    found = {name: _of_shelf(root, f"cleansed/{name}", shelf) for name in STATE}
-    if not any(found.values()):
-        raise ConfigurationError(
-            f"no stock of a shelf {shelf!r} is known",
-            hint="see `lakeshelf tables`",
-        )
-    return found
-
-
-STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
 
 
 def act(
@@ -88,9 +45,9 @@ def act(
     Raises:
         ConfigurationError: There is no such alert or plan, or it is closed.
     """
-    known = plans(root) if command == "cancel" else alerts(root)
+    known = lists.plans(root) if command == "cancel" else lists.alerts(root)
     found = next(
-        (row for row in known if target in (row.get("plan_id"), row.get("alert_id"))), None
+        (row for row in known.rows if target in (row.get("plan_id"), row.get("alert_id"))), None
     )
     if found is None:
         what = "pending plan" if command == "cancel" else "open alert"
@@ -124,7 +81,7 @@ def adjust(
     Raises:
         ConfigurationError: An unknown shelf, or a quantity that cannot be.
     """
-    (row,) = stock(root, shelf)["shelf_state"] or [{}]
+    (row,) = lists.stock(root, shelf)["shelf_state"] or [{}]
     if not row:
         raise ConfigurationError(
             f"no stock on shelf {shelf!r} is known", hint="see `lakeshelf stock show`"
@@ -134,31 +91,44 @@ def adjust(
     return _send(client, "shelf_events", "adjustment", {**place, **values})
 
 
-def _send(
-    client: Mapping[str, str], topic: str, event_type: str, values: dict[str, Any]
-) -> dict[str, Any]:
+def business_now(client: Mapping[str, str]) -> datetime:
+    """Business time of the latest tick, or the time of day where no clock ticks."""
     tick = tick_before(client, LAST)
-    now: datetime = tick["now"] if tick else datetime.fromtimestamp(time.time(), UTC)
-    message = event(
-        event_type, now, values.pop("store_id"), (event_type, str(uuid.uuid4())), **values
-    )
-    contract = CATALOG.topics[topic]
+    return tick["now"] if tick else datetime.fromtimestamp(time.time(), UTC)
+
+
+def encoded(topic: str, message: Mapping[str, Any]) -> bytes:
+    """A message as it is sent.
+
+    Raises:
+        ConfigurationError: The contract refuses it.
+    """
     try:
-        encoded = encode(contract, message)
+        return encode(CATALOG.topics[topic], message)
     except ContractError as error:
         raise ConfigurationError(error.message, hint="correct the value") from error
+
+
+def send(client: Mapping[str, str], topic: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """Send an event, and wait until the broker has it.
+
+    Returns:
+        The event as plain JSON.
+
+    Raises:
+        ConfigurationError: The contract refuses it.
+    """
+    value = encoded(topic, message)
     publisher = Publisher(client)
-    publisher.records(topic, [contract.key_of(message).encode()], [encoded])
+    publisher.records(topic, [CATALOG.topics[topic].key_of(message).encode()], [value])
     publisher.flush()
-    told: dict[str, Any] = orjson.loads(encoded)
+    told: dict[str, Any] = orjson.loads(value)
     return told
 
 
-def _of_shelf(root: Place, name: str, shelf: str) -> list[dict[str, Any]]:
-    return list(tables.rows(root, name, where=[("shelf_id", "=", shelf)]).to_pylist())
-
-
-def _newest(rows: pa.Table, limit: int | None) -> list[dict[str, Any]]:
-    hidden = [name for name in ("held", "decided_at") if name in rows.column_names]
-    ordered = rows.drop_columns(hidden).sort_by([("created_at", "descending")])
-    return list(ordered.slice(0, limit).to_pylist())
+def _send(
+    client: Mapping[str, str], topic: str, event_type: str, values: dict[str, Any]
+) -> dict[str, Any]:
+    cause = (event_type, str(uuid.uuid4()))
+    message = event(event_type, business_now(client), values.pop("store_id"), cause, **values)
+    return send(client, topic, message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -45,3 +47,33 @@ def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int
             time.sleep(RETRY_S)
         else:
             return first, end
+
+
+def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
+    """Every record that a topic holds now, partition by partition.
+
+    Args:
+        client: librdkafka settings that reach and authenticate with the broker.
+        topic: The topic.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    consumer = Consumer({**client, "group.id": "lakeshelf-reader", "enable.auto.commit": False})
+    with closing(consumer):
+        known = consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
+        for partition in sorted(known):
+            yield from _records(consumer, topic, partition)
+
+
+def _records(consumer: Consumer, topic: str, partition: int) -> Iterator[Message]:
+    at, end = watermarks(consumer, topic, partition)
+    consumer.assign([TopicPartition(topic, partition, at)])
+    while at < end:
+        found = available(consumer, ANSWER_S)
+        if not found:
+            raise BrokerError(
+                f"no record of {topic} came within {ANSWER_S:.0f} s", hint="see `lakeshelf doctor`"
+            )
+        yield from (record for record in found if (record.offset() or 0) < end)
+        at = (found[-1].offset() or 0) + 1

@@ -25,12 +25,12 @@ def explanation(history: History, alert: Line) -> dict[str, Any]:
         while it is open), `policy` (as `policy` gives it), `end` (`status`, `at`, `actor`; None while it is open).
     """
     row = alert.row
-    in_force = policy(history, POLICIES[row["location"]], row["shelf_id"])
-    limits = {name: told["value"] for name, told in in_force["fields"].items()}
+    found = policy(history, POLICIES[row["location"]], row["shelf_id"])
+    held = {name: told["value"] for name, told in found["fields"].items()}
     return {
-        "why": broken(row, limits),
+        "why": broken(row, held),
         "figures": {name: row[name] for name in FIGURES},
-        "policy": in_force,
+        "policy": found,
         "end": _end(row),
     }
 
@@ -60,16 +60,22 @@ def policy(history: History, topic: str, shelf: str) -> dict[str, Any]:
     """
     name = f"staging/{topic}"
     rows = history.rows(name, equal("shelf_id", shelf, GLOBAL))
+    fields = in_force(topic, rows, shelf)
+    return {"table": name, "table_version": history.version(name), "fields": fields}
+
+
+def in_force(topic: str, policies: pa.Table, shelf: str) -> dict[str, dict[str, Any]]:
+    """What holds for a shelf by some policies: field → `value` and `from`, as `policy` gives them."""
     query = f"""
         SELECT {policy_in_force(topic)}, {_sources(topic)}
         FROM {{wanted}} AS w {policy_joins("policies", "w.shelf_id")}"""
     wanted = pa.table({"shelf_id": pa.array([shelf])})
-    (found,) = Duck(threads=1).query(query, wanted=wanted, policies=rows).to_pylist()
-    fields = {n: {"value": found[n], "from": found[f"{n}_from"]} for n in _limits(topic)}
-    return {"table": name, "table_version": history.version(name), "fields": fields}
+    (found,) = Duck(threads=1).query(query, wanted=wanted, policies=policies).to_pylist()
+    return {n: {"value": found[n], "from": found[f"{n}_from"]} for n in limits(topic)}
 
 
-def _limits(topic: str) -> list[str]:
+def limits(topic: str) -> list[str]:
+    """Fields of a policy that people choose."""
     fields = CATALOG.topics[topic].fields
     return [f.name for f in fields if f.default is not None and f.name != "active"]
 
@@ -78,7 +84,7 @@ def _sources(topic: str) -> str:
     return ", ".join(
         f"CASE WHEN o.{n} IS NOT NULL THEN 'shelf' WHEN g.{n} IS NOT NULL THEN '{GLOBAL}' ELSE 'default' END"
         f" AS {n}_from"
-        for n in _limits(topic)
+        for n in limits(topic)
     )
 
 

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from lakeshelf.choices import chosen
 from lakeshelf.lake import tables
 from lakeshelf.lake.location import Place
 
 PROFILES = "curated/shelf_profiles"
+FEW = 500
+"""So many shelves are looked up; of more, all profiles are read."""
 
 
 def item_names(root: Place, shelves: Iterable[str]) -> dict[str, str]:
     """Shelf → name of its item; a shelf without a profile has none."""
-    wanted = tuple(set(shelves))
+    wanted = set(shelves)
     if not wanted:
         return {}
-    found = tables.rows(root, PROFILES, ["shelf_id", "name"], [("shelf_id", "in", wanted)])
-    return dict(zip(found["shelf_id"].to_pylist(), found["name"].to_pylist(), strict=True))
+    where = [("shelf_id", "in", tuple(wanted))] if len(wanted) <= FEW else []
+    found = tables.rows(root, PROFILES, ["shelf_id", "name"], where)
+    pairs = zip(found["shelf_id"].to_pylist(), found["name"].to_pylist(), strict=True)
+    return {shelf: name for shelf, name in pairs if shelf in wanted}
+
+
+def with_names(root: Place, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with the `name` of what stands on its shelf behind `shelf_id`; None without a profile."""
+    names = item_names(root, (row["shelf_id"] for row in rows))
+    return [_named(row, names.get(row["shelf_id"])) for row in rows]
+
+
+def require_known(root: Place, *, store: str | None = None, shelf: str | None = None) -> None:
+    """Refuse a store or shelf that has no profile.
+
+    Raises:
+        ConfigurationError: There is no such store or shelf; its neighbours are named.
+    """
+    for column, wanted in (("store_id", store), ("shelf_id", shelf)):
+        if wanted is not None:
+            known = tables.rows(root, PROFILES, [column])[column].unique().to_pylist()
+            chosen(column.removesuffix("_id"), wanted, known)
+
+
+def _named(row: dict[str, Any], name: str | None) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for column, value in row.items():
+        named[column] = value
+        if column == "shelf_id":
+            named["name"] = name
+    return named

@@ -1,0 +1,30 @@
+"""Words that somebody chose from those that there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+from lakeshelf.errors import ConfigurationError
+
+
+def chosen(what: str, given: str, known: Collection[str]) -> str:
+    """The word, if it is one of those that are known.
+
+    Args:
+        what: What it is, for the error.
+        given: The word.
+        known: Those that there are.
+
+    Raises:
+        ConfigurationError: It is none of them; the nearest are named, or the first few.
+    """
+    if given in known:
+        return given
+    near = difflib.get_close_matches(given, known, n=3)
+    if near:
+        hint = f"did you mean {', '.join(near)}?"
+    else:
+        first = sorted(known)[:5]
+        hint = f"there are {', '.join(first)}{', …' if len(known) > len(first) else ''}"
+    raise ConfigurationError(f"no {what} {given!r}", hint=hint if known else "there are none yet")

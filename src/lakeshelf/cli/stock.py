@@ -1,0 +1,184 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`stock`: what is there, what is low, and what was counted."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli import access
+from lakeshelf.cli.output import (
+    All,
+    AsJson,
+    Most,
+    Yes,
+    agreed,
+    console,
+    most,
+    print_json,
+    print_list,
+    rows,
+)
+from lakeshelf.cli.people import Actor, Reason, Shelf, Store, told
+
+if TYPE_CHECKING:
+    from lakeshelf.lake.location import Place
+    from lakeshelf.streams.counting import Count
+
+app = typer.Typer(help="Stock of shelves and back rooms.")
+
+BOOKED_S, LOOK_S = 30.0, 0.2
+"""Longest wait until the books hold a count, and time between two looks."""
+LOW = ("location", "shelf_id", "name", "stock", "why", "policy", "coming", "suggested_qty")
+
+UNITS = (
+    "balance", "current_stock", "wh_current_stock", "batch_quantity_store", "batch_quantity_warehouse",
+)  # fmt: skip
+STOCK = ("batch_code", "received_date", "expiry_date", *UNITS, "last_event_time")
+
+
+class Location(StrEnum):
+    """Where units are."""
+
+    STORE = "store"
+    WAREHOUSE = "warehouse"
+
+
+@app.command("low")
+def low(
+    *,
+    store: Store = None,
+    shelf: Shelf = None,
+    location: Annotated[Location | None, typer.Option(help="Only there; unset: both.")] = None,
+    limit: Most = None,
+    every: All = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is low by the policy in force and why, the worst first."""
+    from lakeshelf.streams import registry, shortage
+    from lakeshelf.streams.lists import Filter
+
+    settings = access.settings()
+    wanted = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
+    jobs = registry.discover(settings.home)
+    found = shortage.low(settings.lake_root, jobs, wanted, location)
+    shown = found.rows if as_json else [{**r, "why": "\n".join(r["why"])} for r in found.rows]
+    numbers = ("stock", "coming", "suggested_qty")
+    print_list(shown, found.total, "low shelves", as_json, columns=LOW, right=numbers)
+
+
+@app.command("show")
+def show(shelf: str, *, as_json: AsJson = False) -> None:
+    """Show what is on a shelf and in its back room, lot by lot."""
+    from lakeshelf.streams import lists
+
+    found = lists.stock(access.settings().lake_root, shelf)
+    if as_json:
+        print_json(found)
+        return
+    names = [profile["name"] for profile in found.pop("shelf_profiles")]
+    console().print(" ".join((shelf, *names)), style="bold")
+    for name, held in found.items():
+        console().print(name, style="bold")
+        shown = [{n: row[n] for n in STOCK if n in row} for row in held]
+        console().print(rows(shown, right=UNITS) if shown else "  nothing")
+
+
+@app.command("count")
+def count(
+    shelf: str,
+    units: Annotated[int, typer.Argument(min=0, help="Units that are there.")],
+    *,
+    actor: Actor,
+    lot: Annotated[
+        str | None, typer.Option(help="The lot that was counted; unset: the only one.")
+    ] = None,
+    location: Annotated[
+        Location, typer.Option(help="Where it was counted: on the shelf, or in its back room.")
+    ] = Location.STORE,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many units of a lot are there; the books are adjusted by the difference.
+
+    It asks first where that is more than a fifth of the books, or the books are below zero.
+    """
+    from lakeshelf.stack.clients import running_client
+    from lakeshelf.streams import counting
+
+    settings = access.settings()
+    client = running_client(settings)
+    books = counting.books(settings.lake_root, shelf, location)
+    counted = counting.Count(books, books.one_lot(lot), units)
+    line = f"{shelf}, lot {counted.lot}: {counted.expected:,} in the books, {units:,} counted"
+    if not counted.difference:
+        _agrees(line, counted, as_json)
+        return
+    if counted.doubt:
+        agreed(f"{line}; {counted.doubt}. Is that right?", yes)
+    sent = counting.send(client, counted, actor, reason)
+    booked = _booked(settings.lake_root, sent)
+    if as_json:
+        print_json({**_figures(counted), "event": sent, "booked": booked})
+        return
+    console().print(f"{line}: {counted.difference:+,} units.", soft_wrap=True)
+    where = (
+        f"lakeshelf stock show {shelf}"
+        if booked
+        else "`lakeshelf status`, it is not in the books yet"
+    )
+    told(sent, as_json, where)
+
+
+@app.command("adjust")
+def adjust(
+    shelf: str,
+    quantity: Annotated[int, typer.Argument(help="Units more (or less) than the books say.")],
+    *,
+    actor: Actor,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correct the stock of a shelf by a difference; put `--` before a negative number. See `stock count`."""
+    from lakeshelf.stack.clients import running_client
+    from lakeshelf.streams import acts
+
+    settings = access.settings()
+    client = running_client(settings)
+    sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
+    told(sent, as_json, f"`lakeshelf stock show {shelf}`")
+
+
+def _agrees(line: str, counted: Count, as_json: bool) -> None:
+    if as_json:
+        print_json({**_figures(counted), "event": None, "booked": True})
+    else:
+        console().print(f"{line}: the books agree, nothing is sent.", soft_wrap=True)
+
+
+def _figures(counted: Count) -> dict[str, Any]:
+    books = counted.books
+    return {
+        "shelf_id": books.state["shelf_id"],
+        "location": books.location,
+        "batch_code": counted.lot,
+        "expected": counted.expected,
+        "counted": counted.units,
+        "difference": counted.difference,
+    }
+
+
+def _booked(root: Place, sent: dict[str, Any]) -> bool:
+    """Whether the books hold an adjustment, after a while."""
+    from lakeshelf.streams import counting
+
+    deadline = time.monotonic() + BOOKED_S
+    while not counting.is_booked(root, sent):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_S)
+    return True
