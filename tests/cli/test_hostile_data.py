@@ -60,6 +60,12 @@ READING = {
     "alerts dismiss": [hostile.TEXT],
     "plans cancel": [hostile.TEXT],
     "stock adjust": [hostile.TEXT, 1],
+    "stock low": [],
+    "stock count": [hostile.TEXT, 1],
+    "policies list": [],
+    "policies show": [hostile.TEXT],
+    "policies set": [hostile.TEXT, "min_qty=1"],
+    "policies unset": [hostile.TEXT],
     "demo": ["--stores", hostile.TEXT],
 }
 """Command → arguments with which it shows data, or refuses what it is given."""

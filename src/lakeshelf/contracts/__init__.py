@@ -1,4 +1,4 @@
-"""What flows: every topic and table, declared once.
+"""What flows: every topic, table and view, declared once.
 
 `CATALOG` holds the declarations; everything else is derived from them:
 
@@ -15,7 +15,7 @@
 """
 
 from lakeshelf.contracts.catalog import Catalog
-from lakeshelf.contracts.model import Bounds, Field, Rule, Table, Topic
+from lakeshelf.contracts.model import Bounds, Field, Rule, Table, Topic, View
 from lakeshelf.contracts.retail import CATALOG
 from lakeshelf.contracts.types import (
     BINARY,
@@ -48,4 +48,5 @@ __all__ = [
     "Struct",
     "Table",
     "Topic",
+    "View",
 ]

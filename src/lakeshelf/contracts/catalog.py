@@ -1,4 +1,4 @@
-"""The catalogue: every topic and table by name."""
+"""The catalogue: every topic, table and view by name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from lakeshelf.contracts.model import Table, Topic
+from lakeshelf.contracts.model import Table, Topic, View
 from lakeshelf.errors import ContractError
 
-Entry = TypeVar("Entry", Topic, Table)
+Entry = TypeVar("Entry", Topic, Table, View)
 
 
 class Names(dict[str, Entry], Generic[Entry]):
@@ -31,22 +31,28 @@ class Names(dict[str, Entry], Generic[Entry]):
 
 @dataclass(frozen=True)
 class Catalog:
-    """All topics and tables; `topics[name]` of an unknown name raises `ContractError`."""
+    """All topics, tables and views; `topics[name]` of an unknown name raises `ContractError`."""
 
     topics: Mapping[str, Topic]
     tables: Mapping[str, Table]
+    views: Mapping[str, View]
 
     @classmethod
-    def of(cls, topics: Iterable[Topic], tables: Iterable[Table]) -> Catalog:
+    def of(
+        cls, topics: Iterable[Topic], tables: Iterable[Table], views: Iterable[View] = ()
+    ) -> Catalog:
         """A catalogue of these declarations.
 
         Raises:
-            ContractError: Two of a name, or a table of a topic that is not declared.
+            ContractError: Two of a name, or a table of a topic or a view of a table that is not declared.
         """
-        catalog = cls(Names("topic", topics), Names("table", tables))
+        catalog = cls(Names("topic", topics), Names("table", tables), Names("view", views))
         for table in catalog.tables.values():
             if table.topic is not None:
                 catalog.topics[table.topic]
+        for view in catalog.views.values():
+            for name in view.tables:
+                catalog.tables[name]
         return catalog
 
     def tables_of(self, owner: str) -> tuple[Table, ...]:

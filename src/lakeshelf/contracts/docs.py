@@ -1,13 +1,14 @@
-"""The reference: a Markdown page for each table and topic, and an index, from the catalogue."""
+"""The reference: a Markdown page for each table, view and topic, and an index, from the catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import dedent
 
 from lakeshelf.contracts import delta, kafka
 from lakeshelf.contracts.catalog import Catalog
-from lakeshelf.contracts.model import KEY_SEPARATOR, Field, Rule, Table, Topic, nested
+from lakeshelf.contracts.model import KEY_SEPARATOR, Field, Rule, Table, Topic, View, nested
 
 INDEX = "index.md"
 KEY_MARK = " \\*"
@@ -18,13 +19,14 @@ def render(catalog: Catalog) -> dict[str, str]:
     """All pages by path below the reference folder, such as `tables/raw/shelf_events.md`."""
     pages = {INDEX: _index(catalog)}
     pages |= {_table_path(table): _table(table) for table in catalog.tables.values()}
+    pages |= {_view_path(view): _view(view) for view in catalog.views.values()}
     return pages | {_topic_path(topic): _topic(topic) for topic in catalog.topics.values()}
 
 
 def write(catalog: Catalog, folder: Path) -> list[str]:
     """Bring the folder in line with the catalogue.
 
-    Pages of tables and topics that are no longer declared are removed.
+    Pages of what is no longer declared are removed.
 
     Returns:
         Paths below the folder that were written or removed, in order.
@@ -46,7 +48,7 @@ def difference(catalog: Catalog, folder: Path) -> list[str]:
     pages = render(catalog)
     present = {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-        for part in ("tables", "topics", INDEX)
+        for part in ("tables", "topics", "views", INDEX)
         for path in _pages(folder / part)
     }
     return sorted(path for path in pages.keys() | present if pages.get(path) != present.get(path))
@@ -58,6 +60,10 @@ def _pages(path: Path) -> Iterable[Path]:
 
 def _table_path(table: Table) -> str:
     return f"tables/{table.name}.md"
+
+
+def _view_path(view: View) -> str:
+    return f"views/{view.name}.md"
 
 
 def _topic_path(topic: Topic) -> str:
@@ -78,13 +84,19 @@ def _index(catalog: Catalog) -> str:
         )
         for t in catalog.topics.values()
     ]
+    views = [
+        (f"[`{v.name}`]({_view_path(v)})", _first_sentence(v.doc)) for v in catalog.views.values()
+    ]
     return _page(
-        "# Tables and topics",
+        "# Tables, views and topics",
         NOTICE,
         "## Topics",
         _grid(("topic", "cleanup", "published by", "what it carries"), topics),
         "## Tables",
         _grid(("table", "written by", "what a row is"), tables),
+        "## Views",
+        "Queries over tables, for `lakeshelf sql` and `lakeshelf.query`; nothing of them is stored.",
+        _grid(("view", "what a row is"), views),
     )
 
 
@@ -108,6 +120,22 @@ def _table(table: Table) -> str:
         *_constraints(table),
         "## Properties",
         _grid(("property", "value"), _settings(delta.properties(table))),
+    )
+
+
+def _view(view: View) -> str:
+    up = "../" * _view_path(view).count("/")
+    read = ", ".join(f"[`{name}`]({up}tables/{name}.md)" for name in view.tables)
+    text = dedent(view.over({name: name.replace("/", ".") for name in view.tables})).strip()
+    return _page(
+        f"# `{view.name}`",
+        NOTICE,
+        view.doc,
+        _grid(("", ""), [("reads", read)]),
+        "## Columns",
+        _fields(view.columns, ()),
+        "## Query",
+        f"```sql\n{text}\n```",
     )
 
 

@@ -30,6 +30,7 @@ EVENT_YEARS = (2000, 2100)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ID = re.compile(r"\w+_(id|code)s?")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+_IN_BRACES = re.compile(r"\{([a-z_]+/[a-z_]+)\}")
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,38 @@ class Table:
             ContractError: The table has no such column.
         """
         return _named(f"table {self.name}", self.columns, name)
+
+
+@dataclass(frozen=True)
+class View:
+    """A query over tables that analysts read like a table; nothing of it is stored.
+
+    Attributes:
+        name: `layer/name`, as of a table.
+        columns: Columns in the order of the query.
+        doc: One paragraph.
+        sql: The query, in the dialect of `lakeshelf sql`; tables stand in braces.
+    """
+
+    name: str
+    columns: tuple[Field, ...]
+    doc: str
+    sql: str
+
+    def __post_init__(self) -> None:
+        where = f"view {self.name}"
+        _require(bool(_TABLE.fullmatch(self.name)), f"{where!r} has no usable name")
+        _require(bool(self.doc and self.tables), f"{where} lacks doc or tables")
+        _unique(where, self.columns)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables that it reads."""
+        return tuple(dict.fromkeys(_IN_BRACES.findall(self.sql)))
+
+    def over(self, relations: Mapping[str, str]) -> str:
+        """The query over relations: table → what stands for it."""
+        return _IN_BRACES.sub(lambda found: relations[found[1]], self.sql)
 
 
 def nested(field: Field) -> tuple[Field, ...]:

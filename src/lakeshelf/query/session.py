@@ -16,7 +16,7 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import names, tables, traits
 from lakeshelf.lake.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.predicates import literal, quoted
-from lakeshelf.query import duck, engines
+from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, told
 from lakeshelf.query.serving import Rows
 from lakeshelf.query.statement import Reference, Statement, parse
@@ -155,8 +155,11 @@ class _Run:
         if statement.lists_tables:
             statement = Statement(_listing(lake), False, ())
         self._text = text if statement.is_written else None
-        snapshots = {r: _pinned(lake, r, at) for r in statement.references}
+        found = views.resolved(lake, statement.references, at)
+        snapshots = {r: _pinned(lake, r, at) for r in found.tables}
         pins = tuple(self._view(r, snapshot) for r, snapshot in snapshots.items())
+        for reference, query in found.views.items():
+            self._create(reference, query)
         with self.watched():
             self._close_in([duck.folder(s) for s in snapshots.values() if _is_local(s)])
             reader = self.connection.execute(statement.text).to_arrow_reader(BATCH_ROWS)
@@ -200,13 +203,13 @@ class _Run:
         else:
             with explained(f"{reference.name} cannot be read by duckdb"):
                 source = duck.attach(self.connection, snapshot)
-        layer = quoted(reference.layer)
-        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        with explained(f"{reference.name} cannot be read by duckdb"):  # it opens an attached table
-            self.connection.execute(
-                f"CREATE VIEW {layer}.{quoted(reference.view)} AS FROM {source}"
-            )
+        self._create(reference, f"FROM {source}")
         return Pin(reference.name, snapshot.version, route)
+
+    def _create(self, reference: Reference, query: str) -> None:
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(reference.layer)}")
+        with explained(f"{reference.name} cannot be read by duckdb"):  # it opens an attached table
+            self.connection.execute(f"CREATE VIEW {reference.in_sql} AS {query}")
 
     def _close_in(self, folders: list[str]) -> None:
         """Leave the statement the folders of its tables, and nothing to configure."""
@@ -257,7 +260,7 @@ def _pinned(lake: Lake, reference: Reference, at: At | None) -> Snapshot:
 
 
 def _unknown(shown: str, lake: Lake) -> NotFound:
-    known = [names.in_sql(name) for name in lake.names()]
+    known = [names.in_sql(name) for name in views.readable(lake)]
     whole = [name for name in known if name.endswith(f".{shown}")]
     if whole:
         return NotFound(f"no table {shown!r}", hint=f"did you mean {', '.join(whole)}?")
@@ -265,7 +268,7 @@ def _unknown(shown: str, lake: Lake) -> NotFound:
 
 
 def _listing(lake: Lake) -> str:
-    listed = ", ".join(_literal(names.in_sql(name)) for name in lake.names())
+    listed = ", ".join(_literal(names.in_sql(name)) for name in views.readable(lake))
     return f"SELECT unnest([{listed}]::VARCHAR[]) AS name"
 
 

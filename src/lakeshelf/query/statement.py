@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from lakeshelf.lake.predicates import literal
+from lakeshelf.lake.predicates import literal, quoted
 from lakeshelf.query.errors import SqlError, told
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class Reference:
     def view(self) -> str:
         """Name, in its layer, of the view that the statement reads."""
         return self.table if self.at is None else f"{self.table}@{self.at}"
+
+    @property
+    def in_sql(self) -> str:
+        """That view, as SQL names it."""
+        return f"{quoted(self.layer)}.{quoted(self.view)}"
 
 
 @dataclass(frozen=True)

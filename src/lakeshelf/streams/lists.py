@@ -11,8 +11,8 @@ from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables
+from lakeshelf.lake.conditions import Condition
 from lakeshelf.lake.location import Place
-from lakeshelf.lake.predicates import Condition
 from lakeshelf.streams.naming import PROFILES, require_known, with_names
 
 ALERTS = "ops/alerts"

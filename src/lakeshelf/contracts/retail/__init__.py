@@ -1,4 +1,4 @@
-"""The retail half: its topics and tables, as one catalogue."""
+"""The retail half: its topics, tables and views, as one catalogue."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lakeshelf.contracts.retail import (
     topics_events,
     topics_reference,
     topics_state,
+    views,
 )
 
 CATALOG = Catalog.of(
@@ -27,5 +28,6 @@ CATALOG = Catalog.of(
         *tables_curated.TABLES,
         *tables_library.TABLES,
     ),
+    views=views.VIEWS,
 )
-"""Every topic and table of the retail half."""
+"""Every topic, table and view of the retail half."""
