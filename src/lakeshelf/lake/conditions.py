@@ -226,7 +226,7 @@ def _require_type(column: str, kind: pa.DataType, value: Any) -> None:
         raise PredicateError(
             f"a condition compares {column} with null", hint="use `is null` or `is not null`"
         )
-    if not any(fits(kind) and _is_a(value, python) for fits, python in _PYTHON):
+    if not _is_typed(value, kind):
         raise PredicateError(
             f"column {column} is {kind}, the condition has {value!r} ({type(value).__name__})",
             hint="give a value of that type",
@@ -236,11 +236,22 @@ def _require_type(column: str, kind: pa.DataType, value: Any) -> None:
             f"a condition compares {column} with NaN",
             hint="NaN is equal to nothing; use SQL's isnan",
         )
-    if isinstance(value, datetime) and (value.tzinfo is None) != (kind.tz is None):
+    if not is_comparable(value, kind):
         raise PredicateError(
             f"column {column} is {kind}, the condition has {value.isoformat()}",
             hint="give the time with its zone" if kind.tz else "give the time without a zone",
         )
+
+
+def is_comparable(value: Any, kind: pa.DataType) -> bool:
+    """Whether a value is of a type that a column can be compared with; a time has a zone where the column has."""
+    if isinstance(value, datetime) and pa.types.is_timestamp(kind):
+        return _is_typed(value, kind) and (value.tzinfo is None) == (kind.tz is None)
+    return _is_typed(value, kind)
+
+
+def _is_typed(value: Any, kind: pa.DataType) -> bool:
+    return any(fits(kind) and _is_a(value, python) for fits, python in _PYTHON)
 
 
 def _is_nan(value: Any) -> bool:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import cursors, features, merging, names, tables, writing
+from lakeshelf.lake import changing, cursors, features, merging, names, tables, writing
 from lakeshelf.lake.changes import Changes, changes
 from lakeshelf.lake.commits import HOOKS, Commit, Txns, Write, identities
 from lakeshelf.lake.conditions import Where
@@ -168,19 +168,22 @@ class Lake(ReadableLake):
         *,
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
+        schema_mode: Literal["merge"] | None = None,
     ) -> Commit:
         """Insert rows of new keys and update rows that differ, in one commit; none when nothing changes.
 
         Args:
             name: The dataset; a table that is not there is created.
-            rows: As for `append`; of several rows of a key the newest counts, of equally new ones the last.
+            rows: As for `append`; of several rows of a key the newest counts, of equally new ones the last. Columns
+                that they lack keep their values, and are null in new rows.
             keys: Key columns; None: the dataset's.
             order_by: Columns that say which row is newer; one that is older than the table's changes nothing.
             txn: As for `append`.
             metadata: As for `append`.
+            schema_mode: `merge` adds columns that the table lacks; None: the rows have none of their own.
 
         Raises:
-            KeyViolation: A key is null.
+            KeyViolation: A key is null, or a new row lacks a column that may not be null.
             SchemaError: The dataset has no key, or columns do not fit.
         """
         dataset, source, handle = self._target(name, rows, tuple(keys or ()))
@@ -188,8 +191,61 @@ class Lake(ReadableLake):
         order = (order_by,) if isinstance(order_by, str) else tuple(order_by or ())
         write = self._write(txn, metadata)
         return cursors.noted(
-            handle, write, merging.upsert(handle, name, source, found, write, order)
+            handle,
+            write,
+            merging.upsert(handle, name, source, found, write, order, schema_mode),
         )
+
+    def delete(
+        self,
+        name: str,
+        where: Where,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Delete the rows that meet conditions, in one commit; none when no row does.
+
+        Args:
+            name: The dataset.
+            where: `[(column, op, value), …]`, all of which hold; one at least.
+            txn: As for `append`.
+            metadata: As for `append`.
+
+        Raises:
+            PredicateError: There is no condition, or one that cannot choose rows to be changed.
+        """
+        _, handle = self._changeable(name)
+        write = self._write(txn, metadata)
+        return cursors.noted(handle, write, changing.delete(handle, name, where, write))
+
+    def update(
+        self,
+        name: str,
+        where: Where,
+        set: Mapping[str, Any],  # noqa: A002 - as SQL says it
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """Set columns of the rows that meet conditions, in one commit; none when nothing changes.
+
+        Args:
+            name: The dataset.
+            where: As for `delete`.
+            set: Column → the value that it gets in each of them; None: null.
+            txn: As for `append`.
+            metadata: As for `append`.
+
+        Raises:
+            PredicateError: As for `delete`.
+            SchemaError: A column is not there, or a value does not fit it.
+            KeyViolation: A key would change, or a constraint be broken; nothing is written.
+        """
+        dataset, handle = self._changeable(name)
+        write = self._write(txn, metadata)
+        made = changing.update(handle, name, where, set, dataset.key, write)
+        return cursors.noted(handle, write, made)
 
     def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
         """Make the rows of an earlier version the latest, in one commit.
@@ -251,6 +307,13 @@ class Lake(ReadableLake):
         from lakeshelf.lake.runs import Run  # noqa: PLC0415 - a run is a lake
 
         return Run(self, run_id, why, profile)
+
+    def _changeable(self, name: str) -> tuple[Dataset, DeltaTable]:
+        """A dataset that is there, and its table, for who may write it."""
+        dataset, handle = self._opened(name)
+        self._require_writer(dataset)
+        features.require_writable(handle, name)
+        return dataset, handle
 
     def _target(
         self, name: str, rows: Rows, keys: tuple[str, ...] = ()

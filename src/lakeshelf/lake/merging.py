@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, partitions, traits
+from lakeshelf.lake import features, names, partitions, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.diff import BEFORE, CHANGE_TYPE, DELETE
 from lakeshelf.lake.errors import KeyViolation, SchemaError, explained
@@ -31,21 +33,24 @@ def upsert(
     keys: Sequence[str],
     write: Write,
     order_by: Sequence[str] = (),
+    mode: Literal["merge"] | None = None,
 ) -> Commit:
     """Insert rows of new keys and update rows that differ.
 
     Args:
         handle: The table.
         name: The dataset.
-        rows: What holds them; of several rows of a key the newest counts, of equally new ones the last. With a
-            column `_change_type` they are changes: what was deleted is removed, preimages do not count.
+        rows: What holds them; of several rows of a key the newest counts, of equally new ones the last. Columns that
+            they lack keep their values, and are null in new rows. With a column `_change_type` they are changes:
+            what was deleted is removed, preimages do not count.
         keys: Key columns.
         write: Identities, stamp and metadata.
         order_by: Columns that decide which of two rows is newer, the most important first; a row that is older
             than the table's changes nothing, and null is older than everything.
+        mode: `merge`: columns that the table lacks are added to it.
 
     Raises:
-        KeyViolation: A key is null.
+        KeyViolation: A key is null, or a new row lacks a column that may not be null.
         SchemaError: Columns or types do not fit.
         PredicateError: A key is a float.
     """
@@ -57,12 +62,15 @@ def upsert(
         if write.is_done(handle):
             return write.skipped(name, OPERATION)
         given = _without_preimages(source.table())
-        schema = fitting(name, _content(given.schema), schema_of(handle))
+        _require_columns_of(name, given.schema, (*keys, *order_by), schema_of(handle), mode)
+        schema = fitting(name, _content(given.schema), schema_of(handle), "merge")
+        features.refuse_naive_times(name, schema, features.in_force(handle))
         rows = _with_change_type(_conformed(given, schema, name), given)
         latest = newest(rows, keys, order_by, name)
         if not latest.num_rows:
             return write.skipped(name, OPERATION, "no rows")
-        partitions.require_values(name, latest, handle.metadata().partition_columns)
+        parted = handle.metadata().partition_columns
+        partitions.require_values(name, latest, [c for c in parted if c in latest.column_names])
         return _merge(handle, name, latest, keys, order_by, write)
 
     return repeated(handle, attempt)
@@ -96,7 +104,10 @@ def _merge(
 ) -> Commit:
     features.require_removable(handle, name)
     traits.require_copyable(handle, name)
-    with explained(f"{name} was not written", LakeError):
+    with (
+        _without_required(handle, rows.column_names),
+        explained(f"{name} was not written", LakeError),
+    ):
         found = _merger(handle, rows, keys, order_by, write).execute()
     changed = sum(found[f"num_target_rows_{done}"] for done in ("inserted", "updated", "deleted"))
     if not changed:
@@ -111,13 +122,14 @@ def _merger(
     order_by: Sequence[str],
     write: Write,
 ) -> TableMerger:
-    schema = _content(rows.schema)
+    schema, known = _content(rows.schema), set(schema_of(handle).names)
     columns = {quoted(column): f"s.{quoted(column)}" for column in schema.names}
     merge = handle.merge(
         rows,
         " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in keys),
         source_alias="s",
         target_alias="t",
+        merge_schema=not known.issuperset(schema.names),
         commit_properties=write.properties(schema, tuple(order_by)),
         post_commithook_properties=HOOKS,
     )
@@ -128,14 +140,19 @@ def _merger(
         merge = merge.when_matched_delete(newer)
     others = [column for column in schema.names if column not in keys]
     if others:
-        differs = _differs(others, order_by)
+        differs = _differs(others, known, order_by)
         merge = merge.when_matched_update(columns, f"{kept} AND {differs}" if kept else differs)
     return merge.when_not_matched_insert(columns, kept)
 
 
-def _differs(columns: Sequence[str], order_by: Sequence[str]) -> str:
+def _differs(columns: Sequence[str], known: Container[str], order_by: Sequence[str]) -> str:
     # Each term stands in parentheses: without them delta-rs fails to parse `IS DISTINCT FROM b OR …`.
-    terms = (f"(t.{quoted(c)} IS DISTINCT FROM s.{quoted(c)})" for c in columns)
+    terms = (
+        f"(t.{quoted(c)} IS DISTINCT FROM s.{quoted(c)})"
+        if c in known
+        else f"(s.{quoted(c)} IS NOT NULL)"
+        for c in columns
+    )
     changed = f"({' OR '.join(terms)})"
     return f"{changed} AND ({_not_older(order_by)})" if order_by else changed
 
@@ -169,6 +186,42 @@ def _conformed(rows: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
         return rows
     batches = [cast(batch, schema, name) for batch in rows.to_batches()]
     return pa.Table.from_batches(batches, schema=schema)
+
+
+@contextmanager
+def _without_required(handle: DeltaTable, given: Container[str]) -> Iterator[None]:
+    """Name the columns without which no row can be new, where a constraint was broken."""
+    required = [f.name for f in schema_of(handle) if not f.nullable and f.name not in given]
+    try:
+        yield
+    except KeyViolation as error:
+        if not required:
+            raise
+        raise KeyViolation(
+            f"{error.message}; a new row needs {', '.join(required)}",
+            hint="give those columns, or only rows whose keys are there",
+        ) from error
+
+
+def _require_columns_of(
+    name: str,
+    given: pa.Schema,
+    needed: Sequence[str],
+    schema: pa.Schema,
+    mode: Literal["merge"] | None,
+) -> None:
+    """Raise `SchemaError` for rows that lack a key, or have columns that may not be added."""
+    if missing := [column for column in needed if column not in given.names]:
+        raise SchemaError(
+            f"rows for {name} lack {', '.join(missing)}",
+            hint=f"merge by {', '.join(needed)}; other columns may be left out",
+        )
+    extra = [c for c in _content(given).names if c not in schema.names]
+    if extra and mode is None:
+        raise SchemaError(
+            f"{name} has no column {', '.join(map(repr, extra))}",
+            hint=f"{names.suggestion(extra[0], schema.names)}; `schema_mode='merge'` adds columns",
+        )
 
 
 def _require_keys(rows: pa.Table, keys: Sequence[str], name: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -153,10 +153,38 @@ class Run(Lake):
         *,
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
+        schema_mode: Literal["merge"] | None = None,
     ) -> Commit:
         """As `Lake.merge`."""
-        made = super().merge(name, rows, keys, order_by, txn=txn, metadata=metadata)
+        made = super().merge(
+            name, rows, keys, order_by, txn=txn, metadata=metadata, schema_mode=schema_mode
+        )
         return self._wrote(made, keys=tuple(keys or self.dataset(name).key))
+
+    def delete(
+        self,
+        name: str,
+        where: Where,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """As `Lake.delete`."""
+        made = super().delete(name, where, txn=txn, metadata=metadata)
+        return self._wrote(made, where=where)
+
+    def update(
+        self,
+        name: str,
+        where: Where,
+        set: Mapping[str, Any],  # noqa: A002 - as `Lake.update`
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Commit:
+        """As `Lake.update`."""
+        made = super().update(name, where, set, txn=txn, metadata=metadata)
+        return self._wrote(made, where=where)
 
     def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
         """As `Lake.restore`."""

@@ -250,10 +250,13 @@ def _from_records(records: Sequence[Mapping[str, Any]], schema: pa.Schema | None
 
 
 def _with_exact_numbers(given: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Whole numbers as the floats or decimals that a schema has, where none of them is changed by it."""
+    """Whole numbers as the numbers that a schema has, where none of them is changed by it."""
     for name in set(given.column_names) & set(schema.names):
         column, wanted = given[name], schema.field(name).type
-        inexact = pa.types.is_floating(wanted) or pa.types.is_decimal(wanted)
-        if inexact and pa.types.is_integer(column.type):
+        is_number = any(such(wanted) for such in _NUMBERS)
+        if is_number and pa.types.is_integer(column.type):
             given = given.set_column(given.column_names.index(name), name, column.cast(wanted))
     return given
+
+
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)

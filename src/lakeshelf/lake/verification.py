@@ -125,6 +125,10 @@ def _written(opened: _Opened, part: Mapping[str, Any]) -> int | None:
         return _count(handle, opened.name, where_of(part, reading.schema_of(handle)))
     if operation == "append":
         return _count(handle, opened.name) - _count(opened.at(part["version"] - 1), opened.name)
+    if operation == "delete":
+        return _count(opened.at(part["version"] - 1), opened.name) - _count(handle, opened.name)
+    if operation == "update":
+        return _came(opened.at(part["version"] - 1), handle, opened.name)
     if operation == "merge":
         return _changed(opened.at(part["version"] - 1), handle, opened.name, part["keys"])
     return None
@@ -138,6 +142,11 @@ def _changed(before: DeltaTable, after: DeltaTable, name: str, keys: list[str]) 
     by_key = counted.aggregate([(_CAME, "sum"), (_CAME, "count")])
     gone = pc.subtract(by_key[f"{_CAME}_count"], by_key[f"{_CAME}_sum"])
     return int(pc.sum(pc.max_element_wise(by_key[f"{_CAME}_sum"], gone)).as_py() or 0)
+
+
+def _came(before: DeltaTable, after: DeltaTable, name: str) -> int:
+    found = diff.diff(before, after, name, ())
+    return sum(batch.column(0).to_pylist().count(diff.INSERT) for batch in found)
 
 
 def _count(handle: DeltaTable, name: str, where: Any = None) -> int:
