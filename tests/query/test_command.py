@@ -110,6 +110,7 @@ def test_at_is_for_the_whole_statement(lakeshelf: Run) -> None:
         (["SELECT 1", "--csv", "--json"], "2 formats: csv, json; choose one"),
         (["SELECT 1", "--format", "parquet"], "name a file with --output"),
         (["SELECT 1", "-f", "nowhere.sql"], "give one of them"),
+        (["SELECT 1", "-o", "report.xlsx"], "report.xlsx says no format; end it with .csv, .json"),
         (["-f", "nowhere.sql"], "nowhere.sql cannot be read"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ import typer
 from lakeshelf.cli import access
 from lakeshelf.cli.output import add, as_json, console, errors, grid
 from lakeshelf.cli.terminal import lines, screen
-from lakeshelf.errors import ConfigurationError, LakeshelfError
+from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from lakeshelf.query.formats import Cut
     from lakeshelf.query.session import Limits, Result
 
-PROMPT, MORE = "lakeshelf> ", "      ...> "
+INTERRUPT_AGAIN_S = 0.05
+"""A statement that was told to stop before DuckDB had begun with it has to be told again."""
 TABLE_ROWS, FILE_ROWS = 200, 1_000_000
 """Most rows of a table on the screen, and of the other formats."""
 
@@ -102,31 +104,43 @@ class Shell:
         self._limits = _limits(timeout, memory)
 
     def answer(self, text: str) -> bool:
-        """Run a statement and print what it gives; whether that is all of it."""
+        """Run a statement and print what it gives; whether that is all of it.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the statement has ended.
+        """
+        connection = self._connection.result()
+        running = self._pool.submit(copy_context().run, self._run, text, connection)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            _interrupt(connection, running)
+            raise
+
+    def prompt(self) -> None:
+        """Answer statements, each up to its semicolon, until the input ends."""
+        from lakeshelf.cli.prompt import Prompt
+
+        history = access.settings().cache_dir / "sql_history"
+        Prompt(self._lake, self._answer_one, history).run()
+
+    def _answer_one(self, text: str) -> None:
+        """Answer one of several statements; each has a connection of its own."""
+        try:
+            self.answer(text)
+        finally:
+            self._connection = self._pool.submit(_connected)
+
+    def _run(self, text: str, connection: duckdb.DuckDBPyConnection) -> bool:
         from lakeshelf.query.formats import Cut
         from lakeshelf.query.session import run
 
-        with run(self._lake, text, self._at, self._limits, self._connection.result()) as result:
+        with run(self._lake, text, self._at, self._limits, connection) as result:
             cut = Cut(result.batches(), self._most)
             self._print(result, cut)
             for line in _notes(result, cut):
                 errors().print(line)
             return not cut.others or self._form is Format.TABLE
-
-    def prompt(self) -> None:
-        """Answer statements, each up to its semicolon, until the input ends."""
-        _edit_lines()
-        errors().print("read-only SQL; end a statement with ; and the session with Ctrl-D")
-        while (text := _typed()) is not None:
-            if not text.strip(" ;\n"):
-                continue
-            try:
-                self.answer(text)
-            except LakeshelfError as error:
-                errors().print(f"error: {error}", style="red")
-            except KeyboardInterrupt:
-                errors().print("interrupted")
-            self._connection = self._pool.submit(_connected)
 
     def _print(self, result: Result, cut: Cut) -> None:
         from lakeshelf.query import formats
@@ -144,6 +158,15 @@ class Shell:
             return
         with _new_file(self._place) as path, path.open("w", newline="", encoding="utf-8") as opened:
             write(result.schema, cut, opened)
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection, running: Future[bool]) -> None:
+    """Stop a statement, and wait until it has."""
+    import duckdb
+
+    while not wait([running], INTERRUPT_AGAIN_S).done:
+        with suppress(duckdb.Error):  # it is closed already
+            connection.interrupt()
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
@@ -181,9 +204,18 @@ def _format(
         raise ConfigurationError(
             f"{len(found)} formats: {', '.join(sorted(found))}", hint="choose one"
         )
-    suffix = output.suffix.lstrip(".").lower() if output else ""
-    by_suffix = Format(suffix) if suffix in list(Format) else Format.CSV if output else Format.TABLE
-    return next(iter(found), by_suffix)
+    return next(iter(found), _by_suffix(output) if output else Format.TABLE)
+
+
+def _by_suffix(output: Path) -> Format:
+    suffix = output.suffix.lstrip(".").lower()
+    known = [form.value for form in Format if form is not Format.TABLE]
+    if suffix not in known:
+        raise ConfigurationError(
+            f"the ending of {output} says no format",
+            hint=f"end it with .{', .'.join(known)}, or give --format",
+        )
+    return Format(suffix)
 
 
 def _require_place(form: Format, place: Path | None) -> None:
@@ -265,22 +297,3 @@ def _notes(result: Result, cut: Cut) -> Iterator[str]:
     for pin in result.pins:
         route = " through delta-rs, as Arrow" if pin.route == "scan" else ""
         yield f"{pin.name.replace('/', '.')} at version {pin.version}{route}"
-
-
-def _edit_lines() -> None:
-    """Give the prompt a history, where there is a library for it."""
-    with suppress(ImportError):
-        import readline  # noqa: F401 - its import is what does it
-
-
-def _typed() -> str | None:
-    """What is typed, up to a semicolon; None: the input has ended."""
-    lines: list[str] = []
-    while not lines or not lines[-1].rstrip().endswith(";"):
-        try:
-            lines.append(input(MORE if lines else PROMPT))
-        except EOFError:
-            return None
-        except KeyboardInterrupt:
-            lines.clear()
-    return "\n".join(lines)
