@@ -37,6 +37,9 @@ def example(topic: Topic, event_type: str | None = None) -> dict[str, Any]:
     message = _object(topic.fields)
     if topic.event_types:
         message["event_type"] = event_type or topic.event_types[0]
+    for name, inner in topic.unique:
+        for number, element in enumerate(message[name], 1):
+            element[inner] = number
     return message
 
 

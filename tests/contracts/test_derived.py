@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import jsonschema as reference
@@ -129,7 +130,9 @@ def mutations(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 def test_json_schema_accepts_exactly_what_the_validator_accepts(
     case: tuple[str, dict[str, Any]],
 ) -> None:
+    """It compares no values, as JSON Schema cannot."""
     name, message = case
-    refusal = check(CATALOG.topics[name], encode(message))
+    topic = replace(CATALOG.topics[name], equal=(), unique=())
+    refusal = check(topic, encode(message))
     errors = [error.message for error in SCHEMAS[name].iter_errors(message)]
     assert (refusal is None) == (not errors), (refusal, errors)

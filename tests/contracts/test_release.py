@@ -115,6 +115,8 @@ BREAKING: dict[str, Callable[[], tuple[Topic | None, Table | None]]] = {
         rule(bounds=(Bounds("size", 1, 5, nonzero=True),)),
         TABLE,
     ),
+    "topic things: equal [] -> [[": lambda: (replace(TOPIC, equal=(("id", "colour"),)), TABLE),
+    "topic things: unique [] -> [[": lambda: (replace(TOPIC, unique=(("lines", "part"),)), TABLE),
     "table cleansed/things: key": lambda: (TOPIC, replace(TABLE, key=("size",))),
     "table cleansed/things: partition_by": lambda: (
         TOPIC,

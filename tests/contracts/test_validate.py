@@ -220,7 +220,11 @@ def test_quantities_stay_in_the_bounds_of_their_event_type(
         ({"unit_price": 5}, None),
         ({"unit_price": 10**10}, "wrong_type"),
         ({"discount": 10}, "wrong_type"),
-        ({"total_price": -1.5}, None),
+        ({"unit_price": -0.01}, "impossible_value"),
+        ({"total_price": -1.5}, "impossible_value"),
+        ({"discount": -0.0001}, "impossible_value"),
+        ({"discount": 1.0001}, "impossible_value"),
+        ({"discount": 1}, None),
         ({"expiry_date": "tomorrow"}, "wrong_type"),
         ({"expiry_date": None}, None),
         ({"surprise": {"x": 1}}, None),
@@ -283,6 +287,33 @@ def test_event_times_stay_in_their_century(time: str, expected: str | None) -> N
 def test_a_value_that_cannot_be_is_impossible(topic: str, change: dict[str, Any]) -> None:
     declared = CATALOG.topics[topic]
     assert reason(declared, example(declared), **change) == "impossible_value"
+
+
+@pytest.mark.parametrize("topic", [t.name for t in CATALOG.topics.values() if t.equal])
+def test_values_that_the_topic_calls_equal_are(topic: str) -> None:
+    declared = CATALOG.topics[topic]
+    for name, other in declared.equal:
+        message = {**example(declared), name: "another"}
+        refusal = check(declared, encode(message))
+        assert refusal is not None
+        assert refusal.reason == "impossible_value"
+        assert {name, other} <= set(refusal.detail.split())
+
+
+@pytest.mark.parametrize("topic", [t.name for t in CATALOG.topics.values() if t.unique])
+def test_a_value_that_is_unique_in_its_list_stands_there_once(topic: str) -> None:
+    declared = CATALOG.topics[topic]
+    for name, inner in declared.unique:
+        message = example(declared)
+        first, second = message[name]
+        message[name] = [first, second, {**first, inner: 9}, {**second, inner: 9}]
+        refusal = check(declared, encode(message))
+        assert refusal is not None
+        assert (refusal.reason, refusal.detail) == (
+            "impossible_value",
+            f"{name} have {inner} = 9 twice",
+        )
+        assert check(declared, encode({**message, name: message[name][:3]})) is None
 
 
 @pytest.mark.parametrize("name", ["version", "updated_at"])

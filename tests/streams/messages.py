@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.model import nested
-from lakeshelf.contracts.validate import check
+from lakeshelf.contracts.validate import check, parse
 from tests.contracts.cases import example
 
+VERSION = re.compile("[0-9]{1,18}")
 BEYOND_DOUBLE = re.compile(rb"-?(1e400|10{400})")
 JUNK = (
     b"}",
@@ -83,8 +84,12 @@ class Record:
             if self.header("producer") != topic.owner or self.key is None:
                 return False
             if self.value is None:
-                return self._key_whole and (self.header("version") or "").isdigit()
-        return check(topic, self.value, self.key) is None
+                told = self.header("version") or ""
+                return self._key_whole and VERSION.fullmatch(told) is not None
+        if check(topic, self.value, self.key) is not None:
+            return False
+        told = self.header("version") if topic.compacted and self.value is not None else None
+        return told is None or told == str(parse(topic, self.value or b"")["version"])
 
     @property
     def _key_whole(self) -> bool:
@@ -147,7 +152,8 @@ def plain(topic: Topic, event_type: str | None = None, *, sparse: bool = False) 
 def framed(topic: Topic, value: bytes | None, message: dict[str, Any]) -> Record:
     """A record with the key and headers that belong to a message."""
     names = {**message, **{f.name: f"{f.name}-1" for f in topic.key_only}}
-    headers = (("version", b"7"), ("producer", topic.owner.encode())) if topic.compacted else ()
+    version = str(message.get("version", 7)).encode()
+    headers = (("version", version), ("producer", topic.owner.encode())) if topic.compacted else ()
     return Record(topic.name, value, topic.key_of(names).encode(), headers)
 
 
@@ -212,11 +218,12 @@ def _nested_edit(draw: st.DrawFn, topic: Topic, part: tuple[str, str]) -> tuple[
         (f.name, orjson.dumps(v).decode())
         for f, v in zip(fields, _line(topic, part[0]).values(), strict=True)
     ]
+    other = [(n, "2") if (part[0], n) in topic.unique else (n, v) for n, v in line]
     where = draw(st.integers(0, len(line) - 1))
     token = draw(st.sampled_from(TOKENS))
-    edited = [*line[:where], (line[where][0], token), *line[where + 1 :]]
+    edited = [*other[:where], (other[where][0], token), *other[where + 1 :]]
     if draw(st.booleans()):
-        edited = [*line[:where], *line[where + 1 :]]
+        edited = [*other[:where], *other[where + 1 :]]
     return part[0], f"[{_joined(line).decode()},{_joined(edited).decode()}]"
 
 
@@ -251,7 +258,7 @@ def _broken(draw: st.DrawFn, record: Record) -> Record:
 def _misplaced(draw: st.DrawFn, record: Record) -> Record:
     topic = record.contract
     producer = draw(st.sampled_from((topic.owner, topic.owner, "someone", "\xff", None)))
-    version = draw(st.sampled_from((b"7", b"x", None)))
+    version = draw(st.sampled_from((b"7", b"7", b"8", b"07", b"x", None)))
     headers = [("version", version), ("producer", producer.encode("latin-1") if producer else None)]
     return replace(
         record,

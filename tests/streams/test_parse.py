@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -75,9 +76,28 @@ def each_edge_of_time() -> Iterator[Record]:
                 yield framed(topic, orjson.dumps(told), reference(topic, value))
 
 
+def each_disagreement() -> Iterator[Record]:
+    """What values that stand in two places do not agree on."""
+    for topic in TOPICS:
+        record = plain(topic)
+        told = orjson.loads(record.value or b"")
+        for name, _ in topic.equal:
+            yield framed(topic, orjson.dumps({**told, name: "S2"}), told)
+        for name, inner in topic.unique:
+            line = told[name][0]
+            for numbers in ((1, 1), (1, 2), (1, 2, 1), (-1, 0, 1), (2, 2, 2), ()):
+                lines = [{**line, inner: number} for number in numbers]
+                yield framed(topic, orjson.dumps({**told, name: lines}), told)
+        for version in (b"7", b"8", b"07", b"+7", b" 7", b"7.0", b"", b"\xff", b"9" * 30):
+            headers = (("version", version), ("producer", topic.owner.encode()))
+            for value in (record.value, None) if topic.compacted else ():
+                yield replace(record, value=value, headers=headers)
+
+
 @pytest.fixture(scope="module")
 def corpus() -> list[Record]:
-    return [*every_plain(), *each_token(), *each_edge_of_time(), *generated(GENERATED)]
+    fixed = [*every_plain(), *each_token(), *each_edge_of_time(), *each_disagreement()]
+    return [*fixed, *generated(GENERATED)]
 
 
 @pytest.fixture(scope="module", params=["spark", "duckdb"])

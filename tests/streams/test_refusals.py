@@ -156,6 +156,10 @@ def test_an_equal_version_with_other_content_leaves_the_good_policy(bench: Bench
         ("wh_policies", {"near_expiry_days": -1}, "impossible_value"),
         ("shelf_policies", {"producer": "shelf-alert-engine"}, "not_owner"),
         ("wh_policies", {"producer": None}, "not_owner"),
+        ("shelf_policies", {"header_version": "2"}, "impossible_value"),
+        ("wh_policies", {"header_version": "01"}, "impossible_value"),
+        ("wh_policies", {"header_version": "one"}, "impossible_value"),
+        ("shelf_policies", {"header_version": None}, None),
         ("shelf_policies", {}, None),
         ("wh_policies", {}, None),
     ],
@@ -176,7 +180,7 @@ def test_policies_that_cannot_be_are_refused(
         "key": sent.key,
         "value": sent.value,
         "producer": change.get("producer", "publisher"),
-        "header_version": 1,
+        "header_version": change.get("header_version", "1"),
     }
     judgement = judge(pa.Table.from_pylist([row]))
     assert [refused.reason for refused in judgement.refused] == ([reason] if reason else [])

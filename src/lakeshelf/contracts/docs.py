@@ -169,6 +169,7 @@ def _topic(topic: Topic) -> str:
             if nested(field)
         ),
         *_rules(topic.rules),
+        *_agreements(topic),
         "## Settings",
         _grid(("setting", "value"), _settings(kafka.settings(topic))),
     )
@@ -187,6 +188,15 @@ def _rules(rules: tuple[Rule, ...]) -> list[str]:
         for rule in rules
     ]
     return ["## Rules", _grid(("event type", "requires", "bounds"), rows)] if rules else []
+
+
+def _agreements(topic: Topic) -> list[str]:
+    """What holds of several values of a message."""
+    lines = [f"- `{name}` and `{other}` are equal." for name, other in topic.equal]
+    lines += [f"- No two of `{name}` have the same `{inner}`." for name, inner in topic.unique]
+    if topic.compacted:
+        lines.append("- The header `version`, where there is one, is the `version` of the value.")
+    return ["## What values agree on", "\n".join(lines)] if lines else []
 
 
 def _fields(fields: Iterable[Field], key: tuple[str, ...], *, lengths: bool = False) -> str:

@@ -1,8 +1,8 @@
 """JSON Schema (draft 2020-12) of the messages, for producers and other systems.
 
-It says what `validate` says but for three things that JSON Schema cannot: `2.0` counts as an
-integer there, the calendar is checked by `format` alone, and the years of `event_time` are those
-of its text and not of UTC.
+It says what `validate` says but for four things that JSON Schema cannot: `2.0` counts as an
+integer there, the calendar is checked by `format` alone, the years of `event_time` are those
+of its text and not of UTC, and several values are never compared.
 """
 
 from __future__ import annotations

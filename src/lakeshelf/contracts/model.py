@@ -135,6 +135,8 @@ class Topic:
         key_only: Fields that stand in the key and not in the value.
         fixed_key: The one key of a topic that has a single value.
         max_message_bytes: Largest record, where Kafka's default does not do.
+        equal: Pairs of fields that always have the same value.
+        unique: (list, field of its elements): no two elements of the list share a value.
     """
 
     name: str
@@ -150,6 +152,8 @@ class Topic:
     key_only: tuple[Field, ...] = ()
     fixed_key: str = ""
     max_message_bytes: int | None = None
+    equal: tuple[tuple[str, str], ...] = ()
+    unique: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"topic {self.name}"
@@ -302,6 +306,10 @@ def _known(where: str, names: Iterable[str], fields: tuple[Field, ...]) -> None:
 
 def _check_rules(topic: Topic) -> None:
     where = f"topic {topic.name}"
+    _known(where, (name for pair in topic.equal for name in pair), topic.fields)
+    for name, inner in topic.unique:
+        _known(where, (name,), topic.fields)
+        _known(f"{where}.{name}", (inner,), nested(topic.field(name)))
     for rule in topic.rules:
         _known(where, (*rule.required, *(b.field for b in rule.bounds)), topic.fields)
         unknown = sorted(set(rule.event_types) - set(topic.event_types))

@@ -5,7 +5,8 @@ were written against a release; `check` refuses a catalogue that would break the
 
 Breaking: a topic, table, field or event type that goes; another type, key, cleanup policy or
 partitioning; fewer partitions; a field that becomes required, or may become null; a new required
-field of a message; fewer words in an enum; tighter bounds or lengths; a rule that asks for more.
+field of a message; fewer words in an enum; tighter bounds or lengths; a rule that asks for more, of
+one value or of several.
 Harmless: new topics, tables, optional fields, columns, words and event types; wider bounds; longer
 retention; another owner, doc, profile or check. Internal columns belong to their owner: only
 another type breaks, since the table could not be evolved.
@@ -141,6 +142,11 @@ def _attributes(where: str, old: Release, new: Release) -> Iterator[Change]:
     for name in ("owner", "profile", "topic", "retention_ms", "max_message_bytes", "constraints"):
         if old.get(name) != new.get(name):
             yield Change(where, _turned(name, old.get(name), new.get(name)), False)
+    for name in ("equal", "unique"):
+        before, after = old.get(name, []), new.get(name, [])
+        if before != after:
+            asks_for_more = any(pair not in before for pair in after)
+            yield Change(where, _turned(name, before, after), asks_for_more)
     if old.get("partitions") != new.get("partitions"):
         fewer = new["partitions"] < old["partitions"]
         yield Change(where, _turned("partitions", old["partitions"], new["partitions"]), fewer)
@@ -240,6 +246,8 @@ def _topic(topic: Topic) -> Release:
         "max_message_bytes": topic.max_message_bytes,
         "event_types": list(topic.event_types),
         "rules": {name: _rule(name, topic.rules) for name in topic.event_types},
+        "equal": [list(pair) for pair in topic.equal],
+        "unique": [list(pair) for pair in topic.unique],
         "fields": _field_map(topic.fields, lengths=True),
     }
 

@@ -14,7 +14,8 @@ one reason, the first in the order of the topic's fields is told in the detail.
 | `unknown_event_type` | has an event type that the topic does not know |
 | `bad_quantity` | has a `quantity` outside its bounds |
 | `bad_event_time` | has an `event_time` outside the years 2000 to 2100, UTC |
-| `impossible_value` | has another number outside its bounds, or a word that is not of its enum |
+| `impossible_value` | has another number outside its bounds, a word that is not of its enum, or breaks what the
+  topic says of several values: two that are equal, one that is unique in its list |
 
 Of a key that occurs twice in an object the last value counts. Unknown fields are ignored.
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +136,7 @@ def _refusals(topic: Topic, message: Message, key: bytes | None) -> Iterator[Ref
         ("unknown_event_type", _unknown_event_type(topic, message)),
         ("bad_quantity", _out_of_bounds(topic, message, quantities=True)),
         ("bad_event_time", _bad_event_time(topic, message)),
-        ("impossible_value", _out_of_bounds(topic, message, quantities=False)),
+        ("impossible_value", _impossible(topic, message)),
     ):
         yield from (Refusal(reason, _shorten(detail)) for detail in details)
         if key_problem is not None and key_problem.reason == reason:
@@ -216,6 +218,17 @@ def _out_of_bounds(topic: Topic, message: Message, *, quantities: bool) -> Itera
                 if (inner.name == "quantity") is quantities:
                     value = element.get(inner.name)
                     yield from _outside(inner, value, f"{path}.{inner.name}", ())
+
+
+def _impossible(topic: Topic, message: Message) -> Iterator[str]:
+    yield from _out_of_bounds(topic, message, quantities=False)
+    for name, other in topic.equal:
+        if message.get(name) != message.get(other):
+            yield f"{name} = {_text(message.get(name))} is not {other} = {_text(message.get(other))}"
+    for name, inner in topic.unique:
+        found = Counter(e.get(inner) for _, e in _elements(topic.field(name), message))
+        twice = (value for value, times in found.items() if times > 1)
+        yield from (f"{name} have {inner} = {_text(value)} twice" for value in twice)
 
 
 def _rule_bounds(topic: Topic, message: Message, field: Field) -> tuple[Bounds, ...]:

@@ -31,7 +31,7 @@ from lakeshelf.contracts import (
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.streams.canonical import pattern
 from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.parse import EVENT_YEARS, FIRST_YEAR, PLAIN_DATE, TIME_IN_UTC
+from lakeshelf.streams.parse import EVENT_YEARS, FIRST_YEAR, PLAIN_DATE, TIME_IN_UTC, VERSION
 
 NOT_JSON_AFTER_ALL = r"(?i)nan|inf|,\s*[\]}]"
 """What DuckDB reads as JSON and the contract does not: NaN, Infinity, trailing commas."""
@@ -211,11 +211,14 @@ def _good(topic: Topic) -> str:
         return f"({valid})"
     key = "TRY(decode(original_key))"
     own = _key_fits(topic.key_only, key) if topic.key_only else f"{key} = {_key(topic)}"
+    versioned = f"(header_version IS NULL OR header_version = {topic.name}.version::VARCHAR)"
     tombstone = (
-        f"original_value IS NULL AND header_version IS NOT NULL AND {_key_whole(topic, key)}"
+        f"original_value IS NULL AND regexp_matches(header_version, '{VERSION}') "
+        f"AND {_key_whole(topic, key)}"
     )
     return (
-        f"({key} <> '' AND producer = '{topic.owner}' AND (({tombstone}) OR ({valid} AND {own})))"
+        f"({key} <> '' AND producer = '{topic.owner}' "
+        f"AND (({tombstone}) OR ({valid} AND {versioned} AND {own})))"
     )
 
 
@@ -300,6 +303,11 @@ def _rules_good(topic: Topic) -> Iterator[str]:
         yield f"{value}.event_type IN ({', '.join(map(repr, topic.event_types))})"
     if any(f.name == "event_time" for f in topic.fields):
         yield f"{value}.event_time BETWEEN '{EVENT_YEARS[0]}' AND '{EVENT_YEARS[1]}'"
+    for name, other in topic.equal:
+        yield f"{value}.{name} = {value}.{other}"
+    for name, inner in topic.unique:
+        each = f"list_transform({value}.{name}, x -> x.{inner})"
+        yield f"len(list_distinct({each})) = len({value}.{name})"
     for rule in topic.rules:
         held = [f"{value}.{name} IS NOT NULL" for name in rule.required]
         held += [

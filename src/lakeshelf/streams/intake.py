@@ -63,7 +63,11 @@ def _value(topic: Topic, field: Field) -> str:
     if field.name in topic.key:
         part = _key_part(topic, topic.key.index(field.name))
         return f"coalesce({in_value}, {part})" if in_value else part
-    return f"coalesce({in_value}, header_version)" if field.name == "version" else str(in_value)
+    return (
+        f"coalesce({in_value}, TRY_CAST(header_version AS BIGINT))"
+        if field.name == "version"
+        else str(in_value)
+    )
 
 
 def _key_part(topic: Topic, index: int) -> str:

@@ -35,6 +35,8 @@ from lakeshelf.contracts.spark import data_type
 TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$"
 PLAIN_DATE = r"^\d{4}-\d\d-\d\d\z"
 NOT_WRITTEN_AS_TEXT = r"^([\[{]|(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false)$)"
+VERSION = r"^\d{1,18}\z"
+"""A version as a header tells it."""
 BEYOND_DOUBLE = ("Infinity", "-Infinity", '"Infinity"', '"-Infinity"')
 FIRST_YEAR = "0001"
 CORRUPT = "_corrupt"
@@ -114,8 +116,7 @@ def _with_headers(read: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         found = F.filter("headers", lambda h: h["key"] == name)
         return F.get(found, F.lit(0))["value"].cast("string")
 
-    version = header("version").try_cast("bigint")
-    producer = F.make_valid_utf8(header("producer"))
+    version, producer = (F.make_valid_utf8(header(name)) for name in ("version", "producer"))
     return read.withColumn("producer", producer).withColumn("header_version", version)
 
 
@@ -169,14 +170,19 @@ def _good(topic: Topic) -> Column:
         return valid
     key = F.col("key").cast("string")
     tombstone = (
-        F.col("value").isNull() & F.col("header_version").isNotNull() & _key_whole(topic, key)
+        F.col("value").isNull() & F.col("header_version").rlike(VERSION) & _key_whole(topic, key)
     )
     named = key.isNotNull() & (key != "") & F.is_valid_utf8(key)
     return (
         named
         & (F.col("producer") == topic.owner)
-        & (tombstone | (valid & _key_matches(topic, key)))
+        & (tombstone | (valid & _version_matches(topic) & _key_matches(topic, key)))
     )
+
+
+def _version_matches(topic: Topic) -> Column:
+    told = F.col("header_version")
+    return told.isNull() | (told == F.col(topic.name)["version"].cast("string"))
 
 
 def _key_matches(topic: Topic, key: Column) -> Column:
@@ -227,6 +233,10 @@ def _rules_good(topic: Topic, value: Column) -> Iterable[Column]:
         yield value["event_type"].isin(*topic.event_types)
     if any(f.name == "event_time" for f in topic.fields):
         yield value["event_time"].between(*EVENT_YEARS)
+    for name, other in topic.equal:
+        yield value[name] == value[other]
+    for name, inner in topic.unique:
+        yield F.size(F.array_distinct(value[name][inner])) == F.size(value[name])
     for rule in topic.rules:
         needed = [_present(value[name], topic.field(name)) for name in rule.required]
         bounded = [_absent_or(value[b.field], _within(value[b.field], b)) for b in rule.bounds]

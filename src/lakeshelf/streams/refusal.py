@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,9 +12,10 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+from confluent_kafka import Message
 from deltalake import DeltaTable
 
-from lakeshelf.contracts import CATALOG, Topic, values
+from lakeshelf.contracts import CATALOG, LONG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import KEY_SEPARATOR
@@ -23,7 +25,8 @@ from lakeshelf.streams import intake
 
 QUARANTINE = "raw/quarantine"
 NOT_OWNER, MISSING = "not_owner", "missing_field"
-MISTYPED, TOO_LONG = "wrong_type", "too_long"
+MISTYPED, TOO_LONG, IMPOSSIBLE = "wrong_type", "too_long", "impossible_value"
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 DETAIL_LENGTH = 500
 VALUE_BYTES, KEY_BYTES = 64 * 1024, 1024
 """What a message of the topic `quarantine` holds of a record's value and key."""
@@ -131,6 +134,24 @@ def _cut(part: str, whole: bytes | None, longest: int) -> dict[str, Any]:
     return {f"{part}_length": len(whole), f"{part}_sha256": hashlib.sha256(whole).hexdigest()}
 
 
+def accepted(message: Message) -> dict[str, Any] | None:
+    """The typed values of a record as a consumer gets it; None of one that is refused, and of a tombstone."""
+    topic, value = CATALOG.topics[str(message.topic())], message.value()
+    record = {
+        "key": message.key(),
+        "value": value,
+        "producer": _header(message, "producer"),
+        "header_version": _header(message, "version"),
+    }
+    return None if value is None or _refusal(topic, record) else parse(topic, value)
+
+
+def _header(message: Message, name: str) -> str | None:
+    """The first header of a name, as text."""
+    found = next((pair[1] for pair in message.headers() or () if pair[0] == name), None)
+    return found.decode(errors="replace") if isinstance(found, bytes) else found
+
+
 def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
     """A refusal of a record that has the position columns of the batch, `key` and `value`."""
     return Refused(
@@ -173,9 +194,25 @@ def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
         if topic.compacted and record[name] is None:
             return MISSING, f"{name} is missing"
     if record["value"] is None and topic.compacted:
-        return _key_refusal(topic, record["key"])
+        return _key_refusal(topic, record["key"]) or _version_refusal(record["header_version"])
     found = check(topic, record["value"], record["key"])
-    return None if found is None else (found.reason, found.detail)
+    if found is not None:
+        return found.reason, found.detail
+    told = record["header_version"] if topic.compacted else None
+    return None if told is None else _disagreement(told, parse(topic, record["value"])["version"])
+
+
+def _version_refusal(told: str) -> tuple[str, str] | None:
+    """Why the version of a tombstone, which the header alone tells, cannot be."""
+    if WHOLE_NUMBER.fullmatch(told) and values.is_of(LONG, int(told)):
+        return None
+    return MISTYPED, f"header version = {told!r} is not {LONG}"
+
+
+def _disagreement(told: str, version: int) -> tuple[str, str] | None:
+    if told == str(version):
+        return None
+    return IMPOSSIBLE, f"header version = {told!r} is not version = {version}"
 
 
 def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
@@ -216,7 +253,7 @@ def _row(topic: Topic, record: dict[str, Any]) -> dict[str, Any]:
     in_value = record["value"] is not None and not topic.key_only
     keys = {} if in_value else _keys(topic, record["key"])
     value = (
-        {"version": record["header_version"]}
+        {"version": int(record["header_version"])}
         if record["value"] is None
         else parse(topic, record["value"])
     )

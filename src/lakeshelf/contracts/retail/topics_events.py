@@ -14,9 +14,17 @@ RECEIPT_LINE = (
     s.ITEM_ID,
     s.described(s.SHELF_ID, "The shelf that the units were taken from."),
     replace(s.QUANTITY, minimum=0, doc="Whole units; a line of 0 units moves no stock."),
-    Field("unit_price", s.MONEY, "Price of one unit, rounded to cents.", unit="currency"),
-    Field("discount", s.FRACTION, "Fraction taken off the list price."),
-    Field("total_price", s.MONEY, "What was paid for the line; authoritative.", unit="currency"),
+    Field(
+        "unit_price", s.MONEY, "Price of one unit, rounded to cents.", minimum=0, unit="currency"
+    ),
+    Field("discount", s.FRACTION, "Fraction taken off the list price.", minimum=0, maximum=1),
+    Field(
+        "total_price",
+        s.MONEY,
+        "What was paid for the line; authoritative.",
+        minimum=0,
+        unit="currency",
+    ),
     s.optional(s.BATCH_CODE, "The lot sold; absent: allotted by expiry date."),
     s.optional(s.EXPIRY_DATE, "Expiry date of the lot sold."),
 )
@@ -107,6 +115,8 @@ POS_TRANSACTIONS = Topic(
         s.described(s.CUSTOMER_ID, "Who paid."),
         Field("items", ListOf(Struct(RECEIPT_LINE)), "Lines of the receipt."),
     ),
+    equal=(("event_id", "transaction_id"),),
+    unique=(("items", "line"),),
 )
 
 WH_EVENTS = Topic(
