@@ -36,7 +36,6 @@ GOALS = {("alert", 1000, 50): 700.0, ("alert", 1000, 95): 1500.0}
 SPEED = 60
 """Speed of the clock: a pick is due a second after its plan, goods three seconds after the pick."""
 PLAN_DELAY_S, REFILL_DELAY_S = 60, 180
-LATEST = 2**62
 FLUSH_S = 30.0
 PROBE_STOCK = 10
 PROBE = b"PROBE"
@@ -81,7 +80,7 @@ class Probes:
         self.taken: dict[str, float] = {}
         self.alerts_end = 0
         """Where the topic of alerts ended when they were counted for the first time."""
-        tick = tick_before(client, LATEST)
+        tick = tick_before(client)
         assert tick is not None
         self._now = tick["now"].timestamp()
         stacks.send(client, _records(self._opening()))

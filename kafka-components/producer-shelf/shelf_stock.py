@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from lakeshelf.components.component import Context, among
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams.consuming import available, watermarks
+from lakeshelf.streams.consuming import available, behind, is_end, reader, watermarks
 
 TOPIC = "shelf_events"
 SIGNS = {"pickup": -1, "putback": 1, "restock": 1, "removal": -1, "adjustment": 1}
@@ -39,9 +39,7 @@ class ShelfStock:
         self._load(told.read_all())
         places = context.lake.read(raw, columns=("kafka_partition", "kafka_offset")).read_all()
         self._next = _behind(places)
-        self._consumer = Consumer(
-            {**context.client, "group.id": "lakeshelf-shelf-stock", "enable.auto.commit": False}
-        )
+        self._consumer = reader(context.client, "lakeshelf-shelf-stock")
         self._consumer.assign([TopicPartition(TOPIC, p, at) for p, at in self._next.items()])
 
     def read(self) -> Mapping[str, int]:
@@ -59,8 +57,8 @@ class ShelfStock:
                     hint="see `lakeshelf doctor`",
                 )
             for record in records:
-                self._next[record.partition() or 0] = (record.offset() or 0) + 1
-                self._take(record.value())
+                self._next[record.partition() or 0] = behind(record)
+                self._take(None if is_end(record) else record.value())
         return self._units
 
     def close(self) -> None:

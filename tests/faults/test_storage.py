@@ -150,6 +150,7 @@ def test_records_that_retention_took_stop_the_query_until_the_gap_is_accepted(ri
         future.result()
     rig.start()
     eventually(lambda: STOCK in rig.errors(), "the query refuses to skip records", 120)
+    assert f"`lakeshelf jobs accept-gap {STOCK}`" in rig.errors()[STOCK]
     rig.stop()
     lost = recovery.accept_gap(rig.settings, rig.jobs.values(), rig.client, STOCK)
     assert {p: (a, b) for p, (a, b) in lost["shelf_events"].items()} == {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from confluent_kafka import Producer
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.streams import intake, topics
-from lakeshelf.streams.clock import BusinessTime, tick_before
+from lakeshelf.streams.clock import BusinessTime, latest, tick_before
+from lakeshelf.streams.consuming import reader
 
 from .pipeline import record, send
 
@@ -82,3 +85,25 @@ def test_at_its_start_a_query_knows_the_tick_before_its_first_batch(client: dict
         found = tick_before(client, offset)
         assert found is not None
         assert (found["version"], found["now"]) == (version, START + timedelta(minutes=version))
+
+
+@pytest.mark.slow
+def test_the_latest_tick_is_found_behind_what_is_none(client: dict[str, str]) -> None:
+    """A tick that another than the clock sent, one whose header lies, an aborted one and its marker."""
+    begun = topics.end_offsets(client, ["clock"])["clock"]["0"]
+    good = record("clock", tick(begun + 10, START))
+    foreign = replace(good, headers=(("version", b"99"), ("producer", b"somebody")))
+    lying = replace(good, headers=(("version", b"99"), ("producer", b"clock")))
+    send(client, [good, *[foreign, lying] * 100])
+    producer = Producer({**client, "transactional.id": "clock"})
+    producer.init_transactions()
+    producer.begin_transaction()
+    aborted = record("clock", tick(begun + 11, START))
+    producer.produce("clock", aborted.value, aborted.key, headers=list(aborted.headers))
+    producer.flush()
+    producer.abort_transaction()
+    consumer = reader(client, "tests")
+    found = latest(consumer)
+    consumer.close()
+    assert found is not None
+    assert (found[0], found[1]["version"]) == (begun, begun + 10)

@@ -11,7 +11,7 @@ import pytest
 from lakeshelf.settings import load_settings
 from lakeshelf.streams import registry
 from lakeshelf.streams.plan import plan
-from lakeshelf.streams.query import Query, describe
+from lakeshelf.streams.query import Query, describe, lost_records
 
 IN_PYTHON = """[FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred. Return Message: Traceback (most recent call last):
   File "clientserver.py", line 644, in _call_proxy
@@ -38,6 +38,37 @@ OURS = f"{IN_PYTHON}lakeshelf.errors.LakeError: disk full; free some space\n"
 )
 def test_the_line_that_says_most_is_shown(error: str, line: str) -> None:
     assert describe(error) == line
+
+
+NESTED = """[STREAM_FAILED] Query shelf-aggregator terminated with exception: Job aborted due to stage failure: Task 0
+in stage 3.0 failed 1 times: org.apache.spark.SparkException: [KAFKA_DATA_LOSS.COULD_NOT_READ_OFFSET_RANGE] Some data
+may have been lost because they are not available in Kafka any more;
+either the data was aged out by Kafka or the topic may have been deleted before all the data in the
+topic was processed.
+If you don't want your streaming query to fail on such cases, set the source option failOnDataLoss to false.
+Reason: Could not read records in offset [5, 105) for topic partition shelf_events-0
+with consumer group spark-kafka-source. SQLSTATE: 22000
+\tat org.apache.spark.sql.kafka010.KafkaExceptions$.couldNotReadOffsetRange(KafkaExceptions.scala:152)
+"""
+RANGE = (
+    "java.lang.RuntimeException: read\nCaused by: "
+    "org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch position 5 is out of range"
+)
+
+
+@pytest.mark.parametrize(("error", "names"), [(NESTED, "[5, 105)"), (RANGE, "deleted records")])
+def test_records_that_kafka_deleted_are_told_with_the_way_on(error: str, names: str) -> None:
+    told = lost_records(error, "stock")
+    assert names in told
+    assert "`lakeshelf jobs accept-gap stock`" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "error", [IN_PYTHON, "[KAFKA_DATA_LOSS.PARTITIONS_DELETED] lost. Reason: Partitions x deleted."]
+)
+def test_what_accepting_a_gap_would_not_mend_is_told_otherwise(error: str) -> None:
+    assert lost_records(error, "stock") == ""
 
 
 def test_a_batch_that_begins_while_the_query_stops_ends_too(tmp_path: Path) -> None:

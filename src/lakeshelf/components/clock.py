@@ -28,7 +28,6 @@ PHASES = ("supply", "removals", "discounts", "picks", "arrivals", "sales")
 """Parts of a step, in order."""
 TICK_S, FAST_TICK_S = 5.0, 1.0
 """Longest time between two ticks, at speed 1 and faster."""
-LATEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Ticker:
     def __enter__(self) -> Ticker:
         self._lease.acquire()
         self._publisher = Publisher(self._context.client)
-        tick = tick_before(self._context.client, LATEST)
+        tick = tick_before(self._context.client)
         self.now: datetime | None = tick["now"] if tick else None
         self._seq = tick["seq"] if tick else 0
         return self

@@ -7,12 +7,11 @@ again, and nothing that the journal has is decided a second time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
-from confluent_kafka import Message as Record
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from lakeshelf.components import journal
 from lakeshelf.components.component import (
@@ -24,17 +23,17 @@ from lakeshelf.components.component import (
     Tick,
 )
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError, ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.claims import claim
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash
-from lakeshelf.streams.consuming import available, watermarks
+from lakeshelf.streams.clock import latest
+from lakeshelf.streams.consuming import available, behind, is_end, reader
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
+from lakeshelf.streams.refusal import QUARANTINE, Refused, accepted, quarantine_rows
 
 REFUSALS = "quarantine"
 POLL_S = 0.2
@@ -96,13 +95,7 @@ class ComponentService:
         self._component.restore(self._journal.last)
         if self._journal.last is not None:
             self._publish(self._journal.last)
-        self._consumer = Consumer(
-            {
-                **self._context.client,
-                "group.id": group(self._class.name),
-                "enable.auto.commit": False,
-            }
-        )
+        self._consumer = reader(self._context.client, group(self._class.name))
         self._consumer.assign(self._positions())
         self._heard: list[Heard] = []
         self._leaders = [Progress(self._context.client, name) for name in self._class.follows]
@@ -115,10 +108,10 @@ class ComponentService:
 
     def _positions(self) -> list[TopicPartition]:
         """The latest tick, and behind the latest message that was heard."""
-        _, end = watermarks(self._consumer, CLOCK, 0)
+        found = latest(self._consumer)
         heard = {topic: self._journal.position(topic, 0) for topic in self._class.hears}
         return [
-            TopicPartition(CLOCK, 0, max(0, end - 1)),
+            TopicPartition(CLOCK, 0, OFFSET_BEGINNING if found is None else found[0]),
             *(
                 TopicPartition(topic, 0, OFFSET_BEGINNING if at is None else at)
                 for topic, at in heard.items()
@@ -128,18 +121,17 @@ class ComponentService:
     def _turn(self, stop: threading.Event) -> None:
         ends: dict[str, int] = {}
         tick: tuple[Tick, int] | None = None
-        for record in self._polled():
-            topic, end = str(record.topic()), (record.offset() or 0) + 1
-            value = record.value()
+        for record in available(self._consumer, POLL_S):
+            topic, end = str(record.topic()), behind(record)
             ends[topic] = end
-            if value is None or check(CATALOG.topics[topic], value) is not None:
+            message = None if is_end(record) else accepted(record)
+            if message is None:
                 continue
-            message = parse(CATALOG.topics[topic], value)
             if topic == CLOCK:
                 tick = (Tick.of(message), end)
             else:
                 at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
-                self._heard.append(Heard(topic, end - 1, at, message, value))
+                self._heard.append(Heard(topic, end - 1, at, message, record.value() or b""))
         if tick is not None:
             self._follow(tick[1], stop)
             if stop.is_set():
@@ -148,12 +140,6 @@ class ComponentService:
         self._listen()
         self._journal.serve(self._context.settings.stack_dir)
         self._reached(ends)
-
-    def _polled(self) -> Iterable[Record]:
-        for record in available(self._consumer, POLL_S):
-            if (error := record.error()) is not None:
-                raise BrokerError(f"the broker says {error.str()}", hint="see `lakeshelf doctor`")
-            yield record
 
     def _follow(self, end: int, stop: threading.Event) -> None:
         """Wait until the components that act first have done so."""
@@ -227,7 +213,7 @@ class Progress:
 
     def __init__(self, client: Mapping[str, Any], name: str) -> None:
         self._name = name
-        self._consumer = Consumer({**client, "group.id": group(name), "enable.auto.commit": False})
+        self._consumer = reader(client, group(name))
 
     def reached(self) -> int:
         """Offset of the clock behind the latest tick that it has acted on; 0 before the first.

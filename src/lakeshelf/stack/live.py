@@ -13,13 +13,12 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
-from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.lake import reading, storage, tables
 from lakeshelf.lake.location import Place, Root
@@ -28,16 +27,14 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.supervisor import running_stack
-from lakeshelf.streams.clock import Tick
-from lakeshelf.streams.consuming import available
+from lakeshelf.streams.clock import Tick, latest
+from lakeshelf.streams.consuming import reader
 from lakeshelf.streams.job import CLOCK
 
 Figure = Callable[[DeltaTable], Any]
 OPEN = pa.array(["open", "ack"])
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
-TICKS = 20
-"""So many of the clock's last messages are read: the latest tick is among them."""
 LOST = "raw/lost_sales"
 DOWN = "nothing runs; start it with `lakeshelf up`"
 
@@ -163,13 +160,12 @@ class Kafka:
     """
 
     def __init__(self, client: Mapping[str, str]) -> None:
-        group = {"group.id": "lakeshelf-live", "enable.auto.commit": False}
-        self._consumer = Consumer({**client, **group})
+        self._consumer = reader(client, "lakeshelf-live")
         self._tick: Tick | None = None
         self._tick_end = 0
 
     def records(self) -> int:
-        """Records that were ever sent to the raw topics.
+        """Offsets that records of the raw topics ever took, markers of transactions included.
 
         Raises:
             KafkaException: The broker does not answer.
@@ -191,26 +187,16 @@ class Kafka:
         """
         if CLOCK not in self._consumer.list_topics(timeout=ANSWER_S).topics:
             return None
-        first, end = self._ends(TopicPartition(CLOCK, 0))
+        _, end = self._ends(TopicPartition(CLOCK, 0))
         if end != self._tick_end:
-            self._read_ticks(max(first, end - TICKS), end)
+            found = latest(self._consumer, end, ANSWER_S)
+            self._tick = None if found is None else found[1]
             self._tick_end = end
         return self._tick
 
     def close(self) -> None:
         """End the connection."""
         self._consumer.close()
-
-    def _read_ticks(self, first: int, end: int) -> None:
-        topic, latest = CATALOG.topics[CLOCK], self._tick
-        self._consumer.assign([TopicPartition(CLOCK, 0, first)])
-        while first < end and (messages := available(self._consumer, ANSWER_S)):
-            first = max(message.offset() or 0 for message in messages) + 1
-            values = [value for message in messages if (value := message.value()) is not None]
-            ticks = [parse(topic, value) for value in values if check(topic, value) is None]
-            latest = max(ticks, key=lambda tick: tick["version"], default=latest)
-        self._consumer.unassign()  # a fetch that waits for records would hold up every other question
-        self._tick = latest
 
     def _ends(self, place: TopicPartition) -> tuple[int, int]:
         first, end = self._consumer.get_watermark_offsets(place, timeout=ANSWER_S)

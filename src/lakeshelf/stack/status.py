@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +15,10 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.lake import reading, tables
 from lakeshelf.settings import Settings
-from lakeshelf.stack import lag
+from lakeshelf.stack import lag, open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.open_transactions import PATIENCE_S, OpenTransaction
 from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, read_json
 from lakeshelf.stack.supervisor import running_stack
 from lakeshelf.streams import plan, quarantine, registry
@@ -31,16 +33,21 @@ def collect(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `ok`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `queries`,
-        `components`, `tables`, `quarantine` (reason → records), `shelves_without_profile`.
+        `components`, `tables`, `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
     """
     stack = running_stack(settings)
     driver = _driver(settings)
     plans = plan.plan(registry.discover(settings.home).values())
-    lags, unreachable = _lags(settings, plans)
+    lags, opened, unreachable = _kafka(settings, plans)
     queries = [_query(found, driver, lags) for found in plans]
     state = stack.get("state") or ("running" if driver else "down")
     members = _components(settings)
-    problems = [*_problems(stack, driver, queries), *_failed(members), *unreachable]
+    problems = [
+        *_problems(stack, driver, queries),
+        *_failed(members),
+        *_lasting(opened),
+        *unreachable,
+    ]
     return {
         "ok": not problems,
         "lake": settings.lake,
@@ -52,6 +59,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "components": members,
         "tables": table_rows(settings, [name for found in plans for name in found.tables]),
         "quarantine": _quarantine(settings),
+        "open_transactions": [found.as_json() for found in opened],
         "shelves_without_profile": shelves_without_profile(settings),
     }
 
@@ -107,15 +115,24 @@ def _alive(pid: int) -> bool:
     return pid > 0
 
 
-def _lags(
+def _kafka(
     settings: Settings, plans: tuple[QueryPlan, ...]
-) -> tuple[dict[str, dict[str, int]], list[str]]:
+) -> tuple[dict[str, dict[str, int]], list[OpenTransaction], list[str]]:
+    """Query → topic → records behind; transactions that hold others back; what keeps both from being known."""
     if settings.bootstrap_servers is None and not Broker(settings).is_running():
-        return {}, []
+        return {}, [], []
+    client = client_settings(settings)
     try:
-        return lag.behind(settings, client_settings(settings), plans), []
+        lags = lag.behind(settings, client, plans)
+        names = sorted({topic.name for found in plans for topic in found.topics})
+        return lags, open_transactions.found(client, names), []
     except (LakeshelfError, KafkaException) as error:
-        return {}, [str(error)]
+        return {}, [], [str(error)]
+
+
+def _lasting(opened: list[OpenTransaction]) -> list[str]:
+    now = datetime.now(UTC)
+    return [str(found) for found in opened if found.outlasts(PATIENCE_S, now)]
 
 
 def _query(

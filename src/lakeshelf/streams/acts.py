@@ -18,7 +18,6 @@ from lakeshelf.streams import lists
 from lakeshelf.streams.clock import tick_before
 from lakeshelf.streams.publisher import Publisher
 
-LAST = 2**62
 
 
 def act(
@@ -93,7 +92,7 @@ def adjust(
 
 def business_now(client: Mapping[str, str]) -> datetime:
     """Business time of the latest tick, or the time of day where no clock ticks."""
-    tick = tick_before(client, LAST)
+    tick = tick_before(client)
     return tick["now"] if tick else datetime.fromtimestamp(time.time(), UTC)
 
 

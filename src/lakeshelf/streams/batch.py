@@ -329,14 +329,15 @@ class BatchProcessor(Generic[Rows]):
         changes = (change.commit for change in batch.changes if change.commit is not None)
         made = [future.result() for future in (*batch.commits, *changes)]
         versions = {c.table: c.version for c in made if c.version is not None and c.rows}
-        if not versions and batch.counts.keys() <= {CLOCK}:
+        offsets = self._offsets(batch.batch_id)
+        if not versions and ledger.moved(offsets) <= {CLOCK}:
             return
         entry = ledger.Entry(
             query_id=self._app_id,
             batch_id=batch.batch_id,
             query=self._plan.name,
             kind="batch",
-            offsets=self._offsets(batch.batch_id),
+            offsets=offsets,
             counts=batch.counts,
             table_versions=versions,
             duration_ms=round(1000 * (time.perf_counter() - batch.started)),

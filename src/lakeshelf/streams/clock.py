@@ -6,18 +6,16 @@ started: what it does not know yet may already have been done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message
 
-from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.validate import check, parse
-from lakeshelf.errors import BrokerError
-from lakeshelf.streams.consuming import available, watermarks
+from lakeshelf.streams.consuming import ANSWER_S, between, reader, watermarks
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.ledger import Offsets
+from lakeshelf.streams.refusal import accepted
 
 SCHEMA = pa.schema(
     [
@@ -29,7 +27,10 @@ SCHEMA = pa.schema(
         ("fresh", pa.bool_()),
     ]
 )
-POLL_S = 10.0
+WINDOW = 64
+"""So many offsets before the end are looked at first: the latest tick is among them, as a rule."""
+END = 2**62
+"""Behind every offset there is."""
 
 Tick = Mapping[str, Any]
 
@@ -95,35 +96,46 @@ def _until(offsets: Offsets, topic: str, partition: str) -> int:
     return offsets.get(topic, {}).get(partition, (0, 0))[1]
 
 
-def tick_before(client: Mapping[str, str], offset: int) -> Tick | None:
+def tick_before(client: Mapping[str, str], offset: int = END) -> Tick | None:
     """The latest tick on the topic below an offset.
 
     Raises:
         BrokerError: The broker does not answer.
     """
-    consumer = Consumer({**client, "group.id": "lakeshelf-clock", "enable.auto.commit": False})
+    consumer = reader(client, "lakeshelf-clock")
     try:
-        ticks = list(_ticks(consumer, offset))
+        found = latest(consumer, offset)
     finally:
         consumer.close()
-    return max(ticks, key=lambda tick: tick["version"], default=None)
+    return None if found is None else found[1]
 
 
-def _ticks(consumer: Consumer, until: int) -> Iterator[Tick]:
-    topic = CATALOG.topics[CLOCK]
-    first, end = watermarks(consumer, CLOCK, 0)
-    last = min(until, end)
-    if first >= last:
-        return
-    consumer.assign([TopicPartition(CLOCK, 0, first)])
-    while first < last:
-        messages = available(consumer, POLL_S)
-        if not messages:
-            raise BrokerError(
-                f"no tick of the clock came within {POLL_S:.0f} s", hint="see `lakeshelf doctor`"
-            )
-        for message in messages:
-            first = (message.offset() or 0) + 1
-            value = message.value()
-            if first <= last and value is not None and check(topic, value) is None:
-                yield parse(topic, value)
+def latest(
+    consumer: Consumer, until: int = END, seconds: float = ANSWER_S
+) -> tuple[int, Tick] | None:
+    """The latest tick below an offset, and where it stands; looked for from the end.
+
+    Args:
+        consumer: One of `reader`.
+        until: The offset.
+        seconds: Longest wait for an answer.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    first, end = watermarks(consumer, CLOCK, 0, seconds)
+    end, size = min(until, end), WINDOW
+    while first < end:
+        begin = max(first, end - size)
+        ticks = list(_ticks(between(consumer, CLOCK, {0: (begin, end)}, seconds)))
+        if ticks:
+            return max(ticks, key=lambda found: found[1]["version"])
+        end, size = begin, size * 8
+    return None
+
+
+def _ticks(messages: Iterable[Message]) -> Iterator[tuple[int, Tick]]:
+    for message in messages:
+        tick = accepted(message)
+        if tick is not None:
+            yield message.offset() or 0, tick

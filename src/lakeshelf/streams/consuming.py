@@ -1,4 +1,4 @@
-"""Reading a topic without waiting for more records than there are."""
+"""Reading topics: committed records alone, and never waiting for more of them than there are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from lakeshelf.errors import BrokerError
 
@@ -14,8 +14,19 @@ MOST = 5000
 ANSWER_S, RETRY_S = 15.0, 0.1
 
 
+def reader(client: Mapping[str, str], group: str) -> Consumer:
+    """A consumer that sees what committed transactions hold, and is told when it has read a partition to its end.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+        group: Its consumer group, under which offsets are committed by hand alone.
+    """
+    fixed = {"group.id": group, "enable.auto.commit": False, "enable.partition.eof": True}
+    return Consumer({"isolation.level": "read_committed", **client, **fixed})
+
+
 def available(consumer: Consumer, seconds: float, most: int = MOST) -> list[Message]:
-    """Records that are there: waits for the first, and for no other.
+    """Records that are there, and ends of partitions: waits for the first, and for no other.
 
     Args:
         consumer: An assigned consumer.
@@ -26,17 +37,70 @@ def available(consumer: Consumer, seconds: float, most: int = MOST) -> list[Mess
     return [] if first is None else [first, *consumer.consume(most - 1, 0)]
 
 
-def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """First offset of a partition, and the one behind its last record.
+def is_end(message: Message) -> bool:
+    """Whether this is no record, but the news that a partition has no more.
 
     Raises:
-        BrokerError: The broker does not tell within `ANSWER_S`.
+        BrokerError: It is the news of a failure.
     """
-    deadline = time.monotonic() + ANSWER_S
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        raise BrokerError(f"the broker says {error.str()}", hint="see `lakeshelf doctor`")
+    return error is not None
+
+
+def behind(message: Message) -> int:
+    """The offset that is read next: behind a record, or behind what an end of a partition passed over.
+
+    Markers of transactions, and what was aborted, have offsets and are never seen.
+    """
+    return (message.offset() or 0) + (0 if is_end(message) else 1)
+
+
+def between(
+    consumer: Consumer, topic: str, places: Mapping[int, tuple[int, int]], seconds: float = ANSWER_S
+) -> Iterator[Message]:
+    """Records of a topic between offsets; the consumer is left without an assignment.
+
+    Args:
+        consumer: One of `reader`.
+        topic: The topic.
+        places: Partition → offsets from (inclusive) and until (exclusive).
+        seconds: Longest wait for an answer.
+
+    Raises:
+        BrokerError: Nothing came for so long.
+    """
+    ends = {p: until for p, (first, until) in places.items() if first < until}
+    consumer.assign([TopicPartition(topic, p, places[p][0]) for p in ends])
+    while ends:
+        messages = available(consumer, seconds)
+        if not messages:
+            raise BrokerError(
+                f"no record of {topic} came within {seconds:.0f} s", hint="see `lakeshelf doctor`"
+            )
+        for message in messages:
+            p = message.partition() or 0
+            if p in ends and not is_end(message) and (message.offset() or 0) < ends[p]:
+                yield message
+            if p in ends and (is_end(message) or behind(message) >= ends[p]):
+                del ends[p]
+    consumer.unassign()  # a fetch that waits for records would hold up every other question
+
+
+def watermarks(
+    consumer: Consumer, topic: str, partition: int, seconds: float = ANSWER_S
+) -> tuple[int, int]:
+    """First offset of a partition, and the one behind the last record that a `reader` can see.
+
+    Raises:
+        BrokerError: The broker does not tell within so many seconds.
+    """
+    deadline = time.monotonic() + seconds
     while True:
         try:
             first, end = consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=ANSWER_S
+                TopicPartition(topic, partition), timeout=seconds
             )
         except KafkaException as error:  # a topic that was just created has no leader yet
             if time.monotonic() > deadline:
@@ -50,7 +114,7 @@ def watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int
 
 
 def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
-    """Every record that a topic holds now, partition by partition.
+    """Every record that a topic holds now, each partition in its order.
 
     Args:
         client: librdkafka settings that reach and authenticate with the broker.
@@ -59,21 +123,7 @@ def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
     Raises:
         BrokerError: The broker does not answer.
     """
-    consumer = Consumer({**client, "group.id": "lakeshelf-reader", "enable.auto.commit": False})
-    with closing(consumer):
+    with closing(reader(client, "lakeshelf-reader")) as consumer:
         known = consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
-        for partition in sorted(known):
-            yield from _records(consumer, topic, partition)
-
-
-def _records(consumer: Consumer, topic: str, partition: int) -> Iterator[Message]:
-    at, end = watermarks(consumer, topic, partition)
-    consumer.assign([TopicPartition(topic, partition, at)])
-    while at < end:
-        found = available(consumer, ANSWER_S)
-        if not found:
-            raise BrokerError(
-                f"no record of {topic} came within {ANSWER_S:.0f} s", hint="see `lakeshelf doctor`"
-            )
-        yield from (record for record in found if (record.offset() or 0) < end)
-        at = (found[-1].offset() or 0) + 1
+        places = {p: watermarks(consumer, topic, p) for p in sorted(known)}
+        yield from between(consumer, topic, places)

@@ -68,6 +68,15 @@ class Entry:
         )
 
 
+def moved(offsets: Offsets) -> set[str]:
+    """Topics of which a batch took something, be it no more than markers of transactions."""
+    return {
+        topic
+        for topic, parts in offsets.items()
+        if any(begin < end for begin, end in parts.values())
+    }
+
+
 def entries(root: Place) -> list[dict[str, Any]]:
     """All rows of the ledger, oldest first, JSON columns decoded."""
     found = tables.rows(root, LEDGER).to_pylist()

@@ -29,7 +29,13 @@ from lakeshelf.streams.sink import BOOKS, Sink
 STOP_SECONDS = 60.0
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
 """A line of a Python traceback that names the exception."""
-FETCH = {
+LOST = re.compile(
+    r"KAFKA_DATA_LOSS\.(?:ADDED|COULD|INITIAL|START)[\s\S]*?Reason:\s*(?P<reason>[^\n]*)"
+    r"|OffsetOutOfRangeException"
+)
+"""Failures of Spark's source, however deep, for records that were deleted while their topic stands."""
+READ = {
+    "kafka.isolation.level": "read_committed",
     "kafka.fetch.max.wait.ms": "50",
     # Catching up, 500 records a poll would cost as much as parsing them.
     "kafka.max.poll.records": "5000",
@@ -144,7 +150,7 @@ class Query:
     def _fail(self, error: str) -> None:
         self._running = None
         self.progress.state = "failed"
-        self.progress.error = describe(error)
+        self.progress.error = lost_records(error, self.plan.name) or describe(error)
         self.progress.restarts += 1
         self._start_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, self._settings.restart_backoff_max_s)
@@ -219,7 +225,7 @@ class Query:
         }
         return {
             **{f"kafka.{key}": value for key, value in java_client(self._client).items()},
-            **FETCH,
+            **READ,
             "subscribe": ",".join(topics),
             "startingOffsets": json.dumps(explicit) if starting else "earliest",
             "failOnDataLoss": "true",
@@ -248,6 +254,23 @@ def java_client(client: Mapping[str, str]) -> dict[str, str]:
         found["sasl.mechanism"] = client["sasl.mechanism"]
         found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
     return found
+
+
+def lost_records(error: str, query: str) -> str:
+    """What to do about records that Kafka deleted before the query read them; empty for any other failure.
+
+    Args:
+        error: The failure, with whatever stands around its cause.
+        query: Name of the query.
+    """
+    found = LOST.search(error)
+    if found is None:
+        return ""
+    reason = f" ({found['reason'].strip().rstrip('.')})" if found["reason"] else ""
+    return (
+        f"Kafka has deleted records that the query has not read{reason}; run `lakeshelf down`, "
+        f"`lakeshelf jobs accept-gap {query}`, then `lakeshelf up`"
+    )
 
 
 def describe(error: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from lakeshelf.contracts import CATALOG, Topic
@@ -47,17 +47,29 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     )
 
 
-def end_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
-    """Topic → partition → offset after its last record."""
-    return _offsets(client, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+def end_offsets(
+    client: Mapping[str, str], names: Iterable[str], *, committed: bool = True
+) -> Offsets:
+    """Topic → partition → offset up to which it can be read.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+        names: Topics; one that is not there has no partitions.
+        committed: Leave out what stands behind the first transaction that is still open.
+    """
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    return _offsets(client, names, OffsetSpec.latest(), level)  # type: ignore[no-untyped-call]
 
 
 def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     """Topic → partition → offset of the oldest record that retention has left."""
-    return _offsets(client, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    level = IsolationLevel.READ_COMMITTED
+    return _offsets(client, names, OffsetSpec.earliest(), level)  # type: ignore[no-untyped-call]
 
 
-def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) -> Offsets:
+def _offsets(
+    client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec, level: IsolationLevel
+) -> Offsets:
     admin = _admin(tuple(sorted(client.items())))
     present = _present(admin, client)
     found: Offsets = {name: {} for name in names}
@@ -68,7 +80,8 @@ def _offsets(client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec) 
         for p in range(present[name])
     }
     if wanted:
-        for position, future in admin.list_offsets(wanted, request_timeout=TIMEOUT).items():
+        told = admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT)
+        for position, future in told.items():
             found[position.topic][str(position.partition)] = future.result().offset
     return found
 
