@@ -6,15 +6,18 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake import tables, writing
+from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.broker import Broker
+from lakeshelf.streams.refusal import Refused, quarantine_rows
 
 
 @pytest.fixture
@@ -250,3 +253,23 @@ def _cache_with_a_damaged_jar(cache: Path) -> Path:
     with damaged.open("ab") as file:
         file.write(b"x")
     return cache
+
+
+def test_the_export_of_quarantine_is_whole_and_a_part_of_it_is_called_one(
+    lakeshelf, lake, quarantine
+):
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    refused = [
+        Refused("shelf_events", 0, n, at, None, b"broken", "not_json", "broken") for n in range(25)
+    ]
+    handle = tables.open_table(lake, "raw/quarantine")
+    write = Write.once(Txn("test", 0))
+    writing.append(handle, "raw/quarantine", quarantine_rows(refused, at), write)
+    whole = lakeshelf("quarantine", "list", "--json")
+    assert len(json.loads(whole.out)) == 25
+    assert whole.err == ""
+    part = lakeshelf("quarantine", "list", "--json", "--limit", "7")
+    assert len(json.loads(part.out)) == 7
+    assert "7 of 25 records" in part.err
+    assert "20 of 25 records" in lakeshelf("quarantine", "list").out
+    assert "of 25" not in lakeshelf("quarantine", "list", "--limit", "25").out

@@ -14,7 +14,7 @@ from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams import quarantine
+from lakeshelf.streams import corrections, quarantine
 from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
 
 from .harness import NOW
@@ -93,7 +93,7 @@ def test_what_cannot_go_back_is_told_and_nothing_is_sent(
     assert GOOD.value is not None
     good = corrected(offset=2, value=GOOD.value.decode())
     with pytest.raises(ConfigurationError, match=told):
-        quarantine.replay(root, NOBODY, [good, record])
+        corrections.send(root, NOBODY, [good, record])
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_corrected_records_go_back_to_their_topic_with_their_key(
         corrected(offset=1, value=text),
         corrected(offset=2, value_base64=base64.b64encode(GOOD.value).decode(), key="S1-I9"),
     ]
-    assert quarantine.replay(root, client, ready) == 2
+    assert corrections.send(root, client, ready) == 2
     found = consume(client, "shelf_events", start)
     assert sorted((r.key, r.value) for r in found) == [(b"S1", GOOD.value), (b"S1-I9", GOOD.value)]
 

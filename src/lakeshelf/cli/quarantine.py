@@ -12,17 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.output import AsJson, console, errors, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
-SHOWN = 80
+SHOWN, SHOWN_RECORDS = 80, 20
 app = typer.Typer(help="Records that were refused.")
 
 
 @app.command("list")
 def list_(
     *,
-    limit: Limit = 20,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most records; unset: 20, and all of them as JSON.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Only those refused for this reason.")] = None,
     topic: Annotated[str | None, typer.Option(help="Only those of this topic.")] = None,
     as_json: AsJson = False,
@@ -30,7 +32,9 @@ def list_(
     """List refused records, newest first."""
     from lakeshelf.streams import quarantine
 
-    found = quarantine.listed(access.settings().lake_root, topic=topic, reason=reason, limit=limit)
+    held = quarantine.chosen(access.settings().lake_root, topic, reason)
+    most = held.num_rows if as_json else SHOWN_RECORDS
+    found = quarantine.readable(held.slice(0, most if limit is None else limit))
     if as_json:
         print_json(found)
     elif not found:
@@ -41,6 +45,9 @@ def list_(
             "Correct them: `lakeshelf quarantine list --json > refused.json`, edit `value`,"
         )
         console().print("then `lakeshelf replay-quarantine refused.json`")
+    if len(found) < held.num_rows:
+        told = f"{len(found):,} of {held.num_rows:,} records; --limit N shows more"
+        (errors() if as_json else console()).print(told, markup=False)
 
 
 def replay_quarantine(
@@ -55,10 +62,12 @@ def replay_quarantine(
 ) -> None:
     """Send corrected records back to the topics that they were refused on."""
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import quarantine
+    from lakeshelf.streams import corrections, plan, registry
 
     settings = access.settings()
-    sent = quarantine.replay(settings.lake_root, running_client(settings), _records(file))
+    plans = plan.plan(registry.discover(settings.home).values())
+    client, records = running_client(settings), _records(file)
+    sent = corrections.send(settings.lake_root, client, records, plans)
     if as_json:
         print_json({"sent": sent})
     else:

@@ -41,16 +41,19 @@ class DriverCommitter:
         root: Lake root.
         window_rows: Newest event ids a topic that are kept in memory.
         shared: Whether others write its tables too.
+        lane: What makes its commits; None: one of its own.
     """
 
     name = "driver"
 
-    def __init__(self, root: Place, window_rows: int, *, shared: bool = False) -> None:
+    def __init__(
+        self, root: Place, window_rows: int, *, shared: bool = False, lane: Lane | None = None
+    ) -> None:
         self._root = root
         self._shared = shared
         self._window_rows = window_rows
         self._duck = Duck()
-        self._lane = Lane()
+        self._lane = Lane() if lane is None else lane
         self._maintenance = Maintenance()
         self._handles: dict[str, DeltaTable] = {}
         self._before: dict[tuple[str, str], int] = {}
