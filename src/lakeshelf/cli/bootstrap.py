@@ -3,22 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
 
-if TYPE_CHECKING:
-    from lakeshelf.settings import Settings
-
 
 def bootstrap(*, as_json: AsJson = False) -> None:
     """Create every table and topic that is missing, and add missing columns; change nothing else."""
     from lakeshelf.lake import tables
+    from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import topics
 
     settings = access.settings()
@@ -26,7 +22,7 @@ def bootstrap(*, as_json: AsJson = False) -> None:
         {"table": c.table, "outcome": c.outcome, "added": list(c.added)}
         for c in tables.ensure_all(settings.lake_root)
     ]
-    with _kafka(settings) as client:
+    with kafka_for(settings, "lakeshelf bootstrap") as client:
         made_topics = [
             {
                 "topic": e.topic,
@@ -66,27 +62,6 @@ def rebuild(*, as_json: AsJson = False) -> None:
     console().print(
         f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: `lakeshelf up`"
     )
-
-
-@contextmanager
-def _kafka(settings: Settings) -> Iterator[dict[str, str]]:
-    """A client for Kafka; the embedded broker is started for as long as it takes if it does not run."""
-    from lakeshelf.lake.locks import Lease
-    from lakeshelf.stack.broker import Broker
-    from lakeshelf.stack.clients import client_settings
-    from lakeshelf.stack.supervisor import STACK_LOCK
-
-    broker = Broker(settings)
-    if settings.bootstrap_servers is not None or broker.is_running():
-        yield client_settings(settings)
-        return
-    with Lease(settings.stack_dir / STACK_LOCK, "lakeshelf bootstrap"):
-        try:
-            broker.start(die_with_parent=True)
-            broker.wait_healthy()
-            yield client_settings(settings)
-        finally:
-            broker.stop()
 
 
 def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) -> None:

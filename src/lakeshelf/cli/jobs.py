@@ -72,13 +72,17 @@ def accept_gap(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Go on behind records that retention deleted before a query read them; jobs must be stopped."""
-    from lakeshelf.stack.clients import running_client
+    """Go on behind records that retention deleted before a query read them; the stack must be down.
+
+    The embedded broker is started for as long as it takes.
+    """
+    from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import recovery, registry
 
     settings = access.settings()
     jobs = registry.discover(settings.home).values()
-    lost = recovery.accept_gap(settings, jobs, running_client(settings), query)
+    with kafka_for(settings, "lakeshelf jobs accept-gap") as client:
+        lost = recovery.accept_gap(settings, jobs, client, query)
     told = [
         {"topic": topic, "partition": p, "from": start, "until": end, "records": end - start}
         for topic, parts in lost.items()

@@ -22,8 +22,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -275,6 +276,31 @@ def end_leftovers(settings: Settings) -> None:
             left.wait_gone(LEFTOVER_S)
     if settings.bootstrap_servers is None:
         Broker(settings).stop()
+
+
+@contextmanager
+def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
+    """A client for Kafka; the embedded broker is started for as long as it takes if it does not run.
+
+    Args:
+        settings: The lake.
+        who: Who needs it, for others that want the lake meanwhile.
+
+    Raises:
+        BrokerError: The broker cannot start.
+        LakeError: A stack is just starting or ending.
+    """
+    broker = Broker(settings)
+    if settings.bootstrap_servers is not None or broker.is_running():
+        yield client_settings(settings)
+        return
+    with Lease(settings.stack_dir / STACK_LOCK, who):
+        try:
+            broker.start(die_with_parent=True)
+            broker.wait_healthy()
+            yield client_settings(settings)
+        finally:
+            broker.stop()
 
 
 def running_stack(settings: Settings) -> dict[str, Any]:
