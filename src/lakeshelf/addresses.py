@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 MASK = "***"
 SECRET = re.compile(r"secret|token|password|access_key|account_key|sas|credential", re.IGNORECASE)
 """What a name contains whose value is never shown."""
+_UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 _QUOTED = re.compile(r"<((?:Token|AWSAccessKeyId|StringToSign)[\w-]*)>[^<]*")
 """What answers of S3 quote of a request."""
 _SHORTEST = 6
@@ -17,6 +18,15 @@ _SHORTEST = 6
 def is_address(place: object) -> bool:
     """Whether a place is an address of an object store; all else is a folder."""
     return "://" in str(place)
+
+
+def unusable(folder: str) -> str:
+    """What of a folder's path keeps a lake from being there; empty when nothing does.
+
+    The engines take such parts as patterns or escapes, and would read or write elsewhere.
+    """
+    found = _UNUSABLE.search(folder)
+    return ascii(found[0]) if found else ""
 
 
 def without_credentials(place: str) -> str:

@@ -25,7 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from lakeshelf.addresses import is_address, without_credentials
+from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
@@ -34,16 +34,26 @@ CONFIG_VARIABLE = "LAKESHELF_CONFIG"
 
 def _folder_or_address(given: Any) -> Any:
     """A place as it is kept: a path would make one slash of two."""
-    if not isinstance(given, str):
+    if not isinstance(given, str | Path):
         return given
     if not is_address(given):
-        return Path(given)
+        return _folder(Path(given))
+    given = str(given)
     if "@" in urlsplit(given).netloc:
         raise ConfigurationError(
             f"setting lake_root = {without_credentials(given)} holds credentials",
             hint="give them as AWS_* variables or a profile",
         )
     return given.rstrip("/")
+
+
+def _folder(given: Path) -> Path:
+    if part := unusable(str(given.absolute())):
+        raise ConfigurationError(
+            f"setting lake_root = {str(given)!r}: no lake can be in a folder with {part} in its path",
+            hint="name another folder",
+        )
+    return given
 
 
 class Settings(BaseSettings):

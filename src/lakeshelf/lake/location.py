@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from lakeshelf.addresses import MASK, SECRET, is_address, without_credentials
+from lakeshelf.addresses import MASK, SECRET, is_address, unusable, without_credentials
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import object_stores
 
@@ -30,7 +30,8 @@ class Root:
         """The root at a folder or address.
 
         Raises:
-            ConfigurationError: An address that names no bucket, or holds credentials.
+            ConfigurationError: An address that names no bucket, or holds credentials; a folder whose path no engine
+                takes as it is.
         """
         if isinstance(place, Root):
             return place
@@ -39,7 +40,7 @@ class Root:
             text = unquote(urlsplit(text).path)
         if is_address(text):
             return cls(_checked(text).rstrip("/"), dict(storage_options or {}))
-        return cls(str(Path(text).absolute()), dict(storage_options or {}))
+        return cls(_folder(str(Path(text).absolute())), dict(storage_options or {}))
 
     @property
     def folder(self) -> Path | None:
@@ -67,6 +68,15 @@ class Root:
 
 Place = Root | Path | str
 """A root of a lake as it may be given."""
+
+
+def _folder(path: str) -> str:
+    if part := unusable(path):
+        raise ConfigurationError(
+            f"no lake can be in the folder {path!r}, with {part} in its path",
+            hint="name another folder",
+        )
+    return path
 
 
 def _checked(address: str) -> str:

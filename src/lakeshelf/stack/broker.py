@@ -8,6 +8,9 @@ Life of a broker:
    another command finds it, and a killed one is not taken for alive.
 4. It is healthy when it answers a metadata request under the lake's cluster id.
 5. It ends on SIGTERM; data stay. After SIGKILL the next start recovers the logs by itself.
+
+It runs in its own folder and knows it by relative names alone: Kafka would read a comma in a path as two
+folders, and properties have an encoding of their own.
 """
 
 from __future__ import annotations
@@ -30,11 +33,11 @@ from confluent_kafka.admin import AdminClient
 from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack import broker_config, ports
+from lakeshelf.stack import broker_config, java, ports
 from lakeshelf.stack.jars import jar_paths
-from lakeshelf.stack.java import java_home
 from lakeshelf.stack.processes import ProcessId, identify, read_pid_file, write_pid_file
 
+SERVER_PROPERTIES, LOG4J_PROPERTIES = "server.properties", "log4j2.properties"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
@@ -162,10 +165,6 @@ class Broker:
         return self._folder / "broker.pid"
 
     @property
-    def _server_properties(self) -> Path:
-        return self._folder / "server.properties"
-
-    @property
     def _see_log(self) -> str:
         return f"see {self.log_file}"
 
@@ -178,7 +177,7 @@ class Broker:
         self._format(chosen)
 
     def _launch(self, *, die_with_parent: bool) -> None:
-        command = [*self._java(), "kafka.Kafka", str(self._server_properties)]
+        command = [*self._java(), "kafka.Kafka", SERVER_PROPERTIES]
         if die_with_parent and sys.platform == "linux":
             command = [sys.executable, "-ISc", _TETHER, str(os.getpid()), *command]
         self._log_start = self.log_file.stat().st_size if self.log_file.is_file() else 0
@@ -189,6 +188,8 @@ class Broker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=self._folder,
+                env=os.environ | java.UTF_8,
             )
         write_pid_file(self._pid_file, identify(child.pid))
 
@@ -215,22 +216,22 @@ class Broker:
                 )
 
     def _write_config(self, chosen: dict[str, int]) -> None:
-        properties = broker_config.server_properties(self._data, chosen)
-        write_atomically(self._server_properties, broker_config.text(properties).encode())
-        log4j = broker_config.log4j_properties(self.log_file)
-        write_atomically(self._folder / "log4j2.properties", log4j.encode())
+        properties = broker_config.server_properties(self._data.name, chosen)
+        write_atomically(self._folder / SERVER_PROPERTIES, broker_config.text(properties).encode())
+        log4j = broker_config.log4j_properties(os.path.relpath(self.log_file, self._folder))
+        write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
 
     def _java(self) -> list[str]:
-        class_path = os.pathsep.join(map(str, jar_paths(self._settings, "broker")))
+        class_path = os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))
         return [
-            str(java_home(self._settings) / "bin" / "java"),
+            str(java.java_home(self._settings).absolute() / "bin" / "java"),
             f"-Xmx{self._settings.broker_memory}",
             "-Xms64m",
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
             "-Djava.awt.headless=true",
-            f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}",
+            f"-Dlog4j2.configurationFile={LOG4J_PROPERTIES}",
             "-cp",
             class_path,
         ]
@@ -241,15 +242,22 @@ class Broker:
             return
         part, config = self._folder / "data.part", self._folder / "format.properties"
         shutil.rmtree(part, ignore_errors=True)
-        properties = broker_config.server_properties(part, chosen)
+        properties = broker_config.server_properties(part.name, chosen)
         write_atomically(config, broker_config.text(properties).encode())
-        tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(config)]
+        tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
         self._run_tool([*self._java(), *tool])
         part.replace(self._data)
         config.unlink()
 
     def _run_tool(self, command: Sequence[str]) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self._folder,
+            env=os.environ | java.UTF_8,
+        )
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise BrokerError(

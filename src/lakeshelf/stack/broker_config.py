@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from lakeshelf.stack.ports import LOOPBACK
 
@@ -12,11 +11,11 @@ MAX_MESSAGE_BYTES = 1_048_588
 """Largest record batch the broker takes, Kafka's own default; a larger one is refused."""
 
 
-def server_properties(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
+def server_properties(data: str, ports: Mapping[str, int]) -> dict[str, str]:
     """Settings of Kafka.
 
     Args:
-        data: Folder of the logs.
+        data: Folder of the logs, below that of the broker.
         ports: Ports `broker` and `controller`.
     """
     broker, controller = f"{LOOPBACK}:{ports['broker']}", f"{LOOPBACK}:{ports['controller']}"
@@ -27,14 +26,14 @@ def server_properties(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": str(data),
+        "log.dirs": data,
         **_TOPICS,
         **_ONE_NODE,
         **_QUIET,
     }
 
 
-def log4j_properties(log_file: Path) -> str:
+def log4j_properties(log_file: str) -> str:
     """Log4j2 configuration: warnings and Kafka's own milestones, at most 3 files of 10 MB."""
     return f"""\
 status = error

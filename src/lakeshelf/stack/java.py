@@ -18,6 +18,8 @@ from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 
 MINIMUM_VERSION = 17
+UTF_8 = {"LC_ALL": "C.UTF-8"}
+"""Environment of a JVM in which it reads and writes names of files as they are, whatever the user's locale."""
 ABSENT_MODULE = "--add-modules=jdk.incubator.vector"
 
 

@@ -59,7 +59,7 @@ def run(
     pa.set_memory_pool(pa.system_memory_pool())
     jobs = registry.select(registry.discover(settings.home), names)
     class_path = jars.spark_class_path(settings)
-    os.environ["JAVA_HOME"] = str(java.java_home(settings))
+    os.environ.update(java.UTF_8, JAVA_HOME=str(java.java_home(settings)))
     driver = Driver(jobs, settings, client_settings(settings))
     driver.acquire()
     try:
