@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -464,7 +465,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("name", "field"), TEXTS, ids=lambda value: getattr(value, "name", value))
 def test_every_text_has_a_longest_length(name: str, field: Field) -> None:
-    topic = CATALOG.topics[name]
+    topic = replace(CATALOG.topics[name], equal=())
     assert field.longest is not None
     refusal = check(topic, encode({**example(topic), field.name: "é" * (field.longest + 1)}))
     assert refusal is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams import topics
+from lakeshelf.streams import topic_counts, topics
+from lakeshelf.streams.topic_counts import Count
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
@@ -53,6 +55,40 @@ def test_a_topic_that_was_altered_is_reported_and_left_alone(
     wanted = topic_settings(CATALOG.topics[changed])[RETENTION]
     assert found[changed].differences == ((RETENTION, "60000", wanted),)
     assert {e.topic for e in found.values() if e.outcome != "unchanged"} == {changed}
+
+
+def test_a_topic_that_differs_gets_the_settings_of_the_contract_when_somebody_asks(
+    client: dict[str, str], changed: str
+) -> None:
+    eventually(lambda: ensured(client)[changed].outcome == "differs", "the broker tells the change")
+    altered = topics.alter(client, ensured(client).values())
+    assert {e.outcome for e in altered} == {"unchanged"}
+    eventually(lambda: ensured(client)[changed].outcome == "unchanged", "the topic is as declared")
+
+
+def test_records_are_counted_that_can_be_read(client: dict[str, str]) -> None:
+    """Neither what was aborted nor the markers of transactions, nor what was deleted."""
+    topic = "foot_traffic"
+    before = topic_counts.readable(client, [topic, "no_such_topic"])
+    assert before.keys() == {topic}
+    producer = Producer({**client, "transactional.id": "counted"})
+    producer.init_transactions()
+    for end in (producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        for _ in range(5):
+            producer.produce(topic, b"{}", partition=0)
+        producer.flush()
+        end()
+    after = topic_counts.readable(client, [topic])[topic]
+    assert after == Count(before[topic].records + 5, exact=True)
+    large = topic_counts.readable(client, [topic], most=3)[topic]
+    assert not large.exact
+    assert large.records >= after.records + 7
+    end = topics.end_offsets(client, [topic])[topic]
+    deleted = AdminClient(dict(client)).delete_records([TopicPartition(topic, 0, end["0"])])
+    for future in deleted.values():
+        future.result(30)
+    assert topic_counts.readable(client, [topic])[topic].records <= end["1"]
 
 
 def test_offsets_of_topics(client: dict[str, str]) -> None:

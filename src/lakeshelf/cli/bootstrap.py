@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +11,14 @@ from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
 
 
-def bootstrap(*, as_json: AsJson = False) -> None:
-    """Create every table and topic that is missing, and add missing columns; change nothing else."""
+def bootstrap(
+    *,
+    alter_topics: Annotated[
+        bool, typer.Option(help="Give topics that differ the settings that the contract says.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create every table and topic that is missing, and add missing columns; change nothing else unasked."""
     from lakeshelf.lake import tables
     from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import topics
@@ -23,14 +29,12 @@ def bootstrap(*, as_json: AsJson = False) -> None:
         for c in tables.ensure_all(settings.lake_root)
     ]
     with kafka_for(settings, "lakeshelf bootstrap") as client:
-        made_topics = [
-            {
-                "topic": e.topic,
-                "outcome": e.outcome,
-                "differences": [list(d) for d in e.differences],
-            }
-            for e in topics.ensure_all(client)
-        ]
+        found = topics.ensure_all(client)
+        found = topics.alter(client, found) if alter_topics else found
+    made_topics = [
+        {"topic": e.topic, "outcome": e.outcome, "differences": [list(d) for d in e.differences]}
+        for e in found
+    ]
     differing = [t for t in made_topics if t["outcome"] == "differs"]
     if as_json:
         print_json({"ok": not differing, "tables": made_tables, "topics": made_topics})
@@ -78,5 +82,7 @@ def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) 
             out.print(f"  {entry['table']} has new columns {', '.join(entry['added'])}")
     for entry in made_topics:
         for name, found, wanted in entry["differences"]:
-            line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}; alter it with Kafka's own tools"
+            line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}"
             out.print(line, style="red", soft_wrap=True)
+    if any(entry["differences"] for entry in made_topics):
+        out.print("next    `lakeshelf bootstrap --alter-topics`")

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+
+if TYPE_CHECKING:
+    from lakeshelf.streams.topic_counts import Count
 
 NUMBERS = ("rows", "version", "partitions", "records")
 
@@ -27,7 +30,7 @@ def tables(*, limit: Limit = 100, as_json: AsJson = False) -> None:
 
 
 def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
-    """List the topics with their settings and, while Kafka answers, their records."""
+    """List the topics with their settings and, while Kafka answers, how many records can be read."""
     from lakeshelf.contracts import CATALOG
 
     counts, problem = _records()
@@ -37,29 +40,40 @@ def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
             "cleanup": topic.cleanup,
             "owner": topic.owner,
             "partitions": topic.partitions,
-            "records": counts.get(topic.name),
+            **_count(counts.get(topic.name)),
         }
         for topic in list(CATALOG.topics.values())[:limit]
     ]
     if as_json:
         print_json(found)
         return
-    console().print(rows(found, right=NUMBERS))
+    console().print(rows([_shown(topic) for topic in found], right=NUMBERS))
     if problem:
         console().print(f"no numbers of records: {problem}", soft_wrap=True)
 
 
-def _records() -> tuple[dict[str, int], str]:
+def _records() -> tuple[dict[str, Count], str]:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.errors import BrokerError
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams.topics import end_offsets
+    from lakeshelf.streams.topic_counts import readable
 
     try:
-        ends = end_offsets(running_client(access.settings()), list(CATALOG.topics))
+        return readable(running_client(access.settings()), CATALOG.topics), ""
     except BrokerError as error:
         return {}, str(error)
-    return {topic: sum(partitions.values()) for topic, partitions in ends.items()}, ""
+
+
+def _count(found: Count | None) -> dict[str, Any]:
+    """`records`, and whether it is their `exact` number or the most that there can be."""
+    if found is None:
+        return {"records": None, "exact": None}
+    return {"records": found.records, "exact": found.exact}
+
+
+def _shown(topic: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in topic.items() if name != "exact"}
+    return told if topic["exact"] is not False else {**told, "records": f"≤ {topic['records']:,}"}
 
 
 def _problems(found: list[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, console, errors, print_json, rows
+from lakeshelf.cli.output import MOST_ROWS, AsJson, console, errors, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
 SHOWN, SHOWN_RECORDS = 80, 20
@@ -23,7 +23,10 @@ app = typer.Typer(help="Records that were refused.")
 def list_(
     *,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Most records; unset: 20, and all of them as JSON.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_ROWS, help="Most records; unset: 20, and all of them as JSON."
+        ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only those refused for this reason.")] = None,
     topic: Annotated[str | None, typer.Option(help="Only those of this topic.")] = None,

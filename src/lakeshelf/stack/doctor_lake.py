@@ -9,10 +9,11 @@ from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError, StreamError
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
+from lakeshelf.stack import open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.diagnosis import Finding, bad, good
-from lakeshelf.streams import checkpoint, plan, registry, topics
+from lakeshelf.streams import checkpoint, plan, registry, topic_counts, topics
 
 
 def kafka(settings: Settings) -> Iterator[Finding]:
@@ -40,10 +41,21 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
         return
     differing = [(e.topic, *d) for e in topics.ensure_all(client) for d in e.differences]
     for topic, setting, found, wanted in differing:
-        command = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}={wanted}"
-        yield bad(f"{topic}: {setting} is {found}, the contract says {wanted}", f"run `{command}`")
-    if not differing:
-        yield good(f"{len(ends)} topics as the contract says")
+        message = f"{topic}: {setting} is {found}, the contract says {wanted}"
+        yield bad(message, _alteration(setting, found, wanted))
+    opened = open_transactions.lasting(open_transactions.found(client, CATALOG.topics))
+    yield from (bad(found.problem, open_transactions.WAY_ON) for found in opened)
+    if not differing and not opened:
+        counts = topic_counts.readable(client, CATALOG.topics)
+        about = "" if all(count.exact for count in counts.values()) else "at most "
+        total = sum(count.records for count in counts.values())
+        yield good(f"{len(ends)} topics as the contract says, {about}{total:,} readable records")
+
+
+def _alteration(setting: str, found: str, wanted: str) -> str:
+    if setting == topics.PARTITIONS and int(found) > int(wanted):
+        return "Kafka takes no partition away: begin another lake with `lakeshelf --lake FOLDER up`"
+    return "run `lakeshelf bootstrap --alter-topics`"
 
 
 def delta_tables(settings: Settings) -> Iterator[Finding]:

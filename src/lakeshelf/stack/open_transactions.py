@@ -13,6 +13,7 @@ from lakeshelf.streams.consuming import ANSWER_S, available, is_end, reader
 
 PATIENCE_S = 60.0
 """Longest time for which an open transaction is nothing to tell of: Kafka's default for producers."""
+WAY_ON = "end its producer, or wait for its transaction.timeout.ms, at most 15 minutes by default"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,17 @@ class OpenTransaction:
     waiting: int
     since: datetime | None
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """What there is, in a sentence."""
         began = "" if self.since is None else f" since {self.since:%Y-%m-%d %H:%M:%S} UTC"
         return (
-            f"{self.topic}, partition {self.partition}: a transaction has been open{began}, and {self.waiting:,} "
-            f"offsets from {self.offset} on wait for its end; end its producer's work, or wait until its "
-            "transaction.timeout.ms is over"
+            f"{self.topic}, partition {self.partition}: a transaction has been open{began}, and "
+            f"{self.waiting:,} offsets from {self.offset} on wait for its end"
         )
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {WAY_ON}"
 
     def outlasts(self, seconds: float, now: datetime) -> bool:
         """Whether it has been open for longer; one of unknown age has."""
@@ -48,6 +53,12 @@ class OpenTransaction:
     def as_json(self) -> dict[str, object]:
         """As plain values."""
         return {**vars(self)}
+
+
+def lasting(opened: Iterable[OpenTransaction]) -> list[OpenTransaction]:
+    """Those that have been open for longer than `PATIENCE_S`."""
+    now = datetime.now(UTC)
+    return [one for one in opened if one.outlasts(PATIENCE_S, now)]
 
 
 def found(client: Mapping[str, str], names: Iterable[str]) -> list[OpenTransaction]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import lag, open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.stack.open_transactions import PATIENCE_S, OpenTransaction
+from lakeshelf.stack.open_transactions import OpenTransaction
 from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, read_json
 from lakeshelf.stack.supervisor import running_stack
 from lakeshelf.streams import plan, quarantine, registry
@@ -45,7 +44,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     problems = [
         *_problems(stack, driver, queries),
         *_failed(members),
-        *_lasting(opened),
+        *map(str, open_transactions.lasting(opened)),
         *unreachable,
     ]
     return {
@@ -128,11 +127,6 @@ def _kafka(
         return lags, open_transactions.found(client, names), []
     except (LakeshelfError, KafkaException) as error:
         return {}, [], [str(error)]
-
-
-def _lasting(opened: list[OpenTransaction]) -> list[str]:
-    now = datetime.now(UTC)
-    return [str(found) for found in opened if found.outlasts(PATIENCE_S, now)]
 
 
 def _query(

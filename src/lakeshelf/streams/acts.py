@@ -19,7 +19,6 @@ from lakeshelf.streams.clock import tick_before
 from lakeshelf.streams.publisher import Publisher
 
 
-
 def act(
     client: Mapping[str, str],
     root: Place,

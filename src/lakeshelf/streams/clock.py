@@ -127,7 +127,7 @@ def latest(
     end, size = min(until, end), WINDOW
     while first < end:
         begin = max(first, end - size)
-        ticks = list(_ticks(between(consumer, CLOCK, {0: (begin, end)}, seconds)))
+        ticks = list(_ticks(between(consumer, {(CLOCK, 0): (begin, end)}, seconds)))
         if ticks:
             return max(ticks, key=lambda found: found[1]["version"])
         end, size = begin, size * 8

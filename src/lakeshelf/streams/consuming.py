@@ -58,33 +58,35 @@ def behind(message: Message) -> int:
 
 
 def between(
-    consumer: Consumer, topic: str, places: Mapping[int, tuple[int, int]], seconds: float = ANSWER_S
+    consumer: Consumer,
+    places: Mapping[tuple[str, int], tuple[int, int]],
+    seconds: float = ANSWER_S,
 ) -> Iterator[Message]:
-    """Records of a topic between offsets; the consumer is left without an assignment.
+    """Records between offsets; the consumer is left without an assignment.
 
     Args:
         consumer: One of `reader`.
-        topic: The topic.
-        places: Partition → offsets from (inclusive) and until (exclusive).
+        places: Topic and partition → offsets from (inclusive) and until (exclusive).
         seconds: Longest wait for an answer.
 
     Raises:
         BrokerError: Nothing came for so long.
     """
-    ends = {p: until for p, (first, until) in places.items() if first < until}
-    consumer.assign([TopicPartition(topic, p, places[p][0]) for p in ends])
+    ends = {place: until for place, (first, until) in places.items() if first < until}
+    consumer.assign([TopicPartition(*place, places[place][0]) for place in ends])
     while ends:
         messages = available(consumer, seconds)
         if not messages:
+            topic = next(iter(ends))[0]
             raise BrokerError(
                 f"no record of {topic} came within {seconds:.0f} s", hint="see `lakeshelf doctor`"
             )
         for message in messages:
-            p = message.partition() or 0
-            if p in ends and not is_end(message) and (message.offset() or 0) < ends[p]:
+            place = (str(message.topic()), message.partition() or 0)
+            if place in ends and not is_end(message) and (message.offset() or 0) < ends[place]:
                 yield message
-            if p in ends and (is_end(message) or behind(message) >= ends[p]):
-                del ends[p]
+            if place in ends and (is_end(message) or behind(message) >= ends[place]):
+                del ends[place]
     consumer.unassign()  # a fetch that waits for records would hold up every other question
 
 
@@ -125,5 +127,5 @@ def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
     """
     with closing(reader(client, "lakeshelf-reader")) as consumer:
         known = consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
-        places = {p: watermarks(consumer, topic, p) for p in sorted(known)}
-        yield from between(consumer, topic, places)
+        places = {(topic, p): watermarks(consumer, topic, p) for p in sorted(known)}
+        yield from between(consumer, places)

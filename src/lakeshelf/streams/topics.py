@@ -1,4 +1,4 @@
-"""Topics of the broker: created from the contract, compared with it, never altered behind anyone's back."""
+"""Topics of the broker: created from the contract, compared with it, altered only when somebody asks for it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+)
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.kafka import settings
 from lakeshelf.errors import BrokerError
 
 TIMEOUT = 15.0
+PARTITIONS = "partitions"
 Outcome = Literal["created", "unchanged", "differs"]
 Offsets = dict[str, dict[str, int]]
 """Topic → partition → offset."""
@@ -111,12 +120,53 @@ def _create(admin: AdminClient, missing: list[Topic]) -> None:
         _result(future, f"topic {name} cannot be created")
 
 
+def alter(client: Mapping[str, str], found: Iterable[Ensured]) -> tuple[Ensured, ...]:
+    """Give topics the settings that the contract says.
+
+    Returns:
+        The topics, with the differences that no broker can take away: more partitions than the contract says.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
+    admin = AdminClient(dict(client))
+    return tuple(_altered(admin, ensured) for ensured in found)
+
+
+def _altered(admin: AdminClient, ensured: Ensured) -> Ensured:
+    left = tuple(d for d in ensured.differences if d[0] == PARTITIONS and int(d[1]) > int(d[2]))
+    for name, _, wanted in (d for d in ensured.differences if d not in left):
+        told = (
+            _partitions(admin, ensured, wanted)
+            if name == PARTITIONS
+            else _set(admin, ensured, name, wanted)
+        )
+        _result(told, f"{name} of topic {ensured.topic} cannot be altered")
+    return Ensured(ensured.topic, "differs" if left else "unchanged", left)
+
+
+def _partitions(admin: AdminClient, ensured: Ensured, wanted: str) -> Future[Any]:
+    new = NewPartitions(ensured.topic, int(wanted))
+    future: Future[Any] = admin.create_partitions([new], request_timeout=TIMEOUT)[ensured.topic]
+    return future
+
+
+def _set(admin: AdminClient, ensured: Ensured, name: str, wanted: str) -> Future[Any]:
+    entry = ConfigEntry(name, wanted, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, ensured.topic, incremental_configs=[entry])
+    future: Future[Any] = admin.incremental_alter_configs([resource], request_timeout=TIMEOUT)[
+        resource
+    ]
+    return future
+
+
 def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
     described = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource]
     config = _result(described, f"topic {topic.name} cannot be described")
-    wanted = {**settings(topic), "partitions": str(topic.partitions)}
-    found = {**{name: entry.value for name, entry in config.items()}, "partitions": str(partitions)}
+    wanted = {**settings(topic), PARTITIONS: str(topic.partitions)}
+    enough = topic.partitions if partitions > topic.partitions > 1 else partitions
+    found = {**{name: entry.value for name, entry in config.items()}, PARTITIONS: str(enough)}
     differences = tuple(
         (n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value
     )
