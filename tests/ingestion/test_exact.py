@@ -7,17 +7,19 @@ import io
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.ingestion.domain import csv_rows, instants, jsonl_rows, parquet_rows
+from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.domain.declaration import Declaration, data_type
 from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.inference import spec_of
@@ -27,6 +29,8 @@ from lakeshelf.ingestion.domain.spec import Column
 from tests.ingestion.rig import Rig
 
 DIGITS = st.text("0123456789", min_size=1, max_size=22)
+LONG = st.from_regex(r"-?[0-9]{1,45}(\.[0-9]{1,45})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+WIDE = Context(prec=400)
 NUMBERS = st.from_regex(
     r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", fullmatch=True
 )
@@ -129,6 +133,25 @@ def test_a_declared_number_is_exact_or_refused(numbers: list[str], kind: str, fo
         assert shown == wanted
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LONG, min_size=1, max_size=5), st.integers(1, 38), st.data())
+def test_a_decimal_is_the_number_that_stands_there(
+    texts: list[str], precision: int, data: st.DataObject
+) -> None:
+    scale = data.draw(st.integers(0, precision))
+    values, malformed, outside = typed(pa.array(texts), pa.decimal128(precision, scale))
+    for text, value, refused in zip(
+        texts, values.to_pylist(), pc.or_(malformed, outside).to_pylist(), strict=True
+    ):
+        number = Decimal(text)
+        fits = not number or (
+            abs(number) < Decimal(10) ** (precision - scale)
+            and number == number.quantize(Decimal(1).scaleb(-scale), context=WIDE)
+        )
+        assert refused == (not fits)
+        assert value == (number if fits else None)
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
@@ -166,6 +189,8 @@ def test_csv_takes_a_type_only_if_every_value_survives(
         (("18446744073709551616",), pa.decimal128(38, 0)),
         (("9007199254740993", "0.5"), pa.decimal128(38, 1)),
         (("1234567890123.4567",), pa.decimal128(38, 4)),
+        (("0E40", "10000000010011.001E6"), pa.decimal128(38, 0)),
+        (("1E40", "1234567890123.4567"), pa.decimal128(38, 19)),
         (('"5"',), pa.string()),
         (("true",), pa.bool_()),
         (('"2026-02-28"',), pa.date32()),

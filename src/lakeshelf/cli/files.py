@@ -274,7 +274,12 @@ def _report(found: Scan, as_json: bool) -> None:
     if found.elsewhere:
         console().print(f"{found.elsewhere:,} files are with other workers")
     if not found.is_complete:
-        console().print("Look: `lakeshelf files list --status partial` (or quarantined, failed)")
+        wrong = sorted(set(told["files"]) - {"success"})
+        console().print(f"Look: `lakeshelf files list --status {wrong[0]}`{_others(wrong[1:])}")
+
+
+def _others(statuses: Sequence[str]) -> str:
+    return f" (or {', '.join(statuses)})" if statuses else ""
 
 
 def _show_some(lines: Sequence[str], what: str) -> None:

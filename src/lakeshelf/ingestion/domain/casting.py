@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.ingestion.domain.dialect import Dialect
 from lakeshelf.ingestion.domain.instants import from_local
+from lakeshelf.lake.kinds import MOST_DIGITS
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
@@ -105,6 +106,8 @@ def _values(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
 def _of_distinct(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
     if pa.types.is_floating(kind):
         return _floats(text, kind)
+    if pa.types.is_decimal(kind):
+        return _decimals(text, kind)
     if not pa.types.is_timestamp(kind):
         return _cast_or_null(_normal(text, kind), kind)
     has_offset = pc.match_substring_regex(text, r":\d{2}.*" + _OFFSET)
@@ -113,6 +116,33 @@ def _of_distinct(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
         return local
     instants = _cast_or_null(pc.if_else(has_offset, text, None), kind)
     return pc.coalesce(instants, from_local(local, zone))
+
+
+def _decimals(text: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Decimals that are the numbers that stand there; null where there is none.
+
+    Arrow overflows without a word where a number has an exponent or more digits than 38 on its way.
+    """
+    whole = kind.precision - kind.scale
+    short = rf"^[+-]?\d{{0,{whole}}}(\.\d{{0,{MOST_DIGITS - whole}}})?$"
+    is_short = pc.match_substring_regex(text, short)
+    values = _cast_or_null(pc.if_else(is_short, text, None), kind)
+    long = pc.if_else(is_short, None, text)
+    if long.null_count == len(long):
+        return values
+    exact = [None if one is None else _decimal(Decimal(one), kind) for one in long.to_pylist()]
+    return pc.coalesce(values, pa.array(exact, kind))
+
+
+def _decimal(number: Decimal, kind: pa.DataType) -> Decimal | None:
+    """A number that a type holds without loss, else None."""
+    sign, digits, exponent = number.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    exponent = int(exponent) + len(digits) - len(significant)
+    if not significant:
+        return Decimal(0)
+    fits = exponent >= -kind.scale and len(significant) + exponent <= kind.precision - kind.scale
+    return Decimal(f"{'-' * sign}{significant.lstrip('0')}E{exponent}") if fits else None
 
 
 def _floats(text: pa.Array, kind: pa.DataType) -> pa.Array:

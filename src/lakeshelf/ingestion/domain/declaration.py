@@ -33,6 +33,7 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import types
 from lakeshelf.errors import ContractError
 from lakeshelf.ingestion.domain import dialect
+from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.spec import TIME, Column
 from lakeshelf.ingestion.errors import DeclarationError
@@ -163,7 +164,14 @@ def data_type(text: str) -> pa.DataType:
 
 def _bound(name: str, value: Any, kind: pa.DataType) -> Any:
     try:
-        text = str(value)
-        return pa.scalar(text).cast(kind) if pa.types.is_decimal(kind) else pa.scalar(value, kind)
+        found = pa.scalar(value, kind) if not pa.types.is_decimal(kind) else _decimal(value, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DeclarationError(f"column {name}: bound {value!r} is no {kind}") from error
+    if not found.is_valid:
+        raise DeclarationError(f"column {name}: bound {value!r} is no {kind}")
+    return found
+
+
+def _decimal(value: Any, kind: pa.DataType) -> pa.Scalar:
+    values, _, _ = typed(pa.array([str(value)]), kind)
+    return values[0]

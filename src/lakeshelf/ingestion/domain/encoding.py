@@ -13,6 +13,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
+_ZEROS = ((1, "utf-16-le"), (0, "utf-16-be"))
+"""Where the first letter has its zero byte."""
 _KINDS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\x1f\x8b", "a gzip file"),
@@ -69,10 +71,10 @@ def _require_mark(content: bytes, encoding: str) -> None:
                 f"the file begins as {names[0].upper()} does, and is read as {encoding.upper()}",
                 hint=f"save it as {encoding.upper()}, or {DECLARE.format(f'encoding = {quoted(names[0])}')}",
             )
-    if encoding == UTF_8 and b"\x00" in content[:_LOOKED_AT]:
-        guess = "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"
+    guess = next((name for at, name in _ZEROS if content[at : at + 1] == b"\x00"), "")
+    if encoding == UTF_8 and guess:
         raise FileRefused(
-            "the file has zero bytes, as UTF-16 has",
+            "the file begins with a zero byte in a letter, as UTF-16 does",
             hint=f"save it as UTF-8, or {DECLARE.format(f'encoding = {quoted(guess)}')}",
         )
 

@@ -18,6 +18,28 @@ PACKED = ".gz"
 _PACKABLE = ("csv", "jsonl")
 _TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", "~")
 
+_WAYS = {
+    (
+        "zip",
+        "bz2",
+        "xz",
+        "zst",
+        "7z",
+        "tar",
+        "tgz",
+        "gz",
+    ): "unpack it (only csv and jsonl may be .gz)",
+    ("xls", "xlsb", "xlsm", "ods"): "save it as .xlsx",
+    ("json", "ndjson"): "name it .jsonl, with an object a line",
+    ("txt", "tsv", "tab", "dat"): "name it .csv, and declare its delimiter",
+}
+
+
+def way_of(name: str) -> str:
+    """What makes a file of another format one that is loaded, after a semicolon; empty: nobody knows."""
+    ending = PurePosixPath(name.lower()).suffix[1:]
+    return next((f"; {way}" for endings, way in _WAYS.items() if ending in endings), "")
+
 
 def format_of(name: str) -> str | None:
     """The format that a file's name says; None: none that is loaded."""

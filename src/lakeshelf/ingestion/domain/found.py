@@ -113,7 +113,7 @@ def refusal(file: Found) -> str:
     if any(formats.is_temporary(part) for part in hidden):
         return "its name says that it is hidden or temporary"
     if formats.format_of(file.name) is None:
-        return f"its format is none of {', '.join(formats.FORMATS)}"
+        return f"its format is none of {', '.join(formats.FORMATS)}{formats.way_of(file.name)}"
     if not file.size:
         return "it is empty"
     return f"it is larger than {MAX_BYTES:,} bytes; split it" if file.size > MAX_BYTES else ""

@@ -65,7 +65,18 @@ def _spec(
             f"{found.dataset} has no column {', '.join(unknown)} for its key or partitions",
             hint=f"it has {', '.join(found.schema.names)}",
         )
+    _require_partitions(found)
     return found
+
+
+def _require_partitions(spec: Spec) -> None:
+    for name in spec.partition_by:
+        kind = spec.schema.field(name).type
+        if pa.types.is_binary(kind) or pa.types.is_floating(kind) or pa.types.is_nested(kind):
+            raise DeclarationError(
+                f"column {name} of {spec.dataset} is {kind}, which engines write differently in partitions",
+                hint="partition by a text, a whole number or a day",
+            )
 
 
 def _inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[Column, ...]:

@@ -40,6 +40,7 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
         FileRefused: It is not in the encoding that is declared, or has too many columns.
     """
     raw, wanted = _lines(content, dialect), _wanted(spec)
+    _require_object_a_line(raw)
     objects: list[dict[str, Any]] = []
     lines: list[int] = []
     refused: list[Refusal] = []
@@ -97,6 +98,16 @@ def _lines(content: bytes, dialect: Dialect) -> list[bytes]:
         return decoded(content, dialect).encode().split(b"\n")
     require_encoded(content, UTF_8)
     return content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+
+
+def _require_object_a_line(lines: list[bytes]) -> None:
+    first = next((line.strip() for line in lines if line.strip()), b"")
+    if first in (b"[", b"{"):
+        what = "one list" if first == b"[" else "an object over many lines"
+        raise FileRefused(
+            f"the file is JSON, {what}; JSONL has an object a line",
+            hint="write each object in one line, as `jq -c` does",
+        )
 
 
 def _text(line: bytes) -> str:

@@ -40,11 +40,11 @@ def of_numbers(text: pa.Array, zone: str) -> pa.DataType:
         return pa.int64() if _fits(values, pa.int64()) else pa.decimal128(MOST_DIGITS, 0)
     if _are_doubles(values):
         return pa.float64()
-    numbers = [Decimal(value) for value in values.to_pylist()]
-    scale = max(0, *(-int(number.as_tuple().exponent) for number in numbers))
+    numbers = [number for value in values.to_pylist() if (number := Decimal(value))]
+    scale = max(-int(number.as_tuple().exponent) for number in numbers)
     whole = max(number.adjusted() + 1 for number in numbers)
-    fits = scale + max(whole, 0) <= MOST_DIGITS
-    return pa.decimal128(MOST_DIGITS, scale) if fits else pa.float64()
+    fits = max(scale, 0) + max(whole, 0) <= MOST_DIGITS
+    return pa.decimal128(MOST_DIGITS, max(scale, 0) if fits else MOST_DIGITS // 2)
 
 
 def of_anything(text: pa.Array, numbers: pa.Array, zone: str) -> pa.DataType:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,8 @@ from lakeshelf.ingestion.domain.spec import (
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.lake.schemas import is_lossless
 
+LONGEST_FOLDER = 255
+"""Bytes that the name of a folder has at most."""
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
@@ -69,7 +72,7 @@ def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
             failed[file_id] = str(error)
     taken = {file_id: files[file_id] for file_id in parts}
     values, broken = _cast(list(parts.values()), spec)
-    broken += _nulls(values, broken, spec) + _bounds(values, spec)
+    broken += _nulls(values, broken, spec) + _bounds(values, spec) + _long_partitions(values, spec)
     if spec.time:
         broken += _with_day(values, spec)
     origin = [
@@ -165,6 +168,18 @@ def _is_missing(values: pa.Array) -> pa.Array:
     if not pa.types.is_string(values.type):
         return pc.is_null(values)
     return pc.equal(values, "").fill_null(True)
+
+
+def _long_partitions(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
+    """Values that name no folder: a partition is one, and the escapes of its letters count."""
+    found = []
+    for name in spec.partition_by:
+        if name in values and pa.types.is_string(values[name].type):
+            encoded = values[name].dictionary_encode()
+            names = [f"{name}={quote(value, '')}" for value in encoded.dictionary.to_pylist()]
+            is_long = pa.array([len(folder) > LONGEST_FOLDER for folder in names], pa.bool_())
+            found.append(_Broken("partition", name, is_long.take(encoded.indices)))
+    return found
 
 
 def _bounds(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:

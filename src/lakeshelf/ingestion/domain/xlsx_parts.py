@@ -55,7 +55,7 @@ def require_sound(content: bytes) -> None:
             broken = archive.testzip() if unpacked <= MAX_BYTES else None
             names = archive.namelist()
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        what = kind_of(content) or str(error)
+        what = str(error) if content.startswith(b"PK") else kind_of(content) or str(error)
         raise FileRefused(f"the file is no workbook: {what}", hint="save it as .xlsx") from error
     except Exception as error:  # zlib.error and what else a damaged archive raises
         raise FileRefused(f"the workbook is damaged: {error}", hint="save it again") from error

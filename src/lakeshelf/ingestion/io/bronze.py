@@ -17,7 +17,7 @@ from lakeshelf.ingestion.domain import declaration
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.found import UPLOADS, Found, Look, judged
 from lakeshelf.ingestion.domain.manifest import File
-from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.lake.errors import StorageError, explained, first_line
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.storage import filesystem
@@ -118,21 +118,27 @@ class Bronze:
         return f"{self._base}/{address}"
 
     def _declaration(self, folder: str) -> Declaration:
-        for name in declaration.FILES:
-            address = f"{BRONZE}/{folder}/{name}"
-            try:
-                with self._files.open_input_stream(self._path(address), compression=None) as stream:
-                    content = stream.read()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise StorageError(f"{address} cannot be read: {first_line(error)}") from error
-            return declaration.parsed(content, address, folder)
-        return declaration.of_folder(folder)
+        found = [one for name in declaration.FILES if (one := self._declared(folder, name))]
+        if len(found) > 1:
+            raise DeclarationError(
+                f"{BRONZE}/{folder} has {' and '.join(declaration.FILES)}", hint="remove one"
+            )
+        return found[0] if found else declaration.of_folder(folder)
+
+    def _declared(self, folder: str, name: str) -> Declaration | None:
+        address = f"{BRONZE}/{folder}/{name}"
+        try:
+            with self._files.open_input_stream(self._path(address), compression=None) as stream:
+                content = stream.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{address} cannot be read: {first_line(error)}") from error
+        return declaration.parsed(content, address, folder)
 
     def _listed(self) -> Iterator[Found]:
         if self._root.folder is not None:
-            yield from _walked(self._root.folder / BRONZE, self._root.folder)
+            yield from _files_below(self._root.folder)
             return
         from pyarrow import fs  # noqa: PLC0415 - slow to import
 
@@ -147,21 +153,33 @@ def _found(entry: Any, address: str) -> Found:
     return Found(address.removeprefix(f"{BRONZE}/"), address, entry.size, modified)
 
 
+def _files_below(root: Path) -> Iterator[Found]:
+    folder = root / BRONZE
+    if folder.is_symlink():
+        raise StorageError(f"{folder} is a link, which is not followed", hint="mount or move it")
+    if folder.exists():
+        yield from _walked(folder, root)
+
+
 def _walked(folder: Path, root: Path) -> Iterator[Found]:
-    """Files below a folder; links and names that are no UTF-8 are told as such."""
-    if not folder.is_dir() or folder.is_symlink():
-        return
+    """Files below a folder; what is no file with a name, or cannot be looked at, is told as such."""
     for entry in os.scandir(folder):
         address = Path(entry.path).relative_to(root).as_posix()
         shown = address.encode("utf-8", "replace").decode()
         path = shown.removeprefix(f"{BRONZE}/")
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walked(Path(entry.path), root)
-        elif entry.is_symlink():
-            yield Found(path, shown, 0, _EPOCH, problem="it is a link")
-        elif shown != address:
-            yield Found(path, shown, 0, _EPOCH, problem="its name is no UTF-8")
-        elif entry.is_file(follow_symlinks=False):
-            status = entry.stat(follow_symlinks=False)
-            modified = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1_000)
-            yield Found(path, address, status.st_size, modified)
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walked(Path(entry.path), root)
+            elif entry.is_symlink():
+                yield Found(path, shown, 0, _EPOCH, problem="it is a link")
+            elif shown != address:
+                yield Found(path, shown, 0, _EPOCH, problem="its name is no UTF-8")
+            elif entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                modified = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1_000)
+                yield Found(path, address, status.st_size, modified)
+        except FileNotFoundError:
+            continue  # it went away in between
+        except OSError as error:
+            why = f"it cannot be looked at: {error.strerror}"
+            yield Found(path, shown, 0, _EPOCH, problem=why)

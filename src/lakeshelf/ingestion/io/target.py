@@ -10,11 +10,12 @@ from deltalake import Schema
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.spec import FILE_ID, FILE_LINE, Spec
+from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.ingestion.io.fencing import LOADED, committed, fence
 from lakeshelf.lake import Lake, tables
 from lakeshelf.lake.commits import HOOKS
 from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import Conflict, SchemaError, explained
+from lakeshelf.lake.errors import Conflict, explained
 from lakeshelf.lake.schemas import is_lossless
 
 OWN_LAYER = "ops"
@@ -56,7 +57,7 @@ class Target:
         """Create the table, or give it the columns that it lacks.
 
         Raises:
-            SchemaError: A column has another type than the spec says.
+            DeclarationError: A column has another type than the spec says.
         """
         if not self.exists:
             self._create(spec)
@@ -64,7 +65,7 @@ class Target:
         has = {field.name: field.type for field in self._lake.snapshot(self.name).schema}
         for field in spec.schema:
             if field.name in has and not is_lossless(field.type, has[field.name]):
-                raise SchemaError(
+                raise DeclarationError(
                     f"column {field.name} of {self.name} is {has[field.name]}, declared as {field.type}",
                     hint="correct the declaration, or load into another dataset",
                 )

@@ -18,11 +18,11 @@ from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
 from lakeshelf.ingestion.domain.rows import Judged, judged
 from lakeshelf.ingestion.domain.rules import told
 from lakeshelf.ingestion.domain.spec import FILE_ID, FILE_LINE, Spec
-from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.ingestion.services.repositories import TableRepository
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake.errors import Conflict, KeyViolation, StorageError
+from lakeshelf.lake.errors import Conflict, StorageError
 
 KEYS = (FILE_ID, FILE_LINE)
 
@@ -58,7 +58,8 @@ def load(shop: Workshop, files: Sequence[File]) -> list[File]:
     6. Commit the outcome.
 
     A batch that was given up in the meantime ends without an outcome: that of its successor counts. Rows that break
-    a constraint of the table are told by the table only; the batch is halved until the file stands alone.
+    a constraint of the table, or that it cannot keep, are told by the table only; the batch is halved until the file
+    stands alone.
 
     Raises:
         StorageError: The disk or the network failed; the files stay claimed until the lease ends.
@@ -70,14 +71,12 @@ def load(shop: Workshop, files: Sequence[File]) -> list[File]:
         return _loaded(shop, files)
     except (StorageError, Conflict):
         raise
-    except KeyViolation as error:
-        if len(files) == 1:
+    except LakeError as error:
+        if len(files) == 1 or isinstance(error, DeclarationError):
             return fail(shop, files, str(error))
         middle = len(files) // 2
         halves = (files[:middle], files[middle:])
         return [file for half in halves for file in load(shop, _claimed_again(shop, half))]
-    except LakeError as error:
-        return fail(shop, files, str(error))
 
 
 def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
