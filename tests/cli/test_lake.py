@@ -208,3 +208,17 @@ def test_restoring_a_dataset_of_ones_own_gives_its_rows_back(lakeshelf: Run, lak
     assert json.loads(lakeshelf("lake", "restore", NAME, 1, "--json").out)[0]["version"] == 3
     assert rows(lake) == then
     assert len(Lake(lake).history(NAME)) == 4
+
+
+def test_history_and_diff_take_the_path_of_a_table_anywhere(lakeshelf: Run, lake: Path) -> None:
+    made(lake, ("a",), files=2)
+    place = str(lake / NAME)
+    told = json.loads(lakeshelf("lake", "history", place, "--json").out)
+    assert [entry["version"] for entry in told] == [
+        entry.version for entry in Lake(lake).history(NAME)
+    ]
+    same = lakeshelf("lake", "diff", place, told[0]["version"], told[0]["version"], "--json")
+    assert json.loads(same.out) == []
+    missing = lakeshelf("lake", "history", str(lake / "nothing"))
+    assert missing.code == 1
+    assert "no Delta table at" in missing.err

@@ -13,7 +13,7 @@ from lakeshelf.cli.placing import LARGEST
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.lake import Lake
+    from lakeshelf.lake import Lake, Table
     from lakeshelf.lake.snapshot import At
 
 app = typer.Typer(help="Datasets of the lake: versions, differences, damage, space.")
@@ -39,6 +39,13 @@ def opened(*, made: bool = False) -> Lake:
 def dataset(name: str) -> str:
     """A dataset's name as Python has it; SQL's form is understood."""
     return name.replace(".", "/", 1) if "/" not in name else name
+
+
+def elsewhere(name: str) -> Table | None:
+    """The table that a path or an address names, which is only read; None: it is the name of a dataset."""
+    from lakeshelf.lake import open_table
+
+    return open_table(name) if "://" in name or name.startswith((".", "/", "~")) else None
 
 
 def moment(text: str) -> At:
@@ -70,7 +77,8 @@ def ls(*, limit: Limit = 100, as_json: AsJson = False) -> None:
 @app.command("history")
 def history(name: Name, *, limit: Limit = 20, as_json: AsJson = False) -> None:
     """List the versions of a dataset, the latest first: when, what, who, why."""
-    entries = opened().history(dataset(name))
+    table = elsewhere(name)
+    entries = table.history() if table else opened().history(dataset(name))
     found = [
         {
             "version": entry.version,
@@ -96,8 +104,12 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show the rows that two versions of a dataset do not share."""
-    table = opened().diff(dataset(name), moment(a), moment(b)).read_all()
-    show(table.slice(0, limit).to_pylist(), as_json, total=table.num_rows)
+    table = elsewhere(name)
+    if table:
+        found = table.diff(moment(a), moment(b)).read_all()
+    else:
+        found = opened().diff(dataset(name), moment(a), moment(b)).read_all()
+    show(found.slice(0, limit).to_pylist(), as_json, total=found.num_rows)
 
 
 app.command("runs")(lake_runs.runs)

@@ -32,6 +32,7 @@ from lakeshelf.lake.errors import (
 from lakeshelf.lake.lake import Lake
 from lakeshelf.lake.metadata import Stamp
 from lakeshelf.lake.snapshot import Entry, Snapshot
+from lakeshelf.lake.table import Table, open_table
 
 __all__ = [
     "Changes",
@@ -53,6 +54,7 @@ __all__ = [
     "Snapshot",
     "Stamp",
     "StorageError",
+    "Table",
     "TimeOutOfRange",
     "Txn",
     "Vacuumed",
@@ -60,4 +62,5 @@ __all__ = [
     "all_of",
     "any_of",
     "not_",
+    "open_table",
 ]

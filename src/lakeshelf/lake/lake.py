@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +29,8 @@ from lakeshelf.lake.snapshot import At
 from lakeshelf.lake.sources import Rows, Source
 
 if TYPE_CHECKING:
+    from lakeshelf.lake.maintenance import Action
+    from lakeshelf.lake.requests import Done
     from lakeshelf.lake.runs import Run
 
 
@@ -271,6 +273,53 @@ class Lake(ReadableLake):
             )
         return Commit(name, int(handle.version()), "restore", 0, metadata or {})
 
+    def optimize(
+        self,
+        name: str,
+        *,
+        partition: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> Done:
+        """Merge the small files of a dataset, or put its rows in z-order, where it is worth it.
+
+        A dataset that has an owner is optimized by it, or under its lease while it is down.
+
+        Args:
+            name: The dataset.
+            partition: Values of partition columns, of which each partition has all; None: every partition.
+            columns: Columns to z-order by.
+            dry_run: Whether only to say what would be done.
+
+        Raises:
+            SchemaError: Columns that the table does not have.
+            Conflict: The owner does not answer in time, or cannot be asked.
+        """
+        wanted = {"partition": partition, "columns": list(columns), "dry_run": dry_run}
+        return self._maintain(name, "optimize", wanted)
+
+    def vacuum(
+        self,
+        name: str,
+        *,
+        retention: timedelta | None = None,
+        dry_run: bool = False,
+    ) -> Done:
+        """Delete files and log entries that no version within the retention, no run and no consumer needs.
+
+        Args:
+            name: The dataset.
+            retention: How long replaced files are kept; None: as the table says.
+            dry_run: Whether only to say what would be done.
+
+        Raises:
+            LakeError: The retention is shorter than the table's own.
+            Conflict: The owner does not answer in time, or cannot be asked.
+        """
+        hours = None if retention is None else retention / timedelta(hours=1)
+        wanted = {"retention_hours": hours, "dry_run": dry_run}
+        return self._maintain(name, "vacuum", wanted)
+
     def enable(self, name: str, feature: str) -> bool:
         """Turn a table feature on (`lakeshelf.lake.features`); whether anything had to be done.
 
@@ -307,6 +356,11 @@ class Lake(ReadableLake):
         from lakeshelf.lake.runs import Run  # noqa: PLC0415 - a run is a lake
 
         return Run(self, run_id, why, profile)
+
+    def _maintain(self, name: str, action: Action, wanted: Mapping[str, Any]) -> Done:
+        from lakeshelf.lake import requests  # noqa: PLC0415 - slow to import, and seldom needed
+
+        return requests.carry_out(self, name, action, wanted)
 
     def _changeable(self, name: str) -> tuple[Dataset, DeltaTable]:
         """A dataset that is there, and its table, for who may write it."""

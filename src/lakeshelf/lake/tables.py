@@ -83,7 +83,7 @@ def found(root: Root | Path | str) -> list[str]:
     return storage.table_names(Root.at(root))
 
 
-def described(table: DeltaTable, name: str) -> Dataset:
+def described(table: DeltaTable, name: str, kind: type[Dataset] = Dataset) -> Dataset:
     """The dataset that a table says it is: for tables that no catalogue has."""
     metadata = table.metadata()
     own = {
@@ -92,7 +92,7 @@ def described(table: DeltaTable, name: str) -> Dataset:
         if key.startswith(PROPERTY)
     }
     key = own.get("key", "")
-    return Dataset(
+    return kind(
         name,
         schema_of(table),
         key=tuple(key.split(",")) if key else (),
