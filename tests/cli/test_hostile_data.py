@@ -66,6 +66,7 @@ READING = {
     "policies show": [hostile.TEXT],
     "policies set": [hostile.TEXT, "min_qty=1"],
     "policies unset": [hostile.TEXT],
+    "destroy": ["--yes", hostile.TEXT],
     "demo": ["--stores", hostile.TEXT],
 }
 """Command → arguments with which it shows data, or refuses what it is given."""

@@ -127,6 +127,11 @@ def completed(sentence: str) -> str:
     return _NAMED.sub(lambda found: f"`lakeshelf --lake {lake} {found[1]}`", sentence)
 
 
+def command(words: str) -> str:
+    """A command of this program as it can be typed next, with its lake."""
+    return completed(f"`lakeshelf {words}`").strip("`")
+
+
 def _other_lake() -> str | None:
     """The lake that was given, quoted for a shell; None when it is the one that no option would mean."""
     from lakeshelf.settings import default_lake  # noqa: PLC0415 - pydantic is slow to import

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lakeshelf.cli import access
+from lakeshelf.cli import access, completion
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
 
 app = typer.Typer(
@@ -40,7 +40,11 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
 @app.command("run")
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of components, or `clock`; none: all.")
+        list[str] | None,
+        typer.Argument(
+            help="Names of components, or `clock`; none: all.",
+            autocompletion=completion.components,
+        ),
     ] = None,
 ) -> None:
     """Run components in this process until Ctrl-C; twice kills."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakeshelf.cli import access
+from lakeshelf.cli import access, completion
 from lakeshelf.cli.output import AsJson, console, print_json, rows
 from lakeshelf.errors import ConfigurationError, ContractError
 
@@ -21,7 +21,13 @@ app = typer.Typer(help="What flows: topics and tables as declared.")
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A topic, or a table such as cleansed/shelf_state.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A topic, or a table such as cleansed/shelf_state.",
+            autocompletion=completion.contracts,
+        ),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from lakeshelf.stack.demo import Report
 
 STEPS = {
-    "start": "broker, topics and tables",
+    "broker": "broker starts",
+    "topics": "topics and tables are made",
     "send": "receipts are sent",
     "fold": "queries fold what was sent",
     "stop": "stack stops",

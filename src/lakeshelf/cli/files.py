@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakeshelf.cli import completion
 from lakeshelf.cli.lake import DryRun, dataset, opened
 from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
 from lakeshelf.errors import ConfigurationError
@@ -119,7 +120,10 @@ def upload(
 def list_(
     *,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only files in this state.")
+        str | None,
+        typer.Option(
+            "--status", help="Only files in this state.", autocompletion=completion.file_states
+        ),
     ] = None,
     datasets: Datasets = None,
     limit: Annotated[

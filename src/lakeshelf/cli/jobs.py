@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lakeshelf.cli import access
+from lakeshelf.cli import access, completion
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
 
 app = typer.Typer(help="Streaming jobs.")
@@ -39,7 +39,10 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
 
 @app.command("run")
 def run(
-    names: Annotated[list[str] | None, typer.Argument(help="Names of jobs; none: all.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of jobs; none: all.", autocompletion=completion.jobs),
+    ] = None,
     *,
     committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
     master: Annotated[

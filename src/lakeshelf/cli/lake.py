@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakeshelf.cli import access, lake_runs
+from lakeshelf.cli import access, completion, lake_runs
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
 from lakeshelf.cli.placing import LARGEST
 from lakeshelf.errors import ConfigurationError
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Datasets of the lake: versions, differences, damage, space.")
 
-Name = Annotated[str, typer.Argument(help="Dataset: `layer/name` or `layer.name`.")]
+Name = Annotated[
+    str,
+    typer.Argument(help="Dataset: `layer/name` or `layer.name`.", autocompletion=completion.tables),
+]
 AtOption = Annotated[
     str | None, typer.Option("--at", help="Version, time with its zone, or run; unset: latest.")
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakeshelf.cli import access
+from lakeshelf.cli import access, completion
 from lakeshelf.cli.lake import DryRun, Name, app, dataset, opened, show
 from lakeshelf.cli.output import AsJson, Steps, console, print_json
 from lakeshelf.errors import ConfigurationError
@@ -22,7 +22,9 @@ DAMAGED = 2
 """Exit code where damage is found, or a part of the work was not done."""
 MEGABYTE = 1024 * 1024
 
-Optional = Annotated[str | None, typer.Argument(help="Dataset; unset: all.")]
+Optional = Annotated[
+    str | None, typer.Argument(help="Dataset; unset: all.", autocompletion=completion.tables)
+]
 DropLastCommit = Annotated[
     bool,
     typer.Option(

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lakeshelf.stack.loop import LoopReport
 
 STEPS = {
-    "start": "broker, topics and tables",
+    "broker": "broker starts",
+    "topics": "topics and tables are made",
+    "streams": "queries and components start",
     "play": "business days, step by step",
     "stop": "stack stops",
     "reconcile": "tables against the events",

@@ -20,6 +20,7 @@ from lakeshelf.cli import (
     config,
     contracts,
     demo,
+    destroy,
     doctor,
     files,
     jobs,
@@ -82,6 +83,7 @@ def main(
 
 app.command("up")(stack.up)
 app.command("down")(stack.down)
+app.command("destroy")(destroy.destroy)
 app.command("status")(status.status)
 app.command("watch")(watch.watch)
 app.command("trace")(trace.trace)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.cli.starting import Start
 from lakeshelf.cli.watch import show_live
 from lakeshelf.errors import LakeshelfError
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 POLL_S = 0.1
 LIVELY = 60.0
 """Speed at which a shop is watched: an hour a minute."""
-NEXT = ("lakeshelf watch", "lakeshelf status", "lakeshelf tables", "lakeshelf down")
+NEXT = {"look": "watch", "ask": 'sql "SHOW TABLES"', "examine": "status", "stop": "down"}
+"""What can be done with a stack that is up → the command."""
 
 
 def up(
@@ -71,7 +72,7 @@ def up(
         _stay(settings)
         return
     if not told:
-        with Steps({"up": "broker, queries and components start"}).shown() as show:
+        with Start().shown() as show:
             told = _started(settings, timeout, show)
     elif not as_json:
         console().print(f"The stack of {told['lake']} is up already.")
@@ -114,7 +115,7 @@ def _stay(settings: Settings) -> None:
     supervisor.run()
 
 
-def _started(settings: Settings, timeout: float, show: Steps) -> dict[str, Any]:
+def _started(settings: Settings, timeout: float, show: Start) -> dict[str, Any]:
     from lakeshelf.stack import handover
     from lakeshelf.stack.supervisor import log_file, running_stack
 
@@ -123,10 +124,11 @@ def _started(settings: Settings, timeout: float, show: Steps) -> dict[str, Any]:
     child = handover.start("lakeshelf.stack.supervisor", [], settings, log)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        show("up")
         told = running_stack(settings)
-        if told.get("pid") == child.pid and told["state"] == "running":
-            return told
+        if told.get("pid") == child.pid:
+            show(told)
+            if told["state"] == "running":
+                return told
         if child.poll() is not None:
             raise _refusal(child, log, begun)
         time.sleep(POLL_S)
@@ -168,7 +170,7 @@ def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
     table = grid("", "")
     add(table, "Kafka", told["bootstrap_servers"])
     add(table, "lake", told["lake"])
-    add(table, "logs", os.path.join(told["lake"], "_stack", "logs"))
+    add(table, "logs", settings.stack_dir.absolute() / "logs")
     add(table, "supervisor", f"process {told['pid']}, {told['state']}")
     for name, part in told["parts"].items():
         add(
@@ -176,7 +178,8 @@ def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
             name,
             f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times",
         )
+    for meaning, words in NEXT.items():
+        add(table, meaning, access.command(words))
     console().print(table)
-    console().print(f"Next: {', '.join(NEXT)}")
     if settings.bootstrap_servers:
         console().print("Kafka is not ours here: `lakeshelf down` leaves it running.")

@@ -31,8 +31,8 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.memory import PeakMemory
-from lakeshelf.stack.parts import STREAMS_STATUS, read_json
-from lakeshelf.stack.supervisor import STACK_LOCK, Supervisor
+from lakeshelf.stack.parts import STREAMS_STATUS, BrokerPart, StreamsPart, read_json
+from lakeshelf.stack.supervisor import STACK_LOCK, TOPICS, Supervisor
 from lakeshelf.streams import plan, registry, topics
 
 MARKER, REPORT = "demo.marker", "demo.json"
@@ -203,13 +203,16 @@ class Stack:
 
     def await_topics(self) -> None:
         """Wait until records can be sent."""
-        self._show("start", 0, 0)
+        self._show(BrokerPart.name, 0, 0)
         while not self.supervisor.prepared.wait(POLL_S):
             self.check()
+            if BrokerPart.name in self.supervisor.reached:
+                self._show(TOPICS, 0, 0)
         self.clock.end("topics")
 
     def await_ready(self) -> None:
         """Wait until everything runs."""
+        self._show(StreamsPart.name, 0, 0)
         while not self.supervisor.ready.wait(POLL_S):
             self.check()
         self.clock.end("ready")

@@ -53,6 +53,7 @@ from lakeshelf.stack.processes import ProcessId, identify
 from lakeshelf.streams import topics
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
+TOPICS, TABLES = "topics", "tables"
 TEND_S, STEADY_TEND_S = 0.1, 0.25
 BROKER_TRIES = 3
 LEFTOVER_S = 15.0
@@ -105,6 +106,7 @@ class Supervisor:
         self._state = "starting"
         self._error = ""
         self._started_at = time.time()
+        self._reached: dict[str, float] = {}
         self._servers = settings.bootstrap_servers
         self._written: dict[str, Any] = {}
 
@@ -170,6 +172,11 @@ class Supervisor:
         """How often each part was started again."""
         return {care.part.name: care.restarts for care in self._cares}
 
+    @property
+    def reached(self) -> dict[str, float]:
+        """Step of the start → seconds after which it was done: broker, topics, tables, and each other part."""
+        return dict(self._reached)
+
     def _begin(self) -> None:
         end_leftovers(self._settings)
         client = client_settings(self._settings)
@@ -180,11 +187,20 @@ class Supervisor:
             created = pool.submit(tables.ensure_all, self._settings.lake_root)
             if self._settings.bootstrap_servers is None:
                 self._start_broker(self._care_for(BrokerPart(self._settings)))
+                self._reach(BrokerPart.name)
             topics.ensure_all(client)
+            self._reach(TOPICS)
             created.result()
+            self._reach(TABLES)
         for process in self._processes:
             process.go()
         self.prepared.set()
+
+    def _reach(self, step: str) -> None:
+        """Note that a step of the start is done; only the first time counts."""
+        if step not in self._reached:
+            self._reached[step] = round(time.time() - self._started_at, 1)
+            self._write()
 
     def _care_for(self, part: Part) -> Care:
         first, longest = self._settings.restart_backoff_s, self._settings.restart_backoff_max_s
@@ -214,7 +230,10 @@ class Supervisor:
         for care in self._cares:
             if care.part.pid is None:
                 self._tend_ended(care)
-        if all(care.part.is_ready for care in self._cares):
+        ready = [care.part for care in self._cares if care.part.is_ready]
+        for part in ready:
+            self._reach(part.name)
+        if len(ready) == len(self._cares):
             self._state = "running"
             self.ready.set()
         elif self._state == "running":
@@ -255,6 +274,7 @@ class Supervisor:
             **vars(identify(os.getpid())),
             "started_at": self._started_at,
             "error": self._error,
+            "reached": self.reached,
             "lake": self._settings.lake,
             "bootstrap_servers": self._servers,
             "parts": {care.part.name: care.as_json() for care in self._cares},
