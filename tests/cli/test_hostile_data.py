@@ -19,6 +19,7 @@ READING = {
     "watch": ["--once"],
     "trace": [hostile.TEXT],
     "doctor": [],
+    "plan": [],
     "config": [],
     "tables": [],
     "topics": [],

@@ -42,6 +42,7 @@ WITHOUT = {
     "demo",
     "bootstrap",
     "doctor",
+    "plan",
     "config",
     "topics",
     "jobs list",

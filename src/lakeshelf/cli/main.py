@@ -28,6 +28,7 @@ from lakeshelf.cli import (
     listings,
     people,
     placing,
+    plan,
     policies,
     quarantine,
     sql,
@@ -90,6 +91,7 @@ app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("bootstrap")(bootstrap.bootstrap)
+app.command("plan")(plan.plan)
 app.command("rebuild")(bootstrap.rebuild)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")

@@ -147,15 +147,28 @@ def ensure(root: Root | Path | str, contract: Table) -> Created:
     Raises:
         LakeError: A column has another type than the contract says, or the table is newer than the code.
     """
-    if not exists(root, contract.name):
+    wanted = planned(root, contract)
+    if wanted.outcome == "created":
         create(root, of_contract(contract))
+    elif wanted.outcome == "evolved":
+        table = open_table(root, contract.name)
+        if added := _missing_columns(table, contract):
+            table.alter.add_columns(added, post_commithook_properties=HOOKS)
+        if altered := _altered_properties(table, contract):
+            table.alter.set_table_properties(altered, post_commithook_properties=HOOKS)
+    return wanted
+
+
+def planned(root: Root | Path | str, contract: Table) -> Created:
+    """What `ensure` would do to the table of a contract; nothing is written.
+
+    Raises:
+        LakeError: As `ensure`.
+    """
+    if not exists(root, contract.name):
         return Created(contract.name, "created")
     table = open_table(root, contract.name)
     added, altered = _missing_columns(table, contract), _altered_properties(table, contract)
-    if added:
-        table.alter.add_columns(list(added), post_commithook_properties=HOOKS)
-    if altered:
-        table.alter.set_table_properties(altered, post_commithook_properties=HOOKS)
     outcome: Outcome = "evolved" if added or altered else "unchanged"
     return Created(contract.name, outcome, tuple(field.name for field in added))
 

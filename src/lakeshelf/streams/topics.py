@@ -45,13 +45,22 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     Raises:
         BrokerError: The broker cannot be reached or refuses.
     """
+    wanted = planned(client)
+    missing = [CATALOG.topics[found.topic] for found in wanted if found.outcome == "created"]
+    _create(AdminClient(dict(client)), missing)
+    return wanted
+
+
+def planned(client: Mapping[str, str]) -> tuple[Ensured, ...]:
+    """What `ensure_all` would do; nothing is created.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
     admin = AdminClient(dict(client))
     present = _present(admin, client)
-    missing = [topic for topic in CATALOG.topics.values() if topic.name not in present]
-    _create(admin, missing)
-    created = {topic.name for topic in missing}
     return tuple(
-        Ensured(name, "created") if name in created else _compare(admin, topic, present[name])
+        _compare(admin, topic, present[name]) if name in present else Ensured(name, "created")
         for name, topic in CATALOG.topics.items()
     )
 
