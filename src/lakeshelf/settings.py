@@ -29,7 +29,11 @@ from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
-CONFIG_VARIABLE = "LAKESHELF_CONFIG"
+_ROOT_NAMES = ("LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT")
+"""Names of the lake's root, outside and in a file."""
+_PLACES = (*_ROOT_NAMES, "home", "cache_dir", "state_dir", "java_home")
+"""Settings that are places."""
+CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
 
 def _folder_or_address(given: Any) -> Any:
@@ -69,9 +73,7 @@ class Settings(BaseSettings):
     )
     lake_root: Annotated[Path | str, BeforeValidator(_folder_or_address)] = Field(
         default_factory=lambda: project_home() / "delta",
-        validation_alias=AliasChoices(
-            "LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT"
-        ),
+        validation_alias=AliasChoices(*_ROOT_NAMES),
         description="Folder of the lake, or its address such as s3://bucket/prefix.",
     )
     cache_dir: Path = Field(
@@ -158,7 +160,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Sources in order of precedence: arguments, environment, file."""
         file = config_file()
-        toml = TomlConfigSettingsSource(settings_cls, file) if file else None
+        toml = _ProjectFile(settings_cls, file) if file else None
         return (init_settings, env_settings, *([toml] if toml else []))
 
     @property
@@ -176,6 +178,21 @@ class Settings(BaseSettings):
         """Where the lake is, in words: its absolute folder, or its address."""
         root = self.lake_root
         return str(root.absolute()) if isinstance(root, Path) else root
+
+
+class _ProjectFile(TomlConfigSettingsSource):
+    """A settings file, whose paths begin at its own folder."""
+
+    def __call__(self) -> dict[str, Any]:
+        file = config_file()
+        found = super().__call__()
+        return found if file is None else {n: _from(file, n, value) for n, value in found.items()}
+
+
+def _from(file: Path, name: str, value: Any) -> Any:
+    if name not in _PLACES or not isinstance(value, str) or is_address(value):
+        return value
+    return str(file.absolute().parent / value)
 
 
 def _state_dir(given: dict[str, Any]) -> Path:
@@ -197,15 +214,20 @@ def project_home() -> Path:
 
 
 def config_file() -> Path | None:
-    """The configuration file in force: `LAKESHELF_CONFIG`, else `lakeshelf.toml` of the checkout, else none."""
+    """The configuration file in force.
+
+    It is what `LAKESHELF_CONFIG` names, else the nearest `lakeshelf.toml` of the current folder and those above it,
+    else that of the checkout.
+    """
     if named := os.environ.get(CONFIG_VARIABLE):
         if not Path(named).is_file():
             raise ConfigurationError(
                 f"no configuration file at {named}", hint=f"correct {CONFIG_VARIABLE} or unset it"
             )
         return Path(named)
-    default = project_home() / "lakeshelf.toml"
-    return default if default.is_file() else None
+    folders = (Path.cwd(), *Path.cwd().parents, project_home())
+    files = (folder / CONFIG_FILE for folder in folders)
+    return next((file for file in files if file.is_file()), None)
 
 
 def load_settings(**overrides: Any) -> Settings:

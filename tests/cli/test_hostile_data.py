@@ -19,6 +19,8 @@ READING = {
     "watch": ["--once"],
     "trace": [hostile.TEXT],
     "doctor": [],
+    "check": [],
+    "init": ["/dev/null/\x1b[31m"],
     "plan": [],
     "config": [],
     "tables": [],

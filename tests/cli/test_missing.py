@@ -42,6 +42,8 @@ WITHOUT = {
     "demo",
     "bootstrap",
     "doctor",
+    "init",
+    "check",
     "plan",
     "config",
     "topics",

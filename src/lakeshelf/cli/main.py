@@ -30,6 +30,7 @@ from lakeshelf.cli import (
     placing,
     plan,
     policies,
+    project,
     quarantine,
     sql,
     stack,
@@ -82,6 +83,8 @@ def main(
     """Take the options before the command."""
 
 
+app.command("init")(project.init)
+app.command("check")(project.check)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("destroy")(destroy.destroy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
@@ -52,9 +52,11 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
 )
 
 
-def examine(settings: Settings) -> Iterator[Diagnosis]:
+def examine(
+    settings: Settings, examinations: Sequence[tuple[str, Examination]] = EXAMINATIONS
+) -> Iterator[Diagnosis]:
     """Examine everything; what fails in one place does not hide another."""
-    for name, examination in EXAMINATIONS:
+    for name, examination in examinations:
         yield from _diagnoses(name, examination, settings)
 
 

@@ -1,0 +1,77 @@
+"""`init` writes a project that `check` finds in order, and whose example runs."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def project(lakeshelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "shop"
+    made = lakeshelf("init", folder)
+    assert made.code == 0
+    assert f"`cd {folder}`" in made.out
+    assert "`lakeshelf check`" in made.out
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("LAKESHELF_LAKE_ROOT")
+    return folder
+
+
+def test_a_new_project_is_in_order_and_is_found_from_below(lakeshelf, project, monkeypatch):
+    checked = lakeshelf("check", "--json")
+    told = json.loads(checked.out)
+    assert [c for c in told["checks"] if not c["ok"] and c["name"] != "contract"] == []
+    assert any(str(project / "lakeshelf.toml") in c["message"] for c in told["checks"])
+    monkeypatch.chdir(project / "lake" / "bronze")
+    assert json.loads(lakeshelf("config", "--json").out)["lake_root"] == str(project / "lake")
+
+
+def test_the_example_of_a_project_loads(lakeshelf, project):
+    assert lakeshelf("files", "scan", "--settle", "0").code == 0
+    statement = (
+        "SELECT sum(units)::BIGINT AS units FROM silver.deliveries WHERE supplier = 'North Dairy'"
+    )
+    assert json.loads(lakeshelf("sql", statement, "--json").out) == [{"units": 336}]
+
+
+def test_secrets_are_new_and_for_their_owner_alone(lakeshelf, project, tmp_path):
+    lakeshelf("init", tmp_path / "other")
+    ours, theirs = (f / "compose.env" for f in (project, tmp_path / "other"))
+    assert ours.read_text() != theirs.read_text()
+    assert stat.S_IMODE(ours.stat().st_mode) == 0o600
+
+
+def test_nothing_is_overwritten_without_force(lakeshelf, project):
+    (project / "lakeshelf.toml").write_text("simulation_seed = 7\n")
+    (project / "README.md").unlink()
+    refused = lakeshelf("init", project)
+    assert refused.code == 2
+    assert "--force" in refused.error
+    assert (project / "lakeshelf.toml").read_text() == "simulation_seed = 7\n"
+    assert not (project / "README.md").exists()
+    assert lakeshelf("init", project, "--force").code == 0
+    assert "seed" not in (project / "lakeshelf.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named"),
+    [
+        ("compose.env", "LAKESHELF_COMITTER=driver\n", "LAKESHELF_COMITTER"),
+        ("compose.env", "LAKESHELF_COMMITTER=nobody\n", "nobody"),
+        ("lake/bronze/deliveries/_dataset.toml", "colour = 'red'\n", "colour"),
+    ],
+)
+def test_what_cannot_be_is_found(lakeshelf, project, file, content, named):
+    (project / file).write_text(content)
+    checked = lakeshelf("check")
+    assert checked.code == 1
+    assert any(line.startswith("bad") and named in line for line in checked.out.splitlines())
+
+
+def test_a_secret_that_others_can_read_is_found(lakeshelf, project):
+    (project / "compose.env").chmod(0o644)
+    assert "`chmod 600" in lakeshelf("check").out
