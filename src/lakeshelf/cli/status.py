@@ -50,11 +50,17 @@ def _page(told: dict[str, Any]) -> RenderableType:
     )
     restarts = ", ".join(
         f"{name} {part['state']}, {part['restarts']} restarts"
+        + (f", last by {part['ended']}" if part.get("ended") else "")
         for name, part in told["parts"].items()
     )
     refused = (
         ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
     )
+    isolated = [
+        f"isolated                 {q['isolated']:,} by {q['query']}, the last {q['last_isolated']}"
+        for q in told["queries"]
+        if q["isolated"]
+    ]
     bare = told["shelves_without_profile"]
     lines = [
         Styled(head, "bold"),
@@ -67,6 +73,7 @@ def _page(told: dict[str, Any]) -> RenderableType:
         _tables(told["tables"]),
         "",
         f"quarantine               {refused}",
+        *isolated,
         f"shelves without profile  {'-' if bare is None else f'{bare:,}'}",
     ]
     return Group(*lines)

@@ -48,6 +48,8 @@ REASONS = (
 )
 """Why a single message is refused, in the order in which they apply."""
 
+UNPROCESSABLE = "unprocessable"
+"""Why a record is refused that the contract lets in and that no try to process survives."""
 MAX_DETAIL = 80
 TOO_LARGE = "number is infinity"
 """What orjson says of a number beyond DOUBLE."""

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import LakeError
+from lakeshelf.lake import reading
 from lakeshelf.lake.errors import first_line
 from lakeshelf.lake.location import Root
 from lakeshelf.reconcile.checks import SAMPLES, Check
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, object]
 
+QUARANTINE = "raw/quarantine"
+PLACE = ("kafka_partition", "kafka_offset", "kafka_timestamp")
 MEMORY_LIMIT = "500MB"
 UNALLOTTED = "__UNALLOTTED__"
 
@@ -162,10 +167,31 @@ class Books:
         return self._tables[name]
 
     def load(self, view: str, name: str, columns: Sequence[str], sql: str = "FROM source") -> None:
-        """Make `view` of the table `name`: what `sql` makes of its `columns`, called `source`."""
-        self.db.register("source", self.table(name).scan(columns=list(columns)))
+        """Make `view` of the table `name`: what `sql` makes of its `columns`, called `source`.
+
+        Rows of records that were isolated, which raw tables may hold, count as refused and are left out.
+        """
+        table, isolated = self.table(name), self._isolated(name)
+        places = PLACE if isolated.num_rows else ()
+        scanned = table.scan(columns=list(dict.fromkeys((*columns, *places))))
+        self.db.register("scanned", scanned)
+        self.db.register("isolated", isolated)
+        rest = f"ANTI JOIN isolated USING ({', '.join(PLACE)})" if places else ""
+        chosen = f"SELECT {', '.join(columns)} FROM scanned {rest}"
+        self.db.execute(f"CREATE OR REPLACE TEMP VIEW source AS {chosen}")
         self.db.execute(f"CREATE OR REPLACE TABLE {view} AS {sql}")
-        self.db.unregister("source")
+        self.db.execute("DROP VIEW source")
+        self.db.unregister("scanned")
+        self.db.unregister("isolated")
+
+    def _isolated(self, name: str) -> pa.Table:
+        layer, _, topic = name.partition("/")
+        where = [("topic", "=", topic), ("reason", "=", UNPROCESSABLE)]
+        named = dict(zip(PLACE, ("partition", "offset", "kafka_timestamp"), strict=True))
+        if layer != "raw" or name == QUARANTINE:
+            return pa.table({place: [] for place in PLACE})
+        found = reading.rows(self.table(QUARANTINE), QUARANTINE, list(named.values()), where)
+        return found.select(list(named.values())).rename_columns(list(PLACE))
 
     def count(self, view: str, name: str) -> None:
         """Note the rows of `view` as those of the Delta table `name`."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 STEADY_S = 60.0
 """What ran for so long starts again without a pause."""
+MOST_AT_ONCE = 10
+"""Short runs in a row that may follow without a pause."""
 
 
 @dataclass
@@ -23,14 +25,24 @@ class Backoff:
     due: float | None = None
     _started: float = 0.0
     _pause: float = 0.0
+    _at_once: int = 0
 
     def start(self, now: float) -> None:
         """A run starts."""
         self._started, self.due = now, None
 
-    def end(self, now: float) -> None:
-        """A run has ended, or failed to start."""
+    def end(self, now: float, *, at_once: bool = False) -> None:
+        """A run has ended, or failed to start.
+
+        Args:
+            now: When.
+            at_once: Whether the next run is needed to find out why this one ended.
+        """
         steady = now - self._started >= STEADY_S
+        self._at_once = 0 if steady else self._at_once + at_once
+        if at_once and self._at_once <= MOST_AT_ONCE:
+            self.due = now
+            return
         self._pause = 0.0 if steady else min(max(self.first, 2 * self._pause), self.longest)
         self.due = now + self._pause
 

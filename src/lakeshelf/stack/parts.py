@@ -58,6 +58,10 @@ class Part(ABC):
     def last_words(self) -> str:
         """Why it ended."""
 
+    @abstractmethod
+    def how_it_ended(self) -> str:
+        """Signal or exit code of its last run; empty if nobody saw it end."""
+
 
 class BrokerPart(Part):
     """The embedded broker."""
@@ -96,6 +100,9 @@ class BrokerPart(Part):
             self.broker.wait_healthy(0.1)
         except BrokerError as error:
             return str(error)
+        return ""
+
+    def how_it_ended(self) -> str:
         return ""
 
 
@@ -175,6 +182,12 @@ class ProcessPart(Part):
         code = self._child.poll() if self._child else None
         told = handover.last_error(self.log, self._log_start)
         return told or f"{self.name} ended with code {code}; see {self.log}"
+
+    def how_it_ended(self) -> str:
+        code = self._child.poll() if self._child else None
+        if code is None:
+            return ""
+        return f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit code {code}"
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.poll() is None:

@@ -18,10 +18,12 @@ from lakeshelf.stack import lag, open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.open_transactions import OpenTransaction
-from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, read_json
+from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, StreamsPart, read_json
 from lakeshelf.stack.supervisor import running_stack
-from lakeshelf.streams import plan, quarantine, registry
+from lakeshelf.streams import plan, quarantine, registry, trials
+from lakeshelf.streams.parts import Positions
 from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.trials import Trial
 
 STALE_S = 20.0
 """A process that wrote no status for so long is not running; it writes each second at least."""
@@ -31,18 +33,22 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything that `lakeshelf status` tells.
 
     Returns:
-        `ok`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `queries`,
+        `ok`, `lake`, `state` (`down`, or what the stack tells), `parts` (each with its restarts and how it
+        `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in),
         `components`, `tables`, `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
     """
     stack = running_stack(settings)
     driver = _driver(settings)
     plans = plan.plan(registry.discover(settings.home).values())
     lags, opened, unreachable = _kafka(settings, plans)
-    queries = [_query(found, driver, lags) for found in plans]
-    state = stack.get("state") or ("running" if driver else "down")
+    kept = dict(trials.all_kept(settings.stack_dir))
+    queries = [
+        _query(found, driver, lags) | _tries(kept.get(found.name) or Trial()) for found in plans
+    ]
+    parts = _parts(stack, driver)
     members = _components(settings)
     problems = [
-        *_problems(stack, driver, queries),
+        *_problems(parts, driver, queries),
         *_failed(members),
         *map(str, open_transactions.lasting(opened)),
         *unreachable,
@@ -50,9 +56,9 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "ok": not problems,
         "lake": settings.lake,
-        "state": state,
+        "state": _state(stack, driver, parts),
         "bootstrap_servers": stack.get("bootstrap_servers") or settings.bootstrap_servers,
-        "parts": stack.get("parts", {}),
+        "parts": parts,
         "problems": problems,
         "queries": queries,
         "components": members,
@@ -146,25 +152,86 @@ def _query(
     }
 
 
+def _tries(trial: Trial) -> dict[str, Any]:
+    """The batch that a query was last in, how that went, and what was isolated from its batches."""
+    part = trial.next_part()
+    return {
+        "last_batch": {
+            "batch_id": trial.batch_id,
+            "offsets": trial.offsets,
+            "in_it": trial.running,
+            "failure": trial.failure,
+            "deaths": trial.deaths,
+            "looking_in": "" if part is None else Positions(trial.offsets).told(part),
+        },
+        "isolated": trial.isolated,
+        "last_isolated": trial.latest,
+    }
+
+
+def _parts(stack: dict[str, Any], driver: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Parts as the supervisor sees them; a driver that it thinks running and that says nothing is silent."""
+    parts: dict[str, dict[str, Any]] = stack.get("parts", {})
+    silent = {
+        name: {**part, "state": "silent"}
+        for name, part in parts.items()
+        if name == StreamsPart.name and part["state"] == "running" and not driver
+    }
+    return parts | silent
+
+
+def _state(stack: dict[str, Any], driver: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
+    told = str(stack.get("state") or ("running" if driver else "down"))
+    whole = all(part["state"] == "running" for part in parts.values())
+    return "recovering" if told == "running" and not whole else told
+
+
 def _problems(
-    stack: dict[str, Any], driver: dict[str, Any], queries: list[dict[str, Any]]
+    parts: dict[str, dict[str, Any]], driver: dict[str, Any], queries: list[dict[str, Any]]
 ) -> list[str]:
-    if not stack and not driver:
+    if not parts and not driver:
         return ["nothing runs; start it with `lakeshelf up`"]
-    parts = stack.get("parts", {}).items()
-    found = [
-        f"{name} is {part['state']}: {part['error']}"
-        for name, part in parts
-        if part["state"] == "failed"
-    ]
+    stands = [_stands(name, part, queries) for name, part in parts.items()]
     running = {q["query"] for q in driver.get("queries", [])}
-    named = [q for q in queries if q["query"] in running]
-    found += [
-        f"query {q['query']} is {q['state']}: {q['error']}"
-        for q in named
-        if q["state"] != "running" or q["error"]
+    return [
+        *filter(None, stands),
+        *(told for q in queries if q["query"] in running and (told := _troubled(q))),
+        *([] if driver or "streams" in parts else ["the streams driver does not run"]),
     ]
-    return found or ([] if driver else ["the streams driver does not run yet"])
+
+
+def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> str:
+    """What is to be said of a part that does not run; empty if it does."""
+    if part["state"] == "running":
+        return ""
+    ended = f"last ended by {part['ended']}" if part.get("ended") else ""
+    again = f"{part['restarts']} restarts" if part["restarts"] else ""
+    batches = (_batch_told(q) for q in queries if name == StreamsPart.name)
+    facts = ", ".join(filter(None, (ended, again, *batches)))
+    error = f": {part['error']}" if part["error"] else ""
+    return f"{name} is {part['state']}{f' ({facts})' if facts else ''}{error}"
+
+
+def _troubled(query: dict[str, Any]) -> str:
+    """What is to be said of a query that a driver runs; empty if it is well."""
+    looking = query["last_batch"]["looking_in"]
+    if query["state"] == "running" and not query["error"] and not looking:
+        return ""
+    where = _batch_told(query)
+    search = f"; it looks for the record that fails in {looking}" if looking else ""
+    error = f": {query['error']}" if query["error"] else ""
+    return (
+        f"query {query['query']} is {query['state']}{f' ({where})' if where else ''}{error}{search}"
+    )
+
+
+def _batch_told(query: dict[str, Any]) -> str:
+    """The batch that a query is in; empty if it is in none."""
+    batch = query["last_batch"]
+    positions = Positions(batch["offsets"])
+    if not (batch["in_it"] or batch["looking_in"]):
+        return ""
+    return f"{query['query']} in batch {batch['batch_id']}, {positions.told(positions.whole)}"
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:

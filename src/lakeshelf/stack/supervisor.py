@@ -50,7 +50,7 @@ from lakeshelf.stack.parts import (
     read_json,
 )
 from lakeshelf.stack.processes import ProcessId, identify
-from lakeshelf.streams import topics
+from lakeshelf.streams import topics, trials
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
 TOPICS, TABLES = "topics", "tables"
@@ -67,13 +67,19 @@ class Care:
     backoff: Backoff
     restarts: int = 0
     error: str = ""
+    ended: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For the stack's file."""
         pid = self.part.pid
         state = "failed" if pid is None else "running" if self.part.is_ready else "starting"
         process = {"pid": pid, "started": identify(pid).started if pid else ""}
-        told = {"restarts": self.restarts, "error": self.error, "log": str(self.part.log)}
+        told = {
+            "restarts": self.restarts,
+            "error": self.error,
+            "ended": self.ended,
+            "log": str(self.part.log),
+        }
         return {"state": state, **process, **told}
 
 
@@ -243,12 +249,19 @@ class Supervisor:
     def _tend_ended(self, care: Care) -> None:
         now = time.monotonic()
         if care.backoff.due is None:
-            care.error = care.part.last_words()
+            care.ended, care.error = care.part.how_it_ended(), care.part.last_words()
             if care.part.was_refused and not self.ready.is_set():
                 raise LakeshelfError(care.error)
-            care.backoff.end(now)
+            care.backoff.end(now, at_once=self._is_searching(care))
         if care.backoff.is_due(now):
             self._restart(care)
+
+    def _is_searching(self, care: Care) -> bool:
+        """Whether the driver ended while it looked for the record that it ends for."""
+        if care.part.name != StreamsPart.name:
+            return False
+        trials.note_end(self._settings.stack_dir, ": ".join(filter(None, (care.ended, care.error))))
+        return trials.searching(self._settings.stack_dir)
 
     def _restart(self, care: Care) -> None:
         care.restarts += 1

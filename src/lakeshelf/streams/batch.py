@@ -35,6 +35,8 @@ from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.base import Rows
 from lakeshelf.streams.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.ledger import Counts, Offsets
+from lakeshelf.streams.parse import originals
+from lakeshelf.streams.parts import Part
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.refusal import (
@@ -47,8 +49,6 @@ from lakeshelf.streams.refusal import (
 )
 from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Change, Updater
-
-POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 
 
 @dataclass
@@ -66,6 +66,13 @@ class Batch(Generic[Rows]):
     refused: list[Refused] = field(default_factory=list)
     commits: list[Future[Commit]] = field(default_factory=list)
     changes: list[Change[Rows]] = field(default_factory=list)
+    part: Part | None = None
+
+    def versions(self) -> dict[str, int]:
+        """Table → version that it committed, once that is done."""
+        changes = (change.commit for change in self.changes if change.commit is not None)
+        made = [future.result() for future in (*self.commits, *changes)]
+        return {c.table: c.version for c in made if c.version is not None and c.rows}
 
 
 class BatchProcessor(Generic[Rows]):
@@ -94,29 +101,38 @@ class BatchProcessor(Generic[Rows]):
         self._plan = plan
         self._sink = sink
         self._publisher = publisher
-        self._app_id = app_id
+        self.app_id = app_id
         self._offsets = offsets
         self._time = time or BusinessTime(None, {})
         self._clock = clock
 
-    def __call__(self, frame: DataFrame, batch_id: int) -> None:
-        """Process one parsed batch. Spark calls it at least once for every batch id, in order."""
+    def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
+        """Process one parsed batch. Called at least once for every batch id, in order.
+
+        Returns:
+            Topic → what became of its records.
+        """
         try:
             batch = self._take(frame, batch_id)
-            self._sort_out(batch)
-            self._commit_raw(batch)
-            self._commit_updates(batch)
-            self._publish(batch)
+            self._fold(batch)
             self._commit_ledger(batch)
             self._time.decided()
         finally:
             self._sink.end()
         self._sink.maintain()
+        return batch.counts
+
+    def _fold(self, batch: Batch[Rows]) -> None:
+        """Steps 2 to 5."""
+        self._point("before_raw", batch)
+        self._sort_out(batch)
+        self._commit_raw(batch)
+        self._commit_updates(batch)
+        self._publish(batch)
 
     def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
         """Step 1."""
         started = time.perf_counter()
-        crash.point("before_raw", batch_id)
         taken = self._sink.begin(frame, self._plan.topics)
         summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
@@ -214,11 +230,7 @@ class BatchProcessor(Generic[Rows]):
         kept = batch.frame.where(F.col("topic") == topic).where(
             F.concat_ws(":", "kafka_partition", "kafka_offset").isin(named)
         )
-        originals = kept.select(
-            *POSITION, F.col("original_key").alias("key"), F.col("original_value").alias("value")
-        )
-        records: list[dict[str, Any]] = originals.toArrow().to_pylist()
-        return records
+        return originals(kept)
 
     def _commit_raw(self, batch: Batch[Rows]) -> None:
         """Step 3."""
@@ -232,7 +244,7 @@ class BatchProcessor(Generic[Rows]):
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
         self._quarantine(batch, batch.refused, self._txn(QUARANTINE, batch))
-        self._sink.then(lambda: crash.point("after_raw", batch.batch_id))
+        self._sink.then(lambda: self._point("after_raw", batch))
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
         """Step 4."""
@@ -249,7 +261,7 @@ class BatchProcessor(Generic[Rows]):
             change = updater.apply(update)
             if change is not None:
                 batch.changes.append(change)
-                self._sink.then(lambda: crash.point("between_tables", batch.batch_id))
+                self._sink.then(lambda: self._point("between_tables", batch))
                 self._sink.then(partial(self._tell, batch, change))
         self._object(batch, updater, informed=time.informed)
 
@@ -298,7 +310,9 @@ class BatchProcessor(Generic[Rows]):
     def _business_time(self, batch: Batch[Rows]) -> BusinessTime:
         if CLOCK in batch.relations:
             ticks = self._sink.to_arrow(batch.relations[CLOCK])
-            self._time.advance(ticks, self._offsets(batch.batch_id))
+            # A part reads up to nothing: what stands before it may come later.
+            offsets = self._offsets(batch.batch_id) if batch.part is None else {}
+            self._time.advance(ticks, offsets)
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
@@ -306,7 +320,7 @@ class BatchProcessor(Generic[Rows]):
         """Send what a change leads to, behind its commit."""
         if change.update.topic is None and not change.events:
             return
-        crash.point("before_publish", batch.batch_id)
+        self._point("before_publish", batch)
         if change.update.topic is not None:
             topic = CATALOG.topics[change.update.topic]
             self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
@@ -322,34 +336,62 @@ class BatchProcessor(Generic[Rows]):
         self._sink.settle()
         self._publisher.refusals(batch.refused)
         self._publisher.flush()
-        crash.point("after_publish", batch.batch_id)
+        self._point("after_publish", batch)
 
     def _commit_ledger(self, batch: Batch[Rows]) -> None:
         """Step 6."""
-        changes = (change.commit for change in batch.changes if change.commit is not None)
-        made = [future.result() for future in (*batch.commits, *changes)]
-        versions = {c.table: c.version for c in made if c.version is not None and c.rows}
-        offsets = self._offsets(batch.batch_id)
+        self._enter(batch.batch_id, batch.counts, batch.versions(), batch.started)
+
+    def _enter(
+        self,
+        batch_id: int,
+        counts: Mapping[str, Counts],
+        versions: Mapping[str, int],
+        started: float,
+    ) -> None:
+        offsets = self._offsets(batch_id)
         if not versions and ledger.moved(offsets) <= {CLOCK}:
             return
         entry = ledger.Entry(
-            query_id=self._app_id,
-            batch_id=batch.batch_id,
+            query_id=self.app_id,
+            batch_id=batch_id,
             query=self._plan.name,
             kind="batch",
             offsets=offsets,
-            counts=batch.counts,
+            counts=counts,
             table_versions=versions,
-            duration_ms=round(1000 * (time.perf_counter() - batch.started)),
+            duration_ms=round(1000 * (time.perf_counter() - started)),
             committer=self._sink.name,
             committed_at=self._clock(),
         )
-        self._sink.books.append(ledger.LEDGER, entry.row(), self._txn(ledger.LEDGER, batch))
+        txn = Txn(f"{self.app_id}:{ledger.LEDGER}", batch_id)
+        self._sink.books.append(ledger.LEDGER, entry.row(), txn)
         self._sink.books.settle()
-        crash.point("after_ledger", batch.batch_id)
+        crash.point("after_ledger", batch_id)
 
     def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
-        return Txn(f"{self._app_id}:{table}", batch.batch_id)
+        """Identity of the batch's write to a table: that of what a part was cut from, where that is committed."""
+        if batch.part is None or table not in self._plan.tables:
+            return self.identity(table, batch.batch_id, batch.part)
+        chain = (*batch.part.above, batch.part)
+        *wider, own = (self.identity(table, batch.batch_id, part) for part in chain)
+        return next((txn for txn in wider if self._sink.is_committed(table, txn)), own)
+
+    def identity(self, what: str, batch_id: int, part: Part | None) -> Txn:
+        """Identity of a write of a batch, or of a part of one."""
+        if part is None or not part.name:
+            return Txn(f"{self.app_id}:{what}", batch_id)
+        return Txn(f"{self.app_id}:{what}:{batch_id}:{part.name}", 0)
+
+    def _point(self, name: str, batch: Batch[Rows]) -> None:
+        crash.point(name, batch.batch_id)
+        if (event_id := crash.poison(name)) is not None and self._holds(batch, event_id):
+            crash.spoil(event_id)
+
+    def _holds(self, batch: Batch[Rows], event_id: str) -> bool:
+        """Whether a batch has taken an event; asked by tests alone."""
+        relations = (r for name, r in batch.relations.items() if name in self._plan.mirrors)
+        return any(event_id in self._sink.to_arrow(r)["event_id"].to_pylist() for r in relations)
 
 
 def _position(row: Mapping[str, Any]) -> tuple[int, int]:

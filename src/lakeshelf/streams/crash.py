@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from lakeshelf.errors import StreamError
+
 VARIABLE = "LAKESHELF_CRASH_AT"
 POINTS = (
     "before_raw",
@@ -14,6 +16,7 @@ POINTS = (
     "after_publish",
     "after_ledger",
 )
+POISON, RAISES = "LAKESHELF_POISON", "LAKESHELF_POISON_RAISES"
 COMPONENT_POINTS = ("before_journal", "after_journal", "after_messages")
 
 
@@ -21,3 +24,16 @@ def point(name: str, batch_id: int) -> None:
     """Kill this process with SIGKILL if `LAKESHELF_CRASH_AT` is `<name>` or `<name>:<batch id>`."""
     if os.environ.get(VARIABLE) in (name, f"{name}:{batch_id}"):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def poison(name: str) -> str | None:
+    """The event that nothing gets past this point with, if `LAKESHELF_POISON` is `<name>@<event id>`."""
+    point_, _, event_id = os.environ.get(POISON, "").partition("@")
+    return event_id if point_ == name else None
+
+
+def spoil(event_id: str) -> None:
+    """What a poisonous event does: kill this process, or raise if `LAKESHELF_POISON_RAISES` is set."""
+    if os.environ.get(RAISES):
+        raise StreamError(f"nothing can be done with {event_id}")
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -32,6 +33,7 @@ from lakeshelf.contracts import (
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.contracts.spark import data_type
 
+POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$"
 PLAIN_DATE = r"^\d{4}-\d\d-\d\d\z"
 NOT_WRITTEN_AS_TEXT = r"^([\[{]|(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false)$)"
@@ -64,6 +66,13 @@ def received(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         "producer",
         "header_version",
     )
+
+
+def originals(batch: DataFrame) -> list[dict[str, Any]]:
+    """Records of a batch as they came: where they stood, `key` and `value`."""
+    key, value = (F.col(f"original_{name}").alias(name) for name in ("key", "value"))
+    records: list[dict[str, Any]] = batch.select(*POSITION, key, value).toArrow().to_pylist()
+    return records
 
 
 def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:

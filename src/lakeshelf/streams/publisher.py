@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
@@ -21,6 +21,10 @@ QUEUE_MESSAGES = 200_000
 FLUSH_SECONDS = 60.0
 
 
+class MessageTooLarge(BrokerError):  # noqa: N818 - says what is too large
+    """A message that the topic does not take, however often it is sent."""
+
+
 class Publisher:
     """Sends the rows of one query's tables and waits until the broker has them.
 
@@ -30,7 +34,7 @@ class Publisher:
 
     def __init__(self, client: Mapping[str, str]) -> None:
         self._duck = Duck(threads=1)
-        self._failed: list[str] = []
+        self._failed: list[KafkaError] = []
         self._producer = Producer(
             {
                 **client,
@@ -88,8 +92,9 @@ class Publisher:
         left = self._producer.flush(FLUSH_SECONDS)
         failed, self._failed = self._failed, []
         if failed or left:
-            reason = failed[0] if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
-            raise BrokerError(
+            reason = str(failed[0]) if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
+            kind = MessageTooLarge if any(map(_is_too_large, failed)) else BrokerError
+            raise kind(
                 f"{left + len(failed)} messages were not acknowledged: {reason}",
                 hint="see `lakeshelf status`; the batch is repeated",
             )
@@ -117,13 +122,18 @@ class Publisher:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                raise BrokerError(
+                kind = MessageTooLarge if _is_too_large(error.args[0]) else BrokerError
+                raise kind(
                     f"cannot publish to {topic}: {error}", hint="see `lakeshelf doctor`"
                 ) from error
 
     def _delivered(self, error: Any, _: Any) -> None:
         if error is not None:
-            self._failed.append(str(error))
+            self._failed.append(error)
+
+
+def _is_too_large(error: KafkaError) -> bool:
+    return bool(error.code() == KafkaError.MSG_SIZE_TOO_LARGE)
 
 
 def message_key(topic: Topic, rows: pa.Table) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -16,24 +15,20 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakeshelf.lake import requests
 from lakeshelf.settings import Settings
 from lakeshelf.streams import checkpoint, topics
-from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.clock import BusinessTime, tick_before
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.committers.spark import SparkCommitter
+from lakeshelf.streams.failure import describe, lost_records
+from lakeshelf.streams.isolation import Isolation
 from lakeshelf.streams.job import CLOCK
+from lakeshelf.streams.parted import PartedProcessor
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.sink import BOOKS, Sink
+from lakeshelf.streams.trials import Trials
 
 STOP_SECONDS = 60.0
-RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
-"""A line of a Python traceback that names the exception."""
-LOST = re.compile(
-    r"KAFKA_DATA_LOSS\.(?:ADDED|COULD|INITIAL|START)[\s\S]*?Reason:\s*(?P<reason>[^\n]*)"
-    r"|OffsetOutOfRangeException"
-)
-"""Failures of Spark's source, however deep, for records that were deleted while their topic stands."""
 READ = {
     "kafka.isolation.level": "read_committed",
     "kafka.fetch.max.wait.ms": "50",
@@ -136,7 +131,9 @@ class Query:
         try:
             self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
             self._sink = self._new_sink()
-            self._processor: BatchProcessor[Any] | None = None
+            found = self._checkpoint
+            trials = Trials(self._settings.stack_dir, self.plan.name)
+            self._isolation = Isolation(trials, found.offsets, self._new_processor, self._stopping)
             stream = self._sink.read(self._source(), self.plan.topics)
             writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
             writer = writer.option("checkpointLocation", str(self._checkpoint.path))
@@ -160,9 +157,7 @@ class Query:
             if self._stopping.is_set():
                 raise InterruptedError("the query is stopping")
             started = time.monotonic()
-            if self._processor is None:
-                self._processor = self._new_processor(batch_id)
-            self._processor(frame, batch_id)
+            self._isolation.process(frame, batch_id)
             self._done(batch_id, started)
             self._serve()
 
@@ -176,11 +171,12 @@ class Query:
             progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
         self._pause = self._settings.restart_backoff_s
 
-    def _new_processor(self, batch_id: int) -> BatchProcessor[Any]:
+    def _new_processor(self, batch_id: int) -> PartedProcessor[Any]:
         assert self._checkpoint is not None
+        self._sink = self._new_sink()
         publisher, app_id = Publisher(self._client), self._checkpoint.query_id()
         time = self._business_time(batch_id)
-        return BatchProcessor(
+        return PartedProcessor(
             self.plan, self._sink, publisher, app_id, self._checkpoint.offsets, time=time
         )
 
@@ -254,29 +250,3 @@ def java_client(client: Mapping[str, str]) -> dict[str, str]:
         found["sasl.mechanism"] = client["sasl.mechanism"]
         found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
     return found
-
-
-def lost_records(error: str, query: str) -> str:
-    """What to do about records that Kafka deleted before the query read them; empty for any other failure.
-
-    Args:
-        error: The failure, with whatever stands around its cause.
-        query: Name of the query.
-    """
-    found = LOST.search(error)
-    if found is None:
-        return ""
-    reason = f" ({found['reason'].strip().rstrip('.')})" if found["reason"] else ""
-    return (
-        f"Kafka has deleted records that the query has not read{reason}; run `lakeshelf down`, "
-        f"`lakeshelf jobs accept-gap {query}`, then `lakeshelf up`"
-    )
-
-
-def describe(error: str) -> str:
-    """The line of a failure that says most: that of Lakeshelf or of the cause, without its traceback."""
-    lines = [line.rstrip() for line in error.splitlines() if line.strip()]
-    ours = [line.partition(": ")[2] for line in lines if line.startswith("lakeshelf.errors.")]
-    raised = [line for line in lines if RAISED.match(line)]
-    chosen = ["unknown failure", *lines[:1], *raised[-1:], *ours[-1:]]
-    return chosen[-1][:500]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,7 @@ from lakeshelf.lake import reading, storage, tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.location import Root
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, intake, ledger, topics
+from lakeshelf.streams import checkpoint, intake, ledger, refusal, topics
 from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.job import Job
 from lakeshelf.streams.plan import QueryPlan
@@ -195,11 +196,12 @@ def _chunks(
     """Rows of raw below the offsets reached, some days at a time, topic by topic."""
     rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
     for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
-        handle = tables.open_table(root, f"raw/{topic}")
+        handle, isolated = tables.open_table(root, f"raw/{topic}"), refusal.isolated(root, topic)
         adds = pa.table(handle.get_add_actions(flatten=True))
         for days in _days(adds):
             among = [("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
             rows = reading.rows(handle, f"raw/{topic}", where=among)
+            rows = rows.filter(_not_among(rows, isolated))
             covered = rows.filter(_below(rows, reached[topic])).select(
                 intake.schema(CATALOG.topics[topic]).names
             )
@@ -227,6 +229,13 @@ def _below(rows: pa.Table, reached: Mapping[str, int]) -> pa.Array:
         [reached.get(str(p), 0) for p in rows["kafka_partition"].to_pylist()], pa.int64()
     )
     return pc.less(rows["kafka_offset"], pa.chunked_array([ends]))
+
+
+def _not_among(rows: pa.Table, isolated: frozenset[tuple[Any, ...]]) -> pa.Array:
+    if not isolated:
+        return pa.repeat(True, rows.num_rows)
+    places = zip(*(rows[f.name].to_pylist() for f in intake.POSITION), strict=True)
+    return pa.array([place not in isolated for place in places], pa.bool_())
 
 
 def _note(

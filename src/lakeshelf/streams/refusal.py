@@ -19,8 +19,9 @@ from lakeshelf.contracts import CATALOG, LONG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import KEY_SEPARATOR
-from lakeshelf.contracts.validate import check, over_length, parse
-from lakeshelf.lake import reading
+from lakeshelf.contracts.validate import UNPROCESSABLE, check, over_length, parse
+from lakeshelf.lake import reading, tables
+from lakeshelf.lake.location import Place
 from lakeshelf.streams import intake
 
 QUARANTINE = "raw/quarantine"
@@ -181,6 +182,17 @@ def without_held(rows: pa.Table, quarantine: DeltaTable) -> pa.Table:
     held = reading.rows(quarantine, QUARANTINE, PLACE, [("topic", "in", topics), *bounds])
     known = set(_places(held))
     return rows.filter(pa.array([place not in known for place in _places(rows)], pa.bool_()))
+
+
+def isolated(root: Place, topic: str) -> frozenset[tuple[Any, ...]]:
+    """Partition, offset and Kafka timestamp of the records of a topic that were isolated.
+
+    A raw table may hold such a record, if it was committed before a later step failed; it counts as
+    refused all the same.
+    """
+    where = [("topic", "=", topic), ("reason", "=", UNPROCESSABLE)]
+    found = tables.rows(root, QUARANTINE, PLACE[1:], where=where)
+    return frozenset(zip(*(found[name].to_pylist() for name in PLACE[1:]), strict=True))
 
 
 def _places(rows: pa.Table) -> Iterator[tuple[Any, ...]]:

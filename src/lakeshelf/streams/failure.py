@@ -1,0 +1,39 @@
+"""What a failure says of itself."""
+
+from __future__ import annotations
+
+import re
+
+RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
+"""A line of a Python traceback that names the exception."""
+LOST = re.compile(
+    r"KAFKA_DATA_LOSS\.(?:ADDED|COULD|INITIAL|START)[\s\S]*?Reason:\s*(?P<reason>[^\n]*)"
+    r"|OffsetOutOfRangeException"
+)
+"""Failures of Spark's source, however deep, for records that were deleted while their topic stands."""
+
+
+def lost_records(error: str, query: str) -> str:
+    """What to do about records that Kafka deleted before the query read them; empty for any other failure.
+
+    Args:
+        error: The failure, with whatever stands around its cause.
+        query: Name of the query.
+    """
+    found = LOST.search(error)
+    if found is None:
+        return ""
+    reason = f" ({found['reason'].strip().rstrip('.')})" if found["reason"] else ""
+    return (
+        f"Kafka has deleted records that the query has not read{reason}; run `lakeshelf down`, "
+        f"`lakeshelf jobs accept-gap {query}`, then `lakeshelf up`"
+    )
+
+
+def describe(error: str) -> str:
+    """The line of a failure that says most: that of Lakeshelf or of the cause, without its traceback."""
+    lines = [line.rstrip() for line in error.splitlines() if line.strip()]
+    ours = [line.partition(": ")[2] for line in lines if line.startswith("lakeshelf.errors.")]
+    raised = [line for line in lines if RAISED.match(line)]
+    chosen = ["unknown failure", *lines[:1], *raised[-1:], *ours[-1:]]
+    return chosen[-1][:500]

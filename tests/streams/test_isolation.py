@@ -1,0 +1,282 @@
+"""Isolation: whatever fails for a record, that record alone is left out, and everything else is done once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakeshelf.errors import BrokerError, StreamError
+from lakeshelf.streams import trials
+from lakeshelf.streams.isolation import Isolation
+from lakeshelf.streams.ledger import Counts, Offsets
+from lakeshelf.streams.parted import PartedProcessor
+from lakeshelf.streams.parts import WAYS, Part, Positions
+from lakeshelf.streams.trials import MOST_IN_A_ROW, Trials, read
+
+TOPIC = "shelf_events"
+FRAME: Any = None
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class World:
+    """What outlives a process: the lake of one batch after the other, and what is wrong in it.
+
+    Attributes:
+        offsets: Offsets of each batch.
+        fails: What happens when records are processed; records are told by batch and position.
+        refusing_fails: What happens when a record is left out.
+    """
+
+    offsets: list[Offsets]
+    fails: Callable[[set[tuple[int, int]]], None] = lambda _: None
+    refusing_fails: Callable[[], None] = lambda: None
+    done: list[tuple[int, int]] = field(default_factory=list)
+    refused: dict[tuple[int, int], str] = field(default_factory=dict)
+    begun: set[int] = field(default_factory=set)
+    concluded: dict[int, Counts] = field(default_factory=dict)
+    deaths: int = 0
+    tries: int = 0
+
+
+class Processor:
+    """Processes positions of a world."""
+
+    app_id = "query"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __call__(self, _: Any, batch_id: int) -> dict[str, Counts]:
+        counts = self._process(batch_id, Positions(self._world.offsets[batch_id]).whole)
+        self._world.concluded[batch_id] = counts[TOPIC]
+        return counts
+
+    def part(
+        self, _: Any, batch_id: int, positions: Positions, part: Part, at: datetime
+    ) -> tuple[dict[str, Counts], dict[str, int]]:
+        return self._process(batch_id, part), {}
+
+    def refuse(
+        self, _: Any, batch_id: int, positions: Positions, part: Part, why: str
+    ) -> tuple[dict[str, Counts], dict[str, int]]:
+        self._world.refusing_fails()
+        self._world.refused[batch_id, part.spans[-1][0]] = why
+        return {TOPIC: Counts(rows_in=1, quarantined=1)}, {}
+
+    def has_refused(self, batch_id: int, part: Part) -> bool:
+        return (batch_id, part.spans[-1][0]) in self._world.refused
+
+    def begin_parts(self, batch_id: int) -> None:
+        self._world.begun.add(batch_id)
+
+    def has_begun_parts(self, batch_id: int) -> bool:
+        return batch_id in self._world.begun
+
+    def conclude(self, batch_id: int, counts: dict[str, Counts], _: Any) -> None:
+        self._world.concluded[batch_id] = counts[TOPIC]
+
+    def time_of(self, _: Any) -> datetime:
+        return datetime(2017, 6, 1, tzinfo=UTC)
+
+    def _process(self, batch_id: int, part: Part) -> dict[str, Counts]:
+        self._world.tries += 1
+        records = {(batch_id, position) for position in range(*part.spans[-1])}
+        self._world.fails(records)
+        new = sorted(records - set(self._world.done))
+        self._world.done += new
+        return {TOPIC: Counts(rows_in=len(records), valid=len(records))}
+
+
+def batches(*sizes: int) -> list[Offsets]:
+    return [{TOPIC: {"0": (0, size)}} for size in sizes]
+
+
+def killed_by(*poison: tuple[int, int]) -> Callable[[set[tuple[int, int]]], None]:
+    def fails(records: set[tuple[int, int]]) -> None:
+        if records & set(poison):
+            raise Died
+
+    return fails
+
+
+def raised_by(*poison: tuple[int, int], error: Exception) -> Callable[[Any], None]:
+    def fails(records: set[tuple[int, int]]) -> None:
+        if records & set(poison):
+            raise error
+
+    return fails
+
+
+def run(world: World, folder: Path, tries: int = 60) -> None:
+    """Have all batches processed, by a new process after each end and a new query after each failure."""
+    number = 0
+    for _ in range(tries):
+        isolation = isolation_of(world, folder)
+        try:
+            while number < len(world.offsets):
+                isolation.process(FRAME, number)
+                number += 1
+        except Died:
+            world.deaths += 1
+        except (StreamError, BrokerError, ValueError):
+            pass
+        else:
+            return
+
+
+def isolation_of(world: World, folder: Path) -> Isolation:
+    def renew(_: int) -> PartedProcessor[Any]:
+        return cast("PartedProcessor[Any]", Processor(world))
+
+    kept = Trials(folder, "query")
+    return Isolation(kept, lambda batch_id: world.offsets[batch_id], renew, threading.Event())
+
+
+def everything_but(world: World, poison: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    every = (
+        (number, position)
+        for number, offsets in enumerate(world.offsets)
+        for position in range(Positions(offsets).whole.size)
+    )
+    return sorted(set(every) - set(poison))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 400), min_size=1, max_size=3),
+    data=st.data(),
+    kills=st.booleans(),
+)
+def test_what_fails_alone_is_left_out_and_all_others_are_done_once(
+    sizes: list[int], data: st.DataObject, kills: bool
+) -> None:
+    places = [(number, at) for number, size in enumerate(sizes) for at in range(size)]
+    poison = data.draw(st.lists(st.sampled_from(places), max_size=2, unique=True))
+    error = ValueError("cannot be")
+    fails = killed_by(*poison) if kills else raised_by(*poison, error=error)
+    world = World(batches(*sizes), fails)
+    with TemporaryDirectory() as folder:
+        run(world, Path(folder))
+    assert sorted(world.done) == everything_but(world, poison)
+    assert world.refused.keys() == set(poison)
+    assert [c.rows_in for c in world.concluded.values()] == sizes
+    assert all(c.valid + c.quarantined == c.rows_in for c in world.concluded.values())
+
+
+@pytest.mark.parametrize(("size", "deaths"), [(1, 3), (WAYS, 4), (1000, 5), (30_000, 6)])
+def test_a_record_that_kills_is_found_within_few_ends_of_the_process(
+    tmp_path: Path, size: int, deaths: int
+) -> None:
+    trials.note_end(tmp_path, "signal 11 (Segmentation fault)")
+    world = World(batches(size), killed_by((0, size // 2)))
+    run(world, tmp_path)
+    assert world.deaths == deaths
+    assert world.refused == {(0, size // 2): "signal 11 (Segmentation fault)"}
+
+
+def test_a_batch_that_fails_twice_is_not_done_in_parts(tmp_path: Path) -> None:
+    errors = [ValueError("once"), ValueError("twice")]
+
+    def fails(_: Any) -> None:
+        if errors:
+            raise errors.pop()
+
+    world = World(batches(100), fails)
+    run(world, tmp_path)
+    assert (world.tries, world.begun, world.refused) == (3, set(), {})
+
+
+def test_a_broker_that_is_down_for_long_isolates_nothing(tmp_path: Path) -> None:
+    left = 50
+
+    def fails(_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            raise BrokerError("no answer")
+
+    world = World(batches(1, 100), fails)
+    run(world, tmp_path)
+    assert sorted(world.done) == everything_but(world, ())
+    assert (world.begun, world.refused) == (set(), {})
+
+
+def test_a_process_that_is_killed_whatever_it_does_isolates_nothing(tmp_path: Path) -> None:
+    left = 12
+
+    def dies(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            raise Died
+
+    world = World(batches(1, 800), dies, dies)
+    run(world, tmp_path)
+    assert sorted(world.done) == everything_but(world, ())
+    assert world.refused == {}
+
+
+def test_a_cause_that_every_record_meets_is_not_looked_for_in_the_records(tmp_path: Path) -> None:
+    def fails(records: set[tuple[int, int]]) -> None:
+        if records:
+            raise ValueError("broken")
+
+    world = World(batches(*[1] * 6), fails)
+    run(world, tmp_path)
+    assert len(world.refused) == MOST_IN_A_ROW
+    with pytest.raises(StreamError, match="3 records were isolated"):
+        isolation_of(world, tmp_path).process(FRAME, MOST_IN_A_ROW)
+
+
+def test_a_lost_file_of_tries_doubles_nothing(tmp_path: Path) -> None:
+    world = World(batches(400), killed_by((0, 7)))
+    run(world, tmp_path, tries=4)
+    assert 0 < len(world.done) < 400
+    (tmp_path / "batches" / "query.json").unlink()
+    run(world, tmp_path)
+    assert sorted(world.done) == everything_but(world, [(0, 7)])
+
+
+def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> None:
+    positions = Positions(
+        {"clock": {"0": (5, 7)}, "shelf_events": {"1": (0, 3), "0": (10, 12)}, "alerts": {}}
+    )
+    assert positions.whole.size == 7
+    assert positions.of(Part(((0, 7),))) == [
+        ("shelf_events", 0, 10, 12),
+        ("shelf_events", 1, 0, 3),
+        ("clock", 0, 5, 7),
+    ]
+    assert positions.of(Part(((0, 7), (1, 3)))) == [
+        ("shelf_events", 0, 11, 12),
+        ("shelf_events", 1, 0, 1),
+    ]
+
+
+@given(size=st.integers(1, 100_000))
+def test_a_part_is_cut_into_all_that_it_has(size: int) -> None:
+    parts = Part(((0, size),)).split()
+    assert [at for part in parts for at in range(*part.spans[-1])] == list(range(size))
+    assert len(parts) <= WAYS
+
+
+def test_what_is_known_of_a_batch_survives_the_process(tmp_path: Path) -> None:
+    world = World(batches(400), killed_by((0, 7)))
+    run(world, tmp_path, tries=4)
+    kept = read(tmp_path / "batches" / "query.json")
+    assert kept.asks_for_parts
+    assert Trials(tmp_path, "query").begin("query", 0, {}).next_part() is not None
+    assert Trials(tmp_path, "query").begin("another", 0, {}).parts is None
