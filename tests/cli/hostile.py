@@ -90,6 +90,6 @@ def _stack(folder: Path) -> None:
     """A stack that seems to run, with a part and a query that say why they failed."""
     folder.mkdir(parents=True, exist_ok=True)
     process = vars(identify(os.getpid()))
-    part = {**process, "state": "failed", "restarts": 1, "error": TEXT, "log": TEXT}
+    part = {**process, "state": "failed", "restarts": 1, "error": TEXT, "ended": TEXT}
     told = {"state": TEXT, "lake": TEXT, "bootstrap_servers": TEXT, "parts": {TEXT: part}}
     (folder / "stack.json").write_text(json.dumps({**process, **told, "error": TEXT}))

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 
 from lakeshelf.components import journal, registry
 from lakeshelf.components.component import Context, Decision, Entry, Heard, Tick
+from lakeshelf.components.hearing import Hearings
 from lakeshelf.components.service import ComponentService
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.messages import encode
@@ -124,12 +126,14 @@ class Worker:
         self._ticks = self._offset = 0
         self.journal = MemoryJournal(name, self._class.journal, lake)
         self.outbox = Outbox()
+        self._state = TemporaryDirectory()
         self.restart()
 
     def restart(self) -> None:
         """A new process, which knows the journal and nothing else."""
         service: Any = ComponentService(self._class, self._context)
         service._heard = []
+        service._hearings = Hearings(Path(self._state.name), self._class.name)
         service._component = self._class(self._context)
         service._component.restore(self.journal.last)
         service._journal, service._publisher = self.journal, self.outbox

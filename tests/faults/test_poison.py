@@ -18,6 +18,7 @@ from tests.support import eventually
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 POISON_ID = "poison-1"
+FOUND_S = 600.0
 POINTS = ("before_raw", "after_raw", "between_tables", "before_publish", "after_publish")
 
 
@@ -48,7 +49,7 @@ def run_until_folded(rig: Rig, **environment: str) -> int:
     """Start the driver whenever it has ended, as the supervisor does; how often it ended."""
     deaths = 0
     rig.start(**environment)
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + FOUND_S
 
     def folded() -> bool:
         nonlocal deaths

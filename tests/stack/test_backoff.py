@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakeshelf.stack.backoff import STEADY_S, Backoff
+from lakeshelf.stack.backoff import MOST_AT_ONCE, STEADY_S, Backoff
 
 
 @pytest.fixture
@@ -37,3 +37,14 @@ def test_what_fails_soon_after_its_start_waits_longer_and_longer(backoff: Backof
 def test_pauses_begin_anew_after_a_run_of_a_minute(backoff: Backoff) -> None:
     runs = (0.0, 0.0, STEADY_S, 0.0, 0.0)
     assert [pause(backoff, run_s) for run_s in runs] == [1.0, 2.0, 0.0, 1.0, 2.0]
+
+
+def test_a_run_that_is_needed_to_find_a_cause_follows_at_once_but_not_for_ever() -> None:
+    pauses = Backoff(1, 30)
+    for _ in range(MOST_AT_ONCE):
+        pauses.start(0)
+        pauses.end(1, at_once=True)
+        assert pauses.due == 1
+    pauses.start(1)
+    pauses.end(2, at_once=True)
+    assert pauses.due == 3

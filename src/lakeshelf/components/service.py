@@ -22,7 +22,9 @@ from lakeshelf.components.component import (
     Heard,
     Tick,
 )
+from lakeshelf.components.hearing import Hearings
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import BrokerError, ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.claims import claim
@@ -98,6 +100,7 @@ class ComponentService:
         self._consumer = reader(self._context.client, group(self._class.name))
         self._consumer.assign(self._positions())
         self._heard: list[Heard] = []
+        self._hearings = Hearings(self._context.settings.stack_dir, self._class.name)
         self._leaders = [Progress(self._context.client, name) for name in self._class.follows]
 
     def _end(self) -> None:
@@ -152,7 +155,29 @@ class ComponentService:
         """Decide on what was heard; before the first tick nothing is decided, so it waits."""
         while self._heard and self.tick is not None:
             heard = self._heard.pop(0)
-            self._record(self._component.hear(heard, self.tick), {heard.topic: heard.offset + 1})
+            self._record(self._hear(heard, self.tick), {heard.topic: heard.offset + 1})
+
+    def _hear(self, heard: Heard, tick: Tick) -> Decision | None:
+        """What is decided on a message; one that it fails on again and again is refused."""
+        if why := self._hearings.hopeless(heard):
+            self._hearings.refused()
+            return self._refusal(heard, tick, why)
+        try:
+            decision = self._component.hear(heard, tick)
+        except Exception as error:
+            self._hearings.failed(error)
+            raise
+        self._hearings.heard()
+        return decision
+
+    def _refusal(self, heard: Heard, tick: Tick, why: str) -> Decision:
+        last = self._journal.last
+        return Decision(
+            entry_id=f"{UNPROCESSABLE}:{heard.topic}:{heard.offset}",
+            event_time=tick.now,
+            messages=(heard.refusal(UNPROCESSABLE, why),),
+            memory=last.decision.memory if last else {},
+        )
 
     def _act(self, tick: Tick, end: int) -> None:
         self.tick = tick

@@ -102,6 +102,7 @@ class Isolation:
                 raise
             return False
         trial.done(counts)
+        self._kept.keep(trial)
         return True
 
     def _in_parts(self, trial: Trial, frame: DataFrame) -> None:
@@ -170,7 +171,7 @@ class Isolation:
         self._processor = None
         if isinstance(error, Py4JError):
             raise error
-        if _has_nothing_to_do_with_records(error):
+        if has_nothing_to_do_with_records(error):
             trial.ended()
             self._kept.keep(trial)
             raise error
@@ -190,6 +191,7 @@ def _every_record_fails(trial: Trial, suspect: Suspect) -> StreamError:
     )
 
 
-def _has_nothing_to_do_with_records(error: Exception) -> bool:
+def has_nothing_to_do_with_records(error: Exception) -> bool:
+    """Whether a failure is one of the broker, the disk or another writer."""
     surrounding = isinstance(error, SURROUNDINGS) and not isinstance(error, MessageTooLarge)
     return surrounding or KAFKA_CLIENT in str(error)

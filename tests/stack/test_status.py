@@ -1,0 +1,88 @@
+"""What `status` says of a part that dies or stands, and of the batch that a query was last in."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeshelf.files import write_atomically
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.processes import identify
+from lakeshelf.stack.status import collect
+from lakeshelf.streams.parts import Part
+from lakeshelf.streams.trials import Trial, Trials
+
+QUERY = "shelf-aggregator"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Settings:
+    return load_settings(lake_root=tmp_path / "lake")
+
+
+def stack(settings: Settings, streams: str, **told: Any) -> None:
+    """A stack that is this very process, with a streams driver in a state."""
+    process = vars(identify(os.getpid()))
+    part = {**process, "state": streams, "restarts": 3, "error": "", "ended": "", **told}
+    content = {**process, "state": "running", "parts": {"streams": part}}
+    write_atomically(settings.stack_dir / "stack.json", json.dumps(content).encode())
+
+
+def driver(settings: Settings, **query: Any) -> None:
+    """A driver that has just written how it is."""
+    told = {"query": QUERY, "state": "running", "error": "", **query}
+    content = {"pid": os.getpid(), "written_at": time.time(), "queries": [told]}
+    write_atomically(settings.stack_dir / "streams.json", json.dumps(content).encode())
+
+
+def in_batch(settings: Settings, **known: Any) -> Trial:
+    offsets = {"shelf_events": {"0": (100, 250)}}
+    trial = Trial("id", 12, offsets, running=True, **known)
+    Trials(settings.stack_dir, QUERY).keep(trial)
+    return trial
+
+
+def test_a_part_that_died_is_told_with_its_signal_restarts_and_batches(lake: Settings) -> None:
+    stack(lake, "failed", ended="signal 9 (Killed)", error="streams ended with code -9")
+    in_batch(lake)
+    told = collect(lake)
+    assert told["parts"]["streams"]["ended"] == "signal 9 (Killed)"
+    (problem,) = told["problems"]
+    for fact in ("signal 9 (Killed)", "3 restarts", "batch 12", "shelf_events:0:100 to 249"):
+        assert fact in problem
+    (batch,) = [q["last_batch"] for q in told["queries"] if q["query"] == QUERY]
+    assert (batch["batch_id"], batch["offsets"]) == (12, {"shelf_events": {"0": [100, 250]}})
+
+
+def test_a_driver_that_says_nothing_is_not_called_running(lake: Settings) -> None:
+    stack(lake, "running")
+    told = collect(lake)
+    assert (told["state"], told["parts"]["streams"]["state"]) == ("recovering", "silent")
+    assert told["problems"] == ["streams is silent (3 restarts)"]
+
+
+def test_a_driver_that_runs_has_no_problem(lake: Settings) -> None:
+    stack(lake, "running")
+    driver(lake)
+    in_batch(lake)
+    told = collect(lake)
+    assert (told["ok"], told["state"], told["problems"]) == (True, "running", [])
+
+
+def test_a_query_that_looks_for_a_record_says_where(lake: Settings) -> None:
+    stack(lake, "running")
+    driver(lake)
+    in_batch(lake, parts=[Part(((0, 150), (10, 15))).spans])
+    (problem,) = collect(lake)["problems"]
+    assert "looks for the record that fails in shelf_events:0:110 to 114" in problem
+
+
+def test_what_was_isolated_is_counted(lake: Settings) -> None:
+    in_batch(lake, isolated=2, latest="shelf_events:0:7: signal 9 (Killed)")
+    told = {q["query"]: q for q in collect(lake)["queries"]}[QUERY]
+    assert (told["isolated"], told["last_isolated"]) == (2, "shelf_events:0:7: signal 9 (Killed)")
