@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
 import pyarrow as pa
 
@@ -126,14 +128,15 @@ class Worker:
         self._ticks = self._offset = 0
         self.journal = MemoryJournal(name, self._class.journal, lake)
         self.outbox = Outbox()
-        self._state = TemporaryDirectory()
+        self._state = Path(mkdtemp())
+        finalize(self, rmtree, self._state, ignore_errors=True)
         self.restart()
 
     def restart(self) -> None:
         """A new process, which knows the journal and nothing else."""
         service: Any = ComponentService(self._class, self._context)
         service._heard = []
-        service._hearings = Hearings(Path(self._state.name), self._class.name)
+        service._hearings = Hearings(self._state, self._class.name)
         service._component = self._class(self._context)
         service._component.restore(self.journal.last)
         service._journal, service._publisher = self.journal, self.outbox

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakeshelf.lake import tables
-from lakeshelf.streams import quarantine
+from lakeshelf.streams import quarantine, trials
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.recovery import rebuild
-from tests.faults.rig import Rig, red
+from lakeshelf.streams.runner import read_status
+from lakeshelf.streams.trials import SAME_FAILURES
+from tests.faults.rig import STOCK, Rig, red
 from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 POISON_ID = "poison-1"
 FOUND_S = 600.0
-POINTS = ("before_raw", "after_raw", "between_tables", "before_publish", "after_publish")
+MOST_DEATHS = 7
+Contents = dict[str, list[tuple[Any, ...]]]
 
 
 def send_poison(rig: Rig, event_id: str = POISON_ID) -> None:
-    """An adjustment of a shelf that is in the receipts."""
-    shelf = tables.rows(rig.settings.lake_root, "cleansed/shelf_state").to_pylist()
-    named = shelf[0]["shelf_id"] if shelf else "S1-1"
+    """An adjustment of a shelf that the receipts do not know."""
+    named = "S1-poison"
     event = {
         "event_id": event_id,
         "event_type": "adjustment",
@@ -64,16 +66,71 @@ def run_until_folded(rig: Rig, **environment: str) -> int:
     return deaths
 
 
-@pytest.mark.parametrize("point", POINTS)
+def assert_isolated(rig: Rig, undisturbed: Contents, *, in_raw: bool) -> None:
+    """The one record is quarantined, and all others count once."""
+    (found,) = isolated(rig)
+    assert json.loads(found["value"])["event_id"] == POISON_ID
+    assert ("rebuild" in found["detail"]) == in_raw
+    if in_raw:
+        rebuild(rig.settings, rig.jobs.values())
+    assert red(rig.reconcile()) == []
+    left = {
+        name: [row for row in rows if repr(POISON_ID) not in row]
+        for name, rows in rig.contents().items()
+    }
+    assert left == undisturbed
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before_raw",
+        "between_tables",
+        *(
+            pytest.param(p, marks=pytest.mark.nightly)
+            for p in ("after_raw", "before_publish", "after_publish")
+        ),
+    ],
+)
 def test_an_event_that_kills_the_process_is_isolated_and_all_others_count_once(
-    rig: Rig, undisturbed: dict[str, list[tuple[Any, ...]]], point: str
+    rig: Rig, undisturbed: Contents, point: str
 ) -> None:
     rig.send()
     send_poison(rig)
     deaths = run_until_folded(rig, LAKESHELF_POISON=f"{point}@{POISON_ID}")
-    assert deaths <= 6
+    assert deaths <= MOST_DEATHS
+    assert_isolated(rig, undisturbed, in_raw=point != "before_raw")
+    rig.send(baskets=20, seed=5)
+    rig.start()
+    rig.await_folded()
+    rig.stop()
+
+
+def test_an_event_that_fails_each_time_is_isolated_while_other_queries_go_on(
+    rig: Rig, undisturbed: Contents
+) -> None:
+    rig.send()
+    send_poison(rig)
+    poisoned = {"LAKESHELF_POISON": f"before_raw@{POISON_ID}", "LAKESHELF_POISON_RAISES": "1"}
+    assert run_until_folded(rig, **poisoned) == 0
+    assert_isolated(rig, undisturbed, in_raw=False)
     (found,) = isolated(rig)
-    assert json.loads(found["value"])["event_id"] == POISON_ID
-    rebuild(rig.settings, rig.jobs.values())
-    assert red(rig.reconcile()) == []
-    assert rig.contents() == undisturbed
+    assert found["detail"] == f"StreamError: nothing can be done with {POISON_ID}"
+    kept = dict(trials.all_kept(rig.settings.stack_dir))
+    assert {query: trial.isolated for query, trial in kept.items() if trial.isolated} == {STOCK: 1}
+
+
+def test_without_isolation_such_an_event_stops_its_query(rig: Rig) -> None:
+    rig.send(baskets=5)
+    send_poison(rig)
+    poisoned = {"LAKESHELF_POISON": f"before_raw@{POISON_ID}", "LAKESHELF_POISON_RAISES": "1"}
+    rig.start(program=str(Path(__file__).with_name("stubborn_driver.py")), **poisoned)
+
+    def failed_again_and_again() -> bool:
+        told: Any = read_status(rig.settings.stack_dir) or {"queries": []}
+        return any(
+            q["query"] == STOCK and q["restarts"] > SAME_FAILURES + 1 for q in told["queries"]
+        )
+
+    eventually(failed_again_and_again, "the query fails again and again", FOUND_S)
+    assert (rig.batches(), isolated(rig)) == (0, [])

@@ -1,0 +1,11 @@
+"""A driver that tries whole batches for ever: isolation switched off, to see the tests notice."""
+
+import sys
+
+from lakeshelf.stack.streams_process import main
+from lakeshelf.streams import trials
+
+trials.DEATHS = trials.SAME_FAILURES = sys.maxsize
+
+if __name__ == "__main__":
+    sys.exit(main())
