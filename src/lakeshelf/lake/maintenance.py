@@ -190,7 +190,7 @@ def optimize(
         if dry_run:
             return optimizing.planned(plan)
         if plan.due:
-            traits.require_copyable(handle, name)
+            traits.require_near_times(handle, name)
         if wanted:
             return optimizing.z_order(handle, name, plan, wanted, None)
         return optimizing.compact(handle, name, plan, small_bytes)

@@ -18,6 +18,8 @@ from lakeshelf.lake.errors import SchemaError
 
 LONGEST_NAME = 255
 """Bytes of the longest name that a folder can have."""
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+"""The name of the folder of null, with which delta-rs mixes the same text up."""
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31 in days since 1970."""
 _DAY_US = 86_400_000_000
@@ -50,6 +52,7 @@ def require_values(name: str, rows: pa.RecordBatch | pa.Table, columns: Iterable
         elif pa.types.is_timestamp(kind):
             _require_years(name, column, values.cast(pa.int64()), _DAY_US)
         elif pa.types.is_string(kind) or pa.types.is_floating(kind):
+            _require_no_null(name, column, values.to_pylist())
             _require_short(name, column, values.to_pylist())
 
 
@@ -80,6 +83,11 @@ def _require_years(name: str, column: str, values: pa.Array, unit: int) -> None:
             "it has times outside the years 1 to 9999",
             "partition it by another column",
         )
+
+
+def _require_no_null(name: str, column: str, values: Iterable[str | float]) -> None:
+    if HIVE_NULL in values:
+        raise _refused(name, column, f"{HIVE_NULL} means null there", "use another text")
 
 
 def _require_short(name: str, column: str, values: Iterable[str | float]) -> None:

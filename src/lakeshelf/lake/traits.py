@@ -37,13 +37,12 @@ READS: dict[str, tuple[Word, ...]] = {
     SHORT_LISTS: _NOT_DUCKDB,
     FAR_TIMES: ("notyet", "works", "notyet", "notyet", "works"),
 }
-"""Trait → words of `features.ENGINES`, in that order; tried with tables of Spark (`tests/query/test_routes.py`)."""
+"""Trait → words of `features.ENGINES`, in that order; tried with tables of Spark (`tests/matrix`)."""
 _WAY_OUT = {
     FAR_TIMES: "`lakeshelf sql` and Spark read them; Spark writes them anew for all with "
     "`spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS`",
     CHAR_PARTITIONS: "read it with Spark, or make the column a STRING",
 }
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _CHAR = "__CHAR_VARCHAR_TYPE_STRING"
 _KEPT: OrderedDict[tuple[str, str, int], tuple[tuple[str, frozenset[str]], ...]] = OrderedDict()
 _MOST_KEPT = 256
@@ -52,6 +51,11 @@ _MOST_KEPT = 256
 def of(handle: DeltaTable, columns: Sequence[str] | None = None) -> list[str]:
     """Traits of a table at the version of its handle, or of some of its columns."""
     return [trait for trait, _ in _held(handle, columns)]
+
+
+def scanned(trait: str) -> Word:
+    """Whether delta-rs, and so the route `scan`, reads a trait right."""
+    return READS[trait][features.ENGINES.index(features.READER)]
 
 
 def require_readable(handle: DeltaTable, name: str, columns: Sequence[str] | None = None) -> None:
@@ -63,21 +67,25 @@ def require_readable(handle: DeltaTable, name: str, columns: Sequence[str] | Non
         columns: Columns that are read; None: all.
     """
     for trait, held in _held(handle, columns):
-        if READS[trait][features.ENGINES.index(features.READER)] != "works":
+        if scanned(trait) != "works":
             raise FeatureRefused(
                 f"{name} cannot be read through `scan` of delta-rs: {', '.join(sorted(held))} has {trait}",
                 hint=_WAY_OUT[trait],
             )
 
 
-def require_copyable(handle: DeltaTable, name: str) -> None:
-    """Raise `FeatureRefused` for rows that delta-rs would change while it only copies them into another file."""
-    far = footers.far_times(handle)
-    if far:
+def require_near_times(handle: DeltaTable, name: str) -> None:
+    """Raise `FeatureRefused` for files with times that delta-rs would change while it only copies their rows."""
+    if far := footers.far_times(handle):
         raise FeatureRefused(
             f"rows of {name} cannot be written again by delta-rs: {', '.join(sorted(far))} has {FAR_TIMES}",
             hint="change them with Spark; rows can be appended",
         )
+
+
+def require_copyable(handle: DeltaTable, name: str) -> None:
+    """Raise `FeatureRefused` for rows that delta-rs would change while it only copies them into another file."""
+    require_near_times(handle, name)
     if any(partitions.is_garbled(one or {}) for one in _decimals(handle)):
         raise FeatureRefused(
             f"rows of {name} cannot be written again by delta-rs: a partition has a negative decimal",
@@ -110,7 +118,9 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
     if "columnMapping" in features.in_force(handle):
         yield MAPPED_PARTITIONS, frozenset(by)
     texts = [c for c in by if pa.types.is_string(schema.field(c).type)]
-    if texts and any(one[c] in ("", _HIVE_NULL) for one in handle.partitions() for c in texts):
+    if texts and any(
+        one[c] in ("", partitions.HIVE_NULL) for one in handle.partitions() for c in texts
+    ):
         yield TEXT_PARTITIONS, frozenset(texts)
     yield BINARY_PARTITIONS, frozenset(c for c in by if pa.types.is_binary(schema.field(c).type))
     chars = {f.name for f in handle.schema().fields if _is_char(f.metadata)}

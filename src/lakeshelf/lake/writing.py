@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, partitions, traits
+from lakeshelf.lake import features, partitions, staging, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import Conflict, PredicateError, explained
@@ -147,10 +147,14 @@ def _write(
     partition_by = handle.metadata().partition_columns
     if mode is not None:
         partitions.require_columns(name, schema, partition_by)
-    rows = Counted(source.reader(), schema, name, partition_by)
+    staged = staging.columns(handle, schema) if predicate is None and mode is None else []
+    rows = Counted(source.reader(), schema, name, [c for c in partition_by if c not in staged])
     if rows.is_empty and operation == "append":
         return write.skipped(name, told, "no rows")
     with rows.blamed(), explained(f"{name} was not written", LakeError):
+        if staged and not rows.is_empty:
+            version = _staged(handle, rows, operation, write)
+            return Commit(name, version, told, rows.rows, write.metadata)
         write_deltalake(
             handle,
             rows.reader(),
@@ -161,3 +165,10 @@ def _write(
             post_commithook_properties=HOOKS,
         )
     return Commit(name, handle.version(), told, rows.rows, write.metadata)
+
+
+def _staged(handle: DeltaTable, rows: Counted, operation: Mode, write: Write) -> int:
+    before = int(handle.version())
+    found = staging.staged(handle, rows.reader())
+    commit_files(handle, found.files, operation, write)
+    return found.version(handle, before)

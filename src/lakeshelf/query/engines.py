@@ -136,9 +136,12 @@ def reading(name: str, wanted: Iterable[str]) -> Word:
     delta-rs opens every snapshot, and hands over as Arrow what an engine's own route does not read; so what delta-rs
     reads, all engines are served. `notimpl` says that the engine itself would read the rest.
     """
+    needed = list(wanted)
     place = features.ENGINES.index(_READS_AS.get(name, name))
-    lacking = features.cannot_read(wanted)
+    lacking = features.cannot_read(need for need in needed if need not in traits.READS)
     words = {features.known(feature).reads[place] for feature in lacking}
+    if route(name, needed) == SCAN:
+        words |= {traits.scanned(need) for need in needed if need in traits.READS} - {"works"}
     return next(
         (word for word in _WORST_FIRST if word in words), "works" if not words else "notimpl"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.lake import traits
-from lakeshelf.lake.conditions import Where
+from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import explained
 from lakeshelf.lake.predicates import quoted, to_sql
 from lakeshelf.lake.reading import selected
@@ -104,7 +104,8 @@ def serve(
     names = rows.schema.names  # columns are checked before an engine has a word for it
     route = engine_of(engine).route_for(needs(snapshot, where, columns=names))
     if route == SCAN:
-        traits.require_readable(snapshot.handle, snapshot.dataset.name, names)
+        read = [*names, *columns_of(where, snapshot.schema)]
+        traits.require_readable(snapshot.handle, snapshot.dataset.name, read)
     ways = _SCANNED if route == SCAN else _OWN
     with explained(f"{snapshot.dataset.name} cannot be read by {engine}"):
         return Served(engine, route, snapshot.version, ways[engine](rows, session))

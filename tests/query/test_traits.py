@@ -1,0 +1,174 @@
+"""What tables have beside their features: every route is right, or not taken; nothing is copied that would change."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lakeshelf import query
+from lakeshelf.lake import FeatureRefused, Lake, maintenance, traits
+from lakeshelf.lake.verification import verify
+from lakeshelf.query import engines
+from tests.query import model
+from tests.query.test_serving import session
+
+NAME = "other/times"
+ENGINES = [name for name in query.ENGINES if name != "spark"]
+FAR, NEAR = datetime(9999, 12, 31, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+KINDS = {"k": "long", "v": "long", "till": "timestamp"}
+
+
+def times(root: Path, *till: datetime | None, statistics: dict[str, Any] | None = None) -> Lake:
+    """A table of a foreign writer with times as INT96: `k` from 1 on, `v` 1, and `till`."""
+    folder = root / NAME
+    (folder / "_delta_log").mkdir(parents=True)
+    columns = {"k": list(range(1, len(till) + 1)), "v": [1] * len(till)}
+    plain = [at and at.replace(tzinfo=None) for at in till]
+    rows = pa.table({**columns, "till": pa.array(plain, pa.timestamp("us"))})
+    parquet.write_table(
+        rows, folder / "a.parquet", use_deprecated_int96_timestamps=True, store_schema=False
+    )
+    fields = [{"name": n, "type": t, "nullable": True, "metadata": {}} for n, t in KINDS.items()]
+    schema = json.dumps({"type": "struct", "fields": fields})
+    form = {"format": {"provider": "parquet", "options": {}}, "configuration": {}}
+    add = {
+        "path": "a.parquet",
+        "partitionValues": {},
+        "size": (folder / "a.parquet").stat().st_size,
+        "modificationTime": 0,
+        "dataChange": True,
+    }
+    if statistics is not None:
+        add["stats"] = json.dumps({"numRecords": len(till)} | statistics)
+    actions: list[dict[str, Any]] = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {"metaData": {"id": str(root), "schemaString": schema, "partitionColumns": []} | form},
+        {"add": add},
+    ]
+    text = "\n".join(json.dumps(action) for action in actions)
+    (folder / "_delta_log" / f"{0:020d}.json").write_text(text)
+    return Lake(root, catalog={})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_times_that_nanoseconds_do_not_hold_are_right_or_refused(
+    tmp_path: Path, engine: str
+) -> None:
+    lake = times(tmp_path, FAR, NEAR, datetime(1, 1, 1, tzinfo=UTC), None)
+    snapshot = lake.snapshot(NAME)
+    if engine in ("duckdb", "ibis"):
+        found = model.read(query.serve(snapshot, engine, session=session(engine)))
+        assert [row["till"] and row["till"].year for row in found] == [9999, 2026, 1, None]
+    else:
+        with pytest.raises(FeatureRefused, match=r"through `scan`.*till has INT96 times beyond"):
+            query.serve(snapshot, engine, session=session(engine))
+        with pytest.raises(FeatureRefused, match="till has INT96"):
+            query.serve(snapshot, engine, ["k"], [("till", ">", NEAR)], session(engine))
+    others = model.read(query.serve(snapshot, engine, ["k", "v"], session=session(engine)))
+    assert len(others) == 4, "columns without such times are served"
+
+
+def test_sql_reads_them_and_the_library_refuses_them(tmp_path: Path) -> None:
+    lake = times(tmp_path, FAR)
+    with query.run(lake, "SELECT year(till) AS y FROM other.times") as result:
+        assert result.read_all().to_pylist() == [{"y": 9999}]
+    with pytest.raises(FeatureRefused, match="till has INT96"):
+        lake.read(NAME)
+    with pytest.raises(FeatureRefused, match="till has INT96"):
+        lake.diff(NAME, 0, 0).read_all()
+
+
+def test_rows_with_such_times_are_never_written_again(tmp_path: Path) -> None:
+    lake = times(tmp_path, FAR, NEAR)
+    before = (tmp_path / NAME / "a.parquet").read_bytes()
+    more = pa.table({"k": [2], "v": [2], "till": pa.array([NEAR], pa.timestamp("us", "UTC"))})
+    for number in range(2):
+        lake.append(NAME, more.slice(0, 1).set_column(1, "v", pa.array([number])))
+    for write in (
+        lambda: lake.merge(NAME, more, keys=("k",)),
+        lambda: lake.replace(NAME, more, [("k", "=", 2)]),
+        lambda: lake.delete(NAME, [("k", "=", 2)]),
+        lambda: lake.update(NAME, [("k", "=", 2)], {"v": 3}),
+        lambda: maintenance.optimize(lake.snapshot(NAME).handle, min_small_files=2),
+    ):
+        with pytest.raises(FeatureRefused, match="cannot be written again by delta-rs: till"):
+            write()
+    assert (lake.snapshot(NAME).version, (tmp_path / NAME / "a.parquet").read_bytes()) == (
+        2,
+        before,
+    )
+    assert lake.overwrite(NAME, more).version == 3, "what copies no row is done"
+    assert lake.read(NAME).read_all().num_rows == 1
+
+
+@pytest.mark.parametrize(
+    "statistics",
+    [
+        None,
+        {
+            "minValues": {"till": "2026-01-01T00:00:00.000Z"},
+            "maxValues": {"till": "2026-01-01T00:00:00.000Z"},
+        },
+        {"nullCount": {"till": 2}},
+    ],
+)
+def test_times_that_nanoseconds_hold_are_served_as_ever(
+    tmp_path: Path, statistics: dict[str, Any] | None
+) -> None:
+    till = None if statistics and "nullCount" in statistics else NEAR
+    lake = times(tmp_path, till, till, statistics=statistics)
+    assert traits.of(lake.snapshot(NAME).handle) == []
+    for engine in ENGINES:
+        found = model.read(query.serve(lake.snapshot(NAME), engine, session=session(engine)))
+        assert [row["till"] for row in found] == [till, till]
+    assert lake.merge(NAME, [{"k": 1, "v": 9}], keys=("k",), schema_mode="merge").version == 1
+
+
+def test_a_footer_is_not_read_where_statistics_tell(tmp_path: Path) -> None:
+    at = "2026-01-01T00:00:00.000Z"
+    lake = times(tmp_path, NEAR, statistics={"minValues": {"till": at}, "maxValues": {"till": at}})
+    (tmp_path / NAME / "a.parquet").unlink()
+    assert traits.of(lake.snapshot(NAME).handle) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_empty_texts_as_partitions_are_texts_by_every_engine(lake: Lake, engine: str) -> None:
+    rows = pa.table({"k": [1, 2, 3], "p": ["", None, "a"]})
+    lake.create("test/texts", rows.schema, partition_by=("p",))
+    lake.append("test/texts", rows)
+    served = query.serve(lake.snapshot("test/texts"), engine, session=session(engine))
+    assert model.multiset(model.read(served)) == model.multiset(rows.to_pylist())
+    own = engine == "datafusion"
+    assert served.route == (query.ENGINES[engine].route if own else engines.SCAN)
+
+
+def test_columns_with_nulls_below_required_fields_are_served_to_pandas(lake: Lake) -> None:
+    kind = pa.struct([pa.field("a", pa.int64(), nullable=False)])
+    rows = pa.table({"s": pa.array([{"a": 1}, None], kind)})
+    lake.append("test/nested", rows)
+    frame = query.serve(lake.snapshot("test/nested"), "pandas").value
+    assert [
+        None if value is None else dict(value) for value in frame["s"].array.to_numpy(na_value=None)
+    ] == [
+        {"a": 1},
+        None,
+    ]
+
+
+def test_a_run_of_such_a_table_is_verified_by_what_can_be_read(tmp_path: Path) -> None:
+    times(tmp_path, NEAR)
+    lake = Lake(tmp_path)
+    with lake.run("monday") as run:
+        run.read(NAME).read_all()
+    assert list(verify(lake, "monday")) == []
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path, catalog={})
