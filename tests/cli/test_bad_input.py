@@ -158,6 +158,13 @@ def test_an_unknown_job(lakeshelf, arguments):
     assert "lakeshelf jobs list" in result.error
 
 
+def test_an_unknown_topic_of_the_quarantine(lakeshelf, quarantine):
+    del quarantine
+    result = lakeshelf("quarantine", "list", "--topic", "shelf_evnts")
+    assert result.code == 2
+    assert "did you mean shelf_events" in result.error
+
+
 def test_an_unknown_topic(lakeshelf):
     result = lakeshelf("contracts", "show", "shelf_evnts")
     assert result.code == 2

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,3 +141,31 @@ def test_json_for_the_screen_is_the_same_value(text):
     written = as_json({text: text})
     assert json.loads(written) == {text: text}
     assert inert(written) == written
+
+
+STYLE = re.compile(r"[a-z][a-z0-9_]*")
+BY_DATA = {
+    "parts", "quarantine", "settings", "metadata", "plans", "orders", "alerts", "reads", "writes", "names",
+}  # fmt: skip
+"""Keys of objects whose own keys are data: names of parts, reasons, settings of Kafka, engines, ids."""
+ANSWERS = {"sql", "lake diff"}
+"""Commands whose rows are those of a table, with columns of its own."""
+
+
+def keys(value: Any) -> Iterator[str]:
+    """Keys of JSON that are no data."""
+    if isinstance(value, list):
+        for one in value:
+            yield from keys(one)
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from () if name in BY_DATA else keys(one)
+
+
+@pytest.mark.parametrize("path", sorted(READING.keys() - ANSWERS))
+def test_keys_of_json_are_snake_case_whatever_the_command(lakeshelf, hostile_lake, path):
+    shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path], "--json")
+    odd = [key for key in keys(json.loads(shown.out or "[]")) if not STYLE.fullmatch(key)]
+    assert not odd
+    assert shown.out or shown.code in (1, 2)

@@ -15,6 +15,7 @@ import typer
 
 from lakeshelf.cli import completion
 from lakeshelf.cli.lake import DryRun, dataset, opened
+from lakeshelf.cli.listings import known
 from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
@@ -135,10 +136,7 @@ def list_(
     """List files, the newest first: state, rows, why nothing was loaded."""
     from lakeshelf.ingestion.domain.manifest import ENDED, WAITING
 
-    if status is not None and status not in (*WAITING, *ENDED):
-        raise ConfigurationError(
-            f"no state {status!r}", hint=f"there are {', '.join((*WAITING, *ENDED))}"
-        )
+    known("state", status, (*WAITING, *ENDED))
     where: list[Any] = [("status", "=", status)] if status else []
     if datasets:
         where.append(("dataset", "in", [dataset(name) for name in datasets]))

@@ -163,7 +163,7 @@ def _line(lake: Lake, name: str) -> dict[str, Any]:
         "version": snapshot.version,
         "columns": len(snapshot.schema),
         "key": ", ".join(dataset.key),
-        "written by": dataset.owner,
+        "written_by": dataset.owner,
     }
 
 

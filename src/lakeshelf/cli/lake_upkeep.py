@@ -177,16 +177,17 @@ def features(name: Optional = None, *, as_json: AsJson = False) -> None:
     from lakeshelf.lake import features as known
 
     if name is None:
-        show([_feature(one) for one in known.FEATURES], as_json)
+        found = [_feature(one) for one in known.FEATURES]
+        print_json(found) if as_json else show([_flat(one) for one in found], False)
         return
     snapshot = opened().snapshot(dataset(name))
-    found = known.support(snapshot.handle, snapshot.dataset.profile)
+    supported = known.support(snapshot.handle, snapshot.dataset.profile)
     if as_json:
-        print_json({"dataset": snapshot.dataset.name} | found)
+        print_json({"dataset": snapshot.dataset.name} | supported)
         return
-    versions = f"reader {found['reader_version']}, writer {found['writer_version']}"
-    console().print(f"{snapshot.dataset.name}: {versions}, profile {found['profile']}")
-    show([_feature(one) for one in found["features"]], False)
+    versions = f"reader {supported['reader_version']}, writer {supported['writer_version']}"
+    console().print(f"{snapshot.dataset.name}: {versions}, profile {supported['profile']}")
+    show([_flat(_feature(one)) for one in supported["features"]], False)
 
 
 def _carried_out(name: str, action: Action, arguments: Mapping[str, Any], timeout: float) -> Done:
@@ -261,6 +262,15 @@ def _feature(name: str) -> dict[str, Any]:
     from lakeshelf.lake import features as known
 
     found = known.known(name)
-    reads = {f"{e} reads": word for e, word in zip(known.ENGINES, found.reads, strict=True)}
-    writes = {f"{e} writes": w for e, w in zip(known.SHARED_WRITERS, found.writes, strict=True)}
-    return {"feature": name} | reads | writes
+    return {
+        "feature": name,
+        "reads": dict(zip(known.ENGINES, found.reads, strict=True)),
+        "writes": dict(zip(known.SHARED_WRITERS, found.writes, strict=True)),
+    }
+
+
+def _flat(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """A feature as a line for people: a column for each engine that reads or writes it."""
+    reads = {f"{engine} reads": word for engine, word in feature["reads"].items()}
+    writes = {f"{engine} writes": word for engine, word in feature["writes"].items()}
+    return {"feature": feature["feature"]} | reads | writes

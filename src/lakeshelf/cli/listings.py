@@ -3,15 +3,32 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.streams.topic_counts import Count
 
 NUMBERS = ("rows", "version", "partitions", "records")
+
+
+def known(what: str, given: str | None, names: Iterable[str]) -> str | None:
+    """A name that was given, if it is one of those that there are.
+
+    Raises:
+        ConfigurationError: It is none; its neighbours are named, or all.
+    """
+    there = list(names)
+    if given is None or given in there:
+        return given
+    near = difflib.get_close_matches(given, there, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(sorted(there))}"
+    raise ConfigurationError(f"no {what} {given!r}", hint=hint)
 
 
 def tables(*, limit: Limit = 100, as_json: AsJson = False) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access
+from lakeshelf.cli.listings import known
 from lakeshelf.cli.output import MOST_ROWS, AsJson, console, errors, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
@@ -33,8 +34,10 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List refused records, newest first."""
+    from lakeshelf.contracts import CATALOG
     from lakeshelf.streams import quarantine
 
+    known("topic", topic, CATALOG.topics)
     held = quarantine.chosen(access.settings().lake_root, topic, reason)
     most = held.num_rows if as_json else SHOWN_RECORDS
     found = quarantine.readable(held.slice(0, most if limit is None else limit))
