@@ -73,7 +73,7 @@ def test_a_batch_is_not_disturbed_and_does_it_at_its_end(tmp_path: Path) -> None
         meanwhile.append(requests.asked(tmp_path / "_stack", [RAW]))
 
     def batch() -> None:
-        query._processor: Any = process
+        query._isolation: Any = SimpleNamespace(process=process)
         query._batch(None, 1)
         query._sink.settle()
         assert requests.asked(tmp_path / "_stack", [RAW]) == []

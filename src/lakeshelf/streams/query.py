@@ -130,7 +130,7 @@ class Query:
     def _start(self) -> None:
         try:
             self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
-            self._sink = self._new_sink()
+            self._sink, self._sink_is_used = self._new_sink(), False
             found = self._checkpoint
             trials = Trials(self._settings.stack_dir, self.plan.name)
             self._isolation = Isolation(trials, found.offsets, self._new_processor, self._stopping)
@@ -173,7 +173,10 @@ class Query:
 
     def _new_processor(self, batch_id: int) -> PartedProcessor[Any]:
         assert self._checkpoint is not None
-        self._sink = self._new_sink()
+        if self._sink_is_used:
+            self._sink.end()
+            self._sink = self._new_sink()
+        self._sink_is_used = True
         publisher, app_id = Publisher(self._client), self._checkpoint.query_id()
         time = self._business_time(batch_id)
         return PartedProcessor(
