@@ -7,6 +7,9 @@ from collections.abc import Collection
 
 from lakeshelf.errors import ConfigurationError
 
+FEW = 12
+"""So many are named where none is near."""
+
 
 def chosen(what: str, given: str, known: Collection[str]) -> str:
     """The word, if it is one of those that are known.
@@ -25,6 +28,6 @@ def chosen(what: str, given: str, known: Collection[str]) -> str:
     if near:
         hint = f"did you mean {', '.join(near)}?"
     else:
-        first = sorted(known)[:5]
+        first = sorted(known)[:FEW]
         hint = f"there are {', '.join(first)}{', …' if len(known) > len(first) else ''}"
     raise ConfigurationError(f"no {what} {given!r}", hint=hint if known else "there are none yet")

@@ -33,6 +33,10 @@ ARGUMENTS = {
     "alerts dismiss": ["x"],
     "plans cancel": ["x"],
     "stock adjust": ["x", "1"],
+    "stock count": ["x", "1"],
+    "policies show": ["x"],
+    "policies set": ["x", "min_qty=1"],
+    "policies unset": ["x"],
     "jobs accept-gap": ["x"],
 }
 """What a command needs beside the lake."""

@@ -203,7 +203,7 @@ def test_runs_are_listed_as_the_published_schema_says(lake: Path, lakeshelf: Run
     for record in listed:
         jsonschema.Draft202012Validator(schema, format_checker=checker).validate(record)
     assert {(r["dataset"], r["kind"]) for r in listed} == {(A, "read"), (B, "write"), (C, "write")}
-    assert "1 of 3; --limit shows more" in lakeshelf("lake", "runs", "--limit", 1).out
+    assert "1 of 3 lines of runs; --all shows them" in lakeshelf("lake", "runs", "--limit", 1).out
 
 
 def test_consumers_are_listed_and_forgotten(lake: Path, lakeshelf: Run) -> None:

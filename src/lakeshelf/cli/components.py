@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access, completion
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.output import All, AsJson, Most, most, print_list
 
 app = typer.Typer(
     help="Kafka components: the clock, the store simulation, managers and schedulers."
@@ -16,7 +16,7 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the components: what each follows, what it publishes, where its journal is."""
     from lakeshelf.components import registry
 
@@ -30,11 +30,9 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
             "doc": component.doc,
         }
         for name, component in registry.discover(access.settings().home).items()
-    ][:limit]
-    if as_json:
-        print_json(found)
-    else:
-        console().print(rows(found))
+    ]
+    shown = found[: most(limit, every, as_json)]
+    print_list(shown, len(found), "components", as_json)
 
 
 @app.command("run")

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access, completion
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.output import All, AsJson, Most, console, most, print_json, print_list, rows
 
 app = typer.Typer(help="Streaming jobs.")
 
 
 @app.command("list")
-def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the jobs: the query that each is part of, what it reads, what it keeps."""
     from lakeshelf.streams import plan, registry
 
@@ -30,11 +30,8 @@ def list_(*, limit: Limit = 100, as_json: AsJson = False) -> None:
         for query in plans
         for job in query.jobs
     ]
-    found = sorted(found, key=lambda job: str(job["job"]))[:limit]
-    if as_json:
-        print_json(found)
-    else:
-        console().print(rows(found))
+    shown = sorted(found, key=lambda job: str(job["job"]))[: most(limit, every, as_json)]
+    print_list(shown, len(found), "jobs", as_json)
 
 
 @app.command("run")

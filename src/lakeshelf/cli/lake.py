@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeshelf.cli import access, completion, lake_runs
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
+from lakeshelf.cli.output import All, AsJson, Most, most, print_list
 from lakeshelf.cli.placing import LARGEST
 from lakeshelf.errors import ConfigurationError
 
@@ -69,16 +69,16 @@ def moment(text: str) -> At:
 
 
 @app.command("ls")
-def ls(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def ls(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the datasets whose tables are there: version, key, who writes."""
     lake = opened()
     names = lake.names()
-    found = [_line(lake, name) for name in names[:limit]]
-    show(found, as_json, total=len(names))
+    found = [_line(lake, name) for name in names[: most(limit, every, as_json)]]
+    show(found, as_json, len(names), "datasets")
 
 
 @app.command("history")
-def history(name: Name, *, limit: Limit = 20, as_json: AsJson = False) -> None:
+def history(name: Name, *, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the versions of a dataset, the latest first: when, what, who, why."""
     table = elsewhere(name)
     entries = table.history() if table else opened().history(dataset(name))
@@ -92,9 +92,9 @@ def history(name: Name, *, limit: Limit = 20, as_json: AsJson = False) -> None:
             "run": entry.stamp.run_id if entry.stamp else None,
             "metadata": dict(entry.metadata),
         }
-        for entry in entries[:limit]
+        for entry in entries[: most(limit, every, as_json)]
     ]
-    show(found, as_json, total=len(entries))
+    show(found, as_json, len(entries), "versions")
 
 
 @app.command("diff")
@@ -103,7 +103,8 @@ def diff(
     a: Annotated[str, typer.Argument(help="Version, time or run before.")],
     b: Annotated[str, typer.Argument(help="Version, time or run after.")],
     *,
-    limit: Limit = 100,
+    limit: Most = None,
+    every: All = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the rows that two versions of a dataset do not share."""
@@ -112,7 +113,8 @@ def diff(
         found = table.diff(moment(a), moment(b)).read_all()
     else:
         found = opened().diff(dataset(name), moment(a), moment(b)).read_all()
-    show(found.slice(0, limit).to_pylist(), as_json, total=found.num_rows)
+    shown = found.slice(0, most(limit, every, as_json)).to_pylist()
+    show(shown, as_json, found.num_rows, "rows")
 
 
 app.command("runs")(lake_runs.runs)
@@ -144,15 +146,12 @@ def restore(
     show([found], as_json)
 
 
-def show(found: list[dict[str, Any]], as_json: bool, total: int | None = None) -> None:
+def show(
+    found: list[dict[str, Any]], as_json: bool, total: int | None = None, what: str = "rows"
+) -> None:
     """Print records, and how many there are when not all are shown."""
-    if as_json:
-        print_json(found)
-        return
     numbers = [k for k, v in (found[0] if found else {}).items() if isinstance(v, int)]
-    console().print(rows(found, right=numbers))
-    if total is not None and total > len(found):
-        console().print(f"{len(found):,} of {total:,}; --limit shows more")
+    print_list(found, len(found) if total is None else total, what, as_json, right=numbers)
 
 
 def _line(lake: Lake, name: str) -> dict[str, Any]:

@@ -11,24 +11,29 @@ from typing import Annotated, Any
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, Limit, Steps, console, print_json, rows
+from lakeshelf.cli.output import (
+    All,
+    AsJson,
+    Most,
+    Steps,
+    console,
+    most,
+    print_list,
+)
 
 SHOWN = ("run_id", "dataset", "kind", "version", "rows", "status", "started_at", "why")
 RunId = Annotated[str, typer.Argument(help="The run; `lakeshelf lake runs` lists them.")]
 
 
-def runs(*, limit: Limit = 20, as_json: AsJson = False) -> None:
+def runs(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List what runs read and wrote, the latest run first, one line a dataset."""
     from lakeshelf.lake import Lake
     from lakeshelf.lake.runs import latest_first
 
     found = [record(row) for row in latest_first(Lake(access.present().lake_root))]
-    shown = found[:limit]
-    if as_json:
-        print_json(shown)
-        return
-    lines = [{name: row[name] for name in SHOWN} for row in shown]
-    _print(lines, len(found), right=("version", "rows"))
+    shown = found[: most(limit, every, as_json)]
+    numbers = ("version", "rows")
+    print_list(shown, len(found), "lines of runs", as_json, columns=SHOWN, right=numbers)
 
 
 def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
@@ -43,26 +48,22 @@ def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
         for difference in verify(lake, run):
             found.append(asdict(difference))
             steps("verify", len(found))
-    if as_json:
-        print_json(found)
-    elif found:
-        _print(found, len(found), right=("version",))
+    if as_json or found:
+        print_list(found, len(found), "differences", as_json, right=("version",))
     else:
         console().print(f"run {run}: everything is as it was recorded")
     if found:
         raise typer.Exit(2)
 
 
-def cursors(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def cursors(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List who reads the changes of which dataset, and how many versions each is behind."""
     from lakeshelf.lake import Lake
     from lakeshelf.lake.cursors import standing
 
     found = list(standing(Lake(access.present().lake_root)))
-    if as_json:
-        print_json(found[:limit])
-    else:
-        _print(found[:limit], len(found), right=("position", "latest"))
+    shown = found[: most(limit, every, as_json)]
+    print_list(shown, len(found), "cursors", as_json, right=("position", "latest"))
 
 
 def forget(
@@ -83,10 +84,7 @@ def forget(
     if not dry_run:
         listed.forget(lake, consumer)
     done = [{**line, "forgotten": not dry_run} for line in found]
-    if as_json:
-        print_json(done)
-    else:
-        _print(done, len(done), right=("position", "latest"))
+    print_list(done, len(done), "cursors", as_json, right=("position", "latest"))
 
 
 def record(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +93,3 @@ def record(row: Mapping[str, Any]) -> dict[str, Any]:
         name: value.isoformat().replace("+00:00", "Z") if isinstance(value, date) else value
         for name, value in row.items()
     }
-
-
-def _print(lines: list[dict[str, Any]], total: int, right: tuple[str, ...]) -> None:
-    console().print(rows(lines, right=right))
-    if total > len(lines):
-        console().print(f"{len(lines):,} of {total:,}; --limit shows more")

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.choices import chosen
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, Limit, console, print_json, rows
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.cli.output import All, AsJson, Most, console, most, print_list
 
 if TYPE_CHECKING:
     from lakeshelf.streams.topic_counts import Count
@@ -21,32 +20,27 @@ def known(what: str, given: str | None, names: Iterable[str]) -> str | None:
     """A name that was given, if it is one of those that there are.
 
     Raises:
-        ConfigurationError: It is none; its neighbours are named, or all.
+        ConfigurationError: It is none; its neighbours are named, or the first few.
     """
-    there = list(names)
-    if given is None or given in there:
-        return given
-    near = difflib.get_close_matches(given, there, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(sorted(there))}"
-    raise ConfigurationError(f"no {what} {given!r}", hint=hint)
+    return None if given is None else chosen(what, given, list(names))
 
 
-def tables(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def tables(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the tables of the lake with rows and version."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.stack.status import table_rows
 
-    found = table_rows(access.present(), list(CATALOG.tables)[:limit])
+    names = list(CATALOG.tables)
+    found = table_rows(access.present(), names[: most(limit, every, as_json)])
+    shown = [name for name in found[0] if name != "error"]
+    print_list(found, len(names), "tables", as_json, columns=shown, right=NUMBERS)
     if as_json:
-        print_json(found)
         return
-    shown = [{k: v for k, v in t.items() if k != "error"} for t in found]
-    console().print(rows(shown, right=NUMBERS))
     for line in _problems(found):
         console().print(line, style="red")
 
 
-def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
+def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the topics with their settings and, while Kafka answers, how many records can be read."""
     from lakeshelf.contracts import CATALOG
 
@@ -59,13 +53,11 @@ def topics(*, limit: Limit = 100, as_json: AsJson = False) -> None:
             "partitions": topic.partitions,
             **_count(counts.get(topic.name)),
         }
-        for topic in list(CATALOG.topics.values())[:limit]
+        for topic in list(CATALOG.topics.values())[: most(limit, every, as_json)]
     ]
-    if as_json:
-        print_json(found)
-        return
-    console().print(rows([_shown(topic) for topic in found], right=NUMBERS))
-    if problem:
+    shown = found if as_json else [_shown(topic) for topic in found]
+    print_list(shown, len(CATALOG.topics), "topics", as_json, right=NUMBERS)
+    if problem and not as_json:
         console().print(f"no numbers of records: {problem}", soft_wrap=True)
 
 

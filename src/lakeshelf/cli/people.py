@@ -49,7 +49,7 @@ def list_alerts(
     from lakeshelf.streams import lists
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
-    found = lists.alerts(access.settings().lake_root, wanted)
+    found = lists.alerts(access.present().lake_root, wanted)
     print_list(found.rows, found.total, "alerts", as_json, columns=ALERT, right=NUMBERS)
 
 
@@ -80,7 +80,7 @@ def list_plans(
     from lakeshelf.streams import lists
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
-    found = lists.plans(access.settings().lake_root, wanted)
+    found = lists.plans(access.present().lake_root, wanted)
     print_list(found.rows, found.total, "plans", as_json, columns=PLAN, right=NUMBERS)
 
 
@@ -108,6 +108,6 @@ def _act(command: str, target: str, actor: str, reason: str | None, as_json: boo
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import acts
 
-    settings = access.settings()
+    settings = access.present()
     sent = acts.act(running_client(settings), settings.lake_root, command, target, actor, reason)
     told(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")

@@ -55,7 +55,7 @@ def list_(
     """List the policies that were set and are in force; all else follows the defaults."""
     from lakeshelf.streams import policies
 
-    found = policies.listed(access.settings().lake_root, shelf, most(limit, every, as_json))
+    found = policies.listed(access.present().lake_root, shelf, most(limit, every, as_json))
     print_list(found.rows, found.total, "policies", as_json)
 
 
@@ -64,7 +64,7 @@ def show(shelf: Target = None, *, everywhere: Everywhere = False, as_json: AsJso
     """Show what holds for a shelf and its back room, and where each value comes from."""
     from lakeshelf.streams import policies
 
-    found = policies.shown(access.settings().lake_root, _target(shelf, everywhere))
+    found = policies.shown(access.present().lake_root, _target(shelf, everywhere))
     if as_json:
         print_json(found)
         return
@@ -94,7 +94,7 @@ def set_(
 
     shelf, given = _parted(words)
     target = _target(shelf, everywhere)
-    settings = access.settings()
+    settings = access.present()
     place = policies.location_of(given, location)
     values = policies.typed(place, given)
     client = running_client(settings)
@@ -118,7 +118,7 @@ def unset(
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import policies
 
-    settings = access.settings()
+    settings = access.present()
     client = running_client(settings)
     target = _target(shelf, everywhere)
     change = policies.unsetting(client, settings.lake_root, location, target, actor)

@@ -61,7 +61,7 @@ def low(
     from lakeshelf.streams import registry, shortage
     from lakeshelf.streams.lists import Filter
 
-    settings = access.settings()
+    settings = access.present()
     wanted = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
     jobs = registry.discover(settings.home)
     found = shortage.low(settings.lake_root, jobs, wanted, location)
@@ -75,7 +75,7 @@ def show(shelf: str, *, as_json: AsJson = False) -> None:
     """Show what is on a shelf and in its back room, lot by lot."""
     from lakeshelf.streams import lists
 
-    found = lists.stock(access.settings().lake_root, shelf)
+    found = lists.stock(access.present().lake_root, shelf)
     if as_json:
         print_json(found)
         return
@@ -110,7 +110,7 @@ def count(
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import counting
 
-    settings = access.settings()
+    settings = access.present()
     client = running_client(settings)
     books = counting.books(settings.lake_root, shelf, location)
     counted = counting.Count(books, books.one_lot(lot), units)
@@ -147,7 +147,7 @@ def adjust(
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import acts
 
-    settings = access.settings()
+    settings = access.present()
     client = running_client(settings)
     sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
     told(sent, as_json, f"`lakeshelf stock show {shelf}`")
