@@ -22,6 +22,8 @@ from nbclient.exceptions import CellExecutionError
 from lakeshelf import query
 from lakeshelf.lake import Lake
 from lakeshelf.lake.fingerprints import Content
+from tests.docs.answers import ANSWERS, Shop, compared
+from tests.docs.questions import QUESTIONS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = ("stock_and_sales", "what_changed_and_why")
@@ -163,3 +165,23 @@ def test_every_engine_gives_the_same_rows_of_every_table_of_the_demo(demo: Path)
             differing[name] = found
     assert differing == {}
     assert content("arrow", lake, "raw/shelf_events")[0] > 1000
+
+
+@pytest.fixture(scope="module")
+def receipts(demo: Path) -> Shop:
+    return Shop(demo)
+
+
+def test_there_are_ten_questions_of_an_analyst() -> None:
+    assert QUESTIONS.keys() == ANSWERS.keys()
+    assert len(QUESTIONS) == 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", ANSWERS)
+def test_a_question_of_an_analyst_is_answered_by_one_statement(
+    receipts: Shop, question: str
+) -> None:
+    found, right = compared(receipts, question)
+    assert found == right
+    assert found or not QUESTIONS[question].on_both
