@@ -14,6 +14,7 @@ from lakeshelf.cli import files as commands
 from tests.conftest import Run
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import Rig, sales
+from tests.ingestion.test_workbooks import sheets
 from tests.support import eventually
 
 NOW = ("--settle", "0")
@@ -72,6 +73,39 @@ def test_list_show_and_retry_tell_what_became_of_files(lakeshelf: Run, shop: Rig
     assert "--force needs files" in lakeshelf("files", "retry", "--force").error
 
 
+@pytest.mark.parametrize("command", ["scan", "list", "retry"])
+def test_a_dataset_that_no_file_is_for_is_an_error_with_its_neighbours(
+    lakeshelf: Run, shop: Rig, command: str
+) -> None:
+    lost = lakeshelf("files", command, "--dataset", "silver.pso")
+    assert (lost.code, "did you mean silver/pos?" in lost.error) == (1, True)
+    assert lakeshelf("files", command, "--dataset", "silver.pos").code == 0
+
+
+def test_lists_are_whole_as_json_unless_a_limit_is_given(lakeshelf: Run, shop: Rig) -> None:
+    for n in range(commands.LISTED + 1):
+        shop.drop(f"pos/{n}.csv", sales(n))
+    shop.drop("pos/bad.csv", sales(*("x" * commands.REFUSALS), "y"))
+    lakeshelf("files", "scan", *NOW)
+    assert len(json.loads(lakeshelf("files", "list", "--json").out)) == commands.LISTED + 3
+    assert len(json.loads(lakeshelf("files", "list", "--json", "--limit", "2").out)) == 2
+    assert "50 of 53 files; --limit shows more" in lakeshelf("files", "list").out
+    [bad] = json.loads(lakeshelf("files", "list", "--status", "quarantined", "--json").out)
+    told = json.loads(lakeshelf("files", "show", bad["file_id"], "--json").out)
+    assert len(told["refused"]) == told["refused_total"] == commands.REFUSALS + 1
+    shown = lakeshelf("files", "show", bad["file_id"]).out
+    assert "20 of 21 refusals; --limit shows more" in shown
+    assert "type: a value has not the form" in shown
+    assert f"files retry {bad['file_id']}" in shown
+
+
+def test_what_was_left_out_of_a_workbook_is_told(lakeshelf: Run, shop: Rig) -> None:
+    shop.drop("sheets/a.xlsx", sheets())
+    told = "sheets/a.xlsx: sheet 'May'; left out: 'codes' (hidden)"
+    assert told in lakeshelf("files", "scan", *NOW).out
+    assert "left out: 'codes' (hidden)" in lakeshelf("files", "show", "2").out
+
+
 def test_dry_runs_do_nothing(lakeshelf: Run, shop: Rig) -> None:
     shop.drop("pos/b.csv", sales("x"))
     lakeshelf("files", "scan", *NOW)
@@ -108,6 +142,7 @@ def test_upload_loads_a_file_from_anywhere(lakeshelf: Run, shop: Rig, tmp_path: 
 
 
 def test_a_lake_without_files_says_so(lakeshelf: Run, lake: Path) -> None:
+    lake.mkdir()
     assert lakeshelf("files", "scan", *NOW).out.startswith("0 files found; none to load")
     assert json.loads(lakeshelf("files", "list", "--json").out) == []
 

@@ -259,3 +259,18 @@ def test_a_cell_without_a_place_is_the_next_one() -> None:
 def test_an_error_in_the_header_fails_the_file() -> None:
     with pytest.raises(FileRefused, match="cell B1, in the header, is #REF!"):
         xlsx_rows.parse(saved(cell("B1", "#REF!", "e"), cell("A2", 1)))
+
+
+def test_a_cell_far_away_is_told_and_does_not_take_the_memory() -> None:
+    content = saved(cell("A2", 1), cell("XFD1048576", 1))
+    with pytest.raises(FileRefused, match="reaches to XFD1048576, which are 17,179,869,184 cells"):
+        xlsx_rows.parse(content)
+    far = edited(saved(cell("A2", 1)), "xl/worksheets/sheet1.xml", 'r="A2"', 'r="ZZZ9999999"')
+    with pytest.raises(FileRefused, match="reaches to ZZZ9999999"):
+        xlsx_rows.parse(far)
+
+
+def test_an_empty_cell_far_away_that_has_a_format_does_no_harm() -> None:
+    assert texts(saved(cell("A2", 1), cell("XFD1048576", None, form="0.00"))) == [
+        {"id": "1", "price": None, "at": None}
+    ]

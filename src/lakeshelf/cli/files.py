@@ -58,10 +58,12 @@ def scan(
     """Load what is new in bronze/. Several processes may do it at once: they share the files."""
     from lakeshelf.ingestion import services
 
+    lake = opened()
+    named = _known(lake, datasets)
     with Steps(STEPS).shown() as progress, _until_interrupted() as stopped:
         found = services.scan(
-            opened(),
-            datasets=[dataset(name) for name in datasets or ()],
+            lake,
+            datasets=named,
             settle=timedelta(seconds=settle),
             wait=not no_wait,
             pause=stopped.wait,
@@ -137,10 +139,11 @@ def list_(
     from lakeshelf.ingestion.domain.manifest import ENDED, WAITING
 
     known("state", status, (*WAITING, *ENDED))
+    lake = opened()
     where: list[Any] = [("status", "=", status)] if status else []
-    if datasets:
-        where.append(("dataset", "in", [dataset(name) for name in datasets]))
-    found = _files(opened(), where)[::-1]
+    if named := _known(lake, datasets):
+        where.append(("dataset", "in", named))
+    found = _files(lake, where)[::-1]
     most = limit or (len(found) if as_json else LISTED)
     _show_files(found[:most], as_json, len(found))
 
@@ -201,7 +204,8 @@ def retry(
 
     if force and not file_ids:
         raise ConfigurationError("--force needs files", hint="name them: files retry --force 12")
-    lake, named = opened(), [dataset(name) for name in datasets or ()]
+    lake = opened()
+    named = _known(lake, datasets)
     if dry_run:
         found = services.retried(lake, file_ids or (), datasets=named, force=force)
         _show_files(found, as_json, len(found))
@@ -334,6 +338,19 @@ def _files(lake: Any, where: Sequence[Any]) -> list[File]:
     from lakeshelf.ingestion.io.manifest import Manifest
 
     return Manifest(lake).files(list(where) or None)
+
+
+def _known(lake: Any, datasets: Sequence[str] | None) -> list[str]:
+    """Datasets that are named; one that no file is for is an error with its neighbours."""
+    from lakeshelf.ingestion import services
+    from lakeshelf.lake.names import unknown
+
+    named = [dataset(name) for name in datasets or ()]
+    there = services.known_datasets(lake) if named else set()
+    for name in named:
+        if name not in there:
+            raise unknown(name, there)
+    return named
 
 
 def _folder(name: str) -> str:

@@ -15,6 +15,7 @@ from lakeshelf.ingestion.domain.dialect import Dialect
 from lakeshelf.ingestion.domain.instants import from_local
 from lakeshelf.lake.kinds import MOST_DIGITS
 
+PLAIN_NUMBER = r"(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d+)"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _FORMS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
@@ -83,6 +84,12 @@ def with_point(text: pa.ChunkedArray, dialect: Dialect) -> pa.ChunkedArray:
         return text
     # A point is no part of such a number: what has one must not become another number.
     return pc.replace_substring(pc.replace_substring(text, ".", "?"), dialect.decimal, ".")
+
+
+def only_plain(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers that would be written just so again; what may be an identifier, as `007` or `+1`, is made none."""
+    plain = pc.match_substring_regex(text, rf"^\s*({PLAIN_NUMBER})?\s*$")
+    return pc.if_else(plain, text, pc.binary_join_element_wise("?", text, ""))
 
 
 def within_calendar(values: pa.Array) -> pa.Array:

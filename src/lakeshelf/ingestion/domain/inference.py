@@ -59,6 +59,7 @@ def _spec(
         zones=declared.zones,
         dialect=declared.dialect,
         doc=declared.doc,
+        is_declared=declared.columns is not None,
     )
     if unknown := [name for name in (*key, *partitions) if name not in found.schema.names]:
         raise DeclarationError(

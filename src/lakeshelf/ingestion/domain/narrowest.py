@@ -8,17 +8,20 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.casting import typed
+from lakeshelf.ingestion.domain.casting import PLAIN_NUMBER, typed
 from lakeshelf.ingestion.domain.instants import INSTANT
 from lakeshelf.lake.kinds import MOST_DIGITS
 
 _INTEGER = r"^(0|-?[1-9]\d*)$"
-_FRACTION = r"^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d+)$"
+_FRACTION = rf"^{PLAIN_NUMBER}$"
 _TRAILING_ZERO = r"\.\d*0$"
 _SHORT = 15
 """Characters of a number that a double always shows again."""
 _ANY_INTEGER = r"^-?\d+$"
 _ANY_NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
+
+_BOUNDLESS = r"[eE][+-]?\d{5,}$"
+"""Numbers that no type holds, which tell nothing of those beside them."""
 
 
 def of_text(text: pa.Array, zone: str) -> pa.DataType:
@@ -34,6 +37,7 @@ def of_text(text: pa.Array, zone: str) -> pa.DataType:
 def of_numbers(text: pa.Array, zone: str) -> pa.DataType:
     """Of values that the format told to be no text: numbers however they are written, or booleans."""
     values = _distinct(text)
+    values = values.filter(pc.invert(pc.match_substring_regex(values, _BOUNDLESS)))
     if not len(values) or not _all(values, _ANY_NUMBER):
         return _first_fitting(values, (pa.bool_(), pa.date32(), INSTANT), zone)
     if _all(values, _ANY_INTEGER):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.casting import typed, with_point, within_calendar
+from lakeshelf.ingestion.domain.casting import only_plain, typed, with_point, within_calendar
 from lakeshelf.ingestion.domain.days import local_days
 from lakeshelf.ingestion.domain.headers import require_header
 from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
@@ -101,7 +101,7 @@ def _as_given(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
     values = parsed.table[column.name]
     if pa.types.is_string(values.type):
         is_number = any(fits(column.type) for fits in _NUMBERS)
-        return with_point(values, parsed.dialect) if is_number else values
+        return _numbers(values, parsed, spec) if is_number else values
     if values.type.equals(column.type):
         return values
     if is_lossless(values.type, column.type):
@@ -110,6 +110,11 @@ def _as_given(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
         f"column {column.name!r} is {values.type} in the file, {column.type} in {spec.dataset}",
         hint=f"cast it to {column.type} where the file is written",
     )
+
+
+def _numbers(text: pa.ChunkedArray, parsed: Parsed, spec: Spec) -> pa.ChunkedArray:
+    numbers = with_point(text, parsed.dialect)
+    return numbers if spec.is_declared or parsed.tells == "numbers" else only_plain(numbers)
 
 
 def _cast(parts: Sequence[pa.Table], spec: Spec) -> tuple[dict[str, pa.Array], list[_Broken]]:

@@ -8,7 +8,7 @@ RULES = {
     "columns": "a CSV row has more or fewer values than the header",
     "json": "a line is no JSON object",
     "unknown_column": "a JSON object has a name that is no column",
-    "type": "a value has not the form of its column's type",
+    "type": "a value has not the form of its column's type; `007`, `+1` and `1e5` are numbers where one is declared",
     "cell": "a cell of Excel is an error, a formula without a value, merged, or has too many digits",
     "range": "a value is too large, too fine, or no time of the calendar or of its zone",
     "partition": "a partition column is null, empty, or longer than the name of a folder may be",

@@ -55,6 +55,7 @@ class Spec:
         zones: Store → its zone.
         dialect: How the text of its files is written.
         doc: What the dataset holds.
+        is_declared: Whether its columns are; else a number of CSV has to be written as where one is inferred.
     """
 
     dataset: str
@@ -66,6 +67,7 @@ class Spec:
     zones: Mapping[str, str] = field(default_factory=dict)
     dialect: Dialect = PLAIN
     doc: str = ""
+    is_declared: bool = False
 
     @property
     def schema(self) -> pa.Schema:

@@ -37,10 +37,12 @@ class Cells:
     Attributes:
         wrong: Cell that holds no value to be trusted → why.
         undated: Cells whose number is no day or time, should its format say that it is one.
+        last: Last row and last column that have a cell which is not empty.
     """
 
     wrong: Mapping[Cell, str]
     undated: frozenset[Cell]
+    last: Cell
 
 
 def require_sound(content: bytes) -> None:
@@ -83,7 +85,7 @@ def cells(content: bytes, sheet: str) -> Cells:
         if path not in archive.namelist():
             raise FileRefused(f"the workbook has no part of sheet {sheet!r}", hint="save it again")
         _parsed(archive.read(path), found.start, found.end, found.text)
-    return Cells(found.wrong, frozenset(found.undated))
+    return Cells(found.wrong, frozenset(found.undated), found.last)
 
 
 def place(row: int, column: int) -> str:
@@ -148,6 +150,7 @@ class _Sheet:
     def __init__(self) -> None:
         self.wrong: dict[Cell, str] = {}
         self.undated: set[Cell] = set()
+        self.last = (-1, -1)
         self._at = (-1, -1)
         self._kind = ""
         self._has_formula = False
@@ -164,6 +167,8 @@ class _Sheet:
             self._has_formula = True
         elif tag == "v":
             self._value = []
+        elif tag == "is":
+            self._reach()
 
     def text(self, text: str) -> None:
         if self._value is not None:
@@ -173,7 +178,13 @@ class _Sheet:
         if tag == "v" and self._value is not None:
             self._text, self._value = "".join(self._value).strip(), None
         elif tag == "c":
+            if self._text or self._has_formula or self._kind == "e":
+                self._reach()
             self._judge()
+
+    def _reach(self) -> None:
+        row, column = self._at
+        self.last = max(self.last[0], row), max(self.last[1], column)
 
     def _judge(self) -> None:
         if self._kind == "e":

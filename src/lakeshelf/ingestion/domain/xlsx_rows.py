@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -14,11 +15,14 @@ from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.encoding import DECLARE, quoted
 from lakeshelf.ingestion.domain.headers import require_names, stripped
 from lakeshelf.ingestion.domain.parsed import Parsed, Refusal, as_json
-from lakeshelf.ingestion.domain.xlsx_parts import Cell, place
+from lakeshelf.ingestion.domain.xlsx_parts import Cell, Cells, place
 from lakeshelf.ingestion.errors import FileRefused
 
 _SECOND_CALENDAR = 1904
 """First year of Excel's other calendar, which has no 29 February 1900."""
+
+MOST_CELLS = 20_000_000
+"""Largest rectangle of cells."""
 
 
 def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
@@ -34,9 +38,10 @@ def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
     xlsx_parts.require_sound(content)
     workbook = _opened(content)
     name, note = _chosen(workbook.sheets_metadata, dialect)
+    told = xlsx_parts.cells(content, name)
+    _require_bounded(name, told)
     sheet = _read(lambda: workbook.get_sheet_by_name(name))
     values: list[list[Any]] = _read(lambda: sheet.to_python(skip_empty_area=False))
-    told = xlsx_parts.cells(content, name)
     wrong = {**told.wrong, **_undated(values, told.undated)}
     rows = _filled(values, wrong)
     first = _first(rows, dialect, name)
@@ -113,6 +118,16 @@ def _chosen(sheets: Sequence[Any], dialect: Dialect) -> tuple[str, str]:
     return chosen, f"sheet {chosen!r}; left out: {', '.join(others)}" if others else ""
 
 
+def _require_bounded(sheet: str, told: Cells) -> None:
+    """Refuse what the reader would not survive: it keeps the whole rectangle in memory, empty cells and all."""
+    (row, column), area = told.last, (told.last[0] + 1) * (told.last[1] + 1)
+    if area > MOST_CELLS:
+        raise FileRefused(
+            f"sheet {sheet!r} reaches to {place(row, column)}, which are {area:,} cells, most of them empty",
+            hint="delete what stands far away, or save it as CSV",
+        )
+
+
 def _undated(values: Sequence[Sequence[Any]], cells: frozenset[Cell]) -> dict[Cell, str]:
     """Cells that are shown as a day or time which their number is not."""
     found = {}
@@ -162,12 +177,13 @@ def _merged(
     ranges: Sequence[tuple[Cell, Cell]], rows: Sequence[int], width: int
 ) -> dict[Cell, str]:
     """The first cell of each row that has a part of a merged one."""
-    return {
-        (row, left): f"merged {place(top, left)}:{place(bottom, right)}"
-        for (top, left), (bottom, right) in ranges
-        for row in rows
-        if top <= row <= bottom and left < width
-    }
+    found = {}
+    for (top, left), (bottom, right) in ranges:
+        if left < width:
+            why = f"merged {place(top, left)}:{place(bottom, right)}"
+            for row in rows[bisect_left(rows, top) : bisect_right(rows, bottom)]:
+                found[row, left] = why
+    return found
 
 
 def _header(

@@ -11,6 +11,7 @@ from lakeshelf.ingestion.domain import formats
 from lakeshelf.ingestion.domain.found import Found, Look, Waiting
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.services.workshop import Workshop
+from lakeshelf.lake import Lake
 
 REGISTERED_AT_ONCE = 2_000
 """Files that one commit registers: hashing them takes about as long as the commit."""
@@ -59,6 +60,17 @@ def discover(
         new += len(shop.manifest.resolve(list(_hashed(shop, part, targets, waiting))))
         crash.point("files_after_register")
     return new, waiting
+
+
+def known_datasets(lake: Lake) -> set[str]:
+    """Datasets that files were loaded into, or that a folder of `bronze/` is for."""
+    shop = Workshop(lake)
+    look = shop.bronze.discover(shop.now(), timedelta(0))
+    folders = {file.folder for file in look.files} | {
+        one.path.partition("/")[0] for one in look.waiting
+    }
+    targets, _ = _targets(shop, folders)
+    return {*targets.values(), *(file.dataset for file in shop.manifest.files())}
 
 
 def _stamp(file: Found) -> tuple[object, ...]:
