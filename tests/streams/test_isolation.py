@@ -19,7 +19,7 @@ from lakeshelf.streams import trials
 from lakeshelf.streams.isolation import Isolation
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.parted import PartedProcessor
-from lakeshelf.streams.parts import WAYS, Part, Positions
+from lakeshelf.streams.parts import DEEP, Part, Positions, merged
 from lakeshelf.streams.trials import MOST_IN_A_ROW, Trials, read
 
 TOPIC = "shelf_events"
@@ -176,7 +176,7 @@ def test_what_fails_alone_is_left_out_and_all_others_are_done_once(
     assert all(c.valid + c.quarantined == c.rows_in for c in world.concluded.values())
 
 
-@pytest.mark.parametrize(("size", "deaths"), [(1, 3), (WAYS, 4), (1000, 5), (30_000, 6)])
+@pytest.mark.parametrize(("size", "deaths"), [(1, 3), (2**DEEP, 4), (1000, 5), (30_000, 6)])
 def test_a_record_that_kills_is_found_within_few_ends_of_the_process(
     tmp_path: Path, size: int, deaths: int
 ) -> None:
@@ -185,6 +185,13 @@ def test_a_record_that_kills_is_found_within_few_ends_of_the_process(
     run(world, tmp_path)
     assert world.deaths == deaths
     assert world.refused == {(0, size // 2): "signal 11 (Segmentation fault)"}
+
+
+def test_a_record_that_raises_is_found_within_few_tries(tmp_path: Path) -> None:
+    world = World(batches(1000), raised_by((0, 500), error=ValueError("cannot be")))
+    run(world, tmp_path)
+    assert world.refused.keys() == {(0, 500)}
+    assert world.tries <= 30
 
 
 def test_a_batch_that_fails_twice_is_not_done_in_parts(tmp_path: Path) -> None:
@@ -266,11 +273,23 @@ def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> N
     ]
 
 
-@given(size=st.integers(1, 100_000))
-def test_a_part_is_cut_into_all_that_it_has(size: int) -> None:
-    parts = Part(((0, size),)).split()
+@given(size=st.integers(1, 3_000), levels=st.integers(0, 6))
+def test_a_part_is_cut_into_all_that_it_has_and_put_together_again(size: int, levels: int) -> None:
+    whole = Part(((0, size),))
+    parts = whole.split(levels)
     assert [at for part in parts for at in range(*part.spans[-1])] == list(range(size))
-    assert len(parts) <= WAYS
+    assert len(parts) <= 2**levels
+    assert merged(parts) == [whole]
+
+
+@given(size=st.integers(2, 500), missing=st.integers(0, 31))
+def test_what_misses_a_part_is_put_together_around_it(size: int, missing: int) -> None:
+    parts = Part(((0, size),)).split(DEEP)
+    gap = parts[missing % len(parts)]
+    found = merged(part for part in parts if part != gap)
+    positions = [at for part in found for at in range(*part.spans[-1])]
+    assert positions == [at for at in range(size) if at not in range(*gap.spans[-1])]
+    assert len(found) <= DEEP
 
 
 def test_what_is_known_of_a_batch_survives_the_process(tmp_path: Path) -> None:

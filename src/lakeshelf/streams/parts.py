@@ -6,14 +6,14 @@ same way each time. So a part is known again after a crash, by the stretch of po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.ledger import Offsets
 
-WAYS = 32
-"""Parts of a part. A cause that ends the process costs a restart a level, so there are few levels."""
+DEEP = 5
+"""Levels that are cut at once for a cause that ends the process: each try costs a restart there."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,30 @@ class Part:
         first, _ = self.spans[-1]
         return Part((*self.spans, (first, first)))
 
-    def split(self) -> tuple[Part, ...]:
-        """Its parts, in order."""
+    def split(self, levels: int = 1) -> tuple[Part, ...]:
+        """Its parts, in order: halves, halved again on each further level."""
+        if levels == 0 or self.size <= 1:
+            return (self,)
         first, end = self.spans[-1]
-        step = max(1, -(-self.size // WAYS))
-        starts = range(first, end, step)
-        return tuple(Part((*self.spans, (start, min(start + step, end)))) for start in starts)
+        middle = (first + end + 1) // 2
+        halves = (Part((*self.spans, span)) for span in ((first, middle), (middle, end)))
+        return tuple(part for half in halves for part in half.split(levels - 1))
+
+
+def merged(parts: Iterable[Part]) -> list[Part]:
+    """Parts in order, with what they were cut from where all of it is there."""
+    whole: list[Part] = []
+    for part in parts:
+        whole.append(part)
+        while len(whole) > 1 and _are_halves(*whole[-2:]):
+            whole[-2:] = [Part(part.spans[:-1])]
+            part = whole[-1]  # noqa: PLW2901 - what was put together may be a half itself
+    return whole
+
+
+def _are_halves(one: Part, other: Part) -> bool:
+    same = one.spans[:-1] == other.spans[:-1] and len(one.spans) > 1
+    return same and one.spans[-1][1] == other.spans[-1][0]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 from lakeshelf.files import replace_content
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.ledger import Counts, Offsets
-from lakeshelf.streams.parts import Part
+from lakeshelf.streams.parts import DEEP, Part, merged
 
 FOLDER, ENDED = "batches", "streams-ended.json"
 SAME_FAILURES, DEATHS = 3, 2
@@ -113,7 +113,8 @@ class Trial:
 
     def cut(self, whole: Part) -> None:
         """From now on the batch is done in parts."""
-        self.parts = [] if whole.size == 1 else [cut.spans for cut in whole.split()]
+        levels = DEEP if self.deaths else 1
+        self.parts = [] if whole.size == 1 else [cut.spans for cut in whole.split(levels)]
         if whole.size == 1:
             self.suspects = [Suspect(whole.spans, self.failure)]
 
@@ -131,18 +132,18 @@ class Trial:
         """What is known of a single record as the cause."""
         return next((s for s in self.suspects if s.spans == part.spans), None)
 
-    def part_failed(self, part: Part, failure: str) -> None:
+    def part_failed(self, part: Part, failure: str, *, died: bool = False) -> None:
         """A try of a part failed: it is cut, or its one record is set aside until the rest is done."""
         self.ended()
         self.failure = failure
         if (known := self.suspect(part)) is not None:
             known.failed(failure)
         elif self.parts is not None and part.spans in self.parts:
-            self.parts.remove(part.spans)
+            rest = merged(Part(spans) for spans in self.parts if spans != part.spans)
+            cut = part.split(DEEP if died else 1) if part.size > 1 else ()
+            self.parts = [left.spans for left in (*cut, *rest)]
             if part.size <= 1:
                 self.suspects.append(Suspect(part.spans, failure))
-            else:
-                self.parts[:0] = [cut.spans for cut in part.split()]
 
     def part_done(
         self, part: Part, counts: Mapping[str, Counts], versions: Mapping[str, int]
@@ -183,7 +184,7 @@ class Trials:
             return Trial(query_id, batch_id, offsets, **told)
         if kept.running and kept.trying is not None:
             kept.deaths += 1
-            kept.part_failed(Part(kept.trying), last_end(self._stack_dir))
+            kept.part_failed(Part(kept.trying), last_end(self._stack_dir), died=True)
         elif kept.running:
             kept.failed(last_end(self._stack_dir), died=True)
         return kept
