@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.cli import files as commands
+from lakeshelf.cli.output import ROWS
 from tests.conftest import Run
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import Rig, sales
@@ -54,7 +55,7 @@ def test_list_show_and_retry_tell_what_became_of_files(lakeshelf: Run, shop: Rig
         (2, "partial"),
         (1, "success"),
     ]
-    assert "1 of 3 files; --limit shows more" in lakeshelf("files", "list", "--limit", "1").out
+    assert "1 of 3 files; --all shows them" in lakeshelf("files", "list", "--limit", "1").out
     assert [
         f["file_id"]
         for f in json.loads(lakeshelf("files", "list", "--status", "failed", "--json").out)
@@ -83,18 +84,19 @@ def test_a_dataset_that_no_file_is_for_is_an_error_with_its_neighbours(
 
 
 def test_lists_are_whole_as_json_unless_a_limit_is_given(lakeshelf: Run, shop: Rig) -> None:
-    for n in range(commands.LISTED + 1):
+    for n in range(ROWS + 1):
         shop.drop(f"pos/{n}.csv", sales(n))
-    shop.drop("pos/bad.csv", sales(*("x" * commands.REFUSALS), "y"))
+    shop.drop("pos/bad.csv", sales(*("x" * ROWS), "y"))
     lakeshelf("files", "scan", *NOW)
-    assert len(json.loads(lakeshelf("files", "list", "--json").out)) == commands.LISTED + 3
+    assert len(json.loads(lakeshelf("files", "list", "--json").out)) == ROWS + 3
     assert len(json.loads(lakeshelf("files", "list", "--json", "--limit", "2").out)) == 2
-    assert "50 of 53 files; --limit shows more" in lakeshelf("files", "list").out
+    assert "50 of 53 files; --all shows them" in lakeshelf("files", "list").out
+    assert "pos/a.csv" in lakeshelf("files", "list", "--all").out
     [bad] = json.loads(lakeshelf("files", "list", "--status", "quarantined", "--json").out)
     told = json.loads(lakeshelf("files", "show", bad["file_id"], "--json").out)
-    assert len(told["refused"]) == told["refused_total"] == commands.REFUSALS + 1
+    assert len(told["refused"]) == told["refused_total"] == ROWS + 1
     shown = lakeshelf("files", "show", bad["file_id"]).out
-    assert "20 of 21 refusals; --limit shows more" in shown
+    assert "50 of 51 refusals; --all shows them" in shown
     assert "type: a value has not the form" in shown
     assert f"files retry {bad['file_id']}" in shown
 

@@ -16,7 +16,7 @@ import typer
 from lakeshelf.cli import completion
 from lakeshelf.cli.lake import DryRun, dataset, opened
 from lakeshelf.cli.listings import known
-from lakeshelf.cli.output import AsJson, Steps, console, print_json, rows
+from lakeshelf.cli.output import All, AsJson, Most, Steps, console, most, print_json, rows
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 IN_PART = 2
 SHOWN, WHOLE = 100, 1_000
 """Characters of a value in a list, and where it stands alone."""
-LISTED, REFUSALS = 50, 20
 app = typer.Typer(help="Files of bronze/ and uploads, and the rows that they became.")
 
 Settle = Annotated[
@@ -129,10 +128,8 @@ def list_(
         ),
     ] = None,
     datasets: Datasets = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Most files to print; unset: 50, all as JSON."),
-    ] = None,
+    limit: Most = None,
+    every: All = False,
     as_json: AsJson = False,
 ) -> None:
     """List files, the newest first: state, rows, why nothing was loaded."""
@@ -144,18 +141,15 @@ def list_(
     if named := _known(lake, datasets):
         where.append(("dataset", "in", named))
     found = _files(lake, where)[::-1]
-    most = limit or (len(found) if as_json else LISTED)
-    _show_files(found[:most], as_json, len(found))
+    _show_files(found[: most(limit, every, as_json)], as_json, len(found))
 
 
 @app.command("show")
 def show(
     file_id: Annotated[int, typer.Argument(help="Number of the file.")],
     *,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Most refusals to print; unset: 20, all as JSON."),
-    ] = None,
+    limit: Most = None,
+    every: All = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one file: its state, and the rows of it that were refused."""
@@ -168,7 +162,7 @@ def show(
     if not files:
         raise NotFound(f"no file {file_id}", hint="`lakeshelf files list` lists them")
     refused = Rejects(lake).of([file_id])
-    shown = refused[: limit or (len(refused) if as_json else REFUSALS)]
+    shown = refused[: most(limit, every, as_json)]
     if as_json:
         print_json(vars(files[0]) | {"refused": shown, "refused_total": len(refused)})
         return
@@ -180,7 +174,7 @@ def show(
     for rule in sorted({row["rule"] for row in shown}):
         console().print(f"{rule}: {RULES[rule]}")
     if len(refused) > len(shown):
-        console().print(f"{len(shown):,} of {len(refused):,} refusals; --limit shows more")
+        console().print(f"{len(shown):,} of {len(refused):,} refusals; --all shows them")
     if any(row["resolved_at"] is None for row in refused):
         console().print(
             f"Correct the declaration and `lakeshelf files retry {file_id}`, or the file and scan"
@@ -314,7 +308,7 @@ def _show_files(files: Sequence[File], as_json: bool, total: int) -> None:
     ]
     console().print(rows(listed, right=("file", "attempt", "loaded", "refused")))
     if total > len(files):
-        console().print(f"{len(files):,} of {total:,} files; --limit shows more")
+        console().print(f"{len(files):,} of {total:,} files; --all shows them")
 
 
 def _refused(row: dict[str, Any]) -> dict[str, Any]:
