@@ -62,7 +62,7 @@ def test_every_job_is_listed_with_what_it_reads_and_keeps(lakeshelf):
     assert "cleansed/shelf_state" in found["shelf-aggregator"]["keeps"]
 
 
-@pytest.mark.parametrize("name", ["shelf_events", "cleansed/shelf_state"])
+@pytest.mark.parametrize("name", ["shelf_events", "cleansed/shelf_state", "curated/sales_lines"])
 def test_a_contract_is_shown(lakeshelf, name):
     told = json.loads(lakeshelf("contracts", "show", name, "--json").out)
     assert told["name"] == name

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf import query
+from lakeshelf.cli import prompt
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import Lake, tables, writing
@@ -115,3 +116,10 @@ def test_a_view_is_listed_where_its_tables_are(shop: Lake, tmp_path: Path) -> No
 def test_a_dataset_of_the_lake_comes_before_a_view_of_its_name(shop: Lake) -> None:
     shop.append("curated/sales_lines", pa.table({"mine": [7]}))
     assert read(shop, f"FROM {NAME}").to_pylist() == [{"mine": 7}]
+
+
+def test_the_prompt_describes_a_view_as_the_contract_does(shop: Lake) -> None:
+    told = {row["column"]: row for row in prompt.columns(shop, "curated/sales_lines")}
+    assert list(told) == [field.name for field in CATALOG.views["curated/sales_lines"].columns]
+    assert told["quantity"]["unit"] == "units"
+    assert NAME in {row["table"] for row in prompt.tables(shop)}

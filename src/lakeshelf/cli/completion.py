@@ -42,7 +42,7 @@ def _tables() -> Iterable[str]:
 def _contracts() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
 
-    return [*CATALOG.topics, *CATALOG.tables]
+    return [*CATALOG.topics, *CATALOG.tables, *CATALOG.views]
 
 
 def _jobs() -> Iterable[str]:

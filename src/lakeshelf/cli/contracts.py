@@ -24,25 +24,24 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="A topic, or a table such as cleansed/shelf_state.",
+            help="A topic, or a table or view such as cleansed/shelf_state.",
             autocompletion=completion.contracts,
         ),
     ],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show one topic or table: keys, fields, meaning."""
+    """Show one topic, table or view: keys, fields, meaning."""
     found = _declared(name)
-    fields = [
-        _field(field, found.key) for field in (found.fields if _is_topic(found) else found.columns)
-    ]
-    head = {"name": found.name, "owner": found.owner, "key": list(found.key), "doc": found.doc}
+    key, owner = getattr(found, "key", ()), getattr(found, "owner", None)
+    fields = [_field(field, key) for field in (found.fields if _is_topic(found) else found.columns)]
+    head = {"name": found.name, "owner": owner, "key": list(key), "doc": found.doc}
     if as_json:
         print_json({**head, **_settings(found), "fields": fields})
         return
     out = console()
     out.print(
-        f"{found.name}, owner {found.owner}, key {', '.join(found.key) or '-'}",
+        f"{found.name}, owner {owner or '-'}, key {', '.join(key) or '-'}",
         style="bold",
     )
     out.print(found.doc)
@@ -106,12 +105,13 @@ def docs(
 def _declared(name: str) -> Any:
     from lakeshelf.contracts import CATALOG
 
-    found = CATALOG.topics.get(name) or CATALOG.tables.get(name)
+    declared = (CATALOG.topics, CATALOG.tables, CATALOG.views)
+    found = next((part[name] for part in declared if name in part), None)
     if found is None:
-        names = [*CATALOG.topics, *CATALOG.tables]
+        names = [name for part in declared for name in part]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
         raise ConfigurationError(
-            f"no topic or table {name!r}", hint=f"did you mean {', '.join(near)}?"
+            f"no topic, table or view {name!r}", hint=f"did you mean {', '.join(near)}?"
         )
     return found
 
@@ -131,8 +131,10 @@ def _field(field: Field, key: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _settings(found: Any) -> dict[str, Any]:
-    from lakeshelf.contracts import delta, kafka
+    from lakeshelf.contracts import View, delta, kafka
 
     if _is_topic(found):
         return {"kind": "topic", "settings": kafka.settings(found)}
+    if isinstance(found, View):
+        return {"kind": "view", "settings": {"reads": ", ".join(found.tables)}}
     return {"kind": "table", "settings": {**delta.properties(found), **delta.constraints(found)}}

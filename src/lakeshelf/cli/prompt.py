@@ -71,21 +71,31 @@ class Prompt:
 
 
 def tables(lake: Lake) -> list[dict[str, Any]]:
-    """Tables that are there: name in SQL, and what they hold."""
+    """Tables and views that are there: name in SQL, and what they hold."""
+    from lakeshelf.contracts import CATALOG
+    from lakeshelf.query.views import readable
+
+    there = set(lake.names())
     return [
-        {"table": name.replace("/", "."), "holds": lake.dataset(name).doc} for name in lake.names()
+        {
+            "table": name.replace("/", "."),
+            "holds": (lake.dataset(name) if name in there else CATALOG.views[name]).doc,
+        }
+        for name in readable(lake)
     ]
 
 
 def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
-    """Columns of a table: name, type, unit, meaning, as the contract or the table itself says.
+    """Columns of a table or view: name, type, unit, meaning, as the contract or the table itself says.
 
     Raises:
         NotFound: No such table; its neighbours are named.
     """
-    from lakeshelf.contracts import CATALOG
+    from lakeshelf.contracts import CATALOG, arrow
+    from lakeshelf.lake import tables as there
 
-    declared = CATALOG.tables.get(name)
+    view = None if there.exists(lake.root, name) else CATALOG.views.get(name)
+    declared = view or CATALOG.tables.get(name)
     fields = {field.name: field for field in declared.columns} if declared else {}
     return [
         {
@@ -94,7 +104,7 @@ def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
             "unit": fields[column.name].unit if column.name in fields else "",
             "meaning": fields[column.name].doc if column.name in fields else _comment(column),
         }
-        for column in lake.snapshot(name).schema
+        for column in (arrow.schema(view.columns) if view else lake.snapshot(name).schema)
     ]
 
 
