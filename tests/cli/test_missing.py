@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,43 @@ def test_a_full_disk_behind_stdout_is_named(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: standard output: No space left on device; free")
     assert "Traceback" not in done.stderr
+
+
+OBEYING = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+"""What makes root obey permissions."""
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A lake that its user may only read."""
+    root = tmp_path / "read only"
+    Lake(root).append("a/b", [{"x": 7}])
+    (root / "_stack").mkdir()
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield root
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("lake", "ls"), 0, "a/b"),
+        (("sql", "FROM a.b"), 0, "7"),
+        (("up", "--no-watch"), 1, "Permission denied"),
+        (("rebuild",), 1, "Permission denied"),
+        (("destroy", "--yes", "read only"), 1, "Permission denied"),
+    ],
+)
+def test_a_lake_that_can_only_be_read_is_read_and_what_would_write_says_so(
+    read_only, arguments, code, told
+):
+    command = [sys.executable, "-m", "lakeshelf.cli.main", "--lake", str(read_only), *arguments]
+    prefix = OBEYING if os.geteuid() == 0 else []
+    done = subprocess.run([*prefix, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert Lake(read_only).names() == ["a/b"]
