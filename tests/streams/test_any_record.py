@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts import CATALOG, Topic, arrow
 from lakeshelf.contracts.messages import derived_id
 from lakeshelf.contracts.model import ID_LENGTH
+from lakeshelf.lake import tables
+from lakeshelf.lake.commits import Txn
 from lakeshelf.streams import intake, sql
+from lakeshelf.streams.committers.driver import DriverCommitter
 from lakeshelf.streams.decode import decode
 from lakeshelf.streams.duck import Duck
 from lakeshelf.streams.refusal import Refused, judge
@@ -179,3 +183,19 @@ def test_derived_ids_fit_and_are_the_same_in_sql_and_python(length: int) -> None
     assert derived == [derived_id(id_) for id_ in ids["id"].to_pylist()]
     assert max(map(len, derived)) <= ID_LENGTH
     assert len(set(derived)) == 3
+
+
+@pytest.mark.parametrize("between", ["\x1f", "::", "\x00", ""])
+def test_keys_that_read_alike_when_they_are_joined_are_two_rows(
+    tmp_path: Path, between: str
+) -> None:
+    name = "cleansed/shelf_batch_state"
+    tables.ensure(tmp_path, CATALOG.tables[name])
+    lots = [("a" + between + "b", "c"), ("a", "b" + between + "c"), ("a", "c")]
+    for number, (shelf, lot) in enumerate(lots):
+        committer = DriverCommitter(tmp_path, 0)
+        schema = arrow.schema(CATALOG.tables[name].columns)
+        row = dict.fromkeys(schema.names) | {"shelf_id": shelf, "batch_code": lot}
+        committer.upsert(name, pa.Table.from_pylist([row], schema), Txn("test", number)).result()
+    kept = tables.rows(tmp_path, name, ["shelf_id", "batch_code"]).to_pylist()
+    assert sorted((row["shelf_id"], row["batch_code"]) for row in kept) == sorted(set(lots))

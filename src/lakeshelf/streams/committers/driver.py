@@ -27,6 +27,8 @@ from lakeshelf.streams.index import IdIndex
 from lakeshelf.streams.lane import Lane, done
 from lakeshelf.streams.sql import REMOVED
 
+BETWEEN = "\x1f"
+"""Stands between the parts of a key: keys that do not hold it differ from all others when they are joined."""
 SMALL_ROWS = 20_000
 """Batches below it are over before a second thread has begun."""
 
@@ -185,9 +187,19 @@ class DriverCommitter:
 
 def _without(rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Those of `rows` whose key `others` do not have."""
-    return rows.filter(pc.invert(pc.is_in(_key(rows, keys), value_set=_key(others, keys))))
+    exact = any(pc.any(pc.match_substring(_text(others, key), BETWEEN)).as_py() for key in keys)
+    mine, theirs = (_key(some, keys, exact=exact) for some in (rows, others))
+    return rows.filter(pc.invert(pc.is_in(mine, value_set=theirs)))
 
 
-def _key(rows: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
-    columns = [rows[key].cast(pa.string()) for key in keys]
-    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\x1f")
+def _key(rows: pa.Table, keys: Sequence[str], *, exact: bool) -> pa.ChunkedArray:
+    """Keys as one text each; `exact` ones differ whatever they hold, which takes twice as long."""
+    columns = [_text(rows, key) for key in keys]
+    if len(columns) == 1:
+        return columns[0]
+    lengths = [pc.binary_length(column).cast(pa.string()) for column in columns] if exact else []
+    return pc.binary_join_element_wise(*lengths, *columns, BETWEEN)
+
+
+def _text(rows: pa.Table, key: str) -> pa.ChunkedArray:
+    return rows[key].cast(pa.string())
