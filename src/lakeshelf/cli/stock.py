@@ -126,12 +126,8 @@ def count(
         print_json({**_figures(counted), "event": sent, "booked": booked})
         return
     console().print(f"{line}: {counted.difference:+,} units.", soft_wrap=True)
-    where = (
-        f"lakeshelf stock show {shelf}"
-        if booked
-        else "`lakeshelf status`, it is not in the books yet"
-    )
-    told(sent, as_json, where)
+    following = f"`lakeshelf stock show {shelf}`"
+    told(sent, as_json, following if booked else "`lakeshelf status`, it is not in the books yet")
 
 
 @app.command("adjust")
