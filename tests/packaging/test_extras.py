@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import typer
 
 from lakeshelf import extras
 from lakeshelf.cli import main
@@ -77,10 +78,14 @@ def test_a_module_of_no_extra_stays_what_it_is() -> None:
 def test_a_command_whose_extra_is_missing_says_so_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(**_: object) -> None:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+
+    @app.command("sql")
+    def broken() -> None:
         raise ModuleNotFoundError("No module named 'duckdb'", name="duckdb")
 
-    monkeypatch.setattr(main, "app", broken)
+    monkeypatch.setattr(main, "app", app)
     assert main.run(["sql"]) == 1
     assert capfd.readouterr().err == (
         "error: duckdb is not installed; run `pip install 'lakeshelf[query]'`\n"
