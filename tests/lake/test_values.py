@@ -6,7 +6,6 @@ Random schemas, partitions and edge values of each type; after the write, the sa
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -23,15 +22,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf import query
-from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, SchemaError, maintenance
+from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError, maintenance
 from lakeshelf.lake.schemas import nullable
 from tests.query import model
 from tests.query.test_serving import session
 
 NAME = "test/edges"
 ENGINES = [name for name in query.ENGINES if name != "spark"]
-EXAMPLES = int(os.environ.get("LAKESHELF_VALUE_EXAMPLES", "12"))
+REFUSED = (SchemaError, KeyViolation, FeatureRefused)
+"""Each says which column it is; nothing stops a writer half way."""
+Tables = tuple[tuple[str, ...], list[pa.Table]]
 D = Decimal
 
 EDGES: dict[pa.DataType, list[Any]] = {
@@ -102,7 +102,7 @@ def _shaped(
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[tuple[str, ...], list[pa.Table]]:
+def tables(draw: st.DrawFn) -> Tables:
     """Partition columns, and three tables of one schema: of keys 0 and 1, of 2 and 3, of 3 and 4."""
     drawn = draw(columns())
     schema = pa.schema([pa.field("k", pa.int64(), False), *(column.field for column in drawn)])
@@ -158,7 +158,7 @@ def after(lake: Lake, held: pa.Table, done: Callable[[], object], wanted: pa.Tab
     before = log(lake)
     try:
         done()
-    except LakeError:
+    except REFUSED:
         assert log(lake) == before, "what was refused was not committed"
         wanted = held
     if log(lake):
@@ -171,17 +171,40 @@ def _compacted(lake: Lake) -> None:
     assert not any(part.note for part in done.failed), done.failed
 
 
-@pytest.mark.timeout(600)
-@settings(
-    max_examples=EXAMPLES,
-    phases=[Phase.explicit, Phase.generate],
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-@given(tables())
+def more(table: pa.Table, kind: pa.DataType) -> pa.Table:
+    """The rows under other keys, with a column more that no row before has."""
+    column = pa.field("new", kind, nullable=False)
+    keys = pc.add(table["k"], 10).cast(pa.int64())
+    with_keys = table.set_column(0, pa.field("k", pa.int64(), nullable=False), keys)
+    return with_keys.append_column(column, pa.array([EDGES[kind][0]] * table.num_rows, kind))
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        phases=[Phase.explicit, Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@_settings(12)
+@given(tables(), st.sampled_from(SCALARS))
 def test_what_is_committed_equals_what_was_written_in_every_engine(
-    given_tables: tuple[tuple[str, ...], list[pa.Table]],
+    given_tables: Tables, kind: pa.DataType
 ) -> None:
+    require_exact(given_tables, kind)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@_settings(500)
+@given(tables(), st.sampled_from(SCALARS))
+def test_it_does_so_for_many_schemas(given_tables: Tables, kind: pa.DataType) -> None:
+    require_exact(given_tables, kind)
+
+
+def require_exact(given_tables: Tables, kind: pa.DataType) -> None:
     partition_by, (first, second, third) = given_tables
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(folder, catalog={})
@@ -200,5 +223,8 @@ def test_what_is_committed_equals_what_was_written_in_every_engine(
         held = after(lake, appended, lambda: lake.merge(NAME, third, keys=("k",)), merged)
         gone = held.filter(pc.not_equal(held["k"], 4))
         held = after(lake, held, lambda: lake.replace(NAME, empty, [("k", "=", 4)]), gone)
+        evolved = more(second, kind)
+        wider = pa.concat_tables([held, evolved], promote_options="default")
+        after(lake, held, lambda: lake.append(NAME, evolved, schema_mode="merge"), wider)
         held = after(lake, held, lambda: lake.restore(NAME, version), appended)
         after(lake, held, lambda: lake.overwrite(NAME, first), first)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from lakeshelf.lake import netting
+from lakeshelf.lake import netting, traits
 from lakeshelf.lake.diff import CHANGE_TYPE
 from lakeshelf.lake.errors import explained
 from lakeshelf.lake.reading import schema_of
@@ -41,8 +41,9 @@ def between(
 
     Raises:
         Vacuumed: Files of it are gone.
-        FeatureRefused: A version in between kept no feed.
+        FeatureRefused: A version in between kept no feed, or a column is one that delta-rs would read wrong.
     """
+    traits.require_readable(handle, name)
     feed = _Feed(handle, name, start, end)
     if end <= start or not key:
         rows = feed.schema.empty_table() if end <= start else feed.in_order()

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.lake import features, footers, kinds, partitions
+from lakeshelf.lake import features, footers, kinds, partitions, storage
 from lakeshelf.lake.errors import FeatureRefused
 from lakeshelf.lake.features import Word
 from lakeshelf.lake.schemas import plain_schema
@@ -111,7 +111,10 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
     schema = plain_schema(pa.schema(handle.schema().to_arrow()))
     by = handle.metadata().partition_columns
     yield UNTYPED, frozenset(f.name for f in schema if kinds.has_untold(f.type))
-    yield SHORT_LISTS, footers.short_lists(handle)
+    if (
+        storage.place_of(handle)[0].folder is not None
+    ):  # in a bucket, nobody who reads them wrong reads them
+        yield SHORT_LISTS, footers.short_lists(handle)
     yield FAR_TIMES, footers.far_times(handle)
     if not by:
         return
