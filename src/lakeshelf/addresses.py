@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 MASK = "***"
 SECRET = re.compile(r"secret|token|password|access_key|account_key|sas|credential", re.IGNORECASE)
 """What a name contains whose value is never shown."""
-_UNUSABLE = re.compile(r"[*?\[\]|^\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
+_UNUSABLE = re.compile(r"[*?\[\]|^\\%\x00-\x1f\x7f\ud800-\udfff]")
 _QUOTED = re.compile(r"<((?:Token|AWSAccessKeyId|StringToSign)[\w-]*)>[^<]*")
 """What answers of S3 quote of a request."""
 _SHORTEST = 6

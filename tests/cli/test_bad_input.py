@@ -280,3 +280,13 @@ def test_the_export_of_quarantine_is_whole_and_a_part_of_it_is_called_one(
     assert "7 of 25 records" in part.err
     assert "20 of 25 records" in lakeshelf("quarantine", "list").out
     assert "of 25" not in lakeshelf("quarantine", "list", "--limit", "25").out
+
+
+@pytest.mark.slow
+def test_a_gap_is_looked_for_while_the_stack_is_down(lakeshelf, lake):
+    """The embedded broker is started for it, and stopped."""
+    assert lakeshelf("bootstrap").code == 0
+    result = lakeshelf("jobs", "accept-gap", "shelf-aggregator")
+    assert (result.code, result.err) == (0, "")
+    assert "Nothing is lost" in result.out
+    assert not Broker(load_settings(lake_root=lake)).is_running()

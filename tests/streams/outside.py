@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import kafka
 import orjson
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
@@ -165,6 +166,26 @@ def producing(make: str, client: Client, codec: str, way: str, name: str = "") -
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def keeping_times(client: Client, topic: str) -> Iterator[None]:
+    """The topic keeps the times of producers for a while, as one does that somebody else made."""
+    entry = ConfigEntry(
+        "message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET
+    )
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    for future in AdminClient(dict(client)).incremental_alter_configs([resource]).values():
+        future.result(SECONDS)
+    eventually(lambda: _differing(client, topic), "the broker knows of the change")
+    try:
+        yield
+    finally:
+        topics.alter(client, _differing(client, topic))
+
+
+def _differing(client: Client, topic: str) -> list[topics.Ensured]:
+    return [e for e in topics.ensure_all(client) if e.topic == topic and e.differences]
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import check
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import open_transactions
 from lakeshelf.streams import topics
@@ -19,7 +20,18 @@ from lakeshelf.streams.consuming import between, reader
 from tests.support import eventually
 
 from .harness import folding
-from .outside import CODECS, MAKES, WAYS, Client, Running, Sent, producing, restock
+from .outside import (
+    CODECS,
+    MAKES,
+    WAYS,
+    Client,
+    Running,
+    Sent,
+    keeping_times,
+    producing,
+    restock,
+)
+from .pipeline import consume
 
 pytestmark = pytest.mark.slow
 FAR_FUTURE_MS = 4_102_444_800_000
@@ -145,6 +157,27 @@ def test_keys_headers_and_times_of_their_own_change_nothing(
         r["kafka_timestamp"].year for r in running.raw("shelf_events") if r["shelf_id"] == shelf
     }
     assert stamps.isdisjoint({1970, 2001, 2100})
+
+
+def test_times_of_producers_do_no_harm_where_a_topic_keeps_them(
+    running: Running, client: Client
+) -> None:
+    ends = topics.end_offsets(client, ["quarantine"])["quarantine"]
+    with (
+        keeping_times(client, "shelf_events"),
+        producing("kafka-python", client, "none", "plain") as outside,
+    ):
+        for n, time in enumerate((0, 1, 1_000_000_000_000, None)):
+            value = restock(f"kept-{n}", "kept")
+            outside.send([Sent("shelf_events", v, b"kept", time=time) for v in (value, b"{")])
+        running.catch_up()
+    assert running.balance("kept") == 4
+    stamps = {
+        r["kafka_timestamp"].year for r in running.raw("shelf_events") if r["shelf_id"] == "kept"
+    }
+    assert {1970, 2001} <= stamps
+    found = consume(client, "quarantine", ends)
+    assert [check(CATALOG.topics["quarantine"], r.value, r.key) for r in found] == [None] * 4
 
 
 @pytest.mark.parametrize("make", MAKES)

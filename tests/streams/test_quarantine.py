@@ -22,6 +22,7 @@ from .messages import plain
 
 SHELF = CATALOG.topics["shelf_events"]
 GOOD = plain(SHELF, "pickup")
+LATE = datetime(9999, 12, 31, tzinfo=UTC)
 NOBODY = {"bootstrap.servers": "127.0.0.1:9", "log_level": "0"}
 
 
@@ -117,7 +118,8 @@ def test_corrected_records_go_back_to_their_topic_with_their_key(
 
 
 def test_the_message_of_a_refusal_keeps_its_own_contract() -> None:
-    place = ("shelf_events", 1, 7, datetime(2026, 3, 2, 9, tzinfo=UTC))
-    for value in (b"{", b"\xff", None):
-        message = Refused(*place, b"S1", value, "not_json", "broken").message()
-        assert check(CATALOG.topics["quarantine"], message) is None
+    for at in (datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC), LATE):
+        place = ("shelf_events", 1, 7, at)
+        for value in (b"{", b"\xff", None):
+            message = Refused(*place, b"S1", value, "not_json", "broken").message()
+            assert check(CATALOG.topics["quarantine"], message) is None

@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG, LONG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
-from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.contracts.model import EVENT_YEARS, KEY_SEPARATOR
 from lakeshelf.contracts.validate import UNPROCESSABLE, check, over_length, parse
 from lakeshelf.lake import reading, tables
 from lakeshelf.lake.location import Place
@@ -29,6 +29,8 @@ NOT_OWNER, MISSING = "not_owner", "missing_field"
 MISTYPED, TOO_LONG, IMPOSSIBLE = "wrong_type", "too_long", "impossible_value"
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 DETAIL_LENGTH = 500
+FIRST_EVENT_TIME = datetime(EVENT_YEARS[0], 1, 1, tzinfo=UTC)
+LAST_EVENT_TIME = datetime(EVENT_YEARS[1], 12, 31, 23, 59, 59, tzinfo=UTC)
 VALUE_BYTES, KEY_BYTES = 64 * 1024, 1024
 """What a message of the topic `quarantine` holds of a record's value and key."""
 PLACE = ("topic", "partition", "offset", "kafka_timestamp")
@@ -68,7 +70,7 @@ class Refused:
         told = {
             "event_id": f"{self.topic}:{self.partition}:{self.offset}",
             "event_type": "refused",
-            "event_time": self.kafka_timestamp.astimezone(UTC),
+            "event_time": _event_time(self.kafka_timestamp),
             "schema_version": SCHEMA_VERSION,
             "topic": self.topic,
             "partition": self.partition,
@@ -127,6 +129,11 @@ def judge(suspects: pa.Table) -> Judgement:
         else:
             judgement.refused.append(refuse(record, *refusal))
     return judgement
+
+
+def _event_time(appended: datetime) -> datetime:
+    """The time of append as an event may tell it: on a topic that keeps producers' times it may be any."""
+    return min(max(appended.astimezone(UTC), FIRST_EVENT_TIME), LAST_EVENT_TIME)
 
 
 def _cut(part: str, whole: bytes | None, longest: int) -> dict[str, Any]:

@@ -206,8 +206,9 @@ QUARANTINE = Topic(
     cleanup="delete",
     owner=s.ANY,
     doc=(
-        "Records that were refused, with the reason; `event_time` is their Kafka timestamp. Of a large record "
-        "key and value are cut; `raw/quarantine` holds it whole, at the same topic, partition and offset."
+        "Records that were refused, with the reason; `event_time` is their Kafka timestamp, or the nearest time that "
+        "an event may have. Of a large record key and value are cut; `raw/quarantine` holds it whole, at the same "
+        "topic, partition and offset."
     ),
     retention_ms=WEEK_MS,
     max_message_bytes=QUARANTINE_BYTES,
