@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
-from lakeshelf.stack import lag
+from lakeshelf.stack import lag, open_transactions
 from lakeshelf.streams import checkpoint, ledger, topics
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.query import Query
@@ -218,9 +218,20 @@ class Running:
         for query in self._queries:
             query.stop()
 
-    def catch_up(self) -> None:
-        """Wait until it has read to the end of its topics."""
-        eventually(lambda: self.behind() == 0, "the query reads to the end", SECONDS * 2)
+    def catch_up(self, *, opened: int = 0) -> None:
+        """Wait until it has read to the end of its topics; markers come behind the end of a transaction.
+
+        Args:
+            opened: Transactions that stay open.
+        """
+        names = [topic.name for topic in self.plan.topics]
+        eventually(
+            lambda: (
+                len(open_transactions.found(self.client, names)) == opened and self.behind() == 0
+            ),
+            "the query reads to the end",
+            SECONDS * 2,
+        )
 
     def behind(self) -> int:
         """Records that are not folded yet.

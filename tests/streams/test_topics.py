@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
+from lakeshelf.stack import open_transactions
 from lakeshelf.streams import topic_counts, topics
 from lakeshelf.streams.topic_counts import Count
 from tests.support import eventually
@@ -79,6 +80,7 @@ def test_records_are_counted_that_can_be_read(client: dict[str, str]) -> None:
             producer.produce(topic, b"{}", partition=0)
         producer.flush()
         end()
+    eventually(lambda: not open_transactions.found(client, [topic]), "the markers are there")
     after = topic_counts.readable(client, [topic])[topic]
     assert after == Count(before[topic].records + 5, exact=True)
     large = topic_counts.readable(client, [topic], most=3)[topic]
