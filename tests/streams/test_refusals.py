@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 import pytest
+from confluent_kafka import Message
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import Settings
 from lakeshelf.streams import quarantine
 from lakeshelf.streams.batch import BatchProcessor
-from lakeshelf.streams.refusal import judge
+from lakeshelf.streams.refusal import accepted, judge
 
 from . import harness
 from .bench import SHELF, START, Bench, lake, message, planned, stocked
@@ -185,6 +186,28 @@ def test_policies_that_cannot_be_are_refused(
     judgement = judge(pa.Table.from_pylist([row]))
     assert [refused.reason for refused in judgement.refused] == ([reason] if reason else [])
     assert bool(judgement.valid) is (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "version"),
+    [
+        (b"S1", (("producer", b"publisher"), ("version", b"4")), 4),
+        (b"S1", (("producer", b"publisher"),), None),
+        (b"S1", (("producer", b"publisher"), ("version", b"four")), None),
+        (b"S1", (("producer", b"somebody"), ("version", b"4")), None),
+        (b"\xff", (("producer", b"publisher"), ("version", b"4")), None),
+        (None, (("producer", b"publisher"), ("version", b"4")), None),
+        (b"S1", (), None),
+    ],
+)
+def test_a_consumer_takes_what_the_jobs_take(
+    key: bytes | None, headers: tuple[tuple[str, bytes], ...], version: int | None
+) -> None:
+    tombstone = Message(topic="shelf_policies", partition=0, offset=3, key=key, headers=[*headers])
+    row = accepted(tombstone)
+    assert (row and (row["shelf_id"], row["version"], row["deleted"])) == (
+        None if version is None else ("S1", version, True)
+    )
 
 
 @pytest.mark.slow

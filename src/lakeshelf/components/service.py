@@ -128,7 +128,7 @@ class ComponentService:
             topic, end = str(record.topic()), behind(record)
             ends[topic] = end
             message = None if is_end(record) else accepted(record)
-            if message is None:
+            if message is None or message.get("deleted"):
                 continue
             if topic == CLOCK:
                 tick = (Tick.of(message), end)

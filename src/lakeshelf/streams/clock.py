@@ -137,5 +137,5 @@ def latest(
 def _ticks(messages: Iterable[Message]) -> Iterator[tuple[int, Tick]]:
     for message in messages:
         tick = accepted(message)
-        if tick is not None:
+        if tick is not None and not tick["deleted"]:
             yield message.offset() or 0, tick

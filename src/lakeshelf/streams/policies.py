@@ -16,7 +16,6 @@ from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG, Field
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import values as contract_values
-from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables
 from lakeshelf.lake.location import Place
@@ -28,6 +27,7 @@ from lakeshelf.streams.job import Job, relation
 from lakeshelf.streams.lists import Listed
 from lakeshelf.streams.naming import require_known, with_names
 from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.refusal import accepted
 from lakeshelf.streams.shortage import judged
 
 Values = Mapping[str, Any]
@@ -251,25 +251,11 @@ def published(client: Mapping[str, str], name: str) -> pa.Table:
     """
     latest: dict[str, dict[str, Any]] = {}
     for record in records(client, name):
-        row = _row(name, record)
+        row = accepted(record)
         if row and row["version"] > latest.get(row["shelf_id"], {"version": -1})["version"]:
             latest[row["shelf_id"]] = row
     schema = arrow_contract.schema(CATALOG.tables[_table(name)].columns)
     return pa.Table.from_pylist(list(latest.values()), schema=schema)
-
-
-def _row(name: str, record: Any) -> dict[str, Any] | None:
-    """What a record says; None: its topic refuses it."""
-    topic = CATALOG.topics[name]
-    headers: dict[str, Any] = dict(record.headers() or ())
-    key, value = record.key(), record.value()
-    if not key or headers.get("producer") != topic.owner.encode():
-        return None
-    if value is None:
-        return {"shelf_id": key.decode(), "version": int(headers["version"]), "deleted": True}
-    if check(topic, value, key) is not None:
-        return None
-    return {"shelf_id": key.decode(), **parse(topic, value), "deleted": False}
 
 
 def _changed(

@@ -143,15 +143,18 @@ def _cut(part: str, whole: bytes | None, longest: int) -> dict[str, Any]:
 
 
 def accepted(message: Message) -> dict[str, Any] | None:
-    """The typed values of a record as a consumer gets it; None of one that is refused, and of a tombstone."""
-    topic, value = CATALOG.topics[str(message.topic())], message.value()
+    """The row that a record becomes, as a consumer gets it; None of one that is refused."""
+    topic = CATALOG.topics[str(message.topic())]
     record = {
         "key": message.key(),
-        "value": value,
+        "value": message.value(),
         "producer": _header(message, "producer"),
         "header_version": _header(message, "version"),
+        "kafka_partition": message.partition(),
+        "kafka_offset": message.offset(),
+        "kafka_timestamp": None,
     }
-    return None if value is None or _refusal(topic, record) else parse(topic, value)
+    return None if _refusal(topic, record) else _row(topic, record)
 
 
 def _header(message: Message, name: str) -> str | None:
