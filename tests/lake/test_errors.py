@@ -45,30 +45,72 @@ def test_the_package_exports_every_error_sorted() -> None:
     assert all(hasattr(public, name) for name in public.__all__)
 
 
+READING, WRITING, FILES = errors.Damaged, LakeError, errors.StorageError
+
+
 @pytest.mark.parametrize(
-    ("raised", "expected"),
+    ("where", "raised", "expected"),
     [
-        (TableNotFoundError("no"), errors.NotFound),
-        (CommitFailedError("others"), errors.Conflict),
-        (SchemaMismatchError("a vs b"), errors.SchemaError),
-        (DeltaProtocolError("feature"), errors.FeatureRefused),
-        (DeltaError("1 rows failed validation check"), errors.KeyViolation),
-        (DeltaError("Schema error: No field named x"), errors.SchemaError),
-        (DeltaError("Object at location x not found"), errors.Vacuumed),
-        (PermissionError("Permission denied"), errors.StorageError),
-        (OSError("No space left on device"), errors.StorageError),
-        (DeltaError("Generic S3 error: 403"), errors.StorageError),
-        (ValueError("what is this"), errors.Damaged),
+        (READING, TableNotFoundError("no"), errors.NotFound),
+        (WRITING, CommitFailedError("others"), errors.Conflict),
+        (WRITING, CommitFailedError("Delta table is append-only"), errors.FeatureRefused),
+        (WRITING, SchemaMismatchError("a vs b"), errors.SchemaError),
+        (READING, DeltaProtocolError("feature"), errors.FeatureRefused),
+        (WRITING, DeltaError("1 rows failed validation check"), errors.KeyViolation),
+        (WRITING, DeltaError("Schema error: No field named x"), errors.SchemaError),
+        (READING, DeltaError("Object at location x not found"), errors.Vacuumed),
+        (WRITING, DeltaError("Object at location x not found"), errors.Damaged),
+        (READING, PermissionError("Permission denied"), errors.StorageError),
+        (FILES, OSError("No space left on device"), errors.StorageError),
+        (READING, DeltaError("Generic S3 error: 403"), errors.StorageError),
+        (READING, DeltaError("Parquet error: EOF"), errors.Damaged),
+        (READING, pa.ArrowInvalid("truncated"), errors.Damaged),
+        (READING, DeltaError("Error during planning: unique names"), LakeError),
+        (READING, ValueError("what is this"), LakeError),
+        (WRITING, ValueError("what is this"), LakeError),
     ],
 )
-def test_what_libraries_raise_becomes_an_error_of_the_lake(
-    raised: Exception, expected: type[LakeError]
+def test_what_libraries_raise_becomes_the_error_of_the_place(
+    where: type[LakeError], raised: Exception, expected: type[LakeError]
 ) -> None:
-    with pytest.raises(expected) as caught, errors.explained("it failed"):
+    with pytest.raises(expected) as caught, errors.explained("it failed", where):
         raise raised
+    assert type(caught.value) is expected
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     assert caught.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("where", [READING, WRITING, FILES])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it broke in /lakes/append-only/no constraint/not found/x.parquet",
+        "it broke at column 'constraint already exists'",
+        'it broke at "No such file"',
+        "it broke\n| Generic S3 error | Unsupported | append-only |",
+    ],
+)
+def test_what_a_user_named_is_no_reason(where: type[LakeError], text: str) -> None:
+    """A folder, a column or a value may have any words of an error in its name."""
+    with pytest.raises(where) as caught, errors.explained("it failed", where):
+        raise DeltaError(text)
+    assert type(caught.value) is where
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        TypeError("x"), KeyError("not found"), AttributeError("x"), AssertionError("constraint"),
+        NameError("x"), IndexError("x"), RecursionError("x"), NotImplementedError("Unsupported"),
+        MemoryError("x"), pa.ArrowMemoryError("x"), KeyboardInterrupt(),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", [READING, WRITING, FILES])
+def test_faults_of_a_program_pass_as_they_are(where: type[LakeError], fault: BaseException) -> None:
+    with pytest.raises(type(fault)) as caught, errors.explained("it failed", where):
+        raise fault
+    assert caught.value is fault
 
 
 @pytest.mark.parametrize(

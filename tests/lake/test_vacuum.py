@@ -14,6 +14,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import Lake, maintenance, pins, vacuuming
 from lakeshelf.lake.commits import HOOKS
 from lakeshelf.lake.cursors import Consumer
+from lakeshelf.lake.diff import CHANGE_TYPE
 from lakeshelf.lake.errors import VersionNotFound
 from lakeshelf.lake.maintenance import Limits, maintain, optimize, vacuum
 from lakeshelf.lake.vacuuming import Swept
@@ -166,7 +167,8 @@ def copied(lake: Lake) -> str | None:
     """Bring the copy up to date, and say whether all rows had to be read."""
     found = lake.changes(NAME, READER)
     if found.full_refresh:
-        lake.overwrite(COPY, found.rows, txn=found.txns)
+        rows = found.rows.read_all().drop_columns([CHANGE_TYPE])
+        lake.overwrite(COPY, rows, txn=found.txns)
     else:
         lake.merge(COPY, found.rows, ["n", "m"], txn=found.txns)
     return found.full_refresh

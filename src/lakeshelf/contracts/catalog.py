@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -25,6 +24,8 @@ class Names(dict[str, Entry], Generic[Entry]):
             self[entry.name] = entry
 
     def __missing__(self, name: str) -> Entry:
+        import difflib  # noqa: PLC0415 - slow to import, and only mistakes need it
+
         close = difflib.get_close_matches(name, self, n=3, cutoff=0.5) or sorted(self)[:3]
         raise ContractError(f"no {self.what} {name!r}", hint=f"did you mean {', '.join(close)}?")
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 
+from lakeshelf.lake.errors import NameRefused
 from lakeshelf.lake.metadata import Stamp, encoded, stamp
 from lakeshelf.lake.schemas import fingerprint
 
@@ -45,13 +46,28 @@ Txns = tuple[str, int] | Txn | tuple[Txn, ...]
 
 
 def identities(given: Txns | None) -> tuple[Txn, ...]:
-    """Identities as they are kept."""
-    if not given:
+    """Identities as they are kept.
+
+    Raises:
+        NameRefused: They are no identities.
+    """
+    if given is None or given == ():
         return ()
-    if isinstance(given, Txn):
-        return (given,)
-    several = tuple(one for one in given if isinstance(one, Txn))
-    return several or (Txn(*given),)
+    found: tuple[Any, ...] = given if isinstance(given, tuple) else (given,)
+    if len(found) == 2 and not isinstance(found[0], Txn):
+        found = (Txn(*found),)
+    if not all(_is_identity(txn) for txn in found):
+        raise NameRefused(
+            f"{given!r} is no identity of a write",
+            hint="give (application, number), a text and a number from 0 to 2**63 - 1",
+        )
+    return found
+
+
+def _is_identity(txn: Any) -> bool:
+    if not isinstance(txn, Txn) or not isinstance(txn.app_id, str) or not txn.app_id:
+        return False
+    return type(txn.version) is int and 0 <= txn.version < 2**63
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,9 @@ class Write:
     txns: tuple[Txn, ...] = ()
     stamp: Stamp = field(default_factory=stamp)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        encoded(self.stamp, self.metadata)
 
     @classmethod
     def once(cls, *txns: Txn) -> Write:

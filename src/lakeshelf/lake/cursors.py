@@ -47,7 +47,7 @@ class Consumer:
 
     def __post_init__(self) -> None:
         names.checked(self.output)
-        if not self.id or ":" in self.id:
+        if not isinstance(self.id, str) or not self.id or ":" in self.id:
             raise NameRefused(f"{self.id!r} names no consumer", hint="write a word without a colon")
 
 

@@ -60,6 +60,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         names.checked(self.name)
+        for part in ("key", "partition_by"):
+            listed = names.columns(getattr(self, part), f"the {part} of {self.name}")
+            object.__setattr__(self, part, listed)
 
     @property
     def path(self) -> str:

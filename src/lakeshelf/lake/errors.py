@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -87,62 +88,114 @@ _TYPES: tuple[tuple[type[Exception], type[LakeError], str], ...] = (
     (CommitFailedError, Conflict, "read the table again and repeat the change"),
     (DeltaProtocolError, FeatureRefused, "upgrade Lakeshelf, or write it with Spark"),
 )
-_TEXTS: tuple[tuple[str, type[LakeError], str], ...] = (
+_Ways = tuple[tuple[str, type[LakeError], str], ...]
+_STORES: _Ways = (
     (
-        "Generic LocalFileSystem error",
+        r"Generic LocalFileSystem error",
         StorageError,
         "check room and permissions of the disk; nothing was committed",
     ),
-    ("validation check", KeyViolation, "correct the rows; nothing was written"),
-    ("constraint", KeyViolation, "correct the rows; nothing was written"),
-    ("Invariant violations", KeyViolation, "correct the rows; nothing was written"),
-    ("No field named", SchemaError, "`lakeshelf lake ls` shows the columns"),
-    ("already exists", Conflict, "read the table again and repeat the change"),
-    ("Change Data not enabled", FeatureRefused, "switch the change feed on, or read all rows"),
-    ("catalog-managed", FeatureRefused, "read it with Spark, through its catalogue"),
-    ("Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
-    ("No such file", Vacuumed, "read a later version; `lakeshelf lake doctor` tells damage"),
-    ("not found", Vacuumed, "read a later version; `lakeshelf lake doctor` tells damage"),
-    ("Permission denied", StorageError, "check the permissions of the folder"),
-    ("No space left", StorageError, "free some space; nothing was committed"),
-    ("Object Store", StorageError, "check the address, the network and the credentials"),
-    ("Generic S3 error", StorageError, "check the address, the network and the credentials"),
+    (r"Permission denied", StorageError, "check the permissions of the folder"),
+    (r"No space left", StorageError, "free some space; nothing was committed"),
+    (
+        r"Generic S3 error",
+        StorageError,
+        "check the address, the network and the credentials",
+    ),
 )
+"""What stores say, wherever it happens."""
+_READING: _Ways = (
+    (
+        r"Change Data not enabled",
+        FeatureRefused,
+        "switch the change feed on, or read all rows",
+    ),
+    (r"catalog-managed", FeatureRefused, "read it with Spark, through its catalogue"),
+    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"No such file|not found",
+        Vacuumed,
+        "read a later version; `lakeshelf lake doctor` tells damage",
+    ),
+    (
+        r"^(Error during planning|This feature is not implemented|SQL error|Schema error)"
+        r"|Optimizer rule|type_coercion|Cannot cast|Invalid comparison",
+        LakeError,
+        "this cannot be asked of the table; read all of it and choose there",
+    ),
+)
+_WRITING: _Ways = (
+    # By its type a conflict, which trying again never ends.
+    (r"table is append-only|only append", FeatureRefused, "append to it"),
+    (
+        r"failed validation check|Invariant violations|Check or Invariant",
+        KeyViolation,
+        "correct the rows; nothing was written",
+    ),
+    (r"No field named", SchemaError, "`lakeshelf lake ls` shows the columns"),
+    (r"already exists", Conflict, "read the table again and repeat the change"),
+    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"No such file|not found",
+        Damaged,
+        "a file of the latest version is gone; run `lakeshelf lake doctor`",
+    ),
+)
+_PLACES: dict[type[LakeError], _Ways] = {Damaged: _READING, LakeError: _WRITING}
+"""What a place is named after → what may be wrong there, by the words of delta-rs, which has few types."""
+_PROGRAMMING = (
+    AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RecursionError,
+    TypeError,
+)  # fmt: skip
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\S*/\S*""")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @contextmanager
 def explained(what: str, otherwise: type[LakeError] = Damaged) -> Iterator[None]:
-    """Turn what libraries raise into the errors of this module.
+    """Turn what libraries raise into the errors of this module; faults of a program pass as they are.
 
     Args:
         what: What was tried, with the dataset's name.
-        otherwise: The error of what nothing else fits.
+        otherwise: What nothing else fits, which says where it happens: `Damaged` where a table is read, `LakeError`
+            where it is written, `StorageError` among files.
     """
     try:
         yield
-    except (LakeError, ConfigurationError):
+    except (LakeError, ConfigurationError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, _PROGRAMMING) and not isinstance(error, pa.ArrowException):
+            raise
         raise translated(error, what, otherwise) from error
 
 
 def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged) -> LakeError:
-    """The error of this module that fits: what a store answers first, then by type, by the text of a message last."""
+    """The error of this module that fits: what a store answers first, then by place, by type, and by words last.
+
+    Words count in the first line alone, and not within quotes or a path: what a user named is no reason.
+    """
     if (refused := object_store_errors.told(str(error))) is not None:
         cause, hint = refused
         return StorageError(f"{what}: {cause}", hint=hint)
-    if "append-only" in str(error):  # by its type a conflict, which trying again never ends
-        return FeatureRefused(f"{what}: {first_line(error)}", hint="append to it")
-    for kind, ours, hint in _TYPES:
-        if isinstance(error, kind):
-            return ours(f"{what}: {first_line(error)}", hint=hint)
-    for text, ours, hint in _TEXTS:
-        if text.lower() in str(error).lower():
-            return ours(f"{what}: {first_line(error)}", hint=hint)
-    if isinstance(error, OSError) and not isinstance(error, DeltaError):
-        return StorageError(f"{what}: {first_line(error)}", hint="check disk and permissions")
-    return otherwise(f"{what}: {first_line(error)}", hint="run `lakeshelf lake doctor`")
+    ways = (*_STORES, *_PLACES.get(otherwise, ()))
+    words = _QUOTED.sub("", first_line(error))
+    by_words = next(((k, h) for text, k, h in ways if re.search(text, words)), None)
+    by_type = next(((k, h) for such, k, h in _TYPES if isinstance(error, such)), None)
+    told = (
+        (by_words, by_type) if by_words and by_words[0] is FeatureRefused else (by_type, by_words)
+    )
+    kind, hint = told[0] or told[1] or _unknown(error, otherwise)
+    return kind(f"{what}: {first_line(error)}", hint=hint)
+
+
+def _unknown(error: Exception, otherwise: type[LakeError]) -> tuple[type[LakeError], str]:
+    """What an error is that no rule knows: damage only where a table's own reader failed."""
+    if isinstance(error, OSError) and not isinstance(error, DeltaError | pa.ArrowException):
+        return StorageError, "check disk and permissions"
+    if otherwise is Damaged and not isinstance(error, DeltaError | pa.ArrowException):
+        return LakeError, "read it with another engine, or report it"
+    return otherwise, "run `lakeshelf lake doctor`"
 
 
 def first_line(error: BaseException) -> str:

@@ -30,6 +30,8 @@ def has_untold(kind: pa.DataType) -> bool:
 def bad_name(field: pa.Field) -> str | None:
     """What is wrong with the name of a column, or of a field in it; None: nothing."""
     name = field.name
+    if name in RESERVED:
+        return f"{name!r} is a column of the change feed; drop it, or rename it"
     if not name or set(name) & FORBIDDEN:
         return f"{name!r} has a character that Delta refuses in names"
     parts = list(field.type) if pa.types.is_struct(field.type) else []

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-from deltalake import DeltaTable
-
-from lakeshelf.contracts import Catalog
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import changing, cursors, features, merging, names, tables, writing
 from lakeshelf.lake.changes import Changes, changes
-from lakeshelf.lake.commits import HOOKS, Commit, Txns, Write, identities
+from lakeshelf.lake.commits import HOOKS, Commit, Txns
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.dataset import Dataset, Datasets
-from lakeshelf.lake.errors import Conflict, NotFound, explained
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.metadata import stamp
-from lakeshelf.lake.readable import ReadableLake
+from lakeshelf.lake.errors import explained
 from lakeshelf.lake.schemas import SchemaMode
 from lakeshelf.lake.snapshot import At
-from lakeshelf.lake.sources import Rows, Source
+from lakeshelf.lake.sources import Rows
+from lakeshelf.lake.writable import WritableLake
 
 if TYPE_CHECKING:
     from lakeshelf.lake.maintenance import Action
@@ -34,7 +24,7 @@ if TYPE_CHECKING:
     from lakeshelf.lake.runs import Run
 
 
-class Lake(ReadableLake):
+class Lake(WritableLake):
     """Tables of a lake by the names of their datasets.
 
     Args:
@@ -50,46 +40,6 @@ class Lake(ReadableLake):
     Raises:
         ConfigurationError: No root is given and none is configured.
     """
-
-    def __init__(
-        self,
-        root: Root | Path | str | None = None,
-        catalog: Datasets | Catalog | None = None,
-        storage_options: Mapping[str, str] | None = None,
-        *,
-        who: str | None = None,
-        why: str = "",
-        writer: str | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        super().__init__(root, catalog, storage_options, clock=clock)
-        self.stamp = stamp(who, why)
-        self.writer = writer
-
-    def create(
-        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **given: Any
-    ) -> Commit:
-        """Create the table of a dataset, without rows.
-
-        Args:
-            name: The dataset.
-            schema: Columns of a dataset that is not in the catalogue.
-            exist_ok: Whether a table that is there is left as it is.
-            given: `key`, `partition_by`, `profile`, `constraints`, `doc` of a dataset that is not in the catalogue.
-
-        Raises:
-            Conflict: The table is there.
-        """
-        known = names.checked(name) in self.catalog
-        dataset = self.catalog[name] if known else Dataset(name, schema, **given)
-        self._require_writer(dataset)
-        write = self._write(None, None)
-        if tables.exists(self.root, name):
-            if exist_ok:
-                return write.skipped(name, "create", "exists")
-            raise Conflict(f"{name} exists", hint="append to it, or choose another name")
-        handle = tables.create(self.root, dataset, write)
-        return Commit(name, int(handle.version()), "create", 0)
 
     def append(
         self,
@@ -115,8 +65,8 @@ class Lake(ReadableLake):
             KeyViolation: A row breaks a constraint; nothing is written.
             Conflict: Others own the table, or got in the way each time.
         """
+        write = self._write(txn, metadata, schema_mode)
         _, source, handle = self._target(name, rows)
-        write = self._write(txn, metadata)
         return cursors.noted(
             handle, write, writing.append(handle, name, source, write, schema_mode)
         )
@@ -134,8 +84,9 @@ class Lake(ReadableLake):
 
         `schema_mode='overwrite'` gives the table the schema of the rows.
         """
+        write = self._write(txn, metadata, schema_mode)
         _, source, handle = self._target(name, rows)
-        return writing.overwrite(handle, name, source, self._write(txn, metadata), schema_mode)
+        return writing.overwrite(handle, name, source, write, schema_mode)
 
     def replace(
         self,
@@ -158,8 +109,9 @@ class Lake(ReadableLake):
         Raises:
             KeyViolation: A row lies outside the slice; nothing is written.
         """
-        _, source, handle = self._target(name, rows)
-        return writing.replace(handle, name, source, self._write(txn, metadata), where)
+        write = self._write(txn, metadata)
+        _, source, handle = self._target(name, rows, where=where)
+        return writing.replace(handle, name, source, write, where)
 
     def merge(
         self,
@@ -188,10 +140,11 @@ class Lake(ReadableLake):
             KeyViolation: A key is null, or a new row lacks a column that may not be null.
             SchemaError: The dataset has no key, or columns do not fit.
         """
-        dataset, source, handle = self._target(name, rows, tuple(keys or ()))
-        found = tuple(keys or dataset.key)
-        order = (order_by,) if isinstance(order_by, str) else tuple(order_by or ())
-        write = self._write(txn, metadata)
+        write = self._write(txn, metadata, schema_mode)
+        named = names.columns(keys or (), f"the key of {name}")
+        order = names.columns(order_by or (), f"the order of {name}")
+        dataset, source, handle = self._target(name, rows, named, merged=True)
+        found = named or dataset.key
         return cursors.noted(
             handle,
             write,
@@ -361,39 +314,3 @@ class Lake(ReadableLake):
         from lakeshelf.lake import requests  # noqa: PLC0415 - slow to import, and seldom needed
 
         return requests.carry_out(self, name, action, wanted)
-
-    def _changeable(self, name: str) -> tuple[Dataset, DeltaTable]:
-        """A dataset that is there, and its table, for who may write it."""
-        dataset, handle = self._opened(name)
-        self._require_writer(dataset)
-        features.require_writable(handle, name)
-        return dataset, handle
-
-    def _target(
-        self, name: str, rows: Rows, keys: tuple[str, ...] = ()
-    ) -> tuple[Dataset, Source, DeltaTable]:
-        """What rows go to, and the rows; a table that is not there is created."""
-        try:
-            dataset, handle = self._opened(name)
-        except NotFound:
-            dataset = self.catalog[name] if name in self.catalog else Dataset(name, key=keys)
-            handle = None
-        self._require_writer(dataset)
-        source = Source.of(rows, dataset.schema)
-        if handle is None:
-            schema = source.schema if dataset.schema is None else dataset.schema
-            with suppress(Conflict):  # somebody else was first
-                tables.create(self.root, replace(dataset, schema=schema), self._write(None, None))
-            handle = tables.open_table(self.root, name)
-        features.require_writable(handle, name)
-        return dataset, source, handle
-
-    def _write(self, txn: Txns | None, metadata: Mapping[str, Any] | None) -> Write:
-        return Write(identities(txn), self.stamp, dict(metadata or {}))
-
-    def _require_writer(self, dataset: Dataset, way_out: str = "") -> None:
-        if dataset.writers == "one" and dataset.owner != self.writer:
-            raise Conflict(
-                f"{dataset.name} is written by {dataset.owner} alone",
-                hint=way_out or "send a command to its owner, or write a dataset of your own",
-            )

@@ -18,7 +18,7 @@ from lakeshelf.lake.diff import BEFORE, CHANGE_TYPE, DELETE
 from lakeshelf.lake.errors import KeyViolation, SchemaError, explained
 from lakeshelf.lake.predicates import quoted
 from lakeshelf.lake.reading import schema_of
-from lakeshelf.lake.schemas import cast, fitting
+from lakeshelf.lake.schemas import cast, fitting, plain
 from lakeshelf.lake.sources import Rows, Source
 from lakeshelf.lake.writing import repeated, require_exact
 
@@ -54,16 +54,17 @@ def upsert(
         SchemaError: Columns or types do not fit.
         PredicateError: A key is a float.
     """
-    _require_columns(name, (*keys, *order_by), schema_of(handle))
+    require_columns(name, (*keys, *order_by), schema_of(handle))
     require_exact(schema_of(handle), keys, "a row")
     source = Source.of(rows, schema_of(handle))
 
     def attempt() -> Commit:
         if write.is_done(handle):
             return write.skipped(name, OPERATION)
+        content(source.schema)
         given = _without_preimages(source.table())
         _require_columns_of(name, given.schema, (*keys, *order_by), schema_of(handle), mode)
-        schema = fitting(name, _content(given.schema), schema_of(handle), "merge")
+        schema = fitting(name, content(given.schema), schema_of(handle), "merge")
         features.refuse_naive_times(name, schema, features.in_force(handle))
         rows = _with_change_type(_conformed(given, schema, name), given)
         latest = newest(rows, keys, order_by, name)
@@ -122,7 +123,7 @@ def _merger(
     order_by: Sequence[str],
     write: Write,
 ) -> TableMerger:
-    schema, known = _content(rows.schema), set(schema_of(handle).names)
+    schema, known = content(rows.schema), set(schema_of(handle).names)
     columns = {quoted(column): f"s.{quoted(column)}" for column in schema.names}
     merge = handle.merge(
         rows,
@@ -164,8 +165,18 @@ def _not_older(order_by: Sequence[str]) -> str:
     return f"({newer}) OR ({same} AND ({_not_older(rest)}))" if rest else f"({newer}) OR {same}"
 
 
-def _content(schema: pa.Schema) -> pa.Schema:
-    """The schema without what says of changes which they are."""
+def content(schema: pa.Schema) -> pa.Schema:
+    """The schema without what says of changes which they are.
+
+    Raises:
+        SchemaError: A column of that name says something else.
+    """
+    kinds = [field.type for field in schema if field.name == CHANGE_TYPE]
+    if any(plain(kind) != pa.string() for kind in kinds):
+        raise SchemaError(
+            f"{CHANGE_TYPE} is {kinds[0]}; it says of a change what happened",
+            hint="rename the column",
+        )
     return pa.schema([field for field in schema if field.name != CHANGE_TYPE])
 
 
@@ -216,7 +227,7 @@ def _require_columns_of(
             f"rows for {name} lack {', '.join(missing)}",
             hint=f"merge by {', '.join(needed)}; other columns may be left out",
         )
-    extra = [c for c in _content(given).names if c not in schema.names]
+    extra = [c for c in content(given).names if c not in schema.names]
     if extra and mode is None:
         raise SchemaError(
             f"{name} has no column {', '.join(map(repr, extra))}",
@@ -234,12 +245,13 @@ def _require_keys(rows: pa.Table, keys: Sequence[str], name: str) -> None:
             )
 
 
-def _require_columns(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
+def require_columns(name: str, columns: Sequence[str], schema: pa.Schema) -> None:
+    """Raise `SchemaError` for a key, or what orders rows, that a table does not have."""
     unknown = [column for column in columns if column not in schema.names]
     if unknown or not columns:
         raise SchemaError(
             f"{name} has no column {', '.join(map(repr, unknown))}"
             if unknown
             else f"{name} has no key",
-            hint=f"it has {', '.join(schema.names)}; name the key with `keys=`",
+            hint=f"{names.suggestion(' '.join(unknown), schema.names)}; name the key with `keys=`",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import platform
@@ -13,7 +12,7 @@ from typing import Any
 
 import deltalake
 
-from lakeshelf.lake.errors import NameRefused
+from lakeshelf.lake.errors import NameRefused, SchemaError
 
 STAMP = "lakeshelf"
 RESERVED = frozenset(
@@ -82,10 +81,13 @@ def encoded(stamped: Stamp, metadata: Mapping[str, Any] | None) -> dict[str, str
     """Commit metadata as Delta stores it: text.
 
     Raises:
-        NameRefused: A key is reserved.
+        NameRefused: A key is reserved, or no text.
+        SchemaError: A value is no JSON.
     """
     own = {STAMP: json.dumps(asdict(stamped), separators=(",", ":"))}
-    return own | {_allowed(key): json.dumps(value) for key, value in (metadata or {}).items()}
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise SchemaError(f"commit metadata is {metadata!r}", hint="give {name: JSON value}")
+    return own | {_allowed(key): _as_json(key, value) for key, value in (metadata or {}).items()}
 
 
 def decoded(entry: Mapping[str, Any]) -> tuple[Stamp | None, dict[str, Any]]:
@@ -98,7 +100,19 @@ def decoded(entry: Mapping[str, Any]) -> tuple[Stamp | None, dict[str, Any]]:
     return stamped, {k: _value(v) if stamped else v for k, v in own.items()}
 
 
+def _as_json(key: str, value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError(
+            f"commit metadata {key!r} is no JSON: {error}",
+            hint="give texts, numbers, lists and mappings of them",
+        ) from error
+
+
 def _allowed(key: str) -> str:
+    if not isinstance(key, str):
+        raise NameRefused(f"commit metadata cannot be named {key!r}", hint="name it by a text")
     if key in RESERVED or key.startswith("delta."):
         raise NameRefused(f"commit metadata cannot be named {key!r}", hint="choose another key")
     return key
@@ -112,6 +126,8 @@ def _value(text: Any) -> Any:
 
 
 def _user() -> str:
+    import getpass  # noqa: PLC0415 - slow to import
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
-from lakeshelf.lake.errors import NameRefused, NotFound
+from lakeshelf.lake.errors import NameRefused, NotFound, SchemaError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}")
 
@@ -44,6 +43,23 @@ def unknown(name: str, known: Iterable[str]) -> NotFound:
     return NotFound(f"no dataset {name!r}", hint=hint)
 
 
+def columns(given: str | Iterable[str], what: str) -> tuple[str, ...]:
+    """Columns as somebody gives them: one name, or several.
+
+    Raises:
+        SchemaError: They are no names, or one is there twice.
+    """
+    if isinstance(given, str):
+        return (given,)
+    found = tuple(given) if isinstance(given, Iterable) else ()
+    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in found):
+        raise SchemaError(f"{given!r} names no columns for {what}", hint="give a list of names")
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise SchemaError(f"{', '.join(twice)} is named twice for {what}", hint="name it once")
+    return found
+
+
 def suggestion(column: str, known: Iterable[str]) -> str:
     """The way out of a column that is not there: those that are, and which of them may be meant."""
     columns = list(known)
@@ -53,4 +69,6 @@ def suggestion(column: str, known: Iterable[str]) -> str:
 
 
 def _close(name: str, known: list[str]) -> list[str]:
+    import difflib  # noqa: PLC0415 - slow to import, and only mistakes need it
+
     return difflib.get_close_matches(name, known, n=3, cutoff=0.5)

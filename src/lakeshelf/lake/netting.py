@@ -137,8 +137,8 @@ def _among(batch: pa.RecordBatch, key: Sequence[str], several: pa.Table | None) 
     if len(key) == 1:
         values = several[key[0]].combine_chunks()
         return pc.or_(found, pc.is_in(batch.column(key[0]), values))
-    there = encoded(batch.select(list(key)))
-    return pc.or_(found, pc.is_in(there, encoded(_one_batch(several))))
+    there, wanted = _encoded(batch, key), _encoded(_one_batch(several), key)
+    return pc.or_(found, pc.is_in(there, wanted))
 
 
 def _are_distinct(column: pa.ChunkedArray) -> bool:
@@ -196,12 +196,12 @@ def _paired(rows: pa.Table, key: Sequence[str]) -> pa.Table:
 
 def _ids(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
     """A number for each row, equal for equal values of the columns."""
-    return encoded(batch.select(list(columns))).dictionary_encode().indices
+    return _encoded(batch, columns).dictionary_encode().indices
 
 
 def _ranks(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
     """The same, in the order of the values as they are encoded."""
-    found = encoded(batch.select(list(columns))).dictionary_encode()
+    found = _encoded(batch, columns).dictionary_encode()
     ranks = pc.inverse_permutation(pc.sort_indices(found.dictionary).cast("int64"))
     return ranks.take(found.indices)
 
@@ -227,3 +227,8 @@ def _signs(batch: pa.RecordBatch) -> pa.Array:
 def _one_batch(rows: pa.Table) -> pa.RecordBatch:
     batches = rows.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
+
+
+def _encoded(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
+
+    return encoded(batch.select(list(columns)))

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from configparser import ConfigParser
-from configparser import Error as NotIni
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -105,6 +103,9 @@ def _lacks(given: Mapping[str, str], environment: Mapping[str, str], *names: str
 
 def _section(name: str, environment: Mapping[str, str]) -> dict[str, str] | None:
     """Entries of a profile in the credentials file and the config file; None: neither has it."""
+    from configparser import ConfigParser  # noqa: PLC0415 - slow to import, and seldom needed
+    from configparser import Error as NotIni  # noqa: PLC0415 - with it
+
     home = Path(environment.get("HOME") or Path.home()) / ".aws"
     credentials = environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"
     config = environment.get("AWS_CONFIG_FILE") or home / "config"

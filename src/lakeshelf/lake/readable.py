@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import diff, names, tables
+from lakeshelf.lake import diff, names, tables, versions
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset, Datasets
 from lakeshelf.lake.errors import Damaged, NotFound, explained
@@ -134,6 +134,7 @@ class ReadableLake:
     def _version(self, name: str, latest: DeltaTable, at: At) -> int:
         if isinstance(at, datetime):
             return Timeline.of(name, latest).at(at, self.clock())
+        versions.require_moment(at, name)
         if isinstance(at, str):
             from lakeshelf.lake.runs import version_of  # noqa: PLC0415 - runs are read through the lake
 
@@ -151,6 +152,10 @@ class ReadableLake:
         try:
             handle = tables.open_table(self.root, name, to_read=True)
         except NotFound:
+            if (folder := self.root.folder) is not None and not folder.exists():
+                raise NotFound(
+                    f"no lake at {self.root}", hint="correct its path; a first write makes it"
+                ) from None
             if known:
                 raise
             raise names.unknown(name, {*self.catalog, *tables.found(self.root)}) from None

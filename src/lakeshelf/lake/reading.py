@@ -101,6 +101,7 @@ def selected(schema: pa.Schema, columns: Sequence[str], name: str) -> pa.Schema:
     Raises:
         SchemaError: A column that it does not have.
     """
+    columns = names.columns(columns, f"a reading of {name}")
     unknown = [column for column in columns if column not in schema.names]
     if unknown:
         raise SchemaError(

@@ -367,7 +367,7 @@ def _new_id(lake: Lake) -> str:
 
 
 def _checked(run_id: str) -> str:
-    if not _ID.fullmatch(run_id):
+    if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise NameRefused(
             f"{run_id!r} names no run",
             hint="begin with a letter; then letters, digits and `_.:-`, so that it is no version and no time",

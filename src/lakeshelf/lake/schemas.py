@@ -6,10 +6,9 @@ file is written. Only what keeps every value is done implicitly.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,8 +24,18 @@ _FIRST_DAY, _LAST_DAY = -96_465_293, 95_026_236
 _UTC = ("UTC", "+00:00", "Etc/UTC", "Z")
 
 
+def require_mode(mode: object) -> None:
+    """Raise `SchemaError` for a word that is no `SchemaMode`."""
+    if mode is not None and mode not in get_args(SchemaMode):
+        raise SchemaError(
+            f"no schema mode {mode!r}", hint=f"there are {', '.join(get_args(SchemaMode))}"
+        )
+
+
 def fingerprint(schema: pa.Schema) -> str:
     """Hash of names and types, in order; nullability and comments do not count."""
+    import hashlib  # noqa: PLC0415 - slow to import, and only commits need it
+
     listed = json.dumps([[field.name, str(plain(field.type))] for field in schema])
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
@@ -104,7 +113,8 @@ def fitting(
         if not is_lossless(field.type, wanted.type):
             raise SchemaError(
                 f"column {field.name} of {name} is {wanted.type}, the rows have {field.type}",
-                hint=f"cast it to {wanted.type} where losing values is meant",
+                hint=f"to widen it, read all rows, cast the column and `overwrite` with `schema_mode='overwrite'`; "
+                f"cast the rows to {wanted.type} where losing values is meant",
             )
         fields.append(wanted.remove_metadata())
     return pa.schema(fields)

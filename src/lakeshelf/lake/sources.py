@@ -239,6 +239,11 @@ def _is_one_shot(given: Any) -> bool:
 
 
 def _from_records(records: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.Table:
+    odd = next((record for record in records if not isinstance(record, Mapping)), None)
+    if odd is not None:
+        raise SchemaError(
+            f"records are no mappings: {odd!r} ({type(odd).__name__})", hint="give {column: value}"
+        )
     names = dict.fromkeys(name for record in records for name in record)
     if not names:
         return pa.table({}) if schema is None else schema.empty_table()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -129,6 +128,8 @@ def dataset_of(handle: DeltaTable, paths: Sequence[str], schema: pa.Schema) -> D
 
 def remove(root: Root, path: str = "") -> None:
     """Remove what lies at a path below the root, or all of it; nothing where nothing is."""
+    import shutil  # noqa: PLC0415 - slow to import, and seldom needed
+
     files, base = filesystem(root)
     with explained(f"{path or 'all'} of {root} was not removed", StorageError):
         if root.folder is not None:

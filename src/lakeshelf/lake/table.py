@@ -16,8 +16,9 @@ from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset
 from lakeshelf.lake.errors import Conflict, NotFound, VersionNotFound, explained
 from lakeshelf.lake.location import Root
+from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.snapshot import At, Entry, Snapshot
-from lakeshelf.lake.versions import Timeline, opened_at
+from lakeshelf.lake.versions import Timeline, opened_at, require_moment
 
 
 class Addressed(Dataset):
@@ -85,6 +86,7 @@ class Table:
     def _version(self, at: At | None) -> int | None:
         if isinstance(at, datetime):
             return Timeline.of(self.address, self.handle).at(at, self.clock())
+        require_moment(at, self.address)
         if isinstance(at, str):
             raise VersionNotFound(
                 f"{self.address} has no run {at!r}", hint="runs are read through their lake"
@@ -129,4 +131,4 @@ def _writes() -> set[str]:
     """What a lake is asked to write."""
     from lakeshelf.lake.lake import Lake  # noqa: PLC0415 - only for who tries to write
 
-    return {name for name in vars(Lake) if not name.startswith("_")}
+    return {name for name in {*dir(Lake)} - {*dir(ReadableLake)} if not name.startswith("_")}

@@ -111,7 +111,7 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         Conflict: Somebody else created it meanwhile.
     """
     place = Root.at(root)
-    if dataset.schema is None:
+    if not dataset.schema:
         raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
     properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
     schema = pa.schema([storable(dataset.name, field) for field in dataset.schema])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from deltalake import DeltaTable
@@ -63,6 +63,35 @@ class Timeline:
                 hint=f"that begins with version {self.versions[0] if self.versions else '?'} at {first}",
             )
         return self.versions[place - 1]
+
+
+def require_moment(at: object, name: str) -> None:
+    """Refuse what is no version, time or run, before anything is looked up.
+
+    Raises:
+        TimeOutOfRange: A day, or a time as text.
+        VersionNotFound: Neither a number nor the name of a run.
+    """
+    if (isinstance(at, date) and not isinstance(at, datetime)) or _is_time(at):
+        raise TimeOutOfRange(
+            f"{name} at {at!r}: that is no instant",
+            hint="times are datetimes with their zone, as datetime(2026, 5, 1, 6, tzinfo=UTC)",
+        )
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | str | datetime)):
+        raise VersionNotFound(
+            f"{name} has no version {at!r} ({type(at).__name__})",
+            hint="give a number, a time with its zone, or the name of a run",
+        )
+
+
+def _is_time(at: object) -> bool:
+    if not isinstance(at, str):
+        return False
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        return False
+    return True
 
 
 def opened_at(uri: str, version: int, latest: DeltaTable, name: str) -> DeltaTable:
