@@ -175,7 +175,8 @@ def keeping_times(client: Client, topic: str) -> Iterator[None]:
         "message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET
     )
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
-    for future in AdminClient(dict(client)).incremental_alter_configs([resource]).values():
+    admin = AdminClient(dict(client))
+    for future in admin.incremental_alter_configs([resource]).values():
         future.result(SECONDS)
     eventually(lambda: _differing(client, topic), "the broker knows of the change")
     try:

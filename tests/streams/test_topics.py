@@ -87,8 +87,8 @@ def test_records_are_counted_that_can_be_read(client: dict[str, str]) -> None:
     assert not large.exact
     assert large.records >= after.records + 7
     end = topics.end_offsets(client, [topic])[topic]
-    deleted = AdminClient(dict(client)).delete_records([TopicPartition(topic, 0, end["0"])])
-    for future in deleted.values():
+    admin = AdminClient(dict(client))
+    for future in admin.delete_records([TopicPartition(topic, 0, end["0"])]).values():
         future.result(30)
     assert topic_counts.readable(client, [topic])[topic].records <= end["1"]
 
