@@ -21,7 +21,9 @@ from lakeshelf.lake import (
     NotFound,
     PredicateError,
     SchemaError,
+    all_of,
     any_of,
+    not_,
 )
 from lakeshelf.lake.verification import verify
 
@@ -76,6 +78,27 @@ def test_rows_that_meet_conditions_are_deleted_in_one_commit(lake: Lake) -> None
     again = lake.delete(NAME, [("k", "=", 1)], txn=("me", 1))
     assert (again.version, again.skipped) == (None, "already committed")
     assert held(lake) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.int64()), pa.map_(pa.string(), pa.int64()), pa.struct([("a", pa.int64())])]
+)
+def test_rows_are_chosen_by_what_has_no_statistics(tmp_path: Path, kind: pa.DataType) -> None:
+    lake, schema = Lake(tmp_path, catalog={}), pa.schema([("k", pa.int64()), ("nested", kind)])
+    value = {"a": 1} if pa.types.is_struct(kind) else [] if pa.types.is_list(kind) else [("a", 1)]
+    lake.create(NAME, schema)
+    for k in range(6):
+        one = {"k": k, "nested": value if k % 2 else None}
+        lake.append(NAME, pa.Table.from_pylist([one], schema))
+    there, gone = ("nested", "is not null"), ("nested", "is null")
+    assert (
+        lake.update(NAME, [any_of(all_of(there, ("k", ">", 3)), ("k", "=", 0))], {"k": 9}).rows == 2
+    )
+    assert sorted(held(lake)) == [1, 2, 3, 4, 9, 9]
+    assert lake.delete(NAME, [not_(there), ("k", "<", 3)]).rows == 1
+    assert sorted(held(lake)) == [1, 3, 4, 9, 9]
+    lake.replace(NAME, schema.empty_table(), [any_of(gone, ("k", "=", 1))])
+    assert sorted(held(lake)) == [3, 9]
 
 
 def test_what_changes_nothing_is_no_commit(lake: Lake) -> None:

@@ -148,6 +148,27 @@ def test_empty_texts_as_partitions_are_texts_by_every_engine(lake: Lake, engine:
     assert served.route == (query.ENGINES[engine].route if own else engines.SCAN)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("most", ["32", "2"])
+def test_structs_are_filtered_whatever_statistics_tell_of_them(
+    lake: Lake, engine: str, most: str
+) -> None:
+    inner = pa.struct([("a", pa.int64()), ("b", pa.int64())])
+    parted = pa.struct([("a", pa.int64()), ("l", pa.list_(pa.int64()))])
+    schema = pa.schema([("k", pa.int64()), ("whole", inner), ("parted", parted)])
+    lake.create("test/structs", schema)
+    only = {"delta.dataSkippingNumIndexedCols": most}
+    lake.snapshot("test/structs").handle.alter.set_table_properties(only)
+    rows = [{"k": 1, "whole": {"a": 1, "b": 2}, "parted": {"a": 1, "l": [1]}}, {"k": 2}]
+    lake.append("test/structs", pa.Table.from_pylist(rows, schema))
+    for column in ("whole", "parted"):
+        where = [(column, "is null")]
+        served = query.serve(lake.snapshot("test/structs"), engine, None, where, session(engine))
+        assert [row["k"] for row in model.read(served)] == [2], (column, served.route)
+    found = traits.of(lake.snapshot("test/structs").handle, ["whole"])
+    assert found == ([] if most == "32" else [traits.PARTIAL_STATISTICS])
+
+
 def test_columns_with_nulls_below_required_fields_are_served_to_pandas(lake: Lake) -> None:
     kind = pa.struct([pa.field("a", pa.int64(), nullable=False)])
     rows = pa.table({"s": pa.array([{"a": 1}, None], kind)})

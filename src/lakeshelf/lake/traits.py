@@ -23,6 +23,7 @@ BINARY_PARTITIONS = "binary partitions"
 CHAR_PARTITIONS = "partitions of CHAR columns"
 UNTYPED = "columns of nulls without a type"
 SHORT_LISTS = "lists of two levels"
+PARTIAL_STATISTICS = "statistics of some fields of a struct"
 FAR_TIMES = "INT96 times beyond 1677 to 2262"
 
 _NOT_DUCKDB: tuple[Word, ...] = ("works", "notyet", "works", "works", "works")
@@ -35,6 +36,8 @@ READS: dict[str, tuple[Word, ...]] = {
     CHAR_PARTITIONS: ("notyet", "notyet", "notyet", "notyet", "works"),
     UNTYPED: _NOT_DUCKDB,
     SHORT_LISTS: _NOT_DUCKDB,
+    # Conditions on such a column end Polars, also those that are put to its lazy frame later.
+    PARTIAL_STATISTICS: ("works", "works", "works", "notyet", "works"),
     FAR_TIMES: ("notyet", "works", "notyet", "notyet", "works"),
 }
 """Trait → words of `features.ENGINES`, in that order; tried with tables of Spark (`tests/matrix`)."""
@@ -116,6 +119,7 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
     ):  # in a bucket, nobody who reads them wrong reads them
         yield SHORT_LISTS, footers.short_lists(handle)
     yield FAR_TIMES, footers.far_times(handle)
+    yield PARTIAL_STATISTICS, _partly_known(handle, schema)
     if not by:
         return
     if "columnMapping" in features.in_force(handle):
@@ -128,6 +132,30 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
     yield BINARY_PARTITIONS, frozenset(c for c in by if pa.types.is_binary(schema.field(c).type))
     chars = {f.name for f in handle.schema().fields if _is_char(f.metadata)}
     yield CHAR_PARTITIONS, frozenset(chars & set(by))
+
+
+def _partly_known(handle: DeltaTable, schema: pa.Schema) -> frozenset[str]:
+    """Structs of which statistics tell some fields, such as one of a number and a list."""
+    structs = [field for field in schema if pa.types.is_struct(field.type)]
+    if not structs:
+        return frozenset()
+    kind = pa.schema(handle.get_add_actions().schema)
+    told = [kind.field(side).type for side in ("min", "max") if side in kind.names]
+    return frozenset(
+        field.name
+        for field in structs
+        for side in told
+        if side.get_field_index(field.name) >= 0
+        and _has_other_fields(side.field(field.name).type, field.type)
+    )
+
+
+def _has_other_fields(given: pa.DataType, wanted: pa.DataType) -> bool:
+    if not pa.types.is_struct(wanted):
+        return False
+    if not pa.types.is_struct(given) or [f.name for f in given] != [f.name for f in wanted]:
+        return True
+    return any(_has_other_fields(a.type, b.type) for a, b in zip(given, wanted, strict=True))
 
 
 def _decimals(handle: DeltaTable) -> list[dict[str, Any] | None]:
