@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import names, reading, storage, tables
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.optimizing import SMALL_BYTES
 from lakeshelf.lake.storage import LOG
@@ -181,7 +182,7 @@ def _last_commit(kind: str, version: int, detail: str, name: str) -> Damage:
 
 def data_files(handle: DeltaTable) -> dict[str, int]:
     """Path, relative to the table, → bytes of each file of the version."""
-    actions = pa.table(handle.get_add_actions()).select(["path", "size_bytes"]).to_pylist()
+    actions = added(handle).select(["path", "size_bytes"]).to_pylist()
     return {unquote(a["path"]): a["size_bytes"] for a in actions if "://" not in a["path"]}
 
 

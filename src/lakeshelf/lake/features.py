@@ -15,6 +15,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, TableFeatures
 
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.commits import HOOKS
 from lakeshelf.lake.errors import FeatureRefused, explained
 
@@ -178,7 +179,7 @@ def require_removable(handle: DeltaTable, name: str) -> None:
     """
     if not handle.metadata().partition_columns:
         return
-    for path in pa.table(handle.get_add_actions())["path"].to_pylist():
+    for path in added(handle)["path"].to_pylist():
         if not path.isascii():
             raise FeatureRefused(
                 f"rows of {name} cannot be changed by delta-rs: it would not remove {path}",

@@ -9,10 +9,10 @@ Footers are read once in a process, and only of files that could be so: statisti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.lake import storage
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.errors import explained
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
     Look = Callable[[FileSystem, str], frozenset[str]]
 
-_FIRST, _LAST = datetime(1677, 9, 22), datetime(2262, 4, 11)  # noqa: DTZ001 - compared as they lie there
-_ALWAYS = ("path", "num_records")
+_MICROS = pa.timestamp("us")
+_FIRST, _LAST = (
+    (datetime(*day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    for day in ((1677, 9, 22), (2262, 4, 11))
+)
+"""In microseconds: pyarrow imports pandas to turn times of Python into its own, or back."""
 _PHYSICAL = "delta.columnMapping.physicalName"
 _KEPT: dict[tuple[str, str], frozenset[str]] = {}
 """What was looked for, and a file → columns; files never change."""
@@ -43,13 +48,12 @@ def far_times(handle: DeltaTable) -> frozenset[str]:
     at_risk = _columns(handle, pa.types.is_timestamp)
     if not at_risk:
         return frozenset()
-    actions = pa.table(handle.get_add_actions(flatten=True))
-    shown = [f"{what}.{column}" for what in ("null_count", "min", "max") for column in at_risk]
-    known = actions.select([c for c in actions.column_names if c in {*shown, *_ALWAYS}])
+    files = added(handle, flatten=True)
+    near = zip(*(_near(files, column) for column in at_risk), strict=True)
     paths = [
-        action["path"]
-        for action in known.to_pylist()
-        if not all(_is_near(action, column) for column in at_risk)
+        path
+        for path, all_near in zip(files["path"].to_pylist(), near, strict=True)
+        if not all(all_near)
     ]
     return _found(handle, paths, _far_times)
 
@@ -58,7 +62,7 @@ def short_lists(handle: DeltaTable) -> frozenset[str]:
     """Columns with lists of two levels or other names, at the version of a handle."""
     if not _columns(handle, lambda kind: pa.types.is_list(kind) or pa.types.is_map(kind)):
         return frozenset()
-    paths = pa.table(handle.get_add_actions())["path"].to_pylist()
+    paths = added(handle)["path"].to_pylist()
     return _found(handle, paths, _short_lists)
 
 
@@ -81,14 +85,23 @@ def _names(handle: DeltaTable) -> dict[str, str]:
     return {str(f.metadata.get(_PHYSICAL, f.name)): f.name for f in handle.schema().fields}
 
 
-def _is_near(action: Mapping[str, Any], column: str) -> bool:
-    """Whether the statistics of a file say that nanoseconds hold all times of a column."""
-    if action["num_records"] and action.get(f"null_count.{column}") == action["num_records"]:
-        return True
-    least, most = action.get(f"min.{column}"), action.get(f"max.{column}")
-    if not isinstance(least, datetime) or not isinstance(most, datetime):
-        return False
-    return least.replace(tzinfo=None) > _FIRST and most.replace(tzinfo=None) < _LAST
+def _near(files: pa.Table, column: str) -> Iterator[bool]:
+    """Whether the statistics of each file say that nanoseconds hold all times of a column."""
+    names = ("num_records", f"null_count.{column}", f"min.{column}", f"max.{column}")
+    for rows, nulls, least, most in zip(*(_numbers(files, n) for n in names), strict=True):
+        inside = least is not None and most is not None and _FIRST < least <= most < _LAST
+        yield inside or (rows is not None and nulls == rows)
+
+
+def _numbers(files: pa.Table, name: str) -> list[int | None]:
+    """A statistic of each file, a time in microseconds; None where there is none."""
+    found = files[name] if name in files.column_names else None
+    if found is not None and pa.types.is_timestamp(found.type):
+        found = found.cast(_MICROS).cast(pa.int64())
+    if found is None or not pa.types.is_integer(found.type):
+        return [None] * files.num_rows
+    numbers: list[int | None] = found.to_pylist()
+    return numbers
 
 
 def _found(handle: DeltaTable, paths: Sequence[str], look: Look) -> frozenset[str]:
@@ -166,6 +179,5 @@ def _times(column: pa.Array) -> Iterator[pa.Array]:
 
 
 def _is_far(times: pa.Array) -> bool:
-    plain = times.cast(pa.timestamp("us"))
-    first, last = pa.scalar(_FIRST, plain.type), pa.scalar(_LAST, plain.type)
-    return bool(pc.any(pc.or_(pc.less(plain, first), pc.greater(plain, last))).as_py())
+    micros = times.cast(_MICROS).cast(pa.int64())
+    return bool(pc.any(pc.or_(pc.less(micros, _FIRST), pc.greater(micros, _LAST))).as_py())

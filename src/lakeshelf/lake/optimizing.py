@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import partitions
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.commits import HOOKS, Txn, Write
 from lakeshelf.lake.errors import SchemaError, explained
 from lakeshelf.lake.metadata import stamp
@@ -133,7 +133,7 @@ def files_of(handle: DeltaTable) -> list[File]:
 
     Those of partitions that delta-rs would not write again as they are stay as they are.
     """
-    actions = pa.table(handle.get_add_actions()).to_pylist()
+    actions = added(handle).to_pylist()
     return [
         File(
             action["path"],

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import doctor, requests, storage, tables
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.commits import HOOKS, Write
 from lakeshelf.lake.dataset import Dataset
 from lakeshelf.lake.doctor import MISSING_FILE, Damage
@@ -179,7 +179,7 @@ def _rows(handle: DeltaTable, missing: list[Damage]) -> int | None:
 
 
 def _counts(handle: DeltaTable) -> Mapping[str, int | None]:
-    actions = pa.table(handle.get_add_actions()).select(["path", "num_records"]).to_pylist()
+    actions = added(handle).select(["path", "num_records"]).to_pylist()
     return {unquote(a["path"]): a["num_records"] for a in actions}
 
 

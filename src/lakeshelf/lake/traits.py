@@ -13,6 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.lake import features, footers, kinds, partitions, storage
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.errors import FeatureRefused
 from lakeshelf.lake.features import Word
 from lakeshelf.lake.schemas import plain_schema
@@ -163,7 +164,7 @@ def _decimals(handle: DeltaTable) -> list[dict[str, Any] | None]:
     schema, by = pa.schema(handle.schema().to_arrow()), handle.metadata().partition_columns
     if not any(pa.types.is_decimal(schema.field(column).type) for column in by):
         return []
-    found: list[dict[str, Any] | None] = pa.table(handle.get_add_actions())["partition"].to_pylist()
+    found: list[dict[str, Any] | None] = added(handle)["partition"].to_pylist()
     return found
 
 

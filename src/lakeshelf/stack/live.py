@@ -21,6 +21,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.lake import reading, storage, tables
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.location import Place, Root
 from lakeshelf.reconcile.invariants import RAW_TOPICS
 from lakeshelf.settings import Settings
@@ -279,7 +280,7 @@ class LostSales:
 
     def __call__(self, handle: DeltaTable) -> Counter[date]:
         """Units by day at the version of the handle."""
-        adds = pa.table(handle.get_add_actions(flatten=True))
+        adds = added(handle, flatten=True)
         columns = (adds[name].to_pylist() for name in ("path", "partition.event_date"))
         named = dict(zip(*columns, strict=True))
         known = {path: told for path, told in self._files.items() if path in named}

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.lake import storage
+from lakeshelf.lake.actions import added
 from lakeshelf.streams.duck import Duck
 
 OURS = r"^[0-9]{13}-"
@@ -136,7 +137,7 @@ _POSSIBLE_FILES = """
 
 def _adds(handle: DeltaTable) -> pa.Table:
     """Files of the table: path, num_records, modification_time, low and high `event_id`."""
-    adds = pa.table(handle.get_add_actions(flatten=True))
+    adds = added(handle, flatten=True)
     empty = pa.nulls(adds.num_rows, pa.string())
     bounds = [
         adds[name] if name in adds.column_names else empty

@@ -19,6 +19,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import reading, storage, tables
+from lakeshelf.lake.actions import added
 from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.location import Root
 from lakeshelf.settings import Settings
@@ -197,7 +198,7 @@ def _chunks(
     rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
     for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
         handle, isolated = tables.open_table(root, f"raw/{topic}"), refusal.isolated(root, topic)
-        adds = pa.table(handle.get_add_actions(flatten=True))
+        adds = added(handle, flatten=True)
         for days in _days(adds):
             among = [("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
             rows = reading.rows(handle, f"raw/{topic}", where=among)
