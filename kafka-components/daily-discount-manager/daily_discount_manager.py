@@ -20,6 +20,7 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
+from lakeshelf.contracts.model import LIST_LENGTH
 
 EXTRAS = (Decimal("0.30"), Decimal("0.40"), Decimal("0.50"))
 LARGEST = Decimal("0.75")
@@ -39,6 +40,12 @@ def combined(existing: Decimal, more: Decimal) -> Decimal:
     return min(LARGEST, both).quantize(STEP, ROUND_HALF_UP)
 
 
+def named(causes: Mapping[str, date]) -> list[str]:
+    """The lots that a discount names: all that a message holds, those that expire last first of all."""
+    latest = sorted(causes, key=lambda code: (-causes[code].toordinal(), code))
+    return sorted(latest[:LIST_LENGTH])
+
+
 def discounts(day: date, lots: Iterable[Row], before: Mapping[str, Row]) -> list[dict[str, Any]]:
     """The discounts of a day, one row a shelf that has units about to expire.
 
@@ -52,7 +59,7 @@ def discounts(day: date, lots: Iterable[Row], before: Mapping[str, Row]) -> list
         there[lot["shelf_id"]][lot["batch_code"]] = lot["expiry_date"]
     rows = []
     for shelf, expiries in sorted(there.items()):
-        causes = sorted(code for code, expiry in expiries.items() if expiry <= day + DAY)
+        causes = {code: expiry for code, expiry in expiries.items() if expiry <= day + DAY}
         if not causes:
             continue
         old = before.get(shelf)
@@ -63,7 +70,7 @@ def discounts(day: date, lots: Iterable[Row], before: Mapping[str, Row]) -> list
                 "shelf_id": shelf,
                 "discount_date": day,
                 "discount": combined(existing, extra(shelf, day)),
-                "batch_codes": causes,
+                "batch_codes": named(causes),
                 "created_at": midnight(day),
                 "version": 1,
                 "updated_at": midnight(day),

@@ -25,6 +25,8 @@ DELIVERY, DELIVERY_DAYS = time(8), frozenset({0, 2, 4})
 """Monday, Wednesday, Friday at eight."""
 ORDERS, PLANS = "ops/wh_supplier_orders", "ops/wh_supplier_plan"
 RECEIPTS = "ops/wh_supplier_receipts"
+MOST_LOTS = 1_000
+"""Most lots of an order: where the batch size would make more, each holds more than that."""
 
 
 def is_cutoff(moment: datetime) -> bool:
@@ -89,14 +91,15 @@ def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list
 
 
 def lots(order: Row, goods: Row, delivered: datetime) -> list[dict[str, Any]]:
-    """The wh_in events of an order: lots of at most the batch size, with the item's own shelf life.
+    """The wh_in events of an order: `MOST_LOTS` lots of at most the batch size, with the item's own shelf life.
 
     Args:
         order: The order.
         goods: `item_id`, `standard_batch_size` and `shelf_life_days` of the shelf.
         delivered: True time of delivery.
     """
-    size, life = goods["standard_batch_size"], goods["shelf_life_days"]
+    life = goods["shelf_life_days"]
+    size = max(goods["standard_batch_size"], -(-order["total_qty"] // MOST_LOTS))
     number = -(-order["total_qty"] // size)
     codes = [derived_id(f"{order['order_id']}:{n + 1}") for n in range(number)]
     return [

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from lakeshelf.contracts.model import LIST_LENGTH
+
 from . import model
 from .bench import Row, Sent, Tables, Worker, module, of
 
@@ -98,6 +100,13 @@ def test_a_row_names_the_lots_that_caused_it(lake: Tables, worker: Worker) -> No
     (row,) = of(worker.tick(model.begin(D) + timedelta(hours=7)), "daily_discounts")
     assert row["batch_codes"] == ["L1", "L3"]
     assert (row["discount_date"], row["created_at"]) == (D, model.begin(D))
+
+
+def test_a_row_names_no_more_lots_than_a_message_holds(lake: Tables, worker: Worker) -> None:
+    today = [lot("A", f"A{n:03d}", D) for n in range(LIST_LENGTH)]
+    lake.keep(LOTS, *today, lot("A", "Z", D + DAY), lot("A", "Y", D + DAY))
+    (row,) = of(worker.tick(model.begin(D)), "daily_discounts")
+    assert row["batch_codes"] == [*(f"A{n:03d}" for n in range(LIST_LENGTH - 2)), "Y", "Z"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from lakeshelf.contracts.retail.shared import MAX_QUANTITY
+from lakeshelf.contracts.retail.tables_decisions import MAX_ORDER
+
 from . import model
 from .bench import Row, Sent, Tables, Worker, of
 
@@ -234,6 +237,21 @@ def test_a_delivery_is_cut_into_lots_of_at_most_the_batch_size(
     assert [units for _, units in arrived(sent)] == lots
     assert len({lot["batch_code"] for lot in of(sent, "wh_events")}) == len(lots)
     assert sum(row["received_qty"] for row in lake.kept[RECEIPTS]) == quantity
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number", "largest"),
+    [(1_000, 1_000, 1), (1_001, 501, 2), (MAX_ORDER, 1_000, MAX_QUANTITY)],
+)
+def test_an_order_has_so_many_lots_at_most_and_each_is_a_movement(
+    lake: Tables, worker: Worker, quantity: int, number: int, largest: int
+) -> None:
+    lake.keep(PROFILES, profile("A", 1))
+    worker.tick(SUNDAY)
+    lake.keep(PLANS, plan("A", SUNDAY, quantity))
+    worker.tick(at("Sun", 12))
+    units = [units for _, units in arrived(worker.tick(at("Mon", 8)))]
+    assert (len(units), max(units), sum(units)) == (number, largest, quantity)
 
 
 @pytest.mark.parametrize(

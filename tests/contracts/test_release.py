@@ -166,6 +166,13 @@ def test_a_harmless_change_is_told_and_let_through(named: str) -> None:
     assert not [change for change in found if change.breaking]
 
 
+def test_a_list_that_may_hold_less_breaks_who_sends_it() -> None:
+    old, new = (release.snapshot(Catalog.of([TOPIC], [TABLE])) for _ in range(2))
+    new["topics"]["things"]["fields"]["lines"]["max_items"] -= 1
+    (change,) = release.compare(old, new)
+    assert str(change) == "breaking: topic things.lines: max_items 500 -> 499"
+
+
 def test_other_docs_are_no_change() -> None:
     other = replace(TOPIC, doc="Other things.")
     assert (

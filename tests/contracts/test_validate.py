@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.contracts import CATALOG, STRING, Field
+from lakeshelf.contracts import CATALOG, LONG, STRING, Field, ListOf, Topic
+from lakeshelf.contracts.model import LIST_LENGTH
+from lakeshelf.contracts.retail.topics_reference import PUBLISHER
 from lakeshelf.contracts.validate import REASONS, Refusal, check, parse
 
 from .cases import encode, example
@@ -481,6 +483,52 @@ def test_texts_in_lists_have_a_longest_length_too() -> None:
     discounts = CATALOG.topics["daily_discounts"]
     codes = {**example(discounts), "batch_codes": ["L1", "x" * 257]}
     assert reason(discounts, codes) == "too_long"
+
+
+LISTS = [
+    (topic, field)
+    for topic in CATALOG.topics.values()
+    for field in topic.fields
+    if isinstance(field.type, ListOf)
+]
+
+
+@pytest.mark.parametrize(("topic", "field"), LISTS, ids=lambda value: value.name)
+def test_every_list_has_a_most_of_elements(topic: Topic, field: Field) -> None:
+    def of(elements: int) -> bytes:
+        one = example(topic)[field.name][0]
+        numbered = [
+            {**one, "line": n} if isinstance(one, dict) else f"L{n}" for n in range(elements)
+        ]
+        return encode({**example(topic), field.name: numbered})
+
+    assert field.most is not None
+    assert check(topic, of(field.most)) is None
+    refusal = check(topic, of(field.most + 1))
+    assert refusal == Refusal("too_long", f"{field.name} has 501 elements, at most 500 may be")
+
+
+def test_a_list_of_the_longest_ids_fits_in_a_record() -> None:
+    discounts = CATALOG.topics["daily_discounts"]
+    codes = [f"{n:03d}" + "\x01" * 253 for n in range(LIST_LENGTH)]
+    message = {**example(discounts), "shelf_id": "\x01" * 256, "batch_codes": codes}
+    value = encode(message)
+    assert check(discounts, value) is None
+    assert len(value) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [t for t in CATALOG.topics.values() if t.owner == PUBLISHER],
+    ids=lambda topic: topic.name,
+)
+def test_every_number_that_somebody_sets_has_a_largest_value(topic: Topic) -> None:
+    counted = [f for f in topic.fields if f.type == LONG and f.name != "version"]
+    for field in counted:
+        assert field.maximum is not None, field.name
+        refusal = check(topic, encode({**example(topic), field.name: field.maximum + 1}))
+        assert refusal == Refusal("impossible_value", f"{field.name} = {field.maximum + 1}")
+        assert check(topic, encode({**example(topic), field.name: field.maximum})) is None
 
 
 def test_a_key_that_no_value_confirms_has_a_longest_length() -> None:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
-from lakeshelf.contracts import CATALOG, DATE, TIMESTAMP
-from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.contracts import CATALOG, DATE, TIMESTAMP, ListOf
+from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
 from lakeshelf.streams import intake
@@ -94,9 +94,29 @@ def each_disagreement() -> Iterator[Record]:
                 yield replace(record, value=value, headers=headers)
 
 
+def each_long_list() -> Iterator[Record]:
+    """Lists of as many elements as may be, of one more, and of one that is too long itself."""
+    for topic in TOPICS:
+        value = orjson.loads(plain(topic).value or b"")
+        for field in (f for f in topic.fields if isinstance(f.type, ListOf)):
+            one, most = value[field.name][0], field.most or 0
+            texts: list[Any] = [f"L{n}" for n in range(most + 1)]
+            lines = [{**one, "line": n} for n in range(most + 1)] if nested(field) else texts
+            long = [{**one, "item_id": "x" * 257}] if nested(field) else ["x" * 257]
+            for elements in (lines[:-1], lines, long, [*lines[:9], *long]):
+                told = {**value, field.name: elements}
+                yield framed(topic, orjson.dumps(told), told)
+
+
 @pytest.fixture(scope="module")
 def corpus() -> list[Record]:
-    fixed = [*every_plain(), *each_token(), *each_edge_of_time(), *each_disagreement()]
+    fixed = [
+        *every_plain(),
+        *each_token(),
+        *each_edge_of_time(),
+        *each_disagreement(),
+        *each_long_list(),
+    ]
     return [*fixed, *generated(GENERATED)]
 
 

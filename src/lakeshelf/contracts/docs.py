@@ -216,6 +216,8 @@ def _meaning(field: Field, *, lengths: bool) -> str:
     parts = [field.doc]
     if lengths and field.longest is not None and not field.enum:
         parts.append(f"At most {field.longest:,} characters.")
+    if lengths and field.most is not None:
+        parts.append(f"At most {field.most:,} of them.")
     if field.enum:
         parts.append(f"One of {_codes(field.enum)}.")
     if field.minimum is not None or field.maximum is not None:

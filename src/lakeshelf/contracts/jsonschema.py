@@ -90,6 +90,8 @@ def _field(field: Field, *, lengths: bool) -> Schema:
     schema = {**_type(field.type, lengths=lengths), "description": field.doc}
     if lengths and field.longest is not None:
         schema.get("items", schema)["maxLength"] = field.longest
+    if lengths and field.most is not None:
+        schema["maxItems"] = field.most
     if field.minimum is not None:
         schema["minimum"] = field.minimum
     if field.maximum is not None:

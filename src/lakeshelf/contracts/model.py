@@ -24,6 +24,8 @@ KEY_SEPARATOR = "::"
 WEEK_MS = 7 * 24 * 3600 * 1000
 ID_LENGTH, TEXT_LENGTH = 256, 1024
 """Most characters of an id, and of any other text, in a message."""
+LIST_LENGTH = 500
+"""Most elements of a list in a message: so many of the longest ids fit in a record of Kafka's default."""
 EVENT_YEARS = (2000, 2100)
 """First and last calendar year, UTC, that an `event_time` may lie in."""
 
@@ -79,6 +81,11 @@ class Field:
     def is_text(self) -> bool:
         """Whether it is a text or a list of texts."""
         return self.type in (STRING, ListOf(STRING))
+
+    @property
+    def most(self) -> int | None:
+        """Most elements that the list has in a message; columns of tables are not held to it. None: it is no list."""
+        return LIST_LENGTH if isinstance(self.type, ListOf) else None
 
     @property
     def longest(self) -> int | None:

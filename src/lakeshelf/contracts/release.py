@@ -172,7 +172,8 @@ def _field(where: str, old: Release, new: Release, message: bool) -> Iterator[Ch
         yield Change(where, "made required" if new["required"] else "may now be null", True)
     if old.get("internal") != new.get("internal"):
         yield Change(where, _turned("internal", old.get("internal"), new.get("internal")), True)
-    for name, tighter in (("minimum", _raised), ("maximum", _lowered), ("max_length", _lowered)):
+    limits = {"minimum": _raised, **dict.fromkeys(("maximum", "max_length", "max_items"), _lowered)}
+    for name, tighter in limits.items():
         before, after = old.get(name), new.get(name)
         if before != after:
             yield Change(where, _turned(name, before, after), tighter(before, after))
@@ -291,6 +292,8 @@ def _field_data(field: Field, *, lengths: bool) -> Release:
         data["fields"] = _field_map(inner, lengths=lengths)
     if lengths and field.longest is not None:
         data["max_length"] = field.longest
+    if lengths and field.most is not None:
+        data["max_items"] = field.most
     for name in ("minimum", "maximum", "default"):
         if getattr(field, name) is not None:
             data[name] = getattr(field, name)

@@ -10,7 +10,7 @@ one reason, the first in the order of the topic's fields is told in the detail.
 | `not_object` | is JSON and no object |
 | `missing_field` | lacks a required field, or has null there |
 | `wrong_type` | has a field of another type, unknown fields apart |
-| `too_long` | has a text, or a key, of more characters than the contract says |
+| `too_long` | has a text, or a key, of more characters, or a list of more elements, than the contract says |
 | `unknown_event_type` | has an event type that the topic does not know |
 | `bad_quantity` | has a `quantity` outside its bounds |
 | `bad_event_time` | has an `event_time` outside the years 2000 to 2100, UTC |
@@ -183,6 +183,8 @@ def _mistyped(fields: tuple[Field, ...], message: Message, prefix: str = "") -> 
 def _too_long(fields: tuple[Field, ...], message: Message, prefix: str = "") -> Iterator[str]:
     for field in fields:
         value = message.get(field.name)
+        if field.most is not None and isinstance(value, list) and len(value) > field.most:
+            yield f"{prefix}{field.name} has {len(value):,} elements, at most {field.most:,} may be"
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (excess := over_length(field, text)):
                 yield f"{prefix}{excess}"

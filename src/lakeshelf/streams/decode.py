@@ -271,8 +271,13 @@ def _field_good(name: str, field: Field) -> str:
 
 def _content_good(name: str, field: Field) -> Iterator[str]:
     if inner := nested(field):
+        yield f"len({name}) <= {field.most}"
         each = " AND ".join(_field_good(f"x.{i.name}", i) for i in inner)
         yield f"coalesce(list_bool_and(list_transform({name}, x -> coalesce(x IS NOT NULL AND {each}, false))), true)"
+        return
+    if field.most is not None:
+        yield f"len({name}) <= {field.most}"
+        yield f"coalesce(list_bool_and(list_transform({name}, x -> length(x) <= {field.longest})), true)"
         return
     if field.longest is not None and not field.enum:
         yield f"length({name}) <= {field.longest}"

@@ -268,7 +268,7 @@ def _present(column: Column, field: Field) -> Column:
 
 def _content_good(column: Column, field: Field) -> Column:
     if inner := nested(field):
-        return F.forall(
+        return (F.size(column) <= F.lit(field.most)) & F.forall(
             column,
             lambda item: item.isNotNull() & _all([_field_good(item[f.name], f) for f in inner]),
         )

@@ -15,11 +15,27 @@ DRIVER = "streams-driver"
 MONEY = Decimal(12, 2)
 FRACTION = Decimal(5, 4)
 MAX_QUANTITY = 10_000_000
+MAX_MULTIPLIER = 1_000
+MAX_DAYS = 36_500
+"""Most days that something keeps, or is told of beforehand: a date so far off is still one."""
 
 
-def units(name: str, doc: str, *, required: bool = True, default: int | None = None) -> Field:
+def units(name: str, doc: str, *, required: bool = True, maximum: int | None = None) -> Field:
     """A field of whole units that are there or wanted: never negative."""
-    return Field(name, LONG, doc, required, minimum=0, unit="units", default=default)
+    return Field(name, LONG, doc, required, minimum=0, maximum=maximum, unit="units")
+
+
+def limit(name: str, doc: str, *, required: bool = True, default: int | None = None) -> Field:
+    """A field of whole units that somebody sets, at most what one movement may move."""
+    field = units(name, doc, required=required, maximum=MAX_QUANTITY)
+    return replace(field, default=default)
+
+
+def day_count(name: str, doc: str, *, required: bool = True, default: int | None = None) -> Field:
+    """A field of a number of days."""
+    return Field(
+        name, LONG, doc, required, minimum=0, maximum=MAX_DAYS, unit="days", default=default
+    )
 
 
 def percent(name: str, doc: str, *, required: bool = True, default: int | None = None) -> Field:
@@ -66,9 +82,9 @@ EXPIRY_DATE = Field(
     "expiry_date", DATE, "Last day on which the lot may be sold; null: it keeps.", required=False
 )
 CREATED_AT = Field("created_at", TIMESTAMP, "When it was created, in business time.")
-MAX_STOCK = units("max_stock", "Units that fit on the shelf.")
-STANDARD_BATCH_SIZE = Field(
-    "standard_batch_size", LONG, "Units a supplier's lot holds.", minimum=1, unit="units"
+MAX_STOCK = limit("max_stock", "Units that fit on the shelf.")
+STANDARD_BATCH_SIZE = replace(
+    limit("standard_batch_size", "Units a supplier's lot holds."), minimum=1
 )
 
 MOVED = Bounds("quantity", 1, MAX_QUANTITY)

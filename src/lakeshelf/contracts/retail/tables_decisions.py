@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.model import LIST_LENGTH, Field, Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, ListOf
 
@@ -14,6 +14,8 @@ PLAN_STATUS = ("pending", "issued", "completed", "canceled")
 
 LOCATION = Field("location", STRING, "Where the units are.", enum=LOCATIONS)
 SUGGESTED_QTY = s.units("suggested_qty", "Units that the rule asks for.")
+MAX_ORDER = s.MAX_QUANTITY * s.MAX_MULTIPLIER
+"""What a reorder point is rounded up to at most: a multiple of the largest lots."""
 LATEST_ACTOR = s.optional(s.ACTOR, "Who changed it last, a person or a service.")
 LIFE = (s.CREATED_AT, s.UPDATED_AT, s.VERSION)
 """Closing columns of what is opened and changed."""
@@ -106,7 +108,7 @@ WH_SUPPLIER_PLAN = Table(
         Field("supplier_plan_id", STRING, "Derived from shelf, creation and plans issued before."),
         s.STORE_ID,
         s.SHELF_ID,
-        SUGGESTED_QTY,
+        replace(SUGGESTED_QTY, maximum=MAX_ORDER),
         s.STANDARD_BATCH_SIZE,
         Field("source", STRING, "Who suggested it.", enum=("rule", "ml")),
         Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
@@ -130,7 +132,7 @@ WH_SUPPLIER_ORDERS = Table(
         Field("delivery_date", DATE, "Day for which delivery was ordered."),
         s.STORE_ID,
         s.SHELF_ID,
-        Field("total_qty", LONG, "Units ordered.", minimum=1, unit="units"),
+        replace(s.units("total_qty", "Units ordered.", maximum=MAX_ORDER), minimum=1),
         Field("status", STRING, "State of the order.", enum=("issued", "delivered")),
         Field("cutoff_ts", TIMESTAMP, "Cutoff at which it was placed."),
         Field("delivery_ts", TIMESTAMP, "When it was delivered in truth.", required=False),
@@ -188,7 +190,11 @@ DAILY_DISCOUNTS = Table(
         s.SHELF_ID,
         Field("discount_date", DATE, "The business day."),
         Field("discount", s.FRACTION, "Fraction taken off the price.", minimum=0, maximum=1),
-        Field("batch_codes", ListOf(STRING), "The lots that caused it."),
+        Field(
+            "batch_codes",
+            ListOf(STRING),
+            f"The lots that caused it; of more than {LIST_LENGTH} those that expire last.",
+        ),
         s.CREATED_AT,
         s.VERSION,
         s.UPDATED_AT,

@@ -47,15 +47,10 @@ SHELF_PROFILES = Topic(
         Field("unit_weight", DOUBLE, "Weight of one unit.", required=False, minimum=0, unit="g"),
         Field("unit_price", s.MONEY, "List price of one unit.", minimum=0, unit="currency"),
         s.STANDARD_BATCH_SIZE,
-        Field(
-            "shelf_life_days",
-            LONG,
-            "Days from receipt to expiry; null: it keeps.",
-            required=False,
-            minimum=0,
-            unit="days",
+        s.day_count(
+            "shelf_life_days", "Days from receipt to expiry; null: it keeps.", required=False
         ),
-        s.units(
+        s.limit(
             "warehouse_capacity",
             "Units of the shelf that fit in the warehouse; does not limit orders.",
             required=False,
@@ -73,15 +68,12 @@ SHELF_POLICIES = Topic(
     doc="When a shelf is refilled and how far; falls back to `__GLOBAL__`, then to the defaults.",
     fields=(
         s.percent("threshold_pct", "Low below this share of `max_stock`.", default=30),
-        s.units("min_qty", "Low below this many units.", default=1),
+        s.limit("min_qty", "Low below this many units.", default=1),
         s.percent("target_pct", "Refilled to this share.", default=80),
-        Field(
+        s.day_count(
             "near_expiry_days",
-            LONG,
             "Days before expiry at which a lot on the shelf is reported.",
             default=5,
-            minimum=0,
-            unit="days",
         ),
         ACTIVE,
         SET_BY,
@@ -97,21 +89,19 @@ WH_POLICIES = Topic(
     owner=PUBLISHER,
     doc="When the warehouse orders for a shelf; falls back as `shelf_policies` does.",
     fields=(
-        s.units("reorder_point_qty", "Ordered below this many units.", default=10),
+        s.limit("reorder_point_qty", "Ordered below this many units.", default=10),
         Field(
             "batch_multiplier",
             LONG,
             "Supplier's lots an order is a multiple of.",
             default=1,
             minimum=1,
+            maximum=s.MAX_MULTIPLIER,
         ),
-        Field(
+        s.day_count(
             "near_expiry_days",
-            LONG,
             "Days before expiry at which a lot in the warehouse is reported.",
             default=10,
-            minimum=0,
-            unit="days",
         ),
         ACTIVE,
         SET_BY,
