@@ -10,9 +10,12 @@ from pathlib import Path
 
 def replace_content(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step, in a tenth of the time: a crash of the machine may leave the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    part.write_bytes(content)
+    try:
+        part.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
     part.replace(path)
 
 

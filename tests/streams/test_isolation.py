@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from lakeshelf.streams.isolation import Isolation
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.parted import PartedProcessor
 from lakeshelf.streams.parts import DEEP, Part, Positions, merged
-from lakeshelf.streams.trials import MOST_IN_A_ROW, Trials, read
+from lakeshelf.streams.trials import MOST_IN_A_ROW, UNKNOWN_END, Trials, read
 
 TOPIC = "shelf_events"
 FRAME: Any = None
@@ -180,11 +181,23 @@ def test_what_fails_alone_is_left_out_and_all_others_are_done_once(
 def test_a_record_that_kills_is_found_within_few_ends_of_the_process(
     tmp_path: Path, size: int, deaths: int
 ) -> None:
-    trials.note_end(tmp_path, "signal 11 (Segmentation fault)")
+    trials.note_end(tmp_path, os.getpid(), "signal 11 (Segmentation fault)")
     world = World(batches(size), killed_by((0, size // 2)))
     run(world, tmp_path)
     assert world.deaths == deaths
     assert world.refused == {(0, size // 2): "signal 11 (Segmentation fault)"}
+
+
+def test_an_end_is_told_of_the_process_that_it_was_alone(tmp_path: Path) -> None:
+    trials.note_end(tmp_path, 1, "signal 11 (Segmentation fault)")
+    told = []
+    for pid in (1, 2, 3):
+        kept = Trials(tmp_path, "query", pid)
+        trial = kept.begin("query", 0, {})
+        told.append(trial.failure)
+        trial.begin(None, tried=True)
+        kept.keep(trial)
+    assert told == ["", "signal 11 (Segmentation fault)", UNKNOWN_END]
 
 
 def test_a_record_that_raises_is_found_within_few_tries(tmp_path: Path) -> None:

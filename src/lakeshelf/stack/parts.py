@@ -139,6 +139,11 @@ class ProcessPart(Part):
         return self._child.pid if running and self._child else None
 
     @property
+    def last_pid(self) -> int:
+        """Process number of its last run, which may have ended; 0 before the first."""
+        return self._child.pid if self._child else 0
+
+    @property
     def is_ready(self) -> bool:
         told = read_json(self._settings.stack_dir / self.status)
         members = told.get(self.members, [])

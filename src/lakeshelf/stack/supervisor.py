@@ -258,9 +258,10 @@ class Supervisor:
 
     def _is_searching(self, care: Care) -> bool:
         """Whether the driver ended while it looked for the record that it ends for."""
-        if care.part.name != StreamsPart.name:
+        if not isinstance(care.part, StreamsPart):
             return False
-        trials.note_end(self._settings.stack_dir, ": ".join(filter(None, (care.ended, care.error))))
+        how = ": ".join(filter(None, (care.ended, care.error)))
+        trials.note_end(self._settings.stack_dir, care.part.last_pid, how)
         return trials.searching(self._settings.stack_dir)
 
     def _restart(self, care: Care) -> None:

@@ -6,12 +6,14 @@ Nothing is lost with it: what tables hold stands in the tables.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from lakeshelf.files import replace_content
 from lakeshelf.streams.job import CLOCK
@@ -60,6 +62,7 @@ class Trial:
 
     Attributes:
         query_id, batch_id, offsets: Which batch.
+        pid: The process that tries it.
         running: Whether a try has begun and has not ended.
         failure: How the last try failed.
         times: Tries in a row that failed so.
@@ -77,6 +80,7 @@ class Trial:
     query_id: str = ""
     batch_id: int = -1
     offsets: Offsets = field(default_factory=dict)
+    pid: int = 0
     running: bool = False
     failure: str = ""
     times: int = 0
@@ -170,34 +174,40 @@ class Trials:
     Args:
         stack_dir: Folder of the stack's state.
         query: Name of the query.
+        pid: This process.
     """
 
-    def __init__(self, stack_dir: Path, query: str) -> None:
+    def __init__(self, stack_dir: Path, query: str, pid: int | None = None) -> None:
         self._file = stack_dir / FOLDER / f"{query}.json"
         self._stack_dir = stack_dir
+        self._pid = os.getpid() if pid is None else pid
+        self._kept: Trial | None = None
 
     def begin(self, query_id: str, batch_id: int, offsets: Offsets) -> Trial:
         """The trial of a batch that is to be tried now; one that is running still has ended its process."""
-        kept = read(self._file)
+        kept = self._kept or read(self._file)
+        before, kept.pid = kept.pid, self._pid
         if (kept.query_id, kept.batch_id) != (query_id, batch_id):
             told = {name: getattr(kept, name) for name in ("unproven", "isolated", "latest")}
-            return Trial(query_id, batch_id, offsets, **told)
+            return Trial(query_id, batch_id, offsets, self._pid, **told)
         if kept.running and kept.trying is not None:
             kept.deaths += 1
-            kept.part_failed(Part(kept.trying), last_end(self._stack_dir), died=True)
+            how = last_end(self._stack_dir, before)
+            kept.part_failed(Part(kept.trying), how, died=True)
         elif kept.running:
-            kept.failed(last_end(self._stack_dir), died=True)
+            kept.failed(last_end(self._stack_dir, before), died=True)
         return kept
 
     def keep(self, trial: Trial) -> None:
         """Write a trial."""
-        replace_content(self._file, json.dumps(asdict(trial)).encode())
+        self._kept = trial
+        replace_content(self._file, orjson.dumps(trial))
 
 
 def read(file: Path) -> Trial:
     """A trial that was kept; that of no batch if there is none."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = orjson.loads(file.read_bytes())
         trial = Trial(**told)
     except (OSError, ValueError, TypeError):
         return Trial()
@@ -220,17 +230,18 @@ def searching(stack_dir: Path) -> bool:
     return any(trial.running and trial.trying is not None for _, trial in all_kept(stack_dir))
 
 
-def note_end(stack_dir: Path, how: str) -> None:
-    """Tell the next driver how the last one ended."""
-    replace_content(stack_dir / ENDED, json.dumps({"ended": how}).encode())
+def note_end(stack_dir: Path, pid: int, how: str) -> None:
+    """Tell the next driver how a driver ended."""
+    replace_content(stack_dir / ENDED, orjson.dumps({"pid": pid, "ended": how}))
 
 
-def last_end(stack_dir: Path) -> str:
-    """How the last driver ended, as far as anybody saw it."""
+def last_end(stack_dir: Path, pid: int) -> str:
+    """How a driver ended, if anybody saw it."""
     try:
-        return str(json.loads((stack_dir / ENDED).read_text(encoding="utf-8"))["ended"])
-    except (OSError, ValueError, KeyError):
+        told = orjson.loads((stack_dir / ENDED).read_bytes())
+    except (OSError, ValueError):
         return UNKNOWN_END
+    return str(told["ended"]) if told.get("pid") == pid else UNKNOWN_END
 
 
 def _kind(failure: str) -> str:
