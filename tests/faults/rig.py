@@ -132,8 +132,13 @@ class Rig:
     def _folded(self) -> bool:
         assert self.driver is not None
         assert self.driver.poll() is None, self.log()
+        return self.is_folded()
+
+    def is_folded(self, query: str = "") -> bool:
+        """Whether a query, or every one, stands at the end of its topics, as far as it can be told."""
+        plans = [found for found in self.plans if query in ("", found.name)]
         with suppress(Exception):
-            return lag.total(lag.behind(self.settings, self.client, self.plans)) == 0
+            return lag.total(lag.behind(self.settings, self.client, plans)) == 0
         return False
 
     def batches(self, query: str = STOCK) -> int:
