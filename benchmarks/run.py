@@ -12,6 +12,7 @@ from benchmarks import (
     growth,
     harness,
     idle,
+    isolation,
     latency,
     library,
     loop,
@@ -21,7 +22,20 @@ from benchmarks import (
     soak,
 )
 
-BENCHMARKS = (catchup, latency, idle, growth, demo, reaction, loop, soak, library, queries, bronze)
+BENCHMARKS = (
+    catchup,
+    latency,
+    idle,
+    growth,
+    demo,
+    reaction,
+    isolation,
+    loop,
+    soak,
+    library,
+    queries,
+    bronze,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

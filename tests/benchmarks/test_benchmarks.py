@@ -20,6 +20,7 @@ NAMES = (
     "growth",
     "demo",
     "reaction",
+    "isolation",
     "loop",
     "soak",
     "library",
