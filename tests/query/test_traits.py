@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,33 @@ def test_structs_are_filtered_whatever_statistics_tell_of_them(
         assert [row["k"] for row in model.read(served)] == [2], (column, served.route)
     found = traits.of(lake.snapshot("test/structs").handle, ["whole"])
     assert found == ([] if most == "32" else [traits.PARTIAL_STATISTICS])
+
+
+@pytest.mark.parametrize("number", ["9007199254740993.5000000001", "-" + "9" * 28 + "." + "9" * 10])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_decimals_of_more_digits_than_statistics_keep_are_found(
+    lake: Lake, engine: str, number: str
+) -> None:
+    schema = pa.schema([("k", pa.int64()), ("d", pa.decimal128(38, 10))])
+    value, name = Decimal(number), "test/decimals"
+    lake.create(name, schema)
+    for k, one in enumerate((value, Decimal("1.5"))):
+        lake.append(name, pa.Table.from_pylist([{"k": k, "d": one}], schema))
+    for op, wanted in (("=", [0]), ("!=", [1]), ("in", [0])):
+        where = [("d", op, [value] if op == "in" else value)]
+        served = query.serve(lake.snapshot(name), engine, None, where, session(engine))
+        assert [row["k"] for row in model.read(served)] == wanted, (op, served.route)
+    with query.run(lake, f"SELECT k FROM test.decimals WHERE d = {number}") as result:
+        assert result.read_all()["k"].to_pylist() == [0]
+    assert lake.update(name, [("d", "=", value)], {"k": 7}).rows == 1
+    assert lake.delete(name, [("d", "!=", value)]).rows == 1
+    assert lake.read(name).read_all().to_pylist() == [{"k": 7, "d": value}]
+
+
+def test_decimals_that_statistics_keep_are_read_by_duckdb_itself(lake: Lake) -> None:
+    rows = pa.table({"d": pa.array([Decimal("12.50")], pa.decimal128(38, 10))})
+    lake.append("test/decimals", rows)
+    assert query.serve(lake.snapshot("test/decimals"), "duckdb").route == "delta_scan"
 
 
 def test_columns_with_nulls_below_required_fields_are_served_to_pandas(lake: Lake) -> None:

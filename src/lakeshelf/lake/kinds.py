@@ -9,6 +9,8 @@ import pyarrow as pa
 FORBIDDEN = frozenset(" ,;{}()\n\t=")
 """Characters that Delta refuses in the name of a column."""
 MOST_DIGITS = 38
+DIGITS_OF_STATISTICS = 15
+"""Digits of decimals in statistics of files, which delta-rs writes as doubles."""
 RESERVED = ("_change_type", "_commit_version", "_commit_timestamp")
 """Columns of the change feed."""
 
@@ -25,6 +27,12 @@ def refused(kind: pa.DataType) -> str | None:
 def has_untold(kind: pa.DataType) -> bool:
     """Whether a type, or one in it, is that of nulls alone: nobody has told which values it has."""
     return any(pa.types.is_null(found) for found in (kind, *inner(kind)))
+
+
+def has_no_exact_statistics(kind: pa.DataType) -> bool:
+    """Whether statistics of files may say of values that are there that they are not, or have no place for them."""
+    rounded = pa.types.is_decimal(kind) and kind.precision > DIGITS_OF_STATISTICS
+    return bool(rounded or pa.types.is_nested(kind))
 
 
 def bad_name(field: pa.Field) -> str | None:

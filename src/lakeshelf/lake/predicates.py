@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.lake import kinds
 from lakeshelf.lake.conditions import (
     COMPARISONS,
     NULLS,
@@ -133,11 +134,15 @@ def _bounds(tree: Checked) -> list[Checked]:
 
 
 def _sql(found: Comparison) -> str:
+    text = _term(found)
+    # delta-rs compares with statistics what is not wrapped, and takes a file for one that has all rows or none.
+    return f"({text}) IS TRUE" if kinds.has_no_exact_statistics(found.kind) else text
+
+
+def _term(found: Comparison) -> str:
     name = quoted(found.column)
     if found.op in NULLS:
-        null = f"{name} {found.op.upper()}"
-        # Statistics have no structs, lists and maps: delta-rs fails where it looks for them.
-        return f"({null}) IS TRUE" if pa.types.is_nested(found.kind) else null
+        return f"{name} {found.op.upper()}"
     literals = [literal(value, found.kind) for value in found.values]
     if found.op in COMPARISONS:
         return f"{name} {found.op} {literals[0]}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +27,7 @@ CHAR_PARTITIONS = "partitions of CHAR columns"
 UNTYPED = "columns of nulls without a type"
 SHORT_LISTS = "lists of two levels"
 PARTIAL_STATISTICS = "statistics of some fields of a struct"
+ROUNDED_STATISTICS = "statistics of decimals beyond 15 digits"
 FAR_TIMES = "INT96 times beyond 1677 to 2262"
 
 _NOT_DUCKDB: tuple[Word, ...] = ("works", "notyet", "works", "works", "works")
@@ -39,6 +42,8 @@ READS: dict[str, tuple[Word, ...]] = {
     SHORT_LISTS: _NOT_DUCKDB,
     # Conditions on such a column end Polars, also those that are put to its lazy frame later.
     PARTIAL_STATISTICS: ("works", "works", "works", "notyet", "works"),
+    # delta-rs writes them as doubles; files are passed over that have the rows.
+    ROUNDED_STATISTICS: _NOT_DUCKDB_NOR_POLARS,
     FAR_TIMES: ("notyet", "works", "notyet", "notyet", "works"),
 }
 """Trait → words of `features.ENGINES`, in that order; tried with tables of Spark (`tests/matrix`)."""
@@ -121,6 +126,7 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
         yield SHORT_LISTS, footers.short_lists(handle)
     yield FAR_TIMES, footers.far_times(handle)
     yield PARTIAL_STATISTICS, _partly_known(handle, schema)
+    yield ROUNDED_STATISTICS, _rounded(handle, [f for f in schema if f.name not in by])
     if not by:
         return
     if "columnMapping" in features.in_force(handle):
@@ -157,6 +163,28 @@ def _has_other_fields(given: pa.DataType, wanted: pa.DataType) -> bool:
     if not pa.types.is_struct(given) or [f.name for f in given] != [f.name for f in wanted]:
         return True
     return any(_has_other_fields(a.type, b.type) for a, b in zip(given, wanted, strict=True))
+
+
+def _rounded(handle: DeltaTable, fields: Sequence[pa.Field]) -> frozenset[str]:
+    """Decimals of which statistics have more digits than a double keeps, or cannot be read as such decimals."""
+    fine = [
+        f for f in fields if pa.types.is_decimal(f.type) and kinds.has_no_exact_statistics(f.type)
+    ]
+    if not fine:
+        return frozenset()
+    told = pa.table(handle.get_add_actions())
+    sides = [told[side].to_pylist() for side in ("min", "max") if side in told.column_names]
+    return frozenset(
+        field.name
+        for field in fine
+        for one in chain(*sides)
+        if field.name in one and not _is_exact(one[field.name], field.type)
+    )
+
+
+def _is_exact(value: Decimal | None, kind: pa.DataType) -> bool:
+    limit = Decimal(10) ** (kinds.DIGITS_OF_STATISTICS - kind.scale)
+    return value is not None and abs(value) < limit
 
 
 def _decimals(handle: DeltaTable) -> list[dict[str, Any] | None]:
