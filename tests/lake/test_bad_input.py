@@ -55,6 +55,9 @@ CALLS: list[tuple[Callable[[Lake], Any], type[LakeError], str]] = [
     (lambda lake: lake.read(NAME, datetime(2999, 1, 1, tzinfo=UTC)), TimeOutOfRange, "in the future"),
     (lambda lake: lake.diff(NAME, 0, date(2026, 5, 1)), TimeOutOfRange, "times are datetimes"),
     (lambda lake: lake.restore(NAME, 7), VersionNotFound, "has no version 7"),
+    # a slice that is none
+    (lambda lake: lake.replace(NAME, [], []), PredicateError, "`overwrite` curated/notes to replace all"),
+    (lambda lake: lake.replace(NAME, [ROW], None), PredicateError, "`replace` has no conditions"),
     # names
     (lambda lake: lake.read("curated/note"), NotFound, "did you mean curated/notes"),
     (lambda lake: lake.read("notes"), NameRefused, "write `layer/name`"),

@@ -51,10 +51,14 @@ def replace(handle: DeltaTable, name: str, rows: Rows, write: Write, where: Wher
 
     Raises:
         KeyViolation: A row lies outside the slice; nothing is written.
-        PredicateError: A condition on a column of floats: statistics leave NaN out, so delta-rs would take rows for
-            rows of the slice that are not.
+        PredicateError: There are no conditions, or one is on a column of floats: statistics leave NaN out, so
+            delta-rs would take rows for rows of the slice that are not.
     """
     schema = schema_of(handle)
+    if not where:
+        raise PredicateError(
+            "`replace` has no conditions", hint=f"`overwrite` {name} to replace all of its rows"
+        )
     require_exact(schema, columns_of(where, schema), "a slice")
     source, predicate = Source.of(rows, schema), to_sql(where, schema)
     return repeated(
