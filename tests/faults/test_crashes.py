@@ -37,8 +37,10 @@ def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed
     rig: Rig, undisturbed: Contents
 ) -> None:
     rig.send()
-    for point in crash.POINTS:
-        driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=800, LAKESHELF_CRASH_AT=point)
+    for number, point in enumerate(crash.POINTS):
+        # Another batch each time: one that the driver dies in twice is done in parts.
+        crash_at = f"{point}:{number}"
+        driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=400, LAKESHELF_CRASH_AT=crash_at)
         assert driver.wait(120) == -signal.SIGKILL, (point, rig.log())
     rig.start()
     rig.await_folded()
