@@ -101,7 +101,7 @@ def received(found: list[Record]) -> pa.Table:
             "original_key": record.key,
             "original_value": record.value,
             "producer": record.header("producer"),
-            "header_version": 7 if record.contract.compacted else None,
+            "header_version": record.header("version"),
         }
         for number, record in enumerate(found)
     ]
@@ -114,7 +114,7 @@ def received(found: list[Record]) -> pa.Table:
             ("original_key", pa.binary()),
             ("original_value", pa.binary()),
             ("producer", pa.string()),
-            ("header_version", pa.int64()),
+            ("header_version", pa.string()),
         ]
     )
     return pa.Table.from_pylist(rows, schema=schema)

@@ -221,6 +221,7 @@ class _Run:
             f"max_temp_directory_size = {_literal(SPILL)}",
             f"allowed_directories = [{listed}]",
             "enable_external_access = false",
+            "enable_progress_bar = false",  # it would stand among the rows
             "lock_configuration = true",
         ):
             self.connection.execute(f"SET {setting}")
