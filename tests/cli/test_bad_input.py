@@ -133,9 +133,10 @@ def test_a_table_that_is_not_there(lakeshelf):
     assert "lakeshelf bootstrap" in result.error
 
 
-def test_a_lake_that_another_driver_owns(lakeshelf, lake):
+@pytest.mark.parametrize("command", ["rebuild", "continue"])
+def test_a_lake_that_another_driver_owns(lakeshelf, lake, command):
     with Lease(lake / "_stack" / "streams.lock", "somebody else"):
-        result = lakeshelf("rebuild")
+        result = lakeshelf(command)
     assert result.code == 1
     assert "somebody else" in result.error
 

@@ -76,7 +76,7 @@ READING = {
     "demo": ["--stores", hostile.TEXT],
 }
 """Command → arguments with which it shows data, or refuses what it is given."""
-OTHERS = {"up", "down", "bootstrap", "rebuild", "files watch", "contracts docs"}
+OTHERS = {"up", "down", "bootstrap", "rebuild", "continue", "files watch", "contracts docs"}
 """Commands that print nothing of what data hold."""
 
 

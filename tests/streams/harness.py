@@ -24,9 +24,10 @@ from lakeshelf.lake import tables
 from lakeshelf.lake.commits import Commit
 from lakeshelf.settings import project_home
 from lakeshelf.streams import intake, registry
-from lakeshelf.streams.batch import Batch, BatchProcessor
+from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.intermediate import Batch
 from lakeshelf.streams.job import Fold, Job, Update
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.plan import QueryPlan, plan

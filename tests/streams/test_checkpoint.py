@@ -30,7 +30,7 @@ def written(found: Checkpoint, batches: int, query_id: str = "an-id") -> Checkpo
 
 def test_a_query_that_never_ran_begins_with_generation_0(tmp_path: Path) -> None:
     first = checkpoint.current(tmp_path, QUERY)
-    assert first == Checkpoint(tmp_path / QUERY / "0", {})
+    assert first == Checkpoint(tmp_path / QUERY / "0", {}, QUERY)
     assert checkpoint.current(tmp_path, QUERY) == first
 
 
@@ -57,7 +57,7 @@ def test_offsets_of_the_first_batch_start_where_the_generation_began(tmp_path: P
 def test_a_damaged_pointer_is_told_with_the_way_out(tmp_path: Path, content: str) -> None:
     checkpoint.current(tmp_path, QUERY)
     (tmp_path / QUERY / POINTER).write_text(content)
-    with pytest.raises(StreamError, match=r"current\.json is damaged.*lakeshelf rebuild"):
+    with pytest.raises(StreamError, match=r"current\.json is damaged.*lakeshelf continue"):
         checkpoint.current(tmp_path, QUERY)
 
 

@@ -314,7 +314,7 @@ def test_a_query_goes_on_where_another_committer_stopped(
         )
     assert running.state() == expected(running.plan, known)
     assert running.counts(WH) == {"rows_in": 7, "valid": 5, "quarantined": 0, "duplicate": 2}
-    query_id = checkpoint.current(settings.checkpoint_dir, running.plan.name).query_id()
+    query_id = checkpoint.current(settings.checkpoint_dir, running.plan.name).identity()
     assert txn(running, "cleansed/wh_state", query_id) is not None
 
 

@@ -100,9 +100,9 @@ def test_a_rebuild_goes_on_at_exactly_the_offsets_that_it_folded(
     assert {row["kind"] for row in ledger.entries(lake)} == {"batch", "rebuild"}
     assert "batch_catalog" not in begun.starting, "compacted topics are read from their start"
     read_catalogue_again(lake)
-    runner.as_new_query("after the rebuild")
-    runner.again(0)
+    runner.again(2)
     assert harness.state(lake) == model.tables(facts([*FIRST, SECOND[0], SECOND[1], SECOND[4]]))
+    assert tables.row_count(lake, "raw/shelf_events") == 2, "raw holds each place once"
 
 
 def test_an_interrupted_rebuild_is_noticed_by_the_next_start_and_can_be_repeated(
@@ -142,8 +142,8 @@ def test_a_rebuild_without_a_filter_on_offsets_would_be_noticed(
     runner.restart(commits=3)
     with pytest.raises(harness.Crash):
         runner.run(1, SECOND)
-    everything: Callable[..., object] = lambda rows, _: [True] * rows.num_rows  # noqa: E731
-    monkeypatch.setattr(recovery, "_below", everything)
+    everything: Callable[..., object] = lambda rows, *_: [True] * rows.num_rows  # noqa: E731
+    monkeypatch.setattr(recovery, "_covered", everything)
     recovery.rebuild(settings, folding_jobs())
     read_catalogue_again(lake)
     assert harness.state(lake) != model.tables(facts(FIRST))

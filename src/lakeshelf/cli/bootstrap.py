@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""`bootstrap` and `rebuild`: tables and topics made, and made anew."""
+"""`bootstrap`, `rebuild` and `continue`: tables, topics and checkpoints made, and made anew."""
 
 from __future__ import annotations
 
@@ -45,12 +45,14 @@ def bootstrap(
 
 def rebuild(*, as_json: AsJson = False) -> None:
     """Drop what the jobs keep and fold it again from raw; the stack must be down."""
+    from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import recovery, registry
 
     settings = access.present()
     jobs = registry.discover(settings.home).values()
-    with Steps({}).shown() as show:
-        result = recovery.rebuild(settings, jobs, show)
+    recovery.require_stopped(settings, jobs)
+    with kafka_for(settings, "lakeshelf rebuild") as client, Steps({}).shown() as show:
+        result = recovery.rebuild(settings, jobs, show, client)
     if as_json:
         print_json(
             {
@@ -66,6 +68,41 @@ def rebuild(*, as_json: AsJson = False) -> None:
     console().print(
         f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: `lakeshelf up`"
     )
+
+
+def continue_(*, as_json: AsJson = False) -> None:
+    """Go on where the ledger ends after checkpoints were lost; the stack must be down."""
+    from lakeshelf.stack.supervisor import kafka_for
+    from lakeshelf.streams import continuing, recovery, registry
+
+    settings = access.present()
+    jobs = registry.discover(settings.home).values()
+    recovery.require_stopped(settings, jobs)
+    with kafka_for(settings, "lakeshelf continue") as client:
+        starts = continuing.go_on(settings, jobs, client)
+    if as_json:
+        print_json(
+            [
+                {
+                    "query": s.query,
+                    "why": s.why,
+                    "batch_id": s.number,
+                    "repeats": s.first is not None,
+                }
+                for s in starts
+            ]
+        )
+        return
+    for start in starts:
+        again = ", which was under way," if start.first is not None else ""
+        console().print(
+            f"{start.query} goes on with batch {start.number}{again} where the ledger ends: {start.why}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not starts:
+        console().print("Every query goes on by itself.")
+    console().print("Next: lakeshelf up")
 
 
 def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) -> None:

@@ -32,7 +32,7 @@ from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash
 from lakeshelf.streams.clock import latest
-from lakeshelf.streams.consuming import available, behind, is_end, reader
+from lakeshelf.streams.consuming import available, behind, is_end, reader, watermarks
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.refusal import QUARANTINE, Refused, accepted, quarantine_rows
@@ -112,14 +112,15 @@ class ComponentService:
     def _positions(self) -> list[TopicPartition]:
         """The latest tick, and behind the latest message that was heard."""
         found = latest(self._consumer)
-        heard = {topic: self._journal.position(topic, 0) for topic in self._class.hears}
         return [
             TopicPartition(CLOCK, 0, OFFSET_BEGINNING if found is None else found[0]),
-            *(
-                TopicPartition(topic, 0, OFFSET_BEGINNING if at is None else at)
-                for topic, at in heard.items()
-            ),
+            *(TopicPartition(topic, 0, self._heard_until(topic)) for topic in self._class.hears),
         ]
+
+    def _heard_until(self, topic: str) -> int:
+        """Where to go on hearing; a topic that ends before what was heard is another one, of which nothing was."""
+        at, (_, end) = self._journal.position(topic, 0), watermarks(self._consumer, topic, 0)
+        return OFFSET_BEGINNING if at is None or at > end else at
 
     def _turn(self, stop: threading.Event) -> None:
         ends: dict[str, int] = {}

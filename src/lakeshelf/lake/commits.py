@@ -34,11 +34,13 @@ class Txn:
         version: Which write of that writer, for example the batch id.
         after: The version that has to stand there before (`ABSENT`: none), so that of two who go on from the same
             place one is skipped; None: any older one.
+        told: What the commit tells of the write, for whoever has to finish what it is part of.
     """
 
     app_id: str
     version: int
     after: int | None = None
+    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 Txns = tuple[str, int] | Txn | tuple[Txn, ...]
@@ -111,7 +113,7 @@ class Write:
     @classmethod
     def once(cls, *txns: Txn) -> Write:
         """A write that is made unless the first identity stands in the table."""
-        return cls(txns)
+        return cls(txns, metadata={name: value for txn in txns for name, value in txn.told.items()})
 
     def properties(
         self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()

@@ -110,6 +110,13 @@ def _as_json(key: str, value: Any) -> str:
         ) from error
 
 
+def told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of a commit that its writer gave: through delta-rs a key each, through Spark one text."""
+    _, own = decoded(entry)
+    words = _value(entry.get("userMetadata"))
+    return {**own, **words} if isinstance(words, dict) else own
+
+
 def _allowed(key: str) -> str:
     if not isinstance(key, str):
         raise NameRefused(f"commit metadata cannot be named {key!r}", hint="name it by a text")

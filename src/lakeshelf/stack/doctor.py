@@ -47,6 +47,7 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("topics", doctor_lake.topic_settings),
     ("tables", doctor_lake.delta_tables),
     ("checkpoints", doctor_lake.checkpoints),
+    ("raw", doctor_lake.places),
     ("contract", doctor_lake.contract),
     ("jobs", doctor_lake.jobs),
 )

@@ -6,14 +6,24 @@ from collections.abc import Iterator
 
 from lakeshelf.contracts import CATALOG, Table, release
 from lakeshelf.contracts import docs as contract_docs
-from lakeshelf.errors import LakeError, StreamError
+from lakeshelf.errors import LakeError
 from lakeshelf.lake import tables
+from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
 from lakeshelf.stack import open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.diagnosis import Finding, bad, good
-from lakeshelf.streams import checkpoint, plan, registry, topic_counts, topics
+from lakeshelf.streams import (
+    checkpoint,
+    continuity,
+    doubles,
+    plan,
+    registry,
+    topic_counts,
+    topics,
+)
+from lakeshelf.streams.runner import DRIVER
 
 
 def kafka(settings: Settings) -> Iterator[Finding]:
@@ -72,15 +82,39 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
 
 
 def checkpoints(settings: Settings) -> Iterator[Finding]:
-    """Checkpoints that Spark can go on from."""
-    names = [found.name for found in _plans(settings)]
-    begun = [
-        name for name in names if (settings.checkpoint_dir / name / checkpoint.POINTER).exists()
-    ]
-    found = [problem for name in begun for problem in _checkpoint(settings, name)]
-    yield from found
+    """Queries that go on exactly where their tables end: ledger, tables, checkpoints and topics agree."""
+    if _queries_run(settings):
+        yield good("the queries run: each has looked for itself")
+        return
+    client = None if _is_down(settings) else client_settings(settings)
+    plans, found = _plans(settings), False
+    for query in plans:
+        for broken in continuity.examine(query, settings, client).breaks:
+            found = True
+            yield bad(
+                f"query {query.name} cannot go on: {broken.what}",
+                f"run `lakeshelf down`; then {continuity.ways(broken)}",
+            )
     if not found:
-        yield good(f"{len(begun)} of {len(names)} queries have one, all in order")
+        begun = sum((settings.checkpoint_dir / q.name / checkpoint.POINTER).exists() for q in plans)
+        yield good(f"{begun} of {len(plans)} queries have one, all in order")
+
+
+def places(settings: Settings) -> Iterator[Finding]:
+    """Records that stand in raw more than once."""
+    names = [f"raw/{topic}" for query in _plans(settings) for topic in query.mirrors]
+    present = [name for name in names if tables.exists(settings.lake_root, name)]
+    counted = {
+        name: doubles.count(tables.open_table(settings.lake_root, name), name) for name in present
+    }
+    for name, rows in counted.items():
+        if rows:
+            yield bad(
+                f"{name} holds {rows} records a second time",
+                "run `lakeshelf down`, then `lakeshelf rebuild`",
+            )
+    if not any(counted.values()):
+        yield good(f"each record stands once in {len(present)} tables")
 
 
 def contract(settings: Settings) -> Iterator[Finding]:
@@ -109,6 +143,18 @@ def _is_down(settings: Settings) -> bool:
     return settings.bootstrap_servers is None and not Broker(settings).is_running()
 
 
+def _queries_run(settings: Settings) -> bool:
+    """Whether a driver runs, so that tables and checkpoints change while they are looked at."""
+    lock = settings.stack_dir / f"{DRIVER}.lock"
+    if not lock.exists():
+        return False
+    try:
+        Lease(lock, "lakeshelf doctor").acquire().release()
+    except LakeError:
+        return True
+    return False
+
+
 def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
     try:
         table = tables.open_table(settings.lake_root, declared.name)
@@ -118,14 +164,3 @@ def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
     columns = {field.name for field in table.schema().fields}
     if lacking := [column.name for column in declared.columns if column.name not in columns]:
         yield bad(f"table {declared.name} lacks {', '.join(lacking)}", "run `lakeshelf bootstrap`")
-
-
-def _checkpoint(settings: Settings, query: str) -> Iterator[Finding]:
-    try:
-        found = checkpoint.problems(checkpoint.current(settings.checkpoint_dir, query))
-    except StreamError as error:
-        found = [error.message]
-    for problem in found:
-        yield bad(
-            f"checkpoint of {query}: {problem}", "run `lakeshelf down`, then `lakeshelf rebuild`"
-        )

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Generic
@@ -29,10 +27,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.commits import Txn
 from lakeshelf.streams import crash, duplicates, intake, ledger
 from lakeshelf.streams.clock import BusinessTime
 from lakeshelf.streams.committers.base import Rows
+from lakeshelf.streams.continuity import BATCH
+from lakeshelf.streams.intermediate import Batch
 from lakeshelf.streams.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.ledger import Counts, Offsets
 from lakeshelf.streams.parse import originals
@@ -51,30 +51,6 @@ from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Change, Updater
 
 
-@dataclass
-class Batch(Generic[Rows]):
-    """What is known of a batch on its way through the steps."""
-
-    batch_id: int
-    frame: DataFrame
-    taken: Rows
-    started: float
-    appended_at: datetime
-    counts: dict[str, Counts]
-    relations: dict[str, Rows] = field(default_factory=dict)
-    fates: dict[str, Rows] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
-    commits: list[Future[Commit]] = field(default_factory=list)
-    changes: list[Change[Rows]] = field(default_factory=list)
-    part: Part | None = None
-
-    def versions(self) -> dict[str, int]:
-        """Table → version that it committed, once that is done."""
-        changes = (change.commit for change in self.changes if change.commit is not None)
-        made = [future.result() for future in (*self.commits, *changes)]
-        return {c.table: c.version for c in made if c.version is not None and c.rows}
-
-
 class BatchProcessor(Generic[Rows]):
     """Runs the protocol for the batches of one query.
 
@@ -82,10 +58,12 @@ class BatchProcessor(Generic[Rows]):
         plan: What the query reads, mirrors and keeps.
         sink: Holds and commits rows.
         publisher: Sends what changed.
-        app_id: Prefix of application ids, unique to the checkpoint.
+        app_id: Prefix of application ids, that of the query on this lake.
         offsets: Offsets of a batch, as the checkpoint has them.
         clock: The time, for `ingested_at` and the ledger.
         time: Business time before the first batch.
+        sources: Asks whether the topics are still those that were begun with; the answer raises when not.
+        known: Topics and tables by their ids, for the next row of the ledger.
     """
 
     def __init__(
@@ -97,6 +75,8 @@ class BatchProcessor(Generic[Rows]):
         offsets: Callable[[int], Offsets],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         time: BusinessTime | None = None,
+        sources: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        known: ledger.Known | None = None,
     ) -> None:
         self._plan = plan
         self._sink = sink
@@ -105,6 +85,9 @@ class BatchProcessor(Generic[Rows]):
         self._offsets = offsets
         self._time = time or BusinessTime(None, {})
         self._clock = clock
+        self._sources = sources
+        self._known = known or ledger.Known()
+        self._telling: tuple[int, dict[str, Any]] = (-1, {})
 
     def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
         """Process one parsed batch. Called at least once for every batch id, in order.
@@ -125,7 +108,9 @@ class BatchProcessor(Generic[Rows]):
     def _fold(self, batch: Batch[Rows]) -> None:
         """Steps 2 to 5."""
         self._point("before_raw", batch)
+        confirm = self._sources()
         self._sort_out(batch)
+        confirm()
         self._commit_raw(batch)
         self._commit_updates(batch)
         self._publish(batch)
@@ -168,7 +153,7 @@ class BatchProcessor(Generic[Rows]):
         """Step 2."""
         for name, counts in batch.counts.items():
             topic = CATALOG.topics[name]
-            fates = self._fates(topic, batch.relations[name])
+            fates = self._fates(topic, batch)
             if fates is None:
                 counts.valid = self._sink.count(batch.relations[name])
                 continue
@@ -189,8 +174,9 @@ class BatchProcessor(Generic[Rows]):
         for refused in batch.refused:
             batch.counts[refused.topic].quarantined += 1
 
-    def _fates(self, topic: Topic, records: Rows) -> Rows | None:
+    def _fates(self, topic: Topic, batch: Batch[Rows]) -> Rows | None:
         """The records with what becomes of each; None when all of them are certainly new."""
+        records = batch.relations[topic.name]
         if topic.compacted:
             held = self._plan.latest(topic.name)
             if held is None:
@@ -205,7 +191,9 @@ class BatchProcessor(Generic[Rows]):
         repeats = self._sink.to_arrow(
             self._sink.query(duplicates.repeated("event_id"), records=records)
         )
-        if self._sink.count(seen) == 0 and repeats["repeats"][0].as_py() == 0:
+        if self._sink.count(seen):
+            batch.held[topic.name] = seen
+        elif repeats["repeats"][0].as_py() == 0:
             return None
         return self._sink.freeze(
             self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
@@ -236,9 +224,10 @@ class BatchProcessor(Generic[Rows]):
         """Step 3."""
         for name in self._plan.mirrors:
             if name in batch.counts:
-                text = intake.raw_rows(CATALOG.topics[name])
+                held = {"held": batch.held[name]} if name in batch.held else {}
+                text = intake.raw_rows(CATALOG.topics[name], held=bool(held))
                 rows = self._sink.query(
-                    text, records=batch.relations[name], ingested_at=self._clock()
+                    text, records=batch.relations[name], ingested_at=self._clock(), **held
                 )
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
@@ -363,10 +352,12 @@ class BatchProcessor(Generic[Rows]):
             duration_ms=round(1000 * (time.perf_counter() - started)),
             committer=self._sink.name,
             committed_at=self._clock(),
+            **vars(self._known),
         )
-        txn = Txn(f"{self.app_id}:{ledger.LEDGER}", batch_id)
+        txn = self.identity(ledger.LEDGER, batch_id, None)
         self._sink.books.append(ledger.LEDGER, entry.row(), txn)
         self._sink.books.settle()
+        self._known = ledger.Known()
         crash.point("after_ledger", batch_id)
 
     def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
@@ -380,8 +371,17 @@ class BatchProcessor(Generic[Rows]):
     def identity(self, what: str, batch_id: int, part: Part | None) -> Txn:
         """Identity of a write of a batch, or of a part of one."""
         if part is None or not part.name:
-            return Txn(f"{self.app_id}:{what}", batch_id)
-        return Txn(f"{self.app_id}:{what}:{batch_id}:{part.name}", 0)
+            return Txn(f"{self.app_id}:{what}", batch_id, told=self._told(batch_id))
+        name = f"{self.app_id}:{what}:{batch_id}:{part.name}"
+        return Txn(name, 0, told=self._told(batch_id))
+
+    def _told(self, batch_id: int) -> dict[str, Any]:
+        """What each commit tells of its batch, for a query whose checkpoint is lost meanwhile."""
+        if self._telling[0] != batch_id:
+            offsets = ledger.moved_ranges(self._offsets(batch_id))
+            told = {"app_id": self.app_id, "number": batch_id, "offsets": offsets}
+            self._telling = (batch_id, {BATCH: told})
+        return self._telling[1]
 
     def _point(self, name: str, batch: Batch[Rows]) -> None:
         crash.point(name, batch.batch_id)

@@ -1,8 +1,8 @@
 """Duplicates: which records of a batch are new, which were seen before, which contradict what was seen.
 
 A record is a duplicate only if `raw`, or an earlier record of the batch, holds its `event_id` at
-*another* position; the same position is this batch's own row from before a crash and still counts
-(architecture.md, section 2, step 2).
+*another* place; the same place is this batch's own row from before a crash and still counts
+(architecture.md, section 2, step 2), but `raw` has it already.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from lakeshelf.contracts import Table, Topic
 from lakeshelf.streams import intake
 
 POSITION = ("kafka_partition", "kafka_offset")
+PLACE = (*POSITION, "kafka_timestamp")
+"""Where a record stood; the time tells it from a record of a topic that was made anew."""
 NEW, DUPLICATE = "new", "duplicate"
 CONFLICT, CONFLICTING_VERSION = "conflicting_duplicate", "conflicting_version"
 
@@ -39,7 +41,7 @@ def repeated(key: str) -> str:
 def event_fates(topic: Topic) -> str:
     """`{records}` with a column `fate`, given the rows of raw that share an id with them, `{seen}`."""
     content = [field.name for field in topic.fields]
-    columns = ", ".join(("event_id", *POSITION))
+    columns = ", ".join(("event_id", *PLACE))
     struct = f"struct({', '.join(content)}) AS content"
     return f"""
         WITH earlier AS (
@@ -50,7 +52,7 @@ def event_fates(topic: Topic) -> str:
             FROM earlier),
         original AS (SELECT {columns}, content FROM ranked WHERE turn = 1)
         SELECT r.*, CASE
-            WHEN r.kafka_partition = o.kafka_partition AND r.kafka_offset = o.kafka_offset THEN '{NEW}'
+            WHEN {" AND ".join(f"r.{c} = o.{c}" for c in PLACE)} THEN '{NEW}'
             WHEN struct({", ".join(f"r.{c}" for c in content)}) <=> o.content THEN '{DUPLICATE}'
             ELSE '{CONFLICT}' END AS fate
         FROM {{records}} AS r JOIN original AS o ON r.event_id = o.event_id"""

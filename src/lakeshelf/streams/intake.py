@@ -80,10 +80,17 @@ def _key_part(topic: Topic, index: int) -> str:
     return text if type_ == STRING else f"TRY_CAST({text} AS {type_})"
 
 
-def raw_rows(topic: Topic) -> str:
-    """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic."""
+def raw_rows(topic: Topic, *, held: bool) -> str:
+    """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic.
+
+    Args:
+        topic: The topic.
+        held: Whether to leave out those that raw holds at the same place, given rows of raw as `{held}`.
+    """
     names = ", ".join(f.name for f in columns(topic))
     stamps = (
         "CAST({ingested_at} AS TIMESTAMP) AS ingested_at, CAST(event_time AS DATE) AS event_date"
     )
-    return f"SELECT {names}, {stamps} FROM {{records}}"
+    place = ", ".join(f.name for f in POSITION)
+    others = f" LEFT ANTI JOIN {{held}} USING ({place})" if held else ""
+    return f"SELECT {names}, {stamps} FROM {{records}}{others}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,11 @@ from lakeshelf.lake import tables
 from lakeshelf.lake.location import Place
 
 LEDGER = "ops/batch_ledger"
+BATCH, REBUILD, GAP = "batch", "rebuild", "gap_accepted"
+"""Kinds of rows."""
+JSON = ("offsets", "topics", "table_versions")
+OWN = ("sources", "table_ids")
+"""Columns in JSON that a row has only when something is new."""
 Offsets = Mapping[str, Mapping[str, tuple[int, int]]]
 """Topic → partition → offsets from (inclusive) and until (exclusive)."""
 
@@ -44,6 +49,8 @@ class Entry:
     duration_ms: int
     committer: str
     committed_at: datetime
+    sources: Mapping[str, Any] | None = None
+    table_ids: Mapping[str, str] | None = None
 
     def row(self) -> pa.Table:
         """The row in the shape of the table."""
@@ -62,36 +69,98 @@ class Entry:
             ),
             "table_versions": json.dumps(dict(self.table_versions), sort_keys=True),
             "committed_at": self.committed_at,
+            **{name: _text(getattr(self, name)) for name in OWN},
         }
         return pa.Table.from_pylist(
             [values], schema=arrow_contract.schema(CATALOG.tables[LEDGER].columns)
         )
 
 
-def moved(offsets: Offsets) -> set[str]:
-    """Topics of which a batch took something, be it no more than markers of transactions."""
-    return {
-        topic
-        for topic, parts in offsets.items()
-        if any(begin < end for begin, end in parts.values())
-    }
-
-
-def entries(root: Place) -> list[dict[str, Any]]:
-    """All rows of the ledger, oldest first, JSON columns decoded."""
-    found = tables.rows(root, LEDGER).to_pylist()
+def entries(root: Place, query: str | None = None) -> list[dict[str, Any]]:
+    """Rows of the ledger, of one query or of all, oldest first, JSON columns decoded."""
+    where = None if query is None else [("query", "=", query)]
+    found = tables.rows(root, LEDGER, where=where).to_pylist()
     decoded = [
-        {**row, **{k: json.loads(row[k]) for k in ("offsets", "topics", "table_versions")}}
-        for row in found
+        {**row, **{k: json.loads(row[k]) for k in (*JSON, *OWN) if row.get(k)}} for row in found
     ]
     return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
 
+def moved(offsets: Offsets) -> set[str]:
+    """Topics of which a batch took something, be it no more than markers of transactions."""
+    return set(moved_ranges(offsets))
+
+
+def moved_ranges(offsets: Offsets) -> Offsets:
+    """Offsets of the partitions of which a batch took something."""
+    parts = {t: {p: o for p, o in known.items() if o[0] < o[1]} for t, known in offsets.items()}
+    return {topic: known for topic, known in parts.items() if known}
+
+
+@dataclass
+class Account:
+    """What the ledger says of a query: where it stands, and in what.
+
+    Attributes:
+        app_id: Application id of its last batch; empty: it has none.
+        number: Number of that batch.
+        reached: Topic → partition → offset up to which everything is committed that follows from it.
+        versions: Table → version of the last commit that the ledger knows.
+        table_ids: Table → its id in Delta.
+        sources: Topic → `id`, and `earlier` as in the ledger.
+    """
+
+    app_id: str = ""
+    number: int = -1
+    reached: dict[str, dict[str, int]] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    table_ids: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """Go on with a later row."""
+        if row["kind"] == REBUILD:
+            self.reached, self.versions = {}, {}
+        if row["kind"] == BATCH:
+            other = row["query_id"] != self.app_id
+            self.number = row["batch_id"] if other else max(self.number, row["batch_id"])
+            self.app_id = row["query_id"]
+        for topic, partitions in row["offsets"].items():
+            known = self.reached.setdefault(topic, {})
+            known |= {p: max(end, known.get(p, 0)) for p, (_, end) in partitions.items()}
+        self.versions |= row["table_versions"]
+        self.table_ids |= row.get("table_ids") or {}
+        self.sources |= row.get("sources") or {}
+
+
+@dataclass(frozen=True)
+class Known:
+    """Topics and tables by their ids, where the ledger does not have them yet."""
+
+    sources: Mapping[str, Any] | None = None
+    table_ids: Mapping[str, str] | None = None
+
+    @classmethod
+    def new(cls, held: Account, sources: Mapping[str, Any], table_ids: Mapping[str, str]) -> Known:
+        """What of these the account does not have."""
+        return cls(
+            None if sources.items() <= held.sources.items() else sources,
+            None if table_ids.items() <= held.table_ids.items() else table_ids,
+        )
+
+
+def account(root: Place, query: str) -> Account:
+    """What the ledger says of a query."""
+    found = Account()
+    for row in entries(root, query):
+        found.take(row)
+    return found
+
+
 def reached(root: Place, topic: str, query: str) -> dict[str, int]:
     """Partition → offset up to which a query has committed everything that follows from a topic."""
-    until: dict[str, int] = {}
-    for row in entries(root):
-        if row["query"] == query:
-            for partition, (_, end) in row["offsets"].get(topic, {}).items():
-                until[partition] = max(end, until.get(partition, 0))
-    return until
+    return account(root, query).reached.get(topic, {})
+
+
+def _text(values: Mapping[str, Any] | None) -> str | None:
+    return None if values is None else json.dumps(dict(values), sort_keys=True)

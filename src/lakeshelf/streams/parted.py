@@ -15,8 +15,9 @@ from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.lake import writing
 from lakeshelf.lake.commits import Txn, Write, is_committed
 from lakeshelf.streams import intake, ledger
-from lakeshelf.streams.batch import Batch, BatchProcessor
+from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.committers.base import Rows
+from lakeshelf.streams.intermediate import Batch
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.ledger import Counts
 from lakeshelf.streams.parse import originals
@@ -117,7 +118,8 @@ class PartedProcessor(BatchProcessor[Rows]):
         return self.identity(f"{QUARANTINE}:{UNPROCESSABLE}", batch_id, part)
 
     def _parted(self, batch_id: int) -> Txn:
-        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0)
+        told = self._told(batch_id)
+        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, told=told)
 
 
 def _of(frame: DataFrame, positions: Positions, part: Part) -> DataFrame:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakeshelf.errors import BrokerError
 from lakeshelf.lake import requests
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, topics
+from lakeshelf.streams import checkpoint, continuity, ledger, topics
 from lakeshelf.streams.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.clock import BusinessTime, tick_before
 from lakeshelf.streams.committers.driver import DriverCommitter
@@ -88,6 +89,7 @@ class Query:
         self._stopping = threading.Event()
         self._running: StreamingQuery | None = None
         self._checkpoint: Checkpoint | None = None
+        self._last_done: int | None = None
         self._start_at = time.monotonic() + delay_ms / 1000
         self._pause = settings.restart_backoff_s
 
@@ -129,11 +131,15 @@ class Query:
 
     def _start(self) -> None:
         try:
+            standing = continuity.examine(self.plan, self._settings, self._client)
+            self._standing = continuity.require(self.plan.name, standing)
             self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
             self._sink, self._sink_is_used = self._new_sink(), False
             found = self._checkpoint
             trials = Trials(self._settings.stack_dir, self.plan.name)
-            self._isolation = Isolation(trials, found.offsets, self._new_processor, self._stopping)
+            self._isolation = Isolation(
+                trials, found.offsets_of, self._new_processor, self._stopping
+            )
             stream = self._sink.read(self._source(), self.plan.topics)
             writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
             writer = writer.option("checkpointLocation", str(self._checkpoint.path))
@@ -157,13 +163,15 @@ class Query:
             if self._stopping.is_set():
                 raise InterruptedError("the query is stopping")
             started = time.monotonic()
-            self._isolation.process(frame, batch_id)
+            assert self._checkpoint is not None
+            self._isolation.process(frame, self._checkpoint.base + batch_id)
             self._done(batch_id, started)
             self._serve()
 
     def _done(self, batch_id: int, started: float) -> None:
         progress, found = self.progress, self._checkpoint
-        progress.batch_id = batch_id
+        self._last_done = batch_id
+        progress.batch_id = batch_id + (found.base if found else 0)
         progress.duration_ms = round(1000 * (time.monotonic() - started))
         progress.done_at = time.time()
         progress.error = ""
@@ -171,17 +179,39 @@ class Query:
             progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
         self._pause = self._settings.restart_backoff_s
 
-    def _new_processor(self, batch_id: int) -> PartedProcessor[Any]:
+    def _new_processor(self, number: int) -> PartedProcessor[Any]:
         assert self._checkpoint is not None
         if self._sink_is_used:
             self._sink.end()
             self._sink = self._new_sink()
         self._sink_is_used = True
-        publisher, app_id = Publisher(self._client), self._checkpoint.query_id()
-        time = self._business_time(batch_id)
+        publisher, found = Publisher(self._client), self._checkpoint
         return PartedProcessor(
-            self.plan, self._sink, publisher, app_id, self._checkpoint.offsets, time=time
+            self.plan,
+            self._sink,
+            publisher,
+            found.identity(),
+            found.offsets_of,
+            time=self._business_time(number - found.base),
+            sources=self._asked_sources,
+            known=ledger.Known.new(
+                self._standing.account, self._standing.sources(), self._standing.table_ids
+            ),
         )
+
+    def _asked_sources(self) -> Callable[[], None]:
+        """Ask whether the topics are those that the query began with; the answer raises when they are not."""
+        asked = topics.asked_ids(self._client, self._standing.topic_ids)
+
+        def confirm() -> None:
+            found = asked()
+            for name, known in self._standing.topic_ids.items():
+                if found.get(name) != known:
+                    raise BrokerError(
+                        f"topic {name} was deleted while it was read", hint="see `lakeshelf status`"
+                    )
+
+        return confirm
 
     def _business_time(self, batch_id: int) -> BusinessTime | None:
         """Business time before a batch; None for a query that does not follow it."""
@@ -213,23 +243,20 @@ class Query:
 
     def _source_options(self) -> dict[str, str]:
         assert self._checkpoint is not None
-        topics = {topic.name: topic for topic in self.plan.topics}
+        subscribed = [topic.name for topic in self.plan.topics]
         starting = self._checkpoint.starting
         explicit = {
-            name: {
-                str(p): starting.get(name, {}).get(str(p), EARLIEST)
-                for p in range(topic.partitions)
-            }
-            for name, topic in topics.items()
+            name: {p: starting.get(name, {}).get(p, EARLIEST) for p in parts}
+            for name, parts in topics.end_offsets(self._client, subscribed).items()
         }
         return {
             **{f"kafka.{key}": value for key, value in java_client(self._client).items()},
             **READ,
-            "subscribe": ",".join(topics),
+            "subscribe": ",".join(subscribed),
             "startingOffsets": json.dumps(explicit) if starting else "earliest",
             "failOnDataLoss": "true",
             "maxOffsetsPerTrigger": str(self._settings.max_batch_rows),
-            "includeHeaders": str(any(topic.compacted for topic in topics.values())).lower(),
+            "includeHeaders": str(any(topic.compacted for topic in self.plan.topics)).lower(),
         }
 
     def _await_offsets(self) -> None:
@@ -238,7 +265,7 @@ class Query:
         while self._running is not None and self._running.isActive and time.monotonic() < deadline:
             committed = self._checkpoint.last_committed() if self._checkpoint else None
             done = -1 if committed is None else committed
-            if self.progress.batch_id is None or done >= self.progress.batch_id:
+            if self._last_done is None or done >= self._last_done:
                 return
             time.sleep(0.02)
 

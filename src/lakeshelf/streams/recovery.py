@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -23,10 +23,23 @@ from lakeshelf.lake.actions import added
 from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.location import Root
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, intake, ledger, refusal, topics
+from lakeshelf.streams import (
+    checkpoint,
+    continuity,
+    doubles,
+    intake,
+    ledger,
+    refusal,
+    restart,
+    topics,
+)
 from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.continuity import Standing
+from lakeshelf.streams.duplicates import PLACE
 from lakeshelf.streams.job import Job
 from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.refusal import QUARANTINE
+from lakeshelf.streams.restart import Place
 from lakeshelf.streams.runner import REBUILD_MARKER, Driver
 from lakeshelf.streams.sink import Sink
 from lakeshelf.streams.updates import Updater
@@ -48,8 +61,24 @@ class Rebuilt:
     seconds: float
 
 
-def rebuild(settings: Settings, jobs: Iterable[Job], report: Report = lambda *_: None) -> Rebuilt:
-    """Drop what the jobs keep and fold it again from the rows of `raw` that the ledger covers.
+def require_stopped(settings: Settings, jobs: Iterable[Job]) -> None:
+    """Refuse before anything is started what a recovery would refuse.
+
+    Raises:
+        LakeError: The jobs are running.
+    """
+    driver = Driver(jobs, settings, {})
+    driver.acquire(unfinished_rebuild=True)
+    driver.release()
+
+
+def rebuild(
+    settings: Settings,
+    jobs: Iterable[Job],
+    report: Report = lambda *_: None,
+    client: Mapping[str, str] | None = None,
+) -> Rebuilt:
+    """Drop what the jobs keep and fold it again from the rows of `raw` that are not read again from Kafka.
 
     Every query goes on at exactly the offsets up to which `raw` was folded. A rebuild that was
     interrupted is noticed by the next start of the jobs, and begins from scratch when repeated.
@@ -58,17 +87,29 @@ def rebuild(settings: Settings, jobs: Iterable[Job], report: Report = lambda *_:
         settings: The lake.
         jobs: All jobs of the lake.
         report: Progress.
+        client: librdkafka settings that reach the broker; None: topics are as they were.
 
     Raises:
         LakeError: The jobs are running.
+        StreamError: `raw` lacks rows that Kafka no longer has.
     """
     started = time.perf_counter()
     driver = Driver(jobs, settings, {})
     driver.acquire(unfinished_rebuild=True)
     try:
         marker = settings.stack_dir / REBUILD_MARKER
+        for name in (ledger.LEDGER, QUARANTINE, *_kept(driver.plans)):
+            tables.ensure(settings.lake_root, CATALOG.tables[name])
+        standings = [continuity.examine(found, settings, client) for found in driver.plans]
+        places = [
+            restart.place(found, settings.lake_root, standing, client)
+            for found, standing in zip(driver.plans, standings, strict=True)
+        ]
         write_atomically(marker, json.dumps({"started_at": time.time()}).encode())
-        folded = sum(_rebuild_query(found, settings, report) for found in driver.plans)
+        folded = sum(
+            _rebuild_query(found, settings, report, standing, place)
+            for found, standing, place in zip(driver.plans, standings, places, strict=True)
+        )
         marker.unlink()
     finally:
         driver.release()
@@ -124,8 +165,11 @@ def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str])
     }
     lost = {name: parts for name, parts in gap.items() if parts}
     if lost:
-        begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting)
-        _note(settings, found, "gap_accepted", f"gap:{begun.path.name}", lost)
+        standing = continuity.examine(found, settings)
+        app_id = standing.app_id or found.name
+        number = standing.next_number(app_id)
+        begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting, app_id, number)
+        _note(settings, found, ledger.GAP, f"gap:{begun.path.name}", lost)
     return lost
 
 
@@ -133,7 +177,7 @@ def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
     current = checkpoint.current(settings.checkpoint_dir, found.name)
     if not current.path.exists():
         return
-    app_id = current.query_id()
+    app_id = current.identity()
     done = max(
         (r["batch_id"] for r in ledger.entries(settings.lake_root) if r["query_id"] == app_id),
         default=-1,
@@ -149,19 +193,42 @@ def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
             )
 
 
-def _rebuild_query(found: QueryPlan, settings: Settings, report: Report) -> int:
+def _rebuild_query(
+    found: QueryPlan, settings: Settings, report: Report, standing: Standing, place: Place
+) -> int:
     root = Root.at(settings.lake_root)
-    reached = {topic: ledger.reached(root, topic, found.name) for topic in found.mirrors}
-    for name in (update.table for update in found.updates if _follows_from_raw(update.table)):
-        storage.remove(root, name)
+    app_id = standing.app_id or found.name
+    number = standing.next_number(app_id)
+    for name in found.tables:
+        if _follows_from_raw(name):
+            storage.remove(root, name)
         tables.ensure(root, CATALOG.tables[name])
-    folded = _fold(found, root, reached, report) if found.updates else 0
-    begun = checkpoint.begin(
-        settings.checkpoint_dir, found.name, {t: p for t, p in reached.items() if p}
+    for topic in found.mirrors:
+        doubles.remove(tables.open_table(root, f"raw/{topic}"), f"raw/{topic}")
+    folded = _fold(found, root, place, report) if found.updates else 0
+    starting = {topic: parts for topic, parts in place.starting.items() if parts}
+    begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting, app_id, number)
+    offsets = {
+        topic: {p: (0, end) for p, end in parts.items()} for topic, parts in starting.items()
+    }
+    handles = {name: tables.open_table(root, name) for name in (*found.tables, QUARANTINE)}
+    known = replace(standing, handles=handles)
+    _note(
+        settings,
+        found,
+        ledger.REBUILD,
+        f"rebuild:{begun.path.name}:{number}",
+        offsets,
+        table_versions={name: handle.version() for name, handle in handles.items()},
+        table_ids=known.table_ids,
+        sources=known.sources(place.earlier),
     )
-    offsets = {topic: {p: (0, end) for p, end in parts.items()} for topic, parts in reached.items()}
-    _note(settings, found, "rebuild", f"rebuild:{begun.path.name}", offsets)
     return folded
+
+
+def _kept(plans: Iterable[QueryPlan]) -> list[str]:
+    """Tables that a rebuild does not drop, so that they have to be readable."""
+    return [name for found in plans for name in found.tables if not _follows_from_raw(name)]
 
 
 def _follows_from_raw(table: str) -> bool:
@@ -169,13 +236,11 @@ def _follows_from_raw(table: str) -> bool:
     return table.startswith(("cleansed/", "staging/")) or table in FOLDED_BESIDES
 
 
-def _fold(
-    found: QueryPlan, root: Root, reached: Mapping[str, Mapping[str, int]], report: Report
-) -> int:
+def _fold(found: QueryPlan, root: Root, place: Place, report: Report) -> int:
     committer = DriverCommitter(root, 0)
     app_id = f"rebuild:{time.time_ns()}"
     total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in found.mirrors), 0
-    for number, (topic, rows) in enumerate(_chunks(found, root, reached)):
+    for number, (topic, rows) in enumerate(_chunks(found, root, place)):
         relations = {t.name: intake.schema(t).empty_table() for t in found.topics} | {topic: rows}
         latest = pc.max(rows["kafka_timestamp"]).as_py() or datetime.now(UTC)
 
@@ -191,10 +256,8 @@ def _fold(
     return done
 
 
-def _chunks(
-    found: QueryPlan, root: Root, reached: Mapping[str, Mapping[str, int]]
-) -> Iterator[tuple[str, pa.Table]]:
-    """Rows of raw below the offsets reached, some days at a time, topic by topic."""
+def _chunks(found: QueryPlan, root: Root, place: Place) -> Iterator[tuple[str, pa.Table]]:
+    """Rows of raw that are not read again, some days at a time, topic by topic."""
     rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
     for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
         handle, isolated = tables.open_table(root, f"raw/{topic}"), refusal.isolated(root, topic)
@@ -203,7 +266,7 @@ def _chunks(
             among = [("event_date", ">=", days[0]), ("event_date", "<=", days[1])]
             rows = reading.rows(handle, f"raw/{topic}", where=among)
             rows = rows.filter(_not_among(rows, isolated))
-            covered = rows.filter(_below(rows, reached[topic])).select(
+            covered = rows.filter(_covered(rows, place, topic)).select(
                 intake.schema(CATALOG.topics[topic]).names
             )
             if covered.num_rows:
@@ -225,11 +288,15 @@ def _days(adds: pa.Table) -> Iterator[tuple[date, date]]:
             first, size = None, 0
 
 
-def _below(rows: pa.Table, reached: Mapping[str, int]) -> pa.Array:
-    ends = pa.array(
-        [reached.get(str(p), 0) for p in rows["kafka_partition"].to_pylist()], pa.int64()
+def _covered(rows: pa.Table, place: Place, topic: str) -> pa.Array:
+    """Whether each row of raw stands where Kafka is not read again."""
+    return pa.array(
+        [
+            place.covers(topic, *row)
+            for row in zip(*(rows[name].to_pylist() for name in PLACE), strict=True)
+        ],
+        pa.bool_(),
     )
-    return pc.less(rows["kafka_offset"], pa.chunked_array([ends]))
 
 
 def _not_among(rows: pa.Table, isolated: frozenset[tuple[Any, ...]]) -> pa.Array:
@@ -240,7 +307,12 @@ def _not_among(rows: pa.Table, isolated: frozenset[tuple[Any, ...]]) -> pa.Array
 
 
 def _note(
-    settings: Settings, found: QueryPlan, kind: str, query_id: str, offsets: ledger.Offsets
+    settings: Settings,
+    found: QueryPlan,
+    kind: str,
+    query_id: str,
+    offsets: ledger.Offsets,
+    **known: Any,
 ) -> None:
     books = DriverCommitter(settings.lake_root, 0, shared=True)
     entry = ledger.Entry(
@@ -250,10 +322,10 @@ def _note(
         kind=kind,
         offsets=offsets,
         counts={},
-        table_versions={},
         duration_ms=0,
         committer="driver",
         committed_at=datetime.now(UTC),
+        **{"table_versions": {}, **known},
     )
     books.append(ledger.LEDGER, entry.row(), Txn(f"{entry.query_id}:{ledger.LEDGER}", 0))
     books.settle()

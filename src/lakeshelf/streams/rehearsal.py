@@ -16,8 +16,9 @@ from lakeshelf.contracts.validate import parse
 from lakeshelf.lake import tables
 from lakeshelf.lake.location import Place
 from lakeshelf.streams import intake
-from lakeshelf.streams.batch import Batch, BatchProcessor
+from lakeshelf.streams.batch import BatchProcessor
 from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.intermediate import Batch
 from lakeshelf.streams.lane import Lane, Result
 from lakeshelf.streams.ledger import Counts
 from lakeshelf.streams.plan import QueryPlan

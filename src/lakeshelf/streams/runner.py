@@ -12,20 +12,24 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
+from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 
-from lakeshelf.errors import ConfigurationError, StreamError
+from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import tables
 from lakeshelf.lake.claims import claim
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
+from lakeshelf.streams import continuity
 from lakeshelf.streams.job import Job
 from lakeshelf.streams.plan import QueryPlan, plan
 from lakeshelf.streams.query import Query
 
 STATUS_FILE = "streams.json"
 REBUILD_MARKER = "rebuild.json"
+DRIVER = "streams"
+"""Name of the lease that a driver holds while it runs."""
 STAGGER_MS = 170
 TEND_SECONDS = 0.1
 STATUS_SECONDS = 0.5
@@ -61,7 +65,7 @@ class Driver:
         """
         _require_committers(self._settings)
         stack = self._settings.stack_dir
-        names = ["streams", *(f"locks/{table}" for found in self.plans for table in found.tables)]
+        names = [DRIVER, *(f"locks/{table}" for found in self.plans for table in found.tables)]
         try:
             for name in names:
                 self._leases.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
@@ -90,6 +94,7 @@ class Driver:
         for found in self.plans:
             for table in found.tables:
                 tables.open_table(self._settings.lake_root, table)
+            self._require_continuity(found)
         spark = session()
         self.queries = [
             Query(found, self._settings, spark, self._client, i * STAGGER_MS)
@@ -100,6 +105,14 @@ class Driver:
             query.stop()
         self._write_status(spark)
         spark.stop()
+
+    def _require_continuity(self, found: QueryPlan) -> None:
+        """Refuse before anything runs what each query would refuse for itself later on."""
+        try:
+            standing = continuity.examine(found, self._settings, self._client)
+        except (BrokerError, KafkaException):
+            return  # the query tries again while others go on
+        continuity.require(found.name, standing)
 
     def stop(self) -> None:
         """Ask `run` to end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from lakeshelf.settings import Settings
+from lakeshelf.streams.checkpoint import SHUFFLE_PARTITIONS
 
 STREAMING = {
     "spark.sql.session.timeZone": "UTC",
@@ -20,7 +21,7 @@ STREAMING = {
 
 LOCAL = {
     # 200 shuffle partitions stall two cores (architecture.md, "What a query costs").
-    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS,
     "spark.default.parallelism": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
     # Hadoop's own local file system forks two processes for each checkpoint file.

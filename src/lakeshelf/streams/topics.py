@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -83,6 +89,37 @@ def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     """Topic → partition → offset of the oldest record that retention has left."""
     level = IsolationLevel.READ_COMMITTED
     return _offsets(client, names, OffsetSpec.earliest(), level)  # type: ignore[no-untyped-call]
+
+
+def ids(client: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Topic → the id that Kafka gave it when it was made, of those that are there.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    return asked_ids(client, names)()
+
+
+def asked_ids(client: Mapping[str, str], names: Iterable[str]) -> Callable[[], dict[str, str]]:
+    """Ask for the ids of topics; the answer comes with the call of what this returns."""
+    wanted = list(names)
+    admin = _admin(tuple(sorted(client.items())))
+    asked = (
+        admin.describe_topics(TopicCollection(wanted), request_timeout=TIMEOUT) if wanted else {}
+    )
+    return lambda: dict(_described(asked))
+
+
+def _described(asked: Mapping[str, Future[Any]]) -> Iterator[tuple[str, str]]:
+    for name, future in asked.items():
+        try:
+            yield name, str(future.result().topic_id)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise BrokerError(
+                    f"topic {name} cannot be described: {error.args[0].str()}",
+                    hint="see `lakeshelf doctor`",
+                ) from error
 
 
 def _offsets(

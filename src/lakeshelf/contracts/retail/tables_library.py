@@ -29,8 +29,8 @@ BATCH_LEDGER = Table(
     doc="One row a micro-batch that did something; `rows_in` = valid + quarantined + duplicate.",
     profile="append_log",
     columns=(
-        Field("query_id", STRING, "Id of the query, from its checkpoint."),
-        Field("batch_id", LONG, "Number of the micro-batch in that checkpoint."),
+        Field("query_id", STRING, "Application id of the query, which survives its checkpoints."),
+        Field("batch_id", LONG, "Number of the micro-batch under that id."),
         Field("query", STRING, "Name of the query."),
         Field("kind", STRING, "Why it was written.", enum=("batch", "gap_accepted", "rebuild")),
         Field("offsets", STRING, "JSON: topic, partition, [from, until) of what was read."),
@@ -43,6 +43,19 @@ BATCH_LEDGER = Table(
         Field("duration_ms", LONG, "How long the batch took.", minimum=0, unit="ms"),
         Field("committer", STRING, "Who committed it: `driver` or `spark`."),
         Field("committed_at", TIMESTAMP, "When it was committed."),
+        Field(
+            "sources",
+            STRING,
+            "JSON: topic, its `id` in Kafka, and as `earlier` the time of append by partition up to which raw "
+            "holds records of topics of that name before it; null: as the query's row before.",
+            required=False,
+        ),
+        Field(
+            "table_ids",
+            STRING,
+            "JSON: table, its id in Delta; null: as the query's row before.",
+            required=False,
+        ),
     ),
 )
 

@@ -9,6 +9,7 @@ from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from delta.tables import DeltaTable as SparkDeltaTable
 from deltalake import DeltaTable
@@ -27,6 +28,7 @@ from lakeshelf.streams.parse import parse
 from lakeshelf.streams.sql import REMOVED
 
 TXN_CONF = "spark.databricks.delta.write"
+TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class SparkCommitter:
@@ -134,6 +136,7 @@ class SparkCommitter:
         if self.is_committed(name, txn):
             return done(Write.once(txn).skipped(name, "append"))
         writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
+        writer.option("userMetadata", orjson.dumps(dict(txn.told)).decode())
         writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
             self._path(name)
         )
@@ -147,6 +150,7 @@ class SparkCommitter:
         self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
         self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
         self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
+        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.told)).decode())
         self._merge(name, source)
         return self._committed(name, "merge")
 
