@@ -79,8 +79,9 @@ def accept_gap(
     from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import recovery, registry
 
-    settings = access.settings()
+    settings = access.present()
     jobs = registry.discover(settings.home).values()
+    recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf jobs accept-gap") as client:
         lost = recovery.accept_gap(settings, jobs, client, query)
     told = [
