@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from lakeshelf.lake import tables
 from lakeshelf.lake.locks import is_held
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import handover
 from lakeshelf.stack.parts import read_json
 from lakeshelf.stack.processes import identify
 from lakeshelf.stack.supervisor import STACK_FILE, end_leftovers, running_stack
+from lakeshelf.streams import checkpoint
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
@@ -111,6 +113,17 @@ def test_the_parts_of_a_killed_supervisor_end_and_the_next_one_goes_on(stack):
     os.kill(stack.told()["pid"], signal.SIGKILL)
     assert stack.command("up").returncode == 0
     assert not any(process.is_alive for process in processes)
+
+
+def test_nothing_is_made_in_the_place_of_what_was_lost(stack, settings):
+    begun = checkpoint.begin(settings.checkpoint_dir, "shelf-aggregator", {})
+    begun.path.mkdir()
+    (begun.path.parent / checkpoint.POINTER).unlink()
+    refused = stack.command("up")
+    assert refused.returncode == 1
+    assert "shelf-aggregator does not start: its checkpoint is gone" in refused.stderr
+    assert not list(tables.found(settings.lake_root))
+    assert not (settings.checkpoint_dir / "shelf-aggregator" / checkpoint.POINTER).exists()
 
 
 def test_a_second_signal_kills(stack, settings):

@@ -137,6 +137,7 @@ def test_a_batch_that_was_under_way_when_the_checkpoint_was_lost_comes_out_once(
     expect(living, 10)
 
 
+@pytest.mark.nightly
 def test_an_older_copy_of_a_checkpoint_is_refused(living: Living, tmp_path: Path) -> None:
     shutil.copytree(living.settings.checkpoint_dir, tmp_path / "older")
     living.send("shelf_events", SECOND)
@@ -250,7 +251,8 @@ def aged(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -
         yield made
 
 
-@pytest.mark.parametrize("way", ["", "continue", nightly("rebuild")])
+@pytest.mark.nightly
+@pytest.mark.parametrize("way", ["", "continue", "rebuild"])
 def test_a_lake_of_old_goes_on(aged: Living, way: str) -> None:
     if way:
         lose_checkpoints(aged)
@@ -287,6 +289,7 @@ def double(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
         living.up()
 
 
+@pytest.mark.nightly
 def test_a_rebuild_is_refused_where_neither_raw_nor_kafka_has_the_records(living: Living) -> None:
     cut(living, 8)
     shutil.rmtree(living.root / RAW)

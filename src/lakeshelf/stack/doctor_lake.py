@@ -49,7 +49,7 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
             "run `lakeshelf bootstrap`",
         )
         return
-    differing = [(e.topic, *d) for e in topics.ensure_all(client) for d in e.differences]
+    differing = [(e.topic, *d) for e in topics.planned(client) for d in e.differences]
     for topic, setting, found, wanted in differing:
         message = f"{topic}: {setting} is {found}, the contract says {wanted}"
         yield bad(message, _alteration(setting, found, wanted))

@@ -4,8 +4,8 @@ How a stack lives:
 
 1. It takes the lease of the lake; a second stack is refused here, before it writes anything.
 2. It ends what a killed predecessor left running.
-3. It starts the broker, the JVM of the streams driver and the components side by side, creates the
-   tables meanwhile, and the topics as soon as the broker answers.
+3. It starts the broker, the JVM of the streams driver and the components side by side. As soon as the
+   broker answers it sees whether every query goes on where its ledger ends, and creates tables and topics.
 4. It tells driver and components to begin, and is ready when all queries and components run.
 5. It starts a part that ended again: at once if it ran for long, else after pauses that grow.
 6. Told to stop, it ends the driver at a batch boundary, then the components, then the broker. Data stay.
@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +50,9 @@ from lakeshelf.stack.parts import (
     read_json,
 )
 from lakeshelf.stack.processes import ProcessId, identify
-from lakeshelf.streams import topics, trials
+from lakeshelf.streams import continuity, topics, trials
+from lakeshelf.streams import registry as streams_registry
+from lakeshelf.streams.plan import plan
 
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
 TOPICS, TABLES = "topics", "tables"
@@ -102,6 +104,7 @@ class Supervisor:
         self.prepared = threading.Event()
         self.ready = threading.Event()
         self._settings = settings
+        self._jobs = jobs
         self._stop = threading.Event()
         self._held = False
         self._lease = Lease(settings.stack_dir / STACK_LOCK, "a stack")
@@ -189,11 +192,12 @@ class Supervisor:
         self._servers = client["bootstrap.servers"]
         for process in self._processes:
             self._care_for(process)
+        if self._settings.bootstrap_servers is None:
+            self._start_broker(self._care_for(BrokerPart(self._settings)))
+            self._reach(BrokerPart.name)
+        self._require_continuity(client)
         with ThreadPoolExecutor(1) as pool:
             created = pool.submit(tables.ensure_all, self._settings.lake_root)
-            if self._settings.bootstrap_servers is None:
-                self._start_broker(self._care_for(BrokerPart(self._settings)))
-                self._reach(BrokerPart.name)
             topics.ensure_all(client)
             self._reach(TOPICS)
             created.result()
@@ -201,6 +205,13 @@ class Supervisor:
         for process in self._processes:
             process.go()
         self.prepared.set()
+
+    def _require_continuity(self, client: Mapping[str, str]) -> None:
+        """Refuse what the driver would refuse before anything is made in the place of what was lost."""
+        known = streams_registry.discover(self._settings.home)
+        for found in plan(streams_registry.select(known, self._jobs)):
+            standing = continuity.examine(found, self._settings, client)
+            continuity.require(found.name, standing)
 
     def _reach(self, step: str) -> None:
         """Note that a step of the start is done; only the first time counts."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from lakeshelf.errors import StreamError
 from lakeshelf.settings import Settings
 from lakeshelf.streams import checkpoint, continuity, topics
 from lakeshelf.streams.checkpoint import Starting
 from lakeshelf.streams.continuity import Standing
-from lakeshelf.streams.job import CLOCK, Job
-from lakeshelf.streams.ledger import Offsets
+from lakeshelf.streams.job import Job
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.runner import Driver
 
@@ -82,35 +80,18 @@ def _start(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> S
     standing = continuity.examine(found, settings, client)
     if not standing.breaks:
         return None
-    rebuild = "run `lakeshelf rebuild`"
     if not all(b.continuable for b in standing.breaks):
         continuity.require(found.name, standing)
-    try:
-        _require_one_identity(found, standing)
-        app_id = standing.app_id or found.name
-        under_way = continuity.unfinished(standing, app_id)
-        reached = _reached(found, standing, client)
-        why = standing.breaks[0].what
-        if under_way is None:
-            return Start(found.name, why, app_id, standing.next_number(app_id), reached)
-        number, offsets = under_way
-        _require_adjacent(offsets, standing)
-    except StreamError as error:
-        raise StreamError(f"query {found.name}: {error.message}", hint=rebuild) from error
+    app_id, why = standing.app_id or found.name, standing.breaks[0].what
+    reached = _reached(found, standing, client)
+    under_way = continuity.unfinished(found, standing)
+    if under_way is None:
+        return Start(found.name, why, app_id, standing.next_number(app_id), reached)
+    number, offsets = under_way
     begins, ends = (
         {t: {p: o[i] for p, o in ps.items()} for t, ps in offsets.items()} for i in (0, 1)
     )
     return Start(found.name, why, app_id, number, _merged(reached, begins), _merged(reached, ends))
-
-
-def _require_one_identity(found: QueryPlan, standing: Standing) -> None:
-    """Refuse where the checkpoint wrote under an id that the ledger does not have."""
-    held = standing.checkpoint
-    if held is None or not held.path.exists():
-        return
-    app_id = held.identity()
-    if app_id != standing.app_id and (written := standing.written(app_id)):
-        raise StreamError(f"{min(written)} holds batches of {app_id}, which the ledger lacks")
 
 
 def _reached(found: QueryPlan, standing: Standing, client: Mapping[str, str]) -> Starting:
@@ -122,16 +103,6 @@ def _reached(found: QueryPlan, standing: Standing, client: Mapping[str, str]) ->
         }
         for topic, parts in first.items()
     }
-
-
-def _require_adjacent(offsets: Offsets, standing: Standing) -> None:
-    for topic, parts in offsets.items():
-        known = standing.account.reached.get(topic, {})
-        for p, (begin, _) in parts.items():
-            if topic != CLOCK and begin != known.get(p, begin):
-                raise StreamError(
-                    f"the unfinished batch begins at {topic}/{p} offset {begin}, the ledger ends at {known[p]}"
-                )
 
 
 def _merged(base: Starting, changed: Starting) -> Starting:

@@ -8,7 +8,7 @@ somewhere else, going on would count records twice or not at all, so a query doe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deltalake import DeltaTable
@@ -120,7 +120,8 @@ def examine(
         breaks += _numbers(found, account, handles, held)
     if client:
         breaks += _replaced(found, account, ids, client)
-    return Standing(account, handles, held, ids, tuple(breaks))
+    standing = Standing(account, handles, held, ids, tuple(breaks))
+    return replace(standing, breaks=(*breaks, *_undone(found, standing)))
 
 
 def require(name: str, standing: Standing) -> Standing:
@@ -143,12 +144,14 @@ def ways(found: Break) -> str:
     return f"run `lakeshelf continue` to go on where the ledger ends, or {rebuild}"
 
 
-def unfinished(standing: Standing, app_id: str) -> tuple[int, Offsets] | None:
+def unfinished(found: QueryPlan, standing: Standing) -> tuple[int, Offsets] | None:
     """The batch that some tables hold and the ledger does not: its number and offsets; None without one.
 
     Raises:
-        StreamError: There are several, or no commit tells its offsets.
+        StreamError: There are several, no commit tells its offsets, or they do not begin where the ledger ends.
     """
+    app_id = standing.app_id or found.name
+    _require_one_identity(standing, app_id)
     last = standing.account.number if standing.account.app_id == app_id else -1
     ahead = {name: number for name, number in standing.written(app_id).items() if number > last}
     told = {
@@ -164,7 +167,37 @@ def unfinished(standing: Standing, app_id: str) -> tuple[int, Offsets] | None:
         raise StreamError(f"batches {numbers} are not in the ledger")
     if numbers[0] not in told:
         raise StreamError(f"no commit tells the offsets of batch {numbers[0]} of {min(ahead)}")
+    _require_adjacent(told[numbers[0]], standing)
     return numbers[0], told[numbers[0]]
+
+
+def _undone(found: QueryPlan, standing: Standing) -> Iterator[Break]:
+    """What keeps a query from going on where its ledger ends, where nothing else does."""
+    if standing.breaks and all(b.continuable for b in standing.breaks):
+        try:
+            unfinished(found, standing)
+        except StreamError as error:
+            yield Break(error.message)
+
+
+def _require_one_identity(standing: Standing, app_id: str) -> None:
+    """Refuse where the checkpoint wrote under an id that the ledger does not have."""
+    held = standing.checkpoint
+    if held is None or not held.path.exists():
+        return
+    other = held.identity()
+    if other != app_id and (written := standing.written(other)):
+        raise StreamError(f"{min(written)} holds batches of {other}, which the ledger lacks")
+
+
+def _require_adjacent(offsets: Offsets, standing: Standing) -> None:
+    for topic, parts in offsets.items():
+        known = standing.account.reached.get(topic, {})
+        for p, (begin, _) in parts.items():
+            if topic != CLOCK and begin != known.get(p, begin):
+                raise StreamError(
+                    f"the unfinished batch begins at {topic}/{p} offset {begin}, the ledger ends at {known[p]}"
+                )
 
 
 def _told(handle: DeltaTable, app_id: str) -> Iterator[dict[str, Any]]:
