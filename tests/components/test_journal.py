@@ -118,6 +118,19 @@ def test_positions_are_those_of_the_latest_entry_that_followed_from_a_topic(
     assert [again.position(t, 0) for t in ("clock", "commands", "alerts")] == [5, 9, None]
 
 
+def test_a_topic_that_was_made_again_has_no_position(root: Path, journal: Journal) -> None:
+    journal.commit(issued("A"), "commands:0:8", {"commands": 9})
+    journal.know({"commands": "first"})
+    assert journal.position("commands", 0) == 9, "a journal of old keeps its place"
+    again = Journal(root, OWNER, TABLE)
+    again.know({"commands": "second"})
+    assert again.position("commands", 0) is None
+    again.commit(delivered("A"), "commands:0:3", {"commands": 4})
+    later = Journal(root, OWNER, TABLE)
+    later.know({"commands": "second"})
+    assert later.position("commands", 0) == 4
+
+
 def test_of_one_key_the_last_message_of_a_decision_counts(root: Path, journal: Journal) -> None:
     both = (*issued("A").messages, *delivered("A").messages)
     commit(journal, Decision("both", NOON, both))

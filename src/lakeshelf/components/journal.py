@@ -46,12 +46,25 @@ class Journal:
         self._contract = CATALOG.tables[table]
         self._handle = tables.open_table(root, table)
         self._maintenance = Maintenance()
+        self._topic_ids: Mapping[str, str] = {}
         self.last = self._latest()
         """The latest entry; None before the first."""
 
+    def know(self, topic_ids: Mapping[str, str]) -> None:
+        """Keep positions by the ids of their topics, so that a topic that was made again has none.
+
+        Positions that a journal has without ids are taken for those of the present topics, once.
+        """
+        first = Txn(f"{self._owner}:topic_ids", 1)
+        found = {topic: self.position(topic, 0) for topic in topic_ids}
+        self._topic_ids = topic_ids
+        taken = [Txn(self._position_id(t, 0), at) for t, at in found.items() if at is not None]
+        if topic_ids and not commits.is_committed(self._handle, first):
+            writing.note(self._handle, self._contract.name, Write.once(first, *taken))
+
     def position(self, topic: str, partition: int) -> int | None:
         """Offset after the latest record of a topic that an entry followed from."""
-        return self._handle.transaction_version(_position_id(self._owner, topic, partition))
+        return self._handle.transaction_version(self._position_id(topic, partition))
 
     def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
         """Commit a decision as the next entry, and write what follows from it to the component's tables.
@@ -73,7 +86,7 @@ class Journal:
                 hint=f"run {self._owner} once",
             )
         row = pa.Table.from_pylist([_row(entry, cause)], arrow.schema(self._contract.columns))
-        also = [Txn(_position_id(self._owner, t, 0), end) for t, end in positions.items()]
+        also = [Txn(self._position_id(t, 0), end) for t, end in positions.items()]
         writing.append(self._handle, self._contract.name, row, Write.once(txn, *also))
         self.last = entry
         self.fold(entry)
@@ -116,6 +129,11 @@ class Journal:
         found = read(self._handle, [("seq", "=", version)]) if version is not None else []
         return found[0] if found else None
 
+    def _position_id(self, topic: str, partition: int) -> str:
+        place = f"{self._owner}:{topic}:{partition}"
+        topic_id = self._topic_ids.get(topic)
+        return f"{place}:{topic_id}" if topic_id else place
+
     def _tables(self) -> list[str]:
         owned = (t for t in CATALOG.tables.values() if t.owner == self._owner)
         return [t.name for t in owned if t.name != self._contract.name]
@@ -137,6 +155,9 @@ class OwnTable:
         self._maintenance = Maintenance()
         seconds = self._handle.transaction_version(owner)
         self.last = None if seconds is None else _at(datetime.fromtimestamp(seconds, UTC))
+
+    def know(self, topic_ids: Mapping[str, str]) -> None:
+        """It follows from no topic but the clock."""
 
     def position(self, topic: str, partition: int) -> None:
         """It does not tell."""
@@ -177,10 +198,6 @@ def read(handle: DeltaTable, where: Where) -> list[Entry]:
     """The entries of a journal that meet conditions, in order."""
     rows = reading.rows(handle, "journal", where=where).to_pylist()
     return sorted((_entry(row) for row in rows), key=lambda entry: entry.seq)
-
-
-def _position_id(owner: str, topic: str, partition: int) -> str:
-    return f"{owner}:{topic}:{partition}"
 
 
 def _row(entry: Entry, cause: str) -> dict[str, Any]:

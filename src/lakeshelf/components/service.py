@@ -30,7 +30,7 @@ from lakeshelf.lake import tables, writing
 from lakeshelf.lake.claims import claim
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
-from lakeshelf.streams import crash
+from lakeshelf.streams import crash, topics
 from lakeshelf.streams.clock import latest
 from lakeshelf.streams.consuming import available, behind, is_end, reader, watermarks
 from lakeshelf.streams.job import CLOCK
@@ -98,6 +98,7 @@ class ComponentService:
         if self._journal.last is not None:
             self._publish(self._journal.last)
         self._consumer = reader(self._context.client, group(self._class.name))
+        self._journal.know(topics.ids(self._context.client, self._class.hears))
         self._consumer.assign(self._positions())
         self._heard: list[Heard] = []
         self._hearings = Hearings(self._context.settings.stack_dir, self._class.name)
