@@ -148,7 +148,8 @@ def accept_gap(
 def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> ledger.Offsets:
     names = [topic.name for topic in found.topics]
     reached = {name: ledger.reached(settings.lake_root, name, found.name) for name in names}
-    _require_nothing_ahead(found, settings)
+    standing = continuity.examine(found, settings)
+    _require_nothing_ahead(found, standing)
     first = topics.first_offsets(client, names)
     starting = {
         name: {p: max(offset, reached[name].get(p, 0)) for p, offset in parts.items()}
@@ -165,7 +166,6 @@ def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str])
     }
     lost = {name: parts for name, parts in gap.items() if parts}
     if lost:
-        standing = continuity.examine(found, settings)
         app_id = standing.app_id or found.name
         number = standing.next_number(app_id)
         begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting, app_id, number)
@@ -173,22 +173,14 @@ def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str])
     return lost
 
 
-def _require_nothing_ahead(found: QueryPlan, settings: Settings) -> None:
-    current = checkpoint.current(settings.checkpoint_dir, found.name)
-    if not current.path.exists():
-        return
-    app_id = current.identity()
-    done = max(
-        (r["batch_id"] for r in ledger.entries(settings.lake_root) if r["query_id"] == app_id),
-        default=-1,
-    )
-    for name in found.tables:
-        version = tables.open_table(settings.lake_root, name).transaction_version(
-            f"{app_id}:{name}"
-        )
-        if version is not None and version > done:
+def _require_nothing_ahead(found: QueryPlan, standing: Standing) -> None:
+    """Refuse where a table holds a batch of the present checkpoint that the ledger lacks."""
+    base = standing.checkpoint.base if standing.checkpoint else 0
+    done = max(standing.account.number, base - 1)
+    for name, number in standing.written(standing.app_id or found.name).items():
+        if number > done:
             raise StreamError(
-                f"{name} holds batch {version}, the ledger of {found.name} ends at {done}",
+                f"{name} holds batch {number}, the ledger of {found.name} ends at {done}",
                 hint="run `lakeshelf rebuild` first",
             )
 
