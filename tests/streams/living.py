@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,14 @@ class Living:
     ) -> None:
         """Produce events, and wait for the broker."""
         producer = Producer({**self.client, "acks": "all"})
+        errors: list[Any] = []
         for value in values:
             text = value if isinstance(value, bytes) else orjson.dumps(value)
-            producer.produce(topic, text, b"a key", partition)
+            producer.produce(
+                topic, text, b"a key", partition, on_delivery=lambda e, _: errors.append(e)
+            )
         assert producer.flush(30) == 0
+        assert not any(errors), errors
 
     def up(self) -> None:
         """Fold everything there is, and stop at a batch boundary; refuses what `up` refuses."""
@@ -179,6 +183,6 @@ def copied(root: Path, place: Path) -> Path:
     return place
 
 
-def ends(living: Living) -> topics.Offsets:
-    """Ends of the topics that are mirrored."""
-    return topics.end_offsets(living.client, ["shelf_events"])
+def ends(living: Living) -> Mapping[str, int]:
+    """Partition → end of the topic that is mirrored."""
+    return topics.end_offsets(living.client, ["shelf_events"])["shelf_events"]

@@ -17,7 +17,7 @@ from lakeshelf.lake import tables
 from lakeshelf.streams import checkpoint, continuity, crash, doubles, ledger, recovery
 from tests.support import eventually
 
-from .living import RAW, STATE, Living, copied, moved
+from .living import RAW, STATE, Living, copied, ends, moved
 
 pytestmark = pytest.mark.slow
 FIRST = [moved(n) for n in range(6)]
@@ -195,6 +195,7 @@ def add_partitions(living: Living) -> None:
     admin = AdminClient(living.client)
     for future in admin.create_partitions([NewPartitions("shelf_events", 4)]).values():
         future.result()
+    eventually(lambda: len(ends(living)) == 4, "partitions are there")
 
 
 def remake(living: Living) -> None:
