@@ -102,7 +102,7 @@ def continue_(*, as_json: AsJson = False) -> None:
         )
     if not starts:
         console().print("Every query goes on by itself.")
-    console().print("Next: lakeshelf up")
+    console().print("Next: `lakeshelf up`")
 
 
 def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) -> None:

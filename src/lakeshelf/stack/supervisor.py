@@ -210,7 +210,10 @@ class Supervisor:
         """Refuse what the driver would refuse before anything is made in the place of what was lost."""
         known = streams_registry.discover(self._settings.home)
         for found in plan(streams_registry.select(known, self._jobs)):
-            standing = continuity.examine(found, self._settings, client)
+            try:
+                standing = continuity.examine(found, self._settings, client)
+            except BrokerError:
+                continue  # the driver looks again
             continuity.require(found.name, standing)
 
     def _reach(self, step: str) -> None:

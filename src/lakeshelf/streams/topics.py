@@ -137,8 +137,19 @@ def _offsets(
     if wanted:
         told = admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT)
         for position, future in told.items():
-            found[position.topic][str(position.partition)] = future.result().offset
+            found[position.topic][str(position.partition)] = _listed(position, future)
     return found
+
+
+def _listed(position: TopicPartition, future: Future[Any]) -> int:
+    try:
+        return int(future.result().offset)
+    except KafkaException as error:
+        _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
+        raise BrokerError(
+            f"no offset of {position.topic}/{position.partition}: {error.args[0].str()}",
+            hint="see `lakeshelf doctor`",
+        ) from error
 
 
 @lru_cache(maxsize=4)
