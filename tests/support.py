@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import KafkaException
-
 from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import BrokerError
 from lakeshelf.streams import topics
 
 _LOOK_AGAIN_S = 0.05
@@ -40,7 +39,7 @@ def make_topics(client: Mapping[str, str]) -> None:
     def answered() -> bool:
         try:
             topics.end_offsets(client, CATALOG.topics)
-        except KafkaException:
+        except BrokerError:
             return False
         return True
 
