@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lakeshelf import query
+from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import (
     Conflict,
     Consumer,
     Dataset,
+    Datasets,
     KeyViolation,
     Lake,
     LakeError,
@@ -22,23 +25,34 @@ from lakeshelf.lake import (
     NotFound,
     PredicateError,
     SchemaError,
+    StorageError,
     TimeOutOfRange,
     VersionNotFound,
+    open_table,
 )
 
 NAME, NEW = "curated/notes", "curated/new"
-ROW = {"id": 2, "note": "b", "price": Decimal("1.50")}
+ROW = {"id": 2, "note": "b", "price": Decimal("1.50"), "at": datetime(2026, 5, 1, tzinfo=UTC)}
+ONE = pa.schema([("a", "int64")])
+FIRST = [("id", "=", 1)]
+LATE = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake(tmp_path / "lake")
     schema = pa.schema(
-        [pa.field("id", pa.int64(), nullable=False), ("note", "string"), ("price", pa.decimal128(4, 2))]
+        [pa.field("id", pa.int64(), nullable=False), ("note", "string"), ("price", pa.decimal128(4, 2)),
+         ("at", pa.timestamp("us", "UTC"))]
     )  # fmt: skip
     lake.create(NAME, schema, key="id")
     lake.append(NAME, [ROW | {"id": 1}])
     return lake
+
+
+def _known(lake: Lake, **given: Any) -> Lake:
+    """The lake with a catalogue that has a dataset whose table is not there."""
+    return Lake(lake.root, Datasets([Dataset(NEW, ONE, **given)]))
 
 
 CALLS: list[tuple[Callable[[Lake], Any], type[LakeError], str]] = [
@@ -78,6 +92,22 @@ CALLS: list[tuple[Callable[[Lake], Any], type[LakeError], str]] = [
     (lambda lake: lake.read(NAME, where=["id = 1"]), PredicateError, "is no condition"),
     (lambda lake: lake.replace(NEW, [ROW], "id = 1"), PredicateError, "no list of conditions"),
     (lambda lake: lake.replace(NEW, [ROW], [("i", "=", 1)]), PredicateError, "no column 'i'"),
+    # a table that cannot be
+    (lambda lake: lake.create(NEW, ONE, constraints={"c": "nope > 1"}), SchemaError, "constraint c .*field named nope"),
+    (lambda lake: lake.create(NEW, ONE, constraints={"c": "a >"}), SchemaError, "constraint c .*, 'a >', cannot"),
+    (lambda lake: lake.create(NEW, ONE, constraints={"b": "a > 0", "c": "a"}), SchemaError, "constraint c .*boolean"),
+    (lambda lake: lake.create(NEW, ONE, constraints={"c": "a > 'x'"}), SchemaError, "constraint c .*'x'"),
+    (lambda lake: lake.create(NEW, ONE, constraints={"c": "a > 1; a < 0"}), SchemaError, "a semicolon"),
+    (lambda lake: lake.create(NEW, ONE, constraints={"c": 5}), SchemaError, "constraints of .* are"),
+    (lambda lake: lake.create(NEW, ONE, constraints="a > 1"), SchemaError, "constraints of .* are 'a > 1'"),
+    (lambda lake: _known(lake, constraints={"c": "nope > 1"}).create(NEW), SchemaError, "No field named nope"),
+    (lambda lake: _known(lake, constraints={"c": "nope > 1"}).append(NEW, [{"a": 1}]), SchemaError, "named nope"),
+    (lambda lake: _known(lake, key=("z",)).append(NEW, [{"a": 1}]), SchemaError, "no column 'z' for its key"),
+    (lambda lake: lake.create(NEW, ONE, key=("z",)), SchemaError, "no column 'z' for its key; it has a"),
+    (lambda lake: lake.create(NEW, ONE, profile="x"), SchemaError, "no profile 'x'; there are append_log"),
+    (lambda lake: lake.create(NEW, pa.schema([("k", "int64"), ("K", "int64")])), SchemaError, "K, k twice"),
+    (lambda lake: lake.append(NEW, [{"k": 1, "K": 2}]), SchemaError, "K, k twice; capitals do not count"),
+    (lambda lake: lake.merge(NEW, [{"k": 1, "K": 2}], keys="k"), SchemaError, "K, k twice"),
     # keys
     (lambda lake: lake.merge(NEW, [ROW]), SchemaError, "has no key"),
     (lambda lake: lake.merge(NEW, [ROW], keys=[]), SchemaError, "has no key"),
@@ -99,6 +129,21 @@ CALLS: list[tuple[Callable[[Lake], Any], type[LakeError], str]] = [
     (lambda lake: lake.append(NAME, [ROW | {"price": Decimal("100.25")}]), SchemaError, "to widen it"),
     (lambda lake: lake.append(NAME, [ROW], schema_mode="replace"), SchemaError, "no schema mode"),
     (lambda lake: lake.merge(NEW, [ROW], "id", schema_mode="add"), SchemaError, "no schema mode"),
+    (lambda lake: lake.append(NAME, [ROW], schema_mode="overwrite"), SchemaError, "`overwrite` the dataset to"),
+    (lambda lake: lake.append(NEW, [ROW], schema_mode="overwrite"), SchemaError, "where rows stay"),
+    (lambda lake: lake.merge(NAME, [ROW], schema_mode="overwrite"), SchemaError, "where rows stay"),
+    (lambda lake: lake.append(NAME, [ROW | {"id": 2**64}]), SchemaError, "id has 18446744073709551616 .*Decimal"),
+    (lambda lake: lake.append(NEW, [{"a": 10**5000}]), SchemaError, "column a has a number of thousands of digits"),
+    (lambda lake: lake.append(NEW, [{"a": Decimal("NaN")}]), SchemaError, "^records do not fit: column a has Decimal"),
+    (lambda lake: lake.append(NEW, [{"a": "\ud800"}]), SchemaError, "column a has .*ud800"),
+    (lambda lake: lake.append(NEW, [{"a": 1}, {"a": "x"}]), SchemaError, "column a has values of several types"),
+    # values that are set
+    (lambda lake: lake.update(NAME, FIRST, {"price": Decimal("NaN")}), SchemaError, "column price .*NaN"),
+    (lambda lake: lake.update(NAME, FIRST, {"price": Decimal("sNaN")}), SchemaError, "column price .*sNaN"),
+    (lambda lake: lake.update(NAME, FIRST, {"price": float("nan")}), SchemaError, "column price .*nan"),
+    (lambda lake: lake.update(NAME, FIRST, {"price": 10**5000}), SchemaError, "thousands of digits"),
+    (lambda lake: lake.update(NAME, FIRST, {"note": "\ud800"}), SchemaError, "column note .*ud800.*Unicode"),
+    (lambda lake: lake.update(NAME, FIRST, {"at": LATE}), SchemaError, "column at .*9999-12-31T23.*within the years"),
     # identities and metadata
     (lambda lake: lake.append(NEW, [ROW], txn="app"), NameRefused, "no identity of a write"),
     (lambda lake: lake.append(NEW, [ROW], txn=("app",)), NameRefused, "no identity of a write"),
@@ -114,6 +159,10 @@ CALLS: list[tuple[Callable[[Lake], Any], type[LakeError], str]] = [
     # upkeep
     (lambda lake: lake.optimize(NAME, columns=["nope"]), SchemaError, "cannot be z-ordered"),
     (lambda lake: lake.optimize(NAME, partition={"id": "1"}), SchemaError, "no partitions"),
+    (lambda lake: lake.vacuum(NAME, retention=5), LakeError, "5 is no length of time"),
+    (lambda lake: lake.history(NAME, limit=-1), LakeError, "-1 is no number of versions"),
+    (lambda lake: lake.history(NAME, limit=2**70), LakeError, "is no number of versions"),
+    (lambda lake: lake.history(NAME, limit="all"), LakeError, "'all' is no number of versions"),
 ]  # fmt: skip
 
 
@@ -138,7 +187,7 @@ def test_one_name_is_one_column(lake: Lake) -> None:
 def test_a_table_that_is_made_of_changes_has_the_columns_of_the_dataset(lake: Lake) -> None:
     changes = lake.changes(NAME, Consumer("copy", NEW))
     lake.merge(NEW, changes.rows, keys="id", txn=changes.txns)
-    assert lake.read(NEW).schema.names == ["id", "note", "price"]
+    assert lake.read(NEW).schema.names == ["id", "note", "price", "at"]
 
 
 @pytest.mark.parametrize(
@@ -158,3 +207,46 @@ def test_a_lake_that_is_not_there_is_said_and_not_made(
     with pytest.raises(NotFound, match=f"no lake at {lake.root}"):
         call(lake)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("file", ["lake", "lake/curated", "lake/curated/new"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lake: lake.append(NEW, [{"a": 1}]),
+        lambda lake: lake.create(NEW, ONE),
+        lambda lake: lake.read(NEW),
+        lambda lake: open_table(f"{lake.root}/{NEW}"),
+    ],
+)
+def test_a_file_that_stands_where_a_folder_should_be_is_named(
+    tmp_path: Path, file: str, call: Callable[[Lake], Any]
+) -> None:
+    place = tmp_path / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("no folder")
+    with pytest.raises(StorageError, match=f"{place} is a file, where a folder should be"):
+        call(Lake(tmp_path / "lake"))
+    assert place.read_text() == "no folder"
+
+
+def test_a_file_has_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("no folder")
+    with pytest.raises(StorageError, match="is a file, where a folder should be"):
+        Lake(tmp_path / "lake").names()
+
+
+@pytest.mark.parametrize("retention", [timedelta(days=10**8), timedelta.max])
+def test_a_retention_longer_than_the_calendar_keeps_every_file(
+    lake: Lake, retention: timedelta
+) -> None:
+    lake.overwrite(NAME, [ROW])
+    assert lake.vacuum(NAME, retention=retention).report["files"] == 0
+    assert lake.read(NAME, 1).read_all()["id"].to_pylist() == [1]
+
+
+def test_spark_is_served_into_a_session_that_is_given(lake: Lake) -> None:
+    with pytest.raises(
+        ConfigurationError, match="session, and there is none; give a Spark session"
+    ):
+        query.serve(lake.snapshot(NAME), "spark")

@@ -151,19 +151,28 @@ def _fitted(
 
 def _value(name: str, field: pa.Field, value: Any) -> Any:
     """A value as a column has it."""
-    held = (None,) if value is None else _held(value, field.type)
+    try:
+        held = (None,) if value is None else _held(value, field.type)
+    except PredicateError as error:
+        raise _unfit(name, field, value, error.hint) from error
     if not held:
-        raise SchemaError(
-            f"column {field.name} of {name} is {field.type}, {value!r} ({type(value).__name__}) is no such value",
-            hint="give a value of that type",
-        )
+        raise _unfit(name, field, value, "give a value of that type")
     return held[0]
+
+
+def _unfit(name: str, field: pa.Field, value: Any, hint: str) -> SchemaError:
+    return SchemaError(
+        f"column {field.name} of {name} is {field.type}, {names.shown(value)} is no such value",
+        hint=hint,
+    )
 
 
 def _held(value: Any, kind: pa.DataType) -> tuple[Any, ...]:
     """The one value of a column that a value is; none where the column has no such value."""
     if not conditions.is_comparable(value, kind):
         return ()
+    if conditions.is_nan(value):
+        return (math.nan,) if pa.types.is_floating(kind) else ()
     if pa.types.is_floating(kind) and isinstance(value, float):
         near = pa.scalar(value, kind).as_py()
         return (near,) if math.isinf(value) or not math.isinf(near) else ()

@@ -231,7 +231,7 @@ def _require_type(column: str, kind: pa.DataType, value: Any) -> None:
             f"column {column} is {kind}, the condition has {value!r} ({type(value).__name__})",
             hint="give a value of that type",
         )
-    if _is_nan(value):
+    if is_nan(value):
         raise PredicateError(
             f"a condition compares {column} with NaN",
             hint="NaN is equal to nothing; use SQL's isnan",
@@ -254,7 +254,8 @@ def _is_typed(value: Any, kind: pa.DataType) -> bool:
     return any(fits(kind) and _is_a(value, python) for fits, python in _PYTHON)
 
 
-def _is_nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
+    """Whether a value is a number that is none."""
     if isinstance(value, Decimal):
         return value.is_nan()
     return isinstance(value, float) and math.isnan(value)

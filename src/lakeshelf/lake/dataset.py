@@ -13,9 +13,9 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG, Catalog, Table
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import delta as delta_contract
-from lakeshelf.contracts.model import Profile
+from lakeshelf.contracts.model import PROFILES, Profile
 from lakeshelf.lake import names
-from lakeshelf.lake.errors import TimeOutOfRange
+from lakeshelf.lake.errors import SchemaError, TimeOutOfRange
 from lakeshelf.lake.location import masked
 from lakeshelf.lake.schemas import fingerprint
 
@@ -63,6 +63,11 @@ class Dataset:
         for part in ("key", "partition_by"):
             listed = names.columns(getattr(self, part), f"the {part} of {self.name}")
             object.__setattr__(self, part, listed)
+        if self.profile not in PROFILES:
+            raise SchemaError(
+                f"{self.name} has no profile {self.profile!r}",
+                hint=f"there are {', '.join(PROFILES)}",
+            )
 
     @property
     def path(self) -> str:

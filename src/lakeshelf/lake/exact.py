@@ -123,7 +123,7 @@ def _time(value: datetime, _: pa.DataType) -> Around:
     except OverflowError:
         raise PredicateError(
             f"a condition has {value.isoformat()}, which lies beyond the years 1 to 9999 in UTC",
-            hint="give a time within them",
+            hint="give a time within the years 1 to 9999 in UTC",
         ) from None
     return instant, instant
 

@@ -13,7 +13,7 @@ from lakeshelf.lake.commits import HOOKS, Commit, Txns
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.errors import explained
-from lakeshelf.lake.schemas import SchemaMode
+from lakeshelf.lake.schemas import ADDING, SchemaMode
 from lakeshelf.lake.snapshot import At
 from lakeshelf.lake.sources import Rows
 from lakeshelf.lake.writable import WritableLake
@@ -65,7 +65,7 @@ class Lake(WritableLake):
             KeyViolation: A row breaks a constraint; nothing is written.
             Conflict: Others own the table, or got in the way each time.
         """
-        write = self._write(txn, metadata, schema_mode)
+        write = self._write(txn, metadata, schema_mode, ADDING)
         _, source, handle = self._target(name, rows)
         return cursors.noted(
             handle, write, writing.append(handle, name, source, write, schema_mode)
@@ -140,7 +140,7 @@ class Lake(WritableLake):
             KeyViolation: A key is null, or a new row lacks a column that may not be null.
             SchemaError: The dataset has no key, or columns do not fit.
         """
-        write = self._write(txn, metadata, schema_mode)
+        write = self._write(txn, metadata, schema_mode, ADDING)
         named = names.columns(keys or (), f"the key of {name}")
         order = names.columns(order_by or (), f"the order of {name}")
         dataset, source, handle = self._target(name, rows, named, merged=True)
@@ -266,9 +266,14 @@ class Lake(WritableLake):
             dry_run: Whether only to say what would be done.
 
         Raises:
-            LakeError: The retention is shorter than the table's own.
+            LakeError: The retention is no length of time, or shorter than the table's own.
             Conflict: The owner does not answer in time, or cannot be asked.
         """
+        if retention is not None and not isinstance(retention, timedelta):
+            raise LakeError(
+                f"a retention of {retention!r} is no length of time",
+                hint="give a timedelta, such as timedelta(days=30)",
+            )
         hours = None if retention is None else retention / timedelta(hours=1)
         wanted = {"retention_hours": hours, "dry_run": dry_run}
         return self._maintain(name, "vacuum", wanted)

@@ -25,6 +25,7 @@ EVERY = 100
 ACTIONS = ("optimize", "vacuum")
 Action = Literal["optimize", "vacuum"]
 _ONE_AT_A_TIME = threading.Lock()
+_MOST_HOURS = timedelta.max // timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,6 @@ def perform(handle: DeltaTable, action: Action, arguments: Mapping[str, Any]) ->
         found: Optimized | Swept = optimize(handle, **arguments)
     else:
         hours = arguments.get("retention_hours")
-        retention = None if hours is None else timedelta(hours=hours)
+        retention = None if hours is None else timedelta(hours=min(hours, _MOST_HOURS))
         found = vacuum(handle, retention, dry_run=arguments.get("dry_run", False))
     return asdict(found)

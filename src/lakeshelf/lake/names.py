@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 
 from lakeshelf.lake.errors import NameRefused, NotFound, SchemaError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}")
+LONGEST_SHOWN = 80
+"""Characters of a value in a message."""
 
 
 def checked(name: str) -> str:
@@ -66,6 +69,16 @@ def suggestion(column: str, known: Iterable[str]) -> str:
     close = _close(column, columns)
     meant = f"did you mean {', '.join(close)}? " if close else ""
     return f"{meant}it has {', '.join(columns)}"
+
+
+def shown(value: object) -> str:
+    """A value for a message, with its type; a long one is cut."""
+    try:
+        text = value.isoformat() if isinstance(value, date) else repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        text = "a number of thousands of digits"
+    cut = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return f"{cut} ({type(value).__name__})"
 
 
 def _close(name: str, known: list[str]) -> list[str]:

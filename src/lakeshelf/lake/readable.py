@@ -117,7 +117,16 @@ class ReadableLake:
         return diff.diff(before.handle, after.handle, name, after.dataset.key)
 
     def history(self, name: str, limit: int | None = None) -> list[Entry]:
-        """Versions of a dataset, the latest first, as far back as its log reaches."""
+        """Versions of a dataset, the latest first, as far back as its log reaches.
+
+        Args:
+            name: The dataset.
+            limit: How many at most; None: all.
+
+        Raises:
+            LakeError: The limit is no number of versions.
+        """
+        versions.require_limit(limit)
         handle = self.snapshot(name).handle
         with explained(f"the history of {name} cannot be read"):
             entries = handle.history(limit)

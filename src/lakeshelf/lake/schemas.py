@@ -7,7 +7,7 @@ file is written. Only what keeps every value is done implicitly.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import pyarrow as pa
@@ -17,6 +17,8 @@ from lakeshelf.lake import kinds
 from lakeshelf.lake.errors import KeyViolation, SchemaError
 
 SchemaMode = Literal["merge", "overwrite"]
+ADDING: tuple[SchemaMode, ...] = ("merge",)
+"""Modes of a write that leaves rows as they are."""
 
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _FIRST_DAY, _LAST_DAY = -96_465_293, 95_026_236
@@ -24,12 +26,16 @@ _FIRST_DAY, _LAST_DAY = -96_465_293, 95_026_236
 _UTC = ("UTC", "+00:00", "Etc/UTC", "Z")
 
 
-def require_mode(mode: object) -> None:
-    """Raise `SchemaError` for a word that is no `SchemaMode`."""
-    if mode is not None and mode not in get_args(SchemaMode):
+def require_mode(mode: object, known: Sequence[str] = get_args(SchemaMode)) -> None:
+    """Raise `SchemaError` for a word that is no `SchemaMode`, or none where rows stay as they are."""
+    if mode is None or mode in known:
+        return
+    if mode in get_args(SchemaMode):
         raise SchemaError(
-            f"no schema mode {mode!r}", hint=f"there are {', '.join(get_args(SchemaMode))}"
+            f"no schema mode {mode!r} where rows stay",
+            hint="`schema_mode='merge'` adds columns; `overwrite` the dataset to replace them",
         )
+    raise SchemaError(f"no schema mode {mode!r}", hint=f"there are {', '.join(known)}")
 
 
 def fingerprint(schema: pa.Schema) -> str:
@@ -80,6 +86,17 @@ def storable(name: str, field: pa.Field) -> pa.Field:
     return pa.field(field.name, plain(field.type), field.nullable)
 
 
+def require_unique(name: str, schema: pa.Schema) -> None:
+    """Raise `SchemaError` for columns whose names are the same but for capitals."""
+    folded = [column.lower() for column in schema.names]
+    twice = sorted({column for column in schema.names if folded.count(column.lower()) > 1})
+    if twice:
+        raise SchemaError(
+            f"columns for {name} have {', '.join(twice)} twice; capitals do not count",
+            hint="rename one of them",
+        )
+
+
 def fitting(
     name: str, given: pa.Schema, expected: pa.Schema, mode: SchemaMode | None = None
 ) -> pa.Schema:
@@ -95,7 +112,7 @@ def fitting(
     Raises:
         SchemaError: A column is missing, unknown, twice there, or has a type that would lose values.
     """
-    _require_unique(name, given)
+    require_unique(name, given)
     if mode == "overwrite":
         return pa.schema([storable(name, field) for field in given])
     known = set(expected.names)
@@ -244,16 +261,6 @@ def _is_list(kind: pa.DataType) -> bool:
         or pa.types.is_fixed_size_list(kind)
         or pa.types.is_list_view(kind)
     )
-
-
-def _require_unique(name: str, schema: pa.Schema) -> None:
-    folded = [column.lower() for column in schema.names]
-    twice = sorted({column for column in schema.names if folded.count(column.lower()) > 1})
-    if twice:
-        raise SchemaError(
-            f"rows for {name} have {', '.join(twice)} twice; capitals do not count",
-            hint="rename one of them",
-        )
 
 
 def _columns_differ(

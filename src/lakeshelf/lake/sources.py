@@ -15,7 +15,7 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import partitions
+from lakeshelf.lake import names, partitions
 from lakeshelf.lake.errors import Conflict, SchemaError
 from lakeshelf.lake.schemas import cast
 
@@ -244,14 +244,44 @@ def _from_records(records: Sequence[Mapping[str, Any]], schema: pa.Schema | None
         raise SchemaError(
             f"records are no mappings: {odd!r} ({type(odd).__name__})", hint="give {column: value}"
         )
-    names = dict.fromkeys(name for record in records for name in record)
-    if not names:
+    columns = dict.fromkeys(name for record in records for name in record)
+    if (unnamed := next((name for name in columns if not isinstance(name, str)), None)) is not None:
+        raise SchemaError(
+            f"records have a column {names.shown(unnamed)}", hint="name columns by a text"
+        )
+    if not columns:
         return pa.table({}) if schema is None else schema.empty_table()
+    given = pa.table({n: _column(n, [record.get(n) for record in records]) for n in columns})
     try:
-        given = pa.table({name: pa.array([r.get(name) for r in records]) for name in names})
         return given if schema is None else _with_exact_numbers(given, schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
+    except _UNFIT as error:
         raise SchemaError(f"records do not fit: {error}", hint="compare their values") from error
+
+
+def _column(name: str, values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except _UNFIT as error:
+        wrong = next((value for value in values if not _is_value(value)), None)
+        if wrong is None:
+            raise SchemaError(
+                f"records do not fit: column {name} has values of several types: {error}",
+                hint="compare their values",
+            ) from error
+        raise SchemaError(
+            f"records do not fit: column {name} has {names.shown(wrong)}, which Arrow cannot hold: {error}",
+            hint="give whole numbers beyond 64 bits as Decimal"
+            if isinstance(wrong, int)
+            else "correct the value",
+        ) from error
+
+
+def _is_value(value: Any) -> bool:
+    try:
+        pa.array([value])
+    except _UNFIT:
+        return False
+    return True
 
 
 def _with_exact_numbers(given: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -264,4 +294,5 @@ def _with_exact_numbers(given: pa.Table, schema: pa.Schema) -> pa.Table:
     return given
 
 
+_UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError)
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)

@@ -34,6 +34,7 @@ _S3_OPTIONS = {
 
 def table_names(root: Root) -> list[str]:
     """Names of the Delta tables two levels below the root."""
+    require_folders(root)
     with explained(f"the tables of {root} cannot be listed", StorageError):
         if root.folder is not None:
             return sorted(_name(log) for log in root.folder.glob(f"[a-z]*/*/{LOG}"))
@@ -47,6 +48,18 @@ def table_names(root: Root) -> list[str]:
             if layer.base_name[:1].islower()
             for table in _folders(files, layer.path)
             if _folders(files, table.path, LOG)
+        )
+
+
+def require_folders(root: Root, path: str = "") -> None:
+    """Raise `StorageError` for a file that stands where a folder should be, at a path below the root or above."""
+    if root.folder is None:
+        return
+    place = root.folder / path
+    if (file := next((one for one in (place, *place.parents) if one.is_file()), None)) is not None:
+        raise StorageError(
+            f"{file} is a file, where a folder should be",
+            hint="name a folder, or move the file away",
         )
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.lake import diff, features, tables
+from lakeshelf.lake import diff, features, storage, tables
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import Conflict, NotFound, VersionNotFound, explained
+from lakeshelf.lake.errors import Conflict, Damaged, NotFound, VersionNotFound, explained
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.snapshot import At, Entry, Snapshot
-from lakeshelf.lake.versions import Timeline, opened_at, require_moment
+from lakeshelf.lake.versions import Timeline, opened_at, require_limit, require_moment
 
 
 class Addressed(Dataset):
@@ -66,7 +66,8 @@ class Table:
         return self.snapshot(at).scan(columns, where)
 
     def history(self, limit: int | None = None) -> list[Entry]:
-        """Its versions, the latest first, as far back as its log reaches."""
+        """Its versions, the latest first, as far back as its log reaches; `limit` of them at most."""
+        require_limit(limit)
         with explained(f"the history of {self.address} cannot be read"):
             return [Entry.of(entry) for entry in self.handle.history(limit)]
 
@@ -119,7 +120,11 @@ def open_table(
     try:
         with explained(f"{shown} cannot be read"):
             handle = DeltaTable(place.uri, storage_options=place.options)
+    except Damaged:
+        storage.require_folders(place)
+        raise
     except NotFound as error:
+        storage.require_folders(place)
         raise NotFound(
             f"no Delta table at {shown}", hint="give the folder in which `_delta_log` lies"
         ) from error

@@ -13,14 +13,14 @@ from deltalake import DeltaTable, Field, Schema
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, partitions, reading, storage
+from lakeshelf.lake import constraints, features, names, partitions, reading, storage
 from lakeshelf.lake.commits import HOOKS, Write
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import PROPERTY, Dataset, of_contract
-from lakeshelf.lake.errors import NotFound, SchemaError, explained
+from lakeshelf.lake.errors import Damaged, NotFound, SchemaError, explained
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.reading import count, schema_of
-from lakeshelf.lake.schemas import storable
+from lakeshelf.lake.schemas import require_unique, storable
 
 Outcome = Literal["created", "evolved", "unchanged"]
 
@@ -62,18 +62,27 @@ def open_table(
         with explained(f"table {name} at {shown} cannot be read"):
             table = DeltaTable(place.of(name), version, place.options)
     except NotFound as error:
+        storage.require_folders(place, name)
         raise NotFound(
             f"no Delta table {name} at {shown}",
             hint="`lakeshelf bootstrap` creates the product's tables, a first write any other",
         ) from error
+    except Damaged:
+        storage.require_folders(place, name)
+        raise
     check = features.require_readable if to_read else features.require_writable
     check(table, name)
     return table
 
 
 def exists(root: Root | Path | str, name: str) -> bool:
-    """Whether a Delta table stands at the place of `name`."""
+    """Whether a Delta table stands at the place of `name`.
+
+    Raises:
+        StorageError: A file stands where a folder should be, or what reading the place meets.
+    """
     place = Root.at(root)
+    storage.require_folders(place, name)
     with explained(f"{name} at {place} cannot be looked for"):
         return DeltaTable.is_deltatable(place.of(name), place.options)
 
@@ -106,7 +115,8 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
     """Create the table of a dataset, without rows.
 
     Raises:
-        SchemaError: The dataset has no columns.
+        SchemaError: The dataset has no columns, two of one name, not those of its key, or a constraint that cannot
+            be checked.
         FeatureRefused: A column holds times without a zone, or a property wants a feature that an engine lacks.
         Conflict: Somebody else created it meanwhile.
     """
@@ -115,6 +125,8 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
     properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
     schema = pa.schema([storable(dataset.name, field) for field in dataset.schema])
+    require_unique(dataset.name, schema)
+    _require_key(dataset, schema)
     partitions.require_columns(dataset.name, schema, dataset.partition_by)
     features.refuse_naive_times(dataset.name, schema)
     if dataset.key and not dataset.properties:
@@ -123,6 +135,7 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         properties[f"{PROPERTY}profile"] = dataset.profile
     writers = features.writers_of(dataset.profile)
     features.refuse_unfit_properties(dataset.name, properties, writers)
+    constraints.require(dataset.name, schema, dataset.constraints)
     with explained(f"{dataset.name} was not created", LakeError):
         table = DeltaTable.create(
             place.of(dataset.path),
@@ -191,6 +204,15 @@ def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
 def row_count(root: Root | Path | str, name: str) -> int:
     """Rows of the table at its latest version."""
     return count(open_table(root, name, to_read=True), name)
+
+
+def _require_key(dataset: Dataset, schema: pa.Schema) -> None:
+    for column in dataset.key:
+        if column not in schema.names:
+            raise SchemaError(
+                f"{dataset.name} has no column {column!r} for its key",
+                hint=names.suggestion(column, schema.names),
+            )
 
 
 def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:

@@ -145,7 +145,7 @@ def _reach(
         older = [
             v
             for v, at in zip(timeline.versions, timeline.times, strict=True)
-            if at <= now - retention
+            if now - at >= retention  # a long one would lead out of the calendar
         ]
         wanted.append(older[-1] if older else timeline.versions[0])
     reach = min(wanted, default=None)

@@ -14,7 +14,17 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from lakeshelf.errors import LakeError
 from lakeshelf.lake.errors import TimeOutOfRange, VersionNotFound, explained, first_line
+
+
+def require_limit(limit: object) -> None:
+    """Raise `LakeError` for what is no number of versions."""
+    if limit is not None and (type(limit) is not int or not 0 <= limit < 2**63):
+        raise LakeError(
+            f"{limit!r} is no number of versions",
+            hint="give a whole number from 0 to 2**63 - 1, or None for all",
+        )
 
 
 @dataclass(frozen=True)

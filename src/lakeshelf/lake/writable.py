@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -119,8 +119,9 @@ class WritableLake(ReadableLake):
         txn: Txns | None,
         metadata: Mapping[str, Any] | None,
         schema_mode: SchemaMode | None = None,
+        modes: Sequence[SchemaMode] = get_args(SchemaMode),
     ) -> Write:
-        require_mode(schema_mode)
+        require_mode(schema_mode, modes)
         return Write(identities(txn), self.stamp, {} if metadata is None else metadata)
 
     def _require_writer(self, dataset: Dataset, way_out: str = "") -> None:

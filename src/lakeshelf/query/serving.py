@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import traits
 from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import explained
@@ -23,6 +24,8 @@ from lakeshelf.query.engines import SCAN, engine_of, needs
 from lakeshelf.query.terms import Terms, expression
 
 _NUMBERS = count(1)
+NEEDS_SESSION = ("spark",)
+"""Engines that have no session of their own."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,18 @@ def serve(
             Spark needs one.
 
     Raises:
-        ConfigurationError: No such engine.
+        ConfigurationError: No such engine, or no session where one is needed.
         MissingExtra: It is not installed.
         UntestedVersions: It is installed in a version that was not tried.
         SchemaError: A column that the dataset does not have.
         PredicateError: A condition that cannot be.
         FeatureRefused: Neither its own route nor `scan` reads the table right.
     """
+    if engine in NEEDS_SESSION and session is None:
+        raise ConfigurationError(
+            f"{engine} serves into a session, and there is none",
+            hint="give a Spark session with Delta as `session=`",
+        )
     rows = Rows(snapshot, columns, where)
     names = rows.schema.names  # columns are checked before an engine has a word for it
     route = engine_of(engine).route_for(needs(snapshot, where, columns=names))
