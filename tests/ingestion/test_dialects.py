@@ -128,6 +128,10 @@ def test_unknown_columns_name_their_neighbours(rig: Rig) -> None:
         ('decimal = ","\nthousands = ","', "decimal and thousands are both ','"),
         ("header = true", "header = True is no int"),
         ("header = -1", "header = -1 is no line"),
+        ("header = 0", "header = 0 is no line"),
+        ('delimiter = "ab"', "delimiter 'ab' is not one character"),
+        ("delimiter = '\"'", "is a quote or the end of a line"),
+        ('delimiter = "\\n"', "is a quote or the end of a line"),
         ("nulls = [1]", "nulls = [1] is no list of texts"),
         ('assume_zone = "Mars/Base"', "no time zone 'Mars/Base'"),
         ('quote = "#"', "quote '#' is none of"),
@@ -246,7 +250,7 @@ def test_a_folder_that_cannot_be_listed_waits_and_others_are_loaded(
     listed = os.scandir
 
     def closed(folder: Path) -> object:
-        if Path(folder).name == "closed":
+        if Path(str(folder)).name == "closed":
             raise PermissionError(13, "Permission denied")
         return listed(folder)
 

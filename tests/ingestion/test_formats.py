@@ -128,6 +128,7 @@ REFUSED = {
     "f.csv": ("S1,yesterday,1", "type", "event_time", "yesterday"),
     "g.csv": (",2024-01-01,1", "partition", "store_id", None),
     "h.csv": ("S1,,1", "partition", "event_time", None),
+    "hive.csv": ("__HIVE_DEFAULT_PARTITION__,2024-01-01,1", "partition", "store_id", "__HIVE_DEFAULT_PARTITION__"),
     "i.jsonl": ("[1]", "json", "", "no object"),
     "j.jsonl": ('{"store_id":"S1","event_time":"2024-01-01","qty":1,"more":2}', "unknown_column", "more", "2"),
     "k.jsonl": ('{"store_id":1,"event_time":"2024-01-01","qty":1}', "type", "store_id", "1"),

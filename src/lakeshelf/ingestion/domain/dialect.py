@@ -68,7 +68,7 @@ def of_settings(given: Mapping[str, Any]) -> Dialect:
         chosen["assume_zone"] = zone(chosen["assume_zone"])
     found = Dialect(**chosen | {"nulls": tuple(chosen.get("nulls", PLAIN.nulls))})
     _require_characters(found)
-    if found.header < 0:
+    if chosen.get("header", 1) < 1:
         raise DeclarationError(f"header = {found.header} is no line", hint="lines count from 1")
     return found
 
@@ -96,8 +96,10 @@ def _encoding(name: str) -> str:
 
 
 def _require_characters(found: Dialect) -> None:
-    if len(found.delimiter) != 1 or found.delimiter in '"\r\n':
+    if len(found.delimiter) != 1:
         raise DeclarationError(f"delimiter {found.delimiter!r} is not one character")
+    if found.delimiter in '"\r\n':
+        raise DeclarationError(f"delimiter {found.delimiter!r} is a quote or the end of a line")
     for name, among in (("quote", QUOTES), ("decimal", POINTS), ("thousands", GROUPS)):
         if getattr(found, name) not in among:
             listed = ", ".join(map(repr, among))

@@ -27,6 +27,7 @@ from lakeshelf.ingestion.domain.spec import (
     Spec,
 )
 from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.lake.partitions import HIVE_NULL
 from lakeshelf.lake.schemas import is_lossless
 
 LONGEST_FOLDER = 255
@@ -72,7 +73,7 @@ def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
             failed[file_id] = str(error)
     taken = {file_id: files[file_id] for file_id in parts}
     values, broken = _cast(list(parts.values()), spec)
-    broken += _nulls(values, broken, spec) + _bounds(values, spec) + _long_partitions(values, spec)
+    broken += _nulls(values, broken, spec) + _bounds(values, spec) + _unfit_partitions(values, spec)
     if spec.time:
         broken += _with_day(values, spec)
     origin = [
@@ -175,16 +176,20 @@ def _is_missing(values: pa.Array) -> pa.Array:
     return pc.equal(values, "").fill_null(True)
 
 
-def _long_partitions(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
-    """Values that name no folder: a partition is one, and the escapes of its letters count."""
+def _unfit_partitions(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
+    """Values that name no folder: a partition is one, the escapes of its letters count, and one name means null."""
     found = []
     for name in spec.partition_by:
         if name in values and pa.types.is_string(values[name].type):
             encoded = values[name].dictionary_encode()
-            names = [f"{name}={quote(value, '')}" for value in encoded.dictionary.to_pylist()]
-            is_long = pa.array([len(folder) > LONGEST_FOLDER for folder in names], pa.bool_())
-            found.append(_Broken("partition", name, is_long.take(encoded.indices)))
+            given = encoded.dictionary.to_pylist()
+            is_wrong = pa.array([not _names_folder(name, value) for value in given], pa.bool_())
+            found.append(_Broken("partition", name, is_wrong.take(encoded.indices)))
     return found
+
+
+def _names_folder(name: str, value: str) -> bool:
+    return value != HIVE_NULL and len(f"{name}={quote(value, '')}") <= LONGEST_FOLDER
 
 
 def _bounds(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:

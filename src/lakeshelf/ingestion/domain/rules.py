@@ -11,7 +11,7 @@ RULES = {
     "type": "a value has not the form of its column's type; `007`, `+1` and `1e5` are numbers where one is declared",
     "cell": "a cell of Excel is an error, a formula without a value, merged, or has too many digits",
     "range": "a value is too large, too fine, or no time of the calendar or of its zone",
-    "partition": "a partition column is null, empty, or longer than the name of a folder may be",
+    "partition": "a partition column is null, empty, `__HIVE_DEFAULT_PARTITION__`, or too long to name a folder",
     "key": "a key column is null or empty",
     "required": "a required column is null or empty",
     "minimum": "a value is below the column's minimum",
