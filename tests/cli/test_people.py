@@ -6,7 +6,10 @@ import json
 
 import pytest
 
-from tests.cli.told_shop import SHELF
+from lakeshelf.cli import stock
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.streams import counting
+from tests.cli.told_shop import POLICY, SHELF, write, write_all
 
 
 @pytest.fixture
@@ -92,6 +95,27 @@ def test_what_is_low_is_told_by_name_with_the_limit_that_it_broke(told, printed)
     assert (shelf["name"], shelf["policy"], shelf["stock"]) == ("Whole milk", "shelf", 3)
     assert (room["location"], room["policy"], room["stock"]) == ("warehouse", "default", 0)
     assert "0 units in the back room are below reorder_point_qty 10" in printed("stock", "low")
+
+
+def test_two_limits_that_a_shelf_broke_stand_in_one_line(lakeshelf, tmp_path):
+    root = tmp_path / "lake"
+    write_all(root)
+    write(root, "staging/shelf_policies", {**POLICY, "shelf_id": SHELF, "min_qty": 5})
+    shown = lakeshelf("--lake", root, "stock", "low").out
+    assert "is below threshold_pct 40; 3 units are below min_qty 5" in shown
+    assert "\\n" not in shown
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_lot_that_the_books_hold_elsewhere_is_not_added_here_unless_it_is_meant(yes):
+    books = counting.Books("store", {"shelf_id": SHELF}, {"L1": 0}, {}, {"L1": 29})
+    counted = counting.Count(books, "L1", 9)
+    with pytest.raises(
+        ConfigurationError, match=r"this lot is in the back room .29 units."
+    ) as told:
+        stock._confirmed("counted", counted, yes=yes, found_here=False)
+    assert "--location warehouse" in told.value.hint
+    stock._confirmed("counted", counted, yes=yes, found_here=True)
 
 
 def test_policies_are_told_with_where_each_value_comes_from(told):

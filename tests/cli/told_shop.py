@@ -40,6 +40,9 @@ def at(minutes: int) -> datetime:
     return OPENED + timedelta(minutes=minutes)
 
 
+POLICY = {"version": 1, "deleted": False, "active": True, "updated_at": at(-90)}
+
+
 def event(number: int, kind: str, minutes: int, **values: Any) -> dict[str, Any]:
     origin = {"kafka_partition": 0, "kafka_offset": number, "event_date": at(minutes).date()}
     values = {"quantity": 2, "batch_code": LOT, **values}
@@ -136,13 +139,12 @@ def write_state(root: Path) -> None:
     write(
         root, "cleansed/shelf_batch_state", {**PLACE, **known, **lot}, {**PLACE, **known, **named}
     )
-    policy = {"version": 1, "deleted": False, "active": True, "updated_at": at(-90)}
     write(
         root,
         "staging/shelf_policies",
-        {**policy, "shelf_id": SHELF, "min_qty": 3},
-        {**policy, "shelf_id": "__GLOBAL__", "min_qty": 9, "threshold_pct": 40.0},
-        {**policy, "shelf_id": "S1-I2", "target_pct": 1.0},
+        {**POLICY, "shelf_id": SHELF, "min_qty": 3},
+        {**POLICY, "shelf_id": "__GLOBAL__", "min_qty": 9, "threshold_pct": 40.0},
+        {**POLICY, "shelf_id": "S1-I2", "target_pct": 1.0},
     )
 
 

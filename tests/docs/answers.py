@@ -112,6 +112,7 @@ def shrinkage(shop: Shop) -> Answer:
     missing = [
         {"shelf_id": row["shelf_id"], "source": "counted", "quantity": -row["quantity"]}
         for row in shop.moved("adjustment")
+        if row["quantity"] < 0
     ]
     missing += [
         {"shelf_id": row["shelf_id"], "source": "never brought", "quantity": row["missing_qty"]}

@@ -94,6 +94,18 @@ def test_a_back_room_is_expected_to_hold_its_lots(tmp_path: Path) -> None:
     assert Count(found, "L3", 3).difference == -2
 
 
+def test_a_lot_that_the_books_hold_at_the_other_place_only_is_misplaced(tmp_path: Path) -> None:
+    lots = {"shelf_batch_state": {"L3": 12}, "wh_batch_state": {"L9": 29, "L3": 2}}
+    write_books(tmp_path, {"shelf_state": 12, "wh_state": 31}, lots)
+    write_coming(tmp_path, {})
+    found = {place: books(tmp_path, "S1-I1", place) for place in ("store", "warehouse")}
+    assert Count(found["store"], "L9", 9).misplaced == "this lot is in the back room (29 units)"
+    assert [
+        Count(found[place], lot, 9).misplaced
+        for place, lot in (("store", "L3"), ("warehouse", "L3"), ("warehouse", "L9"))
+    ] == ["", "", ""]
+
+
 def of_lots(location: str = "store", **lots: int) -> Books:
     return Books(location, KNOWN, lots, dict.fromkeys(lots))
 

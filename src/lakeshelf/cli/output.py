@@ -120,12 +120,13 @@ def print_list(
         console().print(f"{len(found):,} of {total:,} {what}; --all shows them")
 
 
-def agreed(question: str, yes: bool) -> None:
+def agreed(question: str, yes: bool, hint: str = "nothing was sent; give --yes to agree") -> None:
     """Go on only if somebody agrees.
 
     Args:
         question: What is asked on the terminal.
         yes: Whether it was agreed to already.
+        hint: What to do where there is no terminal to ask on.
 
     Raises:
         ConfigurationError: There is no terminal to ask on, or the answer was no.
@@ -133,7 +134,7 @@ def agreed(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigurationError(question, hint="nothing was sent; give --yes to agree")
+        raise ConfigurationError(question, hint=hint)
     if not typer.confirm(question, err=True):
         raise ConfigurationError("nothing was sent", hint="the answer was no")
 

@@ -23,6 +23,7 @@ from lakeshelf.cli.output import (
     rows,
 )
 from lakeshelf.cli.people import Actor, Reason, Shelf, Store, told
+from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.lake.location import Place
@@ -65,7 +66,7 @@ def low(
     wanted = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
     jobs = registry.discover(settings.home)
     found = shortage.low(settings.lake_root, jobs, wanted, location)
-    shown = found.rows if as_json else [{**r, "why": "\n".join(r["why"])} for r in found.rows]
+    shown = found.rows if as_json else [{**r, "why": "; ".join(r["why"])} for r in found.rows]
     numbers = ("stock", "coming", "suggested_qty")
     print_list(shown, found.total, "low shelves", as_json, columns=LOW, right=numbers)
 
@@ -100,12 +101,16 @@ def count(
         Location, typer.Option(help="Where it was counted: on the shelf, or in its back room.")
     ] = Location.STORE,
     reason: Reason = None,
+    found_here: Annotated[
+        bool, typer.Option("--found-here", help="The books hold the lot at the other place only.")
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Say how many units of a lot are there; the books are adjusted by the difference.
 
-    It asks first where that is more than a fifth of the books, or the books are below zero.
+    It asks first where that is more than a fifth of the books, the books are below zero, or they hold the lot
+    at the other place only: a script says the last with --found-here.
     """
     from lakeshelf.stack.clients import running_client
     from lakeshelf.streams import counting
@@ -118,8 +123,7 @@ def count(
     if not counted.difference:
         _agrees(line, counted, as_json)
         return
-    if counted.doubt:
-        agreed(f"{line}; {counted.doubt}. Is that right?", yes)
+    _confirmed(line, counted, yes, found_here)
     sent = counting.send(client, counted, actor, reason)
     booked = _booked(settings.lake_root, sent)
     if as_json:
@@ -147,6 +151,19 @@ def adjust(
     client = running_client(settings)
     sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
     told(sent, as_json, f"`lakeshelf stock show {shelf}`")
+
+
+def _confirmed(line: str, counted: Count, yes: bool, found_here: bool) -> None:
+    if counted.misplaced and not found_here:
+        doubted = f"{line}; {counted.misplaced}"
+        hint = (
+            f"nothing was sent; give `--location {counted.books.other}`, or --found-here to agree"
+        )
+        if yes:
+            raise ConfigurationError(doubted, hint=hint)
+        agreed(f"{doubted}; `--location {counted.books.other}`? Is it here as well?", yes, hint)
+    elif counted.doubt and not (counted.misplaced and found_here):
+        agreed(f"{line}; {counted.doubt}. Is that right?", yes)
 
 
 def _agrees(line: str, counted: Count, as_json: bool) -> None:

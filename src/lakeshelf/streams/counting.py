@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,8 @@ UNALLOTTED = "__UNALLOTTED__"
 PENDING = "staging/shelf_refill_pending"
 LARGE = 0.2
 """Share of the books from which a difference has to be confirmed."""
+PLACES = {"store": "on the shelf", "warehouse": "in the back room"}
+"""Location → where that is for people."""
 _STATE = {"store": "shelf_state", "warehouse": "wh_state"}
 _LOTS = {"store": "shelf_batch_state", "warehouse": "wh_batch_state"}
 _EVENT = {"store": ("shelf_events", "adjustment"), "warehouse": ("wh_events", "wh_adjustment")}
@@ -33,12 +35,19 @@ class Books:
         state: Row of the shelf's stock there.
         lots: Lot → units that are expected; below zero where movements are missing.
         expiry: Lot → its expiry date.
+        elsewhere: Lot → units that the books expect at the other place.
     """
 
     location: str
     state: Mapping[str, Any]
     lots: Mapping[str, int]
     expiry: Mapping[str, date | None]
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def other(self) -> str:
+        """The other place."""
+        return next(place for place in PLACES if place != self.location)
 
     def one_lot(self, named: str | None) -> str:
         """The lot that is counted.
@@ -90,6 +99,14 @@ class Count:
         return self.units - self.expected
 
     @property
+    def misplaced(self) -> str:
+        """Where the lot is by the books, if they hold none of it here but some at the other place; else empty."""
+        there = self.books.elsewhere.get(self.lot, 0)
+        if self.expected or there <= 0:
+            return ""
+        return f"this lot is {PLACES[self.books.other]} ({there:,} units)"
+
+    @property
     def doubt(self) -> str:
         """Why the count should be confirmed; empty: it need not be."""
         if self.expected < 0:
@@ -120,11 +137,14 @@ def books(root: Place, shelf: str, location: str) -> Books:
     lots = {row["batch_code"]: row["balance"] for row in rows}
     if location == "store":
         lots = _on_shelf(root, state, lots)
-    elsewhere = (row["batch_code"] for name in _LOTS.values() for row in held[name])
-    lots = (
-        dict.fromkeys((lot for lot in elsewhere if lot not in lots and lot != UNALLOTTED), 0) | lots
-    )
-    return Books(location, state, lots, {row["batch_code"]: row["expiry_date"] for row in rows})
+    elsewhere = {
+        row["batch_code"]: row["balance"]
+        for place, name in _LOTS.items()
+        for row in held[name]
+        if place != location and row["batch_code"] != UNALLOTTED
+    }
+    expiry = {row["batch_code"]: row["expiry_date"] for row in rows}
+    return Books(location, state, dict.fromkeys(elsewhere, 0) | lots, expiry, elsewhere)
 
 
 def send(
