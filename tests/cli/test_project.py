@@ -15,7 +15,7 @@ def project(lakeshelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = lakeshelf("init", folder)
     assert made.code == 0
     assert f"`cd {folder}`" in made.out
-    assert "`lakeshelf check`" in made.out
+    assert "`lakeshelf up`" in made.out
     monkeypatch.chdir(folder)
     monkeypatch.delenv("LAKESHELF_LAKE_ROOT")
     return folder
@@ -75,3 +75,8 @@ def test_what_cannot_be_is_found(lakeshelf, project, file, content, named):
 def test_a_secret_that_others_can_read_is_found(lakeshelf, project):
     (project / "compose.env").chmod(0o644)
     assert "`chmod 600" in lakeshelf("check").out
+
+
+def test_nobody_is_sent_to_the_folder_where_they_are(lakeshelf, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lakeshelf("init", ".").out.splitlines()[-1] == "Next: `lakeshelf up`"

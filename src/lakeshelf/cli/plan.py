@@ -54,7 +54,7 @@ def _show(told: Mapping[str, Any]) -> None:
     out.print(f"checkpoints  {len(told['breaks']) or 'none'} would not survive")
     for one in told["breaks"]:
         out.print(f"  breaks  {one['query']}: {one['problem']}", style="red", soft_wrap=True)
-    out.print("Next: `lakeshelf bootstrap`")
+    out.print(f"Next: `lakeshelf {'doctor' if _is_bad(told) else 'up'}`")
 
 
 def _counts(found: list[dict[str, Any]]) -> str:

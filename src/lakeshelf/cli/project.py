@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -44,7 +45,9 @@ def init(
         print_json({"folder": str(folder.absolute()), "written": [str(file) for file in files]})
         return
     console().print(f"{len(files)} files written below {folder.absolute()}", soft_wrap=True)
-    console().print(f"Next: `cd {folder}`, `lakeshelf check`, `lakeshelf up`", soft_wrap=True)
+    there = folder.absolute().resolve() == Path.cwd()
+    enter = "" if there else f"`cd {shlex.quote(str(folder))}`, then "
+    console().print(f"Next: {enter}`lakeshelf up`", soft_wrap=True)
 
 
 def check(*, as_json: AsJson = False) -> None:

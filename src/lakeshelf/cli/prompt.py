@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli.lake import dataset
 from lakeshelf.cli.output import console, errors, rows
-from lakeshelf.errors import LakeshelfError
+from lakeshelf.errors import ConfigurationError, LakeshelfError
 
 if TYPE_CHECKING:
     from lakeshelf.lake import Lake
@@ -66,6 +66,8 @@ class Prompt:
             console().print(
                 rows(columns(self._lake, dataset(name)) if name else tables(self._lake))
             )
+        elif command.startswith("\\"):
+            raise ConfigurationError(f"no command {command}", hint="\\? lists them")
         elif text.strip(" ;\n"):
             self._answer(text)
 
@@ -119,7 +121,7 @@ def _command(text: str) -> str:
 
 def _is_command(line: str) -> bool:
     words = line.strip(" ;").lower().split()
-    return words[:1] == [DESCRIBE] or (len(words) == 1 and words[0] in (*LEAVE, *HELP))
+    return line.lstrip().startswith("\\") or (len(words) == 1 and words[0] in (*LEAVE, *HELP))
 
 
 def _typed() -> str | None:

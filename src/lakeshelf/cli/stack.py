@@ -10,7 +10,7 @@ import typer
 
 from lakeshelf.cli import access
 from lakeshelf.cli.output import AsJson, Steps, add, console, grid, print_json
-from lakeshelf.cli.starting import Start
+from lakeshelf.cli.starting import Patience, Start
 from lakeshelf.cli.watch import show_live
 from lakeshelf.errors import LakeshelfError
 
@@ -33,7 +33,7 @@ def up(
         bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Longest wait for everything to run, seconds.")
+        float, typer.Option(min=1, help="Longest wait for the next step of the start, seconds.")
     ] = 120.0,
     simulation: Annotated[bool, typer.Option(help="Simulate stores and their customers.")] = True,
     speed: Annotated[
@@ -73,9 +73,10 @@ def up(
         return
     if not told:
         with Start().shown() as show:
-            told = _started(settings, timeout, show)
+            told = _started(settings, Patience(timeout), show)
     elif not as_json:
-        console().print(f"The stack of {told['lake']} is up already.")
+        stands = "is up" if told["state"] == "running" else f"is {told['state']}"
+        console().print(f"The stack of {told['lake']} {stands} already.")
     _report(told, settings, as_json=as_json)
     if watch and not as_json and console().is_terminal:
         show_live(settings)
@@ -115,26 +116,29 @@ def _stay(settings: Settings) -> None:
     supervisor.run()
 
 
-def _started(settings: Settings, timeout: float, show: Start) -> dict[str, Any]:
+def _started(settings: Settings, patience: Patience, show: Start) -> dict[str, Any]:
     from lakeshelf.stack import handover
     from lakeshelf.stack.supervisor import log_file, running_stack
 
     log = log_file(settings)
     begun = handover.size(log)
     child = handover.start("lakeshelf.stack.supervisor", [], settings, log)
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    reached: dict[str, float] = {}
+    while not patience.is_over(reached):
         told = running_stack(settings)
         if told.get("pid") == child.pid:
             show(told)
+            reached = told["reached"]
             if told["state"] == "running":
                 return told
         if child.poll() is not None:
             raise _refusal(child, log, begun)
         time.sleep(POLL_S)
     raise LakeshelfError(
-        f"the stack is not ready after {timeout:.0f} s",
-        hint=f"see `lakeshelf status` and {log.parent}",
+        f"the stack is not ready, and came no further for {patience.longest:.0f} s; "
+        "it goes on starting in the background",
+        hint=f"see `lakeshelf status` and {log.parent}; `lakeshelf up` again does no harm, "
+        "and --timeout waits longer",
     )
 
 

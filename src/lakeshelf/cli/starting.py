@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,30 @@ TOLD = {
     "components": "components run",
 }
 """Step of a start → what is told when it is done."""
-ALWAYS = ("topics", "tables")
+
+
+class Patience:
+    """Waits so long for a start, and so long again after each step that it reaches.
+
+    Args:
+        longest: Longest wait for the next step, seconds.
+        seconds: The clock.
+    """
+
+    def __init__(self, longest: float, seconds: Callable[[], float] = time.monotonic) -> None:
+        self.longest, self._seconds = longest, seconds
+        self._reached = 0
+        self._since = seconds()
+
+    def is_over(self, reached: Sized) -> bool:
+        """Whether the last step is too long ago.
+
+        Args:
+            reached: Steps that are done by now.
+        """
+        if len(reached) > self._reached:
+            self._reached, self._since = len(reached), self._seconds()
+        return self._seconds() - self._since > self.longest
 
 
 class Start:
@@ -30,7 +53,7 @@ class Start:
         self._console = errors()
         self._done: set[str] = set()
         self._status: Status | None = None
-        self._shown = time.monotonic()
+        self._begun = self._shown = time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator[Start]:
@@ -47,9 +70,10 @@ class Start:
             if step not in self._done:
                 self._done.add(step)
                 self._console.print(f"{TOLD.get(step, step):32} {seconds:.1f} s")
-        parts = [*stack.get("parts", {}), *ALWAYS]
-        left = ", ".join(step for step in TOLD if step in parts and step not in reached)
-        self._wait(f"waiting for {left or 'the stack'}")
+        awaited = stack.get("awaited", ())
+        left = ", ".join(step for step in TOLD if step in awaited) or "the stack"
+        elapsed = time.monotonic() - self._begun
+        self._wait(f"{'waiting for ' + left:32} {elapsed:.0f} s")
 
     def _wait(self, text: str) -> None:
         if self._status is not None:

@@ -8,6 +8,7 @@ from lakeshelf.contracts import CATALOG, Table, release
 from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import tables
+from lakeshelf.lake.dataset import LIBRARY
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
 from lakeshelf.stack import open_transactions
@@ -72,13 +73,27 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
     """Tables against the contract and against what this release can write."""
     root = settings.lake_root
     present = set(tables.found(root)) & CATALOG.tables.keys()
-    if not present:
-        yield good(f"none yet in {settings.lake}; `lakeshelf bootstrap` creates them")
-        return
-    found = [problem for table in CATALOG.tables.values() for problem in _table(settings, table)]
+    missing = [name for name in CATALOG.tables if name not in present]
+    if missing:
+        yield _missing(settings, missing, present)
+    there = (CATALOG.tables[name] for name in CATALOG.tables if name in present)
+    found = [problem for table in there for problem in _table(settings, table)]
     yield from found
-    if not found:
+    if not found and not missing:
         yield good(f"{len(present)} tables as the contract says")
+
+
+def _missing(settings: Settings, missing: list[str], present: set[str]) -> Finding:
+    """What tables that are not there mean: the library makes its own as it needs them, `up` the others at once."""
+    if not _begun(settings) and all(CATALOG.tables[name].owner == LIBRARY for name in present):
+        return good(
+            f"{len(missing)} of {len(CATALOG.tables)} product tables are not there yet; "
+            "`lakeshelf bootstrap` or `lakeshelf up` makes them"
+        )
+    return bad(
+        f"{len(missing)} of {len(CATALOG.tables)} product tables are missing: {', '.join(missing)}",
+        "run `lakeshelf bootstrap`",
+    )
 
 
 def checkpoints(settings: Settings) -> Iterator[Finding]:
@@ -96,7 +111,7 @@ def checkpoints(settings: Settings) -> Iterator[Finding]:
                 f"run `lakeshelf down`; then {continuity.ways(broken)}",
             )
     if not found:
-        begun = sum((settings.checkpoint_dir / q.name / checkpoint.POINTER).exists() for q in plans)
+        begun = len(_begun(settings))
         yield good(f"{begun} of {len(plans)} queries have one, all in order")
 
 
@@ -133,6 +148,13 @@ def jobs(settings: Settings) -> Iterator[Finding]:
     """Declarations of the jobs."""
     plans = _plans(settings)
     yield good(f"{sum(len(found.jobs) for found in plans)} jobs in {len(plans)} queries")
+
+
+def _begun(settings: Settings) -> list[str]:
+    """Queries that have a checkpoint."""
+    folder = settings.checkpoint_dir
+    names = (found.name for found in _plans(settings))
+    return [name for name in names if (folder / name / checkpoint.POINTER).exists()]
 
 
 def _plans(settings: Settings) -> tuple[plan.QueryPlan, ...]:

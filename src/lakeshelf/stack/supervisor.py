@@ -115,6 +115,8 @@ class Supervisor:
         self._state = "starting"
         self._error = ""
         self._started_at = time.time()
+        own = (BrokerPart.name,) if settings.bootstrap_servers is None else ()
+        self._steps = (*own, TOPICS, TABLES, *(part.name for part in self._processes))
         self._reached: dict[str, float] = {}
         self._servers = settings.bootstrap_servers
         self._written: dict[str, Any] = {}
@@ -185,6 +187,11 @@ class Supervisor:
     def reached(self) -> dict[str, float]:
         """Step of the start → seconds after which it was done: broker, topics, tables, and each other part."""
         return dict(self._reached)
+
+    @property
+    def awaited(self) -> list[str]:
+        """Steps of the start that are not done."""
+        return [step for step in self._steps if step not in self._reached]
 
     def _begin(self) -> None:
         end_leftovers(self._settings)
@@ -303,6 +310,7 @@ class Supervisor:
             "started_at": self._started_at,
             "error": self._error,
             "reached": self.reached,
+            "awaited": self.awaited,
             "lake": self._settings.lake,
             "bootstrap_servers": self._servers,
             "parts": {care.part.name: care.as_json() for care in self._cares},
