@@ -110,6 +110,8 @@ def test_ctrl_c_clears_the_line_and_stops_a_statement_and_ctrl_d_leaves(
         ("\\d sales.lines;", ["item", "string"]),
         ("\\d cleansed/shelf_state", ["current_stock", "units", "One facing of one item"]),
         ("\\d cleansed.shelf_stat", ["did you mean cleansed/shelf_state"]),
+        ("\\x", ["no command \\x; \\? lists them"]),
+        ("\\dt *.*", ["no command \\dt; \\? lists them"]),
     ],
 )
 def test_a_command_of_one_line_is_answered(lakeshelf, lake, monkeypatch, typed, told):

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
+from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.backoff import Backoff
+from lakeshelf.stack.parts import StreamsPart
 from lakeshelf.stack.processes import identify
 from lakeshelf.stack.status import collect
+from lakeshelf.stack.supervisor import Care
+from lakeshelf.streams.consuming import said
 from lakeshelf.streams.parts import Part
 from lakeshelf.streams.trials import Trial, Trials
 
@@ -48,7 +54,7 @@ def in_batch(settings: Settings, **known: Any) -> Trial:
 
 
 def test_a_part_that_died_is_told_with_its_signal_restarts_and_batches(lake: Settings) -> None:
-    stack(lake, "failed", ended="signal 9 (Killed)", error="streams ended with code -9")
+    stack(lake, "failed", ended="signal 9 (Killed)", error="streams ended without a word")
     in_batch(lake)
     told = collect(lake)
     assert told["parts"]["streams"]["ended"] == "signal 9 (Killed)"
@@ -57,6 +63,40 @@ def test_a_part_that_died_is_told_with_its_signal_restarts_and_batches(lake: Set
         assert fact in problem
     (batch,) = [q["last_batch"] for q in told["queries"] if q["query"] == QUERY]
     assert (batch["batch_id"], batch["offsets"]) == (12, {"shelf_events": {"0": [100, 250]}})
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("starting", f"{QUERY} before it ended in batch 12"),
+        ("failed", f"{QUERY} before it ended in batch 12"),
+        ("running", f"{QUERY} in batch 12"),
+    ],
+)
+def test_the_batch_of_a_driver_that_ended_is_not_told_as_if_it_ran(
+    lake: Settings, state: str, told: str
+) -> None:
+    stack(lake, state)
+    in_batch(lake)
+    (problem,) = collect(lake)["problems"]
+    assert told in problem
+
+
+def test_a_signal_that_ended_a_part_is_told_once(lake: Settings) -> None:
+    part = StreamsPart(lake)
+    part.start()
+    part.kill()
+    care = Care(part, Backoff(1.0, 1.0), ended=part.how_it_ended(), error=part.last_words())
+    stack(lake, "failed", ended=care.ended, error=care.error)
+    (problem,) = collect(lake)["problems"]
+    assert problem.count("signal 9") == 1
+    assert "code" not in problem.replace(str(part.log), "")
+
+
+def test_what_the_client_of_kafka_says_is_told_without_its_codes() -> None:
+    error = KafkaException(KafkaError(KafkaError._TRANSPORT, "all brokers are down"))
+    assert said(error) == "all brokers are down"
+    assert said(BrokerError("no broker", hint="see doctor")) == "no broker; see doctor"
 
 
 def test_a_driver_that_says_nothing_is_not_called_running(lake: Settings) -> None:

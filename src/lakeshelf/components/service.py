@@ -32,7 +32,14 @@ from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.streams import crash, topics
 from lakeshelf.streams.clock import latest
-from lakeshelf.streams.consuming import available, behind, is_end, reader, watermarks
+from lakeshelf.streams.consuming import (
+    available,
+    behind,
+    is_end,
+    reader,
+    said,
+    watermarks,
+)
 from lakeshelf.streams.job import CLOCK
 from lakeshelf.streams.publisher import Publisher
 from lakeshelf.streams.refusal import QUARANTINE, Refused, accepted, quarantine_rows
@@ -252,7 +259,7 @@ class Progress:
             (found,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
         except KafkaException as error:
             raise BrokerError(
-                f"no broker tells how far {self._name} is: {error.args[0].str()}",
+                f"no broker tells how far {self._name} is: {said(error)}",
                 hint="see `lakeshelf doctor`",
             ) from error
         return max(0, found.offset)

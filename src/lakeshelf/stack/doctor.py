@@ -11,6 +11,7 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.settings import Settings
 from lakeshelf.stack import doctor_lake, doctor_machine
 from lakeshelf.stack.diagnosis import Finding
+from lakeshelf.streams.consuming import said
 
 Examination = Callable[[Settings], Iterable[Finding]]
 
@@ -68,4 +69,4 @@ def _diagnoses(name: str, examination: Examination, settings: Settings) -> Itera
     except LakeshelfError as error:
         yield Diagnosis(name, False, error.message, error.hint or "run with --debug")
     except (OSError, KafkaException) as error:
-        yield Diagnosis(name, False, str(error), "run `lakeshelf doctor --debug`")
+        yield Diagnosis(name, False, said(error), "run `lakeshelf doctor --debug`")

@@ -29,7 +29,7 @@ from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.supervisor import running_stack
 from lakeshelf.streams.clock import Tick, latest
-from lakeshelf.streams.consuming import reader
+from lakeshelf.streams.consuming import reader, said
 from lakeshelf.streams.job import CLOCK
 
 Figure = Callable[[DeltaTable], Any]
@@ -349,7 +349,7 @@ def _counted(values: pa.ChunkedArray, names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return next(iter(said(error).strip().splitlines()), type(error).__name__)
 
 
 UNDER_WAY = ("pending", "issued")

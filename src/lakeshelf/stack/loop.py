@@ -31,6 +31,7 @@ from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.memory import PeakMemory
 from lakeshelf.streams import plan, topics
 from lakeshelf.streams import registry as jobs
+from lakeshelf.streams.consuming import said
 from lakeshelf.streams.job import CLOCK
 
 TIMES = tuple(time_of_day(hour) for hour in (0, 8, 10, 12, 14, 16, 18, 20, 22))
@@ -239,7 +240,7 @@ class Quiet:
         try:
             return next(self._behind(), "")
         except (BrokerError, KafkaException) as error:  # a broker that was killed comes back
-            return f"the broker ({error})"
+            return f"the broker ({said(error)})"
 
     def _behind(self) -> Iterator[str]:
         end = topics.end_offsets(self._client, [CLOCK])[CLOCK].get("0", 0)

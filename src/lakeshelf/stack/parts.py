@@ -184,9 +184,8 @@ class ProcessPart(Part):
             self._child.wait()
 
     def last_words(self) -> str:
-        code = self._child.poll() if self._child else None
         told = handover.last_error(self.log, self._log_start)
-        return told or f"{self.name} ended with code {code}; see {self.log}"
+        return told or f"{self.name} ended without a word; see {self.log}"
 
     def how_it_ended(self) -> str:
         code = self._child.poll() if self._child else None

@@ -21,6 +21,7 @@ from lakeshelf.stack.open_transactions import OpenTransaction
 from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, StreamsPart, read_json
 from lakeshelf.stack.supervisor import running_stack
 from lakeshelf.streams import plan, quarantine, registry, trials
+from lakeshelf.streams.consuming import said
 from lakeshelf.streams.parts import Positions
 from lakeshelf.streams.plan import QueryPlan
 from lakeshelf.streams.trials import Trial
@@ -132,7 +133,7 @@ def _kafka(
         names = sorted({topic.name for found in plans for topic in found.topics})
         return lags, open_transactions.found(client, names), []
     except (LakeshelfError, KafkaException) as error:
-        return {}, [], [str(error)]
+        return {}, [], [said(error)]
 
 
 def _query(
@@ -206,7 +207,8 @@ def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> s
         return ""
     ended = f"last ended by {part['ended']}" if part.get("ended") else ""
     again = f"{part['restarts']} restarts" if part["restarts"] else ""
-    batches = (_batch_told(q) for q in queries if name == StreamsPart.name)
+    alive = part["state"] == "silent"
+    batches = (_batch_told(q, alive) for q in queries if name == StreamsPart.name)
     facts = ", ".join(filter(None, (ended, again, *batches)))
     error = f": {part['error']}" if part["error"] else ""
     return f"{name} is {part['state']}{f' ({facts})' if facts else ''}{error}"
@@ -225,13 +227,14 @@ def _troubled(query: dict[str, Any]) -> str:
     )
 
 
-def _batch_told(query: dict[str, Any]) -> str:
-    """The batch that a query is in; empty if it is in none."""
+def _batch_told(query: dict[str, Any], alive: bool = True) -> str:
+    """The batch that a query is in, or was in when its driver ended; empty if it is in none."""
     batch = query["last_batch"]
     positions = Positions(batch["offsets"])
     if not (batch["in_it"] or batch["looking_in"]):
         return ""
-    return f"{query['query']} in batch {batch['batch_id']}, {positions.told(positions.whole)}"
+    where = f"batch {batch['batch_id']}, {positions.told(positions.whole)}"
+    return f"{query['query']} {'in' if alive else 'before it ended in'} {where}"
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:

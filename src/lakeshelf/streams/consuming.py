@@ -14,6 +14,11 @@ MOST = 5000
 ANSWER_S, RETRY_S = 15.0, 0.1
 
 
+def said(error: Exception) -> str:
+    """What an error says; of one of Kafka's client its text, without codes."""
+    return str(error.args[0].str() if isinstance(error, KafkaException) else error)
+
+
 def reader(client: Mapping[str, str], group: str) -> Consumer:
     """A consumer that sees what committed transactions hold, and is told when it has read a partition to its end.
 
@@ -107,7 +112,7 @@ def watermarks(
         except KafkaException as error:  # a topic that was just created has no leader yet
             if time.monotonic() > deadline:
                 raise BrokerError(
-                    f"no broker tells the offsets of {topic}: {error.args[0].str()}",
+                    f"no broker tells the offsets of {topic}: {said(error)}",
                     hint="see `lakeshelf doctor`",
                 ) from error
             time.sleep(RETRY_S)

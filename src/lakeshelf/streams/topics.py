@@ -28,6 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.kafka import settings
 from lakeshelf.errors import BrokerError
+from lakeshelf.streams.consuming import said
 
 TIMEOUT = 15.0
 PARTITIONS = "partitions"
@@ -163,7 +164,7 @@ def _present(admin: AdminClient, client: Mapping[str, str]) -> dict[str, int]:
         topics = admin.list_topics(timeout=TIMEOUT).topics
     except KafkaException as error:
         raise BrokerError(
-            f"no broker answers at {client.get('bootstrap.servers')}: {error.args[0].str()}",
+            f"no broker answers at {client.get('bootstrap.servers')}: {said(error)}",
             hint="start it with `lakeshelf up`, or correct LAKESHELF_BOOTSTRAP_SERVERS",
         ) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
@@ -234,6 +235,4 @@ def _result(future: Future[Any], what: str) -> Any:
     try:
         return future.result()
     except KafkaException as error:
-        raise BrokerError(
-            f"{what}: {error.args[0].str()}", hint="see `lakeshelf doctor`"
-        ) from error
+        raise BrokerError(f"{what}: {said(error)}", hint="see `lakeshelf doctor`") from error
