@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts import types
 from lakeshelf.ingestion import force, rebuild, retry, scan, upload
-from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.domain import declaration
+from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.io.rejects import Rejects
 from lakeshelf.lake.dataset import Dataset, Datasets
 from tests.ingestion.conftest import DECLARED
@@ -189,6 +193,28 @@ def test_types_that_nobody_declared_are_those_of_the_first_batch_and_stay(rig: R
         ("007", 1, date(2024, 1, 1)), ("9", 2, date(2024, 1, 2)),
     ]  # fmt: skip
     assert rig.rules(2) == [(2, "type", "n", "x")]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        ("int64", "bigint"),
+        ("INTEGER", "bigint"),
+        ("varchar(20)", "string"),
+        ("timestamp[us, tz=UTC]", "timestamp"),
+        ("Bool", "boolean"),
+        ("numeric(12, 2)", "decimal(p,s)"),
+    ],
+)
+def test_a_type_by_the_name_of_sql_or_arrow_is_refused_with_ours(foreign: str, ours: str) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(f"did you mean {ours}?")):
+        declaration.data_type(foreign)
+
+
+def test_every_type_of_arrow_and_every_type_of_ours_has_a_name_here() -> None:
+    for scalar in types.SCALARS:
+        kind = str(arrow_contract.data_type(scalar))
+        assert kind == scalar.name or declaration._meant(kind) == scalar.name
 
 
 @pytest.mark.parametrize(

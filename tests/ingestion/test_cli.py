@@ -45,6 +45,24 @@ def test_scan_is_fine_when_all_is_loaded_and_2_when_rows_are_refused(
     assert [one["path"] for one in told["waiting"]] == ["pos/c.txt"]
 
 
+def test_a_declaration_that_cannot_be_is_one_line_and_2(lakeshelf: Run, shop: Rig) -> None:
+    shop.drop("bad/_dataset.toml", '[columns]\na = "int64"')
+    for name in ("a", "b", "c"):
+        shop.drop(f"bad/{name}.csv", "a\n1\n")
+    done = lakeshelf("files", "scan", *NOW)
+    assert done.code == 2
+    (line,) = [line for line in done.out.splitlines() if line.startswith("waits: ")]
+    assert line.startswith("waits: 3 files of bad: ")
+    assert "no type 'int64'; did you mean bigint?" in line
+    told = json.loads(lakeshelf("files", "scan", *NOW, "--json").out)
+    assert [(one["folder"], one["files"]) for one in told["refused_folders"]] == [("bad", 3)]
+
+
+def test_a_list_without_files_says_so(lakeshelf: Run, shop: Rig) -> None:
+    lakeshelf("files", "scan", *NOW)
+    assert lakeshelf("files", "list", "--status", "failed").out.splitlines() == ["No files."]
+
+
 def test_list_show_and_retry_tell_what_became_of_files(lakeshelf: Run, shop: Rig) -> None:
     shop.drop("pos/b.csv", sales(1, "\x1b[31mred"))
     shop.drop("pos/c.csv", "wrong\n1\n")

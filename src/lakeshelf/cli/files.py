@@ -266,15 +266,18 @@ def _report(found: Scan, as_json: bool) -> None:
         f"{found.found:,} files found; {ended or 'none to load'}; "
         f"{told['rows_loaded']:,} rows loaded, {told['rows_refused']:,} refused"
     )
-    _show_some(
-        [f"waits: {_shown(one.path)}: {one.why}" for one in found.waiting], "files that wait"
-    )
+    refused = [
+        f"waits: {count:,} files of {folder}: {why}"
+        for folder, (why, count) in found.refused.items()
+    ]
+    _show_some(refused, "folders that wait")
+    alone = [one for one in found.waiting if not one.folder]
+    _show_some([f"waits: {_shown(one.path)}: {one.why}" for one in alone], "files that wait")
     left_out = [f"{one['path']}: {one['what']}" for one in told["left_out"]]
     _show_some(left_out, "files of which something was left out")
     if found.elsewhere:
         console().print(f"{found.elsewhere:,} files are with other workers")
-    if not found.is_complete:
-        wrong = sorted(set(told["files"]) - {"success"})
+    if wrong := sorted(set(told["files"]) - {"success"}):
         console().print(f"Look: `lakeshelf files list --status {wrong[0]}`{_others(wrong[1:])}")
 
 
@@ -292,6 +295,9 @@ def _show_some(lines: Sequence[str], what: str) -> None:
 def _show_files(files: Sequence[File], as_json: bool, total: int) -> None:
     if as_json:
         print_json([vars(file) for file in files])
+        return
+    if not files:
+        console().print("No files.")
         return
     listed = [
         {

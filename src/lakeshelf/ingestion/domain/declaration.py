@@ -50,6 +50,18 @@ _SETTINGS: Mapping[str, type] = {
     **dict.fromkeys(("zones", "columns"), dict),
     **dialect.SETTINGS,
 }
+_CALLED = {
+    types.STRING.name: "string str text char varchar utf8 large_string large_utf8 string_view",
+    types.LONG.name: "bigint int integer long short byte tinyint smallint int8 int16 int32 int64 "
+    "uint8 uint16 uint32 uint64",
+    types.DOUBLE.name: "double float real number halffloat float16 float32 float64",
+    types.BOOLEAN.name: "boolean bool",
+    types.DATE.name: "date date32 date64",
+    types.TIMESTAMP.name: "timestamp timestamptz datetime timestamp_ntz timestamp_ltz",
+    types.BINARY.name: "binary blob bytea bytes varbinary large_binary",
+    "decimal(p,s)": "decimal dec numeric money decimal32 decimal64 decimal128 decimal256",
+}
+"""Type → what it is called here, in SQL and in Arrow."""
 _RULES = ("type", "required", "optional", "minimum", "maximum", "enum")
 
 
@@ -159,7 +171,15 @@ def data_type(text: str) -> pa.DataType:
         if scalar.name == text:
             return arrow_contract.data_type(scalar)
     listed = ", ".join(scalar.name for scalar in types.SCALARS)
-    raise DeclarationError(f"no type {text!r}; there are {listed}, decimal(p,s)")
+    meant = _meant(text)
+    asked = f"did you mean {meant}? " if meant else ""
+    raise DeclarationError(f"no type {text!r}; {asked}there are {listed}, decimal(p,s)")
+
+
+def _meant(text: str) -> str:
+    """Our name of a type that SQL or Arrow calls otherwise; empty: nobody does."""
+    word = re.split(r"[(\[]", text.strip().lower())[0].strip()
+    return next((ours for ours, others in _CALLED.items() if word in others.split()), "")
 
 
 def _bound(name: str, value: Any, kind: pa.DataType) -> Any:

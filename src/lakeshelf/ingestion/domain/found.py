@@ -55,10 +55,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that is not loaded, and why."""
+    """A file that is not loaded, and why.
+
+    Attributes:
+        path: Path below `bronze/`.
+        why: What keeps it from being loaded.
+        folder: Its folder, where that is what cannot be loaded whatever the file; empty: it is the file itself.
+    """
 
     path: str
     why: str
+    folder: str = ""
 
 
 @dataclass(frozen=True)

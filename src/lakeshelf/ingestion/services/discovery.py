@@ -44,7 +44,9 @@ def discover(
     waiting = list(look.waiting)
     # 2.
     targets, refused = _targets(shop, {file.folder for file in look.files})
-    waiting += [Waiting(f.path, refused[f.folder]) for f in look.files if f.folder in refused]
+    waiting += [
+        Waiting(f.path, refused[f.folder], f.folder) for f in look.files if f.folder in refused
+    ]
     wanted = [
         file
         for file in look.files

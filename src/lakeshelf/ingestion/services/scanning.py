@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,8 +53,15 @@ class Scan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every row of every file was loaded."""
-        return all(file.status == "success" for file in self.files)
+        """Whether every row of every file was loaded, and every folder can be."""
+        return not self.refused and all(file.status == "success" for file in self.files)
+
+    @property
+    def refused(self) -> dict[str, tuple[str, int]]:
+        """Folder that cannot be loaded → why, and how many of its files wait for that."""
+        files = Counter(one.folder for one in self.waiting if one.folder)
+        why = {one.folder: one.why for one in self.waiting}
+        return {folder: (why[folder], count) for folder, count in files.items()}
 
     def as_json(self) -> dict[str, Any]:
         """The result as JSON."""
@@ -66,6 +74,10 @@ class Scan:
             "rows_loaded": sum(file.rows_loaded for file in self.files),
             "rows_refused": sum(file.rows_refused for file in self.files),
             "waiting": [{"path": one.path, "why": one.why} for one in self.waiting],
+            "refused_folders": [
+                {"folder": folder, "why": why, "files": count}
+                for folder, (why, count) in self.refused.items()
+            ],
             "left_out": [
                 {"path": file.path, "what": file.note} for file in self.files if file.note
             ],
