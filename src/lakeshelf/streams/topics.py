@@ -118,7 +118,7 @@ def _described(asked: Mapping[str, Future[Any]]) -> Iterator[tuple[str, str]]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise BrokerError(
-                    f"topic {name} cannot be described: {error.args[0].str()}",
+                    f"topic {name} cannot be described: {said(error)}",
                     hint="see `lakeshelf doctor`",
                 ) from error
 
@@ -148,7 +148,7 @@ def _listed(position: TopicPartition, future: Future[Any]) -> int:
     except KafkaException as error:
         _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
         raise BrokerError(
-            f"no offset of {position.topic}/{position.partition}: {error.args[0].str()}",
+            f"no offset of {position.topic}/{position.partition}: {said(error)}",
             hint="see `lakeshelf doctor`",
         ) from error
 
