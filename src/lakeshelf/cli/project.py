@@ -45,8 +45,8 @@ def init(
         print_json({"folder": str(folder.absolute()), "written": [str(file) for file in files]})
         return
     console().print(f"{len(files)} files written below {folder.absolute()}", soft_wrap=True)
-    there = folder.absolute().resolve() == Path.cwd()
-    enter = "" if there else f"`cd {shlex.quote(str(folder))}`, then "
+    is_here = folder.resolve() == Path.cwd()
+    enter = "" if is_here else f"`cd {shlex.quote(str(folder))}`, then "
     console().print(f"Next: {enter}`lakeshelf up`", soft_wrap=True)
 
 
