@@ -222,3 +222,17 @@ def test_history_and_diff_take_the_path_of_a_table_anywhere(lakeshelf: Run, lake
     missing = lakeshelf("lake", "history", str(lake / "nothing"))
     assert missing.code == 1
     assert "no Delta table at" in missing.err
+
+
+def test_a_table_that_cannot_be_opened_hides_no_other(lakeshelf: Run, lake: Path) -> None:
+    made(lake)
+    other = "curated/other"
+    Lake(lake).append(other, [{"a": 1}])
+    (lake / other / "_delta_log" / f"{2:020}.json").write_text('{"add": {"path"')
+    found = lakeshelf("lake", "ls", "--json")
+    assert found.code == 1
+    assert [(line["dataset"], line["version"] is None) for line in json.loads(found.out)] == [
+        (NAME, False),
+        (other, True),
+    ]
+    assert f"table {other} at" in found.err

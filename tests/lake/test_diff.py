@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.lake import Lake, SchemaError
+from lakeshelf.lake import Lake, SchemaError, Vacuumed
 from lakeshelf.lake.verification import verify
 
 NAME = "curated/counts"
@@ -95,3 +95,15 @@ def test_a_run_that_merged_into_repeated_keys_is_verified(tmp_path: Path) -> Non
     with lake.run("monday") as run:
         run.merge(NAME, table([(1, 9), (2, 2), (3, 3)]), keys=("k",))
     assert list(verify(lake, "monday")) == []
+
+
+def test_a_version_whose_files_are_gone_is_neither_compared_nor_restored(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, catalog={})
+    lake.append(NAME, table([(1, 1)]))
+    lake.overwrite(NAME, table([(2, 2)]))
+    handle = lake.snapshot(NAME).handle
+    handle.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    with pytest.raises(Vacuumed, match=f"the versions of {NAME} cannot be compared"):
+        lake.diff(NAME, 1, 2).read_all()
+    with pytest.raises(Vacuumed, match=f"{NAME} was not restored"):
+        lake.restore(NAME, 1)

@@ -10,7 +10,7 @@ import typer
 from lakeshelf.cli import access, completion, lake_runs
 from lakeshelf.cli.output import All, AsJson, Most, most, print_list
 from lakeshelf.cli.placing import LARGEST
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, LakeError
 
 if TYPE_CHECKING:
     from lakeshelf.lake import Lake, Table
@@ -70,11 +70,14 @@ def moment(text: str) -> At:
 
 @app.command("ls")
 def ls(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the datasets whose tables are there: version, key, who writes."""
+    """List the datasets whose tables are there: version, key, who writes. One that cannot be opened has none of it."""
     lake = opened()
     names = lake.names()
-    found = [_line(lake, name) for name in names[: most(limit, every, as_json)]]
+    unread: list[LakeError] = []
+    found = [_line(lake, name, unread) for name in names[: most(limit, every, as_json)]]
     show(found, as_json, len(names), "datasets")
+    if unread:
+        raise unread[0]
 
 
 @app.command("history")
@@ -154,8 +157,12 @@ def show(
     print_list(found, len(found) if total is None else total, what, as_json, right=numbers)
 
 
-def _line(lake: Lake, name: str) -> dict[str, Any]:
-    snapshot = lake.snapshot(name)
+def _line(lake: Lake, name: str, unread: list[LakeError]) -> dict[str, Any]:
+    try:
+        snapshot = lake.snapshot(name)
+    except LakeError as error:
+        unread.append(error)
+        return {"dataset": name} | dict.fromkeys(("version", "columns", "key", "written_by"))
     dataset = snapshot.dataset
     return {
         "dataset": name,

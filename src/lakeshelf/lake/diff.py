@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -40,6 +40,7 @@ def diff(
     Raises:
         SchemaError: A column has another type in each version.
         FeatureRefused: A column that delta-rs would read wrong.
+        Vacuumed: While rows are read: a file of a version is gone.
     """
     columns = _columns(before, after, name)
     for handle in (before, after):
@@ -50,8 +51,7 @@ def diff(
         engine = QueryBuilder().register("a", before).register("b", after)
         text = _by_row(columns, [column for column in key if column in schema.names])
         found = pa.RecordBatchReader.from_stream(engine.execute(text))
-    batches = (_expanded(batch).cast(shared) for batch in found)
-    return pa.RecordBatchReader.from_batches(shared, batches)
+    return pa.RecordBatchReader.from_batches(shared, _batches(found, shared, name))
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,12 @@ def _paired(key: Sequence[str]) -> str:
     among = f"OVER (PARTITION BY {columns})"
     alone = f"count(*) {among} = 2 AND sum({_MORE}) {among} = 0 AND abs({_MORE}) = 1"
     return " AND ".join([alone, *(f"{quoted(column)} IS NOT NULL" for column in key)])
+
+
+def _batches(found: pa.RecordBatchReader, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+    with explained(f"the versions of {name} cannot be compared"):
+        for batch in found:
+            yield _expanded(batch).cast(schema)
 
 
 def _expanded(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -133,6 +133,11 @@ _WRITING: _Ways = (
         "correct the rows; nothing was written",
     ),
     (r"No field named", SchemaError, "`lakeshelf lake ls` shows the columns"),
+    (
+        r"Find missing file",
+        Vacuumed,
+        "choose a later version; `lakeshelf lake history` lists them",
+    ),
     (r"already exists", Conflict, "read the table again and repeat the change"),
     (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
     (
