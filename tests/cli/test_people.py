@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lakeshelf.cli import stock
+from lakeshelf.cli.people import ALERT
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.streams import counting
 from tests.cli.told_shop import POLICY, SHELF, write, write_all
@@ -129,4 +130,17 @@ def test_policies_are_told_with_where_each_value_comes_from(told):
 
 def test_the_stock_of_a_shelf_is_shown_with_the_name_of_its_item(told, printed):
     assert told("stock", "show", SHELF)["shelf_profiles"][0]["name"] == "Whole milk"
-    assert f"{SHELF} Whole milk" in printed("stock", "show", SHELF)
+    shown = printed("stock", "show", SHELF)
+    assert shown.splitlines()[0] == f"{SHELF} Whole milk: shelf 3 of 10; back room unknown"
+    assert "2026-03-01 09:30:00" in shown
+    assert "+00:00" not in shown
+
+
+def test_an_alert_is_told_with_its_place_and_its_figures_before_its_id(printed):
+    titles, *lines = printed("alerts", "list").splitlines()
+    assert titles.split() == list(ALERT)
+    (line,) = (line for line in lines if line.endswith("  a1"))
+    place = ["refill_request", "S1", SHELF, "Whole milk", "open"]
+    assert [cell.strip() for cell in line.split("  ") if cell.strip()][:5] == place
+    assert "current_stock 2, max_stock 10, threshold_pct 40, min_qty 3, suggested_qty 6" in line
+    assert "  2026-03-01 09:00:00  a1" in line

@@ -259,6 +259,12 @@ def test_people_read_why_when_and_from_which_version(lakeshelf, told_lake):
         assert text in out
 
 
+@pytest.mark.parametrize("wanted", [SHELF, "t1", "a1"])
+def test_no_line_of_a_story_is_filled_up_to_the_longest(lakeshelf, told_lake, wanted):
+    lines = lakeshelf("--lake", told_lake, "trace", wanted).out.splitlines()
+    assert [line for line in lines if line != line.rstrip() or " " * 40 in line] == []
+
+
 def test_state_that_a_merge_wrote_is_found(lakeshelf, lake):
     tables.ensure_all(lake)
     name = "cleansed/shelf_state"

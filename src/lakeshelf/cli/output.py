@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -72,6 +73,17 @@ def grid(*titles: str, right: Sequence[str] = ()) -> Grid:
 def add(table: Grid, *cells: object, style: str = "") -> None:
     """Add a row; numbers get separators, None is a dash, a list is a line each, nothing is read as markup."""
     table.add_row(*(Text(_text(cell)) for cell in cells), style=style)
+
+
+def plain(value: object) -> str:
+    """A value for people: times in whole seconds, numbers without noughts behind the point, lists as words."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)
 
 
 def rows(values: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> Grid:

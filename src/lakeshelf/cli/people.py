@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import All, AsJson, Most, console, most, print_json, print_list
+from lakeshelf.cli.output import All, AsJson, Most, console, most, plain, print_json, print_list
 
 if TYPE_CHECKING:
     from lakeshelf.streams.lists import Filter
@@ -27,11 +27,12 @@ Actor = Annotated[
     typer.Option("--as", default_factory=getpass.getuser, help="Who does it.", show_default="you"),
 ]
 
-ALERT = (
-    "alert_id", "name", "status", "current_stock", "suggested_qty", "expiry_date", "created_at",
+ALERT = ("kind", "store_id", "shelf_id", "name", "status", "why", "created_at", "alert_id")
+PLAN = ("kind", "store_id", "shelf_id", "name", "status", "suggested_qty", "created_at", "plan_id")
+WHY = (
+    "current_stock", "max_stock", "threshold_pct", "min_qty", "batch_code", "expiry_date", "suggested_qty",
 )  # fmt: skip
-PLAN = ("plan_id", "name", "kind", "status", "suggested_qty", "created_at")
-NUMBERS = ("current_stock", "suggested_qty")
+"""Figures of an alert for which it was opened."""
 
 
 @alerts.command("list")
@@ -50,7 +51,8 @@ def list_alerts(
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
     found = lists.alerts(access.present().lake_root, wanted)
-    print_list(found.rows, found.total, "alerts", as_json, columns=ALERT, right=NUMBERS)
+    shown = found.rows if as_json else [_alert(row) for row in found.rows]
+    print_list(shown, found.total, "alerts", as_json, columns=ALERT)
 
 
 @alerts.command("ack")
@@ -81,7 +83,12 @@ def list_plans(
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
     found = lists.plans(access.present().lake_root, wanted)
-    print_list(found.rows, found.total, "plans", as_json, columns=PLAN, right=NUMBERS)
+    shown = (
+        found.rows
+        if as_json
+        else [{**row, "created_at": plain(row["created_at"])} for row in found.rows]
+    )
+    print_list(shown, found.total, "plans", as_json, columns=PLAN, right=("suggested_qty",))
 
 
 @plans.command("cancel")
@@ -96,6 +103,16 @@ def told(sent: dict[str, Any], as_json: bool, following: str) -> None:
         print_json(sent)
     else:
         console().print(f"Sent {sent['event_id']}. Next: {following}")
+
+
+def _alert(row: dict[str, Any]) -> dict[str, Any]:
+    why = ", ".join(f"{name} {plain(row[name])}" for name in WHY if row[name] is not None)
+    return {
+        **row,
+        "kind": row["event_type"],
+        "why": why,
+        "created_at": plain(row["created_at"]),
+    }
 
 
 def _filter(*wanted: Any) -> Filter:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from lakeshelf.cli.output import (
     agreed,
     console,
     most,
+    plain,
     print_json,
     print_list,
     rows,
@@ -80,11 +82,11 @@ def show(shelf: str, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    names = [profile["name"] for profile in found.pop("shelf_profiles")]
-    console().print(" ".join((shelf, *names)), style="bold")
+    console().print(_summary(shelf, found), style="bold")
+    found.pop("shelf_profiles")
     for name, held in found.items():
         console().print(name, style="bold")
-        shown = [{n: row[n] for n in STOCK if n in row} for row in held]
+        shown = [{n: _cell(row[n]) for n in STOCK if n in row} for row in held]
         console().print(rows(shown, right=UNITS) if shown else "  nothing")
 
 
@@ -151,6 +153,26 @@ def adjust(
     client = running_client(settings)
     sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
     told(sent, as_json, f"`lakeshelf stock show {shelf}`")
+
+
+def _summary(shelf: str, found: dict[str, Any]) -> str:
+    """Which shelf it is, and how many units are on it and in its back room."""
+
+    def first(table: str, column: str) -> Any:
+        return found[table][0][column] if found[table] else None
+
+    def told(units: int | None) -> str:
+        return "unknown" if units is None else f"{units:,}"
+
+    room = first("shelf_profiles", "max_stock")
+    on_it = told(first("shelf_state", "current_stock")) + (f" of {room:,}" if room else "")
+    names = [profile["name"] for profile in found["shelf_profiles"]]
+    behind = told(first("wh_state", "wh_current_stock"))
+    return f"{' '.join((shelf, *names))}: shelf {on_it}; back room {behind}"
+
+
+def _cell(value: object) -> object:
+    return plain(value) if isinstance(value, datetime) else value
 
 
 def _confirmed(line: str, counted: Count, yes: bool, found_here: bool) -> None:

@@ -116,7 +116,8 @@ class Grid(Table):
             for column, width in zip(self.columns, widths, strict=True):
                 column.width = width
             total = sum(widths) + GAP * (len(widths) - 1)
-            yield from super().__rich_console__(console, options.update(width=max(total, 1)))
+            wide = options.update(width=max(total, 1))
+            yield from _unpadded(super().__rich_console__(console, wide))
         else:
             yield from self._records()
 
@@ -131,6 +132,22 @@ class Grid(Table):
             for title, cell in zip(titles, record, strict=True):
                 table.add_row(title, cell)
             yield table
+
+
+def _unpadded(segments: RenderResult) -> Iterator[Segment]:
+    """What a table is made of, without the blanks at the end of a line."""
+    line: list[Segment] = []
+    for segment in cast("Iterable[Segment]", segments):
+        if segment.text != "\n":
+            line.append(segment)
+            continue
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+        yield from (*line, segment)
+        line.clear()
+    yield from line
 
 
 def _size(console: Console, options: ConsoleOptions, column: Column) -> Measurement:

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lakeshelf.cli import access
-from lakeshelf.cli.output import AsJson, add, console, grid, print_json
+from lakeshelf.cli.output import AsJson, add, console, grid, plain, print_json
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lakeshelf.streams.history import Line
     from lakeshelf.streams.story import Story
 
@@ -98,10 +99,10 @@ def _print(story: Story) -> None:
     page.print(_title(story), style="bold")
     for text in (*_reasons(story), *_left_out(story)):
         page.print(text, soft_wrap=True)
-    table = grid("time", "", "what", "from")
+    table = grid("time", "", "from", "what")
     for line in story.lines:
         style = "bold" if line.role == "this" else ""
-        add(table, _time(line.time), line.role, _what(line, story), _source(line), style=style)
+        add(table, _time(line.time), line.role, _source(line), _what(line, story), style=style)
     page.print(table if story.lines else "Nothing has happened to it.")
     if story.state:
         page.print("now", style="bold")
@@ -109,9 +110,9 @@ def _print(story: Story) -> None:
 
 
 def _state(story: Story) -> Any:
-    table = grid("what", "from")
+    table = grid("from", "what")
     for line in story.state:
-        add(table, _of(line.row, story) + _pairs(line.row, line.row), _source(line))
+        add(table, _source(line), _of(line.row, story) + _pairs(line.row, line.row))
     return table
 
 
@@ -120,7 +121,7 @@ def _reasons(story: Story) -> list[str]:
     if told is None:
         return []
     policy, end = told["policy"], told["end"]
-    fields = (f"{n} {_value(f['value'])} ({f['from']})" for n, f in policy["fields"].items())
+    fields = (f"{n} {plain(f['value'])} ({f['from']})" for n, f in policy["fields"].items())
     return [
         *(f"why     {reason}" for reason in told["why"] or ["its figures were not kept"]),
         f"policy  {', '.join(fields)}: {policy['table']}, version {policy['table_version']}",
@@ -130,7 +131,7 @@ def _reasons(story: Story) -> list[str]:
 
 def _end(end: Mapping[str, Any]) -> str:
     by = f" by {end['actor']}" if end["actor"] else ""
-    return f"{end['status']} {_value(end['at'])}{by}"
+    return f"{end['status']} {plain(end['at'])}{by}"
 
 
 def _left_out(story: Story) -> list[str]:
@@ -165,7 +166,7 @@ def _of(row: Mapping[str, Any], story: Story) -> str:
 def _pairs(row: Mapping[str, Any], names: Iterable[str]) -> str:
     held = [name for name in names if row.get(name) is not None]
     return ", ".join(
-        _value(row[name]) if name in BARE else f"{name} {_value(row[name])}" for name in held
+        plain(row[name]) if name in BARE else f"{name} {plain(row[name])}" for name in held
     )
 
 
@@ -174,14 +175,4 @@ def _source(line: Line) -> str:
 
 
 def _time(time: datetime | None) -> str:
-    return "-" if time is None else _value(time)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return str(value)
+    return "-" if time is None else plain(time)
