@@ -80,8 +80,8 @@ def test_records_are_counted_by_reason(root: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        (corrected(offset=9, value="{}"), "no refused record at"),
-        (corrected(value="{"), "is refused again: not_json"),
+        (corrected(offset=9, value="{}"), "holds no record 9 of shelf_events, partition 0"),
+        (corrected(value="{"), "^record 1 of shelf_events, partition 0 is refused again: not_json"),
         (corrected(value="{}"), "is refused again: missing_field"),
         (corrected(), "is refused again"),
         (corrected("batch_catalog", 4, value="{}"), "has one owner, publisher"),

@@ -61,11 +61,16 @@ def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(record.get(name) for name in ("topic", "partition", "offset"))
 
 
+def _told(where: tuple[Any, ...]) -> str:
+    topic, partition, offset = where
+    return f"record {offset} of {topic}, partition {partition}"
+
+
 def _corrected(held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]) -> Candidate:
     where = _place(record)
     if where not in held:
         raise ConfigurationError(
-            f"no refused record at {where}", hint="see `lakeshelf quarantine list --json`"
+            f"quarantine holds no {_told(where)}", hint="see `lakeshelf quarantine list --json`"
         )
     topic = CATALOG.topics[str(where[0])]
     if topic.compacted:
@@ -84,7 +89,7 @@ def _corrected(held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]) ->
 
 def _refused_again(where: tuple[Any, ...], reason: str, detail: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{where} is refused again: {reason}, {detail}; nothing was sent",
+        f"{_told(where)} is refused again: {reason}, {detail}; nothing was sent",
         hint="correct its value, or leave it out",
     )
 
