@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lakeshelf.contracts import CATALOG, LONG, STRING, Field, ListOf, Topic
 from lakeshelf.contracts.model import LIST_LENGTH
 from lakeshelf.contracts.retail.topics_reference import PUBLISHER
-from lakeshelf.contracts.validate import REASONS, Refusal, check, parse
+from lakeshelf.contracts.validate import MOST_FINDINGS, REASONS, Refusal, check, parse
 
 from .cases import encode, example
 
@@ -397,6 +397,17 @@ def test_parse_adds_what_stands_in_the_key_alone() -> None:
     typed = parse(POLICIES, encode(example(POLICIES)), b"__GLOBAL__")
     assert typed["shelf_id"] == "__GLOBAL__"
     assert typed["active"] is True
+
+
+def test_the_detail_tells_the_findings_of_one_reason_together() -> None:
+    lacking = {k: v for k, v in PICKUP.items() if k not in ("event_id", "shelf_id")}
+    refusal = check(SHELF, encode({**lacking, "quantity": "two"}))
+    assert refusal is not None
+    assert refusal.reason == "missing_field"
+    assert sorted(refusal.detail.split("; ")) == ["event_id is missing", "shelf_id is missing"]
+    nothing = check(SHELF, b"{}")
+    assert nothing is not None
+    assert len(nothing.detail.split("; ")) == MOST_FINDINGS
 
 
 def test_a_long_value_is_cut_in_the_detail() -> None:

@@ -1,8 +1,8 @@
 """The reference validator of messages: one message at a time, strict, and slow on purpose.
 
 What the streaming runtime refuses in bulk must be what `check` refuses here, with the same reason.
-A message gets the first reason that applies, in the order of `REASONS`; among several findings of
-one reason, the first in the order of the topic's fields is told in the detail.
+A message gets the first reason that applies, in the order of `REASONS`; the detail tells the first
+few findings of that reason, in the order of the topic's fields.
 
 | reason | of a message that |
 |---|---|
@@ -27,6 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -51,6 +52,8 @@ REASONS = (
 UNPROCESSABLE = "unprocessable"
 """Why a record is refused that the contract lets in and that no try to process survives."""
 MAX_DETAIL = 80
+MOST_FINDINGS = 5
+"""So many findings of a message are told."""
 TOO_LARGE = "number is infinity"
 """What orjson says of a number beyond DOUBLE."""
 
@@ -130,6 +133,7 @@ def _holds_mark(value: Any) -> bool:
 
 
 def _refusals(topic: Topic, message: Message, key: bytes | None) -> Iterator[Refusal]:
+    """A refusal for each reason; a later one may rely on it that an earlier one does not apply."""
     key_problem = _key_problem(topic, message, key)
     for reason, details in (
         ("missing_field", _missing(topic, message)),
@@ -140,9 +144,11 @@ def _refusals(topic: Topic, message: Message, key: bytes | None) -> Iterator[Ref
         ("bad_event_time", _bad_event_time(topic, message)),
         ("impossible_value", _impossible(topic, message)),
     ):
-        yield from (Refusal(reason, _shorten(detail)) for detail in details)
+        findings = [_shorten(detail) for detail in islice(details, MOST_FINDINGS)]
         if key_problem is not None and key_problem.reason == reason:
-            yield key_problem
+            findings.append(key_problem.detail)
+        if findings:
+            yield Refusal(reason, "; ".join(findings))
 
 
 def _missing(topic: Topic, message: Message) -> Iterator[str]:
