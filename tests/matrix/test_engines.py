@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf import query
-from lakeshelf.lake import Lake, features
+from lakeshelf.lake import Lake, features, traits
 from lakeshelf.lake.errors import FeatureRefused
 from lakeshelf.query import duck, engines, serving
 from tests.matrix import cells, written
@@ -39,7 +39,8 @@ def test_an_engine_is_served_the_rows_that_spark_reads(
     snapshot = matrix.lake.snapshot(written.dataset(table))
     served = query.serve(snapshot, engine, session=session_of(matrix, engine))
     assert served.version == snapshot.version
-    assert served.route == engines.route(engine, features.used(snapshot.handle))
+    needs = [*features.used(snapshot.handle), *traits.of(snapshot.handle)]
+    assert served.route == engines.route(engine, needs)
     found, wanted = cells.multiset(model.read(served)), cells.multiset(matrix.rows[table])
     assert found == wanted, (served.route, found - wanted, wanted - found)
 

@@ -31,7 +31,7 @@ LACKING = {
     "demo": SHOP,
     "tables": SHOP,
     "quarantine list": SHOP,
-    "trace S1-I1": "query",
+    "trace S1-I1": SHOP,
     "files scan": "files",
 }
 """Command → what it asks for where no extra is installed."""
@@ -47,6 +47,7 @@ class Installed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        (folder / "lake").mkdir()
         self._bin = folder / "venv" / "bin"
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("LAKESHELF_", "PYTHON"))}
         self._environ = {**kept, "LAKESHELF_LAKE_ROOT": str(folder / "lake"), "COLUMNS": "200"}

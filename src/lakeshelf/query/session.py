@@ -213,6 +213,12 @@ class _Run:
 
     def _close_in(self, folders: list[str]) -> None:
         """Leave the statement the folders of its tables, and nothing to configure."""
+        import duckdb  # noqa: PLC0415 - an extra
+
+        with suppress(
+            duckdb.InvalidInputException
+        ):  # a notebook without widgets, which shows no bar
+            self.connection.execute("SET enable_progress_bar = false")  # it would stand among rows
         spill = self._stack.enter_context(TemporaryDirectory(prefix="lakeshelf-sql-"))
         listed = ", ".join(map(_literal, folders))
         for setting in (
@@ -221,7 +227,6 @@ class _Run:
             f"max_temp_directory_size = {_literal(SPILL)}",
             f"allowed_directories = [{listed}]",
             "enable_external_access = false",
-            "enable_progress_bar = false",  # it would stand among the rows
             "lock_configuration = true",
         ):
             self.connection.execute(f"SET {setting}")
