@@ -1,0 +1,65 @@
+"""A shop with a past: three business days, a rebuild, maintenance, and a restart with another committer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.loop import LoopPlan, run
+from lakeshelf.streams import registry
+from lakeshelf.streams.recovery import rebuild
+
+TIMES = tuple(time(hour) for hour in (0, 8, 12, 21))
+BY_SPARK = (
+    "raw/shelf_events",
+    "cleansed/shelf_state",
+    "ops/shelf_alerts",
+    "staging/shelf_policies",
+)
+"""Tables that Spark writes after the restart."""
+MAINTAINED = ("raw/shelf_events", "raw/pos_transactions", "raw/wh_events")
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of a shop after three days, rebuilt and maintained."""
+    root = tmp_path_factory.mktemp("shop") / "lake"
+    settings = load_settings(
+        lake_root=root, simulation_stores=1, simulation_shelves=48, simulation_seed=5
+    )
+    run(settings, LoopPlan(days=3, times=TIMES), lambda *_: None)
+    rebuild(settings, registry.discover(settings.home).values())
+    for name in MAINTAINED:
+        done = lakeshelf(root, "lake", "optimize", name, "--min-files", "2")
+        assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def running(lived: Path) -> Iterator[Path]:
+    """The same shop, up again."""
+    by_spark = json.dumps(dict.fromkeys(BY_SPARK, "spark"))
+    up = ("up", "--no-simulation", "--no-watch", "--speed", "60")
+    try:
+        started = lakeshelf(lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark)
+        assert started.returncode == 0, started.stderr
+        yield lived
+    finally:
+        lakeshelf(lived, "down")
+
+
+def lakeshelf(lake: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does."""
+    command = [sys.executable, "-m", "lakeshelf.cli.main", *arguments]
+    environment = os.environ | {"LAKESHELF_LAKE_ROOT": str(lake)} | more
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
