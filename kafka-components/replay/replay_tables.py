@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.quiet import quiet
 
 if TYPE_CHECKING:
     from replay_plan import ReplayPlan
@@ -178,7 +179,7 @@ def build(plan: ReplayPlan, folder: Path) -> duckdb.DuckDBPyConnection:
         plan: Which stores, days and baskets.
         folder: An empty folder of the caller; the database and what DuckDB spills stay in it.
     """
-    db = duckdb.connect(str(folder / "replay.duckdb"))
+    db = quiet(duckdb.connect(str(folder / "replay.duckdb")))
     db.execute(
         f"SET threads = 1; SET memory_limit = '{MEMORY_LIMIT}';"
         f" SET temp_directory = '{folder / 'spill'}'"

@@ -16,6 +16,7 @@ from lakeshelf.components.component import Component, Decision, Tick, days, midn
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.lake import Lake
 from lakeshelf.lake.predicates import Where
+from lakeshelf.quiet import quiet
 from lakeshelf.streams.decisions import GLOBAL
 
 FEATURES = "curated/features_store"
@@ -130,7 +131,7 @@ def features(day: date, known: Mapping[str, pa.Table]) -> pa.Table:
             `discounts` of D.
     """
     given = {"day": day, "begins": midnight(day), "reorder_point": REORDER_POINT, "global": GLOBAL}
-    with duckdb.connect() as connection:
+    with quiet(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, table in known.items():
             connection.register(name, table)

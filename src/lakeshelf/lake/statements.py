@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 from pyarrow import dataset
 from pyarrow.acero import Declaration, FilterNodeOptions, TableSourceNodeOptions
 
+from lakeshelf.quiet import quiet
+
 STATEMENTS = 1000
 """Most prepared statements; those not used for longest are forgotten."""
 
@@ -100,7 +102,7 @@ class Statements:
     """
 
     def __init__(self, threads: int = 2) -> None:
-        self._connection = duckdb.connect(":memory:", config={"threads": threads})
+        self._connection = quiet(duckdb.connect(":memory:", config={"threads": threads}))
         self._connection.execute("SET TimeZone = 'UTC'")
         # What a join has seen of one side would be a filter for the other, at more than it saves.
         self._connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.quiet import quiet
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -21,7 +23,7 @@ def connected(**config: Any) -> duckdb.DuckDBPyConnection:
     """A connection to a database in memory that reads Delta; extensions come from the wheels alone."""
     import duckdb  # noqa: PLC0415 - an extra
 
-    connection = duckdb.connect(config=_CONFIG | config)
+    connection = quiet(duckdb.connect(config=_CONFIG | config))
     connection.execute("SET TimeZone = 'UTC'")
     load_delta(connection)
     return connection

@@ -20,6 +20,7 @@ from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, told
 from lakeshelf.query.serving import Rows
 from lakeshelf.query.statement import Reference, Statement, parse
+from lakeshelf.quiet import quiet
 
 if TYPE_CHECKING:
     import duckdb
@@ -213,12 +214,7 @@ class _Run:
 
     def _close_in(self, folders: list[str]) -> None:
         """Leave the statement the folders of its tables, and nothing to configure."""
-        import duckdb  # noqa: PLC0415 - an extra
-
-        with suppress(
-            duckdb.InvalidInputException
-        ):  # a notebook without widgets, which shows no bar
-            self.connection.execute("SET enable_progress_bar = false")  # it would stand among rows
+        quiet(self.connection)
         spill = self._stack.enter_context(TemporaryDirectory(prefix="lakeshelf-sql-"))
         listed = ", ".join(map(_literal, folders))
         for setting in (

@@ -20,6 +20,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import reading
 from lakeshelf.lake.errors import first_line
 from lakeshelf.lake.location import Root
+from lakeshelf.quiet import quiet
 from lakeshelf.reconcile.checks import SAMPLES, Check
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ def empty(lake_root: str | Path) -> Iterator[Books]:
     """Books that nothing was loaded into yet, otherwise as `opened`."""
     with (
         tempfile.TemporaryDirectory(prefix="reconcile-") as folder,
-        duckdb.connect(f"{folder}/books.duckdb") as db,
+        quiet(duckdb.connect(f"{folder}/books.duckdb")) as db,
     ):
         db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET temp_directory = '{folder}/spill'")
         db.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
