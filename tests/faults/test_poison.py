@@ -16,7 +16,7 @@ from lakeshelf.streams.trials import SAME_FAILURES
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = [pytest.mark.nightly, pytest.mark.faults, pytest.mark.slow]
 
 POISON_ID = "poison-1"
 FOUND_S = 600.0
