@@ -42,7 +42,7 @@ def figures(parameters: Parameters) -> list[Figure]:
         *found,
         Figure("import", "import of lakeshelf.lake", "ms", 300),
         Figure("import_plain", "import of pyarrow and deltalake alone", "ms"),
-        Figure("sql", f"`lakeshelf sql`, first row of {parameters['sql_rows']:,}", "ms", 1000),
+        Figure("sql", f"`lakeshelf sql`, first row of {parameters['sql_rows']:,}", "ms", 700),
         Figure("stream_share", "DuckDB result into Delta, ours ÷ plain", "", 0.8, higher=True),
         Figure("stream_rows", "rows a second into Delta, ours", "rows/s"),
         Figure("stream_plain", "rows a second into Delta, plain", "rows/s"),
