@@ -58,10 +58,8 @@ def test_a_demo_reconciles_though_its_parts_are_killed(lakeshelf, lake: Path):
     settings = load_settings(lake_root=lake / "demo")
 
     def kill() -> None:
+        eventually(lambda: running_stack(settings).get("state") == "running", "the stack runs", 120)
         for part in ("streams", "broker"):
-            eventually(
-                lambda: running_stack(settings).get("state") == "running", "the stack runs", 120
-            )
             os.kill(running_stack(settings)["parts"][part]["pid"], signal.SIGKILL)
             eventually(lambda part=part: restarts(part) > 0, f"{part} is started again", 120)
 

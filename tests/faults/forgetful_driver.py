@@ -1,11 +1,23 @@
 """A driver that has forgotten what it committed: exactly-once switched off, to see the tests notice."""
 
 import sys
+from typing import Any
 
 from lakeshelf.lake import commits
 from lakeshelf.stack.streams_process import main
+from lakeshelf.streams import batch
+from lakeshelf.streams.committers.driver import DriverCommitter
 
+
+def forgetful(topic: Any, *, held: bool) -> str:
+    """Rows for raw, those that it holds among them."""
+    return remembering(topic, held=False)
+
+
+remembering = batch.intake.raw_rows
+batch.intake.raw_rows = forgetful
 commits.is_committed = lambda *_: False
+DriverCommitter.is_committed = lambda *_: False  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     sys.exit(main())

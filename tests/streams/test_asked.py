@@ -74,6 +74,7 @@ def test_a_batch_is_not_disturbed_and_does_it_at_its_end(tmp_path: Path) -> None
 
     def batch() -> None:
         query._isolation: Any = SimpleNamespace(process=process)
+        query._checkpoint: Any = SimpleNamespace(base=0, until=lambda _: {})
         query._batch(None, 1)
         query._sink.settle()
         assert requests.asked(tmp_path / "_stack", [RAW]) == []

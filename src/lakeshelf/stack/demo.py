@@ -13,6 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -246,8 +247,10 @@ class Stack:
         self.clock.end("folded")
 
     def records(self) -> dict[str, int]:
-        """Records of each raw topic, from its offsets."""
-        ends = topics.end_offsets(client_settings(self._settings), self._mirrored)
+        """Records of each raw topic, from its offsets; waits for a broker that is started again."""
+        while (ends := self._ends()) is None:
+            self.check()
+            time.sleep(POLL_S)
         return {topic: sum(partitions.values()) for topic, partitions in ends.items()}
 
     @property
@@ -264,12 +267,16 @@ class Stack:
         return done, max(done, self._records)
 
     def _behind(self) -> int | None:
-        try:
+        with suppress(BrokerError, KafkaException):  # a broker that was killed comes back
             return lag.total(
                 lag.behind(self._settings, client_settings(self._settings), self._plans)
             )
-        except (BrokerError, KafkaException):  # a broker that was killed comes back
-            return None
+        return None
+
+    def _ends(self) -> dict[str, dict[str, int]] | None:
+        with suppress(BrokerError, KafkaException):
+            return topics.end_offsets(client_settings(self._settings), self._mirrored)
+        return None
 
     def check(self) -> None:
         """Raise if the stack has failed."""
