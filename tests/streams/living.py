@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
@@ -27,7 +28,7 @@ from tests.support import eventually, make_topics
 from . import harness
 from .pipeline import INTERPRETED
 
-RAW = "raw/shelf_events"
+TOPIC, RAW = "shelf_events", "raw/shelf_events"
 STATE = "cleansed/shelf_state"
 PATIENCE_S = 300.0
 
@@ -83,6 +84,20 @@ class Living:
             )
         assert producer.flush(30) == 0
         assert not any(errors), errors
+
+    def delete_topic(self) -> None:
+        """Delete the topic that is mirrored, and wait until the broker has no more of it."""
+        for future in AdminClient(self.client).delete_topics([TOPIC]).values():
+            future.result()
+        # The controller answers first; until the broker follows, it takes records for a topic that is gone.
+        eventually(lambda: not topics.ids(self.client, [TOPIC]), "the topic is gone")
+
+    def remake_topic(self) -> None:
+        """Make it again, and wait until the broker knows it."""
+        made = NewTopic(TOPIC, 2, config={"message.timestamp.type": "LogAppendTime"})
+        for future in AdminClient(self.client).create_topics([made]).values():
+            future.result()
+        eventually(lambda: bool(topics.ids(self.client, [TOPIC])), "the topic is there")
 
     def up(self) -> None:
         """Fold everything there is, and stop at a batch boundary; refuses what `up` refuses."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import StreamError
@@ -198,20 +198,12 @@ def add_partitions(living: Living) -> None:
     eventually(lambda: len(ends(living)) == 4, "partitions are there")
 
 
-def remake(living: Living) -> None:
-    admin = AdminClient(living.client)
-    for future in admin.delete_topics(["shelf_events"]).values():
-        future.result()
-    make = NewTopic("shelf_events", 2, config={"message.timestamp.type": "LogAppendTime"})
-    for future in admin.create_topics([make]).values():
-        future.result()
-
-
 @pytest.mark.parametrize("records", [nightly(2), 12])
 def test_a_topic_that_was_made_again_is_refused_and_read_from_its_beginning_by_a_rebuild(
     living: Living, records: int
 ) -> None:
-    remake(living)
+    living.delete_topic()
+    living.remake_topic()
     later = [moved(n) for n in range(6, 6 + records)]
     living.send("shelf_events", later)
     assert "topic shelf_events was deleted and made again" in refused(living)

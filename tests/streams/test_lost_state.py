@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import LakeshelfError
@@ -132,13 +132,10 @@ def damage_topic(living: Living, how: str) -> None:
             "records are cut off",
         )
         return
-    for future in admin.delete_topics(["shelf_events"]).values():
-        future.result()
+    living.delete_topic()
     if how == "missing":
         return
-    make = NewTopic("shelf_events", 2, config={"message.timestamp.type": "LogAppendTime"})
-    for future in admin.create_topics([make]).values():
-        future.result()
+    living.remake_topic()
     events = map(moved, OLD) if how == "older copy" else (moved(n, "Z") for n in FOREIGN)
     living.send("shelf_events", events)
 
