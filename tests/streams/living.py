@@ -87,16 +87,16 @@ class Living:
 
     def delete_topic(self) -> None:
         """Delete the topic that is mirrored, and wait until the broker has no more of it."""
-        for future in AdminClient(self.client).delete_topics([TOPIC]).values():
-            future.result()
+        admin = AdminClient(self.client)
+        admin.delete_topics([TOPIC])[TOPIC].result()
         # The controller answers first; until the broker follows, it takes records for a topic that is gone.
         eventually(lambda: not topics.ids(self.client, [TOPIC]), "the topic is gone")
 
     def remake_topic(self) -> None:
         """Make it again, and wait until the broker knows it."""
+        admin = AdminClient(self.client)
         made = NewTopic(TOPIC, 2, config={"message.timestamp.type": "LogAppendTime"})
-        for future in AdminClient(self.client).create_topics([made]).values():
-            future.result()
+        admin.create_topics([made])[TOPIC].result()
         eventually(lambda: bool(topics.ids(self.client, [TOPIC])), "the topic is there")
 
     def up(self) -> None:
