@@ -134,11 +134,10 @@ class Rig:
         assert self.driver.poll() is None, self.log()
         return self.is_folded()
 
-    def is_folded(self, query: str = "") -> bool:
-        """Whether a query, or every one, stands at the end of its topics, as far as it can be told."""
-        plans = [found for found in self.plans if query in ("", found.name)]
+    def is_folded(self) -> bool:
+        """Whether every query stands at the end of its topics, as far as it can be told."""
         with suppress(Exception):
-            return lag.total(lag.behind(self.settings, self.client, plans)) == 0
+            return lag.total(lag.behind(self.settings, self.client, self.plans)) == 0
         return False
 
     def batches(self, query: str = STOCK) -> int:
