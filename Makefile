@@ -27,7 +27,7 @@ demo: setup ## Set up, then run the main job on real receipts and reconcile the 
 	@$(BIN)/lakeshelf demo
 
 test: setup ## Set up, then run all tests
-	@$(BIN)/python -m pytest -m "not nightly" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not nightly" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## Run the tests that take 3 minutes together
 	@$(BIN)/python -m pytest -m "not (slow or setup or faults or nightly)"

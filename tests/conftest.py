@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from lakeshelf.cli import main
 
@@ -16,6 +18,7 @@ settings.load_profile("lakeshelf")
 
 Run = Callable[..., "Result"]
 
+MATRIX = "tests/matrix/"
 HOME = Path(__file__).parents[1]
 APPS = ("spark-apps", "kafka-components")
 
@@ -30,6 +33,25 @@ def pytest_configure(config: pytest.Config) -> None:
     filters = config.getini("filterwarnings")
     assert filters.pop(0) == "error"
     filters[:0] = ["default", rf"error:::({ours})(\.|$)"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of slow tests come first, so that at the end no process waits long for another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Tests of a file run in one process; so do all those for which Spark writes the same tables."""
+    return ByTables(config, log)
+
+
+class ByTables(LoadFileScheduling):
+    """Files are handed out in the order that they have."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return MATRIX if file.startswith(MATRIX) else file
 
 
 class Result:

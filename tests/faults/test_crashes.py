@@ -21,7 +21,7 @@ def test_a_driver_killed_at_random_moments_leaves_the_tables_of_an_undisturbed_r
     rig: Rig, undisturbed: Contents
 ) -> None:
     rig.send()
-    for _ in range(5):
+    for _ in range(3):
         rig.start(max_batch_rows=800)
         goal = rig.batches() + rig.random.randint(1, 2)
         eventually(lambda goal=goal: rig.batches() >= goal or rig._folded(), f"batch {goal}", 120)

@@ -1,4 +1,4 @@
-"""Three business days of three stores while driver, broker and components are killed again and again."""
+"""Business days of three stores while driver, broker and components are killed again and again."""
 
 from __future__ import annotations
 
@@ -136,7 +136,11 @@ def require_rebuilt(settings: Settings) -> None:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("days", "rounds"),
-    [(3, 4), pytest.param(30, 200, marks=[pytest.mark.nightly, pytest.mark.timeout(14400)])],
+    [
+        (1, 2),
+        pytest.param(3, 4, marks=pytest.mark.nightly),
+        pytest.param(30, 200, marks=[pytest.mark.nightly, pytest.mark.timeout(14400)]),
+    ],
 )
 def test_a_shop_that_is_killed_again_and_again_does_what_it_would_have_done(
     tmp_path: Path, days: int, rounds: int

@@ -45,7 +45,14 @@ def _fill(folder: Path) -> Path:
             return filler
 
 
-@pytest.mark.parametrize("place", ["raw/shelf_events", "cleansed/shelf_state", "_checkpoints"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "raw/shelf_events",
+        pytest.param("cleansed/shelf_state", marks=pytest.mark.nightly),
+        "_checkpoints",
+    ],
+)
 def test_a_full_disk_stops_the_query_and_room_lets_it_go_on(
     rig: Rig, small_disk: Path, place: str
 ) -> None:
@@ -112,7 +119,11 @@ def _remove_commits(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "told"),
-    [(_delete_one, "is missing"), (_truncate_last, "is truncated"), (_remove_commits, "commit")],
+    [
+        (_truncate_last, "is truncated"),
+        pytest.param(_delete_one, "is missing", marks=pytest.mark.nightly),
+        pytest.param(_remove_commits, "commit", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_damaged_checkpoint_is_named_and_a_rebuild_makes_the_tables_right(
     rig: Rig, damage: Callable[[Path], None], told: str
