@@ -25,12 +25,14 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(own_settings: Settings) -> Iterator[SparkSession]:
     """The session of the runtime, started once."""
-    from lakeshelf.stack import jars, java
+    from lakeshelf.stack import class_data, jars, java
     from lakeshelf.streams import session
 
     before = os.environ.get("JAVA_HOME")
     os.environ["JAVA_HOME"] = str(java.java_home(own_settings))
-    made = session.build(own_settings, jars.spark_class_path(own_settings), master="local[2]")
+    class_path = jars.spark_class_path(own_settings)
+    kept = class_data.used(own_settings, class_path)
+    made = session.build(own_settings, class_path, master="local[2]", java_options=kept)
     yield made
     made.stop()
     if before is None:

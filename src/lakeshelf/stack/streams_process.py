@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from lakeshelf.settings import Settings
-from lakeshelf.stack import handover, jars, java
+from lakeshelf.stack import class_data, handover, jars, java
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.processes import identify, read_pid_file, write_pid_file
 from lakeshelf.streams import registry, session
@@ -27,7 +27,7 @@ from lakeshelf.streams.runner import Driver
 LOCAL_MASTER = "local[4]"
 """More threads than cores: a task that reads Kafka waits for the broker most of its time."""
 JVM_FILE = "streams-jvm.json"
-ORPHAN_SECONDS = 15.0
+ORPHAN_SECONDS, KILLED_SECONDS = 2.0, 15.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,7 +65,8 @@ def run(
     try:
         driver.stop_on_signals()
         _end_orphan(settings)
-        spark = session.build(settings, class_path, master=master)
+        kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
+        spark = session.build(settings, class_path, master=master, java_options=kept)
         _remember_jvm(settings, spark)
         until_prepared()
         driver.run(lambda: spark)
@@ -79,7 +80,7 @@ def _end_orphan(settings: Settings) -> None:
     orphan = read_pid_file(settings.stack_dir / JVM_FILE)
     if orphan is not None and not orphan.wait_gone(ORPHAN_SECONDS):
         orphan.send(signal.SIGKILL)
-        orphan.wait_gone(ORPHAN_SECONDS)
+        orphan.wait_gone(KILLED_SECONDS)
 
 
 def _remember_jvm(settings: Settings, spark: SparkSession) -> None:

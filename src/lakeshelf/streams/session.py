@@ -45,7 +45,12 @@ JAVA_OPTIONS = "-XX:+UseSerialGC -XX:-DontCompileHugeMethods -XX:ReservedCodeCac
 
 
 def build(
-    settings: Settings, class_path: str, *, master: str | None = None, name: str = "lakeshelf"
+    settings: Settings,
+    class_path: str,
+    *,
+    master: str | None = None,
+    name: str = "lakeshelf",
+    java_options: str = "",
 ) -> SparkSession:
     """A session for streaming.
 
@@ -54,6 +59,7 @@ def build(
         class_path: Jars of Kafka and Delta; `spark.jars` would add them too late for file-system classes.
         master: Where Spark runs; None leaves it to `spark-submit`, `local[N]` is the embedded mode.
         name: Application name.
+        java_options: More options of the driver's JVM.
     """
     builder = SparkSession.builder.appName(name)
     local = master is not None and master.startswith("local")
@@ -61,7 +67,7 @@ def build(
         builder = builder.config(key, value)
     builder = (
         builder.config("spark.driver.memory", settings.driver_memory)
-        .config("spark.driver.extraJavaOptions", JAVA_OPTIONS)
+        .config("spark.driver.extraJavaOptions", f"{JAVA_OPTIONS} {java_options}")
         .config("spark.driver.extraClassPath", class_path)
         .config("spark.executor.extraClassPath", class_path)
     )
