@@ -63,7 +63,17 @@ READING: dict[str, tuple[str, ...]] = {
 }
 """Command → arguments with which it reads."""
 OTHERS = {
-    *("init", "destroy", "up", "down", "demo", "bootstrap", "rebuild", "replay-quarantine"),
+    *(
+        "init",
+        "destroy",
+        "up",
+        "down",
+        "demo",
+        "bootstrap",
+        "continue",
+        "rebuild",
+        "replay-quarantine",
+    ),
     *("alerts ack", "alerts dismiss", "plans cancel"),
     *("stock adjust", "stock count", "policies set", "policies unset"),
     *("jobs run", "jobs accept-gap", "components run", "contracts docs"),

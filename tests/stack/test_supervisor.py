@@ -139,6 +139,18 @@ def test_a_second_signal_kills(stack, settings):
     eventually(lambda: not is_held(settings.stack_dir / "stack.lock"), "the lake is free", 10)
 
 
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_a_stack_that_has_ended_is_none_though_its_process_goes_on(
+    lakeshelf, lake: Path, state: str
+):
+    settings, own = load_settings(), identify(os.getpid())
+    told = {"state": state, "lake": str(lake), "parts": {}, **vars(own)}
+    settings.stack_dir.mkdir(parents=True)
+    (settings.stack_dir / STACK_FILE).write_text(json.dumps(told))
+    assert running_stack(settings) == {}
+    assert json.loads(lakeshelf("down", "--json").out)["stopped"] is False
+
+
 def test_a_child_gets_every_setting_secrets_included(tmp_path: Path):
     given = load_settings(lake_root=tmp_path, kafka_username="me", kafka_password="open-sesame")
     assert load_settings(**json.loads(handover.dumped(given))) == given

@@ -54,6 +54,7 @@ from lakeshelf.streams import continuity, topics, trials
 from lakeshelf.streams import registry as streams_registry
 from lakeshelf.streams.plan import plan
 
+ENDED = ("stopped", "failed")
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
 TOPICS, TABLES = "topics", "tables"
 TEND_S, STEADY_TEND_S = 0.1, 0.25
@@ -360,9 +361,9 @@ def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
 
 
 def running_stack(settings: Settings) -> dict[str, Any]:
-    """What the living stack of the lake tells of itself; empty when there is none."""
+    """What the living stack of the lake tells of itself; empty when there is none, whatever its process does since."""
     told = read_json(settings.stack_dir / STACK_FILE)
-    return told if _process(told).is_alive else {}
+    return told if told.get("state") not in ENDED and _process(told).is_alive else {}
 
 
 def _process(told: dict[str, Any]) -> ProcessId:
