@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.loop import LoopPlan, run
-from lakeshelf.streams import registry
+from lakeshelf.streams import lists, registry
 from lakeshelf.streams.recovery import rebuild
+from tests.support import eventually
 
 TIMES = tuple(time(hour) for hour in (0, 8, 12, 21))
 BY_SPARK = (
@@ -53,9 +55,18 @@ def running(lived: Path) -> Iterator[Path]:
     try:
         started = lakeshelf(lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark)
         assert started.returncode == 0, started.stderr
+        acknowledge(lived)
         yield lived
     finally:
         lakeshelf(lived, "down")
+
+
+def acknowledge(lake: Path) -> None:
+    """See to an alert, as people of a store do."""
+    alert = lists.alerts(lake).rows[0]["alert_id"]
+    acknowledged = lakeshelf(lake, "alerts", "ack", alert)
+    assert acknowledged.returncode == 0, acknowledged.stderr
+    eventually(lambda: tables.row_count(lake, "ops/shelf_commands") > 0, "the jobs hear of it", 60)
 
 
 def lakeshelf(lake: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

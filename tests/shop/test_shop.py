@@ -26,7 +26,7 @@ from tests.support import eventually
 
 from .conftest import lakeshelf as shell
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAGE = Path(__file__).parents[2] / "docs" / "store-manager.md"
 SHELF = "SIM-001-00001"
 
