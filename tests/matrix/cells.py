@@ -25,7 +25,7 @@ REASONS: dict[Word, str] = {
 def served() -> list[Any]:
     """Every engine with every table; what is declared not to work must be refused, never read wrong."""
     return [
-        _cell(engine, table, engines.reading(engine, TABLES[table].features), FeatureRefused)
+        _cell(engine, table, engines.reading(engine, needs(table)), FeatureRefused)
         for table in TABLES
         for engine in query.ENGINES
     ]
@@ -35,12 +35,17 @@ def handed_over() -> list[Any]:
     """Engines that are handed Arrow, because their own route is declared wrong on a table that delta-rs reads."""
     return [
         _cell(engine, table, "notyet", None)
-        for table, made in TABLES.items()
+        for table in TABLES
         for engine, found in query.ENGINES.items()
         if found.route != engines.SCAN
-        and engines.reading(engine, made.features) == "works"
-        and engines.route(engine, made.features) == engines.SCAN
+        and engines.reading(engine, needs(table)) == "works"
+        and engines.route(engine, needs(table)) == engines.SCAN
     ]
+
+
+def needs(table: str) -> tuple[str, ...]:
+    """What a table needs of who reads it."""
+    return (*TABLES[table].features, *TABLES[table].traits)
 
 
 def multiset(rows: Sequence[Row]) -> Counter[str]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 
 from lakeshelf.lake import traits
-from lakeshelf.lake.features import ENGINES, FEATURES, READER, SHARED_WRITERS, Feature
+from lakeshelf.lake.features import ENGINES, FEATURES, SHARED_WRITERS, Feature
 from lakeshelf.query import engines
 
 _HEAD = """\
@@ -78,7 +78,7 @@ def _questions() -> str:
 
 
 def _scanned(need: str) -> str:
-    return traits.READS[need][ENGINES.index(READER)] if need in traits.READS else "works"
+    return traits.scanned(need) if need in traits.READS else "works"
 
 
 def _cell(engine: str, feature: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from deltalake import DeltaTable
 from lakeshelf import query
 from lakeshelf.lake import Lake, features, traits
 from lakeshelf.lake.errors import FeatureRefused
+from lakeshelf.lake.snapshot import Snapshot
 from lakeshelf.query import duck, engines, serving
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix
@@ -25,10 +27,15 @@ def session_of(matrix: Matrix, engine: str) -> Any:
     return matrix.spark if engine == "spark" else session(engine)
 
 
+def needs_of(snapshot: Snapshot) -> list[str]:
+    return [*features.used(snapshot.handle), *traits.of(snapshot.handle)]
+
+
 @pytest.mark.parametrize("table", [name for name in TABLES if name != "catalogManaged"])
 def test_what_spark_wrote_has_the_feature_in_force(matrix: Matrix, table: str) -> None:
     handle = DeltaTable(str(written.place(matrix.root, table)))
     assert set(TABLES[table].features) <= features.in_force(handle)
+    assert set(traits.of(handle)) == set(TABLES[table].traits)
     assert len(matrix.rows[table]) > 0
 
 
@@ -39,8 +46,7 @@ def test_an_engine_is_served_the_rows_that_spark_reads(
     snapshot = matrix.lake.snapshot(written.dataset(table))
     served = query.serve(snapshot, engine, session=session_of(matrix, engine))
     assert served.version == snapshot.version
-    needs = [*features.used(snapshot.handle), *traits.of(snapshot.handle)]
-    assert served.route == engines.route(engine, needs)
+    assert served.route == engines.route(engine, needs_of(snapshot))
     found, wanted = cells.multiset(model.read(served)), cells.multiset(matrix.rows[table])
     assert found == wanted, (served.route, found - wanted, wanted - found)
 
@@ -53,6 +59,28 @@ def test_the_own_route_is_still_wrong_where_arrow_is_handed_over(
     value = serving._OWN[engine](serving.Rows(snapshot), session_of(matrix, engine))
     found = model.read(query.Served(engine, "own", snapshot.version, value))
     assert cells.multiset(found) == cells.multiset(matrix.rows[table])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_sql_gives_the_rows_that_spark_reads_or_refuses_them(matrix: Matrix, table: str) -> None:
+    reads = engines.reading("duckdb", cells.needs(table)) == "works"
+    text = f'FROM matrix."{written.dataset(table).partition("/")[2]}"'
+    with nullcontext() if reads else pytest.raises(FeatureRefused, match="matrix/"):
+        with query.run(matrix.lake, text) as result:
+            found = result.read_all().to_pylist()
+        assert cells.multiset(found) == cells.multiset(matrix.rows[table]), result.pins
+
+
+def test_a_connection_stays_usable_after_a_table_that_was_refused(matrix: Matrix) -> None:
+    with duck.connected() as connection:
+        for table in ("char partitions", "typeWidening"):
+            with pytest.raises(FeatureRefused, match="matrix/"):
+                query.serve(
+                    matrix.lake.snapshot(written.dataset(table)), "duckdb", session=connection
+                )
+        plain = matrix.lake.snapshot(written.dataset("plain"))
+        found = model.read(query.serve(plain, "duckdb", session=connection))
+        assert cells.multiset(found) == cells.multiset(matrix.rows["plain"])
 
 
 def test_what_is_notimpl_the_engine_reads_by_itself(matrix: Matrix) -> None:
