@@ -193,5 +193,5 @@ def test_times_of_partitions_are_exact_at_the_edges(lake: Lake) -> None:
 
 
 def test_a_refusal_of_a_partition_is_no_damage(prices: Lake) -> None:
-    with pytest.raises(FeatureRefused, match="a partition has a negative decimal"):
+    with pytest.raises(FeatureRefused, match="a partition has bytes or a negative decimal"):
         prices.delete(NAME, [("k", "=", 2)])

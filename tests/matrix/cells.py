@@ -38,6 +38,7 @@ def handed_over() -> list[Any]:
         for table in TABLES
         for engine, found in query.ENGINES.items()
         if found.route != engines.SCAN
+        and engine not in TABLES[table].right
         and engines.reading(engine, needs(table)) == "works"
         and engines.route(engine, needs(table)) == engines.SCAN
     ]

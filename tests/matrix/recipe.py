@@ -19,6 +19,9 @@ class Written:
         traits: Traits (`lakeshelf.lake.traits`) that it must have, and no others.
         ours: Rows that the library writes, partitioned by their last column, where Spark would write others; None:
             Spark writes the table.
+        right: Engines whose own route gives these very rows although a trait rules it out: it is wrong under
+            conditions, or with other values (`tests/query/test_traits.py`).
+        refused: Writes that are refused for what its partitions hold.
     """
 
     features: tuple[str, ...] = ()
@@ -29,6 +32,8 @@ class Written:
     evidence: str = ""
     traits: tuple[str, ...] = ()
     ours: pa.Table | None = None
+    right: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def with_properties(

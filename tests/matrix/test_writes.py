@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Lake, features
-from lakeshelf.lake.errors import FeatureRefused
+from lakeshelf.lake.errors import FeatureRefused, SchemaError
+from lakeshelf.query import engines
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix
 from tests.matrix.written import TABLES
@@ -36,6 +37,8 @@ WRITES: dict[str, Callable[[Lake, str, pa.Table], object]] = {
 }
 READABLE = [table for table, made in TABLES.items() if not features.cannot_read(made.features)]
 WRITTEN = [table for table in READABLE if not features.cannot_write(TABLES[table].features)]
+COPIED = [t for t in WRITTEN if engines.reading("arrow", cells.needs(t)) == "works"]
+"""Those whose rows the library reads, to write one like them."""
 
 
 def files(folder: Path) -> set[Path]:
@@ -65,7 +68,7 @@ def test_a_write_to_what_cannot_be_read_is_refused_before_a_file(
     assert files(written.place(matrix.root, table)) == before
 
 
-@pytest.mark.parametrize("table", [table for table in WRITTEN if table != "appendOnly"])
+@pytest.mark.parametrize("table", [table for table in COPIED if table != "appendOnly"])
 def test_a_write_is_read_back_by_spark(matrix: Matrix, table: str, tmp_path: Path) -> None:
     name = written.dataset(table)
     shutil.copytree(written.place(matrix.root, table), tmp_path / name)
@@ -79,6 +82,12 @@ def test_a_write_is_read_back_by_spark(matrix: Matrix, table: str, tmp_path: Pat
         ("merge", (both := pa.concat_tables([changed, second])), [*held, *both.to_pylist()]),
         ("overwrite", second, second.to_pylist()),
     ):
+        before = spark_rows(matrix, tmp_path / name), files(tmp_path / name)
+        if write in TABLES[table].refused:
+            with pytest.raises((FeatureRefused, SchemaError), match=name):
+                WRITES[write](lake, name, rows)
+            assert (spark_rows(matrix, tmp_path / name), files(tmp_path / name)) == before
+            continue
         WRITES[write](lake, name, rows)
         assert spark_rows(matrix, tmp_path / name) == cells.multiset(wanted), write
 
@@ -108,4 +117,4 @@ def test_a_table_that_is_append_only_takes_more_rows_and_keeps_those_it_has(
 
 def spark_rows(matrix: Matrix, folder: Path) -> Counter[str]:
     frame = matrix.spark.read.format("delta").load(str(folder))
-    return cells.multiset(frame.toArrow().to_pylist())
+    return cells.multiset(written.rows_of(frame))

@@ -13,7 +13,7 @@ from tests.matrix import combined
 from tests.matrix.recipe import Written, with_properties
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 Row = dict[str, Any]
 COLUMNS, _ = Written().create
@@ -51,6 +51,7 @@ TABLES: dict[str, Written] = {
             "-3Y, true, 0.5F), (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
         ),
         traits=(traits.PARTIAL_STATISTICS, traits.ROUNDED_STATISTICS),
+        right=("duckdb", "ibis", "polars"),
     ),
     "appendOnly": Written(("appendOnly",), with_properties("appendOnly=true")),
     "invariants": Written(("invariants",), ("id BIGINT NOT NULL, s STRING, x DOUBLE", "")),
@@ -175,7 +176,7 @@ def write(spark: SparkSession, root: Path, name: str) -> list[Row]:
         )
     log = "".join(file.read_text() for file in folder.glob("_delta_log/*.json"))
     assert made.evidence in log, f"{name}: no {made.evidence}"
-    rows = _rows(spark, folder)
+    rows = rows_of(spark.read.format("delta").load(str(folder)))
     if name == "catalogManaged":
         _managed(folder)
     return rows
@@ -191,8 +192,8 @@ def dataset(name: str) -> str:
     return "matrix/" + name.replace(" ", "_").replace(",", "").lower()
 
 
-def _rows(spark: SparkSession, folder: Path) -> list[Row]:
-    frame = spark.read.format("delta").load(str(folder))
+def rows_of(frame: DataFrame) -> list[Row]:
+    """Rows of a frame of Spark."""
     if any(
         kind == "variant" for _, kind in frame.dtypes
     ):  # pyarrow makes no rows of null variants of Spark

@@ -8,7 +8,10 @@ from datetime import date
 
 from lakeshelf.lake.errors import NameRefused, NotFound, SchemaError
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}/[a-z][a-z0-9_]{0,62}")
+LONGEST = 63
+"""Characters of a layer, and of a name in it."""
+_PART = f"[a-z][a-z0-9_]{{0,{LONGEST - 1}}}"
+_NAME = re.compile(f"{_PART}/{_PART}")
 LONGEST_SHOWN = 80
 """Characters of a value in a message."""
 
@@ -23,7 +26,8 @@ def checked(name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise NameRefused(
             f"{name!r} is no name of a dataset",
-            hint="write `layer/name` with lower-case letters, digits and underscores",
+            hint="write `layer/name`: lower-case letters, digits and underscores, a letter first, "
+            f"{LONGEST} characters each at most",
         )
     return name
 

@@ -31,7 +31,7 @@ def require_columns(name: str, schema: pa.Schema, columns: Sequence[str]) -> Non
         if column not in schema.names:
             raise _refused(name, column, "no such column", f"it has {', '.join(schema.names)}")
         kind = schema.field(column).type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        if pa.types.is_nested(kind) or is_binary(kind):
             raise _refused(name, column, f"which is {kind}", "choose a text, a number or a date")
     if columns and set(schema.names) <= set(columns):
         raise SchemaError(
@@ -40,13 +40,20 @@ def require_columns(name: str, schema: pa.Schema, columns: Sequence[str]) -> Non
         )
 
 
+def is_binary(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes."""
+    return any(
+        of(kind) for of in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    )
+
+
 def require_values(name: str, rows: pa.RecordBatch | pa.Table, columns: Iterable[str]) -> None:
     """Raise `SchemaError` for rows with values that cannot name a partition."""
     for column in columns:
         values = pc.unique(rows[column]).drop_null()
         kind = values.type
-        if pa.types.is_decimal(kind):
-            _require_whole(name, column, values.to_pylist())
+        if pa.types.is_decimal(kind) or is_binary(kind):
+            _require_plain(name, column, values.to_pylist())
         elif pa.types.is_date(kind):
             _require_years(name, column, values.cast(pa.int32()), 1)
         elif pa.types.is_timestamp(kind):
@@ -57,19 +64,25 @@ def require_values(name: str, rows: pa.RecordBatch | pa.Table, columns: Iterable
 
 
 def is_garbled(values: Mapping[str, Any]) -> bool:
-    """Whether delta-rs writes the value of a partition so that nobody reads it: `-1.-50` for -1.50."""
-    return any(isinstance(value, Decimal) and _is_garbled(value) for value in values.values())
+    r"""Whether delta-rs writes a value of a partition so that others read another, or none.
+
+    -1.50 becomes `-1.-50`, and bytes become `\u0061`, which the protocol wants and Spark takes for a text.
+    """
+    return any(map(_is_garbled, values.values()))
 
 
-def _is_garbled(value: Decimal) -> bool:
-    return value < 0 and value != value.to_integral_value()
+def _is_garbled(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value < 0 and value != value.to_integral_value()
+    return isinstance(value, bytes)
 
 
-def _require_whole(name: str, column: str, values: Iterable[Decimal]) -> None:
+def _require_plain(name: str, column: str, values: Iterable[Any]) -> None:
     for value in values:
         if _is_garbled(value):
-            hint = "partition it by a whole number or a text"
-            raise _refused(name, column, f"it has {value:f}", hint)
+            told = f"{value:f}" if isinstance(value, Decimal) else f"the bytes {value[:20].hex()}"
+            hint = "partition it by a whole number or a text, or write it with Spark"
+            raise _refused(name, column, f"it has {told}", hint)
 
 
 def _require_years(name: str, column: str, values: pa.Array, unit: int) -> None:

@@ -95,9 +95,9 @@ def require_near_times(handle: DeltaTable, name: str) -> None:
 def require_copyable(handle: DeltaTable, name: str) -> None:
     """Raise `FeatureRefused` for rows that delta-rs would change while it only copies them into another file."""
     require_near_times(handle, name)
-    if any(partitions.is_garbled(one or {}) for one in _decimals(handle)):
+    if any(partitions.is_garbled(one or {}) for one in _partitions(handle)):
         raise FeatureRefused(
-            f"rows of {name} cannot be written again by delta-rs: a partition has a negative decimal",
+            f"rows of {name} cannot be written again by delta-rs: a partition has bytes or a negative decimal",
             hint="change them with Spark; rows can be appended",
         )
 
@@ -136,7 +136,7 @@ def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
         one[c] in ("", partitions.HIVE_NULL) for one in handle.partitions() for c in texts
     ):
         yield TEXT_PARTITIONS, frozenset(texts)
-    yield BINARY_PARTITIONS, frozenset(c for c in by if pa.types.is_binary(schema.field(c).type))
+    yield BINARY_PARTITIONS, frozenset(c for c in by if partitions.is_binary(schema.field(c).type))
     chars = {f.name for f in handle.schema().fields if _is_char(f.metadata)}
     yield CHAR_PARTITIONS, frozenset(chars & set(by))
 
@@ -187,10 +187,11 @@ def _is_exact(value: Decimal | None, kind: pa.DataType) -> bool:
     return value is not None and abs(value) < limit
 
 
-def _decimals(handle: DeltaTable) -> list[dict[str, Any] | None]:
-    """Values of the partition of each file, where decimals are among them."""
+def _partitions(handle: DeltaTable) -> list[dict[str, Any] | None]:
+    """Values of the partition of each file, where decimals or bytes are among them."""
     schema, by = pa.schema(handle.schema().to_arrow()), handle.metadata().partition_columns
-    if not any(pa.types.is_decimal(schema.field(column).type) for column in by):
+    kinds_of = [schema.field(column).type for column in by]
+    if not any(pa.types.is_decimal(kind) or partitions.is_binary(kind) for kind in kinds_of):
         return []
     found: list[dict[str, Any] | None] = added(handle)["partition"].to_pylist()
     return found
