@@ -15,10 +15,13 @@ app = typer.Typer(help="Streaming jobs.")
 
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the jobs: the query that each is part of, what it reads, what it keeps."""
-    from lakeshelf.streams import plan, registry
+    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps."""
+    from lakeshelf.streams import binding, plan, registry
 
-    plans = plan.plan(registry.discover(access.settings().home).values())
+    jobs = registry.discover(access.settings().home)
+    for job in jobs.values():
+        binding.bind(job)
+    plans = plan.plan(jobs.values())
     found: list[dict[str, Any]] = [
         {
             "job": job.name,

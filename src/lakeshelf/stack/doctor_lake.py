@@ -16,6 +16,7 @@ from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.diagnosis import Finding, bad, good
 from lakeshelf.streams import (
+    binding,
     checkpoint,
     continuity,
     doubles,
@@ -145,9 +146,11 @@ def contract(settings: Settings) -> Iterator[Finding]:
 
 
 def jobs(settings: Settings) -> Iterator[Finding]:
-    """Declarations of the jobs."""
+    """Declarations of the jobs, their SQL among them."""
     plans = _plans(settings)
-    yield good(f"{sum(len(found.jobs) for found in plans)} jobs in {len(plans)} queries")
+    texts = [text for found in plans for job in found.jobs for text in binding.bind(job)]
+    number = sum(len(found.jobs) for found in plans)
+    yield good(f"{number} jobs in {len(plans)} queries, {len(texts)} texts of SQL")
 
 
 def _begun(settings: Settings) -> list[str]:
