@@ -9,11 +9,12 @@ import pytest
 
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import registry
+from lakeshelf.streams import lineage, registry
 from lakeshelf.streams.binding import Binder, Bound, Text, bind
 from lakeshelf.streams.job import Fold, Job, Movements, View
 
-JOBS = registry.discover(load_settings().home)
+HOME = load_settings().home
+JOBS = registry.discover(HOME)
 VIEW = """
     SELECT shelf_id, item_id FROM {cleansed_shelf_state}
     WHERE balance > (SELECT max(quantity) FROM {shelf_events})"""
@@ -98,3 +99,8 @@ def test_movements_of_a_fold_are_bound_with_their_conditions() -> None:
     wrong: Movements = replace(fold.movements[0], where="quantity_ > 0")
     job = replace(JOBS["shelf-aggregator"], updates=(replace(fold, movements=(wrong,)),))
     assert "quantity_" in refusal(job)
+
+
+def test_the_page_of_the_jobs_says_what_they_declare() -> None:
+    page = (HOME / "docs" / "reference" / lineage.PAGE).read_text(encoding="utf-8")
+    assert page == lineage.render(JOBS.values()), "run `lakeshelf contracts docs`"

@@ -85,12 +85,16 @@ def docs(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the reference pages of all topics and tables."""
+    """Write the reference pages of all topics, tables and jobs."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.contracts import docs as pages
+    from lakeshelf.streams import lineage, registry
 
-    target = folder or access.settings().home / "docs" / "reference"
-    stale = pages.difference(CATALOG, target) if only_check else pages.write(CATALOG, target)
+    home = access.settings().home
+    target = folder or home / "docs" / "reference"
+    further = {lineage.PAGE: lineage.render(registry.discover(home).values())}
+    bring = pages.difference if only_check else pages.write
+    stale = bring(CATALOG, target, further)
     if only_check and stale:
         raise ContractError(
             f"{len(stale)} pages below {target} do not fit the contract: {', '.join(stale[:3])}",

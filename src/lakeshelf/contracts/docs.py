@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import dedent
+from types import MappingProxyType
 
 from lakeshelf.contracts import delta, kafka
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.model import KEY_SEPARATOR, Field, Rule, Table, Topic, View, nested
 
 INDEX = "index.md"
+NONE: Mapping[str, str] = MappingProxyType({})
 KEY_MARK = " \\*"
 NOTICE = "<!-- generated from the contract by `lakeshelf contracts docs`; do not edit -->"
 
@@ -23,16 +25,21 @@ def render(catalog: Catalog) -> dict[str, str]:
     return pages | {_topic_path(topic): _topic(topic) for topic in catalog.topics.values()}
 
 
-def write(catalog: Catalog, folder: Path) -> list[str]:
+def write(catalog: Catalog, folder: Path, further: Mapping[str, str] = NONE) -> list[str]:
     """Bring the folder in line with the catalogue.
 
     Pages of what is no longer declared are removed.
 
+    Args:
+        catalog: What is declared.
+        folder: Folder of the reference.
+        further: Path → page of what other rooms declare.
+
     Returns:
         Paths below the folder that were written or removed, in order.
     """
-    stale = difference(catalog, folder)
-    pages = render(catalog)
+    stale = difference(catalog, folder, further)
+    pages = {**render(catalog), **further}
     for path in stale:
         target = folder / path
         if path in pages:
@@ -43,12 +50,12 @@ def write(catalog: Catalog, folder: Path) -> list[str]:
     return stale
 
 
-def difference(catalog: Catalog, folder: Path) -> list[str]:
+def difference(catalog: Catalog, folder: Path, further: Mapping[str, str] = NONE) -> list[str]:
     """Paths below the folder whose page is missing, differs or should not be there."""
-    pages = render(catalog)
+    pages = {**render(catalog), **further}
     present = {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-        for part in ("tables", "topics", "views", INDEX)
+        for part in ("tables", "topics", "views", INDEX, *further)
         for path in _pages(folder / part)
     }
     return sorted(path for path in pages.keys() | present if pages.get(path) != present.get(path))
