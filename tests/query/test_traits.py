@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 from pyarrow import parquet
 
 from lakeshelf import query
-from lakeshelf.lake import FeatureRefused, Lake, maintenance, traits
+from lakeshelf.lake import FeatureRefused, Lake, int96, maintenance, traits
 from lakeshelf.lake.verification import verify
 from lakeshelf.query import engines
 from tests.query import model
@@ -85,27 +88,87 @@ def test_sql_reads_them_and_the_library_refuses_them(tmp_path: Path) -> None:
         lake.diff(NAME, 0, 0).read_all()
 
 
-def test_rows_with_such_times_are_never_written_again(tmp_path: Path) -> None:
-    lake = times(tmp_path, FAR, NEAR)
-    before = (tmp_path / NAME / "a.parquet").read_bytes()
-    more = pa.table({"k": [2], "v": [2], "till": pa.array([NEAR], pa.timestamp("us", "UTC"))})
+def more(k: int = 2) -> pa.Table:
+    return pa.table({"k": [k], "v": [2], "till": pa.array([NEAR], pa.timestamp("us", "UTC"))})
+
+
+COPYING: dict[str, Callable[[Lake], object]] = {
+    "merge": lambda lake: lake.merge(NAME, more(), keys=("k",)),
+    "replace": lambda lake: lake.replace(NAME, more(), [("k", "=", 2)]),
+    "delete": lambda lake: lake.delete(NAME, [("k", "=", 2)]),
+    "update": lambda lake: lake.update(NAME, [("k", "=", 2)], {"v": 3}),
+    "optimize": lambda lake: maintenance.optimize(lake.snapshot(NAME).handle, min_small_files=2),
+}
+"""What copies rows that it does not name."""
+
+
+def appended(root: Path) -> Lake:
+    lake = times(root, FAR, NEAR)
     for number in range(2):
-        lake.append(NAME, more.slice(0, 1).set_column(1, "v", pa.array([number])))
-    for write in (
-        lambda: lake.merge(NAME, more, keys=("k",)),
-        lambda: lake.replace(NAME, more, [("k", "=", 2)]),
-        lambda: lake.delete(NAME, [("k", "=", 2)]),
-        lambda: lake.update(NAME, [("k", "=", 2)], {"v": 3}),
-        lambda: maintenance.optimize(lake.snapshot(NAME).handle, min_small_files=2),
-    ):
-        with pytest.raises(FeatureRefused, match="cannot be written again by delta-rs: till"):
-            write()
-    assert (lake.snapshot(NAME).version, (tmp_path / NAME / "a.parquet").read_bytes()) == (
-        2,
-        before,
+        lake.append(NAME, more(10 + number))
+    return lake
+
+
+@pytest.mark.parametrize("write", COPYING)
+def test_rows_with_such_times_are_copied_as_they_are_and_read_by_every_engine_then(
+    tmp_path: Path, write: str
+) -> None:
+    lake = appended(tmp_path)
+    before = lake.snapshot(NAME).version
+    COPYING[write](lake)
+    for engine in ENGINES:
+        found = model.read(query.serve(lake.snapshot(NAME), engine, session=session(engine)))
+        (kept,) = (row for row in found if row["k"] == 1)
+        assert (kept["v"], kept["till"].year) == (1, 9999), engine
+    log = tmp_path / NAME / "_delta_log" / f"{before + 1:020d}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    files = [one.get("add") or one.get("remove") for one in actions]
+    assert [file["dataChange"] for file in files if file] == [False, False], "no row has changed"
+
+
+@pytest.mark.parametrize("write", COPYING)
+def test_without_that_they_are_refused_and_nothing_is_written(
+    tmp_path: Path, write: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int96, "rewrite", lambda *_: None)
+    lake = appended(tmp_path)
+    with pytest.raises(FeatureRefused, match="cannot be written again by delta-rs: till"):
+        COPYING[write](lake)
+    assert lake.snapshot(NAME).version == 2
+    assert lake.overwrite(NAME, more()).version == 3, "what copies no row is done"
+
+
+def test_times_within_lists_and_structs_and_beside_partitions_are_copied_as_they_are(
+    tmp_path: Path,
+) -> None:
+    folder, naive = tmp_path / NAME / "day=2026-01-01", pa.timestamp("us")
+    folder.mkdir(parents=True)
+    deep = pa.struct({"at": naive, "n": pa.int64()})
+    rows = pa.table(
+        {
+            "k": [1, 2],
+            "times": pa.array([[FAR.replace(tzinfo=None)], None], pa.list_(naive)),
+            "deep": pa.array([{"at": FAR.replace(year=1, tzinfo=None), "n": 1}, None], deep),
+        }
     )
-    assert lake.overwrite(NAME, more).version == 3, "what copies no row is done"
-    assert lake.read(NAME).read_all().num_rows == 1
+    path = folder / "a.parquet"
+    parquet.write_table(rows, path, use_deprecated_int96_timestamps=True, store_schema=False)
+    utc = pa.timestamp("us", "UTC")
+    kinds = {
+        "k": pa.int64(),
+        "times": pa.list_(utc),
+        "deep": pa.struct({"at": utc, "n": pa.int64()}),
+        "day": pa.date32(),
+    }
+    handle = DeltaTable.create(str(tmp_path / NAME), pa.schema(kinds), partition_by=["day"])
+    size = path.stat().st_size
+    add = AddAction("day=2026-01-01/a.parquet", size, {"day": "2026-01-01"}, 0, True, "{}")
+    handle.create_write_transaction([add], "append", handle.schema(), ["day"])
+    lake = Lake(tmp_path, catalog={})
+    lake.delete(NAME, [("k", "=", 2)])
+    (found,) = lake.read(NAME).read_all().to_pylist()
+    assert (found["times"][0].year, found["deep"]["at"].year) == (9999, 1)
+    assert found["day"] == date(2026, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import conditions, exact, features, names, partitions, reading, traits
+from lakeshelf.lake import conditions, exact, features, int96, names, partitions, reading, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.conditions import Condition, Where, all_of, any_of, columns_of
 from lakeshelf.lake.errors import KeyViolation, PredicateError, SchemaError, explained
@@ -110,6 +110,7 @@ def _told(handle: DeltaTable, name: str, operation: str, rows: int, write: Write
 def _require_changeable(handle: DeltaTable, name: str) -> None:
     features.require_changeable(handle, name)
     features.require_removable(handle, name)
+    int96.rewrite(handle, name)
     traits.require_copyable(handle, name)
 
 

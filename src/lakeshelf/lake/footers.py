@@ -45,9 +45,14 @@ _LEVELS = (("list", "element"), ("list", "item"), ("key_value", "key"), ("key_va
 
 def far_times(handle: DeltaTable) -> frozenset[str]:
     """Columns with INT96 times that nanoseconds cannot hold, at the version of a handle."""
+    return frozenset().union(*files_with_far_times(handle).values())
+
+
+def files_with_far_times(handle: DeltaTable) -> dict[str, frozenset[str]]:
+    """Files with such times, as the log names them → their columns of such times."""
     at_risk = _columns(handle, pa.types.is_timestamp)
     if not at_risk:
-        return frozenset()
+        return {}
     files = added(handle, flatten=True)
     near = zip(*(_near(files, column) for column in at_risk), strict=True)
     paths = [
@@ -55,7 +60,8 @@ def far_times(handle: DeltaTable) -> frozenset[str]:
         for path, all_near in zip(files["path"].to_pylist(), near, strict=True)
         if not all(all_near)
     ]
-    return _found(handle, paths, _far_times)
+    found = _found(handle, paths, _far_times)
+    return {path: columns for path, columns in found.items() if columns}
 
 
 def short_lists(handle: DeltaTable) -> frozenset[str]:
@@ -63,7 +69,7 @@ def short_lists(handle: DeltaTable) -> frozenset[str]:
     if not _columns(handle, lambda kind: pa.types.is_list(kind) or pa.types.is_map(kind)):
         return frozenset()
     paths = added(handle)["path"].to_pylist()
-    return _found(handle, paths, _short_lists)
+    return frozenset().union(*_found(handle, paths, _short_lists).values())
 
 
 def _columns(handle: DeltaTable, is_such: Callable[[pa.DataType], bool]) -> list[str]:
@@ -104,16 +110,18 @@ def _numbers(files: pa.Table, name: str) -> list[int | None]:
     return numbers
 
 
-def _found(handle: DeltaTable, paths: Sequence[str], look: Look) -> frozenset[str]:
+def _found(handle: DeltaTable, paths: Sequence[str], look: Look) -> dict[str, frozenset[str]]:
+    """File → its columns that are looked for."""
     if not paths:
-        return frozenset()
+        return {}
     root, name = storage.place_of(handle)
     files, base = storage.filesystem(root)
-    names, told = _names(handle), set[str]()
-    for path in map(unquote, paths):
-        with explained(f"the footer of {path} of {name} cannot be read"):
-            told |= _once(look, files, _path(f"{base}/{name}", path))
-    return frozenset(names[column] for column in told if column in names)
+    names, told = _names(handle), dict[str, frozenset[str]]()
+    for path in paths:
+        with explained(f"the footer of {unquote(path)} of {name} cannot be read"):
+            columns = _once(look, files, path_of(f"{base}/{name}", path))
+        told[path] = frozenset(names[column] for column in columns if column in names)
+    return told
 
 
 def _once(look: Look, files: FileSystem, path: str) -> frozenset[str]:
@@ -125,22 +133,25 @@ def _once(look: Look, files: FileSystem, path: str) -> frozenset[str]:
     return _KEPT[key]
 
 
-def _path(folder: str, path: str) -> str:
-    return path.removeprefix("file://") if "://" in path else f"{folder}/{path}"
+def path_of(folder: str, path: str) -> str:
+    """Where a file of a table lies, given its path in the log."""
+    plain = unquote(path)
+    return plain.removeprefix("file://") if "://" in plain else f"{folder}/{plain}"
 
 
 def _far_times(files: FileSystem, path: str) -> frozenset[str]:
-    with _opened(files, path) as file:
+    with opened(files, path) as file:
         columns = {_top(leaf) for leaf in _leaves(file) if leaf.physical_type == "INT96"}
         return frozenset(column for column in columns if _has_far_times(file, column))
 
 
 def _short_lists(files: FileSystem, path: str) -> frozenset[str]:
-    with _opened(files, path) as file:
+    with opened(files, path) as file:
         return frozenset(_top(leaf) for leaf in _leaves(file) if _is_short(leaf))
 
 
-def _opened(files: FileSystem, path: str) -> ParquetFile:
+def opened(files: FileSystem, path: str) -> ParquetFile:
+    """A data file, INT96 times read as microseconds."""
     from pyarrow import parquet  # noqa: PLC0415 - slow to import
 
     return parquet.ParquetFile(path, filesystem=files, coerce_int96_timestamp_unit="us")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError, LakeshelfError
-from lakeshelf.lake import features, optimizing, pins, storage, traits, vacuuming
+from lakeshelf.lake import features, int96, optimizing, pins, storage, traits, vacuuming
 from lakeshelf.lake.optimizing import SMALL_BYTES, SMALL_FILES, Optimized
 from lakeshelf.lake.vacuuming import Swept
 
@@ -191,6 +191,7 @@ def optimize(
         if dry_run:
             return optimizing.planned(plan)
         if plan.due:
+            int96.rewrite(handle, name)
             traits.require_near_times(handle, name)
         if wanted:
             return optimizing.z_order(handle, name, plan, wanted, None)

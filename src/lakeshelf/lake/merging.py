@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, names, partitions, traits
+from lakeshelf.lake import features, int96, names, partitions, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.diff import BEFORE, CHANGE_TYPE, DELETE
 from lakeshelf.lake.errors import KeyViolation, SchemaError, explained
@@ -104,6 +104,7 @@ def _merge(
     write: Write,
 ) -> Commit:
     features.require_removable(handle, name)
+    int96.rewrite(handle, name)
     traits.require_copyable(handle, name)
     with (
         _without_required(handle, rows.column_names),

@@ -13,7 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import features, partitions, staging, traits
+from lakeshelf.lake import features, int96, partitions, staging, traits
 from lakeshelf.lake.commits import HOOKS, Commit, Write
 from lakeshelf.lake.conditions import Where, columns_of
 from lakeshelf.lake.errors import Conflict, PredicateError, explained
@@ -144,6 +144,7 @@ def _write(
         features.require_changeable(handle, name)
         features.require_removable(handle, name)
     if predicate is not None:
+        int96.rewrite(handle, name)
         traits.require_copyable(handle, name)
     schema = fitting(name, source.schema, schema_of(handle), mode)
     if mode is not None:
