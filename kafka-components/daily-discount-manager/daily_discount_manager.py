@@ -1,4 +1,4 @@
-"""Discounts of the day for shelves with lots that expire today or tomorrow (retail.md, section 4)."""
+"""Discounts of the day for shelves with lots that expire today or tomorrow (docs/design/retail.md#discounts)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expired lots leave shelf and back room (retail.md, section 4)."""
+"""Expired lots leave shelf and back room (docs/design/retail.md#removals)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of each shelf for a business day, from what was known when it began (retail.md, section 4).
+"""Features of each shelf for a business day, from what was known when it began (docs/design/retail.md#features).
 
 They come from the events before that day, also when the day is done late; so no feature knows what it
 shall help to predict.

@@ -1,4 +1,4 @@
-"""Orders from suppliers at cutoffs, and their deliveries (retail.md, section 4)."""
+"""Orders from suppliers at cutoffs, and their deliveries (docs/design/retail.md#orders)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which lots a store holds, shelf by shelf, and how unnamed receipt units are allotted to them.
 
-The rule is in retail.md, section 4, "Lots without a name": the allotment is made anew, always from the
-whole set of movements of a shelf, so that it does not depend on their order.
+The rule is in docs/design/retail.md#lots: the allotment is made anew, always from the whole set of movements of a
+shelf, so that it does not depend on their order.
 """
 
 from lakeshelf.streams.job import Fold, Job, Latest, Movements, View

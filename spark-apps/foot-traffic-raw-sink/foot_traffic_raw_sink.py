@@ -1,4 +1,4 @@
-"""Mirrors of customers entering and leaving, and of sales that were lost (retail.md, section 4)."""
+"""Mirrors of customers entering and leaving, and of sales that were lost (docs/design/retail.md#events)."""
 
 from lakeshelf.streams.job import Job
 

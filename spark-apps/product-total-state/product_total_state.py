@@ -1,4 +1,4 @@
-"""Stock of an item in a store, wherever it is: on shelves, on the way, in the back room (retail.md, section 4)."""
+"""Stock of an item in a store, on shelves, on the way, in the back room (docs/design/retail.md#state)."""
 
 from lakeshelf.streams.job import Fold, Job, Movements, View
 

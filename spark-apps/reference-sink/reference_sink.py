@@ -1,4 +1,4 @@
-"""The latest profile of each shelf; a tombstone removes it (retail.md, section 4)."""
+"""The latest profile of each shelf; a tombstone removes it (docs/design/retail.md#events)."""
 
 from lakeshelf.streams.job import Job, Latest, View
 

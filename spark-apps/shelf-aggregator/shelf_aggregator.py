@@ -1,4 +1,4 @@
-"""What stands on each shelf: the signed sum of its movements (retail.md, section 4)."""
+"""What stands on each shelf: the signed sum of its movements (docs/design/retail.md#state)."""
 
 from lakeshelf.streams.job import Fold, Job, Movements
 

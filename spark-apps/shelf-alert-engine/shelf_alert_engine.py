@@ -1,4 +1,4 @@
-"""Which shelves are low, what to refill, which lots are about to expire (retail.md, section 4)."""
+"""Which shelves are low, what to refill, which lots are about to expire (docs/design/retail.md#refill)."""
 
 from lakeshelf.streams.commands import commands, refusals
 from lakeshelf.streams.decisions import (

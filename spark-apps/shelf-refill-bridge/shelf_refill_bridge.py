@@ -1,4 +1,4 @@
-"""Carries goods from the back room to the shelf: they arrive `REFILL_DELAY` after the wh_out (retail.md, section 4)."""
+"""Goods reach the shelf `REFILL_DELAY_S` after they left the back room (docs/design/retail.md#arrivals)."""
 
 from lakeshelf.streams.job import Decision, Emission, Job, Scope, View
 from lakeshelf.streams.sql import derived_id

@@ -1,4 +1,4 @@
-"""Picks goods for plans that are due: once each, oldest lots first, none that has expired (retail.md, section 4)."""
+"""Picks goods for due plans: once each, oldest lots first, none that has expired (docs/design/retail.md#picks)."""
 
 from lakeshelf.streams.job import Decision, Emission, Job, Scope
 from lakeshelf.streams.sql import derived_id

@@ -1,4 +1,4 @@
-"""Which back rooms run low, what to order, which of their lots are about to expire (retail.md, section 4)."""
+"""Which back rooms run low, what to order, which of their lots are about to expire (docs/design/retail.md#orders)."""
 
 from lakeshelf.streams.commands import commands, refusals
 from lakeshelf.streams.decisions import (

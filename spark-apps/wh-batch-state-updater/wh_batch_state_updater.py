@@ -1,4 +1,4 @@
-"""Which lots the back room holds: as `wh-aggregator`, by lot (retail.md, section 4)."""
+"""Which lots the back room holds: as `wh-aggregator`, by lot (docs/design/retail.md#lots)."""
 
 from lakeshelf.streams.job import Fold, Job, Latest, Movements, View
 

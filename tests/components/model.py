@@ -1,4 +1,4 @@
-"""What the components decide, in plain Python from the rules of retail.md, section 4, not from the code."""
+"""What the components decide, in plain Python from the rules of docs/design/retail.md, not from the code."""
 
 from __future__ import annotations
 

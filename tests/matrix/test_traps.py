@@ -1,4 +1,4 @@
-"""Traps of the libraries (storage.md, section 4): each is shown as it is today, so that we learn when it is gone.
+"""Traps of the libraries (docs/design/pitfalls.md#delta-in-python), each shown as it is: so we learn when it is gone.
 
 What the product does instead is tested where it does it; `SHOWN` says where.
 """

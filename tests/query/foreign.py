@@ -1,4 +1,4 @@
-"""Tables with features that no writer here has, written by hand after the protocol (delta-io/delta, PROTOCOL.md)."""
+"""Tables with features that no writer here has, written by hand after Delta's protocol."""
 
 from __future__ import annotations
 

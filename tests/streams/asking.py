@@ -1,4 +1,4 @@
-"""What people ask, in plain Python: what counts, and what is refused and why (retail.md, sections 4 and 6)."""
+"""What people ask, in plain Python: what counts, and what is refused and why (docs/design/retail.md#commands)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picks and arrivals in plain Python: what leaves the back room for a plan, and when it is on the shelf (retail.md)."""
+"""Picks and arrivals in plain Python: what is taken, when it is on the shelf (docs/design/retail.md#picks)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decisions of retail.md, section 4, in plain Python: after every batch every shelf is looked at anew.
+"""The decisions of docs/design/retail.md#refill in plain Python: after every batch every shelf is looked at anew.
 
 Written from the rules and not from the jobs. Stock comes from `model`, which knows the rules of state.
 """

@@ -1,4 +1,4 @@
-"""The business clock: ticks on the topic `clock`, never backwards (retail.md, section 1).
+"""The business clock: ticks on the topic `clock`, never backwards (docs/design/retail.md#time).
 
 A `system` clock tells the time of day. A `scaled` one has a start and a speed, stands still while it is
 down and goes on from the topic. A `stepped` one moves when it is told to.

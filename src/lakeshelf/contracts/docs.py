@@ -18,7 +18,7 @@ NOTICE = "<!-- generated from the contract by `lakeshelf contracts docs`; do not
 
 
 def render(catalog: Catalog) -> dict[str, str]:
-    """All pages by path below the reference folder, such as `tables/raw/shelf_events.md`."""
+    """All pages by path below the reference folder; a table's is its name below `tables/`."""
     pages = {INDEX: _index(catalog)}
     pages |= {_table_path(table): _table(table) for table in catalog.tables.values()}
     pages |= {_view_path(view): _view(view) for view in catalog.views.values()}

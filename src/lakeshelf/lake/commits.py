@@ -1,7 +1,7 @@
 """Commits: what a write says of itself, and what it came to.
 
 delta-rs stores application transactions without enforcing them, so a version is looked up on the
-very handle that writes (storage.md, section 4).
+very handle that writes (docs/design/pitfalls.md#trap-35).
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ FEATURES: dict[str, Feature] = {
     "catalogManaged": Feature(("never",) * 5, ("never", "never")),
     "catalogOwned-preview": Feature(("never",) * 5, ("never", "never")),
 }
-"""Tried with the versions of storage.md, section 3: protocols with each feature alone, opened, read and appended to."""
+"""Protocols with each feature alone, tried by opening, reading and appending (docs/design/storage.md#versions)."""
 
 BROUGHT = frozenset({"variantType"})
 """delta-rs names it in every protocol that it raises to named features; without such a column it means nothing."""

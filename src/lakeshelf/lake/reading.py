@@ -1,7 +1,7 @@
 """The reader: rows of a table at one version, always through delta-rs's `scan`.
 
 `to_pyarrow_*` gives nulls on tables with column mapping and `count()` ignores deletion vectors; `scan` is right
-on both (storage.md, section 4).
+on both (docs/design/pitfalls.md#trap-28).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 delta-rs says which files may go, those of killed writers included; what pinned versions need is taken out, and the
 rest is deleted here. Its own deletion would also take change data that a cursor has not read, commit twice each time,
-and count files again that are gone (storage.md, section 4).
+and count files again that are gone (docs/design/pitfalls.md#trap-39).
 """
 
 from __future__ import annotations

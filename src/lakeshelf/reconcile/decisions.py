@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the SQL is put together from constants of this module
-"""What the shop decided for itself: plans, picks, arrivals, discounts, alerts (retail.md, section 4)."""
+"""What the shop decided for itself: plans, picks, arrivals, discounts, alerts (docs/design/retail.md#refill)."""
 
 from __future__ import annotations
 

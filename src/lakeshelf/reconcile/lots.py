@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the SQL is put together from constants of this module
 """Lots of store and back room recomputed from the books: units, dates, time of the last movement.
 
-The rule is in retail.md, section 4, "Lots without a name". Catalogue dates come from the working
-tables of the two jobs, which alone keep the catalogue; all else comes from `raw`.
+The rule is in docs/design/retail.md#lots. Catalogue dates come from the working tables of the two jobs, which alone
+keep the catalogue; all else comes from `raw`.
 """
 
 from __future__ import annotations

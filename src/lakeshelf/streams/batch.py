@@ -1,4 +1,4 @@
-"""One micro-batch, exactly once (architecture.md, section 2).
+"""One micro-batch, exactly once (docs/design/exactly-once.md#batch).
 
 1. Take the batch; the contract judges what the fast path was not sure of.
 2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.

@@ -1,4 +1,4 @@
-"""SQL of what people ask of the alert engines, and of what is refused (retail.md, section 4).
+"""SQL of what people ask of the alert engines, and of what is refused (docs/design/retail.md#commands).
 
 A command is judged once, by its target as the decisions before its batch left it, commands in the order of their
 offsets; the judgement is a row of the engine's table of commands, committed before any decision of the

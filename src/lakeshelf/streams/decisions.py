@@ -1,4 +1,4 @@
-"""SQL that the alert engines share: policies in force, and the lives of alerts and plans (retail.md, section 4).
+"""SQL that the alert engines share: policies in force, lives of alerts and plans (docs/design/retail.md#alerts).
 
 What people ask of them is in `lakeshelf.streams.commands`.
 """

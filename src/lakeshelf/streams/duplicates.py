@@ -2,7 +2,7 @@
 
 A record is a duplicate only if `raw`, or an earlier record of the batch, holds its `event_id` at
 *another* place; the same place is this batch's own row from before a crash and still counts
-(architecture.md, section 2, step 2), but `raw` has it already.
+(docs/design/exactly-once.md#duplicates), but `raw` has it already.
 """
 
 from __future__ import annotations

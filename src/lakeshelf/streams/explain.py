@@ -1,4 +1,4 @@
-"""Why an alert was opened: the policy in force, and the figures that broke it (retail.md, section 4)."""
+"""Why an alert was opened: the policy in force, and the figures that broke it (docs/design/retail.md#alerts)."""
 
 from __future__ import annotations
 

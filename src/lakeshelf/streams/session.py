@@ -20,7 +20,7 @@ STREAMING = {
 }
 
 LOCAL = {
-    # 200 shuffle partitions stall two cores (architecture.md, "What a query costs").
+    # 200 shuffle partitions stall two cores (docs/design/pitfalls.md#trap-20).
     "spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS,
     "spark.default.parallelism": "2",
     "spark.databricks.delta.snapshotPartitions": "1",

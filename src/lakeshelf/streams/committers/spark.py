@@ -35,7 +35,7 @@ class SparkCommitter:
     """Commits DataFrames through the session of the running batch.
 
     MERGE takes its application id from the session's configuration, and only the batch's own session
-    is private to the query (pitfalls.md, trap 4).
+    is private to the query (docs/design/pitfalls.md#trap-4).
 
     Args:
         root: Lake root.
