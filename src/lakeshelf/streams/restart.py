@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -62,7 +63,7 @@ def place(
     first, ends = _bounds(found, client)
     broken = {b.about for b in standing.breaks}
     for topic in found.mirrors:
-        known = standing.account.sources.get(topic, {})
+        known = _known(standing, topic)
         earlier = dict(known.get("earlier", {}))
         reached = standing.account.reached.get(topic, {})
         if client is None:
@@ -92,8 +93,17 @@ def _bounds(
     return topics.first_offsets(client, found.mirrors), topics.end_offsets(client, found.mirrors)
 
 
+def _known(standing: Standing, topic: str) -> Mapping[str, Any]:
+    """What the ledger knows of a topic; nothing if it is the ledger of another lake, whose raw is another table."""
+    raw = f"raw/{topic}"
+    told, held = standing.account.table_ids.get(raw), standing.table_ids.get(raw)
+    if held is not None and told not in (None, held):
+        return {}
+    return dict(standing.account.sources.get(topic, {}))
+
+
 def _is_replaced(standing: Standing, topic: str) -> bool:
-    known = standing.account.sources.get(topic, {}).get("id")
+    known = _known(standing, topic).get("id")
     present = standing.topic_ids.get(topic)
     return present is None or known not in (None, present)
 
