@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+)
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
@@ -106,3 +113,18 @@ def test_a_broker_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.M
     nobody = {"bootstrap.servers": "127.0.0.1:9", "log_level": "0"}
     with pytest.raises(BrokerError, match=r"no broker answers at 127\.0\.0\.1:9.*lakeshelf up"):
         topics.ensure_all(nobody)
+
+
+def test_offsets_of_topics_that_are_being_made_and_made_larger(client: dict[str, str]) -> None:
+    """A broker says of partitions that were just made, for a moment, that it does not lead them."""
+    admin = AdminClient(dict(client))
+    for n in range(10):
+        topic = f"being_made_{n}"
+        admin.create_topics([NewTopic(topic, 40)])[topic].result(30)
+        eventually(lambda topic=topic: topics.end_offsets(client, [topic])[topic], "it is there")
+        admin.create_partitions([NewPartitions(topic, 80)])[topic].result(30)
+        eventually(
+            lambda topic=topic: len(topics.end_offsets(client, [topic])[topic]) == 80,
+            "they are there",
+        )
+        admin.delete_topics([topic])[topic].result(30)

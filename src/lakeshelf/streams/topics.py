@@ -24,11 +24,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     NewTopic,
     OffsetSpec,
 )
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.kafka import settings
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams.consuming import said
+from lakeshelf.streams.consuming import RETRY_S, said
 
 TIMEOUT = 15.0
 PARTITIONS = "partitions"
@@ -126,6 +127,36 @@ def _described(asked: Mapping[str, Future[Any]]) -> Iterator[tuple[str, str]]:
 def _offsets(
     client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec, level: IsolationLevel
 ) -> Offsets:
+    asking = Retrying(
+        retry=retry_if_exception_type(_MovingError),
+        stop=stop_after_delay(TIMEOUT),
+        wait=wait_fixed(RETRY_S),
+        before_sleep=lambda _: _admin.cache_clear(),
+        reraise=True,
+    )
+    return asking(_asked_offsets, client, list(names), spec, level)
+
+
+class _MovingError(BrokerError):
+    """A partition is being made, moved or taken away: the broker says something else in a moment."""
+
+
+MOVING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.KAFKA_STORAGE_ERROR,
+    }
+)
+
+
+def _asked_offsets(
+    client: Mapping[str, str], names: list[str], spec: OffsetSpec, level: IsolationLevel
+) -> Offsets:
     admin = _admin(tuple(sorted(client.items())))
     present = _present(admin, client)
     found: Offsets = {name: {} for name in names}
@@ -147,7 +178,8 @@ def _listed(position: TopicPartition, future: Future[Any]) -> int:
         return int(future.result().offset)
     except KafkaException as error:
         _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
-        raise BrokerError(
+        failure = _MovingError if error.args[0].code() in MOVING else BrokerError
+        raise failure(
             f"no offset of {position.topic}/{position.partition}: {said(error)}",
             hint="see `lakeshelf doctor`",
         ) from error
