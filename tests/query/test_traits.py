@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 from pyarrow import parquet
 
@@ -169,6 +170,31 @@ def test_times_within_lists_and_structs_and_beside_partitions_are_copied_as_they
     (found,) = lake.read(NAME).read_all().to_pylist()
     assert (found["times"][0].year, found["deep"]["at"].year) == (9999, 1)
     assert found["day"] == date(2026, 1, 1)
+
+
+@pytest.mark.parametrize("value", ["a b", "100%", "%41", "ü/ö=1:x", "plain"])
+def test_such_times_in_a_partition_whose_name_is_encoded_are_copied_once(
+    tmp_path: Path, value: str
+) -> None:
+    rows = pa.table({"k": [1, 2], "till": pa.array([FAR, NEAR], pa.timestamp("us", "UTC"))})
+    day = pa.array([value] * 2)
+    write_deltalake(tmp_path / NAME, rows.append_column("p", day), partition_by=["p"])
+    written_as_int96(tmp_path / NAME, rows)
+    lake = Lake(tmp_path, catalog={})
+    lake.delete(NAME, [("k", "=", 2)])
+    (found,) = lake.read(NAME).read_all().to_pylist()
+    assert (found["k"], found["p"], found["till"].year) == (1, value, 9999)
+
+
+def written_as_int96(table: Path, rows: pa.Table) -> None:
+    """Write the one file of a table again as another writer would, and take its statistics from the log."""
+    log = table / "_delta_log" / f"{0:020d}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    (add,) = (action["add"] for action in actions if "add" in action)
+    path = table / unquote(add["path"])
+    parquet.write_table(rows, path, use_deprecated_int96_timestamps=True, store_schema=False)
+    add |= {"size": path.stat().st_size, "stats": None}
+    log.write_text("".join(json.dumps(action) + "\n" for action in actions))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -49,7 +50,8 @@ def rewrite(handle: DeltaTable, name: str) -> None:
     files, base = storage.filesystem(root)
     with explained(f"times of {name} cannot be written again"):
         new = [_written(files, f"{base}/{place}", one, handle) for one in chosen]
-        gone = [RemoveAction(one["path"], False, int(time.time() * 1000)) for one in chosen]
+        now = int(time.time() * 1000)
+        gone = [RemoveAction(unquote(one["path"]), False, now) for one in chosen]
         handle.create_write_transaction(
             [*new, *gone],
             "append",
@@ -71,7 +73,7 @@ def _written(
     from pyarrow import parquet  # noqa: PLC0415 - slow to import
 
     above, _, _ = known["path"].rpartition("/")
-    path = f"{above}/{uuid.uuid4()}.parquet".lstrip("/")
+    path = f"{above}/{uuid.uuid4()}.parquet".lstrip("/")  # as the log writes paths: percent-encoded
     declared = pa.schema(handle.schema().to_arrow())
     with footers.opened(files, footers.path_of(folder, known["path"])) as old:
         schema = pa.schema([_declared(f, declared) for f in old.schema_arrow])
@@ -83,7 +85,7 @@ def _written(
     partition = {key: _text(value) for key, value in (known.get("partition") or {}).items()}
     size = files.get_file_info(target).size
     stats = json.dumps({"numRecords": rows})
-    return AddAction(path, size, partition, int(time.time() * 1000), False, stats)
+    return AddAction(unquote(path), size, partition, int(time.time() * 1000), False, stats)
 
 
 def _declared(field: pa.Field, declared: pa.Schema) -> pa.Field:
