@@ -199,17 +199,21 @@ def _read(lake: Lake, consumer: Consumer) -> pa.Table:
 
 
 def peak_of_changes(root: Path) -> float:
-    """Megabytes that a process of its own takes at most to go through the changes of `_feed`."""
+    """Megabytes that a process of its own takes at most to go through the changes of `_feed`.
+
+    `ru_maxrss` would tell the most that this process ever took: it is inherited.
+    """
     program = (
-        "import resource, sys; from lakeshelf.lake import Consumer, Lake;"
+        "import sys; from lakeshelf.lake import Consumer, Lake;"
         f"changes = Lake(sys.argv[1]).changes({NAME!r}, Consumer('bench', 'curated/follower'));"
         "sum(batch.num_rows for batch in changes.rows);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "lines = open('/proc/self/status').read().splitlines();"
+        "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))"
     )
     told = subprocess.run(
         [sys.executable, "-c", program, str(root)], capture_output=True, check=True
     )
-    return float(told.stdout)
+    return float(told.stdout) / 1024
 
 
 def made(random: np.random.Generator, keys: Any) -> pa.Table:

@@ -55,7 +55,7 @@ def test_what_passes_at_once_is_what_counting_gives(
 ) -> None:
     parts = batches(feed, cuts)
     whole = pa.Table.from_batches(parts, schema=SCHEMA)
-    several = netting.repeated(whole.select([CHANGE_TYPE, *key]), key)
+    several = netting.repeated(parts, key, SCHEMA)
     passed = pa.Table.from_batches(netting.netted(parts, key, several), schema=SCHEMA)
     assert told(passed) == told(netting.net(whole, key))
     places = [n for n, row in enumerate(passed.to_pylist()) if row[CHANGE_TYPE] == BEFORE]
@@ -66,5 +66,5 @@ def test_rows_of_keys_that_changed_once_are_not_held(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(netting, "net", lambda *_: pytest.fail("rows were held back"))
     once = [(BEFORE, 1, "", 0.0, None), (AFTER, 1, "", 1.5, None), (INSERT, 2, "", None, None)]
     parts = batches(once, [1])
-    several = netting.repeated(pa.Table.from_batches(parts), ("a",))
+    several = netting.repeated(parts, ("a",), parts[0].schema)
     assert sum(batch.num_rows for batch in netting.netted(parts, ("a",), several)) == 3

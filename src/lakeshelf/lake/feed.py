@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
@@ -48,7 +48,7 @@ def between(
     if end <= start or not key:
         rows = feed.schema.empty_table() if end <= start else feed.in_order()
         return partial(rows.to_reader, max_chunksize=BATCH_ROWS)
-    several = netting.repeated(feed.rows((CHANGE_TYPE, *key)), key)
+    several = netting.repeated(feed.batches((CHANGE_TYPE, *key)), key, feed.schema)
 
     def opened() -> pa.RecordBatchReader:
         batches = netting.netted(feed.batches(), key, several)
@@ -66,11 +66,13 @@ class _Feed:
         self._versions = (start + 1, end)
         self._what = f"the change feed of {name} from version {start + 1} cannot be read"
 
-    def rows(self, columns: Sequence[str]) -> pa.Table:
-        """Some of its columns, in memory."""
-        schema = pa.schema([self.schema.field(column) for column in columns])
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All of it as it comes, or some of its columns; copied, which lets go of what else was read with them."""
+        chosen = self.schema.names if columns is None else list(columns)
+        schema = pa.schema([self.schema.field(column) for column in chosen])
         with explained(self._what):
-            return self._opened(list(columns)).read_all().select(schema.names).cast(schema)
+            for batch in _gathered(self._opened(None if columns is None else chosen)):
+                yield batch.select(chosen).cast(schema)
 
     def in_order(self) -> pa.Table:
         """All of it, in the order of the versions."""
@@ -81,23 +83,19 @@ class _Feed:
         by = [("version", "ascending"), ("kind", "ascending")]
         return rows.take(pc.sort_indices(order, sort_keys=by))
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All of it, as it comes."""
-        gathered: list[pa.RecordBatch] = []
-        with explained(self._what):
-            for batch in self._opened(None):
-                gathered.append(batch)
-                if sum(part.num_rows for part in gathered) >= BATCH_ROWS:
-                    yield self._plain(gathered)
-                    gathered = []
-        if gathered:
-            yield self._plain(gathered)
-
-    def _plain(self, batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-        rows = pa.concat_batches(batches).select(self.schema.names)
-        return rows.cast(self.schema)
-
     def _opened(self, columns: list[str] | None) -> pa.RecordBatchReader:
         start, end = self._versions
         found = self._handle.load_cdf(starting_version=start, ending_version=end, columns=columns)
         return pa.RecordBatchReader.from_stream(found)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches as copies of some size."""
+    gathered: list[pa.RecordBatch] = []
+    for batch in batches:
+        gathered.append(batch)
+        if sum(map(len, gathered)) >= BATCH_ROWS:
+            yield pa.concat_batches(gathered)
+            gathered = []
+    if gathered:
+        yield pa.concat_batches(gathered)

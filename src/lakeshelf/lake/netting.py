@@ -18,36 +18,54 @@ from lakeshelf.lake.fingerprints import encoded
 CLOSE = 32
 """Places for each number, up to which they are marked instead of grouped."""
 _RANK = (DELETE, BEFORE, AFTER, INSERT)
+_SIDES = (BEFORE, AFTER)
 
 
-def repeated(keys: pa.Table, key: Sequence[str]) -> pa.Table | None:
+def repeated(
+    feed: Iterable[pa.RecordBatch], key: Sequence[str], schema: pa.Schema
+) -> pa.Table | None:
     """Keys that changed more than once, or of which one update did not keep the key.
 
     Args:
-        keys: A feed, with its kinds and at least its key columns.
+        feed: Its kinds and at least its key columns.
         key: Key columns.
+        schema: Of the feed.
 
     Returns:
         The keys, each once; None: they cannot be told apart quickly, floats for example, and all may have.
     """
-    if any(_is_intricate(keys.schema.field(column).type) for column in key):
+    if any(_is_intricate(schema.field(column).type) for column in key):
         return None
-    before, after = (pc.equal(keys[CHANGE_TYPE], kind) for kind in (BEFORE, AFTER))
-    held = keys.select(list(key))
-    changed = held.filter(pc.invert(after))
-    paired = held.filter(before).equals(held.filter(after))
-    if paired and len(key) == 1 and _are_distinct(changed[key[0]]):
+    held = _sided(feed, key, schema)
+    changed = held.filter(pc.invert(held[AFTER])).select(list(key))
+    if _keep_keys(held, key) and len(key) == 1 and _are_distinct(changed[key[0]]):
         return changed.slice(0, 0)
-    sides = [pc.cast(side, pa.int64()) for side in (before, after)]
-    counted = (
-        held.append_column(BEFORE, sides[0])
-        .append_column(AFTER, sides[1])
-        .group_by(list(key), use_threads=False)
-        .aggregate([(BEFORE, "sum"), (AFTER, "sum"), ([], "count_all")])
+    counted = held.group_by(list(key), use_threads=False).aggregate(
+        [(BEFORE, "sum"), (AFTER, "sum"), ([], "count_all")]
     )
     came, went = counted[f"{AFTER}_sum"], counted[f"{BEFORE}_sum"]
     often = pc.greater(pc.subtract(counted["count_all"], came), 1)
     return counted.filter(pc.or_(often, pc.not_equal(came, went))).select(list(key))
+
+
+def _sided(feed: Iterable[pa.RecordBatch], key: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """The keys, with a bit each for whether a row is a preimage or a postimage: their names would take more room."""
+    kept = pa.schema(
+        [*(schema.field(column) for column in key), (BEFORE, pa.bool_()), (AFTER, pa.bool_())]
+    )
+    sided = (
+        [*(batch[column] for column in key), *(pc.equal(batch[CHANGE_TYPE], k) for k in _SIDES)]
+        for batch in feed
+    )
+    return pa.Table.from_batches(
+        (pa.RecordBatch.from_arrays(arrays, schema=kept) for arrays in sided), kept
+    )
+
+
+def _keep_keys(held: pa.Table, key: Sequence[str]) -> bool:
+    """Whether preimages and postimages follow each other with the same keys."""
+    before, after = (held.filter(held[side]).select(list(key)) for side in _SIDES)
+    return bool(before.equals(after))
 
 
 def netted(
