@@ -11,6 +11,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml
 # The machine's certificates count, as they do for pip and for the jars: proxies have their own.
 export UV_SYSTEM_CERTS ?= true
+# Bytecode is kept: each of the many processes would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
