@@ -138,3 +138,12 @@ def test_events_are_found_by_id_in_files_that_a_merge_wrote(lake: Lake) -> None:
     owner.merge(name, pa.Table.from_pylist(rows, schema=schema), ["event_id"])
     index = IdIndex(tables.open_table(lake.root, name), 0, Duck(threads=1))
     assert index.seen(pa.chunked_array([["e2", "e3"]]))["quantity"].to_pylist() == [2]
+
+
+def test_a_table_is_moved_out_of_the_way_as_a_whole(lake: Lake) -> None:
+    lake.append(NAME, notes((1, "a")))
+    lake.append(NAME, notes((2, "b")))
+    storage.set_aside(lake.root, NAME, f"_aside/{NAME}")
+    assert lake.names() == []
+    moved = Lake(lake.root.of("_aside"), catalog={})
+    assert read(moved) == {1: "a", 2: "b"}

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakeshelf.errors import BrokerError, ToolchainError
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack import broker_data
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.broker_config import MAX_MESSAGE_BYTES
 from lakeshelf.stack.processes import identify, read_pid_file
@@ -207,3 +208,34 @@ def test_no_listener_leaves_the_loopback_interface(shared: Broker) -> None:
     listeners = next(line for line in properties.splitlines() if line.startswith("listeners="))
 
     assert listeners.count("127.0.0.1") == listeners.count("://") == 2
+
+
+def test_data_that_lost_their_end_are_cut_before_the_record_that_is_not_whole(
+    tmp_path: Path,
+) -> None:
+    broker = up(Broker(load_settings(lake_root=tmp_path)))
+    try:
+        create_topic(broker)
+        for value in ("first", "second", "third"):
+            produce(broker, value)
+        broker.stop()
+        assert list(broker_data.cut_off(broker.data)) == []
+        (segment,) = broker.data.glob(f"{TOPIC}-0/*.log")
+        segment.write_bytes(segment.read_bytes()[:-1])
+        assert list(broker_data.cut_off(broker.data)) == [segment]
+        up(broker)
+        produce(broker, "fourth")
+        assert consume(broker, 3) == ["first", "second", "fourth"]
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize("end", [b"\0" * 100, b"\0" * 5, b"\xff" * 40])
+def test_what_is_no_batch_at_the_end_of_data_is_seen(tmp_path: Path, end: bytes) -> None:
+    whole = (0).to_bytes(8, "big") + (30).to_bytes(4, "big") + bytes(30)
+    segment = tmp_path / "topic-0" / "0.log"
+    segment.parent.mkdir()
+    segment.write_bytes(whole * 3)
+    assert list(broker_data.cut_off(tmp_path)) == []
+    segment.write_bytes(whole * 3 + end)
+    assert list(broker_data.cut_off(tmp_path)) == [segment]

@@ -290,3 +290,18 @@ def test_a_rebuild_is_refused_where_neither_raw_nor_kafka_has_the_records(living
     with pytest.raises(StreamError, match="raw/shelf_events lacks 6 rows whose records Kafka"):
         recovery.rebuild(living.settings, living.jobs, client=living.client)
     assert living.balances() == {"A": 6}, "nothing was dropped"
+
+
+@pytest.mark.nightly
+def test_rows_that_nobody_has_any_more_are_given_up_only_when_somebody_says_so(
+    living: Living,
+) -> None:
+    shutil.rmtree(living.root / RAW)
+    living.delete_topic()
+    living.remake_topic()
+    with pytest.raises(StreamError, match=r"lacks 6 rows whose records Kafka.*--accept-loss"):
+        recovery.rebuild(living.settings, living.jobs, client=living.client)
+    recovery.rebuild(living.settings, living.jobs, client=living.client, accept_loss=True)
+    living.send("shelf_events", SECOND)
+    living.up()
+    assert (living.balances(), len(living.ids())) == ({"A": len(SECOND)}, len(SECOND))

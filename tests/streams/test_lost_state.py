@@ -142,17 +142,16 @@ def damage_topic(living: Living, how: str) -> None:
 
 def go(living: Living, way: str) -> list[str]:
     """Go on by a command, and by those that refusals name; the refusals."""
-    refusals: list[str] = []
+    refusals = examined(living) if way == "doctor" else []
+    told = len(refusals)
     commands = ["rebuild", "up"] if way == "rebuild" else ["up"]
-    if way == "doctor":
-        refusals += examined(living)
     while commands:
         command = commands.pop(0)
         try:
             living.up() if command == "up" else living.mend(command)
         except LakeshelfError as error:
             refusals.append(str(error))
-            assert len(refusals) < 6, refusals
+            assert len(refusals) < told + 6, refusals
             commands = [named(living, str(error)), "up"]
     return refusals
 
@@ -184,6 +183,9 @@ def put_aside(living: Living, refusal: str) -> None:
 CELLS = list(itertools.product([*PLACES, "topic"], HOW, WAYS))
 OFTEN = {
     ("ledger", "older copy", "up"),
+    ("ledger", "of another lake", "doctor"),
+    ("raw", "of another lake", "up"),
+    ("broker data", "truncated", "up"),
     ("raw", "missing", "up"),
     ("stack", "missing", "rebuild"),
 }

@@ -43,7 +43,16 @@ def bootstrap(
     raise typer.Exit(1 if differing else 0)
 
 
-def rebuild(*, as_json: AsJson = False) -> None:
+def rebuild(
+    *,
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss", help="Go on without rows that neither raw nor Kafka has any more."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Drop what the jobs keep and fold it again from raw; the stack must be down."""
     from lakeshelf.stack.supervisor import kafka_for
     from lakeshelf.streams import recovery, registry
@@ -52,16 +61,19 @@ def rebuild(*, as_json: AsJson = False) -> None:
     jobs = registry.discover(settings.home).values()
     recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf rebuild") as client, Steps({}).shown() as show:
-        result = recovery.rebuild(settings, jobs, show, client)
+        result = recovery.rebuild(settings, jobs, show, client, accept_loss=accept_loss)
     if as_json:
         print_json(
             {
                 "folded": result.folded,
                 "rows": dict(result.rows),
                 "seconds": round(result.seconds, 2),
+                "aside": list(result.aside),
             }
         )
         return
+    for place in result.aside:
+        console().print(f"a table of another lake lies in {place} now", soft_wrap=True)
     console().print(
         rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",))
     )

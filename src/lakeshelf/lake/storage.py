@@ -151,6 +151,20 @@ def remove(root: Root, path: str = "") -> None:
             files.delete_dir_contents(f"{base}/{path}".rstrip("/"), missing_dir_ok=True)
 
 
+def set_aside(root: Root, path: str, place: str) -> None:
+    """Move what lies at a path below the root to a place of which nothing is there yet."""
+    from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+    files, base = filesystem(root)
+    with explained(f"{path} of {root} was not moved to {place}", StorageError):
+        if root.folder is not None:
+            (root.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (root.folder / path).rename(root.folder / place)
+            return
+        fs.copy_files(f"{base}/{path}", f"{base}/{place}", files, files)
+    remove(root, path)
+
+
 def is_empty(root: Root) -> bool:
     """Whether nothing lies below the root."""
     from pyarrow import fs  # noqa: PLC0415 - slow to import

@@ -33,7 +33,7 @@ from confluent_kafka.admin import AdminClient
 from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack import broker_config, java, ports
+from lakeshelf.stack import broker_config, broker_data, java, ports
 from lakeshelf.stack.jars import jar_paths
 from lakeshelf.stack.processes import ProcessId, identify, read_pid_file, write_pid_file
 
@@ -157,7 +157,8 @@ class Broker:
             self._wait_gone(process, STOP_TIMEOUT_S)
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """Where its records lie."""
         return self._folder / "data"
 
     @property
@@ -175,6 +176,7 @@ class Broker:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._write_config(chosen)
         self._format(chosen)
+        broker_data.let_recover(self.data)
 
     def _launch(self, *, die_with_parent: bool) -> None:
         command = [*self._java(), "kafka.Kafka", SERVER_PROPERTIES]
@@ -216,7 +218,7 @@ class Broker:
                 )
 
     def _write_config(self, chosen: dict[str, int]) -> None:
-        properties = broker_config.server_properties(self._data.name, chosen)
+        properties = broker_config.server_properties(self.data.name, chosen)
         write_atomically(self._folder / SERVER_PROPERTIES, broker_config.text(properties).encode())
         log4j = broker_config.log4j_properties(os.path.relpath(self.log_file, self._folder))
         write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
@@ -238,7 +240,7 @@ class Broker:
 
     def _format(self, chosen: dict[str, int]) -> None:
         """Give the data folder a cluster id, once in the life of a lake."""
-        if (self._data / "meta.properties").is_file():
+        if (self.data / "meta.properties").is_file():
             return
         part, config = self._folder / "data.part", self._folder / "format.properties"
         shutil.rmtree(part, ignore_errors=True)
@@ -246,7 +248,7 @@ class Broker:
         write_atomically(config, broker_config.text(properties).encode())
         tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
         self._run_tool([*self._java(), *tool])
-        part.replace(self._data)
+        part.replace(self.data)
         config.unlink()
 
     def _run_tool(self, command: Sequence[str]) -> None:
@@ -261,12 +263,12 @@ class Broker:
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise BrokerError(
-                f"storage {self._data} cannot be formatted: {lines[-1] if lines else 'no reason'}",
+                f"storage {self.data} cannot be formatted: {lines[-1] if lines else 'no reason'}",
                 hint="check space and permissions of that folder",
             )
 
     def _check_cluster(self, found: str) -> None:
-        meta = (self._data / "meta.properties").read_text()
+        meta = (self.data / "meta.properties").read_text()
         own = re.search(r"^cluster\.id=(.+)$", meta, re.MULTILINE)
         if own and own[1].strip() != found:
             raise BrokerError(

@@ -11,7 +11,7 @@ from lakeshelf.lake import tables
 from lakeshelf.lake.dataset import LIBRARY
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import Settings
-from lakeshelf.stack import open_transactions
+from lakeshelf.stack import broker_data, open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.diagnosis import Finding, bad, good
@@ -31,11 +31,22 @@ from lakeshelf.streams.runner import DRIVER
 def kafka(settings: Settings) -> Iterator[Finding]:
     """Whether Kafka answers; an embedded broker may be down."""
     if _is_down(settings):
-        yield good("the embedded broker is down; `lakeshelf up` starts it")
+        yield from _at_rest(Broker(settings))
         return
     client = client_settings(settings)
     topics.end_offsets(client, [])
     yield good(f"answers at {client['bootstrap.servers']}")
+
+
+def _at_rest(broker: Broker) -> Iterator[Finding]:
+    cut_off = list(broker_data.cut_off(broker.data))
+    for segment in cut_off:
+        yield bad(
+            f"{segment.parent.name} ends within a record ({segment})",
+            f"put a whole copy of {broker.data} back, or run `lakeshelf up`, which ends it before that record",
+        )
+    if not cut_off:
+        yield good("the embedded broker is down; `lakeshelf up` starts it")
 
 
 def topic_settings(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ somewhere else, going on would count records twice or not at all, so a query doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,7 +72,22 @@ class Standing:
     @property
     def table_ids(self) -> dict[str, str]:
         """Table → id in Delta."""
-        return {name: str(handle.metadata().id) for name, handle in self.handles.items()}
+        return ids_of(self.handles)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Tables of another lake: the ledger knows others under their names, and knows some that are here."""
+        return _foreign(self.account, self.table_ids)
+
+    @property
+    def has_foreign_ledger(self) -> bool:
+        """Whether the ledger is that of another lake: it knows none of the tables that are here."""
+        return _is_foreign(self.account, self.table_ids)
+
+    def without(self, names: Container[str]) -> Standing:
+        """The same without some tables."""
+        left = {name: handle for name, handle in self.handles.items() if name not in names}
+        return replace(self, handles=left)
 
     def written(self, app_id: str) -> dict[str, int]:
         """Table → number of the last batch that it holds."""
@@ -90,7 +105,7 @@ class Standing:
 
     def sources(self, earlier: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
         """Topics by their ids as the ledger keeps them."""
-        known = self.account.sources
+        known = {} if self.has_foreign_ledger else self.account.sources
         return {
             topic: {"earlier": known.get(topic, {}).get("earlier", {}), "id": topic_id}
             for topic, topic_id in self.topic_ids.items()
@@ -98,6 +113,31 @@ class Standing:
             topic: {"earlier": dict(times), "id": self.topic_ids.get(topic)}
             for topic, times in (earlier or {}).items()
         }
+
+
+def ids_of(handles: Mapping[str, DeltaTable]) -> dict[str, str]:
+    """Table → id in Delta."""
+    return {name: str(handle.metadata().id) for name, handle in handles.items()}
+
+
+def _known(account: Account, table_ids: Mapping[str, str]) -> dict[str, bool]:
+    """Table of which the ledger tells an id → whether it is that table."""
+    return {
+        name: account.table_ids[name] == table_id
+        for name, table_id in table_ids.items()
+        if name in account.table_ids and name != ledger.LEDGER
+    }
+
+
+def _foreign(account: Account, table_ids: Mapping[str, str]) -> frozenset[str]:
+    known = _known(account, table_ids)
+    others = frozenset(name for name, is_known in known.items() if not is_known)
+    return others if any(known.values()) else frozenset()
+
+
+def _is_foreign(account: Account, table_ids: Mapping[str, str]) -> bool:
+    known = _known(account, table_ids)
+    return bool(known) and not any(known.values())
 
 
 def examine(
@@ -113,7 +153,10 @@ def examine(
     handles, unreadable = _opened(found, settings, account)
     held, lost = _checkpoint(found, settings, account)
     ids = topics.ids(client, [topic.name for topic in found.topics]) if client else {}
-    breaks = [*unreadable, *_altered(account, handles), *lost]
+    breaks = [*unreadable, *_altered(account, handles)]
+    if _is_foreign(account, ids_of(handles)):
+        return Standing(account, handles, held, ids, tuple(breaks))
+    breaks += lost
     if held is not None and not lost:
         breaks += _positions(found, account, held)
     if not lost:
@@ -233,6 +276,9 @@ def _opened(
 
 def _altered(account: Account, handles: Mapping[str, DeltaTable]) -> Iterator[Break]:
     """Tables that are not those which the ledger knows."""
+    if _is_foreign(account, ids_of(handles)):
+        yield Break("its ledger is of another lake: it knows none of the tables", ledger.LEDGER)
+        return
     for name, handle in handles.items():
         table_id, known = str(handle.metadata().id), account.table_ids.get(name)
         version, last = handle.version(), account.versions.get(name, -1)

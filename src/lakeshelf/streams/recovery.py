@@ -47,6 +47,8 @@ from lakeshelf.streams.updates import Updater
 Report = Callable[[str, int, int], None]
 """Called with what is being folded, rows done, rows in all."""
 CHUNK_ROWS = 500_000
+ASIDE = "_aside"
+"""Folder of the lake for tables that are not its own."""
 FOLDED_BESIDES = ("ops/stock_discrepancies", "curated/product_total_state")
 CAUSES_FIRST = ("wh_events", "shelf_events", "pos_transactions")
 """Goods leave the back room before they reach a shelf, and a shelf before they are paid for."""
@@ -54,11 +56,19 @@ CAUSES_FIRST = ("wh_events", "shelf_events", "pos_transactions")
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """Result of a rebuild: rows of raw that were folded, and rows of each table afterwards."""
+    """Result of a rebuild.
+
+    Attributes:
+        folded: Rows of raw that were folded.
+        rows: Table → rows afterwards.
+        seconds: How long it took.
+        aside: Where tables of raw lie now that belonged to another lake.
+    """
 
     folded: int
     rows: Mapping[str, int]
     seconds: float
+    aside: tuple[str, ...] = ()
 
 
 def require_stopped(settings: Settings, jobs: Iterable[Job]) -> None:
@@ -77,6 +87,8 @@ def rebuild(
     jobs: Iterable[Job],
     report: Report = lambda *_: None,
     client: Mapping[str, str] | None = None,
+    *,
+    accept_loss: bool = False,
 ) -> Rebuilt:
     """Drop what the jobs keep and fold it again from the rows of `raw` that are not read again from Kafka.
 
@@ -88,6 +100,7 @@ def rebuild(
         jobs: All jobs of the lake.
         report: Progress.
         client: librdkafka settings that reach the broker; None: topics are as they were.
+        accept_loss: Go on without rows that neither `raw` nor Kafka has any more.
 
     Raises:
         LakeError: The jobs are running.
@@ -102,10 +115,12 @@ def rebuild(
             tables.ensure(settings.lake_root, CATALOG.tables[name])
         standings = [continuity.examine(found, settings, client) for found in driver.plans]
         places = [
-            restart.place(found, settings.lake_root, standing, client)
+            restart.place(found, settings.lake_root, standing, client, accept_loss=accept_loss)
             for found, standing in zip(driver.plans, standings, strict=True)
         ]
         write_atomically(marker, json.dumps({"started_at": time.time()}).encode())
+        aside = _set_aside(Root.at(settings.lake_root), standings)
+        standings = [standing.without(aside) for standing in standings]
         folded = sum(
             _rebuild_query(found, settings, report, standing, place)
             for found, standing, place in zip(driver.plans, standings, places, strict=True)
@@ -115,7 +130,21 @@ def rebuild(
         driver.release()
     kept = [update.table for found in driver.plans for update in found.updates]
     rows = {name: tables.row_count(settings.lake_root, name) for name in kept}
-    return Rebuilt(folded, rows, time.perf_counter() - started)
+    return Rebuilt(folded, rows, time.perf_counter() - started, tuple(aside.values()))
+
+
+def _set_aside(root: Root, standings: Iterable[Standing]) -> dict[str, str]:
+    """Move tables of raw that are of another lake out of the way: table → where it is now."""
+    foreign = {
+        name: f"{ASIDE}/{name}-{standing.table_ids[name]}"
+        for standing in standings
+        for name in standing.foreign
+        if name.startswith("raw/") and tables.row_count(root, name)
+    }
+    for name, place in foreign.items():
+        storage.set_aside(root, name, place)
+        tables.ensure(root, CATALOG.tables[name])
+    return foreign
 
 
 def accept_gap(
