@@ -18,8 +18,9 @@ from benchmarks import events, stacks
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, percentile, rounded, spread
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
-from lakeshelf.streams import checkpoint, topics
+from lakeshelf.streams.run import checkpoint
 
 CHUNK = 1_000_000
 RAW, STATE = "raw/shelf_events", "cleansed/shelf_state"

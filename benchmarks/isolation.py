@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benchmarks import live, stacks
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, wait_for
-from lakeshelf.streams import quarantine
+from lakeshelf.streams.recover import quarantine
 
 GOAL_S, LONGEST_S = 60.0, 900.0
 TOPIC, SHELF, POISON = "shelf_events", "S1-poison", "poison-1"

@@ -12,7 +12,8 @@ from typing import Any
 from benchmarks import live, stacks, usage
 from benchmarks.events import TOPIC
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread
-from lakeshelf.streams import checkpoint, topics
+from lakeshelf.kafka import topics
+from lakeshelf.streams.run import checkpoint
 
 PERCENTS = (50, 95, 99)
 GOALS = {(1000, "table", 50): 400.0, (1000, "table", 95): 900.0}

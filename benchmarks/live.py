@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from benchmarks import events, stacks
 from benchmarks.events import STORES, TOPIC
-from lakeshelf.streams import topics
+from lakeshelf.kafka import topics
 
 STATE_TOPIC, STATE_TABLE = "shelf_state", "cleansed/shelf_state"
 TICK_S = 0.002

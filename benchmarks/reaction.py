@@ -21,9 +21,9 @@ from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from benchmarks.machine import GIB
 from lakeshelf.components.component import Message
 from lakeshelf.contracts import CATALOG
-from lakeshelf.streams import topics
-from lakeshelf.streams.clock import tick_before
-from lakeshelf.streams.publisher import Publisher
+from lakeshelf.kafka import topics
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.run.clock import tick_before
 
 PERCENTS = (50, 95, 99)
 STEPS = {

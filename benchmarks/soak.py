@@ -12,7 +12,7 @@ from benchmarks import live, stacks
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread, wait_for
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
-from lakeshelf.streams import ledger
+from lakeshelf.streams.commit import ledger
 
 
 def figures(_: Parameters) -> list[Figure]:

@@ -19,12 +19,14 @@ import pyarrow as pa
 from benchmarks.harness import wait_for
 from benchmarks.machine import home
 from lakeshelf.components.registry import module
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.streams import ledger, plan, registry, topics
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare import plan, registry
 
 JOB = "shelf-aggregator"
 START_S = 120.0

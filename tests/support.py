@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams import topics
+from lakeshelf.kafka import topics
 
 _LOOK_AGAIN_S = 0.05
 

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from lakeshelf.errors import LakeshelfError
+from lakeshelf.kafka.topics import Ensured, ensure_all
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.clients import running_client
-from lakeshelf.streams.topics import Ensured, ensure_all
 
 
 def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:

@@ -12,7 +12,7 @@ from lakeshelf.components.component import Context, among
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams.consuming import available, behind, is_end, reader, watermarks
+from lakeshelf.kafka.consuming import available, behind, is_end, reader, watermarks
 
 TOPIC = "shelf_events"
 SIGNS = {"pickup": -1, "putback": 1, "restock": 1, "removal": -1, "adjustment": 1}

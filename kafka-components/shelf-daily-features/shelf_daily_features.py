@@ -17,7 +17,7 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.lake import Lake
 from lakeshelf.lake.predicates import Where
 from lakeshelf.quiet import quiet
-from lakeshelf.streams.decisions import GLOBAL
+from lakeshelf.shop.decisions import GLOBAL
 
 FEATURES = "curated/features_store"
 EVENTS = {

@@ -1,7 +1,7 @@
 """Alerts of everybody, one row each: the highest version wins, in whatever order they arrive."""
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.streams.job import Job, View
+from lakeshelf.streams.declare.job import Job, View
 
 COLUMNS = ", ".join(column.name for column in CATALOG.tables["ops/alerts"].columns)
 

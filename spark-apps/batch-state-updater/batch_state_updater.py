@@ -4,7 +4,7 @@ The rule is in docs/design/retail.md#lots: the allotment is made anew, always fr
 shelf, so that it does not depend on their order.
 """
 
-from lakeshelf.streams.job import Fold, Job, Latest, Movements, View
+from lakeshelf.streams.declare.job import Fold, Job, Latest, Movements, View
 
 RECEIPT_LINES = """
     SELECT event_id, event_time, line.shelf_id AS shelf_id, line.quantity AS quantity,

@@ -1,6 +1,6 @@
 """Mirrors of customers entering and leaving, and of sales that were lost (docs/design/retail.md#events)."""
 
-from lakeshelf.streams.job import Job
+from lakeshelf.streams.declare.job import Job
 
 JOB = Job(
     name="foot-traffic-raw-sink",

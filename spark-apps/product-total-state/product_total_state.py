@@ -1,6 +1,6 @@
 """Stock of an item in a store, on shelves, on the way, in the back room (docs/design/retail.md#state)."""
 
-from lakeshelf.streams.job import Fold, Job, Movements, View
+from lakeshelf.streams.declare.job import Fold, Job, Movements, View
 
 TRANSIT = Fold(
     table="staging/product_transit",

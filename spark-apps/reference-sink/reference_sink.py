@@ -1,6 +1,6 @@
 """The latest profile of each shelf; a tombstone removes it (docs/design/retail.md#events)."""
 
-from lakeshelf.streams.job import Job, Latest, View
+from lakeshelf.streams.declare.job import Job, Latest, View
 
 PROFILES = Latest(table="staging/shelf_profiles", source="{shelf_profiles}")
 

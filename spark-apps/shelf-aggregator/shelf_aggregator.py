@@ -1,6 +1,6 @@
 """What stands on each shelf: the signed sum of its movements (docs/design/retail.md#state)."""
 
-from lakeshelf.streams.job import Fold, Job, Movements
+from lakeshelf.streams.declare.job import Fold, Job, Movements
 
 SHELF_STATE = Fold(
     table="cleansed/shelf_state",

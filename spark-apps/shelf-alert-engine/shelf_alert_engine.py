@@ -1,7 +1,7 @@
 """Which shelves are low, what to refill, which lots are about to expire (docs/design/retail.md#refill)."""
 
-from lakeshelf.streams.commands import commands, refusals
-from lakeshelf.streams.decisions import (
+from lakeshelf.shop.commands import commands, refusals
+from lakeshelf.shop.decisions import (
     alert_events,
     alerts,
     concerned,
@@ -10,7 +10,7 @@ from lakeshelf.streams.decisions import (
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.job import Decision, Emission, Fold, Job, Latest, Movements, Scope
+from lakeshelf.streams.declare.job import Decision, Emission, Fold, Job, Latest, Movements, Scope
 
 ARRIVAL = "event_type = 'restock' AND coalesce(reason, '') <> 'opening_balance'"
 

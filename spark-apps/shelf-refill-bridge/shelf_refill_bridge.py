@@ -1,7 +1,7 @@
 """Goods reach the shelf `REFILL_DELAY_S` after they left the back room (docs/design/retail.md#arrivals)."""
 
-from lakeshelf.streams.job import Decision, Emission, Job, Scope, View
-from lakeshelf.streams.sql import derived_id
+from lakeshelf.streams.declare.job import Decision, Emission, Job, Scope, View
+from lakeshelf.streams.declare.sql import derived_id
 
 REFILL_DELAY_S = 180
 PHASE = "arrivals"

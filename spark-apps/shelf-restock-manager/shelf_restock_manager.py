@@ -1,7 +1,7 @@
 """Picks goods for due plans: once each, oldest lots first, none that has expired (docs/design/retail.md#picks)."""
 
-from lakeshelf.streams.job import Decision, Emission, Job, Scope
-from lakeshelf.streams.sql import derived_id
+from lakeshelf.streams.declare.job import Decision, Emission, Job, Scope
+from lakeshelf.streams.declare.sql import derived_id
 
 PLAN_DELAY_S = 60
 PHASE = "picks"

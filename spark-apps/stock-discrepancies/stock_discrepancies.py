@@ -1,6 +1,6 @@
 """What is missing where a balance is negative, until later events cover it (invariant I3)."""
 
-from lakeshelf.streams.job import Job, View
+from lakeshelf.streams.declare.job import Job, View
 
 SHOWN = """
     SELECT '{location}' AS location, shelf_id, {batch_code} AS batch_code, version,

@@ -1,6 +1,6 @@
 """What the back room holds for each shelf: the signed sum of its movements (docs/design/retail.md#state)."""
 
-from lakeshelf.streams.job import Fold, Job, Movements
+from lakeshelf.streams.declare.job import Fold, Job, Movements
 
 WH_STATE = Fold(
     table="cleansed/wh_state",

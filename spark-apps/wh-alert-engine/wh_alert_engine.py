@@ -1,7 +1,7 @@
 """Which back rooms run low, what to order, which of their lots are about to expire (docs/design/retail.md#orders)."""
 
-from lakeshelf.streams.commands import commands, refusals
-from lakeshelf.streams.decisions import (
+from lakeshelf.shop.commands import commands, refusals
+from lakeshelf.shop.decisions import (
     alert_events,
     alerts,
     concerned,
@@ -10,7 +10,7 @@ from lakeshelf.streams.decisions import (
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.job import Decision, Emission, Job, Latest, Scope
+from lakeshelf.streams.declare.job import Decision, Emission, Job, Latest, Scope
 
 POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
 ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")

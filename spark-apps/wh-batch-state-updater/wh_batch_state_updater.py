@@ -1,6 +1,6 @@
 """Which lots the back room holds: as `wh-aggregator`, by lot (docs/design/retail.md#lots)."""
 
-from lakeshelf.streams.job import Fold, Job, Latest, Movements, View
+from lakeshelf.streams.declare.job import Fold, Job, Latest, Movements, View
 
 WH_LOTS = Fold(
     table="staging/wh_lots",

@@ -17,7 +17,7 @@ from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.broker import Broker
-from lakeshelf.streams.refusal import Refused, quarantine_rows
+from lakeshelf.streams.take.refusal import Refused, quarantine_rows
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from lakeshelf.cli import stock
 from lakeshelf.cli.people import ALERT
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.streams import counting
+from lakeshelf.shop import counting
 from tests.cli.told_shop import POLICY, SHELF, write, write_all
 
 

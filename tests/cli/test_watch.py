@@ -28,6 +28,8 @@ from deltalake import DeltaTable
 from lakeshelf.cli import watch
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.kafka import consuming
+from lakeshelf.kafka.consuming import available
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.maintenance import maintain
@@ -35,9 +37,8 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import live
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.live import Held, Numbers
-from lakeshelf.streams import clock, consuming
-from lakeshelf.streams.consuming import available
-from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.run import clock
 from tests.lake.test_maintenance import NO_RETENTION
 from tests.support import eventually, make_topics
 

@@ -25,7 +25,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.predicates import Where, to_expression
 from lakeshelf.lake.snapshot import At
 from lakeshelf.settings import load_settings, project_home
-from lakeshelf.streams.refusal import Refused
+from lakeshelf.streams.take.refusal import Refused
 
 Row = dict[str, Any]
 Sent = tuple[str, Row]

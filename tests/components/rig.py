@@ -21,10 +21,10 @@ from lakeshelf.components.component import Context
 from lakeshelf.components.host import STATUS_FILE
 from lakeshelf.components.service import Progress
 from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.kafka import topics
 from lakeshelf.lake import Lake, tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.broker import Broker
-from lakeshelf.streams import topics
 from tests.support import eventually, make_topics
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ import pytest
 from lakeshelf.components.component import Heard
 from lakeshelf.components.hearing import Hearings
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
+from lakeshelf.streams.run.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
 
 
 def command(offset: int) -> Heard:

@@ -11,9 +11,9 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode, event
-from lakeshelf.streams import quarantine
-from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.refusal import QUARANTINE
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.recover import quarantine
+from lakeshelf.streams.take.refusal import QUARANTINE
 from tests.support import eventually
 
 from .rig import Rig

@@ -16,7 +16,7 @@ import pytest
 
 from lakeshelf.components.clock import Ticker
 from lakeshelf.errors import LakeError
-from lakeshelf.streams import crash
+from lakeshelf.streams.run import crash
 from tests.support import eventually
 
 from .rig import Rig, Row

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.contracts.validate import REASONS, UNPROCESSABLE
-from lakeshelf.streams import commands, duplicates, refusal
-from lakeshelf.streams.decisions import unknown_shelves
+from lakeshelf.shop import commands
+from lakeshelf.shop.decisions import unknown_shelves
+from lakeshelf.streams.take import duplicates, refusal
 from tests.docs.references import Broken, Checkout
 from tests.matrix.test_traps import SHOWN
 
@@ -24,7 +25,7 @@ TREE = {
     "docs/design/pitfalls.md": '<a id="trap-4"></a>4\n',
     "docs/design/retail.md": "# Rules\n\n## Bad data\n",
     "docs/promises.md": '<a id="i3"></a>I3\n',
-    "src/lakeshelf/streams/batch.py": "class Batch: ...\n",
+    "src/lakeshelf/streams/run/batch.py": "class Batch: ...\n",
     "tests/test_a.py": "def test_that_it_works(): ...\n",
 }
 
@@ -51,7 +52,7 @@ GOOD = (
     "decisions 7 and so on",
     "F1, trap 4, I3",
     "streams/batch.py, src/lakeshelf/streams, tests/test_a.py::test_that_it_works",
-    "lakeshelf.streams.batch.Batch, lakeshelf.toml",
+    "lakeshelf.streams.run.batch.Batch, lakeshelf.toml",
     "tests/test_<name>.py, delta/demo and .cache/jars",
     "https://example.org/docs/nothing.md, s3://docs/nothing, raw/shelf_events",
 )
@@ -67,8 +68,8 @@ BROKEN = {
     "invariant I4": "I4",
     "streams/sink.py": "streams/sink.py",
     "src/lakeshelf/lake": "src/lakeshelf/lake",
-    "lakeshelf.streams.sink": "lakeshelf.streams.sink",
-    "lakeshelf.streams.batch.Lot": "lakeshelf.streams.batch.Lot",
+    "lakeshelf.streams.commit.sink": "lakeshelf.streams.commit.sink",
+    "lakeshelf.streams.run.batch.Lot": "lakeshelf.streams.run.batch.Lot",
     "tests/test_a.py::test_that": "tests/test_a.py::test_that",
 }
 

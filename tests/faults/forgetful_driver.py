@@ -5,8 +5,8 @@ from typing import Any
 
 from lakeshelf.lake import commits
 from lakeshelf.stack.streams_process import main
-from lakeshelf.streams import batch
-from lakeshelf.streams.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.run import batch
 
 
 def forgetful(topic: Any, *, held: bool) -> str:

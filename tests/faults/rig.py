@@ -16,14 +16,16 @@ from deltalake import DeltaTable
 
 from lakeshelf.components.registry import module
 from lakeshelf.errors import LakeshelfError
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
-from lakeshelf.streams import ledger, plan, registry, topics
-from lakeshelf.streams.runner import read_status
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.run.runner import read_status
 from tests.support import eventually
 
 STOCK = "shelf-aggregator"

@@ -3,7 +3,7 @@
 import sys
 
 from lakeshelf.stack.streams_process import main
-from lakeshelf.streams import trials
+from lakeshelf.streams.run import trials
 
 trials.DEATHS = trials.SAME_FAILURES = sys.maxsize
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.streams import checkpoint, crash
+from lakeshelf.streams.run import checkpoint, crash
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.streams import ledger, quarantine
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.recover import quarantine
 from tests.faults.rig import Rig, red
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]

@@ -19,8 +19,8 @@ from deltalake import DeltaTable
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.loop import LoopPlan, LoopReport, run
 from lakeshelf.stack.supervisor import running_stack
-from lakeshelf.streams import registry
-from lakeshelf.streams.recovery import rebuild
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.recover.recovery import rebuild
 from tests.faults.rig import COMPARED, OUTSIDE, red, rows
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.streams import quarantine, trials
-from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.recovery import rebuild
-from lakeshelf.streams.runner import read_status
-from lakeshelf.streams.trials import SAME_FAILURES
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.recover import quarantine
+from lakeshelf.streams.recover.recovery import rebuild
+from lakeshelf.streams.run import trials
+from lakeshelf.streams.run.runner import read_status
+from lakeshelf.streams.run.trials import SAME_FAILURES
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 

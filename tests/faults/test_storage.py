@@ -13,7 +13,9 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from lakeshelf.streams import checkpoint, ledger, recovery
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.recover import recovery
+from lakeshelf.streams.run import checkpoint
 from tests.faults.rig import STOCK, Rig, red
 from tests.support import eventually
 

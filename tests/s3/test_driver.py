@@ -19,12 +19,14 @@ from lakeshelf.lake import Conflict, reading, tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.reconcile.books import opened
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.shop import history
 from lakeshelf.stack.live import Held
-from lakeshelf.streams import history, ledger, quarantine, recovery
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.index import IdIndex
-from lakeshelf.streams.runner import Driver
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.recover import quarantine, recovery
+from lakeshelf.streams.run.runner import Driver
+from lakeshelf.streams.take.index import IdIndex
 from tests.streams import harness, model
 from tests.streams.strategies import facts
 from tests.streams.test_recovery import BOOKS, FIRST, SECOND, folding_jobs, read_catalogue_again

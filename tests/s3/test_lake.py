@@ -16,8 +16,8 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import Conflict, Lake, NotFound, Vacuumed, VersionNotFound, storage, tables
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.location import Root
-from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.index import IdIndex
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.take.index import IdIndex
 
 NAME = "curated/notes"
 

@@ -14,9 +14,10 @@ import pytest
 
 from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
+from lakeshelf.shop import lists
 from lakeshelf.stack.loop import LoopPlan, run
-from lakeshelf.streams import lists, registry
-from lakeshelf.streams.recovery import rebuild
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.recover.recovery import rebuild
 from tests.support import eventually
 
 TIMES = tuple(time(hour) for hour in (0, 8, 12, 21))

@@ -16,10 +16,10 @@ import pytest
 
 from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
+from lakeshelf.shop import counting, kinds, lists, shortage
+from lakeshelf.shop.trace import trace
 from lakeshelf.stack.clients import running_client
-from lakeshelf.streams import counting, kinds, lists, shortage
-from lakeshelf.streams.registry import discover
-from lakeshelf.streams.trace import trace
+from lakeshelf.streams.declare.registry import discover
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.support import eventually

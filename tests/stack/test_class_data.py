@@ -17,7 +17,7 @@ SESSION = """
 import os, sys
 from lakeshelf.settings import load_settings
 from lakeshelf.stack import class_data, jars, java
-from lakeshelf.streams import session
+from lakeshelf.streams.run import session
 settings = load_settings(cache_dir=sys.argv[1])
 real = load_settings()
 class_path = jars.spark_class_path(real)

@@ -10,7 +10,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import doctor_lake
-from lakeshelf.streams import checkpoint
+from lakeshelf.streams.run import checkpoint
 
 OWN = ("ops/files", "ops/file_rejects")
 """Tables that loading files makes."""

@@ -13,15 +13,15 @@ from confluent_kafka import KafkaError, KafkaException
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
+from lakeshelf.kafka.consuming import said
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.backoff import Backoff
 from lakeshelf.stack.parts import StreamsPart
 from lakeshelf.stack.processes import identify
 from lakeshelf.stack.status import collect
 from lakeshelf.stack.supervisor import Care
-from lakeshelf.streams.consuming import said
-from lakeshelf.streams.parts import Part
-from lakeshelf.streams.trials import Trial, Trials
+from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.run.trials import Trial, Trials
 
 QUERY = "shelf-aggregator"
 

@@ -18,7 +18,7 @@ from lakeshelf.stack import handover
 from lakeshelf.stack.parts import read_json
 from lakeshelf.stack.processes import identify
 from lakeshelf.stack.supervisor import STACK_FILE, end_leftovers, running_stack
-from lakeshelf.streams import checkpoint
+from lakeshelf.streams.run import checkpoint
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ import orjson
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
-from lakeshelf.streams import ledger
+from lakeshelf.streams.commit import ledger
 
 from . import harness
 from .rules import Shop

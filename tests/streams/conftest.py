@@ -26,7 +26,7 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def spark(own_settings: Settings) -> Iterator[SparkSession]:
     """The session of the runtime, started once."""
     from lakeshelf.stack import class_data, jars, java
-    from lakeshelf.streams import session
+    from lakeshelf.streams.run import session
 
     before = os.environ.get("JAVA_HOME")
     os.environ["JAVA_HOME"] = str(java.java_home(own_settings))

@@ -23,17 +23,17 @@ from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.lake import tables
 from lakeshelf.lake.commits import Commit
 from lakeshelf.settings import project_home
-from lakeshelf.streams import intake, registry
-from lakeshelf.streams.batch import BatchProcessor
-from lakeshelf.streams.clock import BusinessTime
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.intermediate import Batch
-from lakeshelf.streams.job import Fold, Job, Update
-from lakeshelf.streams.ledger import Counts, Offsets
-from lakeshelf.streams.plan import QueryPlan, plan
-from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.sink import Sink
-from lakeshelf.streams.updates import Change
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.ledger import Counts, Offsets
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.commit.updates import Change
+from lakeshelf.streams.declare import intake, registry
+from lakeshelf.streams.declare.job import Fold, Job, Update
+from lakeshelf.streams.declare.plan import QueryPlan, plan
+from lakeshelf.streams.run.batch import BatchProcessor
+from lakeshelf.streams.run.clock import BusinessTime
+from lakeshelf.streams.run.intermediate import Batch
 
 from .model import Rows
 

@@ -15,14 +15,17 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import lag
 from lakeshelf.stack.broker import Broker
-from lakeshelf.streams import continuing, continuity, ledger, recovery, topics
-from lakeshelf.streams.job import Job
-from lakeshelf.streams.plan import plan
-from lakeshelf.streams.query import Query
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare.job import Job
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.recover import continuing, recovery
+from lakeshelf.streams.run import continuity
+from lakeshelf.streams.run.query import Query
 from tests.support import eventually, make_topics
 
 from . import harness

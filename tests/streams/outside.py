@@ -14,13 +14,15 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack import lag, open_transactions
-from lakeshelf.streams import checkpoint, ledger, topics
-from lakeshelf.streams.plan import QueryPlan
-from lakeshelf.streams.query import Query
-from lakeshelf.streams.sink import BOOKS
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.sink import BOOKS
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.run.query import Query
 from tests.support import eventually
 
 from .harness import keyed

@@ -16,16 +16,17 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.settings import Settings
-from lakeshelf.streams import ledger, topics
-from lakeshelf.streams.batch import BatchProcessor
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.plan import QueryPlan
-from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.sink import Sink
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run.batch import BatchProcessor
 
 from .harness import DISCREPANCIES, STATE, Rows, keyed, read
 from .messages import Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakeshelf.streams import ledger
+from lakeshelf.streams.commit import ledger
 
 from .bench import SHELF, START, Bench
 from .moving import millis

@@ -14,9 +14,10 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams import acts, lists, topics
+from lakeshelf.shop import acts, lists
 
 from .pipeline import consume
 

@@ -18,11 +18,11 @@ from lakeshelf.contracts.messages import derived_id
 from lakeshelf.contracts.model import ID_LENGTH
 from lakeshelf.lake import tables
 from lakeshelf.lake.commits import Txn
-from lakeshelf.streams import intake, sql
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.decode import decode
-from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.refusal import Refused, judge
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.declare import intake, sql
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.take.decode import decode
+from lakeshelf.streams.take.refusal import Refused, judge
 from tests.contracts.cases import example
 
 from .messages import Record, framed

@@ -15,9 +15,10 @@ from lakeshelf.lake import Lake, requests, tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import ledger, registry
-from lakeshelf.streams.plan import plan
-from lakeshelf.streams.query import Query
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.run.query import Query
 from tests.lake.test_maintenance import entry
 from tests.streams.test_maintained_tables import RAW, lost
 

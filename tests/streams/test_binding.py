@@ -9,9 +9,9 @@ import pytest
 
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import lineage, registry
-from lakeshelf.streams.binding import Binder, Bound, Text, bind
-from lakeshelf.streams.job import Fold, Job, Movements, View
+from lakeshelf.streams.declare import lineage, registry
+from lakeshelf.streams.declare.binding import Binder, Bound, Text, bind
+from lakeshelf.streams.declare.job import Fold, Job, Movements, View
 
 HOME = load_settings().home
 JOBS = registry.discover(HOME)

@@ -22,7 +22,7 @@ from lakeshelf.contracts import (
     ListOf,
 )
 from lakeshelf.contracts.model import nested
-from lakeshelf.streams.canonical import pattern
+from lakeshelf.streams.take.canonical import pattern
 
 from .messages import plain
 

@@ -11,9 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.streams import intake, topics
-from lakeshelf.streams.clock import BusinessTime, latest, tick_before
-from lakeshelf.streams.consuming import reader
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.consuming import reader
+from lakeshelf.streams.declare import intake
+from lakeshelf.streams.run.clock import BusinessTime, latest, tick_before
 
 from .pipeline import record, send
 

@@ -11,10 +11,10 @@ import pytest
 
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint
-from lakeshelf.streams.batch import BatchProcessor
-from lakeshelf.streams.plan import QueryPlan, plan
-from lakeshelf.streams.query import Query
+from lakeshelf.streams.declare.plan import QueryPlan, plan
+from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.run.batch import BatchProcessor
+from lakeshelf.streams.run.query import Query
 from tests.support import eventually
 
 from . import harness, model

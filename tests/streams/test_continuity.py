@@ -14,7 +14,9 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.errors import StreamError
 from lakeshelf.lake import tables
-from lakeshelf.streams import checkpoint, continuity, crash, doubles, ledger, recovery
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.recover import doubles, recovery
+from lakeshelf.streams.run import checkpoint, continuity, crash
 from tests.support import eventually
 
 from .living import RAW, STATE, Living, copied, ends, moved
@@ -273,7 +275,7 @@ def test_a_lake_that_was_doubled_is_mended_by_a_rebuild(
 
 def double(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on as releases did that asked neither ledger nor raw."""
-    from lakeshelf.streams import intake
+    from lakeshelf.streams.declare import intake
 
     with monkeypatch.context() as patched:
         patched.setattr(continuity, "require", lambda _, standing: standing)

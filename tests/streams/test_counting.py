@@ -17,7 +17,7 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams.counting import UNALLOTTED, Books, Count, books
+from lakeshelf.shop.counting import UNALLOTTED, Books, Count, books
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SHELF = {"shelf_id": "S1-I1", "store_id": "S1", "item_id": "I1"}

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pytest
 
 from lakeshelf.lake.statements import STATEMENTS, Input
-from lakeshelf.streams import duck
-from lakeshelf.streams.duck import Duck
+from lakeshelf.streams.declare import duck
+from lakeshelf.streams.declare.duck import Duck
 
 TOTAL = "SELECT coalesce(sum(amount), 0) AS total FROM {rows}"
 NOON = datetime(2017, 1, 1, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.streams import duplicates
-from lakeshelf.streams.duck import Duck
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.take import duplicates
 
 from .harness import NOW, relation
 from .strategies import TIMES, catalog_message, event

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lakeshelf.lake.commits import Txn
-from lakeshelf.streams.clock import BusinessTime
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.job import Decision, View
-from lakeshelf.streams.sink import Sink
-from lakeshelf.streams.updates import Updater
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.commit.updates import Updater
+from lakeshelf.streams.declare.job import Decision, View
+from lakeshelf.streams.run.clock import BusinessTime
 
 from . import harness
 from .bench import SHELF, START, Bench, lake, stocked

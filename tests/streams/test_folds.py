@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.lake import commits
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.job import Fold
-from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.declare.job import Fold
+from lakeshelf.streams.declare.plan import QueryPlan
 
 from . import harness, model
 from .strategies import (

@@ -16,8 +16,8 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.index import IdIndex, IdWindow
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.take.index import IdIndex, IdWindow
 
 from .harness import NOW
 from .strategies import event

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.errors import BrokerError, StreamError
-from lakeshelf.streams import trials
-from lakeshelf.streams.isolation import Isolation
-from lakeshelf.streams.ledger import Counts, Offsets
-from lakeshelf.streams.parted import PartedProcessor
-from lakeshelf.streams.parts import DEEP, Part, Positions, merged
-from lakeshelf.streams.trials import MOST_IN_A_ROW, UNKNOWN_END, Trials, read
+from lakeshelf.streams.commit.ledger import Counts, Offsets
+from lakeshelf.streams.run import trials
+from lakeshelf.streams.run.isolation import Isolation
+from lakeshelf.streams.run.parted import PartedProcessor
+from lakeshelf.streams.run.parts import DEEP, Part, Positions, merged
+from lakeshelf.streams.run.trials import MOST_IN_A_ROW, UNKNOWN_END, Trials, read
 
 TOPIC = "shelf_events"
 FRAME: Any = None

@@ -23,7 +23,8 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import storage
 from lakeshelf.lake.location import Root
 from lakeshelf.stack import doctor_lake
-from lakeshelf.streams import checkpoint, ledger
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.run import checkpoint
 from tests.support import eventually
 
 from .living import RAW, STATE, Living, copied, moved

@@ -15,12 +15,13 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import maintenance, tables, writing
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import ledger, registry
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.plan import plan
-from lakeshelf.streams.query import Query
-from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows, without_held
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.take.refusal import QUARANTINE, Refused, quarantine_rows, without_held
 from tests.lake.test_maintenance import NO_RETENTION, entry, files, numbers
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.consuming import between, reader
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack import open_transactions
-from lakeshelf.streams import topics
-from lakeshelf.streams.consuming import between, reader
 
 from .harness import folding
 from .outside import (

@@ -15,11 +15,11 @@ from lakeshelf.contracts import CATALOG, DATE, TIMESTAMP, ListOf
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
-from lakeshelf.streams import intake
-from lakeshelf.streams.decode import decode
-from lakeshelf.streams.duck import Duck
-from lakeshelf.streams.parse import parse, received
-from lakeshelf.streams.refusal import Judgement, judge
+from lakeshelf.streams.declare import intake
+from lakeshelf.streams.declare.duck import Duck
+from lakeshelf.streams.take.decode import decode
+from lakeshelf.streams.take.parse import parse, received
+from lakeshelf.streams.take.refusal import Judgement, judge
 
 from .messages import JUNK, TOKENS, Record, framed, generated, plain, records_table
 

@@ -10,9 +10,9 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.settings import project_home
-from lakeshelf.streams import registry
-from lakeshelf.streams.job import Fold, Latest, Movements, View, validate
-from lakeshelf.streams.plan import plan
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.job import Fold, Latest, Movements, View, validate
+from lakeshelf.streams.declare.plan import plan
 
 from . import harness
 

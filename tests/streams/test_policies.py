@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import policies
-from lakeshelf.streams.decisions import GLOBAL
-from lakeshelf.streams.registry import discover
-from lakeshelf.streams.shortage import ENGINES, judged
+from lakeshelf.shop import policies
+from lakeshelf.shop.decisions import GLOBAL
+from lakeshelf.shop.shortage import ENGINES, judged
+from lakeshelf.streams.declare.registry import discover
 from tests.cli.told_shop import OPENED, SHELF, write_all
 
 TODAY = date(2026, 3, 1)

@@ -14,8 +14,8 @@ from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.streams import corrections, quarantine
-from lakeshelf.streams.refusal import QUARANTINE, Refused, quarantine_rows
+from lakeshelf.streams.recover import corrections, quarantine
+from lakeshelf.streams.take.refusal import QUARANTINE, Refused, quarantine_rows
 
 from .harness import NOW
 from .messages import plain
@@ -101,7 +101,7 @@ def test_what_cannot_go_back_is_told_and_nothing_is_sent(
 def test_corrected_records_go_back_to_their_topic_with_their_key(
     root: Path, client: dict[str, str]
 ) -> None:
-    from lakeshelf.streams import topics
+    from lakeshelf.kafka import topics
 
     from .pipeline import consume
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lakeshelf.settings import load_settings
-from lakeshelf.streams import registry
-from lakeshelf.streams.plan import plan
-from lakeshelf.streams.query import Query, describe, lost_records
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.run.query import Query, describe, lost_records
 
 IN_PYTHON = """[FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred. Return Message: Traceback (most recent call last):
   File "clientserver.py", line 644, in _call_proxy

@@ -11,11 +11,14 @@ from confluent_kafka.admin import AdminClient
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, LakeError, StreamError
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, ledger, recovery, topics
-from lakeshelf.streams.job import Job
-from lakeshelf.streams.runner import REBUILD_MARKER, Driver
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare.job import Job
+from lakeshelf.streams.recover import recovery
+from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
 
 from . import harness, model
 from .messages import plain

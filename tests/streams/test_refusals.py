@@ -13,9 +13,9 @@ from confluent_kafka import Message
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import Settings
-from lakeshelf.streams import quarantine
-from lakeshelf.streams.batch import BatchProcessor
-from lakeshelf.streams.refusal import accepted, judge
+from lakeshelf.streams.recover import quarantine
+from lakeshelf.streams.run.batch import BatchProcessor
+from lakeshelf.streams.take.refusal import accepted, judge
 
 from . import harness
 from .bench import SHELF, START, Bench, lake, message, planned, stocked

@@ -11,9 +11,9 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
 from lakeshelf.lake import tables
-from lakeshelf.streams import rehearsal
-from lakeshelf.streams.plan import plan
-from lakeshelf.streams.rehearsal import Candidate
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.recover import rehearsal
+from lakeshelf.streams.recover.rehearsal import Candidate
 
 from . import harness
 from .bench import SHELF, START, Bench, lake, policy, stocked

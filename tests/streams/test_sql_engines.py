@@ -12,12 +12,12 @@ from hypothesis import Phase, given, settings
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.commits import Txn
-from lakeshelf.streams.committers.driver import DriverCommitter
-from lakeshelf.streams.committers.spark import SparkCommitter
-from lakeshelf.streams.job import Update, View
-from lakeshelf.streams.plan import QueryPlan, plan
-from lakeshelf.streams.sink import Sink
-from lakeshelf.streams.updates import Updater
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.commit.updates import Updater
+from lakeshelf.streams.declare.job import Update, View
+from lakeshelf.streams.declare.plan import QueryPlan, plan
 
 from . import harness
 from .messages import plain

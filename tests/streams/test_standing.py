@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.streams import checkpoint, continuity
-from lakeshelf.streams.checkpoint import Checkpoint
-from lakeshelf.streams.ledger import Account
+from lakeshelf.streams.commit.ledger import Account
+from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.run.checkpoint import Checkpoint
 
 from . import harness
 

@@ -19,9 +19,9 @@ def bootstrap(
     as_json: AsJson = False,
 ) -> None:
     """Create every table and topic that is missing, and add missing columns; change nothing else unasked."""
+    from lakeshelf.kafka import topics
     from lakeshelf.lake import tables
     from lakeshelf.stack.supervisor import kafka_for
-    from lakeshelf.streams import topics
 
     settings = access.settings()
     made_tables = [
@@ -55,7 +55,8 @@ def rebuild(
 ) -> None:
     """Drop what the jobs keep and fold it again from raw; the stack must be down."""
     from lakeshelf.stack.supervisor import kafka_for
-    from lakeshelf.streams import recovery, registry
+    from lakeshelf.streams.declare import registry
+    from lakeshelf.streams.recover import recovery
 
     settings = access.present()
     jobs = registry.discover(settings.home).values()
@@ -85,7 +86,8 @@ def rebuild(
 def continue_(*, as_json: AsJson = False) -> None:
     """Go on where the ledger ends after checkpoints were lost; the stack must be down."""
     from lakeshelf.stack.supervisor import kafka_for
-    from lakeshelf.streams import continuing, recovery, registry
+    from lakeshelf.streams.declare import registry
+    from lakeshelf.streams.recover import continuing, recovery
 
     settings = access.present()
     jobs = registry.discover(settings.home).values()

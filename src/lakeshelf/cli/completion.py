@@ -46,7 +46,7 @@ def _contracts() -> Iterable[str]:
 
 
 def _jobs() -> Iterable[str]:
-    from lakeshelf.streams import registry
+    from lakeshelf.streams.declare import registry
 
     return registry.discover(access.settings().home)
 

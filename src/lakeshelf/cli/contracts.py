@@ -88,7 +88,7 @@ def docs(
     """Write the reference pages of all topics, tables and jobs."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.contracts import docs as pages
-    from lakeshelf.streams import lineage, registry
+    from lakeshelf.streams.declare import lineage, registry
 
     home = access.settings().home
     target = folder or home / "docs" / "reference"

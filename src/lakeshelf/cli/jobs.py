@@ -16,7 +16,7 @@ app = typer.Typer(help="Streaming jobs.")
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps."""
-    from lakeshelf.streams import binding, plan, registry
+    from lakeshelf.streams.declare import binding, plan, registry
 
     jobs = registry.discover(access.settings().home)
     for job in jobs.values():
@@ -52,8 +52,9 @@ def run(
     """Run jobs in this process until Ctrl-C, which stops at a batch boundary; twice kills."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.errors import ConfigurationError
+    from lakeshelf.kafka import topics
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import registry, topics
+    from lakeshelf.streams.declare import registry
 
     settings = access.settings(committer=committer)
     registry.select(registry.discover(settings.home), names or ())
@@ -80,7 +81,8 @@ def accept_gap(
     The embedded broker is started for as long as it takes.
     """
     from lakeshelf.stack.supervisor import kafka_for
-    from lakeshelf.streams import recovery, registry
+    from lakeshelf.streams.declare import registry
+    from lakeshelf.streams.recover import recovery
 
     settings = access.present()
     jobs = registry.discover(settings.home).values()

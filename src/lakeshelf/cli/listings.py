@@ -11,7 +11,7 @@ from lakeshelf.cli import access
 from lakeshelf.cli.output import All, AsJson, Most, console, most, print_list
 
 if TYPE_CHECKING:
-    from lakeshelf.streams.topic_counts import Count
+    from lakeshelf.kafka.topic_counts import Count
 
 NUMBERS = ("rows", "version", "partitions", "records")
 
@@ -64,8 +64,8 @@ def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
 def _records() -> tuple[dict[str, Count], str]:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.errors import BrokerError
+    from lakeshelf.kafka.topic_counts import readable
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams.topic_counts import readable
 
     try:
         return readable(running_client(access.settings()), CATALOG.topics), ""

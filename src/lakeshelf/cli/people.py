@@ -12,7 +12,7 @@ from lakeshelf.cli import access
 from lakeshelf.cli.output import All, AsJson, Most, console, most, plain, print_json, print_list
 
 if TYPE_CHECKING:
-    from lakeshelf.streams.lists import Filter
+    from lakeshelf.shop.lists import Filter
 
 alerts = typer.Typer(help="Alerts of shelves and back rooms.")
 plans = typer.Typer(help="Plans to refill shelves and to order from suppliers.")
@@ -47,7 +47,7 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """List alerts, newest first; open ones unless a state is named."""
-    from lakeshelf.streams import lists
+    from lakeshelf.shop import lists
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
     found = lists.alerts(access.present().lake_root, wanted)
@@ -79,7 +79,7 @@ def list_plans(
     as_json: AsJson = False,
 ) -> None:
     """List plans, newest first; pending ones unless a state is named."""
-    from lakeshelf.streams import lists
+    from lakeshelf.shop import lists
 
     wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
     found = lists.plans(access.present().lake_root, wanted)
@@ -116,14 +116,14 @@ def _alert(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _filter(*wanted: Any) -> Filter:
-    from lakeshelf.streams.lists import Filter
+    from lakeshelf.shop.lists import Filter
 
     return Filter(*wanted)
 
 
 def _act(command: str, target: str, actor: str, reason: str | None, as_json: bool) -> None:
+    from lakeshelf.shop import acts
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import acts
 
     settings = access.present()
     sent = acts.act(running_client(settings), settings.lake_root, command, target, actor, reason)

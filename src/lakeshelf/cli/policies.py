@@ -27,7 +27,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.settings import Settings
-    from lakeshelf.streams.policies import Change
+    from lakeshelf.shop.policies import Change
 
 app = typer.Typer(help="When shelves and back rooms are low, and how much is asked for then.")
 
@@ -53,7 +53,7 @@ def list_(
     *, shelf: Shelf = None, limit: Most = None, every: All = False, as_json: AsJson = False
 ) -> None:
     """List the policies that were set and are in force; all else follows the defaults."""
-    from lakeshelf.streams import policies
+    from lakeshelf.shop import policies
 
     found = policies.listed(access.present().lake_root, shelf, most(limit, every, as_json))
     print_list(found.rows, found.total, "policies", as_json)
@@ -62,7 +62,7 @@ def list_(
 @app.command("show")
 def show(shelf: Target = None, *, everywhere: Everywhere = False, as_json: AsJson = False) -> None:
     """Show what holds for a shelf and its back room, and where each value comes from."""
-    from lakeshelf.streams import policies
+    from lakeshelf.shop import policies
 
     found = policies.shown(access.present().lake_root, _target(shelf, everywhere))
     if as_json:
@@ -89,8 +89,8 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Set fields of a policy; the others stay as they are in force. The effect is shown before it asks."""
+    from lakeshelf.shop import policies
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import policies
 
     shelf, given = _parted(words)
     target = _target(shelf, everywhere)
@@ -115,8 +115,8 @@ def unset(
     as_json: AsJson = False,
 ) -> None:
     """End a policy; what holds for all shelves, or the default, takes its place."""
+    from lakeshelf.shop import policies
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import policies
 
     settings = access.present()
     client = running_client(settings)
@@ -128,8 +128,9 @@ def unset(
 def _make(
     settings: Settings, client: dict[str, str], change: Change, yes: bool, as_json: bool
 ) -> None:
-    from lakeshelf.streams import policies, registry
-    from lakeshelf.streams.shortage import ENGINES
+    from lakeshelf.shop import policies
+    from lakeshelf.shop.shortage import ENGINES
+    from lakeshelf.streams.declare import registry
 
     if change.is_known:
         _print_known(change, as_json)
@@ -183,7 +184,7 @@ def _parted(words: list[str]) -> tuple[str | None, dict[str, str]]:
 
 
 def _target(shelf: str | None, everywhere: bool) -> str:
-    from lakeshelf.streams.decisions import GLOBAL
+    from lakeshelf.shop.decisions import GLOBAL
 
     if (shelf is None) != everywhere:
         problem = f"{shelf} and all shelves" if everywhere else "no shelf"

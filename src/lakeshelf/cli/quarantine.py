@@ -35,7 +35,7 @@ def list_(
 ) -> None:
     """List refused records, newest first."""
     from lakeshelf.contracts import CATALOG
-    from lakeshelf.streams import quarantine
+    from lakeshelf.streams.recover import quarantine
 
     known("topic", topic, CATALOG.topics)
     held = quarantine.chosen(access.settings().lake_root, topic, reason)
@@ -68,7 +68,8 @@ def replay_quarantine(
 ) -> None:
     """Send corrected records back to the topics that they were refused on."""
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import corrections, plan, registry
+    from lakeshelf.streams.declare import plan, registry
+    from lakeshelf.streams.recover import corrections
 
     settings = access.settings()
     plans = plan.plan(registry.discover(settings.home).values())

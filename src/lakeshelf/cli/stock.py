@@ -29,7 +29,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.lake.location import Place
-    from lakeshelf.streams.counting import Count
+    from lakeshelf.shop.counting import Count
 
 app = typer.Typer(help="Stock of shelves and back rooms.")
 
@@ -61,8 +61,9 @@ def low(
     as_json: AsJson = False,
 ) -> None:
     """List what is low by the policy in force and why, the worst first."""
-    from lakeshelf.streams import registry, shortage
-    from lakeshelf.streams.lists import Filter
+    from lakeshelf.shop import shortage
+    from lakeshelf.shop.lists import Filter
+    from lakeshelf.streams.declare import registry
 
     settings = access.present()
     wanted = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
@@ -76,7 +77,7 @@ def low(
 @app.command("show")
 def show(shelf: str, *, as_json: AsJson = False) -> None:
     """Show what is on a shelf and in its back room, lot by lot."""
-    from lakeshelf.streams import lists
+    from lakeshelf.shop import lists
 
     found = lists.stock(access.present().lake_root, shelf)
     if as_json:
@@ -114,8 +115,8 @@ def count(
     It asks first where that is more than a fifth of the books, the books are below zero, or they hold the lot
     at the other place only: a script says the last with --found-here.
     """
+    from lakeshelf.shop import counting
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import counting
 
     settings = access.present()
     client = running_client(settings)
@@ -146,8 +147,8 @@ def adjust(
     as_json: AsJson = False,
 ) -> None:
     """Correct the stock of a shelf by a difference; put `--` before a negative number. See `stock count`."""
+    from lakeshelf.shop import acts
     from lakeshelf.stack.clients import running_client
-    from lakeshelf.streams import acts
 
     settings = access.present()
     client = running_client(settings)
@@ -209,7 +210,7 @@ def _figures(counted: Count) -> dict[str, Any]:
 
 def _booked(root: Place, sent: dict[str, Any]) -> bool:
     """Whether the books hold an adjustment, after a while."""
-    from lakeshelf.streams import counting
+    from lakeshelf.shop import counting
 
     deadline = time.monotonic() + BOOKED_S
     while not counting.is_booked(root, sent):

@@ -14,8 +14,8 @@ from lakeshelf.cli.output import AsJson, add, console, grid, plain, print_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lakeshelf.streams.history import Line
-    from lakeshelf.streams.story import Story
+    from lakeshelf.shop.history import Line
+    from lakeshelf.shop.story import Story
 
 Wanted = Annotated[
     str,
@@ -78,7 +78,7 @@ def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
 
     A lot of one shelf is SHELF::LOT, a discount SHELF::DATE.
     """
-    from lakeshelf.streams.trace import trace as told
+    from lakeshelf.shop.trace import trace as told
 
     stories = told(access.settings().lake_root, wanted, limit)
     if as_json:

@@ -16,9 +16,9 @@ from typing import Any
 from lakeshelf.components.component import Context, Message
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.locks import Lease
-from lakeshelf.streams.clock import tick_before
-from lakeshelf.streams.job import CLOCK
-from lakeshelf.streams.publisher import Publisher
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.run.clock import tick_before
 
 BOUNDARIES = (time(0), time(8), time(12))
 """Times of day that rules name: the day's beginning, deliveries, cutoffs."""

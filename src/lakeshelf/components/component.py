@@ -15,7 +15,7 @@ from lakeshelf.contracts.messages import encode
 from lakeshelf.lake import Lake
 from lakeshelf.lake.conditions import Condition, Where
 from lakeshelf.settings import Settings
-from lakeshelf.streams.refusal import Refused
+from lakeshelf.streams.take.refusal import Refused
 
 Row = Mapping[str, Any]
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from typing import Any
 from lakeshelf.components.component import Component
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
-from lakeshelf.streams.registry import load
+from lakeshelf.streams.declare.registry import load
 
 CLOCK = "clock"
 """The business clock, which runs beside the components."""

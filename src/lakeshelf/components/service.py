@@ -26,23 +26,17 @@ from lakeshelf.components.hearing import Hearings
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import BrokerError, ConfigurationError
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.consuming import available, behind, is_end, reader, said, watermarks
 from lakeshelf.lake import tables, writing
 from lakeshelf.lake.claims import claim
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
-from lakeshelf.streams import crash, topics
-from lakeshelf.streams.clock import latest
-from lakeshelf.streams.consuming import (
-    available,
-    behind,
-    is_end,
-    reader,
-    said,
-    watermarks,
-)
-from lakeshelf.streams.job import CLOCK
-from lakeshelf.streams.publisher import Publisher
-from lakeshelf.streams.refusal import QUARANTINE, Refused, accepted, quarantine_rows
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.run import crash
+from lakeshelf.streams.run.clock import latest
+from lakeshelf.streams.take.refusal import QUARANTINE, Refused, accepted, quarantine_rows
 
 REFUSALS = "quarantine"
 POLL_S = 0.2

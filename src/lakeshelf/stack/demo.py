@@ -24,6 +24,7 @@ from confluent_kafka import KafkaException
 from lakeshelf.components import registry as components
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
+from lakeshelf.kafka import topics
 from lakeshelf.lake import storage
 from lakeshelf.lake.claims import IDENTITY
 from lakeshelf.lake.location import Root
@@ -34,7 +35,7 @@ from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.memory import PeakMemory
 from lakeshelf.stack.parts import STREAMS_STATUS, BrokerPart, StreamsPart, read_json
 from lakeshelf.stack.supervisor import STACK_LOCK, TOPICS, Supervisor
-from lakeshelf.streams import plan, registry, topics
+from lakeshelf.streams.declare import plan, registry
 
 MARKER, REPORT = "demo.marker", "demo.json"
 POLL_S = 0.25

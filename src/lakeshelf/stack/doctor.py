@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from lakeshelf.errors import LakeshelfError
+from lakeshelf.kafka.consuming import said
 from lakeshelf.settings import Settings
 from lakeshelf.stack import doctor_lake, doctor_machine
 from lakeshelf.stack.diagnosis import Finding
-from lakeshelf.streams.consuming import said
 
 Examination = Callable[[Settings], Iterable[Finding]]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lakeshelf.contracts import CATALOG, Table, release
 from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError
+from lakeshelf.kafka import topic_counts, topics
 from lakeshelf.lake import tables
 from lakeshelf.lake.dataset import LIBRARY
 from lakeshelf.lake.locks import Lease
@@ -15,17 +16,10 @@ from lakeshelf.stack import broker_data, open_transactions
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.diagnosis import Finding, bad, good
-from lakeshelf.streams import (
-    binding,
-    checkpoint,
-    continuity,
-    doubles,
-    plan,
-    registry,
-    topic_counts,
-    topics,
-)
-from lakeshelf.streams.runner import DRIVER
+from lakeshelf.streams.declare import binding, plan, registry
+from lakeshelf.streams.recover import doubles
+from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.run.runner import DRIVER
 
 
 def kafka(settings: Settings) -> Iterator[Finding]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
-from lakeshelf.streams import checkpoint, topics
-from lakeshelf.streams.checkpoint import POINTER, Starting
-from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.run.checkpoint import POINTER, Starting
 
 
 def position(settings: Settings, query: str) -> Starting:

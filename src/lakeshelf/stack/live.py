@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
 from lakeshelf.errors import LakeError, LakeshelfError
+from lakeshelf.kafka.consuming import reader, said
 from lakeshelf.lake import reading, storage, tables
 from lakeshelf.lake.actions import added
 from lakeshelf.lake.location import Place, Root
@@ -28,9 +29,8 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.broker import Broker
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.supervisor import running_stack
-from lakeshelf.streams.clock import Tick, latest
-from lakeshelf.streams.consuming import reader, said
-from lakeshelf.streams.job import CLOCK
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.run.clock import Tick, latest
 
 Figure = Callable[[DeltaTable], Any]
 OPEN = pa.array(["open", "ack"])

@@ -23,16 +23,17 @@ from lakeshelf.components.component import DAY, Context
 from lakeshelf.components.service import Progress
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.consuming import said
 from lakeshelf.lake import Lake
 from lakeshelf.reconcile import Achieved, Reconciliation, achieved, chart, reconcile_loop
 from lakeshelf.settings import Settings
 from lakeshelf.stack import demo, lag
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.memory import PeakMemory
-from lakeshelf.streams import plan, topics
-from lakeshelf.streams import registry as jobs
-from lakeshelf.streams.consuming import said
-from lakeshelf.streams.job import CLOCK
+from lakeshelf.streams.declare import plan
+from lakeshelf.streams.declare import registry as jobs
+from lakeshelf.streams.declare.job import CLOCK
 
 TIMES = tuple(time_of_day(hour) for hour in (0, 8, 10, 12, 14, 16, 18, 20, 22))
 """Business times of a day at which it is moved to, among them those that rules name."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, TopicPartition
 
-from lakeshelf.streams import topics
-from lakeshelf.streams.consuming import ANSWER_S, available, is_end, reader
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.consuming import ANSWER_S, available, is_end, reader
 
 PATIENCE_S = 60.0
 """Longest time for which an open transaction is nothing to tell of: Kafka's default for producers."""

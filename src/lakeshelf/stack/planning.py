@@ -8,11 +8,13 @@ from typing import Any
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError, LakeError, StreamError
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.clients import running_client
-from lakeshelf.streams import checkpoint, plan, registry, topics
-from lakeshelf.streams.plan import QueryPlan
+from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint
 
 REBUILD = "`lakeshelf rebuild` begins new checkpoints"
 RENAMES = {"created": "create", "evolved": "change", "unchanged": "keep", "differs": "differs"}

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError, LakeshelfError
+from lakeshelf.kafka.consuming import said
 from lakeshelf.lake import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack import lag, open_transactions
@@ -20,11 +21,12 @@ from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.open_transactions import OpenTransaction
 from lakeshelf.stack.parts import COMPONENTS_STATUS, STREAMS_STATUS, StreamsPart, read_json
 from lakeshelf.stack.supervisor import running_stack
-from lakeshelf.streams import plan, quarantine, registry, trials
-from lakeshelf.streams.consuming import said
-from lakeshelf.streams.parts import Positions
-from lakeshelf.streams.plan import QueryPlan
-from lakeshelf.streams.trials import Trial
+from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.recover import quarantine
+from lakeshelf.streams.run import trials
+from lakeshelf.streams.run.parts import Positions
+from lakeshelf.streams.run.trials import Trial
 
 STALE_S = 20.0
 """A process that wrote no status for so long is not running; it writes each second at least."""

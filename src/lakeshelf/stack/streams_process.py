@@ -21,8 +21,9 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack import class_data, handover, jars, java
 from lakeshelf.stack.clients import client_settings
 from lakeshelf.stack.processes import identify, read_pid_file, write_pid_file
-from lakeshelf.streams import registry, session
-from lakeshelf.streams.runner import Driver
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.run import session
+from lakeshelf.streams.run.runner import Driver
 
 LOCAL_MASTER = "local[4]"
 """More threads than cores: a task that reads Kafka waits for the broker most of its time."""

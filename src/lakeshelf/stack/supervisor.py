@@ -33,6 +33,7 @@ from typing import Any
 from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import write_atomically
+from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.lake.claims import claim
 from lakeshelf.lake.locks import Lease
@@ -50,9 +51,9 @@ from lakeshelf.stack.parts import (
     read_json,
 )
 from lakeshelf.stack.processes import ProcessId, identify
-from lakeshelf.streams import continuity, topics, trials
-from lakeshelf.streams import registry as streams_registry
-from lakeshelf.streams.plan import plan
+from lakeshelf.streams.declare import registry as streams_registry
+from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.run import continuity, trials
 
 ENDED = ("stopped", "failed")
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"

@@ -1,0 +1,270 @@
+"""Topics of the broker: created from the contract, compared with it, altered only when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+)
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts.kafka import settings
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.consuming import RETRY_S, said
+
+TIMEOUT = 15.0
+PARTITIONS = "partitions"
+Outcome = Literal["created", "unchanged", "differs"]
+Offsets = dict[str, dict[str, int]]
+"""Topic → partition → offset."""
+
+
+@dataclass(frozen=True)
+class Ensured:
+    """What `ensure` found or did: `differences` are (setting, broker's value, contract's value)."""
+
+    topic: str
+    outcome: Outcome
+    differences: tuple[tuple[str, str, str], ...] = ()
+
+
+def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
+    """Create the topics that are missing; report those whose settings differ.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
+    wanted = planned(client)
+    missing = [CATALOG.topics[found.topic] for found in wanted if found.outcome == "created"]
+    _create(AdminClient(dict(client)), missing)
+    return wanted
+
+
+def planned(client: Mapping[str, str]) -> tuple[Ensured, ...]:
+    """What `ensure_all` would do; nothing is created.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
+    admin = AdminClient(dict(client))
+    present = _present(admin, client)
+    return tuple(
+        _compare(admin, topic, present[name]) if name in present else Ensured(name, "created")
+        for name, topic in CATALOG.topics.items()
+    )
+
+
+def end_offsets(
+    client: Mapping[str, str], names: Iterable[str], *, committed: bool = True
+) -> Offsets:
+    """Topic → partition → offset up to which it can be read.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+        names: Topics; one that is not there has no partitions.
+        committed: Leave out what stands behind the first transaction that is still open.
+    """
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    return _offsets(client, names, OffsetSpec.latest(), level)  # type: ignore[no-untyped-call]
+
+
+def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
+    """Topic → partition → offset of the oldest record that retention has left."""
+    level = IsolationLevel.READ_COMMITTED
+    return _offsets(client, names, OffsetSpec.earliest(), level)  # type: ignore[no-untyped-call]
+
+
+def ids(client: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Topic → the id that Kafka gave it when it was made, of those that are there.
+
+    Raises:
+        BrokerError: The broker does not answer.
+    """
+    return asked_ids(client, names)()
+
+
+def asked_ids(client: Mapping[str, str], names: Iterable[str]) -> Callable[[], dict[str, str]]:
+    """Ask for the ids of topics; the answer comes with the call of what this returns."""
+    wanted = list(names)
+    admin = _admin(tuple(sorted(client.items())))
+    asked = (
+        admin.describe_topics(TopicCollection(wanted), request_timeout=TIMEOUT) if wanted else {}
+    )
+    return lambda: dict(_described(asked))
+
+
+def _described(asked: Mapping[str, Future[Any]]) -> Iterator[tuple[str, str]]:
+    for name, future in asked.items():
+        try:
+            yield name, str(future.result().topic_id)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise BrokerError(
+                    f"topic {name} cannot be described: {said(error)}",
+                    hint="see `lakeshelf doctor`",
+                ) from error
+
+
+def _offsets(
+    client: Mapping[str, str], names: Iterable[str], spec: OffsetSpec, level: IsolationLevel
+) -> Offsets:
+    asking = Retrying(
+        retry=retry_if_exception_type(_MovingError),
+        stop=stop_after_delay(TIMEOUT),
+        wait=wait_fixed(RETRY_S),
+        before_sleep=lambda _: _admin.cache_clear(),
+        reraise=True,
+    )
+    return asking(_asked_offsets, client, list(names), spec, level)
+
+
+class _MovingError(BrokerError):
+    """A partition is being made, moved or taken away: the broker says something else in a moment."""
+
+
+MOVING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.KAFKA_STORAGE_ERROR,
+    }
+)
+
+
+def _asked_offsets(
+    client: Mapping[str, str], names: list[str], spec: OffsetSpec, level: IsolationLevel
+) -> Offsets:
+    admin = _admin(tuple(sorted(client.items())))
+    present = _present(admin, client)
+    found: Offsets = {name: {} for name in names}
+    wanted = {
+        TopicPartition(name, p): spec
+        for name in found
+        if name in present
+        for p in range(present[name])
+    }
+    if wanted:
+        told = admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT)
+        for position, future in told.items():
+            found[position.topic][str(position.partition)] = _listed(position, future)
+    return found
+
+
+def _listed(position: TopicPartition, future: Future[Any]) -> int:
+    try:
+        return int(future.result().offset)
+    except KafkaException as error:
+        _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
+        failure = _MovingError if error.args[0].code() in MOVING else BrokerError
+        raise failure(
+            f"no offset of {position.topic}/{position.partition}: {said(error)}",
+            hint="see `lakeshelf doctor`",
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _admin(client: tuple[tuple[str, str], ...]) -> AdminClient:
+    """One connection for those who look again and again."""
+    return AdminClient(dict(client))
+
+
+def _present(admin: AdminClient, client: Mapping[str, str]) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise BrokerError(
+            f"no broker answers at {client.get('bootstrap.servers')}: {said(error)}",
+            hint="start it with `lakeshelf up`, or correct LAKESHELF_BOOTSTRAP_SERVERS",
+        ) from error
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _create(admin: AdminClient, missing: list[Topic]) -> None:
+    if not missing:
+        return
+    new = [NewTopic(t.name, t.partitions, config=settings(t)) for t in missing]
+    for name, future in admin.create_topics(new, request_timeout=TIMEOUT).items():
+        _result(future, f"topic {name} cannot be created")
+
+
+def alter(client: Mapping[str, str], found: Iterable[Ensured]) -> tuple[Ensured, ...]:
+    """Give topics the settings that the contract says.
+
+    Returns:
+        The topics, with the differences that no broker can take away: more partitions than the contract says.
+
+    Raises:
+        BrokerError: The broker cannot be reached or refuses.
+    """
+    admin = AdminClient(dict(client))
+    return tuple(_altered(admin, ensured) for ensured in found)
+
+
+def _altered(admin: AdminClient, ensured: Ensured) -> Ensured:
+    left = tuple(d for d in ensured.differences if d[0] == PARTITIONS and int(d[1]) > int(d[2]))
+    for name, _, wanted in (d for d in ensured.differences if d not in left):
+        told = (
+            _partitions(admin, ensured, wanted)
+            if name == PARTITIONS
+            else _set(admin, ensured, name, wanted)
+        )
+        _result(told, f"{name} of topic {ensured.topic} cannot be altered")
+    return Ensured(ensured.topic, "differs" if left else "unchanged", left)
+
+
+def _partitions(admin: AdminClient, ensured: Ensured, wanted: str) -> Future[Any]:
+    new = NewPartitions(ensured.topic, int(wanted))
+    future: Future[Any] = admin.create_partitions([new], request_timeout=TIMEOUT)[ensured.topic]
+    return future
+
+
+def _set(admin: AdminClient, ensured: Ensured, name: str, wanted: str) -> Future[Any]:
+    entry = ConfigEntry(name, wanted, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, ensured.topic, incremental_configs=[entry])
+    future: Future[Any] = admin.incremental_alter_configs([resource], request_timeout=TIMEOUT)[
+        resource
+    ]
+    return future
+
+
+def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
+    described = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource]
+    config = _result(described, f"topic {topic.name} cannot be described")
+    wanted = {**settings(topic), PARTITIONS: str(topic.partitions)}
+    enough = topic.partitions if partitions > topic.partitions > 1 else partitions
+    found = {**{name: entry.value for name, entry in config.items()}, PARTITIONS: str(enough)}
+    differences = tuple(
+        (n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value
+    )
+    return Ensured(topic.name, "differs" if differences else "unchanged", differences)
+
+
+def _result(future: Future[Any], what: str) -> Any:
+    try:
+        return future.result()
+    except KafkaException as error:
+        raise BrokerError(f"{what}: {said(error)}", hint="see `lakeshelf doctor`") from error

@@ -1,0 +1,155 @@
+"""Why an alert was opened: the policy in force, and the figures that broke it (docs/design/retail.md#alerts)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.shop.decisions import GLOBAL, policy_in_force, policy_joins
+from lakeshelf.shop.history import History, Line, equal
+from lakeshelf.streams.declare.duck import Duck
+
+POLICIES = {"store": "shelf_policies", "warehouse": "wh_policies"}
+"""Location of an alert → topic of the policies that it follows."""
+OPEN = ("open", "ack")
+
+
+def explanation(history: History, alert: Line) -> dict[str, Any]:
+    """Why an alert was opened, and how it ended.
+
+    Returns:
+        `why` (a sentence for each limit that was broken), `figures` (the alert's own, which follow the stock
+        while it is open), `policy` (as `policy` gives it), `end` (`status`, `at`, `actor`; None while it is open).
+    """
+    row = alert.row
+    found = policy(history, POLICIES[row["location"]], row["shelf_id"])
+    held = {name: told["value"] for name, told in found["fields"].items()}
+    return {
+        "why": broken(row, held),
+        "figures": {name: row[name] for name in FIGURES},
+        "policy": found,
+        "end": _end(row),
+    }
+
+
+FIGURES = (
+    "current_stock",
+    "max_stock",
+    "min_qty",
+    "threshold_pct",
+    "stock_pct",
+    "suggested_qty",
+    "batch_code",
+    "expiry_date",
+)
+
+
+def policy(history: History, topic: str, shelf: str) -> dict[str, Any]:
+    """The policy of a shelf that is in force now.
+
+    Args:
+        history: The lake.
+        topic: `shelf_policies` or `wh_policies`.
+        shelf: The shelf.
+
+    Returns:
+        `table`, `table_version` and `fields`: field → `value` and `from` (`shelf`, `__GLOBAL__` or `default`).
+    """
+    name = f"staging/{topic}"
+    rows = history.rows(name, equal("shelf_id", shelf, GLOBAL))
+    fields = in_force(topic, rows, shelf)
+    return {"table": name, "table_version": history.version(name), "fields": fields}
+
+
+def in_force(topic: str, policies: pa.Table, shelf: str) -> dict[str, dict[str, Any]]:
+    """What holds for a shelf by some policies: field → `value` and `from`, as `policy` gives them."""
+    query = f"""
+        SELECT {policy_in_force(topic)}, {_sources(topic)}
+        FROM {{wanted}} AS w {policy_joins("policies", "w.shelf_id")}"""
+    wanted = pa.table({"shelf_id": pa.array([shelf])})
+    (found,) = Duck(threads=1).query(query, wanted=wanted, policies=policies).to_pylist()
+    return {n: {"value": found[n], "from": found[f"{n}_from"]} for n in limits(topic)}
+
+
+def limits(topic: str) -> list[str]:
+    """Fields of a policy that people choose."""
+    fields = CATALOG.topics[topic].fields
+    return [f.name for f in fields if f.default is not None and f.name != "active"]
+
+
+def _sources(topic: str) -> str:
+    return ", ".join(
+        f"CASE WHEN o.{n} IS NOT NULL THEN 'shelf' WHEN g.{n} IS NOT NULL THEN '{GLOBAL}' ELSE 'default' END"
+        f" AS {n}_from"
+        for n in limits(topic)
+    )
+
+
+def broken(alert: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    """What the alert's figures broke, a sentence each.
+
+    Args:
+        alert: The alert.
+        limits: Field → value of the policy in force, for what the alert itself does not tell.
+    """
+    told = {**limits, **{name: alert[name] for name in FIGURES if alert[name] is not None}}
+    return _BROKEN[alert["event_type"]](alert, told)
+
+
+def _low(_: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    stock, room = told.get("current_stock"), told.get("max_stock")
+    if stock is None:
+        return []
+    lines = []
+    if room and 100 * stock < told["threshold_pct"] * room:
+        share = f"{stock} of {room} units, {100 * stock / room:.1f} %"
+        lines.append(f"{share}, is below threshold_pct {told['threshold_pct']:g}")
+    if stock < told["min_qty"]:
+        lines.append(f"{stock} units are below min_qty {told['min_qty']}")
+    return lines
+
+
+def _short(_: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    stock, point = told.get("current_stock"), told.get("min_qty", told["reorder_point_qty"])
+    if stock is None or stock >= point:
+        return []
+    return [f"{stock} units in the back room are below reorder_point_qty {point}"]
+
+
+def _near(alert: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    if told.get("expiry_date") is None:
+        return []
+    days, limit = _days_left(alert), told["near_expiry_days"]
+    lot = f"{told.get('current_stock')} units of lot {alert['batch_code']}"
+    when = f"expire {told['expiry_date']}, {days} days after the alert was opened"
+    return [f"{lot} {when}; near_expiry_days is {limit}"]
+
+
+def _expired(alert: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    if told.get("expiry_date") is None:
+        return []
+    return [f"lot {alert['batch_code']} expired {told['expiry_date']} with units left"]
+
+
+_BROKEN = {
+    "refill_request": _low,
+    "supplier_request": _short,
+    "near_expiry": _near,
+    "expired_removal": _expired,
+}
+
+
+def _days_left(alert: dict[str, Any]) -> int:
+    opened: date = alert["created_at"].date()
+    expiry: date = alert["expiry_date"]
+    return (expiry - opened).days
+
+
+def _end(alert: dict[str, Any]) -> dict[str, Any] | None:
+    if alert["status"] in OPEN:
+        return None
+    at = alert["decided_at"] or alert["updated_at"]
+    return {"status": alert["status"], "at": at, "actor": alert["actor"]}

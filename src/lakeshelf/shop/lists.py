@@ -1,0 +1,125 @@
+"""What store staff see: alerts, plans and stock, with the names of what stands on the shelves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from lakeshelf.choices import chosen
+from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.lake import tables
+from lakeshelf.lake.conditions import Condition
+from lakeshelf.lake.location import Place
+from lakeshelf.shop.naming import PROFILES, require_known, with_names
+
+ALERTS = "ops/alerts"
+PLANS = {"refill": "ops/shelf_restock_plan", "order": "ops/wh_supplier_plan"}
+"""Kind of plan → its table, whose key is its id."""
+OPEN_ALERTS, PENDING = ("open", "ack"), ("pending",)
+STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
+NOT_SHOWN = ("held", "decided_at")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows of a list are wanted; None: whatever they have.
+
+    Attributes:
+        status: Their state; None: those that are not closed.
+        store: Their store.
+        shelf: Their shelf.
+        kind: What an alert is about, or which kind of plan it is.
+        limit: Most rows, the newest.
+    """
+
+    status: str | None = None
+    store: str | None = None
+    shelf: str | None = None
+    kind: str | None = None
+    limit: int | None = None
+
+
+ALL = Filter()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The first rows of those that were asked for, and how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+def alerts(root: Place, wanted: Filter = ALL) -> Listed:
+    """Alerts, newest first.
+
+    Raises:
+        ConfigurationError: There is no such state, kind, store or shelf.
+    """
+    where = _where(ALERTS, wanted, OPEN_ALERTS)
+    if wanted.kind is not None:
+        where.append(("event_type", "=", _word(ALERTS, "event_type", "kind", wanted.kind)))
+    return _newest(root, tables.rows(root, ALERTS, where=where), wanted)
+
+
+def plans(root: Place, wanted: Filter = ALL) -> Listed:
+    """Refill and order plans as `plan_id`, `kind` and their own columns, newest first.
+
+    Raises:
+        ConfigurationError: There is no such state, kind, store or shelf.
+    """
+    kinds = PLANS if wanted.kind is None else (chosen("kind of plan", wanted.kind, PLANS),)
+    found = []
+    for kind in kinds:
+        where = _where(PLANS[kind], wanted, PENDING)
+        rows = tables.rows(root, PLANS[kind], where=where).rename_columns(
+            {CATALOG.tables[PLANS[kind]].key[0]: "plan_id"}
+        )
+        found.append(rows.add_column(1, "kind", pa.array([kind] * rows.num_rows, pa.string())))
+    return _newest(root, pa.concat_tables(found, promote_options="default"), wanted)
+
+
+def stock(root: Place, shelf: str) -> dict[str, Any]:
+    """What is known of a shelf: its profile, its stock, its back room, its lots.
+
+    Raises:
+        ConfigurationError: No event was ever seen of the shelf.
+    """
+    names = (PROFILES, *(f"cleansed/{name}" for name in STATE))
+    found = {name.partition("/")[2]: _of_shelf(root, name, shelf) for name in names}
+    if not any(found[name] for name in STATE):
+        require_known(root, shelf=shelf)
+        raise ConfigurationError(
+            f"no stock of the shelf {shelf!r} is known", hint="see `lakeshelf stock low --all`"
+        )
+    return found
+
+
+def _where(name: str, wanted: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
+    status = (
+        open_ones if wanted.status is None else (_word(name, "status", "status", wanted.status),)
+    )
+    given = (("store_id", wanted.store), ("shelf_id", wanted.shelf))
+    return [
+        ("status", "in", status),
+        *((column, "=", value) for column, value in given if value is not None),
+    ]
+
+
+def _word(name: str, column: str, what: str, given: str) -> str:
+    return chosen(what, given, CATALOG.tables[name].column(column).enum or ())
+
+
+def _newest(root: Place, rows: pa.Table, wanted: Filter) -> Listed:
+    if not rows.num_rows:
+        require_known(root, store=wanted.store, shelf=wanted.shelf)
+    kept = rows.drop_columns([name for name in NOT_SHOWN if name in rows.column_names])
+    ordered = kept.sort_by([("created_at", "descending")]).slice(0, wanted.limit)
+    return Listed(with_names(root, ordered.to_pylist()), rows.num_rows)
+
+
+def _of_shelf(root: Place, name: str, shelf: str) -> list[dict[str, Any]]:
+    return list(tables.rows(root, name, where=[("shelf_id", "=", shelf)]).to_pylist())

@@ -1,0 +1,197 @@
+"""The Spark committer: Spark's own Delta writer and MERGE, for large batches and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from delta.tables import DeltaTable as SparkDeltaTable
+from deltalake import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts.spark import data_type
+from lakeshelf.lake import commits, requests, tables
+from lakeshelf.lake.commits import Commit, Txn, Write
+from lakeshelf.lake.location import Place, Root
+from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.streams.commit.lane import done
+from lakeshelf.streams.declare.job import RELATION
+from lakeshelf.streams.declare.sql import REMOVED
+from lakeshelf.streams.take.parse import parse
+
+TXN_CONF = "spark.databricks.delta.write"
+TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+class SparkCommitter:
+    """Commits DataFrames through the session of the running batch.
+
+    MERGE takes its application id from the session's configuration, and only the batch's own session
+    is private to the query (docs/design/pitfalls.md#trap-4).
+
+    Args:
+        root: Lake root.
+    """
+
+    name = "spark"
+
+    def __init__(self, root: Place) -> None:
+        self._root = root
+        self._held: list[DataFrame] = []
+        self._session: SparkSession | None = None
+        self._maintenance = Maintenance()
+        self._handles: dict[str, DeltaTable] = {}
+
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """Records, parsed by the executors."""
+        return parse(records, topics)
+
+    def attend(self, session: SparkSession) -> None:
+        """Commit through this session."""
+        self._session = session
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """Keep the batch, so that it is read from Kafka once."""
+        taken = frame.drop("original_key", "original_value").persist()
+        self._held = [taken]
+        return taken
+
+    def settle(self) -> None:
+        """Every commit is made when its call returns."""
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something now: the commits so far are made."""
+        work()
+
+    def end(self) -> None:
+        """Release the batch and what was frozen in it."""
+        held, self._held = self._held, []
+        for frame in held:
+            frame.unpersist()
+
+    def maintain(self) -> None:
+        """Maintain tables now."""
+        self._maintenance.attend(self._handles.values())
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table now."""
+        requests.serve(stack, name, partial(tables.open_table, self._root, name))
+
+    def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
+        """Rows of a query, run by Spark."""
+        used: dict[str, Any] = {name: given[name] for name in RELATION.findall(text)}
+        times = {n: at.isoformat(sep=" ") for n, at in used.items() if isinstance(at, datetime)}
+        return self.session.sql(text, **(used | times))
+
+    def freeze(self, rows: DataFrame) -> DataFrame:
+        """Compute the rows now."""
+        frozen = rows.localCheckpoint(eager=True)
+        self._held.append(frozen)
+        return frozen
+
+    def parted(self, rows: DataFrame, column: str) -> tuple[DataFrame, DataFrame]:
+        """Rows in which a column is true, and those in which it is false."""
+        return rows.where(F.col(column)), rows.where(~F.col(column))
+
+    def from_arrow(self, rows: pa.Table) -> DataFrame:
+        """A DataFrame of Arrow rows."""
+        return self.session.createDataFrame(rows)
+
+    def to_arrow(self, rows: DataFrame) -> pa.Table:
+        """Rows in the driver."""
+        return rows.toArrow()
+
+    def count(self, rows: DataFrame) -> int:
+        """How many rows there are."""
+        return rows.count()
+
+    def is_empty(self, rows: DataFrame) -> bool:
+        """Counting would cost more than writing nothing."""
+        return False
+
+    def table(self, name: str) -> DataFrame:
+        """All rows of a table at its latest version."""
+        return self.session.read.format("delta").load(self._path(name))
+
+    def seen(self, name: str, rows: DataFrame) -> DataFrame:
+        """Rows of raw that share an id with `rows`; file statistics on the id bound what is read."""
+        low, high = rows.agg(F.min("event_id"), F.max("event_id")).toArrow().to_pylist()[0].values()
+        ids = F.col("event_id")
+        return self.table(name).where(ids.between(low, high)).join(rows, "event_id", "left_semi")
+
+    def is_committed(self, name: str, txn: Txn) -> bool:
+        """Whether the write `txn` stands in the table."""
+        return commits.is_committed(tables.open_table(self._root, name), txn)
+
+    def append(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
+        """Append rows once."""
+        if self.is_committed(name, txn):
+            return done(Write.once(txn).skipped(name, "append"))
+        writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
+        writer.option("userMetadata", orjson.dumps(dict(txn.told)).decode())
+        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
+            self._path(name)
+        )
+        return self._committed(name, "append")
+
+    def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
+        """Merge rows once."""
+        if self.is_committed(name, txn):
+            return done(Write.once(txn).skipped(name, "merge"))
+        source = self._conform(name, rows)
+        self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
+        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.told)).decode())
+        self._merge(name, source)
+        return self._committed(name, "merge")
+
+    @property
+    def session(self) -> SparkSession:
+        """The session of the running batch."""
+        if self._session is None:
+            self._session = SparkSession.active()
+        return self._session
+
+    def _merge(self, name: str, source: DataFrame) -> None:
+        keys = CATALOG.tables[name].key
+        on = reduce(lambda a, b: a & b, (F.col(f"t.{key}") == F.col(f"s.{key}") for key in keys))
+        values: dict[str, str | Column] = {
+            column: F.col(f"s.{column}") for column in source.columns if column != REMOVED
+        }
+        merge = (
+            SparkDeltaTable.forPath(self.session, self._path(name))
+            .alias("t")
+            .merge(source.alias("s"), on)
+        )
+        if REMOVED in source.columns:
+            alive = ~F.col(f"s.{REMOVED}")
+            merge = merge.whenMatchedDelete(F.col(f"s.{REMOVED}"))
+            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(
+                condition=alive, values=values
+            )
+        else:
+            merge = merge.whenMatchedUpdate(set=values).whenNotMatchedInsert(values=values)
+        merge.execute()
+
+    def _conform(self, name: str, rows: DataFrame) -> DataFrame:
+        columns = [
+            F.col(c.name).cast(data_type(c.type)).alias(c.name)
+            for c in CATALOG.tables[name].columns
+        ]
+        return rows.select(*columns, *([F.col(REMOVED)] if REMOVED in rows.columns else []))
+
+    def _path(self, name: str) -> str:
+        return Root.at(self._root).of(name)
+
+    def _committed(self, name: str, operation: str) -> Future[Commit]:
+        self._handles[name] = handle = tables.open_table(self._root, name)
+        return done(Commit(name, handle.version(), operation, 1))  # Spark counts rows too late

@@ -1,0 +1,149 @@
+"""The sink of one query: its committer, other committers of single tables, and the books that all queries share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from lakeshelf.contracts import Topic
+from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.streams.commit.committers.base import Committer, Rows
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.ledger import LEDGER
+from lakeshelf.streams.take.refusal import QUARANTINE
+
+BOOKS = (LEDGER, QUARANTINE)
+"""Tables that all queries append to."""
+
+
+class Sink(Generic[Rows]):
+    """Routes commits to the committer that the configuration names for a table.
+
+    Args:
+        committer: Holds the rows of the batch, runs its queries and commits its tables.
+        books: Commits ledger and quarantine: several queries append to them, which delta-rs alone may do
+            from more than one place.
+        others: Committers of single tables that differ.
+    """
+
+    def __init__(
+        self,
+        committer: Committer[Rows],
+        books: DriverCommitter,
+        others: Mapping[str, Committer[Any]] | None = None,
+    ) -> None:
+        self._committer = committer
+        self._others = others or {}
+        self.books = books
+
+    @property
+    def name(self) -> str:
+        """Name of the committer that holds the rows."""
+        return self._committer.name
+
+    def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+        """What the query does with records of Kafka before a batch begins."""
+        return self._committer.read(records, topics)
+
+    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> Rows:
+        """Take a batch."""
+        for committer in (self._committer, *self._others.values()):
+            committer.attend(frame.sparkSession)
+        return self._committer.begin(frame, topics)
+
+    def end(self) -> None:
+        """Let go of a batch."""
+        for committer in self._committers():
+            committer.end()
+
+    def maintain(self) -> None:
+        """Maintain the tables whose turn has come."""
+        for committer in self._committers():
+            committer.maintain()
+
+    def serve(self, stack: Path, name: str) -> None:
+        """Do what somebody asks of a table of the query or of the books."""
+        keeper = self.books if name in BOOKS else self._others.get(name, self._committer)
+        keeper.serve(stack, name)
+
+    def query(self, text: str, **given: Rows | datetime) -> Rows:
+        """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
+        return self._committer.query(text, **given)
+
+    def freeze(self, rows: Rows) -> Rows:
+        """Rows that later commits do not change."""
+        return self._committer.freeze(rows)
+
+    def parted(self, rows: Rows, column: str) -> tuple[Rows, Rows]:
+        """Rows in which a boolean column is true, and those in which it is false."""
+        return self._committer.parted(rows, column)
+
+    def from_arrow(self, rows: pa.Table) -> Rows:
+        """Rows that come from elsewhere."""
+        return self._committer.from_arrow(rows)
+
+    def to_arrow(self, rows: Rows) -> pa.Table:
+        """Rows for elsewhere."""
+        return self._committer.to_arrow(rows)
+
+    def count(self, rows: Rows) -> int:
+        """How many rows there are."""
+        return self._committer.count(rows)
+
+    def is_empty(self, rows: Rows) -> bool:
+        """Whether it is known, without looking for it, that there are no rows."""
+        return self._committer.is_empty(rows)
+
+    def table(self, name: str) -> Rows:
+        """All rows of a table."""
+        if name in self._others:
+            return self.from_arrow(self._others[name].to_arrow(self._others[name].table(name)))
+        return self._committer.table(name)
+
+    def seen(self, name: str, rows: Rows) -> Rows:
+        """Rows of a raw table that share an id with `rows`."""
+        if name in self._others:
+            other = self._others[name]
+            return self.from_arrow(
+                other.to_arrow(other.seen(name, other.from_arrow(self.to_arrow(rows))))
+            )
+        return self._committer.seen(name, rows)
+
+    def is_committed(self, name: str, txn: Txn) -> bool:
+        """Whether a write stands in a table."""
+        return self._others.get(name, self._committer).is_committed(name, txn)
+
+    def append(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Append rows once, after all commits before."""
+        return self._route(name, "append", rows, txn)
+
+    def upsert(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        """Upsert rows once, after all commits before."""
+        return self._route(name, "upsert", rows, txn)
+
+    def then(self, work: Callable[[], None]) -> None:
+        """Do something when the commits so far are made."""
+        self._committer.then(work)
+
+    def settle(self) -> None:
+        """Wait until all commits are made; raises what made one fail."""
+        self._committer.settle()
+
+    def _committers(self) -> tuple[Committer[Any], ...]:
+        return (self._committer, *self._others.values(), self.books)
+
+    def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Future[Commit]:
+        other = self._others.get(name)
+        if other is None:
+            commit: Future[Commit] = getattr(self._committer, operation)(name, rows, txn)
+            return commit
+        self.settle()
+        commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
+        other.settle()
+        return commit

@@ -1,0 +1,229 @@
+"""SQL of jobs before it runs: every declared text is bound against empty tables of the contract.
+
+DuckDB names a column that is not there, in milliseconds and without a JVM; what a text gives is compared with the
+contract of what it is for; and of each text it is known which columns it reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+
+from lakeshelf.contracts import CATALOG, Table
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.quiet import quiet
+from lakeshelf.streams.declare import intake, sql
+from lakeshelf.streams.declare.duck import Duck, to_duckdb
+from lakeshelf.streams.declare.job import (
+    KEYS,
+    RELATION,
+    TIME,
+    TOUCHED,
+    Decision,
+    Fold,
+    Job,
+    Latest,
+    Update,
+    View,
+    contract,
+    relation,
+)
+from lakeshelf.streams.run import clock
+
+CHANGED, CURRENT, TOUCHED_KEYS = "changed", "current", "touched"
+STAMPED = frozenset({"updated_at"})
+"""Columns of a table that the batch adds to what a text gives."""
+JUDGED = {"kafka_partition": pa.int32(), "kafka_offset": pa.int64(), "detail": pa.string()}
+"""What an objection gives."""
+NAMES = {relation(name): table for name, table in CATALOG.tables.items()}
+SHORTENING = "statistics_propagation,empty_result_pullup,filter_pushdown,join_filter_pushdown"
+"""What would leave columns out of a plan because the tables are empty, or hide them in a scan."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """One declared text.
+
+    Attributes:
+        of: Part of the job that it is of, as a person would say it.
+        sql: The text, relations in braces.
+        current: Table that it writes, which it reads as `{current}`.
+        gives: Column → type that is wanted of it; None: any.
+        own: Relations that only this part knows.
+    """
+
+    of: str
+    sql: str
+    current: Table | None = None
+    gives: Mapping[str, pa.DataType] | None = None
+    own: Mapping[str, pa.Schema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A text that binds.
+
+    Attributes:
+        of: Part of the job that it is of.
+        schema: Names and types of what it gives.
+        reads: Relation → columns that it reads, both sorted.
+    """
+
+    of: str
+    schema: pa.Schema
+    reads: Mapping[str, tuple[str, ...]]
+
+
+def bind(job: Job) -> tuple[Bound, ...]:
+    """Bind every text of a job.
+
+    Raises:
+        ConfigurationError: A text cannot run, or gives something else than the contract wants.
+    """
+    return tuple(Binder(job).bound())
+
+
+class Binder:
+    """Binds the texts of one job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._duck = Duck(threads=1)
+        self._planner = quiet(duckdb.connect(config={"threads": 1}))
+        self._planner.execute(f"SET disabled_optimizers = '{SHORTENING}'")
+
+    def bound(self) -> Iterator[Bound]:
+        """Its texts, in the order in which they run."""
+        for update in self._job.updates:
+            yield from self._update(update)
+        for objection in self._job.objections:
+            of = f"objection to {objection.topic} ({objection.reason})"
+            yield self._bind(Text(of, objection.sql, gives=JUDGED))
+
+    def _update(self, update: Update) -> Iterator[Bound]:
+        table, of = contract(update), f"{type(update).__name__.lower()} of {update.table}"
+        own: dict[str, pa.Schema] = {}
+        if isinstance(update, Fold | Latest):
+            touched = self._bind(Text(f"keys of the {of}", sql.touched_keys(update), table))
+            own[TOUCHED_KEYS] = touched.schema
+            yield touched
+        if isinstance(update, Decision) and update.scope is not None:
+            yield from self._scope(update, table, own)
+        yield self._bind(Text(of, sql.rows(update), table, _wanted(update), own))
+        for emission in update.emits if isinstance(update, Decision) else ():
+            fields = arrow_contract.schema(CATALOG.topics[emission.topic].fields)
+            given = {CHANGED: arrow_contract.schema(table.columns)}
+            wanted = dict(zip(fields.names, fields.types, strict=True))
+            yield self._bind(
+                Text(f"{emission.topic} of the {of}", emission.sql, None, wanted, given)
+            )
+
+    def _scope(self, update: Decision, table: Table, own: dict[str, pa.Schema]) -> Iterator[Bound]:
+        """Keys of a scope, then what is known of them; the decision reads the last of the two."""
+        scope = update.scope
+        assert scope is not None
+        keys = self._bind(Text(f"keys of scope {scope.name}", scope.keys, table))
+        own[scope.name] = keys.schema
+        yield keys
+        if scope.sql is not None:
+            text = Text(f"scope {scope.name}", scope.sql, table, own={**own, KEYS: keys.schema})
+            known = self._bind(text)
+            own[scope.name] = known.schema
+            yield known
+
+    def _bind(self, text: Text) -> Bound:
+        names = RELATION.findall(text.sql)
+        empty = {name: self._schema(name, text).empty_table() for name in names}
+        try:
+            found = self._duck.query(text.sql, **empty).schema
+        except (duckdb.Error, sqlglot.ParseError) as error:
+            line = str(error).splitlines()[0]
+            raise ConfigurationError(f"{self._place(text)} does not run: {line}") from error
+        self._compare(text, found)
+        return Bound(text.of, found, self._reads(text.sql, empty))
+
+    def _reads(self, text: str, empty: Mapping[str, pa.Table]) -> dict[str, tuple[str, ...]]:
+        """Columns that a text reads, wherever in it, as DuckDB's plan has them."""
+        for name, rows in empty.items():
+            self._planner.register("given", rows)
+            self._planner.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM given')
+        planned = self._planner.execute(f"EXPLAIN (FORMAT JSON) {to_duckdb(text)}").fetchone()
+        found: dict[str, set[str]] = {name: set() for name in empty}
+        for table, columns in _scans(json.loads(planned[1] if planned else "[]")):
+            found[table].update(columns)
+        return {name: tuple(sorted(columns)) for name, columns in sorted(found.items())}
+
+    def _schema(self, name: str, text: Text) -> pa.Schema:
+        plain = name.removeprefix(TOUCHED)
+        if name in text.own:
+            return text.own[name]
+        if name == CURRENT and text.current is not None:
+            return arrow_contract.schema(text.current.columns)
+        if name == TIME:
+            return clock.SCHEMA
+        if name in CATALOG.topics:
+            return intake.schema(CATALOG.topics[name])
+        if name != plain and plain in NAMES:
+            keys = NAMES[plain].key
+            return arrow_contract.schema(NAMES[plain].column(key) for key in keys)
+        if name in NAMES:
+            return arrow_contract.schema(NAMES[name].columns)
+        raise ConfigurationError(f"{self._place(text)} reads {{{name}}}, which nothing declares")
+
+    def _compare(self, text: Text, found: pa.Schema) -> None:
+        if text.gives is None:
+            return
+        for name, wanted in text.gives.items():
+            if name not in found.names:
+                raise ConfigurationError(f"{self._place(text)} gives no column {name}")
+            if not _fits(found.field(name).type, wanted):
+                raise ConfigurationError(
+                    f"{self._place(text)} gives {name} as {found.field(name).type}, the contract wants {wanted}"
+                )
+
+    def _place(self, text: Text) -> str:
+        return f"job {self._job.name}: the SQL of its {text.of}"
+
+
+def _scans(plan: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Table and columns of each scan of a plan."""
+    for node in plan:
+        told = node.get("extra_info", {})
+        if "Table" in told:
+            columns = told.get("Projections", [])
+            table = told["Table"].rpartition(".")[2].strip('"')
+            yield table, [columns] if isinstance(columns, str) else columns
+        yield from _scans(node.get("children", []))
+
+
+def _wanted(update: Update) -> dict[str, pa.DataType]:
+    schema = arrow_contract.schema(contract(update).columns)
+    wanted = {f.name: f.type for f in schema if f.name not in STAMPED}
+    removes = isinstance(update, View) and update.removes
+    return wanted | ({sql.REMOVED: pa.bool_()} if removes else {})
+
+
+KINDS = (
+    lambda kind: pa.types.is_integer(kind) or pa.types.is_decimal(kind),
+    lambda kind: pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+    lambda kind: (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    ),
+    pa.types.is_date,
+    pa.types.is_timestamp,
+    pa.types.is_boolean,
+    pa.types.is_nested,
+    pa.types.is_binary,
+)
+"""Types of one kind are cast when rows are written; what does not fit then is an error, never another value."""
+
+
+def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return pa.types.is_null(found) or any(of(found) and of(wanted) for of in KINDS)

@@ -1,0 +1,129 @@
+"""Which queries run: jobs that share an event topic, or of which one reads what another keeps, share one.
+
+So a topic is parsed and cleared of duplicates once, and what a job publishes need not come back through
+Kafka to the next job. Events that a job emits do come back: `raw` mirrors them like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.streams.declare.job import Job, Latest, Objection, Update
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """One streaming query: the jobs fused into it.
+
+    Attributes:
+        jobs: Jobs, owners of raw tables first.
+    """
+
+    jobs: tuple[Job, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the query, for checkpoints, ledger and status: that of its first job."""
+        return self.jobs[0].name
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Topics that the query subscribes to: what its jobs read and none of them publishes."""
+        read = {topic for job in self.jobs for topic in job.topics}
+        return tuple(CATALOG.topics[name] for name in sorted(read - self.published))
+
+    @property
+    def published(self) -> frozenset[str]:
+        """Topics that receive rows of the query's tables."""
+        return frozenset(topic for job in self.jobs for topic in job.published)
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Event topics that the query mirrors."""
+        return tuple(topic for job in self.jobs for topic in job.mirrors)
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """Tables that the query keeps, in order."""
+        return tuple(update for job in self.jobs for update in job.updates)
+
+    @property
+    def objections(self) -> tuple[Objection, ...]:
+        """What the query refuses for what its tables say."""
+        return tuple(objection for job in self.jobs for objection in job.objections)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables that the query writes."""
+        return tuple(table for job in self.jobs for table in job.tables)
+
+    @property
+    def trigger_ms(self) -> int:
+        """How often a batch may start: as its most eager job asks."""
+        return min(job.trigger_ms for job in self.jobs)
+
+    def latest(self, topic: str) -> Latest | None:
+        """The update that holds the messages of a compacted topic, if there is one."""
+        held = (u for u in self.updates if isinstance(u, Latest) and u.source == f"{{{topic}}}")
+        return next(held, None)
+
+
+def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
+    """Fuse jobs that share an event topic.
+
+    Raises:
+        ConfigurationError: A job reads an event topic or a table whose owner is not among the jobs.
+    """
+    groups: list[list[Job]] = []
+    for job in jobs:
+        joined = [group for group in groups if any(_share(job, other) for other in group)]
+        groups = [group for group in groups if group not in joined]
+        groups.append([*(other for group in joined for other in group), job])
+    plans = tuple(QueryPlan(_in_order(group)) for group in groups)
+    for found in plans:
+        _require_owners(found)
+    return tuple(sorted(plans, key=lambda p: p.name))
+
+
+def _share(one: Job, other: Job) -> bool:
+    events = {topic for topic in one.topics if not CATALOG.topics[topic].compacted}
+    return bool(events & set(other.topics) or _reads(one, other) or _reads(other, one))
+
+
+def _reads(one: Job, other: Job) -> bool:
+    return bool(other.published & set(one.topics) or one.foreign & set(other.tables))
+
+
+def _in_order(group: list[Job]) -> tuple[Job, ...]:
+    """Jobs so that each comes behind those whose topics it reads; else owners of raw tables and eager ones first."""
+    waiting = sorted(group, key=lambda job: (not job.mirrors, job.trigger_ms, job.name))
+    ordered: list[Job] = []
+    while waiting:
+        chosen = next(
+            (job for job in waiting if not any(_reads(job, w) for w in waiting if w is not job)),
+            waiting[0],
+        )
+        waiting.remove(chosen)
+        ordered.append(chosen)
+    return tuple(ordered)
+
+
+def _require_owners(found: QueryPlan) -> None:
+    for topic in found.topics:
+        if f"raw/{topic.name}" in CATALOG.tables and topic.name not in found.mirrors:
+            owner = CATALOG.tables[f"raw/{topic.name}"].owner
+            readers = ", ".join(job.name for job in found.jobs if topic.name in job.topics)
+            raise ConfigurationError(
+                f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
+                hint=f"run it together with {owner}",
+            )
+    for job in found.jobs:
+        for table in sorted(job.foreign.difference(found.tables)):
+            owner = CATALOG.tables[table].owner
+            raise ConfigurationError(
+                f"{job.name} reads {table}, which {owner} keeps",
+                hint=f"run it together with {owner}",
+            )

@@ -1,0 +1,1 @@
+"""Ways on while the jobs are stopped: continue, rebuild, accept a gap, send refused records again."""

@@ -1,0 +1,401 @@
+"""One micro-batch, exactly once (docs/design/exactly-once.md#batch).
+
+1. Take the batch; the contract judges what the fast path was not sure of.
+2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.
+3. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
+4. Commit what the tables of the jobs become, in the order of their declaration; then quarantine what the
+   jobs refuse for what their tables say now.
+5. Publish what changed, each table after its commit: absolute, versioned, keyed; after a repeat as the
+   tables say.
+6. Commit the ledger row. Spark commits the offsets when this returns.
+
+Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
+rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another
+while the batch computes what comes next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Generic
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.lake.commits import Txn
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.base import Rows
+from lakeshelf.streams.commit.ledger import Counts, Offsets
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.commit.updates import Change, Updater
+from lakeshelf.streams.declare import intake
+from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import crash
+from lakeshelf.streams.run.clock import BusinessTime
+from lakeshelf.streams.run.continuity import BATCH
+from lakeshelf.streams.run.intermediate import Batch
+from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.take import duplicates
+from lakeshelf.streams.take.parse import originals
+from lakeshelf.streams.take.refusal import (
+    QUARANTINE,
+    Refused,
+    judge,
+    quarantine_rows,
+    refuse,
+    without_held,
+)
+
+
+class BatchProcessor(Generic[Rows]):
+    """Runs the protocol for the batches of one query.
+
+    Args:
+        plan: What the query reads, mirrors and keeps.
+        sink: Holds and commits rows.
+        publisher: Sends what changed.
+        app_id: Prefix of application ids, that of the query on this lake.
+        offsets: Offsets of a batch, as the checkpoint has them.
+        clock: The time, for `ingested_at` and the ledger.
+        time: Business time before the first batch.
+        sources: Asks whether the topics are still those that were begun with; the answer raises when not.
+        known: Topics and tables by their ids, for the next row of the ledger.
+    """
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        sink: Sink[Rows],
+        publisher: Publisher,
+        app_id: str,
+        offsets: Callable[[int], Offsets],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time: BusinessTime | None = None,
+        sources: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        known: ledger.Known | None = None,
+    ) -> None:
+        self._plan = plan
+        self._sink = sink
+        self._publisher = publisher
+        self.app_id = app_id
+        self._offsets = offsets
+        self._time = time or BusinessTime(None, {})
+        self._clock = clock
+        self._sources = sources
+        self._known = known or ledger.Known()
+        self._telling: tuple[int, dict[str, Any]] = (-1, {})
+
+    def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
+        """Process one parsed batch. Called at least once for every batch id, in order.
+
+        Returns:
+            Topic → what became of its records.
+        """
+        try:
+            batch = self._take(frame, batch_id)
+            self._fold(batch)
+            self._commit_ledger(batch)
+            self._time.decided()
+        finally:
+            self._sink.end()
+        self._sink.maintain()
+        return batch.counts
+
+    def _fold(self, batch: Batch[Rows]) -> None:
+        """Steps 2 to 5."""
+        self._point("before_raw", batch)
+        confirm = self._sources()
+        self._sort_out(batch)
+        confirm()
+        self._commit_raw(batch)
+        self._commit_updates(batch)
+        self._publish(batch)
+
+    def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
+        """Step 1."""
+        started = time.perf_counter()
+        taken = self._sink.begin(frame, self._plan.topics)
+        summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
+        counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
+        appended_at = max((row["latest"] for row in summary), default=self._clock())
+        batch = Batch(batch_id, frame, taken, started, appended_at, counts)
+        suspects = sum(int(row["suspects"]) for row in summary)
+        self._relate(batch, suspects)
+        return batch
+
+    def _relate(self, batch: Batch[Rows], suspects: int) -> None:
+        found = (
+            self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken))
+            if suspects
+            else None
+        )
+        judgement = judge(found) if found is not None else None
+        for topic in self._plan.topics:
+            if topic.name not in batch.counts:
+                nothing = intake.schema(topic).empty_table()
+                batch.relations[topic.name] = self._sink.from_arrow(nothing)
+                continue
+            given = {"batch": batch.taken}
+            rescued = judgement is not None and topic.name in judgement.valid
+            if judgement is not None and rescued:
+                given[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
+            batch.relations[topic.name] = self._sink.query(
+                intake.relation(topic, rescued=rescued), **given
+            )
+        if judgement is not None:
+            batch.refused += judgement.refused
+
+    def _sort_out(self, batch: Batch[Rows]) -> None:
+        """Step 2."""
+        for name, counts in batch.counts.items():
+            topic = CATALOG.topics[name]
+            fates = self._fates(topic, batch)
+            if fates is None:
+                counts.valid = self._sink.count(batch.relations[name])
+                continue
+            batch.fates[name] = fates
+            tally = self._sink.to_arrow(
+                self._sink.query(duplicates.TALLY, records=fates)
+            ).to_pylist()
+            found = {row["fate"]: row["records"] for row in tally}
+            counts.valid, counts.duplicate = (
+                found.get(duplicates.NEW, 0),
+                found.get(duplicates.DUPLICATE, 0),
+            )
+            if not found.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
+                batch.refused += self._contradictions(batch, topic, fates)
+            batch.relations[name] = self._sink.freeze(
+                self._sink.query(duplicates.fresh(topic), records=fates)
+            )
+        for refused in batch.refused:
+            batch.counts[refused.topic].quarantined += 1
+
+    def _fates(self, topic: Topic, batch: Batch[Rows]) -> Rows | None:
+        """The records with what becomes of each; None when all of them are certainly new."""
+        records = batch.relations[topic.name]
+        if topic.compacted:
+            held = self._plan.latest(topic.name)
+            if held is None:
+                return None
+            text = duplicates.version_fates(topic, contract(held))
+            return self._sink.freeze(
+                self._sink.query(text, records=records, current=self._sink.table(held.table))
+            )
+        if topic.name not in self._plan.mirrors:
+            return None
+        seen = self._sink.seen(f"raw/{topic.name}", records)
+        repeats = self._sink.to_arrow(
+            self._sink.query(duplicates.repeated("event_id"), records=records)
+        )
+        if self._sink.count(seen):
+            batch.held[topic.name] = seen
+        elif repeats["repeats"][0].as_py() == 0:
+            return None
+        return self._sink.freeze(
+            self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
+        )
+
+    def _contradictions(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> list[Refused]:
+        found = self._sink.to_arrow(
+            self._sink.query(duplicates.CONFLICTS, records=fates)
+        ).to_pylist()
+        reasons = {_position(row): row["fate"] for row in found}
+        detail = "an earlier record has this id or version and other content"
+        return [
+            refuse(record, reasons[_position(record)], detail)
+            for record in self._originals(batch, topic.name, reasons)
+        ]
+
+    def _originals(
+        self, batch: Batch[Rows], topic: str, positions: Iterable[tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        """Records of the batch as they came."""
+        named = [f"{partition}:{offset}" for partition, offset in positions]
+        kept = batch.frame.where(F.col("topic") == topic).where(
+            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(named)
+        )
+        return originals(kept)
+
+    def _commit_raw(self, batch: Batch[Rows]) -> None:
+        """Step 3."""
+        for name in self._plan.mirrors:
+            if name in batch.counts:
+                held = {"held": batch.held[name]} if name in batch.held else {}
+                text = intake.raw_rows(CATALOG.topics[name], held=bool(held))
+                rows = self._sink.query(
+                    text, records=batch.relations[name], ingested_at=self._clock(), **held
+                )
+                batch.commits.append(
+                    self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
+                )
+        self._quarantine(batch, batch.refused, self._txn(QUARANTINE, batch))
+        self._sink.then(lambda: self._point("after_raw", batch))
+
+    def _commit_updates(self, batch: Batch[Rows]) -> None:
+        """Step 4."""
+        time = self._business_time(batch)
+        updater = Updater(
+            self._sink,
+            batch.relations,
+            frozenset(batch.counts) | ({TIME} if time.moved else set()),
+            batch.appended_at,
+            lambda table: self._txn(table, batch),
+            decides=time.decides,
+        )
+        for update in self._plan.updates:
+            change = updater.apply(update)
+            if change is not None:
+                batch.changes.append(change)
+                self._sink.then(lambda: self._point("between_tables", batch))
+                self._sink.then(partial(self._tell, batch, change))
+        self._object(batch, updater, informed=time.informed)
+
+    def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
+        """What the jobs refuse, now that their tables are what the batch makes them."""
+        found: list[Refused] = []
+        for objection in self._plan.objections:
+            rows = updater.refused(objection) if informed or not objection.informed else None
+            if rows is not None and self._sink.count(rows):
+                found += self._objected(batch, objection, self._sink.to_arrow(rows))
+        self._recount(batch, found)
+        self._quarantine(batch, found, self._txn(f"{QUARANTINE}:objections", batch))
+        batch.refused += found
+
+    def _objected(self, batch: Batch[Rows], objection: Objection, rows: pa.Table) -> list[Refused]:
+        details = {_position(row): row["detail"] for row in rows.to_pylist()}
+        return [
+            refuse(record, objection.reason, details[_position(record)])
+            for record in self._originals(batch, objection.topic, details)
+        ]
+
+    def _recount(self, batch: Batch[Rows], refused: list[Refused]) -> None:
+        """What is refused is neither valid nor a duplicate, whichever it was counted as."""
+        repeats: dict[str, set[tuple[int, int]]] = {}
+        for topic in {r.topic for r in refused} & batch.fates.keys():
+            rows = self._sink.query(duplicates.REPEATS, records=batch.fates[topic])
+            repeats[topic] = {_position(row) for row in self._sink.to_arrow(rows).to_pylist()}
+        for r in refused:
+            counts = batch.counts[r.topic]
+            counts.quarantined += 1
+            if (r.partition, r.offset) in repeats.get(r.topic, ()):
+                counts.duplicate -= 1
+            else:
+                counts.valid -= 1
+
+    def _quarantine(self, batch: Batch[Rows], refused: list[Refused], txn: Txn) -> None:
+        """Commit refusals behind the commits so far, each record once."""
+        if not refused:
+            return
+        self._sink.settle()
+        books = self._sink.books
+        rows = without_held(quarantine_rows(refused, self._clock()), books.handle(QUARANTINE))
+        batch.commits.append(books.append(QUARANTINE, rows, txn))
+        books.settle()
+
+    def _business_time(self, batch: Batch[Rows]) -> BusinessTime:
+        if CLOCK in batch.relations:
+            ticks = self._sink.to_arrow(batch.relations[CLOCK])
+            # A part reads up to nothing: what stands before it may come later.
+            offsets = self._offsets(batch.batch_id) if batch.part is None else {}
+            self._time.advance(ticks, offsets)
+            batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
+        return self._time
+
+    def _tell(self, batch: Batch[Rows], change: Change[Rows]) -> None:
+        """Send what a change leads to, behind its commit."""
+        if change.update.topic is None and not change.events:
+            return
+        self._point("before_publish", batch)
+        if change.update.topic is not None:
+            topic = CATALOG.topics[change.update.topic]
+            self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
+            if change.removed is not None:
+                removed = self._sink.to_arrow(change.removed)
+                self._publisher.tombstones(topic, topic.owner, removed)
+        for emission, events in change.events:
+            topic = CATALOG.topics[emission.topic]
+            self._publisher.events(topic, self._sink.to_arrow(events))
+
+    def _publish(self, batch: Batch[Rows]) -> None:
+        """Step 5, to its end."""
+        self._sink.settle()
+        self._publisher.refusals(batch.refused)
+        self._publisher.flush()
+        self._point("after_publish", batch)
+
+    def _commit_ledger(self, batch: Batch[Rows]) -> None:
+        """Step 6."""
+        self._enter(batch.batch_id, batch.counts, batch.versions(), batch.started)
+
+    def _enter(
+        self,
+        batch_id: int,
+        counts: Mapping[str, Counts],
+        versions: Mapping[str, int],
+        started: float,
+    ) -> None:
+        offsets = self._offsets(batch_id)
+        if not versions and ledger.moved(offsets) <= {CLOCK}:
+            return
+        entry = ledger.Entry(
+            query_id=self.app_id,
+            batch_id=batch_id,
+            query=self._plan.name,
+            kind="batch",
+            offsets=offsets,
+            counts=counts,
+            table_versions=versions,
+            duration_ms=round(1000 * (time.perf_counter() - started)),
+            committer=self._sink.name,
+            committed_at=self._clock(),
+            **vars(self._known),
+        )
+        txn = self.identity(ledger.LEDGER, batch_id, None)
+        self._sink.books.append(ledger.LEDGER, entry.row(), txn)
+        self._sink.books.settle()
+        self._known = ledger.Known()
+        crash.point("after_ledger", batch_id)
+
+    def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
+        """Identity of the batch's write to a table: that of what a part was cut from, where that is committed."""
+        if batch.part is None or table not in self._plan.tables:
+            return self.identity(table, batch.batch_id, batch.part)
+        chain = (*batch.part.above, batch.part)
+        *wider, own = (self.identity(table, batch.batch_id, part) for part in chain)
+        return next((txn for txn in wider if self._sink.is_committed(table, txn)), own)
+
+    def identity(self, what: str, batch_id: int, part: Part | None) -> Txn:
+        """Identity of a write of a batch, or of a part of one."""
+        if part is None or not part.name:
+            return Txn(f"{self.app_id}:{what}", batch_id, told=self._told(batch_id))
+        name = f"{self.app_id}:{what}:{batch_id}:{part.name}"
+        return Txn(name, 0, told=self._told(batch_id))
+
+    def _told(self, batch_id: int) -> dict[str, Any]:
+        """What each commit tells of its batch, for a query whose checkpoint is lost meanwhile."""
+        if self._telling[0] != batch_id:
+            offsets = ledger.moved_ranges(self._offsets(batch_id))
+            told = {"app_id": self.app_id, "number": batch_id, "offsets": offsets}
+            self._telling = (batch_id, {BATCH: told})
+        return self._telling[1]
+
+    def _point(self, name: str, batch: Batch[Rows]) -> None:
+        crash.point(name, batch.batch_id)
+        if (event_id := crash.poison(name)) is not None and self._holds(batch, event_id):
+            crash.spoil(event_id)
+
+    def _holds(self, batch: Batch[Rows], event_id: str) -> bool:
+        """Whether a batch has taken an event; asked by tests alone."""
+        relations = (r for name, r in batch.relations.items() if name in self._plan.mirrors)
+        return any(event_id in self._sink.to_arrow(r)["event_id"].to_pylist() for r in relations)
+
+
+def _position(row: Mapping[str, Any]) -> tuple[int, int]:
+    return row["kafka_partition"], row["kafka_offset"]

@@ -1,0 +1,204 @@
+"""Checkpoints of queries: where they are, what they say, how a query goes on from given offsets.
+
+A query's folder holds generations; `current.json` names the one in force, the offsets that it began at, and the
+application id and number of its first batch. The id survives the checkpoint and numbers go on rising, while Spark
+counts the batches of each generation from 0: a batch that Spark takes for an early one is never skipped as done.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakeshelf.errors import StreamError
+from lakeshelf.files import write_atomically
+from lakeshelf.streams.commit.ledger import Offsets
+
+Starting = Mapping[str, Mapping[str, int]]
+EARLIEST = -2
+POINTER = "current.json"
+SHUFFLE_PARTITIONS = "2"
+"""Spark freezes their number in a checkpoint, and does not go on from a batch that lacks it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The generation in force of one query.
+
+    Attributes:
+        path: Folder that Spark gets.
+        starting: Topic → partition → first offset of this generation; topics left out begin at the earliest.
+        app_id: Application id of its batches; None: the id of Spark's query, as in lakes of old.
+        base: Number of its first batch.
+    """
+
+    path: Path
+    starting: Starting
+    app_id: str | None = None
+    base: int = 0
+
+    def identity(self) -> str:
+        """Application id of its batches.
+
+        Raises:
+            StreamError: It is Spark's, and the metadata file is missing or damaged.
+        """
+        return self.app_id or self.query_id()
+
+    def query_id(self) -> str:
+        """Id that Spark gave the query when the checkpoint was made.
+
+        Raises:
+            StreamError: The metadata file is missing or damaged.
+        """
+        file = self.path / "metadata"
+        try:
+            return str(json.loads(file.read_text(encoding="utf-8"))["id"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StreamError(
+                f"checkpoint {self.path} has no readable metadata",
+                hint="run `lakeshelf continue`",
+            ) from error
+
+    def offsets(self, batch_id: int) -> Offsets:
+        """Offsets of a batch: topic → partition → (from, until)."""
+        until = self.until(batch_id)
+        before = self.until(batch_id - 1) if batch_id > 0 else self.starting
+        return {
+            topic: {p: (before.get(topic, {}).get(p, 0), end) for p, end in partitions.items()}
+            for topic, partitions in until.items()
+        }
+
+    def offsets_of(self, number: int) -> Offsets:
+        """Offsets of the batch of a number."""
+        return self.offsets(number - self.base)
+
+    def until(self, batch_id: int) -> Starting:
+        """End offsets of a batch, from Spark's offset log; empty when that has been cleaned up."""
+        file = self.path / "offsets" / str(batch_id)
+        if not file.exists():
+            return {}
+        merged: dict[str, dict[str, int]] = {}
+        for line in file.read_text(encoding="utf-8").splitlines()[2:]:
+            merged.update(json.loads(line) if line != "-" else {})
+        return merged
+
+    def last_committed(self) -> int | None:
+        """Highest batch id in the commit log."""
+        return max(_batch_ids(self.path / "commits"), default=None)
+
+    def unfinished(self) -> int | None:
+        """Batch id that has offsets and no commit."""
+        last = max(_batch_ids(self.path / "offsets"), default=None)
+        return None if last == self.last_committed() else last
+
+    def next_number(self) -> int:
+        """Number behind that of the last batch that Spark has committed."""
+        last = self.last_committed()
+        return self.base if last is None else self.base + last + 1
+
+
+def generations(root: Path, query: str) -> list[int]:
+    """Generations of a query that have a folder."""
+    return sorted(_batch_ids(root / query))
+
+
+def current(root: Path, query: str) -> Checkpoint:
+    """The checkpoint in force; a query that never ran begins with generation 0."""
+    folder = root / query
+    pointer = folder / POINTER
+    if not pointer.exists():
+        return begin(root, query, {})
+    try:
+        content = json.loads(pointer.read_text(encoding="utf-8"))
+        return Checkpoint(
+            folder / str(content["generation"]),
+            {topic: dict(parts) for topic, parts in content["starting"].items()},
+            content.get("app_id"),
+            int(content.get("base", 0)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StreamError(
+            f"{pointer} is damaged: {error}", hint="run `lakeshelf continue`"
+        ) from error
+
+
+def begin(
+    root: Path,
+    query: str,
+    starting: Starting,
+    app_id: str | None = None,
+    base: int = 0,
+    *,
+    first: Starting | None = None,
+) -> Checkpoint:
+    """Begin a new generation; the old ones stay as they are.
+
+    Args:
+        root: Folder of the checkpoints.
+        query: Name of the query.
+        starting: Where it begins.
+        app_id: Application id of its batches; None: the query's name.
+        base: Number of its first batch.
+        first: Where that batch ends, if it was begun before and has to be done again; None: wherever Spark ends it.
+    """
+    folder = root / query
+    folder.mkdir(parents=True, exist_ok=True)
+    generation = max(generations(root, query), default=-1) + 1
+    begun = Checkpoint(folder / str(generation), starting, app_id or query, base)
+    if first is not None:
+        _log_offsets(begun, first)
+    told = {"generation": generation, "starting": starting, "app_id": begun.app_id, "base": base}
+    write_atomically(folder / POINTER, json.dumps(told, sort_keys=True).encode())
+    return begun
+
+
+def _log_offsets(begun: Checkpoint, until: Starting) -> None:
+    """Write what Spark would have written before its first batch, so that it begins with exactly that one."""
+    frozen = {"spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS}
+    watermark = json.dumps({"batchWatermarkMs": 0, "batchTimestampMs": 0, "conf": frozen})
+    (begun.path / "offsets").mkdir(parents=True)
+    write_atomically(begun.path / "metadata", json.dumps({"id": str(uuid.uuid4())}).encode())
+    lines = "\n".join(("v1", watermark, json.dumps(until)))
+    write_atomically(begun.path / "offsets" / "0", lines.encode())
+
+
+def problems(checkpoint: Checkpoint) -> list[str]:
+    """What is wrong with a checkpoint, one line each; empty when Spark can go on from it."""
+    if not checkpoint.path.exists():
+        return []
+    offsets, commits = (_batch_ids(checkpoint.path / log) for log in ("offsets", "commits"))
+    begun = bool(offsets or commits)
+    found = ["metadata is missing"] if begun and not (checkpoint.path / "metadata").exists() else []
+    if not offsets and commits:
+        found.append("the offset log is empty, the commit log is not")
+    for name, ids in (("offsets", offsets), ("commits", commits)):
+        gaps = sorted(set(range(min(ids, default=0), max(ids, default=-1) + 1)) - ids)
+        found += [f"{name}/{gap} is missing" for gap in gaps]
+    last, done = max(offsets, default=-1), max(commits, default=-1)
+    if offsets and not 0 <= last - done <= 1:
+        committed = f"last commit of batch {done}" if commits else "there is no commit"
+        found.append(f"last offsets are of batch {last}, {committed}")
+    found += [
+        f"offsets/{i} is truncated"
+        for i in sorted(offsets)
+        if not _complete(checkpoint.path / "offsets" / str(i))
+    ]
+    return found
+
+
+def _batch_ids(folder: Path) -> set[int]:
+    return {int(f.name) for f in folder.glob("*") if f.name.isdigit()}
+
+
+def _complete(file: Path) -> bool:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return len(lines) >= 3 and all(
+            isinstance(json.loads(line), dict) for line in lines[1:] if line != "-"
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,398 @@
+"""Whether a query goes on exactly where its tables end: ledger, tables, checkpoint and topics have to agree.
+
+The ledger is what they are compared with: it names the offsets up to which everything is committed, the versions that
+came of it, and the tables and topics by their ids. Where one of the others was lost, is an older copy or belongs
+somewhere else, going on would count records twice or not at all, so a query does not start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deltalake import DeltaTable
+
+from lakeshelf.errors import LakeError, StreamError
+from lakeshelf.kafka import topics
+from lakeshelf.lake import metadata, reading, tables
+from lakeshelf.lake.errors import NotFound
+from lakeshelf.settings import Settings
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.ledger import Account, Offsets
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.run.checkpoint import Checkpoint, Starting
+from lakeshelf.streams.take.refusal import QUARANTINE
+
+BATCH = "batch"
+"""Entry of a commit that names the batch which it is part of."""
+COMMITS = 100
+"""So many commits back a batch is looked for that was not finished."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """One reason why a query must not go on.
+
+    Attributes:
+        what: What does not agree, in words.
+        about: The table or topic, empty: the checkpoint.
+        continuable: Whether the ledger's offsets are a place to go on; else only a rebuild is a way.
+    """
+
+    what: str
+    about: str = ""
+    continuable: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a query stands.
+
+    Attributes:
+        account: What the ledger says.
+        handles: Tables that can be opened, among them that of the refused records.
+        checkpoint: The one in force; None: there is none, or its pointer cannot be read.
+        topic_ids: Topic → id in Kafka, of those that are there; empty without a client.
+        breaks: Why it must not go on.
+    """
+
+    account: Account
+    handles: Mapping[str, DeltaTable]
+    checkpoint: Checkpoint | None
+    topic_ids: Mapping[str, str]
+    breaks: tuple[Break, ...]
+
+    @property
+    def app_id(self) -> str:
+        """Application id of its batches so far; empty: it had none."""
+        held = self.checkpoint.app_id if self.checkpoint else None
+        return self.account.app_id or held or ""
+
+    @property
+    def table_ids(self) -> dict[str, str]:
+        """Table → id in Delta."""
+        return ids_of(self.handles)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Tables of another lake: the ledger knows others under their names, and knows some that are here."""
+        return _foreign(self.account, self.table_ids)
+
+    @property
+    def has_foreign_ledger(self) -> bool:
+        """Whether the ledger is that of another lake: it knows none of the tables that are here."""
+        return _is_foreign(self.account, self.table_ids)
+
+    def without(self, names: Container[str]) -> Standing:
+        """The same without some tables."""
+        left = {name: handle for name, handle in self.handles.items() if name not in names}
+        return replace(self, handles=left)
+
+    def written(self, app_id: str) -> dict[str, int]:
+        """Table → number of the last batch that it holds."""
+        found = {
+            name: handle.transaction_version(f"{app_id}:{name}")
+            for name, handle in self.handles.items()
+        }
+        return {name: number for name, number in found.items() if number is not None}
+
+    def next_number(self, app_id: str) -> int:
+        """A number above those of all batches so far."""
+        known = self.account.number if self.account.app_id == app_id else -1
+        begun = self.checkpoint.next_number() if self.checkpoint else -1
+        return max((known, begun, *self.written(app_id).values())) + 1
+
+    def sources(self, earlier: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
+        """Topics by their ids as the ledger keeps them."""
+        known = {} if self.has_foreign_ledger else self.account.sources
+        return {
+            topic: {"earlier": known.get(topic, {}).get("earlier", {}), "id": topic_id}
+            for topic, topic_id in self.topic_ids.items()
+        } | {
+            topic: {"earlier": dict(times), "id": self.topic_ids.get(topic)}
+            for topic, times in (earlier or {}).items()
+        }
+
+
+def ids_of(handles: Mapping[str, DeltaTable]) -> dict[str, str]:
+    """Table → id in Delta."""
+    return {name: str(handle.metadata().id) for name, handle in handles.items()}
+
+
+def _known(account: Account, table_ids: Mapping[str, str]) -> dict[str, bool]:
+    """Table of which the ledger tells an id → whether it is that table."""
+    return {
+        name: account.table_ids[name] == table_id
+        for name, table_id in table_ids.items()
+        if name in account.table_ids and name != ledger.LEDGER
+    }
+
+
+def _foreign(account: Account, table_ids: Mapping[str, str]) -> frozenset[str]:
+    known = _known(account, table_ids)
+    others = frozenset(name for name, is_known in known.items() if not is_known)
+    return others if any(known.values()) else frozenset()
+
+
+def _is_foreign(account: Account, table_ids: Mapping[str, str]) -> bool:
+    known = _known(account, table_ids)
+    return bool(known) and not any(known.values())
+
+
+def examine(
+    found: QueryPlan, settings: Settings, client: Mapping[str, str] | None = None
+) -> Standing:
+    """Compare ledger, tables, checkpoint and, given a client, topics of a query.
+
+    Raises:
+        LakeError: The ledger cannot be read.
+        BrokerError: Kafka does not answer.
+    """
+    account = _account(found, settings)
+    handles, unreadable = _opened(found, settings, account)
+    held, lost = _checkpoint(found, settings, account)
+    ids = topics.ids(client, [topic.name for topic in found.topics]) if client else {}
+    breaks = [*unreadable, *_altered(account, handles)]
+    if _is_foreign(account, ids_of(handles)):
+        return Standing(account, handles, held, ids, tuple(breaks))
+    breaks += lost
+    if held is not None and not lost:
+        breaks += _positions(found, account, held)
+    if not lost:
+        breaks += _numbers(found, account, handles, held)
+    if client:
+        breaks += _replaced(found, account, ids, client)
+    standing = Standing(account, handles, held, ids, tuple(breaks))
+    return replace(standing, breaks=(*breaks, *_undone(found, standing)))
+
+
+def require(name: str, standing: Standing) -> Standing:
+    """The standing of a query that may go on.
+
+    Raises:
+        StreamError: It must not.
+    """
+    if standing.breaks:
+        first = next((b for b in standing.breaks if not b.continuable), standing.breaks[0])
+        raise StreamError(f"query {name} does not start: {first.what}", hint=ways(first))
+    return standing
+
+
+def ways(found: Break) -> str:
+    """What a person can do about a break."""
+    rebuild = "`lakeshelf rebuild`"
+    if not found.continuable:
+        return f"put a copy back that belongs to the rest, or run {rebuild}"
+    return f"run `lakeshelf continue` to go on where the ledger ends, or {rebuild}"
+
+
+def unfinished(found: QueryPlan, standing: Standing) -> tuple[int, Offsets] | None:
+    """The batch that some tables hold and the ledger does not: its number and offsets; None without one.
+
+    Raises:
+        StreamError: There are several, no commit tells its offsets, or they do not begin where the ledger ends.
+    """
+    app_id = standing.app_id or found.name
+    _require_one_identity(standing, app_id)
+    last = standing.account.number if standing.account.app_id == app_id else -1
+    ahead = {name: number for name, number in standing.written(app_id).items() if number > last}
+    told = {
+        batch["number"]: batch["offsets"]
+        for name in {*ahead, ledger.LEDGER} & standing.handles.keys()
+        for batch in _told(standing.handles[name], app_id)
+        if batch["number"] > last
+    }
+    numbers = sorted({*ahead.values(), *told})
+    if not numbers:
+        return None
+    if len(numbers) > 1:
+        raise StreamError(f"batches {numbers} are not in the ledger")
+    if numbers[0] not in told:
+        raise StreamError(f"no commit tells the offsets of batch {numbers[0]} of {min(ahead)}")
+    _require_adjacent(told[numbers[0]], standing)
+    return numbers[0], told[numbers[0]]
+
+
+def _undone(found: QueryPlan, standing: Standing) -> Iterator[Break]:
+    """What keeps a query from going on where its ledger ends, where nothing else does."""
+    if standing.breaks and all(b.continuable for b in standing.breaks):
+        try:
+            unfinished(found, standing)
+        except StreamError as error:
+            yield Break(error.message)
+
+
+def _require_one_identity(standing: Standing, app_id: str) -> None:
+    """Refuse where the checkpoint wrote under an id that the ledger does not have."""
+    held = standing.checkpoint
+    if held is None or not held.path.exists():
+        return
+    other = held.identity()
+    if other != app_id and (written := standing.written(other)):
+        raise StreamError(f"{min(written)} holds batches of {other}, which the ledger lacks")
+
+
+def _require_adjacent(offsets: Offsets, standing: Standing) -> None:
+    for topic, parts in offsets.items():
+        known = standing.account.reached.get(topic, {})
+        for p, (begin, _) in parts.items():
+            if topic != CLOCK and begin != known.get(p, begin):
+                raise StreamError(
+                    f"the unfinished batch begins at {topic}/{p} offset {begin}, the ledger ends at {known[p]}"
+                )
+
+
+def _told(handle: DeltaTable, app_id: str) -> Iterator[dict[str, Any]]:
+    """What the latest commits of a table tell of batches; the ledger also of one that is done in parts."""
+    for entry in handle.history(COMMITS):
+        batch = metadata.told(entry).get(BATCH)
+        if batch and batch["app_id"] == app_id:
+            yield batch
+
+
+def _account(found: QueryPlan, settings: Settings) -> Account:
+    try:
+        return ledger.account(settings.lake_root, found.name)
+    except NotFound:
+        return Account()  # what the tables hold tells whether there should be more
+
+
+def _opened(
+    found: QueryPlan, settings: Settings, account: Account
+) -> tuple[dict[str, DeltaTable], list[Break]]:
+    handles: dict[str, DeltaTable] = {}
+    unreadable: list[Break] = []
+    for name in (*found.tables, QUARANTINE, ledger.LEDGER):
+        try:
+            handles[name] = tables.open_table(settings.lake_root, name)
+        except NotFound:
+            if name in account.versions:
+                unreadable.append(Break(f"table {name} is missing", name))
+        except LakeError as error:
+            unreadable.append(Break(error.message, name))
+    return handles, unreadable
+
+
+def _altered(account: Account, handles: Mapping[str, DeltaTable]) -> Iterator[Break]:
+    """Tables that are not those which the ledger knows."""
+    if _is_foreign(account, ids_of(handles)):
+        yield Break("its ledger is of another lake: it knows none of the tables", ledger.LEDGER)
+        return
+    for name, handle in handles.items():
+        table_id, known = str(handle.metadata().id), account.table_ids.get(name)
+        version, last = handle.version(), account.versions.get(name, -1)
+        if known not in (None, table_id):
+            yield Break(f"{name} is another table than the ledger knows ({table_id})", name)
+        elif version < last:
+            yield Break(f"{name} ends at version {version}, the ledger knows version {last}", name)
+
+
+def _checkpoint(
+    found: QueryPlan, settings: Settings, account: Account
+) -> tuple[Checkpoint | None, list[Break]]:
+    """The checkpoint in force, and what keeps Spark from going on from it."""
+    folder = settings.checkpoint_dir
+    if not (folder / found.name / checkpoint.POINTER).exists():
+        begun = bool(account.reached or checkpoint.generations(folder, found.name))
+        return None, [Break("its checkpoint is gone", continuable=True)] if begun else []
+    try:
+        held = checkpoint.current(folder, found.name)
+        if held.path.exists():
+            held.identity()
+    except StreamError as error:
+        return None, [Break(error.message, continuable=True)]
+    damage = checkpoint.problems(held)
+    return held, [Break(f"its checkpoint is damaged: {what}", continuable=True) for what in damage]
+
+
+def _positions(found: QueryPlan, account: Account, held: Checkpoint) -> Iterator[Break]:
+    """Where a checkpoint goes on elsewhere than where the ledger ends."""
+    done, begun = held.last_committed(), held.unfinished()
+    at = held.starting if done is None else held.until(done)
+    following = None if begun is None else held.until(begun)
+    differing = _difference(found, account, held, at)
+    finished = following is not None and account.number == held.base + (begun or 0)
+    if finished and following is not None and not _difference(found, account, held, following):
+        return
+    if differing:
+        yield Break(f"its checkpoint stands {differing}", continuable=True)
+    elif account.app_id == _identity(found, held) and account.number >= held.next_number():
+        yield Break(
+            f"its checkpoint goes on with batch {held.next_number()}, the ledger ends with {account.number}",
+            continuable=True,
+        )
+
+
+def _difference(found: QueryPlan, account: Account, held: Checkpoint, at: Starting) -> str:
+    """The first place at which offsets differ from the ledger's; empty: none.
+
+    The clock is left out: a batch of nothing but ticks that changed nothing has no row.
+    """
+    for topic in (t.name for t in found.topics if t.name != CLOCK):
+        reached, begun = account.reached.get(topic, {}), held.starting.get(topic, {})
+        for p in sorted({*reached, *at.get(topic, {})}, key=int):
+            stands = max(0, at.get(topic, {}).get(p, 0))
+            wanted = reached.get(p, max(0, begun.get(p, 0)))
+            if stands != wanted:
+                return f"at {topic}/{p} offset {stands}, the ledger ends at {wanted}"
+    return ""
+
+
+def _numbers(
+    found: QueryPlan,
+    account: Account,
+    handles: Mapping[str, DeltaTable],
+    held: Checkpoint | None,
+) -> Iterator[Break]:
+    """Tables that hold batches of which neither ledger nor checkpoint knows."""
+    app_id = _identity(found, held)
+    known = account.number + 1 if account.app_id == app_id else 0
+    coming = max(known, held.next_number() if held else 0)
+    begun = held.unfinished() if held else None
+    allowed = None if held is None or begun is None else held.base + begun
+    for name, handle in handles.items():
+        number = handle.transaction_version(f"{app_id}:{name}")
+        if number is not None and number >= coming and number != allowed:
+            what = f"{name} holds batch {number}, of which the ledger knows nothing"
+            yield Break(what, name, continuable=True)
+        elif number is None and account.number < 0 and _is_read_anew(found, held, name):
+            unknown = reading.count(handle, name)
+            if unknown:
+                yield Break(f"{name} has {unknown} rows, of which the ledger knows nothing", name)
+
+
+def _identity(found: QueryPlan, held: Checkpoint | None) -> str:
+    if held is None:
+        return found.name
+    return held.identity() if held.path.exists() else held.app_id or found.name
+
+
+def _is_read_anew(found: QueryPlan, held: Checkpoint | None, table: str) -> bool:
+    """Whether the topic of a raw table is read from its beginning."""
+    topic = table.removeprefix("raw/")
+    return topic in found.mirrors and (held is None or topic not in held.starting)
+
+
+def _replaced(
+    found: QueryPlan, account: Account, ids: Mapping[str, str], client: Mapping[str, str]
+) -> Iterator[Break]:
+    """Topics that are not those which were read, or that have lost their end."""
+    read = {t.name: account.reached[t.name] for t in found.topics if t.name in account.reached}
+    ends = topics.end_offsets(client, read)
+    for topic, reached in read.items():
+        known, present = account.sources.get(topic, {}).get("id"), ids.get(topic)
+        short = [p for p, offset in reached.items() if offset > ends[topic].get(p, 0)]
+        if present is None and any(reached.values()):
+            yield Break(f"topic {topic} is gone", topic)
+        elif present is not None and known not in (None, present):
+            yield Break(
+                f"topic {topic} was deleted and made again (id {present}, read was {known})", topic
+            )
+        elif present is not None and short:
+            end = f"{ends[topic].get(short[0], 0)} in partition {short[0]}"
+            yield Break(
+                f"topic {topic} ends at offset {end}, read was up to {reached[short[0]]}", topic
+            )

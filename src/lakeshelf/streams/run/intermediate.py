@@ -1,0 +1,42 @@
+"""What is known of a batch between the steps of the protocol (`lakeshelf.streams.run.batch`)."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic
+
+from pyspark.sql import DataFrame
+
+from lakeshelf.lake.commits import Commit
+from lakeshelf.streams.commit.committers.base import Rows
+from lakeshelf.streams.commit.ledger import Counts
+from lakeshelf.streams.commit.updates import Change
+from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.take.refusal import Refused
+
+
+@dataclass
+class Batch(Generic[Rows]):
+    """What is known of a batch on its way through the steps."""
+
+    batch_id: int
+    frame: DataFrame
+    taken: Rows
+    started: float
+    appended_at: datetime
+    counts: dict[str, Counts]
+    relations: dict[str, Rows] = field(default_factory=dict)
+    fates: dict[str, Rows] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    held: dict[str, Rows] = field(default_factory=dict)
+    commits: list[Future[Commit]] = field(default_factory=list)
+    changes: list[Change[Rows]] = field(default_factory=list)
+    part: Part | None = None
+
+    def versions(self) -> dict[str, int]:
+        """Table → version that it committed, once that is done."""
+        changes = (change.commit for change in self.changes if change.commit is not None)
+        made = [future.result() for future in (*self.commits, *changes)]
+        return {c.table: c.version for c in made if c.version is not None and c.rows}

@@ -1,0 +1,117 @@
+"""Parts of a batch: what a batch that cannot be done as a whole is done in.
+
+The positions of a batch are counted through, topic by topic, ticks of the clock last, and cut in the
+same way each time. So a part is known again after a crash, by the stretch of positions that it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lakeshelf.streams.commit.ledger import Offsets
+from lakeshelf.streams.declare.job import CLOCK
+
+DEEP = 5
+"""Levels that are cut at once for a cause that ends the process: each try costs a restart there."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the positions of a batch.
+
+    Attributes:
+        spans: The stretch, behind those that it was cut from, the whole batch first; each [from, until).
+    """
+
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        """Positions that it has; some may hold no record."""
+        first, end = self.spans[-1]
+        return end - first
+
+    @property
+    def name(self) -> str:
+        """Its stretch; empty for the whole batch."""
+        return "-".join(map(str, self.spans[-1])) if self.spans[1:] else ""
+
+    @property
+    def above(self) -> tuple[Part, ...]:
+        """What it was cut from, the whole batch first."""
+        return tuple(Part(self.spans[:n]) for n in range(1, len(self.spans)))
+
+    @property
+    def nothing(self) -> Part:
+        """A part of it that has no position."""
+        first, _ = self.spans[-1]
+        return Part((*self.spans, (first, first)))
+
+    def split(self, levels: int = 1) -> tuple[Part, ...]:
+        """Its parts, in order: halves, halved again on each further level."""
+        if levels == 0 or self.size <= 1:
+            return (self,)
+        first, end = self.spans[-1]
+        middle = (first + end + 1) // 2
+        halves = (Part((*self.spans, span)) for span in ((first, middle), (middle, end)))
+        return tuple(part for half in halves for part in half.split(levels - 1))
+
+
+def merged(parts: Iterable[Part]) -> list[Part]:
+    """Parts in order, with what they were cut from where all of it is there."""
+    whole: list[Part] = []
+    for part in parts:
+        whole.append(part)
+        while len(whole) > 1 and _are_halves(*whole[-2:]):
+            whole[-2:] = [Part(part.spans[:-1])]
+            part = whole[-1]  # noqa: PLW2901 - what was put together may be a half itself
+    return whole
+
+
+def _are_halves(one: Part, other: Part) -> bool:
+    same = one.spans[:-1] == other.spans[:-1] and len(one.spans) > 1
+    return same and one.spans[-1][1] == other.spans[-1][0]
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The positions of a batch.
+
+    Attributes:
+        offsets: Topic → partition → offsets (from, until).
+    """
+
+    offsets: Offsets
+
+    @property
+    def whole(self) -> Part:
+        """All of them."""
+        return Part(((0, sum(end - first for _, _, first, end in self._ranges())),))
+
+    def of(self, part: Part) -> list[tuple[str, int, int, int]]:
+        """Topic, partition, and offsets [from, until) of a part."""
+        first, end = part.spans[-1]
+        found, counted = [], 0
+        for topic, partition, low, high in self._ranges():
+            start, stop = max(first, counted), min(end, counted + high - low)
+            if start < stop:
+                found.append((topic, partition, low + start - counted, low + stop - counted))
+            counted += high - low
+        return found
+
+    def told(self, part: Part) -> str:
+        """A part in words."""
+        ranges = (
+            f"{topic}:{partition}:{low}" + (f" to {high - 1}" if high - low > 1 else "")
+            for topic, partition, low, high in self.of(part)
+        )
+        return ", ".join(ranges)
+
+    def _ranges(self) -> Iterator[tuple[str, int, int, int]]:
+        for topic in sorted(self.offsets, key=lambda name: (name == CLOCK, name)):
+            for partition, (first, end) in sorted(
+                self.offsets[topic].items(), key=lambda item: int(item[0])
+            ):
+                if end > first:
+                    yield topic, int(partition), first, end

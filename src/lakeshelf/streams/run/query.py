@@ -1,0 +1,284 @@
+"""One streaming query: its source, its batches, its restart after a failure."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka import topics
+from lakeshelf.lake import requests
+from lakeshelf.settings import Settings
+from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.sink import BOOKS, Sink
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.run.checkpoint import EARLIEST, Checkpoint
+from lakeshelf.streams.run.clock import BusinessTime, tick_before
+from lakeshelf.streams.run.failure import describe, lost_records
+from lakeshelf.streams.run.isolation import Isolation
+from lakeshelf.streams.run.parted import PartedProcessor
+from lakeshelf.streams.run.trials import Trials
+
+STOP_SECONDS = 60.0
+READ = {
+    "kafka.isolation.level": "read_committed",
+    "kafka.fetch.max.wait.ms": "50",
+    # Catching up, 500 records a poll would cost as much as parsing them.
+    "kafka.max.poll.records": "5000",
+    "kafka.max.partition.fetch.bytes": str(4 * 1024 * 1024),
+}
+
+
+@dataclass
+class Progress:
+    """How far a query is, for `status`.
+
+    Attributes:
+        state: starting, running, failed or stopped.
+        batch_id: Last batch that was done.
+        offsets: Topic → partition → offset up to which everything is folded.
+        error: First line of the last failure.
+        restarts: How often it was started again.
+    """
+
+    state: str = "starting"
+    batch_id: int | None = None
+    offsets: dict[str, dict[str, int]] = field(default_factory=dict)
+    duration_ms: int = 0
+    done_at: float = 0.0
+    error: str = ""
+    restarts: int = 0
+
+
+class Query:
+    """Runs one plan; restarts after a failure with growing pauses while other queries go on.
+
+    Args:
+        plan: What it reads and keeps.
+        settings: Lake, committer, bounds.
+        session: The driver's session.
+        client: librdkafka settings that reach the broker.
+        delay_ms: Pause before the first start, so that queries do not fire together.
+    """
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        settings: Settings,
+        session: SparkSession,
+        client: Mapping[str, str],
+        delay_ms: int = 0,
+    ) -> None:
+        self.plan = plan
+        self._tables = (*plan.tables, *BOOKS)
+        self.progress = Progress()
+        self._settings = settings
+        self._session = session
+        self._client = client
+        self._boundary = threading.Lock()
+        self._stopping = threading.Event()
+        self._running: StreamingQuery | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._last_done: int | None = None
+        self._start_at = time.monotonic() + delay_ms / 1000
+        self._pause = settings.restart_backoff_s
+
+    def tend(self) -> None:
+        """Start the query when it is due, and notice when it has failed. Called again and again."""
+        if self._stopping.is_set():
+            return
+        if self._running is None:
+            if time.monotonic() >= self._start_at:
+                self._start()
+        elif not self._running.isActive:
+            error = self._running.exception()
+            self._fail(str(error) if error else "the query ended by itself")
+        elif requests.asked(self._settings.stack_dir, self._tables):
+            self._serve_idle()
+
+    def stop(self) -> None:
+        """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
+        self._stopping.set()
+        if self._boundary.acquire(timeout=STOP_SECONDS):
+            self._boundary.release()  # a batch that waits for it has to end too, or Spark waits for ever
+            self._await_offsets()
+        if self._running is not None:
+            self._running.stop()
+            self._sink.end()
+        self.progress.state = "stopped"
+
+    def _serve_idle(self) -> None:
+        """Do what is asked of the query's tables, unless a batch runs, which does it at its end."""
+        if self._boundary.acquire(blocking=False):
+            try:
+                self._serve()
+            finally:
+                self._boundary.release()
+
+    def _serve(self) -> None:
+        for name in requests.asked(self._settings.stack_dir, self._tables):
+            self._sink.serve(self._settings.stack_dir, name)
+
+    def _start(self) -> None:
+        try:
+            standing = continuity.examine(self.plan, self._settings, self._client)
+            self._standing = continuity.require(self.plan.name, standing)
+            self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+            self._sink, self._sink_is_used = self._new_sink(), False
+            found = self._checkpoint
+            trials = Trials(self._settings.stack_dir, self.plan.name)
+            self._isolation = Isolation(
+                trials, found.offsets_of, self._new_processor, self._stopping
+            )
+            stream = self._sink.read(self._source(), self.plan.topics)
+            writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
+            writer = writer.option("checkpointLocation", str(self._checkpoint.path))
+            self._running = writer.trigger(
+                processingTime=f"{self.plan.trigger_ms} milliseconds"
+            ).start()
+            self.progress.state = "running"
+        except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
+            self._fail(str(error))
+
+    def _fail(self, error: str) -> None:
+        self._running = None
+        self.progress.state = "failed"
+        self.progress.error = lost_records(error, self.plan.name) or describe(error)
+        self.progress.restarts += 1
+        self._start_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, self._settings.restart_backoff_max_s)
+
+    def _batch(self, frame: DataFrame, batch_id: int) -> None:
+        with self._boundary:
+            if self._stopping.is_set():
+                raise InterruptedError("the query is stopping")
+            started = time.monotonic()
+            assert self._checkpoint is not None
+            self._isolation.process(frame, self._checkpoint.base + batch_id)
+            self._done(batch_id, started)
+            self._serve()
+
+    def _done(self, batch_id: int, started: float) -> None:
+        progress, found = self.progress, self._checkpoint
+        self._last_done = batch_id
+        progress.batch_id = batch_id + (found.base if found else 0)
+        progress.duration_ms = round(1000 * (time.monotonic() - started))
+        progress.done_at = time.time()
+        progress.error = ""
+        if found is not None:
+            progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
+        self._pause = self._settings.restart_backoff_s
+
+    def _new_processor(self, number: int) -> PartedProcessor[Any]:
+        assert self._checkpoint is not None
+        if self._sink_is_used:
+            self._sink.end()
+            self._sink = self._new_sink()
+        self._sink_is_used = True
+        publisher, found = Publisher(self._client), self._checkpoint
+        return PartedProcessor(
+            self.plan,
+            self._sink,
+            publisher,
+            found.identity(),
+            found.offsets_of,
+            time=self._business_time(number - found.base),
+            sources=self._asked_sources,
+            known=ledger.Known.new(
+                self._standing.account, self._standing.sources(), self._standing.table_ids
+            ),
+        )
+
+    def _asked_sources(self) -> Callable[[], None]:
+        """Ask whether the topics are those that the query began with; the answer raises when they are not."""
+        asked = topics.asked_ids(self._client, self._standing.topic_ids)
+
+        def confirm() -> None:
+            found = asked()
+            for name, known in self._standing.topic_ids.items():
+                if found.get(name) != known:
+                    raise BrokerError(
+                        f"topic {name} was deleted while it was read", hint="see `lakeshelf status`"
+                    )
+
+        return confirm
+
+    def _business_time(self, batch_id: int) -> BusinessTime | None:
+        """Business time before a batch; None for a query that does not follow it."""
+        assert self._checkpoint is not None
+        if CLOCK not in {topic.name for topic in self.plan.topics}:
+            return None
+        begins = self._checkpoint.offsets(batch_id).get(CLOCK, {}).get("0", (0, 0))[0]
+        ends = topics.end_offsets(self._client, [topic.name for topic in self.plan.topics])
+        return BusinessTime(tick_before(self._client, begins), ends)
+
+    def _new_sink(self) -> Sink[Any]:
+        root, wanted = self._settings.lake_root, self._settings.committer
+        committers: dict[str, Any] = {
+            "driver": DriverCommitter(root, self._settings.duplicate_window_rows),
+            "spark": SparkCommitter(root),
+        }
+        others = {
+            table: committers[name]
+            for table, name in self._settings.table_committers.items()
+            if name != wanted and table in self.plan.tables
+        }
+        return Sink(committers[wanted], DriverCommitter(root, 0, shared=True), others)
+
+    def _source(self) -> DataFrame:
+        reader = self._session.readStream.format("kafka")
+        for key, value in self._source_options().items():
+            reader = reader.option(key, value)
+        return reader.load()
+
+    def _source_options(self) -> dict[str, str]:
+        assert self._checkpoint is not None
+        subscribed = [topic.name for topic in self.plan.topics]
+        starting = self._checkpoint.starting
+        explicit = {
+            name: {p: starting.get(name, {}).get(p, EARLIEST) for p in parts}
+            for name, parts in topics.end_offsets(self._client, subscribed).items()
+        }
+        return {
+            **{f"kafka.{key}": value for key, value in java_client(self._client).items()},
+            **READ,
+            "subscribe": ",".join(subscribed),
+            "startingOffsets": json.dumps(explicit) if starting else "earliest",
+            "failOnDataLoss": "true",
+            "maxOffsetsPerTrigger": str(self._settings.max_batch_rows),
+            "includeHeaders": str(any(topic.compacted for topic in self.plan.topics)).lower(),
+        }
+
+    def _await_offsets(self) -> None:
+        """Wait until Spark has written the commit of the batch that was done last."""
+        deadline = time.monotonic() + 5
+        while self._running is not None and self._running.isActive and time.monotonic() < deadline:
+            committed = self._checkpoint.last_committed() if self._checkpoint else None
+            done = -1 if committed is None else committed
+            if self._last_done is None or done >= self._last_done:
+                return
+            time.sleep(0.02)
+
+
+def java_client(client: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the Java client for the given ones of librdkafka."""
+    names = {"bootstrap.servers", "security.protocol", "ssl.truststore.location"}
+    found = {key: value for key, value in client.items() if key in names}
+    if "sasl.username" in client:
+        module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+        user, password = client["sasl.username"], client["sasl.password"]
+        found["sasl.mechanism"] = client["sasl.mechanism"]
+        found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
+    return found

@@ -1,0 +1,175 @@
+"""The streams driver: runs the queries of the named jobs in one process, owns their tables, tells how they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from confluent_kafka import KafkaException
+from pyspark.sql import SparkSession
+
+from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
+from lakeshelf.files import write_atomically
+from lakeshelf.lake import tables
+from lakeshelf.lake.claims import claim
+from lakeshelf.lake.locks import Lease
+from lakeshelf.settings import Settings
+from lakeshelf.streams.declare.job import Job
+from lakeshelf.streams.declare.plan import QueryPlan, plan
+from lakeshelf.streams.run import continuity
+from lakeshelf.streams.run.query import Query
+
+STATUS_FILE = "streams.json"
+REBUILD_MARKER = "rebuild.json"
+DRIVER = "streams"
+"""Name of the lease that a driver holds while it runs."""
+STAGGER_MS = 170
+TEND_SECONDS = 0.1
+STATUS_SECONDS = 0.5
+
+
+class Driver:
+    """Owns the tables of its jobs and runs their queries until it is told to stop.
+
+    Args:
+        jobs: What to run.
+        settings: Lake and runtime settings.
+        client: librdkafka settings that reach the broker.
+    """
+
+    def __init__(self, jobs: Iterable[Job], settings: Settings, client: Mapping[str, str]) -> None:
+        self.plans = plan(jobs)
+        self._settings = settings
+        self._client = client
+        self._leases: list[Lease] = []
+        self._stop = threading.Event()
+        self.queries: list[Query] = []
+
+    def acquire(self, *, unfinished_rebuild: bool = False) -> None:
+        """Take the lease of the lake's driver and of every table, before anything is written.
+
+        Args:
+            unfinished_rebuild: Whether the caller can cope with one.
+
+        Raises:
+            ConfigurationError: The lake is in a bucket, and Spark shall commit.
+            LakeError: Another driver has one of them, or jobs of another machine the lake.
+            StreamError: A rebuild was interrupted, so the tables are not what `raw` says.
+        """
+        _require_committers(self._settings)
+        stack = self._settings.stack_dir
+        names = [DRIVER, *(f"locks/{table}" for found in self.plans for table in found.tables)]
+        try:
+            for name in names:
+                self._leases.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
+            claim(self._settings.lake_root, self._settings.state_dir)
+        except Exception:
+            self.release()
+            raise
+        if (stack / REBUILD_MARKER).exists() and not unfinished_rebuild:
+            self.release()
+            raise StreamError(
+                "a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again"
+            )
+
+    def release(self) -> None:
+        """Give all leases back."""
+        for lease in self._leases:
+            lease.release()
+        self._leases = []
+
+    def run(self, session: Callable[[], SparkSession]) -> None:
+        """Run until `stop`; every query ends at a batch boundary.
+
+        Args:
+            session: Makes the Spark session; called once the leases are held.
+        """
+        for found in self.plans:
+            for table in found.tables:
+                tables.open_table(self._settings.lake_root, table)
+            self._require_continuity(found)
+        spark = session()
+        self.queries = [
+            Query(found, self._settings, spark, self._client, i * STAGGER_MS)
+            for i, found in enumerate(self.plans)
+        ]
+        self._tend_all(spark)
+        for query in self.queries:
+            query.stop()
+        self._write_status(spark)
+        spark.stop()
+
+    def _require_continuity(self, found: QueryPlan) -> None:
+        """Refuse before anything runs what each query would refuse for itself later on."""
+        try:
+            standing = continuity.examine(found, self._settings, self._client)
+        except (BrokerError, KafkaException):
+            return  # the query tries again while others go on
+        continuity.require(found.name, standing)
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stop.set()
+
+    def stop_on_signals(self) -> None:
+        """First SIGINT or SIGTERM stops at a batch boundary, a second one kills."""
+
+        def handle(number: int, _: FrameType | None) -> None:
+            if self._stop.is_set():
+                os._exit(128 + number)
+            self.stop()
+
+        signal.signal(signal.SIGINT, handle)
+        signal.signal(signal.SIGTERM, handle)
+
+    def _tend_all(self, spark: SparkSession) -> None:
+        written = 0.0
+        while not self._stop.wait(TEND_SECONDS):
+            for query in self.queries:
+                query.tend()
+            if time.monotonic() - written >= STATUS_SECONDS:
+                self._write_status(spark)
+                written = time.monotonic()
+
+    def _write_status(self, spark: SparkSession) -> None:
+        status = {
+            "pid": os.getpid(),
+            "written_at": time.time(),
+            "committer": self._settings.committer,
+            "queries": [
+                {**describe(query.plan), **asdict(query.progress)} for query in self.queries
+            ],
+        }
+        write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(status).encode())
+
+
+def _require_committers(settings: Settings) -> None:
+    wanted = {settings.committer, *settings.table_committers.values()}
+    if "spark" in wanted and not isinstance(settings.lake_root, Path):
+        raise ConfigurationError(
+            f"Spark does not commit to {settings.lake}", hint="set LAKESHELF_COMMITTER=driver"
+        )
+
+
+def describe(found: QueryPlan) -> dict[str, object]:
+    """What a query reads and writes, as data."""
+    return {
+        "query": found.name,
+        "jobs": [job.name for job in found.jobs],
+        "topics": [topic.name for topic in found.topics],
+        "tables": list(found.tables),
+        "trigger_ms": found.trigger_ms,
+    }
+
+
+def read_status(stack_dir: Path) -> dict[str, object] | None:
+    """What the driver wrote last; None when there never was one."""
+    file = stack_dir / STATUS_FILE
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None

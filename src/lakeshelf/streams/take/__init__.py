@@ -1,0 +1,1 @@
+"""How records are taken: decoded and judged by the contract, known again when they come twice, or refused."""
