@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lakeshelf.components.component import Heard
 from lakeshelf.files import replace_content
-from lakeshelf.streams.run.isolation import has_nothing_to_do_with_records
+from lakeshelf.streams.run.failure import has_nothing_to_do_with_records
 from lakeshelf.streams.run.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
 
 FOLDER = "hearing"

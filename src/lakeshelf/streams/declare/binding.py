@@ -35,7 +35,6 @@ from lakeshelf.streams.declare.job import (
     contract,
     relation,
 )
-from lakeshelf.streams.run import clock
 
 CHANGED, CURRENT, TOUCHED_KEYS = "changed", "current", "touched"
 STAMPED = frozenset({"updated_at"})
@@ -167,7 +166,7 @@ class Binder:
         if name == CURRENT and text.current is not None:
             return arrow_contract.schema(text.current.columns)
         if name == TIME:
-            return clock.SCHEMA
+            return intake.CLOCK_RELATION
         if name in CATALOG.topics:
             return intake.schema(CATALOG.topics[name])
         if name != plain and plain in NAMES:

@@ -25,6 +25,17 @@ POSITION = (
     Field("kafka_offset", LONG, "Offset."),
     Field("kafka_timestamp", TIMESTAMP, "Time of append."),
 )
+CLOCK_RELATION = pa.schema(
+    [
+        ("now", pa.timestamp("us", "UTC")),
+        ("today", pa.date32()),
+        ("phase", pa.string()),
+        ("ticked", pa.bool_()),
+        ("rolled", pa.bool_()),
+        ("fresh", pa.bool_()),
+    ]
+)
+"""Columns of the relation `business_time`."""
 DELETED = Field("deleted", BOOLEAN, "Whether the message is a tombstone.")
 
 

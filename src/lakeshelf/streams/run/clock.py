@@ -14,19 +14,10 @@ from confluent_kafka import Consumer, Message
 
 from lakeshelf.kafka.consuming import ANSWER_S, between, reader, watermarks
 from lakeshelf.streams.commit.ledger import Offsets
+from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.take.refusal import accepted
 
-SCHEMA = pa.schema(
-    [
-        ("now", pa.timestamp("us", "UTC")),
-        ("today", pa.date32()),
-        ("phase", pa.string()),
-        ("ticked", pa.bool_()),
-        ("rolled", pa.bool_()),
-        ("fresh", pa.bool_()),
-    ]
-)
 WINDOW = 64
 """So many offsets before the end are looked at first: the latest tick is among them, as a rule."""
 END = 2**62
@@ -86,10 +77,10 @@ class BusinessTime:
     def relation(self) -> pa.Table:
         """One row as `lakeshelf.streams.declare.job.Decision` tells; none before the first tick."""
         if self._tick is None:
-            return SCHEMA.empty_table()
+            return intake.CLOCK_RELATION.empty_table()
         told = {name: self._tick[name] for name in ("now", "today", "phase")}
         flags = {"ticked": self._ticked, "rolled": self._rolled, "fresh": self._fresh}
-        return pa.Table.from_pylist([{**told, **flags}], schema=SCHEMA)
+        return pa.Table.from_pylist([{**told, **flags}], schema=intake.CLOCK_RELATION)
 
 
 def _until(offsets: Offsets, topic: str, partition: str) -> int:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import re
 
+from confluent_kafka import KafkaException
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.lake.errors import Conflict, StorageError
+from lakeshelf.streams.commit.publisher import MessageTooLarge
+
+SURROUNDINGS = (BrokerError, StorageError, Conflict, OSError, MemoryError, KafkaException)
+"""Failures that have nothing to do with a record; beside them those of the connection to the JVM."""
+JVM, KAFKA_CLIENT = "py4j.", "org.apache.kafka."
+"""Where the exceptions of that connection stand, and what a failure names that Spark's own reader of Kafka has met."""
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
 """A line of a Python traceback that names the exception."""
 LOST = re.compile(
@@ -11,6 +21,13 @@ LOST = re.compile(
     r"|OffsetOutOfRangeException"
 )
 """Failures of Spark's source, however deep, for records that were deleted while their topic stands."""
+
+
+def has_nothing_to_do_with_records(error: Exception) -> bool:
+    """Whether a failure is one of the broker, the disk, the JVM or another writer."""
+    surrounding = isinstance(error, SURROUNDINGS) and not isinstance(error, MessageTooLarge)
+    is_of_jvm = type(error).__module__.startswith(JVM)
+    return surrounding or is_of_jvm or KAFKA_CLIENT in str(error)
 
 
 def lost_records(error: str, query: str) -> str:

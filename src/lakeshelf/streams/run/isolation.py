@@ -21,31 +21,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaException
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame
 
-from lakeshelf.errors import BrokerError, StreamError
-from lakeshelf.lake.errors import Conflict, StorageError
+from lakeshelf.errors import StreamError
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.commit.publisher import MessageTooLarge
-from lakeshelf.streams.run.failure import describe
+from lakeshelf.streams.run.failure import describe, has_nothing_to_do_with_records
 from lakeshelf.streams.run.parted import Outcome, PartedProcessor
 from lakeshelf.streams.run.parts import Part, Positions
 from lakeshelf.streams.run.trials import CERTAIN, MOST_IN_A_ROW, Suspect, Trial, Trials
-
-SURROUNDINGS = (
-    BrokerError,
-    StorageError,
-    Conflict,
-    OSError,
-    MemoryError,
-    KafkaException,
-    Py4JError,
-)
-"""Failures that have nothing to do with a record."""
-KAFKA_CLIENT = "org.apache.kafka."
-"""What a failure names that Spark's own reader of Kafka has met."""
 
 
 class Isolation:
@@ -189,9 +173,3 @@ def _every_record_fails(trial: Trial, suspect: Suspect) -> StreamError:
         f"{trial.unproven} records were isolated and the next one fails as well: {suspect.failure}",
         hint="the cause is not in the records; see the log of the streams driver",
     )
-
-
-def has_nothing_to_do_with_records(error: Exception) -> bool:
-    """Whether a failure is one of the broker, the disk or another writer."""
-    surrounding = isinstance(error, SURROUNDINGS) and not isinstance(error, MessageTooLarge)
-    return surrounding or KAFKA_CLIENT in str(error)
