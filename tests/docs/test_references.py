@@ -51,7 +51,7 @@ GOOD = (
     "decision record 7",
     "decisions 7 and so on",
     "F1, trap 4, I3",
-    "streams/batch.py, src/lakeshelf/streams, tests/test_a.py::test_that_it_works",
+    "streams/run/batch.py, src/lakeshelf/streams, tests/test_a.py::test_that_it_works",
     "lakeshelf.streams.run.batch.Batch, lakeshelf.toml",
     "tests/test_<name>.py, delta/demo and .cache/jars",
     "https://example.org/docs/nothing.md, s3://docs/nothing, raw/shelf_events",
