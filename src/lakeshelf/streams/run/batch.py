@@ -42,16 +42,8 @@ from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.continuity import BATCH
 from lakeshelf.streams.run.intermediate import Batch
 from lakeshelf.streams.run.parts import Part
-from lakeshelf.streams.take import duplicates
+from lakeshelf.streams.take import duplicates, refusal
 from lakeshelf.streams.take.parse import originals
-from lakeshelf.streams.take.refusal import (
-    QUARANTINE,
-    Refused,
-    judge,
-    quarantine_rows,
-    refuse,
-    without_held,
-)
 
 
 class BatchProcessor(Generic[Rows]):
@@ -136,7 +128,7 @@ class BatchProcessor(Generic[Rows]):
             if suspects
             else None
         )
-        judgement = judge(found) if found is not None else None
+        judgement = refusal.judge(found) if found is not None else None
         for topic in self._plan.topics:
             if topic.name not in batch.counts:
                 nothing = intake.schema(topic).empty_table()
@@ -202,14 +194,16 @@ class BatchProcessor(Generic[Rows]):
             self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
         )
 
-    def _contradictions(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> list[Refused]:
+    def _contradictions(
+        self, batch: Batch[Rows], topic: Topic, fates: Rows
+    ) -> list[refusal.Refused]:
         found = self._sink.to_arrow(
             self._sink.query(duplicates.CONFLICTS, records=fates)
         ).to_pylist()
         reasons = {_position(row): row["fate"] for row in found}
         detail = "an earlier record has this id or version and other content"
         return [
-            refuse(record, reasons[_position(record)], detail)
+            refusal.refuse(record, reasons[_position(record)], detail)
             for record in self._originals(batch, topic.name, reasons)
         ]
 
@@ -235,7 +229,7 @@ class BatchProcessor(Generic[Rows]):
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
-        self._quarantine(batch, batch.refused, self._txn(QUARANTINE, batch))
+        self._quarantine(batch, batch.refused, self._txn(refusal.QUARANTINE, batch))
         self._sink.then(lambda: self._point("after_raw", batch))
 
     def _commit_updates(self, batch: Batch[Rows]) -> None:
@@ -259,23 +253,25 @@ class BatchProcessor(Generic[Rows]):
 
     def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
         """What the jobs refuse, now that their tables are what the batch makes them."""
-        found: list[Refused] = []
+        found: list[refusal.Refused] = []
         for objection in self._plan.objections:
             rows = updater.refused(objection) if informed or not objection.informed else None
             if rows is not None and self._sink.count(rows):
                 found += self._objected(batch, objection, self._sink.to_arrow(rows))
         self._recount(batch, found)
-        self._quarantine(batch, found, self._txn(f"{QUARANTINE}:objections", batch))
+        self._quarantine(batch, found, self._txn(f"{refusal.QUARANTINE}:objections", batch))
         batch.refused += found
 
-    def _objected(self, batch: Batch[Rows], objection: Objection, rows: pa.Table) -> list[Refused]:
+    def _objected(
+        self, batch: Batch[Rows], objection: Objection, rows: pa.Table
+    ) -> list[refusal.Refused]:
         details = {_position(row): row["detail"] for row in rows.to_pylist()}
         return [
-            refuse(record, objection.reason, details[_position(record)])
+            refusal.refuse(record, objection.reason, details[_position(record)])
             for record in self._originals(batch, objection.topic, details)
         ]
 
-    def _recount(self, batch: Batch[Rows], refused: list[Refused]) -> None:
+    def _recount(self, batch: Batch[Rows], refused: list[refusal.Refused]) -> None:
         """What is refused is neither valid nor a duplicate, whichever it was counted as."""
         repeats: dict[str, set[tuple[int, int]]] = {}
         for topic in {r.topic for r in refused} & batch.fates.keys():
@@ -289,14 +285,16 @@ class BatchProcessor(Generic[Rows]):
             else:
                 counts.valid -= 1
 
-    def _quarantine(self, batch: Batch[Rows], refused: list[Refused], txn: Txn) -> None:
+    def _quarantine(self, batch: Batch[Rows], refused: list[refusal.Refused], txn: Txn) -> None:
         """Commit refusals behind the commits so far, each record once."""
         if not refused:
             return
         self._sink.settle()
         books = self._sink.books
-        rows = without_held(quarantine_rows(refused, self._clock()), books.handle(QUARANTINE))
-        batch.commits.append(books.append(QUARANTINE, rows, txn))
+        rows = refusal.without_held(
+            refusal.quarantine_rows(refused, self._clock()), books.handle(refusal.QUARANTINE)
+        )
+        batch.commits.append(books.append(refusal.QUARANTINE, rows, txn))
         books.settle()
 
     def _business_time(self, batch: Batch[Rows]) -> BusinessTime:
