@@ -23,7 +23,7 @@ help: ## List the commands
 		do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## Set up everything: wheels, Java, jars
-	@$(BIN)/python -m lakeshelf.stack.setup
+	@$(BIN)/python -m lakeshelf.stack.toolchain.setup
 
 demo: setup ## Set up, then run the main job on real receipts and reconcile the tables with them
 	@$(BIN)/lakeshelf demo

@@ -13,7 +13,7 @@ import psutil
 
 from lakeshelf import __version__
 from lakeshelf.settings import load_settings, project_home
-from lakeshelf.stack import jars, java
+from lakeshelf.stack.toolchain import jars, java
 
 PACKAGES = (
     "pyspark",

@@ -22,9 +22,9 @@ from lakeshelf.components.registry import module
 from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import lag
-from lakeshelf.stack.broker import Broker
-from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import plan, registry
 
@@ -93,7 +93,13 @@ def driver(
     settings = load_settings(**given)
     tables.ensure_all(lake)
     settings.stack_dir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "lakeshelf.stack.streams_process", "--jobs", ",".join(jobs)]
+    command = [
+        sys.executable,
+        "-m",
+        "lakeshelf.stack.supervision.streams_process",
+        "--jobs",
+        ",".join(jobs),
+    ]
     with _log(settings).open("wb") as log:
         launched = time.time()
         process = subprocess.Popen(

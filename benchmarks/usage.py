@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import psutil
 
-from lakeshelf.stack.memory import family, resident
+from lakeshelf.stack.machine.memory import family, resident
 
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:

@@ -14,7 +14,7 @@ import typer
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka.topics import Ensured, ensure_all
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.clients import running_client
+from lakeshelf.stack.embedded.clients import running_client
 
 
 def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:

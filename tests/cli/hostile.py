@@ -29,7 +29,7 @@ from lakeshelf.contracts.types import (
 )
 from lakeshelf.lake import Lake, tables, writing
 from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.stack.processes import identify
+from lakeshelf.stack.machine.processes import identify
 
 LINK = "\x1b]8;;http://example.org\x1b\\click\x1b]8;;\x1b\\"
 TEXT = f"a\x1b[31mred\x9b0m\x07{LINK}\u202e\u2066b\r\nerror: forged\t[red]c[/] [/] :smile: \x00end"

@@ -16,7 +16,7 @@ from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.locks import Lease
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.streams.take.refusal import Refused, quarantine_rows
 
 

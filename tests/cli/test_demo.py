@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.reconcile import reconcile
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.supervisor import running_stack
+from lakeshelf.stack.supervision.supervisor import running_stack
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

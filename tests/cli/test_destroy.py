@@ -10,7 +10,7 @@ import pytest
 
 from lakeshelf.lake import Lake
 from lakeshelf.lake.locks import Lease
-from lakeshelf.stack.processes import identify
+from lakeshelf.stack.machine.processes import identify
 
 
 @pytest.fixture

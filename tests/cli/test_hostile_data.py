@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.cli.output import as_json
-from lakeshelf.cli.terminal import inert
+from lakeshelf.cli.console.output import as_json
+from lakeshelf.cli.console.terminal import inert
 from tests.cli import hostile
 from tests.cli.commands import PATHS
 

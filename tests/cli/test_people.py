@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from lakeshelf.cli import stock
-from lakeshelf.cli.people import ALERT
+from lakeshelf.cli.shop import stock
+from lakeshelf.cli.shop.people import ALERT
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.shop import counting
 from tests.cli.told_shop import POLICY, SHELF, write, write_all

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from lakeshelf.cli import starting
-from lakeshelf.cli.starting import TOLD, Patience, Start
+from lakeshelf.cli.console import starting
+from lakeshelf.cli.console.starting import TOLD, Patience, Start
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.parts import BrokerPart, ComponentsPart, StreamsPart
-from lakeshelf.stack.supervisor import TABLES, TOPICS, Supervisor
+from lakeshelf.stack.supervision.parts import BrokerPart, ComponentsPart, StreamsPart
+from lakeshelf.stack.supervision.supervisor import TABLES, TOPICS, Supervisor
 
 PARTS = {part.name for part in (StreamsPart, ComponentsPart, BrokerPart)}
 

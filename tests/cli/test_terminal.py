@@ -11,10 +11,11 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.cli import access, main, placing
-from lakeshelf.cli.access import Options
-from lakeshelf.cli.output import add, grid
-from lakeshelf.cli.terminal import Terminal
+from lakeshelf.cli import main
+from lakeshelf.cli.console import access, placing
+from lakeshelf.cli.console.access import Options
+from lakeshelf.cli.console.output import add, grid
+from lakeshelf.cli.console.terminal import Terminal
 from tests.cli.commands import PATHS, commands
 
 WORDS = st.text(alphabet="abcdefghij-:{}'", min_size=1, max_size=12)

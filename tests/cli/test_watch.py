@@ -25,7 +25,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
-from lakeshelf.cli import watch
+from lakeshelf.cli.platform import watch
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.kafka import consuming
@@ -34,9 +34,9 @@ from lakeshelf.lake import tables, writing
 from lakeshelf.lake.commits import Txn, Write
 from lakeshelf.lake.maintenance import maintain
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import live
-from lakeshelf.stack.broker import Broker
-from lakeshelf.stack.live import Held, Numbers
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.observing import live
+from lakeshelf.stack.observing.live import Held, Numbers
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.run import clock
 from tests.lake.test_maintenance import NO_RETENTION

@@ -24,7 +24,7 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.kafka import topics
 from lakeshelf.lake import Lake, tables
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.embedded.broker import Broker
 from tests.support import eventually, make_topics
 
 Row = dict[str, Any]
@@ -60,7 +60,12 @@ class Rig:
             "LAKESHELF_RESTART_BACKOFF_MAX_S": "0.5",
             "LAKESHELF_SIMULATION_SHELVES": "12",
         }
-        module = ("-m", "lakeshelf.stack.components_process", "--components", ",".join(names))
+        module = (
+            "-m",
+            "lakeshelf.stack.supervision.components_process",
+            "--components",
+            ",".join(names),
+        )
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *module],

@@ -167,7 +167,13 @@ def test_a_clock_goes_on_from_the_topic_and_runs_once(rig: Rig) -> None:
 
 
 def test_an_unknown_component_ends_the_process_with_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lakeshelf.stack.components_process", "--components", "clok"]
+    command = [
+        sys.executable,
+        "-m",
+        "lakeshelf.stack.supervision.components_process",
+        "--components",
+        "clok",
+    ]
     variables = os.environ | {"LAKESHELF_LAKE_ROOT": str(tmp_path)}
     ended = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

@@ -20,9 +20,9 @@ from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import lag
-from lakeshelf.stack.broker import Broker
-from lakeshelf.stack.clients import client_settings
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.run.runner import read_status
@@ -88,7 +88,7 @@ class Rig:
             program: Another main module.
             environment: Further variables.
         """
-        main = [program] if program else ["-m", "lakeshelf.stack.streams_process"]
+        main = [program] if program else ["-m", "lakeshelf.stack.supervision.streams_process"]
         command = [sys.executable, *main, "--jobs", jobs]
         variables = {
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),

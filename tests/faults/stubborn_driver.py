@@ -2,7 +2,7 @@
 
 import sys
 
-from lakeshelf.stack.streams_process import main
+from lakeshelf.stack.supervision.streams_process import main
 from lakeshelf.streams.run import trials
 
 trials.DEATHS = trials.SAME_FAILURES = sys.maxsize

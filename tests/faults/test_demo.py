@@ -17,7 +17,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.settings import load_settings
-from lakeshelf.stack.supervisor import running_stack
+from lakeshelf.stack.supervision.supervisor import running_stack
 from tests.faults.rig import COMPARED, OUTSIDE
 from tests.support import eventually
 

@@ -17,8 +17,8 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack.loop import LoopPlan, LoopReport, run
-from lakeshelf.stack.supervisor import running_stack
+from lakeshelf.stack.demos.loop import LoopPlan, LoopReport, run
+from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.recover.recovery import rebuild
 from tests.faults.rig import COMPARED, OUTSIDE, red, rows

@@ -85,7 +85,7 @@ def test_a_second_driver_is_refused_before_it_writes(rig: Rig) -> None:
     before = _written(rig.settings.lake_root)
     environment = os.environ | {"LAKESHELF_LAKE_ROOT": str(rig.settings.lake_root)}
     second = subprocess.run(
-        [sys.executable, "-m", "lakeshelf.stack.streams_process"],
+        [sys.executable, "-m", "lakeshelf.stack.supervision.streams_process"],
         env=environment,
         capture_output=True,
         check=False,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.cli import files as commands
-from lakeshelf.cli.output import ROWS
+from lakeshelf.cli.console.output import ROWS
+from lakeshelf.cli.data import files as commands
 from tests.conftest import Run
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import Rig, sales

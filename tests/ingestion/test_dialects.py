@@ -12,10 +12,12 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.domain import csv_rows, declaration, dialect, encoding, headers, jsonl_rows
-from lakeshelf.ingestion.domain.dialect import ENCODINGS, PLAIN, Dialect
+from lakeshelf.ingestion.declared import dialect
+from lakeshelf.ingestion.declared.dialect import ENCODINGS, PLAIN, Dialect
+from lakeshelf.ingestion.domain import declaration
 from lakeshelf.ingestion.domain.rules import RULES
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
+from lakeshelf.ingestion.formats import csv_rows, encoding, headers, jsonl_rows
 from lakeshelf.lake.errors import StorageError
 from tests.ingestion.rig import Rig, csv, sales
 

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.domain import csv_rows, jsonl_rows
+from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
+from lakeshelf.ingestion.declared.parsed import Parsed
+from lakeshelf.ingestion.declared.spec import Column
 from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.domain.declaration import Declaration, data_type
-from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.domain.inference import spec_of
-from lakeshelf.ingestion.domain.parsed import Parsed
 from lakeshelf.ingestion.domain.rows import judged
-from lakeshelf.ingestion.domain.spec import Column
+from lakeshelf.ingestion.formats import csv_rows, jsonl_rows
 from tests.ingestion.rig import Rig
 
 DIGITS = st.text("0123456789", min_size=1, max_size=22)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.domain import csv_rows, formats, xlsx_parts, xlsx_rows
-from lakeshelf.ingestion.domain.dialect import PLAIN
+from lakeshelf.ingestion.declared.dialect import PLAIN
 from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.formats import csv_rows, formats, xlsx_parts, xlsx_rows
 from tests.ingestion.rig import Rig, csv, sales
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.domain import instants, parquet_rows
+from lakeshelf.ingestion.declared import instants
+from lakeshelf.ingestion.formats import parquet_rows
 from tests.ingestion.rig import Rig
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")

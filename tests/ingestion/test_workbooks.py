@@ -15,9 +15,9 @@ import openpyxl
 import pytest
 from openpyxl.workbook import Workbook
 
-from lakeshelf.ingestion.domain import xlsx_parts, xlsx_rows
-from lakeshelf.ingestion.domain.dialect import Dialect
+from lakeshelf.ingestion.declared.dialect import Dialect
 from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.formats import xlsx_parts, xlsx_rows
 from tests.ingestion.rig import Rig
 
 HEADER = ("id", "price", "at")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lakeshelf.cli import sql as command
+from lakeshelf.cli.data import sql as command
 from lakeshelf.lake import Lake
 from lakeshelf.query import engines
 

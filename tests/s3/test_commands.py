@@ -153,7 +153,7 @@ def test_state_of_a_folder_stays_in_it(tmp_path: Path) -> None:
 def test_a_demo_empties_no_lake_that_no_demo_made(
     filled: Lake, tmp_path: Path, run: Callable[..., Any]
 ) -> None:
-    from lakeshelf.stack import demo
+    from lakeshelf.stack.demos import demo
 
     settings = load_settings(lake_root=filled.root.uri, state_dir=tmp_path / "state")
     with pytest.raises(ConfigurationError, match="no demo made"):

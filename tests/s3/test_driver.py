@@ -20,7 +20,7 @@ from lakeshelf.lake.commits import Txn
 from lakeshelf.reconcile.books import opened
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.shop import history
-from lakeshelf.stack.live import Held
+from lakeshelf.stack.observing.live import Held
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.declare.duck import Duck

@@ -15,7 +15,7 @@ import pytest
 from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import lists
-from lakeshelf.stack.loop import LoopPlan, run
+from lakeshelf.stack.demos.loop import LoopPlan, run
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.recover.recovery import rebuild
 from tests.support import eventually

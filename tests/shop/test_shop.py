@@ -18,7 +18,7 @@ from lakeshelf.lake import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import counting, kinds, lists, shortage
 from lakeshelf.shop.trace import trace
-from lakeshelf.stack.clients import running_client
+from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.streams.declare.registry import discover
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.embedded.broker import Broker
 
 
 @pytest.fixture

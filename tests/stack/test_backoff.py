@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakeshelf.stack.backoff import MOST_AT_ONCE, STEADY_S, Backoff
+from lakeshelf.stack.supervision.backoff import MOST_AT_ONCE, STEADY_S, Backoff
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakeshelf.errors import BrokerError, ToolchainError
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import broker_data
-from lakeshelf.stack.broker import Broker
-from lakeshelf.stack.broker_config import MAX_MESSAGE_BYTES
-from lakeshelf.stack.processes import identify, read_pid_file
+from lakeshelf.stack.embedded import broker_data
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.broker_config import MAX_MESSAGE_BYTES
+from lakeshelf.stack.machine.processes import identify, read_pid_file
 
 pytestmark = pytest.mark.slow
 TOPIC = "shelf_events"
@@ -169,7 +169,7 @@ def test_tethered_broker_ends_with_its_parent(broker: Broker, settings: Settings
     program = (
         "import sys, pathlib\n"
         "from lakeshelf.settings import load_settings\n"
-        "from lakeshelf.stack.broker import Broker\n"
+        "from lakeshelf.stack.embedded.broker import Broker\n"
         "broker = Broker(load_settings(lake_root=pathlib.Path(sys.argv[1])))\n"
         "broker.start(die_with_parent=True); broker.wait_healthy(); print('up', flush=True)\n"
         "sys.stdin.read()\n"

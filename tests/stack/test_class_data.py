@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import class_data, jars
+from lakeshelf.stack.toolchain import class_data, jars
 from tests.support import eventually
 
 SESSION = """
 import os, sys
 from lakeshelf.settings import load_settings
-from lakeshelf.stack import class_data, jars, java
+from lakeshelf.stack.toolchain import class_data, jars, java
 from lakeshelf.streams.run import session
 settings = load_settings(cache_dir=sys.argv[1])
 real = load_settings()

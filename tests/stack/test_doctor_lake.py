@@ -9,7 +9,7 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import doctor_lake
+from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.streams.run import checkpoint
 
 OWN = ("ops/files", "ops/file_rejects")

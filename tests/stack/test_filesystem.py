@@ -12,9 +12,9 @@ from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JJavaError
 
 from lakeshelf.settings import load_settings
-from lakeshelf.stack import filesystem
-from lakeshelf.stack.ivy import pyspark_jars
-from lakeshelf.stack.java import java_home
+from lakeshelf.stack.toolchain import filesystem
+from lakeshelf.stack.toolchain.ivy import pyspark_jars
+from lakeshelf.stack.toolchain.java import java_home
 
 pytestmark = pytest.mark.slow
 

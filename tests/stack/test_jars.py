@@ -9,7 +9,8 @@ import pytest
 
 from lakeshelf.errors import ToolchainError
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import jars, ports
+from lakeshelf.stack.machine import ports
+from lakeshelf.stack.toolchain import jars
 
 COORDINATES = "org.example:tiny:1.0"
 
@@ -195,7 +196,7 @@ def test_spark_class_path_begins_with_the_file_system(settings: Settings) -> Non
 
 
 def test_no_jar_of_spark_is_in_the_wheel_already(settings: Settings) -> None:
-    from lakeshelf.stack.ivy import pyspark_jars
+    from lakeshelf.stack.toolchain.ivy import pyspark_jars
 
     wheel = {path.name for path in pyspark_jars().glob("*.jar")}
 

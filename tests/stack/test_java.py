@@ -7,7 +7,7 @@ import pytest
 
 from lakeshelf.errors import ToolchainError
 from lakeshelf.settings import load_settings
-from lakeshelf.stack import java
+from lakeshelf.stack.toolchain import java
 
 
 def a_java(folder: Path, version: str) -> Path:

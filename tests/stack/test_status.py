@@ -15,11 +15,11 @@ from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka.consuming import said
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack.backoff import Backoff
-from lakeshelf.stack.parts import StreamsPart
-from lakeshelf.stack.processes import identify
-from lakeshelf.stack.status import collect
-from lakeshelf.stack.supervisor import Care
+from lakeshelf.stack.machine.processes import identify
+from lakeshelf.stack.observing.status import collect
+from lakeshelf.stack.supervision.backoff import Backoff
+from lakeshelf.stack.supervision.parts import StreamsPart
+from lakeshelf.stack.supervision.supervisor import Care
 from lakeshelf.streams.run.parts import Part
 from lakeshelf.streams.run.trials import Trial, Trials
 

@@ -14,10 +14,10 @@ import pytest
 from lakeshelf.lake import tables
 from lakeshelf.lake.locks import is_held
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import handover
-from lakeshelf.stack.parts import read_json
-from lakeshelf.stack.processes import identify
-from lakeshelf.stack.supervisor import STACK_FILE, end_leftovers, running_stack
+from lakeshelf.stack.machine.processes import identify
+from lakeshelf.stack.supervision import handover
+from lakeshelf.stack.supervision.parts import read_json
+from lakeshelf.stack.supervision.supervisor import STACK_FILE, end_leftovers, running_stack
 from lakeshelf.streams.run import checkpoint
 from tests.support import eventually
 

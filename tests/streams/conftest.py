@@ -25,7 +25,7 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(own_settings: Settings) -> Iterator[SparkSession]:
     """The session of the runtime, started once."""
-    from lakeshelf.stack import class_data, jars, java
+    from lakeshelf.stack.toolchain import class_data, jars, java
     from lakeshelf.streams.run import session
 
     before = os.environ.get("JAVA_HOME")
@@ -44,7 +44,7 @@ def spark(own_settings: Settings) -> Iterator[SparkSession]:
 @pytest.fixture(scope="session")
 def client(own_settings: Settings) -> Iterator[dict[str, str]]:
     """A broker with all topics, started once; settings that reach it."""
-    from lakeshelf.stack.broker import Broker
+    from lakeshelf.stack.embedded.broker import Broker
 
     broker = Broker(own_settings)
     broker.start(die_with_parent=True)

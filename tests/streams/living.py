@@ -18,8 +18,8 @@ from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import lag
-from lakeshelf.stack.broker import Broker
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import plan

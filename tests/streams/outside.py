@@ -14,10 +14,10 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.kafka import topics
+from lakeshelf.kafka import open_transactions, topics
 from lakeshelf.lake import tables
 from lakeshelf.settings import Settings
-from lakeshelf.stack import lag, open_transactions
+from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.sink import BOOKS
 from lakeshelf.streams.declare.plan import QueryPlan

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import storage
 from lakeshelf.lake.location import Root
-from lakeshelf.stack import doctor_lake
+from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.run import checkpoint
 from tests.support import eventually

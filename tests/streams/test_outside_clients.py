@@ -13,10 +13,9 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
-from lakeshelf.kafka import topics
+from lakeshelf.kafka import open_transactions, topics
 from lakeshelf.kafka.consuming import between, reader
 from lakeshelf.settings import Settings, load_settings
-from lakeshelf.stack import open_transactions
 
 from .harness import folding
 from .outside import (

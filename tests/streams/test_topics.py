@@ -18,9 +18,8 @@ from confluent_kafka.admin import (
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
-from lakeshelf.kafka import topic_counts, topics
+from lakeshelf.kafka import open_transactions, topic_counts, topics
 from lakeshelf.kafka.topic_counts import Count
-from lakeshelf.stack import open_transactions
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -13,35 +13,26 @@ import typer
 
 from lakeshelf import __version__, extras
 from lakeshelf.addresses import without_secrets
-from lakeshelf.cli import (
-    access,
+from lakeshelf.cli.console import access, listings, placing
+from lakeshelf.cli.console.access import Options
+from lakeshelf.cli.console.output import errors
+from lakeshelf.cli.console.terminal import lines
+from lakeshelf.cli.data import contracts, files, lake, sql
+from lakeshelf.cli.platform import (
     bootstrap,
     components,
     config,
-    contracts,
     demo,
     destroy,
     doctor,
-    files,
     jobs,
-    lake,
-    listings,
-    people,
-    placing,
     plan,
-    policies,
     project,
-    quarantine,
-    sql,
     stack,
     status,
-    stock,
-    trace,
     watch,
 )
-from lakeshelf.cli.access import Options
-from lakeshelf.cli.output import errors
-from lakeshelf.cli.terminal import lines
+from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
 from lakeshelf.errors import LakeshelfError
 
 INTERRUPTED = 130

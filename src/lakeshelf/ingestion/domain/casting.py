@@ -11,8 +11,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.dialect import Dialect
-from lakeshelf.ingestion.domain.instants import from_local
+from lakeshelf.ingestion.declared.dialect import Dialect
+from lakeshelf.ingestion.declared.instants import from_local
 from lakeshelf.lake.kinds import MOST_DIGITS
 
 PLAIN_NUMBER = r"(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d+)"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.domain.instants import to_local
+from lakeshelf.ingestion.declared.instants import to_local
 
 
 def local_days(

@@ -32,10 +32,10 @@ import pyarrow as pa
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import types
 from lakeshelf.errors import ContractError
-from lakeshelf.ingestion.domain import dialect
+from lakeshelf.ingestion.declared import dialect
+from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
+from lakeshelf.ingestion.declared.spec import TIME, Column
 from lakeshelf.ingestion.domain.casting import typed
-from lakeshelf.ingestion.domain.dialect import PLAIN, Dialect
-from lakeshelf.ingestion.domain.spec import TIME, Column
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.lake import names
 from lakeshelf.lake.errors import NameRefused

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from lakeshelf.ingestion.domain import formats
+from lakeshelf.ingestion.declared.parsed import MAX_BYTES
 from lakeshelf.ingestion.domain.declaration import FILES as DECLARATIONS
-from lakeshelf.ingestion.domain.parsed import MAX_BYTES
+from lakeshelf.ingestion.formats import formats
 
 UPLOADS = "_uploads"
 _FOLDER = re.compile(r"[a-z][a-z0-9_]{0,62}")

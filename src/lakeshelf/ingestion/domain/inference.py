@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from lakeshelf.ingestion.declared.parsed import Parsed
+from lakeshelf.ingestion.declared.spec import DAY, ORIGIN, STORE, Column, Spec, is_event
 from lakeshelf.ingestion.domain import narrowest
 from lakeshelf.ingestion.domain.casting import with_point
 from lakeshelf.ingestion.domain.declaration import Declaration
-from lakeshelf.ingestion.domain.parsed import Parsed
-from lakeshelf.ingestion.domain.spec import DAY, ORIGIN, STORE, Column, Spec, is_event
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.lake.dataset import Dataset
 

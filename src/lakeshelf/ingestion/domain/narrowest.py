@@ -8,8 +8,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.ingestion.declared.instants import INSTANT
 from lakeshelf.ingestion.domain.casting import PLAIN_NUMBER, typed
-from lakeshelf.ingestion.domain.instants import INSTANT
 from lakeshelf.lake.kinds import MOST_DIGITS
 
 _INTEGER = r"^(0|-?[1-9]\d*)$"

@@ -14,19 +14,12 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.ingestion.declared.parsed import Parsed, Refusal
+from lakeshelf.ingestion.declared.spec import DAY, FILE_ID, FILE_LINE, STORE, Column, Spec
 from lakeshelf.ingestion.domain.casting import only_plain, typed, with_point, within_calendar
 from lakeshelf.ingestion.domain.days import local_days
-from lakeshelf.ingestion.domain.headers import require_header
-from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
-from lakeshelf.ingestion.domain.spec import (
-    DAY,
-    FILE_ID,
-    FILE_LINE,
-    STORE,
-    Column,
-    Spec,
-)
 from lakeshelf.ingestion.errors import FileRefused
+from lakeshelf.ingestion.formats.headers import require_header
 from lakeshelf.lake.partitions import HIVE_NULL
 from lakeshelf.lake.schemas import is_lossless
 

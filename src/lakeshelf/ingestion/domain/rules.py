@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakeshelf.ingestion.domain.parsed import Refusal, shortened
+from lakeshelf.ingestion.declared.parsed import Refusal, shortened
 
 RULES = {
     "columns": "a CSV row has more or fewer values than the header",

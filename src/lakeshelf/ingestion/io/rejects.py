@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.ingestion.domain.parsed import Refusal
+from lakeshelf.ingestion.declared.parsed import Refusal
 from lakeshelf.ingestion.io.fencing import LOADED, fence, fenced
 from lakeshelf.ingestion.io.manifest import ensured
 from lakeshelf.lake import Lake, tables

@@ -9,7 +9,7 @@ import pyarrow as pa
 from deltalake import Schema
 
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion.domain.spec import FILE_ID, FILE_LINE, Spec
+from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.ingestion.io.fencing import LOADED, committed, fence
 from lakeshelf.lake import Lake, tables

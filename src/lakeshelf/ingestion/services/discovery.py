@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion import crash
-from lakeshelf.ingestion.domain import formats
 from lakeshelf.ingestion.domain.found import Found, Look, Waiting
 from lakeshelf.ingestion.domain.manifest import File
+from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.services.workshop import Workshop
 from lakeshelf.lake import Lake
 

@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion import crash
-from lakeshelf.ingestion.domain import formats
+from lakeshelf.ingestion.declared.parsed import Parsed, Refusal
+from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.inference import spec_of
 from lakeshelf.ingestion.domain.manifest import File, Result, ended
-from lakeshelf.ingestion.domain.parsed import Parsed, Refusal
 from lakeshelf.ingestion.domain.rows import Judged, judged
 from lakeshelf.ingestion.domain.rules import told
-from lakeshelf.ingestion.domain.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
+from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.ingestion.services.repositories import TableRepository
 from lakeshelf.ingestion.services.workshop import Workshop

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from lakeshelf.ingestion.declared.parsed import Refusal
+from lakeshelf.ingestion.declared.spec import Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.found import Found, Look
 from lakeshelf.ingestion.domain.manifest import File
-from lakeshelf.ingestion.domain.parsed import Refusal
-from lakeshelf.ingestion.domain.spec import Spec
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset
 

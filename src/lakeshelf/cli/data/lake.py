@@ -1,0 +1,177 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`lakeshelf lake`: datasets, their versions, and what can be done to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli.console import access, completion
+from lakeshelf.cli.console.output import All, AsJson, Most, most, print_list
+from lakeshelf.cli.console.placing import LARGEST
+from lakeshelf.cli.data import lake_runs
+from lakeshelf.errors import ConfigurationError, LakeError
+
+if TYPE_CHECKING:
+    from lakeshelf.lake import Lake, Table
+    from lakeshelf.lake.snapshot import At
+
+app = typer.Typer(help="Datasets of the lake: versions, differences, damage, space.")
+
+Name = Annotated[
+    str,
+    typer.Argument(help="Dataset: `layer/name` or `layer.name`.", autocompletion=completion.tables),
+]
+AtOption = Annotated[
+    str | None, typer.Option("--at", help="Version, time with its zone, or run; unset: latest.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+def opened(*, made: bool = False) -> Lake:
+    """The lake that is configured.
+
+    Args:
+        made: Whether the command makes the lake where there is none.
+    """
+    from lakeshelf.lake import Lake
+
+    return Lake((access.settings() if made else access.present()).lake_root)
+
+
+def dataset(name: str) -> str:
+    """A dataset's name as Python has it; SQL's form is understood."""
+    return name.replace(".", "/", 1) if "/" not in name else name
+
+
+def elsewhere(name: str) -> Table | None:
+    """The table that a path or an address names, which is only read; None: it is the name of a dataset."""
+    from lakeshelf.lake import open_table
+
+    return open_table(name) if "://" in name or name.startswith((".", "/", "~")) else None
+
+
+def moment(text: str) -> At:
+    """What `--at` means: digits are a version, an ISO time a time, anything else a run."""
+    from datetime import datetime
+
+    if text.removeprefix("-").isdecimal():
+        if not 0 <= int(text) < LARGEST:
+            raise ConfigurationError(
+                f"no version {text}: they begin at 0 and are numbers of 64 bits",
+                hint="`lakeshelf lake history NAME` lists them",
+            )
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+@app.command("ls")
+def ls(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
+    """List the datasets whose tables are there: version, key, who writes. One that cannot be opened has none of it."""
+    lake = opened()
+    names = lake.names()
+    unread: list[LakeError] = []
+    found = [_line(lake, name, unread) for name in names[: most(limit, every, as_json)]]
+    show(found, as_json, len(names), "datasets")
+    if unread:
+        raise unread[0]
+
+
+@app.command("history")
+def history(name: Name, *, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
+    """List the versions of a dataset, the latest first: when, what, who, why."""
+    table = elsewhere(name)
+    entries = table.history() if table else opened().history(dataset(name))
+    found = [
+        {
+            "version": entry.version,
+            "committed_at": entry.committed_at.isoformat(timespec="milliseconds"),
+            "operation": entry.operation,
+            "who": entry.stamp.who if entry.stamp else None,
+            "why": entry.stamp.why if entry.stamp else None,
+            "run": entry.stamp.run_id if entry.stamp else None,
+            "metadata": dict(entry.metadata),
+        }
+        for entry in entries[: most(limit, every, as_json)]
+    ]
+    show(found, as_json, len(entries), "versions")
+
+
+@app.command("diff")
+def diff(
+    name: Name,
+    a: Annotated[str, typer.Argument(help="Version, time or run before.")],
+    b: Annotated[str, typer.Argument(help="Version, time or run after.")],
+    *,
+    limit: Most = None,
+    every: All = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rows that two versions of a dataset do not share."""
+    table = elsewhere(name)
+    if table:
+        found = table.diff(moment(a), moment(b)).read_all()
+    else:
+        found = opened().diff(dataset(name), moment(a), moment(b)).read_all()
+    shown = found.slice(0, most(limit, every, as_json)).to_pylist()
+    show(shown, as_json, found.num_rows, "rows")
+
+
+app.command("runs")(lake_runs.runs)
+app.command("verify-run")(lake_runs.verify_run)
+app.command("cursors")(lake_runs.cursors)
+app.command("forget")(lake_runs.forget)
+
+
+@app.command("restore")
+def restore(
+    name: Name,
+    at: Annotated[str, typer.Argument()],
+    *,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an earlier version of a dataset the latest; a job's table is refused."""
+    lake, moment_ = opened(), moment(at)
+    wanted = dataset(name)
+    target = lake.snapshot(wanted, moment_).version
+    if not dry_run:
+        commit = lake.restore(wanted, moment_)
+    found = {
+        "dataset": wanted,
+        "restored": target,
+        "version": None if dry_run else commit.version,
+        "dry_run": dry_run,
+    }
+    show([found], as_json)
+
+
+def show(
+    found: list[dict[str, Any]], as_json: bool, total: int | None = None, what: str = "rows"
+) -> None:
+    """Print records, and how many there are when not all are shown."""
+    numbers = [k for k, v in (found[0] if found else {}).items() if isinstance(v, int)]
+    print_list(found, len(found) if total is None else total, what, as_json, right=numbers)
+
+
+def _line(lake: Lake, name: str, unread: list[LakeError]) -> dict[str, Any]:
+    try:
+        snapshot = lake.snapshot(name)
+    except LakeError as error:
+        unread.append(error)
+        return {"dataset": name} | dict.fromkeys(("version", "columns", "key", "written_by"))
+    dataset = snapshot.dataset
+    return {
+        "dataset": name,
+        "version": snapshot.version,
+        "columns": len(snapshot.schema),
+        "key": ", ".join(dataset.key),
+        "written_by": dataset.owner,
+    }
+
+
+from lakeshelf.cli.data import lake_files, lake_upkeep  # noqa: E402, F401 - register their commands

@@ -1,0 +1,1 @@
+"""Commands about the platform: the stack and its demos, jobs, components, examinations, the project folder."""

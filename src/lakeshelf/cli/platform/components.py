@@ -1,0 +1,61 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`components`: which there are, run some."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli.console import access, completion
+from lakeshelf.cli.console.output import All, AsJson, Most, most, print_list
+
+app = typer.Typer(
+    help="Kafka components: the clock, the store simulation, managers and schedulers."
+)
+
+
+@app.command("list")
+def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
+    """List the components: what each follows, what it publishes, where its journal is."""
+    from lakeshelf.components import registry
+
+    found: list[dict[str, Any]] = [
+        {
+            "component": name,
+            "phase": component.phase,
+            "reads": ["clock", *component.hears],
+            "publishes": list(component.publishes),
+            "journal": component.journal,
+            "doc": component.doc,
+        }
+        for name, component in registry.discover(access.settings().home).items()
+    ]
+    shown = found[: most(limit, every, as_json)]
+    print_list(shown, len(found), "components", as_json)
+
+
+@app.command("run")
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names of components, or `clock`; none: all.",
+            autocompletion=completion.components,
+        ),
+    ] = None,
+) -> None:
+    """Run components in this process until Ctrl-C; twice kills."""
+    from lakeshelf.components import registry
+    from lakeshelf.lake import tables
+    from lakeshelf.stack.embedded.clients import running_client
+    from lakeshelf.stack.supervision import components_process
+
+    settings = access.settings()
+    known = registry.discover(settings.home)
+    wanted = registry.select((registry.CLOCK, *known), names or ())
+    running_client(settings)
+    for name in wanted:
+        if name in known:
+            tables.open_table(settings.lake_root, known[name].journal)
+    components_process.run(settings, wanted)

@@ -1,0 +1,114 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`jobs`: which there are, run some, accept lost records."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from lakeshelf.cli.console import access, completion
+from lakeshelf.cli.console.output import (
+    All,
+    AsJson,
+    Most,
+    console,
+    most,
+    print_json,
+    print_list,
+    rows,
+)
+
+app = typer.Typer(help="Streaming jobs.")
+
+
+@app.command("list")
+def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
+    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps."""
+    from lakeshelf.streams.declare import binding, plan, registry
+
+    jobs = registry.discover(access.settings().home)
+    for job in jobs.values():
+        binding.bind(job)
+    plans = plan.plan(jobs.values())
+    found: list[dict[str, Any]] = [
+        {
+            "job": job.name,
+            "query": query.name,
+            "reads": list(job.topics),
+            "keeps": list(job.tables),
+            "doc": job.doc,
+        }
+        for query in plans
+        for job in query.jobs
+    ]
+    shown = sorted(found, key=lambda job: str(job["job"]))[: most(limit, every, as_json)]
+    print_list(shown, len(found), "jobs", as_json)
+
+
+@app.command("run")
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of jobs; none: all.", autocompletion=completion.jobs),
+    ] = None,
+    *,
+    committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
+    master: Annotated[
+        str | None, typer.Option(help="Where Spark runs; `submit` leaves it to spark-submit.")
+    ] = None,
+) -> None:
+    """Run jobs in this process until Ctrl-C, which stops at a batch boundary; twice kills."""
+    from lakeshelf.contracts import CATALOG
+    from lakeshelf.errors import ConfigurationError
+    from lakeshelf.kafka import topics
+    from lakeshelf.stack.embedded.clients import running_client
+    from lakeshelf.streams.declare import registry
+
+    settings = access.settings(committer=committer)
+    registry.select(registry.discover(settings.home), names or ())
+    client = running_client(settings)
+    wanted = [topic.name for topic in CATALOG.topics.values()]
+    if missing := [name for name, ends in topics.end_offsets(client, wanted).items() if not ends]:
+        raise ConfigurationError(
+            f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`"
+        )
+    from lakeshelf.stack.supervision import streams_process
+
+    place = None if master == "submit" else (master or streams_process.LOCAL_MASTER)
+    streams_process.run(settings, names or (), master=place)
+
+
+@app.command("accept-gap")
+def accept_gap(
+    query: Annotated[str, typer.Argument(help="Name of a query or job.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Go on behind records that retention deleted before a query read them; the stack must be down.
+
+    The embedded broker is started for as long as it takes.
+    """
+    from lakeshelf.stack.supervision.supervisor import kafka_for
+    from lakeshelf.streams.declare import registry
+    from lakeshelf.streams.recover import recovery
+
+    settings = access.present()
+    jobs = registry.discover(settings.home).values()
+    recovery.require_stopped(settings, jobs)
+    with kafka_for(settings, "lakeshelf jobs accept-gap") as client:
+        lost = recovery.accept_gap(settings, jobs, client, query)
+    told = [
+        {"topic": topic, "partition": p, "from": start, "until": end, "records": end - start}
+        for topic, parts in lost.items()
+        for p, (start, end) in parts.items()
+    ]
+    if as_json:
+        print_json(told)
+    elif told:
+        console().print(rows(told, right=("partition", "from", "until", "records")))
+        console().print(
+            "These records are lost and noted in ops/batch_ledger. Next: `lakeshelf up`"
+        )
+    else:
+        console().print(f"Nothing is lost for {query}.")

@@ -1,0 +1,189 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`up` and `down`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.cli.console.starting import Patience, Start
+from lakeshelf.cli.platform.watch import show_live
+from lakeshelf.errors import LakeshelfError
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from lakeshelf.settings import Settings
+
+POLL_S = 0.1
+LIVELY = 60.0
+"""Speed at which a shop is watched: an hour a minute."""
+NEXT = {"look": "watch", "ask": 'sql "SHOW TABLES"', "examine": "status", "stop": "down"}
+"""What can be done with a stack that is up → the command."""
+
+
+def up(
+    *,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Longest wait for the next step of the start, seconds.")
+    ] = 120.0,
+    simulation: Annotated[bool, typer.Option(help="Simulate stores and their customers.")] = True,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Business seconds a second; unset: {LIVELY:.0f} with a simulation, else 1."
+        ),
+    ] = None,
+    stores: Annotated[int | None, typer.Option(help="Simulated stores.")] = None,
+    shelves: Annotated[int | None, typer.Option(help="Shelves a simulated store.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Chooses what the simulation does.")] = None,
+    watch: Annotated[
+        bool, typer.Option(help="Show live numbers in a terminal once everything runs.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Start broker, jobs, components and a simulated shop, and go on where they were."""
+    from lakeshelf.stack.supervision.supervisor import running_stack
+
+    settings = access.settings(
+        simulation=None if simulation else False,
+        clock_speed=speed,
+        simulation_stores=stores,
+        simulation_shelves=shelves,
+        simulation_seed=seed,
+    )
+    if settings.simulation and "clock_speed" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"clock_speed": LIVELY})
+    told = running_stack(settings)
+    if told and not (simulation and speed is stores is shelves is seed is None):
+        raise LakeshelfError(
+            f"the stack of {told['lake']} is up already, with settings of its own",
+            hint="run `lakeshelf down` first to change them",
+        )
+    if foreground:
+        _stay(settings)
+        return
+    if not told:
+        with Start().shown() as show:
+            told = _started(settings, Patience(timeout), show)
+    elif not as_json:
+        stands = "is up" if told["state"] == "running" else f"is {told['state']}"
+        console().print(f"The stack of {told['lake']} {stands} already.")
+    _report(told, settings, as_json=as_json)
+    if watch and not as_json and console().is_terminal:
+        show_live(settings)
+
+
+def down(
+    *,
+    timeout: Annotated[float, typer.Option(min=1, help="Longest wait, seconds.")] = 150.0,
+    as_json: AsJson = False,
+) -> None:
+    """Stop jobs at a batch boundary, then the broker; data stay."""
+    from lakeshelf.stack.supervision.supervisor import running_stack
+
+    settings = access.settings()
+    told = running_stack(settings)
+    if told:
+        with Steps({"down": "queries finish their batches"}).shown() as show:
+            _stopped(told, timeout, show)
+    if as_json:
+        print_json({"stopped": bool(told), "lake": settings.lake})
+    elif told:
+        console().print(
+            f"The stack is down; its data stay in {settings.lake}. Next: `lakeshelf up`"
+        )
+    else:
+        console().print(f"Nothing runs on {settings.lake}.")
+
+
+def _stay(settings: Settings) -> None:
+    from lakeshelf.components import registry
+    from lakeshelf.stack.supervision.supervisor import Supervisor
+
+    supervisor = Supervisor(settings, components=registry.chosen(settings))
+    supervisor.acquire()
+    supervisor.stop_on_signals()
+    console().print(f"The stack of {settings.lake} starts; Ctrl-C stops it, twice kills.")
+    supervisor.run()
+
+
+def _started(settings: Settings, patience: Patience, show: Start) -> dict[str, Any]:
+    from lakeshelf.stack.supervision import handover
+    from lakeshelf.stack.supervision.supervisor import log_file, running_stack
+
+    log = log_file(settings)
+    begun = handover.size(log)
+    child = handover.start("lakeshelf.stack.supervision.supervisor", [], settings, log)
+    reached: dict[str, float] = {}
+    while not patience.is_over(reached):
+        told = running_stack(settings)
+        if told.get("pid") == child.pid:
+            show(told)
+            reached = told["reached"]
+            if told["state"] == "running":
+                return told
+        if child.poll() is not None:
+            raise _refusal(child, log, begun)
+        time.sleep(POLL_S)
+    raise LakeshelfError(
+        f"the stack is not ready, and came no further for {patience.longest:.0f} s; "
+        "it goes on starting in the background",
+        hint=f"see `lakeshelf status` and {log.parent}; `lakeshelf up` again does no harm, "
+        "and --timeout waits longer",
+    )
+
+
+def _refusal(child: subprocess.Popen[bytes], log: Path, begun: int) -> LakeshelfError:
+    from lakeshelf.stack.supervision import handover
+
+    line = handover.last_error(log, begun)
+    return LakeshelfError(line or f"the stack ended with code {child.returncode}; see {log}")
+
+
+def _stopped(told: dict[str, Any], timeout: float, show: Steps) -> None:
+    import signal
+
+    from lakeshelf.stack.machine.processes import ProcessId
+
+    supervisor = ProcessId(told["pid"], told["started"])
+    supervisor.send(signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while supervisor.is_alive:
+        show("down")
+        if time.monotonic() > deadline:
+            raise LakeshelfError(
+                f"the stack (process {supervisor.pid}) still stops after {timeout:.0f} s",
+                hint="run `lakeshelf down` again: a second signal kills it",
+            )
+        time.sleep(POLL_S)
+
+
+def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+        return
+    table = grid("", "")
+    add(table, "Kafka", told["bootstrap_servers"])
+    add(table, "lake", told["lake"])
+    add(table, "logs", settings.stack_dir.absolute() / "logs")
+    add(table, "supervisor", f"process {told['pid']}, {told['state']}")
+    for name, part in told["parts"].items():
+        add(
+            table,
+            name,
+            f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times",
+        )
+    for meaning, words in NEXT.items():
+        add(table, meaning, access.command(words))
+    console().print(table)
+    if settings.bootstrap_servers:
+        console().print("Kafka is not ours here: `lakeshelf down` leaves it running.")

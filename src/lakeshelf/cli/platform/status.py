@@ -1,0 +1,116 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`status`: queries, tables, what was refused."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.styled import Styled
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
+
+WATCH_S = 2.0
+NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
+
+
+def status(
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how queries and tables are; exit code 1 when something is down or has failed."""
+    from lakeshelf.stack.observing.status import collect
+
+    settings = access.settings()
+    told = collect(settings)
+    if as_json:
+        print_json(told)
+    elif watch:
+        with Live(_page(told), console=console(), auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_S)
+                told = collect(settings)
+                live.update(_page(told), refresh=True)
+    else:
+        console().print(_page(told))
+    access.present()  # of a lake that is not there, what the contract knows is told before it is refused
+    raise typer.Exit(0 if told["ok"] else 1)
+
+
+def _page(told: dict[str, Any]) -> RenderableType:
+    head = f"{told['lake']}: {told['state']}" + (
+        f", Kafka {told['bootstrap_servers']}" if told["bootstrap_servers"] else ""
+    )
+    restarts = ", ".join(
+        f"{name} {part['state']}, {part['restarts']} restarts"
+        + (f", last by {part['ended']}" if part.get("ended") else "")
+        for name, part in told["parts"].items()
+    )
+    refused = (
+        ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
+    )
+    isolated = [
+        f"isolated                 {q['isolated']:,} by {q['query']}, the last {q['last_isolated']}"
+        for q in told["queries"]
+        if q["isolated"]
+    ]
+    bare = told["shelves_without_profile"]
+    lines = [
+        Styled(head, "bold"),
+        *([restarts] if restarts else []),
+        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        "",
+        _queries(told["queries"]),
+        "",
+        *([_components(told["components"]), ""] if told["components"] else []),
+        _tables(told["tables"]),
+        "",
+        f"quarantine               {refused}",
+        *isolated,
+        f"shelves without profile  {'-' if bare is None else f'{bare:,}'}",
+    ]
+    return Group(*lines)
+
+
+def _queries(queries: list[dict[str, Any]]) -> RenderableType:
+    table = grid("query", "state", "batch", "ms", "lag", "restarts", "error", right=NUMBERS)
+    for q in queries:
+        cells = (
+            q["query"],
+            q["state"],
+            q["batch_id"],
+            q["duration_ms"],
+            q["lag"],
+            q["restarts"],
+            access.completed(q["error"]),
+        )
+        add(table, *cells, style="red" if q["error"] else "")
+    return table
+
+
+def _components(members: list[dict[str, Any]]) -> RenderableType:
+    table = grid("component", "state", "restarts", "error", right=NUMBERS)
+    for m in members:
+        failed = m["state"] == "failed"
+        cells = (
+            m["component"],
+            m["state"],
+            m["restarts"],
+            access.completed(m["error"]) if failed else "",
+        )
+        add(table, *cells, style="red" if failed else "")
+    return table
+
+
+def _tables(tables: list[dict[str, Any]]) -> RenderableType:
+    table = grid("table", "rows", "version", right=NUMBERS)
+    for t in tables:
+        add(table, t["table"], t["rows"], t["version"])
+    return table

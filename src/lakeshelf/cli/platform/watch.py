@@ -1,0 +1,118 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`watch`: live numbers in the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.styled import Styled
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
+
+if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
+
+REFRESH_S = 1.0
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def watch(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print one look and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show live numbers, a look a second, until Ctrl-C; with --json one look."""
+    from lakeshelf.stack.observing.live import collect
+
+    settings = access.settings()
+    if as_json:
+        print_json(collect(settings))
+    elif once:
+        console().print(page(collect(settings)))
+    access.present()
+    if not (as_json or once):
+        show_live(settings)
+
+
+def show_live(settings: Settings) -> None:
+    """Show live numbers until Ctrl-C."""
+    from lakeshelf.stack.observing.live import Numbers
+
+    with (
+        suppress(KeyboardInterrupt),
+        closing(Numbers(settings)) as numbers,
+        Live(page(numbers.look()), console=console(), auto_refresh=False) as live,
+    ):
+        while True:
+            time.sleep(REFRESH_S)
+            live.update(page(numbers.look()), refresh=True)
+
+
+def page(told: Mapping[str, Any]) -> RenderableType:
+    """What `lakeshelf.stack.observing.live` tells, for people."""
+    parts = "  ".join(
+        f"{name} {part['state']}, {part['restarts']} restarts"
+        for name, part in told["parts"].items()
+    )
+    return Group(
+        Styled(f"{told['lake']}: {told['state']}", "bold"),
+        *([parts] if parts else []),
+        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        "",
+        _figures(told),
+        "",
+        Styled("since the last commit", "bold"),
+        _freshness(told["tables"]),
+    )
+
+
+def _figures(told: Mapping[str, Any]) -> RenderableType:
+    stock, lost, orders = told["stock"], told["lost_sales"] or {}, told["orders"] or {}
+    table = grid("", "")
+    add(table, "events a second", told["events_per_second"])
+    add(table, "events in all", told["events"])
+    add(table, "business time", _clock(told["clock"]))
+    add(table, "units on shelves", stock["shelves"])
+    add(table, "units in back rooms", stock["back_rooms"])
+    add(table, "units in transit", stock["in_transit"])
+    add(table, "low shelves", told["low_shelves"])
+    add(table, "open alerts", _counts(told["alerts"]))
+    for kind, plans in told["plans"].items():
+        add(table, f"{kind} plans", _counts(plans))
+    add(table, "orders under way", _counts(orders))
+    add(table, "lost sales today", lost.get("today"))
+    add(table, "lost sales in all", lost.get("total"))
+    add(table, "in quarantine", told["quarantine"])
+    return table
+
+
+def _freshness(tables: list[dict[str, Any]]) -> RenderableType:
+    lines = (f"{told['table']} {_age(told['age_s'])}" for told in tables)
+    return Columns(list(lines), padding=(0, 3))
+
+
+def _clock(clock: Mapping[str, Any] | None) -> str | None:
+    if clock is None:
+        return None
+    return f"{clock['now']:%Y-%m-%d %H:%M:%S}, {clock['kind']}, speed {clock['speed']:g}"
+
+
+def _counts(counts: Mapping[str, int] | None) -> str | None:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items()) if counts else None
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""Commands about the shop: alerts, plans, stock, policies, stories, refused records."""

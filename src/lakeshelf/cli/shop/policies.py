@@ -1,0 +1,192 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`policies`: what holds, and how people change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import (
+    All,
+    AsJson,
+    Most,
+    Yes,
+    add,
+    agreed,
+    console,
+    grid,
+    most,
+    print_json,
+    print_list,
+)
+from lakeshelf.cli.shop.people import Actor, Shelf
+from lakeshelf.cli.shop.stock import Location
+from lakeshelf.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lakeshelf.settings import Settings
+    from lakeshelf.shop.policies import Change
+
+app = typer.Typer(help="When shelves and back rooms are low, and how much is asked for then.")
+
+Target = Annotated[
+    str | None, typer.Argument(metavar="SHELF", help="The shelf; none with --all-shelves.")
+]
+Everywhere = Annotated[
+    bool, typer.Option("--all-shelves", help="All shelves that have no policy of their own.")
+]
+Where = Annotated[
+    Location | None, typer.Option(help="Policies of shelves (store) or back rooms (warehouse).")
+]
+FIGURES = {
+    "low": "shelves that are low",
+    "plans": "plans that ask for units",
+    "units": "units that they ask for",
+    "near_expiry": "lots near expiry",
+}
+
+
+@app.command("list")
+def list_(
+    *, shelf: Shelf = None, limit: Most = None, every: All = False, as_json: AsJson = False
+) -> None:
+    """List the policies that were set and are in force; all else follows the defaults."""
+    from lakeshelf.shop import policies
+
+    found = policies.listed(access.present().lake_root, shelf, most(limit, every, as_json))
+    print_list(found.rows, found.total, "policies", as_json)
+
+
+@app.command("show")
+def show(shelf: Target = None, *, everywhere: Everywhere = False, as_json: AsJson = False) -> None:
+    """Show what holds for a shelf and its back room, and where each value comes from."""
+    from lakeshelf.shop import policies
+
+    found = policies.shown(access.present().lake_root, _target(shelf, everywhere))
+    if as_json:
+        print_json(found)
+        return
+    table = grid("location", "field", "value", "from", right=("value",))
+    for place, fields in found.items():
+        for name, told in fields.items():
+            add(table, place, name, told["value"], told["from"])
+    console().print(table)
+
+
+@app.command("set")
+def set_(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[SHELF] FIELD=VALUE...", help="What is set, and to what."),
+    ],
+    *,
+    actor: Actor,
+    everywhere: Everywhere = False,
+    location: Where = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set fields of a policy; the others stay as they are in force. The effect is shown before it asks."""
+    from lakeshelf.shop import policies
+    from lakeshelf.stack.embedded.clients import running_client
+
+    shelf, given = _parted(words)
+    target = _target(shelf, everywhere)
+    settings = access.present()
+    place = policies.location_of(given, location)
+    values = policies.typed(place, given)
+    client = running_client(settings)
+    change = policies.setting(client, settings.lake_root, place, target, values, actor)
+    _make(settings, client, change, yes, as_json)
+
+
+@app.command("unset")
+def unset(
+    shelf: Target = None,
+    *,
+    actor: Actor,
+    everywhere: Everywhere = False,
+    location: Annotated[
+        Location, typer.Option(help="Policies of shelves (store) or back rooms (warehouse).")
+    ] = Location.STORE,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a policy; what holds for all shelves, or the default, takes its place."""
+    from lakeshelf.shop import policies
+    from lakeshelf.stack.embedded.clients import running_client
+
+    settings = access.present()
+    client = running_client(settings)
+    target = _target(shelf, everywhere)
+    change = policies.unsetting(client, settings.lake_root, location, target, actor)
+    _make(settings, client, change, yes, as_json)
+
+
+def _make(
+    settings: Settings, client: dict[str, str], change: Change, yes: bool, as_json: bool
+) -> None:
+    from lakeshelf.shop import policies
+    from lakeshelf.shop.shortage import ENGINES
+    from lakeshelf.streams.declare import registry
+
+    if change.is_known:
+        _print_known(change, as_json)
+        return
+    engine = registry.discover(settings.home)[ENGINES[change.location]]
+    today = change.message["updated_at"].date()
+    effect = policies.effect(settings.lake_root, engine, change, today)
+    if not as_json:
+        _print_effect(change, effect)
+    agreed("Send it?", yes)
+    policies.publish(client, change)
+    if as_json:
+        print_json({"sent": True, "message": change.message, "effect": effect})
+    else:
+        version = change.message["version"]
+        console().print(
+            f"Sent version {version} of {change.shelf} on {change.topic}. "
+            "Next: `lakeshelf policies list`, `lakeshelf stock low`",
+            soft_wrap=True,
+        )
+
+
+def _print_known(change: Change, as_json: bool) -> None:
+    if as_json:
+        print_json({"sent": False, "message": change.message, "effect": {}})
+    else:
+        console().print(f"{change.shelf} has this policy already; nothing is sent.")
+
+
+def _print_effect(change: Change, effect: dict[str, dict[str, int]]) -> None:
+    fields = grid("field", "now", "from", "then", right=("now", "then"))
+    for name, (now, source, then) in change.fields.items():
+        add(fields, name, now, source, then, style="bold" if now != then else "")
+    console().print(fields)
+    figures = grid("", "now", "then", "shelves changed", right=("now", "then", "shelves changed"))
+    for name, told in effect.items():
+        add(figures, FIGURES[name], told["now"], told["then"], told["changed"])
+    console().print(figures)
+
+
+def _parted(words: list[str]) -> tuple[str | None, dict[str, str]]:
+    """The shelf, if one is named, and the fields."""
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    others = [word for word in words if "=" not in word]
+    if len(others) > 1 or not given:
+        problem = (
+            f"{', '.join(others)} are several shelves" if len(others) > 1 else "no FIELD=VALUE"
+        )
+        raise ConfigurationError(problem, hint="write for example threshold_pct=60")
+    return next(iter(others), None), given
+
+
+def _target(shelf: str | None, everywhere: bool) -> str:
+    from lakeshelf.shop.decisions import GLOBAL
+
+    if (shelf is None) != everywhere:
+        problem = f"{shelf} and all shelves" if everywhere else "no shelf"
+        raise ConfigurationError(problem, hint="name a shelf, or give --all-shelves")
+    return GLOBAL if shelf is None else shelf

@@ -1,0 +1,1 @@
+"""What is declared of files: columns, dialect, instants."""

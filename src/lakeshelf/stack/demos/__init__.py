@@ -1,0 +1,1 @@
+"""Demos: receipts replayed and reconciled, and the loop of a simulated shop."""

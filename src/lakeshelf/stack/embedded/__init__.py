@@ -1,0 +1,1 @@
+"""The embedded broker: its process, settings and data, and clients that reach it."""

@@ -1,0 +1,41 @@
+"""Which Kafka is meant, and how a librdkafka client reaches and authenticates with it."""
+
+from __future__ import annotations
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.settings import Settings
+from lakeshelf.stack.embedded.broker import Broker
+
+# librdkafka tells of every lost connection on stderr; here an error is raised where it matters.
+_QUIET = {"log_level": "0"}
+
+
+def client_settings(settings: Settings) -> dict[str, str]:
+    """Settings of a client for the Kafka of `settings`, whether or not it runs."""
+    servers = settings.bootstrap_servers or Broker(settings).bootstrap_servers
+    return {"bootstrap.servers": servers, **_QUIET, **_authentication(settings)}
+
+
+def running_client(settings: Settings) -> dict[str, str]:
+    """Settings of a client for a Kafka that should answer.
+
+    Raises:
+        BrokerError: No Kafka is configured and the embedded broker of the lake does not run.
+    """
+    if settings.bootstrap_servers is None and not Broker(settings).is_running():
+        raise BrokerError(
+            f"no broker runs for the lake {settings.lake}",
+            hint="start it with `lakeshelf up`, or set LAKESHELF_BOOTSTRAP_SERVERS",
+        )
+    return client_settings(settings)
+
+
+def _authentication(settings: Settings) -> dict[str, str]:
+    if settings.kafka_username is None or settings.kafka_password is None:
+        return {}
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": settings.kafka_username,
+        "sasl.password": settings.kafka_password.get_secret_value(),
+    }

@@ -1,0 +1,1 @@
+"""What is told of a stack: examinations, status, lag, live numbers, the plan of a bootstrap."""

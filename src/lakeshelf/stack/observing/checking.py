@@ -1,0 +1,71 @@
+"""Examinations of what a project declares: nothing has to run, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lakeshelf.components import registry
+from lakeshelf.ingestion.domain import declaration
+from lakeshelf.ingestion.io.bronze import BRONZE
+from lakeshelf.settings import Settings, config_file, load_settings
+from lakeshelf.stack.observing import doctor_lake
+from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+
+COMPOSE = "compose.env"
+PREFIX = "LAKESHELF_"
+
+
+def settings_in_force(settings: Settings) -> Iterator[Finding]:
+    """The settings; what cannot be has been refused where they were read."""
+    yield good(f"of {config_file() or 'environment and defaults'}; the lake is {settings.lake}")
+
+
+def compose(_: Settings) -> Iterator[Finding]:
+    """The environment of containers, beside the settings file: known names, values that can be, for its owner alone."""
+    file = (config_file() or Path()).parent / COMPOSE
+    if not file.is_file():
+        yield good(f"no {COMPOSE}")
+        return
+    lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
+    given = {name.strip(): value.strip() for name, sign, value in lines if sign and name[:1] != "#"}
+    unknown = [name for name in given if _setting(name) not in Settings.model_fields]
+    for name in unknown:
+        yield bad(f"{file}: {name} is no setting", "`lakeshelf config` lists them")
+    load_settings(**{_setting(name): given[name] for name in given if name not in unknown})
+    if file.stat().st_mode & 0o077:
+        yield bad(f"{file} can be read by others, and holds a secret", f"run `chmod 600 {file}`")
+    elif not unknown:
+        yield good(f"{len(given)} settings of containers in {file}")
+
+
+def components(settings: Settings) -> Iterator[Finding]:
+    """Declarations of the components."""
+    yield good(f"{len(registry.discover(settings.home))} components")
+
+
+def datasets(settings: Settings) -> Iterator[Finding]:
+    """Declarations of files that become rows."""
+    root = settings.lake_root
+    files = [f for name in declaration.FILES for f in _declarations(root, name)]
+    for file in files:
+        declaration.parsed(file.read_bytes(), str(file), file.parent.name)
+    yield good(f"{len(files)} declarations of files in {settings.lake}/{BRONZE}")
+
+
+def _setting(name: str) -> str:
+    return name.removeprefix(PREFIX).lower() if name.startswith(PREFIX) else ""
+
+
+def _declarations(root: Path | str, name: str) -> list[Path]:
+    return sorted((root / BRONZE).glob(f"*/{name}")) if isinstance(root, Path) else []
+
+
+EXAMINATIONS = (
+    ("settings", settings_in_force),
+    ("containers", compose),
+    ("contract", doctor_lake.contract),
+    ("jobs", doctor_lake.jobs),
+    ("components", components),
+    ("datasets", datasets),
+)

@@ -1,0 +1,196 @@
+"""Examinations of Kafka and the lake: topics, tables, checkpoints, contract, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakeshelf.contracts import CATALOG, Table, release
+from lakeshelf.contracts import docs as contract_docs
+from lakeshelf.errors import LakeError
+from lakeshelf.kafka import open_transactions, topic_counts, topics
+from lakeshelf.lake import tables
+from lakeshelf.lake.dataset import LIBRARY
+from lakeshelf.lake.locks import Lease
+from lakeshelf.settings import Settings
+from lakeshelf.stack.embedded import broker_data
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.streams.declare import binding, plan, registry
+from lakeshelf.streams.recover import doubles
+from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.run.runner import DRIVER
+
+
+def kafka(settings: Settings) -> Iterator[Finding]:
+    """Whether Kafka answers; an embedded broker may be down."""
+    if _is_down(settings):
+        yield from _at_rest(Broker(settings))
+        return
+    client = client_settings(settings)
+    topics.end_offsets(client, [])
+    yield good(f"answers at {client['bootstrap.servers']}")
+
+
+def _at_rest(broker: Broker) -> Iterator[Finding]:
+    cut_off = list(broker_data.cut_off(broker.data))
+    for segment in cut_off:
+        yield bad(
+            f"{segment.parent.name} ends within a record ({segment})",
+            f"put a whole copy of {broker.data} back, or run `lakeshelf up`, which ends it before that record",
+        )
+    if not cut_off:
+        yield good("the embedded broker is down; `lakeshelf up` starts it")
+
+
+def topic_settings(settings: Settings) -> Iterator[Finding]:
+    """Topics against the contract."""
+    if _is_down(settings):
+        yield good("not examined while the embedded broker is down")
+        return
+    client = client_settings(settings)
+    ends = topics.end_offsets(client, list(CATALOG.topics))
+    if missing := [name for name, partitions in ends.items() if not partitions]:
+        yield bad(
+            f"{len(missing)} topics are missing: {', '.join(missing[:3])}",
+            "run `lakeshelf bootstrap`",
+        )
+        return
+    differing = [(e.topic, *d) for e in topics.planned(client) for d in e.differences]
+    for topic, setting, found, wanted in differing:
+        message = f"{topic}: {setting} is {found}, the contract says {wanted}"
+        yield bad(message, _alteration(setting, found, wanted))
+    opened = open_transactions.lasting(open_transactions.found(client, CATALOG.topics))
+    yield from (bad(found.problem, open_transactions.WAY_ON) for found in opened)
+    if not differing and not opened:
+        counts = topic_counts.readable(client, CATALOG.topics)
+        about = "" if all(count.exact for count in counts.values()) else "at most "
+        total = sum(count.records for count in counts.values())
+        yield good(f"{len(ends)} topics as the contract says, {about}{total:,} readable records")
+
+
+def _alteration(setting: str, found: str, wanted: str) -> str:
+    if setting == topics.PARTITIONS and int(found) > int(wanted):
+        return "Kafka takes no partition away: begin another lake with `lakeshelf --lake FOLDER up`"
+    return "run `lakeshelf bootstrap --alter-topics`"
+
+
+def delta_tables(settings: Settings) -> Iterator[Finding]:
+    """Tables against the contract and against what this release can write."""
+    root = settings.lake_root
+    present = set(tables.found(root)) & CATALOG.tables.keys()
+    missing = [name for name in CATALOG.tables if name not in present]
+    if missing:
+        yield _missing(settings, missing, present)
+    there = (CATALOG.tables[name] for name in CATALOG.tables if name in present)
+    found = [problem for table in there for problem in _table(settings, table)]
+    yield from found
+    if not found and not missing:
+        yield good(f"{len(present)} tables as the contract says")
+
+
+def _missing(settings: Settings, missing: list[str], present: set[str]) -> Finding:
+    """What tables that are not there mean: the library makes its own as it needs them, `up` the others at once."""
+    if not _begun(settings) and all(CATALOG.tables[name].owner == LIBRARY for name in present):
+        return good(
+            f"{len(missing)} of {len(CATALOG.tables)} product tables are not there yet; "
+            "`lakeshelf bootstrap` or `lakeshelf up` makes them"
+        )
+    return bad(
+        f"{len(missing)} of {len(CATALOG.tables)} product tables are missing: {', '.join(missing)}",
+        "run `lakeshelf bootstrap`",
+    )
+
+
+def checkpoints(settings: Settings) -> Iterator[Finding]:
+    """Queries that go on exactly where their tables end: ledger, tables, checkpoints and topics agree."""
+    if _queries_run(settings):
+        yield good("the queries run: each has looked for itself")
+        return
+    client = None if _is_down(settings) else client_settings(settings)
+    plans, found = _plans(settings), False
+    for query in plans:
+        for broken in continuity.examine(query, settings, client).breaks:
+            found = True
+            yield bad(
+                f"query {query.name} cannot go on: {broken.what}",
+                f"run `lakeshelf down`; then {continuity.ways(broken)}",
+            )
+    if not found:
+        begun = len(_begun(settings))
+        yield good(f"{begun} of {len(plans)} queries have one, all in order")
+
+
+def places(settings: Settings) -> Iterator[Finding]:
+    """Records that stand in raw more than once."""
+    names = [f"raw/{topic}" for query in _plans(settings) for topic in query.mirrors]
+    present = [name for name in names if tables.exists(settings.lake_root, name)]
+    counted = {
+        name: doubles.count(tables.open_table(settings.lake_root, name), name) for name in present
+    }
+    for name, rows in counted.items():
+        if rows:
+            yield bad(
+                f"{name} holds {rows} records a second time",
+                "run `lakeshelf down`, then `lakeshelf rebuild`",
+            )
+    if not any(counted.values()):
+        yield good(f"each record stands once in {len(present)} tables")
+
+
+def contract(settings: Settings) -> Iterator[Finding]:
+    """The contract against its stored release, and its pages."""
+    changes = release.check(CATALOG)
+    yield good(f"release {release.latest()}, {len(changes)} changes since, none breaks readers")
+    folder = settings.home / "docs" / "reference"
+    if folder.is_dir() and (stale := contract_docs.difference(CATALOG, folder)):
+        yield bad(
+            f"{len(stale)} pages below {folder} do not fit the contract",
+            "run `lakeshelf contracts docs`",
+        )
+
+
+def jobs(settings: Settings) -> Iterator[Finding]:
+    """Declarations of the jobs, their SQL among them."""
+    plans = _plans(settings)
+    texts = [text for found in plans for job in found.jobs for text in binding.bind(job)]
+    number = sum(len(found.jobs) for found in plans)
+    yield good(f"{number} jobs in {len(plans)} queries, {len(texts)} texts of SQL")
+
+
+def _begun(settings: Settings) -> list[str]:
+    """Queries that have a checkpoint."""
+    folder = settings.checkpoint_dir
+    names = (found.name for found in _plans(settings))
+    return [name for name in names if (folder / name / checkpoint.POINTER).exists()]
+
+
+def _plans(settings: Settings) -> tuple[plan.QueryPlan, ...]:
+    return plan.plan(registry.discover(settings.home).values())
+
+
+def _is_down(settings: Settings) -> bool:
+    return settings.bootstrap_servers is None and not Broker(settings).is_running()
+
+
+def _queries_run(settings: Settings) -> bool:
+    """Whether a driver runs, so that tables and checkpoints change while they are looked at."""
+    lock = settings.stack_dir / f"{DRIVER}.lock"
+    if not lock.exists():
+        return False
+    try:
+        Lease(lock, "lakeshelf doctor").acquire().release()
+    except LakeError:
+        return True
+    return False
+
+
+def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
+    try:
+        table = tables.open_table(settings.lake_root, declared.name)
+    except LakeError as error:
+        yield bad(error.message, error.hint)
+        return
+    columns = {field.name for field in table.schema().fields}
+    if lacking := [column.name for column in declared.columns if column.name not in columns]:
+        yield bad(f"table {declared.name} lacks {', '.join(lacking)}", "run `lakeshelf bootstrap`")

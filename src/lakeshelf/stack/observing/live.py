@@ -1,0 +1,366 @@
+"""Live numbers of a lake and its stack, cheap enough to be taken every second."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from confluent_kafka import KafkaException, TopicPartition
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
+from lakeshelf.errors import LakeError, LakeshelfError
+from lakeshelf.kafka.consuming import reader, said
+from lakeshelf.lake import reading, storage, tables
+from lakeshelf.lake.actions import added
+from lakeshelf.lake.location import Place, Root
+from lakeshelf.reconcile.invariants import RAW_TOPICS
+from lakeshelf.settings import Settings
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.supervision.supervisor import running_stack
+from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.run.clock import Tick, latest
+
+Figure = Callable[[DeltaTable], Any]
+OPEN = pa.array(["open", "ack"])
+ANSWER_S = 2.0
+"""Longest wait for an answer of Kafka: a look that takes longer tells less."""
+LOST = "raw/lost_sales"
+DOWN = "nothing runs; start it with `lakeshelf up`"
+
+
+def collect(settings: Settings, pause: float = 1.0) -> dict[str, Any]:
+    """One look, or two where Kafka answers: the rate of events needs a time between them.
+
+    Args:
+        settings: The lake, and its Kafka.
+        pause: Seconds between the two.
+
+    Returns:
+        As `Numbers.look` tells.
+    """
+    with closing(Numbers(settings)) as numbers:
+        told = numbers.look()
+        if told["events"] is None:
+            return told
+        time.sleep(pause)
+        return numbers.look()
+
+
+class Numbers:
+    """What people watch, taken again and again; a table is read only when it has a new version.
+
+    Args:
+        settings: The lake, and its Kafka.
+        seconds: Clock that rates are measured with.
+    """
+
+    def __init__(self, settings: Settings, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._kafka: Kafka | None = None
+        self._before: tuple[int, float] | None = None
+        root = settings.lake_root
+        figures: dict[str, Figure] = {**FIGURES, LOST: LostSales(root)}
+        self._tables = {name: Held(root, name, figures.get(name)) for name in CATALOG.tables}
+
+    def look(self) -> dict[str, Any]:
+        """The numbers now; None for what cannot be known.
+
+        Returns:
+            `at`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `events`
+            (records of the raw topics), `events_per_second` (since the look before), `clock` (`now`, `today`,
+            `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `plans` (kind → status → plans),
+            `orders` (under way), `lost_sales`, `quarantine` (records), `tables` (`table`, `version`, `age_s`).
+        """
+        stack = running_stack(self._settings)
+        events, tick, unreachable = self._ask_kafka()
+        for table in self._tables.values():
+            table.look()
+        return {
+            "at": datetime.now(UTC),
+            "lake": self._settings.lake,
+            "state": stack.get("state", "down"),
+            "parts": stack.get("parts", {}),
+            "problems": [*([] if stack else [DOWN]), *unreachable, *self._unreadable()],
+            "events": events,
+            "events_per_second": self._rate(events),
+            "clock": None if tick is None else {name: tick[name] for name in TOLD_OF_TICK},
+            **self._figures(None if tick is None else tick["today"]),
+            "tables": [table.freshness() for table in self._tables.values()],
+        }
+
+    def close(self) -> None:
+        """Let go of Kafka."""
+        if self._kafka is not None:
+            self._kafka.close()
+            self._kafka = None
+
+    def _figures(self, today: date | None) -> dict[str, Any]:
+        value = {name: table.value for name, table in self._tables.items()}
+        opened = value["ops/alerts"]
+        stock = {
+            "shelves": value["cleansed/shelf_state"],
+            "back_rooms": value["cleansed/wh_state"],
+            "in_transit": value["staging/shelf_transit"],
+        }
+        plans = {"refill": value["ops/shelf_restock_plan"], "order": value["ops/wh_supplier_plan"]}
+        return {
+            "stock": stock,
+            "low_shelves": None if opened is None else opened["refill_request"],
+            "alerts": opened,
+            "plans": plans,
+            "orders": value["ops/wh_supplier_orders"],
+            "lost_sales": _lost(value[LOST], today),
+            "quarantine": value["raw/quarantine"],
+        }
+
+    def _rate(self, events: int | None) -> float | None:
+        before, now = self._before, self._seconds()
+        self._before = None if events is None else (events, now)
+        if events is None or before is None or events < before[0] or now <= before[1]:
+            return None
+        return round((events - before[0]) / (now - before[1]), 1)
+
+    def _ask_kafka(self) -> tuple[int | None, Tick | None, list[str]]:
+        if self._settings.bootstrap_servers is None and not Broker(self._settings).is_running():
+            self.close()
+            return None, None, []
+        try:
+            self._kafka = self._kafka or Kafka(client_settings(self._settings))
+            return self._kafka.records(), self._kafka.tick(), []
+        except (LakeshelfError, KafkaException) as error:
+            self.close()
+            return None, None, [_line(error)]
+
+    def _unreadable(self) -> list[str]:
+        lines = [table.problem for table in self._tables.values() if table.problem]
+        more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
+        return [lines[0] + more] if lines else []
+
+
+TOLD_OF_TICK = ("now", "today", "kind", "speed")
+
+
+class Kafka:
+    """Ends of topics and the latest tick, over one connection.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+    """
+
+    def __init__(self, client: Mapping[str, str]) -> None:
+        self._consumer = reader(client, "lakeshelf-live")
+        self._tick: Tick | None = None
+        self._tick_end = 0
+
+    def records(self) -> int:
+        """Offsets that records of the raw topics ever took, markers of transactions included.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        known = self._consumer.list_topics(timeout=ANSWER_S).topics
+        places = [
+            TopicPartition(name, number)
+            for name in RAW_TOPICS
+            if name in known
+            for number in known[name].partitions
+        ]
+        return sum(self._ends(place)[1] for place in places)
+
+    def tick(self) -> Tick | None:
+        """The latest tick; None before the first one.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        if CLOCK not in self._consumer.list_topics(timeout=ANSWER_S).topics:
+            return None
+        _, end = self._ends(TopicPartition(CLOCK, 0))
+        if end != self._tick_end:
+            found = latest(self._consumer, end, ANSWER_S)
+            self._tick = None if found is None else found[1]
+            self._tick_end = end
+        return self._tick
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()
+
+    def _ends(self, place: TopicPartition) -> tuple[int, int]:
+        first, end = self._consumer.get_watermark_offsets(place, timeout=ANSWER_S)
+        return int(first), int(end)
+
+
+class Held:
+    """A Delta table between looks.
+
+    Args:
+        root: Lake root.
+        name: The table.
+        figure: What is to be known of its rows; called once a version.
+
+    Attributes:
+        value: What `figure` gave of the latest version; None without one, or when the table cannot be read.
+        problem: Why it cannot be read; empty when it can.
+    """
+
+    def __init__(self, root: Place, name: str, figure: Figure | None) -> None:
+        self.value: Any = None
+        self.problem = ""
+        self._root, self._name, self._figure = root, name, figure
+        self._handle: DeltaTable | None = None
+        self._seen: int | None = None
+        self._entry: int | None = None
+        self._committed_at = 0.0
+
+    def look(self) -> None:
+        """Take what has changed since the last look."""
+        try:
+            self._look(self._latest())
+        except (LakeError, DeltaError, OSError, pa.ArrowException) as error:
+            self._handle, self._seen, self.value, self.problem = None, None, None, _line(error)
+        else:
+            self.problem = ""
+
+    def freshness(self) -> dict[str, Any]:
+        """`table`, `version`, and `age_s`, the seconds since its last commit."""
+        known = self._seen is not None
+        age = round(max(0.0, time.time() - self._committed_at), 1) if known else None
+        return {"table": self._name, "version": self._seen, "age_s": age}
+
+    def _latest(self) -> DeltaTable:
+        handle = self._handle
+        if handle is not None and self._entry == self._written_at(handle.version()):
+            handle.update_incremental()
+            return handle
+        # Opened for the first time; or a shortened log, which always has newer entries, lacks the one that was seen;
+        # or a rebuild has made the table anew, whose versions tell nothing.
+        self._seen = None
+        return tables.open_table(self._root, self._name)
+
+    def _look(self, handle: DeltaTable) -> None:
+        self._handle, version = handle, handle.version()
+        if version == self._seen:
+            return
+        self._entry = self._written_at(version)
+        self._committed_at = handle.history(1)[0]["timestamp"] / 1000
+        self.value = None if self._figure is None else self._figure(handle)
+        self._seen = version
+
+    def _written_at(self, version: int) -> int | None:
+        files, base = storage.filesystem(Root.at(self._root))
+        entry = f"{base}/{self._name}/{storage.LOG}/{version:020}.json"
+        written: int | None = files.get_file_info(entry).mtime_ns
+        return written
+
+
+class LostSales:
+    """Units of lost sales by business day; a file is read once, however many versions name it.
+
+    Args:
+        root: Lake root.
+    """
+
+    def __init__(self, root: Place) -> None:
+        self._root = Root.at(root)
+        self._files: dict[str, tuple[date, int]] = {}
+
+    def __call__(self, handle: DeltaTable) -> Counter[date]:
+        """Units by day at the version of the handle."""
+        adds = added(handle, flatten=True)
+        columns = (adds[name].to_pylist() for name in ("path", "partition.event_date"))
+        named = dict(zip(*columns, strict=True))
+        known = {path: told for path, told in self._files.items() if path in named}
+        read = {path: (day, self._units(path)) for path, day in named.items() if path not in known}
+        self._files = {**known, **read}
+        units: Counter[date] = Counter()
+        for day, count in self._files.values():
+            units[day] += count
+        return units
+
+    def _units(self, path: str) -> int:
+        files, base = storage.filesystem(self._root)
+        file = f"{base}/{LOST}/{unquote(path)}"
+        rows = pq.read_table(file, columns=["quantity"], partitioning=None, filesystem=files)
+        return pc.sum(rows["quantity"]).as_py() or 0
+
+
+def _lost(units: Counter[date] | None, today: date | None) -> dict[str, Any] | None:
+    if units is None:
+        return None
+    return {"today": None if today is None else units[today], "total": units.total()}
+
+
+def _sum_of(column: str) -> Figure:
+    def figure(handle: DeltaTable) -> int:
+        return _sum(reading.rows(handle, handle.table_uri, [column])[column])
+
+    return figure
+
+
+def _count_of(column: str, values: tuple[str, ...]) -> Figure:
+    def figure(handle: DeltaTable) -> dict[str, int]:
+        return _counted(reading.rows(handle, handle.table_uri, [column])[column], values)
+
+    return figure
+
+
+def _in_transit(handle: DeltaTable) -> int:
+    rows = reading.rows(handle, handle.table_uri, ["sent", "arrived"])
+    return _sum(rows["sent"]) - _sum(rows["arrived"])
+
+
+def _open_alerts(handle: DeltaTable) -> dict[str, int]:
+    rows = reading.rows(handle, handle.table_uri, ["event_type", "status"])
+    kept = rows.filter(pc.is_in(rows["status"], OPEN))
+    return _counted(kept["event_type"], ALERT_TYPES)
+
+
+def _under_way(handle: DeltaTable) -> dict[str, int]:
+    rows = reading.rows(handle, handle.table_uri, ["status", "total_qty"])
+    kept = rows.filter(pc.equal(rows["status"], "issued"))
+    return {"orders": kept.num_rows, "units": _sum(kept["total_qty"])}
+
+
+def _rows(handle: DeltaTable) -> int:
+    return reading.count(handle, handle.table_uri)
+
+
+def _sum(values: pa.ChunkedArray) -> int:
+    return int(pc.sum(values).as_py() or 0)
+
+
+def _counted(values: pa.ChunkedArray, names: tuple[str, ...]) -> dict[str, int]:
+    counts = {entry["values"]: entry["counts"] for entry in values.value_counts().to_pylist()}
+    return {name: counts.get(name, 0) for name in names}
+
+
+def _line(error: Exception) -> str:
+    return next(iter(said(error).strip().splitlines()), type(error).__name__)
+
+
+UNDER_WAY = ("pending", "issued")
+FIGURES: Mapping[str, Figure] = {
+    "cleansed/shelf_state": _sum_of("current_stock"),
+    "cleansed/wh_state": _sum_of("wh_current_stock"),
+    "staging/shelf_transit": _in_transit,
+    "ops/alerts": _open_alerts,
+    "ops/shelf_restock_plan": _count_of("status", UNDER_WAY),
+    "ops/wh_supplier_plan": _count_of("status", UNDER_WAY),
+    "ops/wh_supplier_orders": _under_way,
+    "raw/quarantine": _rows,
+}
+"""Table → what is told of its rows."""

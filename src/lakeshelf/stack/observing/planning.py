@@ -1,0 +1,91 @@
+"""What `bootstrap` and the next start would change, and what of it a checkpoint does not survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import BrokerError, LakeError, StreamError
+from lakeshelf.kafka import topics
+from lakeshelf.lake import tables
+from lakeshelf.settings import Settings
+from lakeshelf.stack.embedded.clients import running_client
+from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import checkpoint
+
+REBUILD = "`lakeshelf rebuild` begins new checkpoints"
+RENAMES = {"created": "create", "evolved": "change", "unchanged": "keep", "differs": "differs"}
+
+
+def planned(settings: Settings) -> dict[str, Any]:
+    """What there would be to do; nothing is written.
+
+    Returns:
+        `tables` (`table`, `action`: create, change, keep or refuse, `added`, `problem`), `topics` (`topic`, `action`:
+        create, keep or differs, `differences`), None while Kafka does not answer, `topics_unknown` (why), and
+        `breaks` (`query`, `problem`): checkpoints that do not survive.
+    """
+    found, unknown = _topics(settings)
+    return {
+        "lake": settings.lake,
+        "tables": [_table(settings, name) for name in CATALOG.tables],
+        "topics": found,
+        "topics_unknown": unknown,
+        "breaks": list(_breaks(settings)),
+    }
+
+
+def _table(settings: Settings, name: str) -> dict[str, Any]:
+    try:
+        found = tables.planned(settings.lake_root, CATALOG.tables[name])
+    except LakeError as error:
+        return {"table": name, "action": "refuse", "added": [], "problem": str(error)}
+    action = RENAMES[found.outcome]
+    return {"table": name, "action": action, "added": list(found.added), "problem": ""}
+
+
+def _topics(settings: Settings) -> tuple[list[dict[str, Any]] | None, str]:
+    try:
+        found = topics.planned(running_client(settings))
+    except BrokerError as error:
+        return None, str(error)
+    return [_topic(one) for one in found], ""
+
+
+def _topic(found: topics.Ensured) -> dict[str, Any]:
+    told = asdict(found)
+    names = ("setting", "found", "contract")
+    differences = [dict(zip(names, one, strict=True)) for one in told["differences"]]
+    return {"topic": found.topic, "action": RENAMES[found.outcome], "differences": differences}
+
+
+def _breaks(settings: Settings) -> Iterator[dict[str, str]]:
+    """Checkpoints of queries that read other topics now, or that are no more (a checkpoint fixes both)."""
+    plans = {found.name: found for found in plan.plan(registry.discover(settings.home).values())}
+    begun = sorted(pointer.parent.name for pointer in _pointers(settings))
+    for query in begun:
+        try:
+            problem = _problem(settings, query, plans.get(query))
+        except StreamError as error:
+            problem = error.message
+        if problem:
+            yield {"query": query, "problem": f"{problem}; {REBUILD}"}
+
+
+def _pointers(settings: Settings) -> list[Any]:
+    return list(settings.checkpoint_dir.glob(f"*/{checkpoint.POINTER}"))
+
+
+def _problem(settings: Settings, query: str, found: QueryPlan | None) -> str:
+    if found is None:
+        return "its checkpoint is of a query that no job makes any more"
+    held = checkpoint.current(settings.checkpoint_dir, query)
+    last = held.last_committed()
+    read = set(held.until(last)) if last is not None else set(held.starting)
+    wanted = {topic.name for topic in found.topics}
+    changes = (("reads", wanted - read), ("no longer reads", read - wanted))
+    told = [f"it {verb} {', '.join(sorted(names))}" for verb, names in changes if read and names]
+    return f"{' and '.join(told)}, which its checkpoint does not know" if told else ""

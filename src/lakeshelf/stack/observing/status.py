@@ -1,0 +1,267 @@
+"""How a lake and its stack are doing, as data."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import KafkaException
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import LakeError, LakeshelfError
+from lakeshelf.kafka import open_transactions
+from lakeshelf.kafka.consuming import said
+from lakeshelf.kafka.open_transactions import OpenTransaction
+from lakeshelf.lake import reading, tables
+from lakeshelf.settings import Settings
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.observing import lag
+from lakeshelf.stack.supervision.parts import (
+    COMPONENTS_STATUS,
+    STREAMS_STATUS,
+    StreamsPart,
+    read_json,
+)
+from lakeshelf.stack.supervision.supervisor import running_stack
+from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.recover import quarantine
+from lakeshelf.streams.run import trials
+from lakeshelf.streams.run.parts import Positions
+from lakeshelf.streams.run.trials import Trial
+
+STALE_S = 20.0
+"""A process that wrote no status for so long is not running; it writes each second at least."""
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Everything that `lakeshelf status` tells.
+
+    Returns:
+        `ok`, `lake`, `state` (`down`, or what the stack tells), `parts` (each with its restarts and how it
+        `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in),
+        `components`, `tables`, `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
+    """
+    stack = running_stack(settings)
+    driver = _driver(settings)
+    plans = plan.plan(registry.discover(settings.home).values())
+    lags, opened, unreachable = _kafka(settings, plans)
+    kept = dict(trials.all_kept(settings.stack_dir))
+    queries = [
+        _query(found, driver, lags) | _tries(kept.get(found.name) or Trial()) for found in plans
+    ]
+    parts = _parts(stack, driver)
+    members = _components(settings)
+    problems = [
+        *_problems(parts, driver, queries),
+        *_failed(members),
+        *map(str, open_transactions.lasting(opened)),
+        *unreachable,
+    ]
+    return {
+        "ok": not problems,
+        "lake": settings.lake,
+        "state": _state(stack, driver, parts),
+        "bootstrap_servers": stack.get("bootstrap_servers") or settings.bootstrap_servers,
+        "parts": parts,
+        "problems": problems,
+        "queries": queries,
+        "components": members,
+        "tables": table_rows(settings, [name for found in plans for name in found.tables]),
+        "quarantine": _quarantine(settings),
+        "open_transactions": [found.as_json() for found in opened],
+        "shelves_without_profile": shelves_without_profile(settings),
+    }
+
+
+def table_rows(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
+    """Rows and version of tables; None for what cannot be read."""
+    return [_table(settings, name) for name in names]
+
+
+def shelves_without_profile(settings: Settings) -> int | None:
+    """Shelves that have stock but no profile, so that nothing is decided for them; None without tables."""
+    try:
+        held = tables.rows(settings.lake_root, "cleansed/shelf_state", ["shelf_id"])["shelf_id"]
+        known = _profiled(tables.rows(settings.lake_root, "curated/shelf_profiles"))
+    except LakeError:
+        return None
+    return int(len(held) - (pc.sum(pc.is_in(held, value_set=known)).as_py() or 0))
+
+
+def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
+    if "deleted" in profiles.column_names:
+        profiles = profiles.filter(pc.invert(pc.fill_null(profiles["deleted"], False)))
+    return profiles["shelf_id"]
+
+
+def _driver(settings: Settings) -> dict[str, Any]:
+    return _fresh(settings, STREAMS_STATUS)
+
+
+def _components(settings: Settings) -> list[dict[str, Any]]:
+    members: list[dict[str, Any]] = _fresh(settings, COMPONENTS_STATUS).get("components", [])
+    return members
+
+
+def _failed(members: list[dict[str, Any]]) -> list[str]:
+    return [f"{m['component']} is failed: {m['error']}" for m in members if m["state"] == "failed"]
+
+
+def _fresh(settings: Settings, status_file: str) -> dict[str, Any]:
+    """What a living process of the stack wrote of itself."""
+    told = read_json(settings.stack_dir / status_file)
+    fresh = time.time() - told.get("written_at", 0.0) < STALE_S
+    return told if fresh and _alive(int(told.get("pid", 0))) else {}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def _kafka(
+    settings: Settings, plans: tuple[QueryPlan, ...]
+) -> tuple[dict[str, dict[str, int]], list[OpenTransaction], list[str]]:
+    """Query → topic → records behind; transactions that hold others back; what keeps both from being known."""
+    if settings.bootstrap_servers is None and not Broker(settings).is_running():
+        return {}, [], []
+    client = client_settings(settings)
+    try:
+        lags = lag.behind(settings, client, plans)
+        names = sorted({topic.name for found in plans for topic in found.topics})
+        return lags, open_transactions.found(client, names), []
+    except (LakeshelfError, KafkaException) as error:
+        return {}, [], [said(error)]
+
+
+def _query(
+    found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
+) -> dict[str, Any]:
+    told = {q["query"]: q for q in driver.get("queries", [])}.get(found.name, {})
+    behind = lags.get(found.name)
+    return {
+        "query": found.name,
+        "jobs": [job.name for job in found.jobs],
+        "state": told.get("state", "down"),
+        "batch_id": told.get("batch_id"),
+        "duration_ms": told.get("duration_ms"),
+        "lag": None if behind is None else sum(behind.values()),
+        "restarts": told.get("restarts", 0),
+        "error": told.get("error", ""),
+    }
+
+
+def _tries(trial: Trial) -> dict[str, Any]:
+    """The batch that a query was last in, how that went, and what was isolated from its batches."""
+    part = trial.next_part()
+    return {
+        "last_batch": {
+            "batch_id": trial.batch_id,
+            "offsets": trial.offsets,
+            "in_it": trial.running,
+            "failure": trial.failure,
+            "deaths": trial.deaths,
+            "looking_in": "" if part is None else Positions(trial.offsets).told(part),
+        },
+        "isolated": trial.isolated,
+        "last_isolated": trial.latest,
+    }
+
+
+def _parts(stack: dict[str, Any], driver: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Parts as the supervisor sees them; a driver that it thinks running and that says nothing is silent."""
+    parts: dict[str, dict[str, Any]] = stack.get("parts", {})
+    silent = {
+        name: {**part, "state": "silent"}
+        for name, part in parts.items()
+        if name == StreamsPart.name and part["state"] == "running" and not driver
+    }
+    return parts | silent
+
+
+def _state(stack: dict[str, Any], driver: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
+    told = str(stack.get("state") or ("running" if driver else "down"))
+    whole = all(part["state"] == "running" for part in parts.values())
+    return "recovering" if told == "running" and not whole else told
+
+
+def _problems(
+    parts: dict[str, dict[str, Any]], driver: dict[str, Any], queries: list[dict[str, Any]]
+) -> list[str]:
+    if not parts and not driver:
+        return ["nothing runs; start it with `lakeshelf up`"]
+    stands = [_stands(name, part, queries) for name, part in parts.items()]
+    running = {q["query"] for q in driver.get("queries", [])}
+    return [
+        *filter(None, stands),
+        *(told for q in queries if q["query"] in running and (told := _troubled(q))),
+        *([] if driver or "streams" in parts else ["the streams driver does not run"]),
+    ]
+
+
+def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> str:
+    """What is to be said of a part that does not run; empty if it does."""
+    if part["state"] == "running":
+        return ""
+    ended = f"last ended by {part['ended']}" if part.get("ended") else ""
+    again = f"{part['restarts']} restarts" if part["restarts"] else ""
+    alive = part["state"] == "silent"
+    batches = (_batch_told(q, alive) for q in queries if name == StreamsPart.name)
+    facts = ", ".join(filter(None, (ended, again, *batches)))
+    error = f": {part['error']}" if part["error"] else ""
+    return f"{name} is {part['state']}{f' ({facts})' if facts else ''}{error}"
+
+
+def _troubled(query: dict[str, Any]) -> str:
+    """What is to be said of a query that a driver runs; empty if it is well."""
+    looking = query["last_batch"]["looking_in"]
+    if query["state"] == "running" and not query["error"] and not looking:
+        return ""
+    where = _batch_told(query)
+    search = f"; it looks for the record that fails in {looking}" if looking else ""
+    error = f": {query['error']}" if query["error"] else ""
+    return (
+        f"query {query['query']} is {query['state']}{f' ({where})' if where else ''}{error}{search}"
+    )
+
+
+def _batch_told(query: dict[str, Any], alive: bool = True) -> str:
+    """The batch that a query is in, or was in when its driver ended; empty if it is in none."""
+    batch = query["last_batch"]
+    positions = Positions(batch["offsets"])
+    if not (batch["in_it"] or batch["looking_in"]):
+        return ""
+    where = f"batch {batch['batch_id']}, {positions.told(positions.whole)}"
+    return f"{query['query']} {'in' if alive else 'before it ended in'} {where}"
+
+
+def _table(settings: Settings, name: str) -> dict[str, Any]:
+    told = {
+        "table": name,
+        "owner": CATALOG.tables[name].owner,
+        "rows": None,
+        "version": None,
+        "error": "",
+    }
+    try:
+        table = tables.open_table(settings.lake_root, name)
+    except LakeError as error:
+        return {**told, "error": str(error)}
+    return {**told, "rows": reading.count(table, name), "version": table.version()}
+
+
+def _quarantine(settings: Settings) -> dict[str, int]:
+    try:
+        return quarantine.counted(settings.lake_root)
+    except LakeError:
+        return {}

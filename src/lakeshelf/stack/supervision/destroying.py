@@ -1,0 +1,113 @@
+"""The end of a lake: its tables, its files and its local state are removed, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakeshelf.errors import ConfigurationError, LakeError
+from lakeshelf.ingestion.io.bronze import BRONZE
+from lakeshelf.lake import storage
+from lakeshelf.lake.claims import CLAIM, IDENTITY
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.repair import ASIDE
+from lakeshelf.migration.staging import FOLDER as MIGRATIONS
+from lakeshelf.settings import Settings
+from lakeshelf.stack.supervision.supervisor import STACK_LOCK, running_stack
+
+OWN = (CLAIM, ASIDE, MIGRATIONS, BRONZE)
+"""What a lake holds beside its tables; its state may lie in it or elsewhere."""
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What the end of a lake would remove.
+
+    Attributes:
+        name: What the lake is called: the last part of its place.
+        tables: Its tables.
+        others: What it holds beside them, by path below its root.
+        state: Files and folders of its local state.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    others: tuple[str, ...]
+    state: tuple[Path, ...]
+
+
+def doomed(settings: Settings) -> Doomed:
+    """What belongs to the lake.
+
+    Raises:
+        ConfigurationError: Its place is a link, or holds no lake.
+        LakeError: A stack runs on it.
+    """
+    root = Root.at(settings.lake_root)
+    if root.folder is not None and root.folder.is_symlink():
+        raise ConfigurationError(
+            f"{root} is a link to {root.folder.resolve()}", hint="name that with --lake"
+        )
+    if running_stack(settings):
+        raise LakeError(f"a stack runs on {root}", hint="run `lakeshelf down` first")
+    folders = (settings.stack_dir, settings.checkpoint_dir, settings.state_dir / IDENTITY)
+    state = tuple(path for path in folders if path.exists())
+    tables = tuple(storage.table_names(root))
+    if not tables and not state:
+        raise ConfigurationError(f"{root} is no lake: it has no tables and no state of a stack")
+    others = tuple(name for name in OWN if root.folder is None or (root.folder / name).exists())
+    return Doomed(root.uri.rpartition("/")[2], tables, others, state)
+
+
+def destroy(settings: Settings, found: Doomed) -> list[str]:
+    """Remove a lake; links are removed and never followed.
+
+    Returns:
+        What is left at its place because it is not the lake's.
+
+    Raises:
+        LakeError: Somebody holds the lake.
+        OSError: Something cannot be removed.
+    """
+    root = Root.at(settings.lake_root)
+    with ExitStack() as held:
+        if settings.stack_dir.is_dir():
+            held.enter_context(Lease(settings.stack_dir / STACK_LOCK, "lakeshelf destroy"))
+        for path in (*found.tables, *found.others):
+            if root.folder is None:
+                storage.remove(root, path)
+            else:
+                _remove(root.folder, path)
+        for place in found.state:
+            _remove(place.parent, place.name)
+    if root.folder is None:
+        _remove_empty(settings.state_dir)
+        return []
+    return _remove_empty(root.folder)
+
+
+def _remove(above: Path, path: str) -> None:
+    """Remove what lies at a path below a folder; the folders between go when nothing is left in them."""
+    place = above
+    for part in Path(path).parts:
+        place = place / part
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+            break
+    else:
+        if place.is_dir():
+            shutil.rmtree(place)
+    for between in place.parents[: len(place.relative_to(above).parts) - 1]:
+        if not any(between.iterdir()):
+            between.rmdir()
+
+
+def _remove_empty(folder: Path) -> list[str]:
+    """Remove a folder in which nothing is; what is in it."""
+    left = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if not left and folder.is_dir():
+        folder.rmdir()
+    return left
