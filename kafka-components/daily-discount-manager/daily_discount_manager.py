@@ -20,7 +20,7 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
-from lakeshelf.contracts.model import LIST_LENGTH
+from lakeshelf.contracts.types import LIST_LENGTH
 
 EXTRAS = (Decimal("0.30"), Decimal("0.40"), Decimal("0.50"))
 LARGEST = Decimal("0.75")

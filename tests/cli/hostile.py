@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.contracts.model import Field
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -23,6 +22,7 @@ from lakeshelf.contracts.types import (
     STRING,
     TIMESTAMP,
     Decimal,
+    Field,
     ListOf,
     Struct,
     Type,

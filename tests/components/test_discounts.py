@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from lakeshelf.contracts.model import LIST_LENGTH
+from lakeshelf.contracts.types import LIST_LENGTH
 
 from . import model
 from .bench import Row, Sent, Tables, Worker, module, of

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG, LONG, STRING, Field, ListOf, Topic
-from lakeshelf.contracts.model import LIST_LENGTH
 from lakeshelf.contracts.retail.topics_reference import PUBLISHER
+from lakeshelf.contracts.types import LIST_LENGTH
 from lakeshelf.contracts.validate import MOST_FINDINGS, REASONS, Refusal, check, parse
 
 from .cases import encode, example

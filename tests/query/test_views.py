@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf import query
-from lakeshelf.cli.console import prompt
+from lakeshelf.cli.data import prompt
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import Lake, tables, writing

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG, Topic, arrow
 from lakeshelf.contracts.messages import derived_id
-from lakeshelf.contracts.model import ID_LENGTH
+from lakeshelf.contracts.types import ID_LENGTH
 from lakeshelf.lake import tables
 from lakeshelf.lake.commits import Txn
 from lakeshelf.streams.commit.committers.driver import DriverCommitter

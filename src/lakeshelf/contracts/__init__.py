@@ -15,7 +15,7 @@
 """
 
 from lakeshelf.contracts.catalog import Catalog
-from lakeshelf.contracts.model import Bounds, Field, Rule, Table, Topic, View
+from lakeshelf.contracts.model import Bounds, Rule, Table, Topic, View
 from lakeshelf.contracts.retail import CATALOG
 from lakeshelf.contracts.types import (
     BINARY,
@@ -26,6 +26,7 @@ from lakeshelf.contracts.types import (
     STRING,
     TIMESTAMP,
     Decimal,
+    Field,
     ListOf,
     Struct,
 )

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from lakeshelf.contracts.model import Field
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -21,6 +20,7 @@ from lakeshelf.contracts.types import (
     STRING,
     TIMESTAMP,
     Decimal,
+    Field,
     Scalar,
     Struct,
     Type,

@@ -14,8 +14,8 @@ runs and cursors refer to.
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Profile, Table
-from lakeshelf.contracts.types import DOUBLE, LONG
+from lakeshelf.contracts.model import Profile, Table
+from lakeshelf.contracts.types import DOUBLE, LONG, Field
 
 IN_LIST = 3
 """Up to so many words delta-rs stores `a IN (x, y)` as `a = x OR a = y`."""

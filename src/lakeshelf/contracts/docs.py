@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from lakeshelf.contracts import delta, kafka
 from lakeshelf.contracts.catalog import Catalog
-from lakeshelf.contracts.model import KEY_SEPARATOR, Field, Rule, Table, Topic, View, nested
+from lakeshelf.contracts.model import KEY_SEPARATOR, Rule, Table, Topic, View, nested
+from lakeshelf.contracts.types import Field
 
 INDEX = "index.md"
 NONE: Mapping[str, str] = MappingProxyType({})

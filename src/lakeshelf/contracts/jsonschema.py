@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakeshelf.contracts import values
-from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Field, Rule, Table, Topic
+from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Rule, Table, Topic
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -20,6 +20,7 @@ from lakeshelf.contracts.types import (
     STRING,
     TIMESTAMP,
     Decimal,
+    Field,
     ListOf,
     Scalar,
     Struct,

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from lakeshelf.contracts.model import ID_LENGTH, Topic
+from lakeshelf.contracts.model import Topic
+from lakeshelf.contracts.types import ID_LENGTH
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ContractError
 

@@ -11,92 +11,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lakeshelf.contracts.types import STRING, ListOf, Struct, Type, is_numeric
+from lakeshelf.contracts.types import (
+    NAME,
+    Field,
+    ListOf,
+    Struct,
+    require,
+)
 from lakeshelf.errors import ContractError
 
 Cleanup = Literal["delete", "compact"]
 Profile = Literal["append_log", "state", "shared", "spark_only"]
-Number = int | float
 
 CLEANUPS: tuple[Cleanup, ...] = ("delete", "compact")
 PROFILES: tuple[Profile, ...] = ("append_log", "state", "shared", "spark_only")
 KEY_SEPARATOR = "::"
 WEEK_MS = 7 * 24 * 3600 * 1000
-ID_LENGTH, TEXT_LENGTH = 256, 1024
-"""Most characters of an id, and of any other text, in a message."""
-LIST_LENGTH = 500
-"""Most elements of a list in a message: so many of the longest ids fit in a record of Kafka's default."""
 EVENT_YEARS = (2000, 2100)
 """First and last calendar year, UTC, that an `event_time` may lie in."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_ID = re.compile(r"\w+_(id|code)s?")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 _IN_BRACES = re.compile(r"\{([a-z_]+/[a-z_]+)\}")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a message or one column of a table.
-
-    Attributes:
-        name: Name in JSON and in the table.
-        type: One of the values of `lakeshelf.contracts.types`.
-        doc: One sentence; becomes the column's comment and a line of the reference.
-        required: Never absent and never null.
-        minimum: Smallest value, inclusive; numbers only.
-        maximum: Largest value, inclusive; numbers only.
-        enum: All values there are; strings only. Empty: any value.
-        max_length: Most characters of the text in a message, where `longest` would not do.
-        unit: Unit of a number, such as `units`, `g`, `%`, `ms`.
-        default: Value in force where nobody has set one.
-        internal: Working column of the owner: in the table, never in a message.
-    """
-
-    name: str
-    type: Type
-    doc: str
-    required: bool = True
-    minimum: Number | None = None
-    maximum: Number | None = None
-    enum: tuple[str, ...] = ()
-    max_length: int | None = None
-    unit: str = ""
-    default: Number | None = None
-    internal: bool = False
-
-    def __post_init__(self) -> None:
-        _require(bool(_NAME.fullmatch(self.name)), f"field {self.name!r} has no usable name")
-        _require(self.doc.strip().endswith("."), f"field {self.name} has no sentence as its doc")
-        bounded = self.minimum is not None or self.maximum is not None
-        _require(not bounded or is_numeric(self.type), f"field {self.name} ({self.type}): bounds")
-        _require(not self.enum or self.type == STRING, f"field {self.name} ({self.type}): enum")
-        if self.minimum is not None and self.maximum is not None:
-            _require(self.minimum <= self.maximum, f"field {self.name}: minimum above maximum")
-        _require(
-            self.max_length is None or self.is_text, f"field {self.name} ({self.type}): max_length"
-        )
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is a text or a list of texts."""
-        return self.type in (STRING, ListOf(STRING))
-
-    @property
-    def most(self) -> int | None:
-        """Most elements that the list has in a message; columns of tables are not held to it. None: it is no list."""
-        return LIST_LENGTH if isinstance(self.type, ListOf) else None
-
-    @property
-    def longest(self) -> int | None:
-        """Most characters (code points) that the text, or each text of a list, has in a message.
-
-        Ids and codes are shorter than other texts. Columns of tables that no message carries are not
-        held to it. None: it is no text.
-        """
-        if not self.is_text:
-            return None
-        return self.max_length or (ID_LENGTH if _ID.fullmatch(self.name) else TEXT_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -164,15 +99,15 @@ class Topic:
 
     def __post_init__(self) -> None:
         where = f"topic {self.name}"
-        _require(bool(_NAME.fullmatch(self.name)), f"{where!r} has no usable name")
-        _require(self.cleanup in CLEANUPS, f"{where}: no cleanup policy {self.cleanup}")
-        _require(bool(self.owner and self.doc and self.fields), f"{where} lacks owner, doc, fields")
-        _require(self.partitions > 0, f"{where} has {self.partitions} partitions")
-        _require(bool(self.key) != bool(self.fixed_key), f"{where} needs one of key, fixed_key")
+        require(bool(NAME.fullmatch(self.name)), f"{where!r} has no usable name")
+        require(self.cleanup in CLEANUPS, f"{where}: no cleanup policy {self.cleanup}")
+        require(bool(self.owner and self.doc and self.fields), f"{where} lacks owner, doc, fields")
+        require(self.partitions > 0, f"{where} has {self.partitions} partitions")
+        require(bool(self.key) != bool(self.fixed_key), f"{where} needs one of key, fixed_key")
         _unique(where, self.key_only + self.fields)
         _known(where, self.key, self.key_only + self.fields)
         _check_rules(self)
-        _require(
+        require(
             (self.cleanup == "delete") == (self.retention_ms is not None),
             f"{where} ({self.cleanup}) has retention_ms {self.retention_ms}",
         )
@@ -227,15 +162,15 @@ class Table:
 
     def __post_init__(self) -> None:
         where = f"table {self.name}"
-        _require(bool(_TABLE.fullmatch(self.name)), f"{where!r} has no usable name")
-        _require(self.profile in PROFILES, f"{where}: no profile {self.profile}")
-        _require(bool(self.owner and self.doc and self.key), f"{where} lacks owner, doc or key")
+        require(bool(_TABLE.fullmatch(self.name)), f"{where!r} has no usable name")
+        require(self.profile in PROFILES, f"{where}: no profile {self.profile}")
+        require(bool(self.owner and self.doc and self.key), f"{where} lacks owner, doc or key")
         _unique(where, self.columns)
         _known(where, self.key + self.partition_by + self.stats, self.columns)
         flags = [column.internal for column in self.columns]
-        _require(flags == sorted(flags), f"{where}: internal columns come last")
+        require(flags == sorted(flags), f"{where}: internal columns come last")
         names = [name for name, _ in self.constraints]
-        _require(len(set(names)) == len(names), f"{where} names a constraint twice")
+        require(len(set(names)) == len(names), f"{where} names a constraint twice")
 
     @property
     def public(self) -> tuple[Field, ...]:
@@ -269,8 +204,8 @@ class View:
 
     def __post_init__(self) -> None:
         where = f"view {self.name}"
-        _require(bool(_TABLE.fullmatch(self.name)), f"{where!r} has no usable name")
-        _require(bool(self.doc and self.tables), f"{where} lacks doc or tables")
+        require(bool(_TABLE.fullmatch(self.name)), f"{where!r} has no usable name")
+        require(bool(self.doc and self.tables), f"{where} lacks doc or tables")
         _unique(where, self.columns)
 
     @property
@@ -295,20 +230,15 @@ def without(fields: Iterable[Field], *names: str) -> tuple[Field, ...]:
     return tuple(field for field in fields if field.name not in names)
 
 
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise ContractError(message, hint="correct its declaration")
-
-
 def _unique(where: str, fields: tuple[Field, ...]) -> None:
     names = [field.name for field in fields]
     twice = sorted({name for name in names if names.count(name) > 1})
-    _require(not twice, f"{where} declares {', '.join(twice)} twice")
+    require(not twice, f"{where} declares {', '.join(twice)} twice")
 
 
 def _known(where: str, names: Iterable[str], fields: tuple[Field, ...]) -> None:
     missing = sorted(set(names) - {field.name for field in fields})
-    _require(not missing, f"{where} names {', '.join(missing)}, which it does not declare")
+    require(not missing, f"{where} names {', '.join(missing)}, which it does not declare")
 
 
 def _check_rules(topic: Topic) -> None:
@@ -320,7 +250,7 @@ def _check_rules(topic: Topic) -> None:
     for rule in topic.rules:
         _known(where, (*rule.required, *(b.field for b in rule.bounds)), topic.fields)
         unknown = sorted(set(rule.event_types) - set(topic.event_types))
-        _require(not unknown, f"{where} has a rule for event type {', '.join(unknown)}")
+        require(not unknown, f"{where} has a rule for event type {', '.join(unknown)}")
 
 
 def _named(where: str, fields: tuple[Field, ...], name: str) -> Field:

@@ -22,7 +22,8 @@ from typing import Any
 
 from lakeshelf.contracts import delta
 from lakeshelf.contracts.catalog import Catalog
-from lakeshelf.contracts.model import Field, Rule, Table, Topic, nested
+from lakeshelf.contracts.model import Rule, Table, Topic, nested
+from lakeshelf.contracts.types import Field
 from lakeshelf.errors import ContractError
 
 Release = dict[str, Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lakeshelf.contracts.model import Field
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -15,6 +14,7 @@ from lakeshelf.contracts.types import (
     STRING,
     TIMESTAMP,
     Decimal,
+    Field,
     ListOf,
     Scalar,
     Struct,

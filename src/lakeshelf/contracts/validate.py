@@ -33,8 +33,8 @@ from typing import Any
 import orjson
 
 from lakeshelf.contracts import values
-from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Field, Number, Topic, nested
-from lakeshelf.contracts.types import Struct, is_numeric
+from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Topic, nested
+from lakeshelf.contracts.types import Field, Number, Struct, is_numeric
 
 REASONS = (
     "not_json",

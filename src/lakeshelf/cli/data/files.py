@@ -16,7 +16,7 @@ import typer
 from lakeshelf.cli.console import completion
 from lakeshelf.cli.console.listings import known
 from lakeshelf.cli.console.output import All, AsJson, Most, Steps, console, most, print_json, rows
-from lakeshelf.cli.data.lake import DryRun, dataset, opened
+from lakeshelf.cli.data.lake_options import DryRun, dataset, opened
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:

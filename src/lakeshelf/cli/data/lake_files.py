@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lakeshelf.cli.console.output import AsJson, Limit, Steps, console, print_json
-from lakeshelf.cli.data.lake import AtOption, DryRun, Name, app, dataset, moment, opened, show
+from lakeshelf.cli.data.lake_options import AtOption, DryRun, Name, dataset, moment, opened, show
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.files import write_atomically
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lakeshelf.migration import Report
 
 
-@app.command("export")
 def export(
     name: Name,
     dest: Annotated[Path, typer.Argument(help="Folder that is empty or not there.")],
@@ -47,7 +46,6 @@ def export(
     show([told], as_json=False)
 
 
-@app.command("migrate")
 def migrate(
     source: Annotated[Path, typer.Argument(help="Parquet file, or folder of them.")],
     name: Name,

@@ -10,7 +10,7 @@ import typer
 
 from lakeshelf.cli.console import access, completion
 from lakeshelf.cli.console.output import AsJson, Steps, console, print_json
-from lakeshelf.cli.data.lake import DryRun, Name, app, dataset, opened, show
+from lakeshelf.cli.data.lake_options import DryRun, Name, dataset, opened, show
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ Timeout = Annotated[
 ]
 
 
-@app.command("optimize")
 def optimize(
     name: Name,
     *,
@@ -83,7 +82,6 @@ def optimize(
     raise typer.Exit(DAMAGED if report["failed"] else 0)
 
 
-@app.command("vacuum")
 def vacuum(
     name: Name,
     *,
@@ -112,7 +110,6 @@ def vacuum(
         console().print(f"  {path}", soft_wrap=True)
 
 
-@app.command("doctor")
 def doctor(name: Optional = None, *, as_json: AsJson = False) -> None:
     """Say how tables are, one line each, and name damage with the way out; exit code 2 where there is any."""
     from lakeshelf.lake.doctor import examine
@@ -135,7 +132,6 @@ def doctor(name: Optional = None, *, as_json: AsJson = False) -> None:
     raise typer.Exit(DAMAGED if any(health.damage for health in found) else 0)
 
 
-@app.command("repair")
 def repair(
     name: Name,
     *,
@@ -171,7 +167,6 @@ def repair(
     raise typer.Exit(DAMAGED if found.left else 0)
 
 
-@app.command("features")
 def features(name: Optional = None, *, as_json: AsJson = False) -> None:
     """Show which engines read and write which table features, or those of one dataset."""
     from lakeshelf.lake import features as known

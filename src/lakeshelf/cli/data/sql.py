@@ -119,7 +119,7 @@ class Shell:
 
     def prompt(self) -> None:
         """Answer statements, each up to its semicolon, until the input ends."""
-        from lakeshelf.cli.console.prompt import Prompt
+        from lakeshelf.cli.data.prompt import Prompt
 
         history = access.settings().cache_dir / "sql_history"
         Prompt(self._lake, self._answer_one, history).run()
@@ -190,7 +190,7 @@ def _limits(timeout: float, memory: str) -> Limits:
 
 
 def _moment(at: str | None) -> At | None:
-    from lakeshelf.cli.data.lake import moment
+    from lakeshelf.cli.data.lake_options import moment
 
     return None if at is None else moment(at)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import Bounds, Field
-from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, Decimal
+from lakeshelf.contracts.model import Bounds
+from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, Decimal, Field
 
 ANY = "any"
 """Owner of a topic that several producers write."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_raw import ORIGIN
 from lakeshelf.contracts.retail.topics_events import COMMANDS
-from lakeshelf.contracts.types import LONG, STRING
+from lakeshelf.contracts.types import LONG, STRING, Field
 
 
 def commands(name: str, owner: str) -> Table:

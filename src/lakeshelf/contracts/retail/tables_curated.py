@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
-from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING
+from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING, Field
 
 FEATURE_DATE = Field(
     "feature_date", DATE, "The business day; of events, only those before it count."

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import LIST_LENGTH, Field, Table
+from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, ListOf
+from lakeshelf.contracts.types import (
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    LIST_LENGTH,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    Field,
+    ListOf,
+)
 
 ALERT_TYPES = ("refill_request", "supplier_request", "near_expiry", "expired_removal")
 LOCATIONS = ("store", "warehouse")

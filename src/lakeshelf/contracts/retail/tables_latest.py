@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Table, Topic, without
+from lakeshelf.contracts.model import Table, Topic, without
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail import topics_reference as reference
 from lakeshelf.contracts.retail.topics_state import WH_SUPPLIER_ORDERS
-from lakeshelf.contracts.types import BOOLEAN
+from lakeshelf.contracts.types import BOOLEAN, Field
 
 
 def latest(name: str, owner: str, topic: Topic) -> Table:

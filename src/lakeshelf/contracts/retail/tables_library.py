@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, ListOf, Struct
+from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, Field, ListOf, Struct
 
 JOURNAL_PREFIX = "ops/journal_"
 JOURNALING = (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Table, Topic
+from lakeshelf.contracts.model import Table, Topic
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail import topics_events as topics
-from lakeshelf.contracts.types import BINARY, DATE, LONG, TIMESTAMP
+from lakeshelf.contracts.types import BINARY, DATE, LONG, TIMESTAMP, Field
 
 KAFKA_TIMESTAMP = Field("kafka_timestamp", TIMESTAMP, "When the broker appended the record.")
 INGESTED_AT = Field("ingested_at", TIMESTAMP, "Time of the micro-batch that took it in.")

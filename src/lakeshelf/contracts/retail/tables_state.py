@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import Field, Table
+from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP
+from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, Field
 
 BALANCE = Field("balance", LONG, "Signed sum of all movements.", unit="units")
 LAST_EVENT_TIME = Field(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakeshelf.contracts.model import WEEK_MS, Field, Rule, Topic, without
+from lakeshelf.contracts.model import WEEK_MS, Rule, Topic, without
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES, ALERTS
-from lakeshelf.contracts.types import LONG, STRING, ListOf, Struct
+from lakeshelf.contracts.types import LONG, STRING, Field, ListOf, Struct
 
 RECEIPT_LINE = (
     Field("line", LONG, "Number of the line on the receipt."),

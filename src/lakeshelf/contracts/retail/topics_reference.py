@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lakeshelf.contracts.model import Field, Topic
+from lakeshelf.contracts.model import Topic
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP
+from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, Field
 
 PUBLISHER = "publisher"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lakeshelf.contracts import Table
 from lakeshelf.contracts.messages import HASH_LENGTH
-from lakeshelf.contracts.model import ID_LENGTH
+from lakeshelf.contracts.types import ID_LENGTH
 from lakeshelf.streams.declare.job import RELATION, Fold, Latest, Movements, View, contract
 
 REMOVED = "removed"

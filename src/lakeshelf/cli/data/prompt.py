@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli.console.output import console, errors, rows
-from lakeshelf.cli.data.lake import dataset
+from lakeshelf.cli.data.lake_options import dataset
 from lakeshelf.errors import ConfigurationError, LakeshelfError
 
 if TYPE_CHECKING:
