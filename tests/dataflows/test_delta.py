@@ -170,7 +170,7 @@ def test_a_dataflow_in_a_run_is_recorded(tmp_path: Path) -> None:
             from_.delta(target="given", dataset="curated/in", lake=opened),
             to.delta(id="saved", dependencies=["result"], dataset="curated/out", lake=opened),
         )
-    assert [(row["dataset"], row["kind"]) for row in runs.rows_of(lake, "flow")] == [
+    assert [(row["dataset"], row["kind"]) for row in runs.rows_of(lake.root, "flow")] == [
         ("curated/in", "read"),
         ("curated/out", "write"),
     ]

@@ -304,23 +304,23 @@ def test_rows_with_null_keys_are_never_taken_for_updates(lake: Lake) -> None:
 
 
 def test_maintenance_is_told_the_oldest_version_that_a_consumer_needs(lake: Lake) -> None:
-    assert cursors.oldest_version(lake, SOURCE) is None
+    assert cursors.oldest_version(lake.root, SOURCE) is None
     for number in range(3):
         lake.append(SOURCE, rows((number, "a")))
         if number == 0:
             take_up(lake)
     other = Consumer("other", "curated/other")
     found = lake.changes(SOURCE, other)
-    assert cursors.oldest_version(lake, SOURCE) == 1, "a consumer without output needs none"
+    assert cursors.oldest_version(lake.root, SOURCE) == 1, "a consumer without output needs none"
     lake.append("curated/other", [{"n": 1}], txn=found.txns)
-    assert cursors.oldest_version(lake, SOURCE) == 1
+    assert cursors.oldest_version(lake.root, SOURCE) == 1
     take_up(lake)
-    assert cursors.oldest_version(lake, SOURCE) == 3
-    listed = [(consumer.id, dataset) for consumer, dataset in cursors.consumers(lake)]
+    assert cursors.oldest_version(lake.root, SOURCE) == 3
+    listed = [(consumer.id, dataset) for consumer, dataset in cursors.consumers(lake.root)]
     assert sorted(listed) == [("copy", SOURCE), ("other", SOURCE)]
     cursors.forget(lake, "copy")
     cursors.forget(lake, "other")
-    assert cursors.oldest_version(lake, SOURCE) is None
+    assert cursors.oldest_version(lake.root, SOURCE) is None
 
 
 @pytest.mark.parametrize(("id_", "output"), [("", OUTPUT), ("a:b", OUTPUT), ("a", "../x")])

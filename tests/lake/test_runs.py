@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.lake import Conflict, Lake, LakeError, NameRefused, VersionNotFound, runs
+from lakeshelf.lake import (
+    Conflict,
+    Lake,
+    LakeError,
+    NameRefused,
+    VersionNotFound,
+    runs,
+    verification,
+)
 
 A, B = "curated/a", "curated/b"
 ONE, TWO = [{"k": 1, "v": "x"}], [{"k": 2, "v": "y"}]
@@ -37,7 +45,7 @@ def test_a_run_records_what_it_read_and_wrote_from_snapshots_and_commits(lake: L
     with lake.run("first", why="a test", profile="small") as run:
         rows(run, A)
         written = run.append(B, ONE, metadata={"source": "a"})
-    found = {row["kind"]: row for row in runs.rows_of(lake, "first")}
+    found = {row["kind"]: row for row in runs.rows_of(lake.root, "first")}
     assert (found["read"]["dataset"], found["read"]["version"]) == (A, read.version)
     assert (found["write"]["dataset"], found["write"]["version"]) == (B, written.version)
     assert json.loads(found["write"]["commit_metadata"]) == {"source": "a"}
@@ -78,13 +86,24 @@ def test_a_run_reads_a_dataset_at_one_version_until_it_writes_it(lake: Lake) -> 
         assert rows(run, A) == ONE, "pinned"
         run.overwrite(A, [{"k": 3, "v": "z"}])
         assert rows(run, A) == [{"k": 3, "v": "z"}]
-    kinds = {row["kind"]: row["version"] for row in runs.rows_of(lake, run.run_id)}
+    kinds = {row["kind"]: row["version"] for row in runs.rows_of(lake.root, run.run_id)}
     assert kinds == {"read": 1, "write": 3}
+
+
+def test_a_feature_that_a_run_turns_on_is_recorded_as_its_commit(lake: Lake) -> None:
+    lake.append(A, ONE)
+    with lake.run("wider") as run:
+        assert run.enable(A, "timestampNtz")
+        assert not run.enable(A, "timestampNtz")
+    (row,) = runs.rows_of(lake.root, "wider")
+    assert (row["kind"], row["version"]) == ("write", 2)
+    assert "timestampNtz" in row["features"]
+    assert list(verification.verify(lake, "wider")) == []
 
 
 def test_a_failed_run_is_recorded_and_cannot_be_read(lake: Lake) -> None:
     fail(lake, "bad")
-    assert [row["status"] for row in runs.rows_of(lake, "bad")] == ["failed"]
+    assert [row["status"] for row in runs.rows_of(lake.root, "bad")] == ["failed"]
     with pytest.raises(VersionNotFound, match="no published run 'bad'"):
         lake.read(A, "bad")
 
@@ -94,7 +113,7 @@ def test_a_failed_run_can_be_done_again_and_a_published_one_cannot(lake: Lake) -
     with lake.run("nightly") as run:
         run.overwrite(A, TWO)
     assert rows(lake, A, "nightly") == TWO
-    assert len(runs.rows_of(lake, "nightly")) == 1
+    assert len(runs.rows_of(lake.root, "nightly")) == 1
     with pytest.raises(Conflict, match="run nightly is published"):
         lake.run("nightly")
 
@@ -118,7 +137,7 @@ def test_a_killed_run_leaves_no_rows_and_its_id_in_the_history(lake: Lake, tmp_p
     )
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=_path(), check=False)
     assert ended.returncode == -9
-    assert runs.rows_of(lake, "killed") == []
+    assert runs.rows_of(lake.root, "killed") == []
     with pytest.raises(VersionNotFound):
         lake.read(A, "killed")
     assert [e.stamp.run_id for e in lake.history(A) if e.stamp and e.operation == "WRITE"] == [
@@ -135,7 +154,7 @@ def test_outputs_appear_together_to_whoever_reads_meanwhile(lake: Lake) -> None:
     def look() -> None:
         while not stop.is_set():
             try:
-                found = {row["dataset"] for row in runs.rows_of(Lake(lake.root), "together")}
+                found = {row["dataset"] for row in runs.rows_of(lake.root, "together")}
             except LakeError:
                 continue  # the table is being created
             seen.append(len(found))
@@ -190,12 +209,14 @@ def test_unexpired_runs_say_which_versions_they_need(tmp_path: Path) -> None:
     with lake.run("late") as run:
         run.append(A, TWO)
     month = timedelta(days=30)
-    assert runs.oldest_version(lake, A, month) == 1
+    assert runs.oldest_version(lake.root, A, month, lake.clock()) == 1
     now[0] += timedelta(days=20)
-    assert runs.oldest_version(lake, A, month) == 4, "the version before its commit is compared"
+    assert runs.oldest_version(lake.root, A, month, lake.clock()) == 4, (
+        "the version before its commit is compared"
+    )
     now[0] += timedelta(days=20)
-    assert runs.oldest_version(lake, A, month) is None
-    assert runs.oldest_version(lake, "curated/none", month) is None
+    assert runs.oldest_version(lake.root, A, month, lake.clock()) is None
+    assert runs.oldest_version(lake.root, "curated/none", month, lake.clock()) is None
 
 
 def _path() -> dict[str, str]:

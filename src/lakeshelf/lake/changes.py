@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -18,12 +17,10 @@ from lakeshelf.lake.commits import Txn
 from lakeshelf.lake.cursors import Consumer, Cursor
 from lakeshelf.lake.diff import INSERT
 from lakeshelf.lake.errors import FeatureRefused, Vacuumed, VersionNotFound
+from lakeshelf.lake.port import Tables
 from lakeshelf.lake.reading import schema_of
 from lakeshelf.lake.snapshot import Snapshot
 from lakeshelf.lake.versions import opened_at
-
-if TYPE_CHECKING:
-    from lakeshelf.lake.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,13 @@ class Changes:
         return self._open()
 
 
-def changes(lake: Lake, name: str, consumer: Consumer) -> Changes:
+def changes(lake: Tables, name: str, consumer: Consumer) -> Changes:
     """Changes of a dataset since a consumer last read it; at its first time it is registered.
 
     What `lakeshelf.lake.feed` says is held in memory; rows are a stream.
     """
     source = lake.snapshot(name)
-    cursor = cursors.of(lake, consumer, source)
+    cursor = cursors.of(lake.root, consumer, name, source.table_id)
     if cursor.epoch == 0:
         cursors.register(lake, consumer, name)
     found = _since(cursor, source)

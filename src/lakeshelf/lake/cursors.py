@@ -14,18 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deltalake import DeltaTable
 
 from lakeshelf.lake import names, tables, writing
 from lakeshelf.lake.commits import ABSENT, Commit, Txn, Write
 from lakeshelf.lake.errors import NameRefused
-from lakeshelf.lake.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from lakeshelf.lake.commits import Commit
-    from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.port import ReadTables, Tables
 
 CURSORS = "ops/cursors"
 NOTE_AFTER = 100
@@ -95,14 +92,14 @@ def read(output: DeltaTable | None, consumer: Consumer, dataset: str, table_id: 
     return Cursor(consumer, dataset, table_id, epoch, output.transaction_version(found.app(epoch)))
 
 
-def of(lake: Lake, consumer: Consumer, source: Snapshot) -> Cursor:
-    """The cursor of a consumer in a dataset."""
-    return read(_opened(lake, consumer.output), consumer, source.dataset.name, source.table_id)
+def of(root: Root, consumer: Consumer, dataset: str, table_id: str) -> Cursor:
+    """The cursor of a consumer in a dataset, whose table has that id."""
+    return read(_opened(root, consumer.output), consumer, dataset, table_id)
 
 
-def register(lake: Lake, consumer: Consumer, dataset: str) -> None:
+def register(lake: Tables, consumer: Consumer, dataset: str) -> None:
     """List a consumer in `ops/cursors`, once."""
-    if consumer in _registered(lake, dataset):
+    if consumer in _registered(lake.root, dataset):
         return
     now = lake.clock()
     row = {
@@ -113,37 +110,39 @@ def register(lake: Lake, consumer: Consumer, dataset: str) -> None:
     }
     # Of two that register at once the second finds the transaction of the first.
     app = f"registered:{consumer.id}:{dataset}:{consumer.output}"
-    table = _opened(lake, CURSORS)
+    table = _opened(lake.root, CURSORS)
     recorded = table.transaction_version(app) if table else None
     before = ABSENT if recorded is None else recorded
     lake.append(CURSORS, [row], txn=Txn(app, before + 1, before))
 
 
-def consumers(lake: Lake) -> Iterator[tuple[Consumer, str]]:
+def consumers(root: Root) -> Iterator[tuple[Consumer, str]]:
     """Registered consumers, each with a dataset that it reads."""
-    if not tables.exists(lake.root, CURSORS):
+    if not tables.exists(root, CURSORS):
         return
-    for row in lake.read(CURSORS).read_all().to_pylist():
+    for row in tables.rows(root, CURSORS).to_pylist():
         yield Consumer(row["consumer"], row["output"]), row["dataset"]
 
 
-def standing(lake: Lake) -> Iterator[dict[str, Any]]:
+def standing(lake: ReadTables) -> Iterator[dict[str, Any]]:
     """Where each registered consumer stands: `consumer`, `dataset`, `output`, `position`, `latest`.
 
     The position is None where it has read nothing of the dataset's table, `latest` where there is no table.
     """
-    for consumer, dataset in consumers(lake):
+    for consumer, dataset in consumers(lake.root):
         source = lake.snapshot(dataset) if tables.exists(lake.root, dataset) else None
         yield {
             "consumer": consumer.id,
             "dataset": dataset,
             "output": consumer.output,
-            "position": of(lake, consumer, source).position if source else None,
+            "position": (
+                of(lake.root, consumer, dataset, source.table_id).position if source else None
+            ),
             "latest": source.version if source else None,
         }
 
 
-def forget(lake: Lake, consumer: str) -> Commit:
+def forget(lake: Tables, consumer: str) -> Commit:
     """Take a consumer off the list, so that it holds back nothing any more; its outputs stay as they are."""
     return lake.replace(CURSORS, [], where=[("consumer", "=", consumer)])
 
@@ -153,24 +152,25 @@ def is_far_behind(txns: tuple[Txn, ...]) -> bool:
     return any(txn.after is not None and txn.version - txn.after >= NOTE_AFTER for txn in txns)
 
 
-def oldest_version(lake: Lake, dataset: str) -> int | None:
+def oldest_version(root: Root, dataset: str) -> int | None:
     """The oldest version of a dataset that a registered consumer still needs; None: no consumer needs one.
 
     A consumer that has read up to version 7 needs 7, to compare with, and the feed from 8 on.
     """
-    readers = _registered(lake, dataset)
-    if not readers or not tables.exists(lake.root, dataset):
+    readers = _registered(root, dataset)
+    source = _opened(root, dataset) if readers else None
+    if source is None:
         return None
-    source = lake.snapshot(dataset)
-    found = [of(lake, consumer, source).position for consumer in readers]
+    table_id = str(source.metadata().id)
+    found = [of(root, consumer, dataset, table_id).position for consumer in readers]
     return min((position for position in found if position is not None), default=None)
 
 
-def as_of(lake: Lake, output: str, then: DeltaTable) -> tuple[Txn, ...]:
+def as_of(lake: ReadTables, output: str, then: DeltaTable) -> tuple[Txn, ...]:
     """Transactions that put the cursors of an output back to where they were in an earlier version of it."""
-    now = _opened(lake, output)
+    now = _opened(lake.root, output)
     found: list[Txn] = []
-    for consumer, dataset in consumers(lake):
+    for consumer, dataset in consumers(lake.root):
         if consumer.output == output and tables.exists(lake.root, dataset):
             table_id = lake.snapshot(dataset).table_id
             found += _put_back(
@@ -189,12 +189,12 @@ def _put_back(now: Cursor, then: Cursor) -> list[Txn]:
     return [Txn(now.app(now.epoch + 1), then.position), epoch]
 
 
-def _registered(lake: Lake, dataset: str) -> list[Consumer]:
-    return [consumer for consumer, read_by_it in consumers(lake) if read_by_it == dataset]
+def _registered(root: Root, dataset: str) -> list[Consumer]:
+    return [consumer for consumer, read_by_it in consumers(root) if read_by_it == dataset]
 
 
-def _opened(lake: Lake, name: str) -> DeltaTable | None:
-    return tables.open_table(lake.root, name) if tables.exists(lake.root, name) else None
+def _opened(root: Root, name: str) -> DeltaTable | None:
+    return tables.open_table(root, name) if tables.exists(root, name) else None
 
 
 def _base(consumer: Consumer, dataset: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lakeshelf.errors import LakeError
@@ -13,6 +14,7 @@ from lakeshelf.lake.commits import HOOKS, Commit, Txns
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.cursors import Consumer
 from lakeshelf.lake.errors import explained
+from lakeshelf.lake.runs import Book
 from lakeshelf.lake.schemas import ADDING, SchemaMode
 from lakeshelf.lake.snapshot import At
 from lakeshelf.lake.sources import Rows
@@ -21,7 +23,6 @@ from lakeshelf.lake.writable import WritableLake
 if TYPE_CHECKING:
     from lakeshelf.lake.maintenance import Action
     from lakeshelf.lake.requests import Done
-    from lakeshelf.lake.runs import Run
 
 
 class Lake(WritableLake):
@@ -67,9 +68,8 @@ class Lake(WritableLake):
         """
         write = self._write(txn, metadata, schema_mode, ADDING)
         _, source, handle = self._target(name, rows)
-        return cursors.noted(
-            handle, write, writing.append(handle, name, source, write, schema_mode)
-        )
+        made = writing.append(handle, name, source, write, schema_mode)
+        return self._recorder.wrote(cursors.noted(handle, write, made))
 
     def overwrite(
         self,
@@ -86,7 +86,7 @@ class Lake(WritableLake):
         """
         write = self._write(txn, metadata, schema_mode)
         _, source, handle = self._target(name, rows)
-        return writing.overwrite(handle, name, source, write, schema_mode)
+        return self._recorder.wrote(writing.overwrite(handle, name, source, write, schema_mode))
 
     def replace(
         self,
@@ -111,7 +111,8 @@ class Lake(WritableLake):
         """
         write = self._write(txn, metadata)
         _, source, handle = self._target(name, rows, where=where)
-        return writing.replace(handle, name, source, write, where)
+        made = writing.replace(handle, name, source, write, where)
+        return self._recorder.wrote(made, where=where)
 
     def merge(
         self,
@@ -145,11 +146,8 @@ class Lake(WritableLake):
         order = names.columns(order_by or (), f"the order of {name}")
         dataset, source, handle = self._target(name, rows, named, merged=True)
         found = named or dataset.key
-        return cursors.noted(
-            handle,
-            write,
-            merging.upsert(handle, name, source, found, write, order, schema_mode),
-        )
+        made = merging.upsert(handle, name, source, found, write, order, schema_mode)
+        return self._recorder.wrote(cursors.noted(handle, write, made), keys=found)
 
     def delete(
         self,
@@ -172,7 +170,8 @@ class Lake(WritableLake):
         """
         _, handle = self._changeable(name)
         write = self._write(txn, metadata)
-        return cursors.noted(handle, write, changing.delete(handle, name, where, write))
+        made = cursors.noted(handle, write, changing.delete(handle, name, where, write))
+        return self._recorder.wrote(made, where=where)
 
     def update(
         self,
@@ -200,7 +199,7 @@ class Lake(WritableLake):
         dataset, handle = self._changeable(name)
         write = self._write(txn, metadata)
         made = changing.update(handle, name, where, set, dataset.key, write)
-        return cursors.noted(handle, write, made)
+        return self._recorder.wrote(cursors.noted(handle, write, made), where=where)
 
     def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
         """Make the rows of an earlier version the latest, in one commit.
@@ -224,7 +223,8 @@ class Lake(WritableLake):
                 ).properties(),
                 post_commithook_properties=HOOKS,
             )
-        return Commit(name, int(handle.version()), "restore", 0, metadata or {})
+        made = Commit(name, int(handle.version()), "restore", 0, metadata or {})
+        return self._recorder.wrote(made)
 
     def optimize(
         self,
@@ -288,17 +288,21 @@ class Lake(WritableLake):
         dataset = self.dataset(name)
         self._require_writer(dataset)
         handle = tables.open_table(self.root, name, to_read=True)
-        return features.enable(handle, name, feature, features.writers_of(dataset.profile))
+        done = features.enable(handle, name, feature, features.writers_of(dataset.profile))
+        if done:
+            self._recorder.wrote(Commit(name, int(handle.version()), "enable", 0))
+        return done
 
     def changes(self, name: str, consumer: Consumer) -> Changes:
         """Changes of a dataset since a consumer last read it (`lakeshelf.lake.changes`)."""
-        return changes(self, name, consumer)
+        return self._recorder.changed(changes(self, name, consumer))
 
     def note(self, name: str, *, txn: Txns, metadata: Mapping[str, Any] | None = None) -> Commit:
         """Record identities in a commit without rows, such as a cursor that moves on without output."""
         self._require_writer(self.dataset(name))
         handle, write = tables.open_table(self.root, name), self._write(txn, metadata)
-        return writing.repeated(handle, lambda: writing.note(handle, name, write))
+        made = writing.repeated(handle, lambda: writing.note(handle, name, write))
+        return self._recorder.wrote(made)
 
     def run(self, run_id: str | None = None, *, why: str = "", profile: str = "") -> Run:
         """A run: this lake, with what it reads and writes recorded and published at its end.
@@ -311,11 +315,45 @@ class Lake(WritableLake):
         Raises:
             Conflict: A run of that name is published.
         """
-        from lakeshelf.lake.runs import Run  # noqa: PLC0415 - a run is a lake
-
         return Run(self, run_id, why, profile)
 
     def _maintain(self, name: str, action: Action, wanted: Mapping[str, Any]) -> Done:
         from lakeshelf.lake import requests  # noqa: PLC0415 - slow to import, and seldom needed
 
         return requests.carry_out(self, name, action, wanted)
+
+
+class Run(Lake):
+    """A lake whose readings and commits are recorded, to be published together (`Lake.run`).
+
+    What it reads twice it reads at the same version, unless it has written it meanwhile.
+    """
+
+    def __init__(self, lake: Lake, run_id: str | None, why: str = "", profile: str = "") -> None:
+        super().__init__(lake.root, lake.catalog, writer=lake.writer, clock=lake.clock)
+        self._recorder = self._book = Book(lake, run_id, why, profile)
+        self.stamp = self._book.stamp
+
+    @property
+    def run_id(self) -> str:
+        """Its name."""
+        return self._book.run_id
+
+    @property
+    def started_at(self) -> datetime:
+        """When it began."""
+        return self._book.started_at
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._book.finish("published")
+            return
+        try:
+            self._book.finish("failed")
+        except LakeError as unwritten:
+            error.add_note(f"run {self.run_id} was not recorded: {unwritten}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from lakeshelf.lake import tables
+from lakeshelf.lake import cursors, runs, tables
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.names import is_name
 
@@ -22,15 +22,11 @@ def oldest(root: Root, name: str, retention: timedelta | None = None) -> int | N
     Raises:
         LakeError: `ops/runs` or `ops/cursors` cannot be read, so that nothing can be said.
     """
-    from lakeshelf.lake import cursors, runs  # noqa: PLC0415 - both stand on the lake
-    from lakeshelf.lake.lake import Lake  # noqa: PLC0415
-
     if not is_name(name) or not any(tables.exists(root, t) for t in (runs.RUNS, cursors.CURSORS)):
         return None
-    lake = Lake(root)
     found = (
-        runs.oldest_version(lake, name, retention or configured_retention()),
-        cursors.oldest_version(lake, name),
+        runs.oldest_version(root, name, retention or configured_retention(), datetime.now(UTC)),
+        cursors.oldest_version(root, name),
     )
     return min((version for version in found if version is not None), default=None)
 

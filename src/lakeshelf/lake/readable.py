@@ -12,11 +12,12 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import diff, names, tables, versions
+from lakeshelf.lake import diff, names, runs, tables, versions
 from lakeshelf.lake.conditions import Where
 from lakeshelf.lake.dataset import Dataset, Datasets
 from lakeshelf.lake.errors import Damaged, NotFound, explained
 from lakeshelf.lake.location import Root
+from lakeshelf.lake.recording import Recorder
 from lakeshelf.lake.snapshot import At, Entry, Snapshot
 from lakeshelf.lake.versions import Timeline, opened_at
 
@@ -51,6 +52,7 @@ class ReadableLake:
             catalog = Datasets.of_contracts(catalog) if catalog else Datasets.of_contracts()
         self.catalog = catalog
         self.clock = clock
+        self._recorder = Recorder()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root)!r})"
@@ -77,17 +79,8 @@ class ReadableLake:
             VersionNotFound: No such version, or no such run.
             TimeOutOfRange: Before the first commit, in the future, or without a zone.
         """
-        try:
-            dataset, latest = self._opened(name)
-        except Damaged:
-            if not isinstance(at, int) or isinstance(at, bool):
-                raise
-            return self._before_damage(name, at)
-        wanted = dataset.pin if at is None else at
-        if wanted is None:
-            return Snapshot(dataset, latest)
-        version = self._version(name, latest, wanted)
-        return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
+        wanted = self._recorder.pinned(name) if at is None else at
+        return self._recorder.read(self._at(name, wanted), latest=at is None)
 
     def read(
         self,
@@ -127,7 +120,7 @@ class ReadableLake:
             LakeError: The limit is no number of versions.
         """
         versions.require_limit(limit)
-        handle = self.snapshot(name).handle
+        handle = self._at(name, None).handle
         with explained(f"the history of {name} cannot be read"):
             entries = handle.history(limit)
         return [Entry.of(entry) for entry in entries]
@@ -140,14 +133,25 @@ class ReadableLake:
 
         return export(self.snapshot(name, at), self.root, dest, self.clock(), force=force)
 
+    def _at(self, name: str, at: At | None) -> Snapshot:
+        try:
+            dataset, latest = self._opened(name)
+        except Damaged:
+            if not isinstance(at, int) or isinstance(at, bool):
+                raise
+            return self._before_damage(name, at)
+        wanted = dataset.pin if at is None else at
+        if wanted is None:
+            return Snapshot(dataset, latest)
+        version = self._version(name, latest, wanted)
+        return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
+
     def _version(self, name: str, latest: DeltaTable, at: At) -> int:
         if isinstance(at, datetime):
             return Timeline.of(name, latest).at(at, self.clock())
         versions.require_moment(at, name)
         if isinstance(at, str):
-            from lakeshelf.lake.runs import version_of  # noqa: PLC0415 - runs are read through the lake
-
-            return version_of(self, at, name, latest)
+            return runs.version_of(self.root, at, name, latest)
         return at
 
     def _before_damage(self, name: str, version: int) -> Snapshot:

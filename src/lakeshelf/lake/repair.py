@@ -21,11 +21,10 @@ from lakeshelf.lake.dataset import Dataset
 from lakeshelf.lake.doctor import MISSING_FILE, Damage
 from lakeshelf.lake.errors import Conflict, explained
 from lakeshelf.lake.metadata import stamp
+from lakeshelf.lake.port import Tables
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
-
-    from lakeshelf.lake.lake import Lake
 
 ASIDE = "_damaged"
 _MOST_ASIDE = 1_000
@@ -57,7 +56,7 @@ class Repaired:
 
 
 def repair(
-    lake: Lake,
+    lake: Tables,
     name: str,
     *,
     stack: Path | None = None,
@@ -94,7 +93,7 @@ def repair(
         return work(lake, name, dry_run)
 
 
-def _dropped(lake: Lake, name: str, dry_run: bool) -> Repaired:
+def _dropped(lake: Tables, name: str, dry_run: bool) -> Repaired:
     """Put the last commit aside, with what was derived of it; other damage is left for another run."""
     found = doctor.examine(lake.root, name)
     last = next((d for d in found.damage if d.is_last or _is_cut_off(d, found)), None)
@@ -117,7 +116,7 @@ def _is_cut_off(damage: Damage, health: doctor.Health) -> bool:
     return damage.kind == doctor.BAD_COMMIT and damage.repairable and is_last
 
 
-def _entries(lake: Lake, name: str, commit: Damage) -> tuple[str, ...]:
+def _entries(lake: Tables, name: str, commit: Damage) -> tuple[str, ...]:
     """A commit and what was derived of it: its checkpoint and its checksum."""
     from pyarrow import fs  # noqa: PLC0415 - slow to import
 
@@ -128,7 +127,7 @@ def _entries(lake: Lake, name: str, commit: Damage) -> tuple[str, ...]:
     return tuple(f"{storage.LOG}/{one}" for one in names if one.lstrip(".").startswith(version))
 
 
-def _repaired(lake: Lake, name: str, dry_run: bool) -> Repaired:
+def _repaired(lake: Tables, name: str, dry_run: bool) -> Repaired:
     found = doctor.examine(lake.root, name)
     aside = [d.path for d in found.damage if d.repairable and d.kind != MISSING_FILE]
     if dry_run:
@@ -147,7 +146,7 @@ def _repaired(lake: Lake, name: str, dry_run: bool) -> Repaired:
     return Repaired(name, tuple(aside), tuple(d.path for d in missing), rows, version, left)
 
 
-def _put_aside(lake: Lake, name: str, paths: list[str]) -> None:
+def _put_aside(lake: Tables, name: str, paths: list[str]) -> None:
     files, base = storage.filesystem(lake.root)
     aside = f"{base}/{name}/{ASIDE}"
     files.create_dir(aside, recursive=True)
@@ -161,7 +160,7 @@ def _free(files: FileSystem, path: str) -> str:
     return next(one for one in numbered if files.get_file_info(one).type.name == "NotFound")
 
 
-def _taken_out(lake: Lake, name: str, missing: list[Damage]) -> tuple[int | None, int]:
+def _taken_out(lake: Tables, name: str, missing: list[Damage]) -> tuple[int | None, int]:
     """Take files that are gone out of the log: rows that are lost, and the version that says so."""
     handle = tables.open_table(lake.root, name)
     rows = _rows(handle, missing)
@@ -183,5 +182,5 @@ def _counts(handle: DeltaTable) -> Mapping[str, int | None]:
     return {unquote(a["path"]): a["num_records"] for a in actions}
 
 
-def _opened(lake: Lake, name: str) -> DeltaTable:
+def _opened(lake: Tables, name: str) -> DeltaTable:
     return tables.open_table(lake.root, name, to_read=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deltalake import DeltaTable
 
@@ -28,9 +28,7 @@ from lakeshelf.lake.errors import Conflict
 from lakeshelf.lake.location import Root
 from lakeshelf.lake.locks import Lease
 from lakeshelf.lake.maintenance import Action
-
-if TYPE_CHECKING:
-    from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.port import Tables
 
 STACK = "_stack"
 FOLDER = "maintenance"
@@ -59,7 +57,7 @@ class Done:
 
 
 def carry_out(
-    lake: Lake,
+    lake: Tables,
     name: str,
     action: Action,
     arguments: Mapping[str, Any],

@@ -11,29 +11,25 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
-from types import TracebackType
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.errors import LakeError
 from lakeshelf.lake import tables
 from lakeshelf.lake.changes import Changes
-from lakeshelf.lake.commits import ABSENT, Commit, Txn, Txns
+from lakeshelf.lake.commits import ABSENT, Commit, Txn
 from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.cursors import CURSORS, Consumer
-from lakeshelf.lake.errors import Conflict, NameRefused, NotFound, VersionNotFound
+from lakeshelf.lake.cursors import CURSORS
+from lakeshelf.lake.errors import Conflict, NameRefused, VersionNotFound
 from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.lake import Lake
-from lakeshelf.lake.readable import ReadableLake
+from lakeshelf.lake.location import Root
+from lakeshelf.lake.port import Tables
+from lakeshelf.lake.recording import Recorder
 from lakeshelf.lake.records import Part, Recorded, Status, facts
-from lakeshelf.lake.schemas import SchemaMode
-from lakeshelf.lake.snapshot import At, Snapshot
-from lakeshelf.lake.sources import Rows
+from lakeshelf.lake.snapshot import Snapshot
 from lakeshelf.lake.versions import opened_at
 
 RUNS = "ops/runs"
@@ -41,20 +37,29 @@ _BOOKS = (RUNS, CURSORS)
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}")
 
 
-class Run(Lake):
-    """A lake whose readings and commits are recorded, to be published together (`Lake.run`).
+class Book(Recorder):
+    """What a run reads and writes, recorded to be published at its end.
 
     What it reads twice it reads at the same version, unless it has written it meanwhile.
 
+    Args:
+        lake: The lake, in which the run is recorded.
+        run_id: Its name; None: a new one.
+        why: Why it is done, for the history.
+        profile: Runtime profile; empty: that of this process.
+
     Attributes:
         run_id: Its name.
+        stamp: What its commits say of it.
         started_at: When it began.
+
+    Raises:
+        Conflict: A run of that name is published.
     """
 
-    def __init__(self, lake: Lake, run_id: str | None, why: str = "", profile: str = "") -> None:
-        super().__init__(lake.root, lake.catalog, writer=lake.writer, clock=lake.clock)
-        self.started_at = self.clock()
-        self.run_id = _new_id(self) if run_id is None else _checked(run_id)
+    def __init__(self, lake: Tables, run_id: str | None, why: str = "", profile: str = "") -> None:
+        self.started_at = lake.clock()
+        self.run_id = _new_id(self.started_at) if run_id is None else _checked(run_id)
         self.stamp = replace(
             lake.stamp,
             run_id=self.run_id,
@@ -63,31 +68,21 @@ class Run(Lake):
         )
         self._lake = lake
         self._is_named = run_id is not None
-        self._attempt = _attempt(lake, self.run_id) if run_id is not None else ABSENT
+        self._attempt = _attempt(lake.root, self.run_id) if run_id is not None else ABSENT
         self._pins: dict[str, int] = {}
         self._tables: dict[tuple[str, str], DeltaTable] = {}
         self._parts: dict[tuple[str, str], list[Part]] = {}
 
-    def __enter__(self) -> Run:
-        return self
+    def pinned(self, name: str) -> int | None:
+        """The version that the run has read or written before."""
+        return self._pins.get(name)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._finish("published")
-            return
-        try:
-            self._finish("failed")
-        except LakeError as unwritten:
-            error.add_note(f"run {self.run_id} was not recorded: {unwritten}")
-
-    def snapshot(self, name: str, at: At | None = None) -> Snapshot:
-        """As `Lake.snapshot`; without `at` the version that the run has read or written before."""
+    def read(self, found: Snapshot, *, latest: bool) -> Snapshot:
+        """The snapshot, with what is read of it recorded."""
+        name = found.dataset.name
         if name in _BOOKS:
-            return super().snapshot(name, at)
-        found = super().snapshot(name, self._pins.get(name) if at is None else at)
-        if at is None:
+            return found
+        if latest:
             self._pins[name] = found.version
         if self._is_own(name, found.version):
             return found
@@ -95,124 +90,27 @@ class Run(Lake):
         parts = self._parts.setdefault((name, "read"), [])
         return Recorded(found.dataset, found.handle, parts)
 
-    def history(self, name: str, limit: int | None = None) -> list[Any]:
-        """As `Lake.history`; it is no reading of rows."""
-        return self._lake.history(name, limit)
-
-    def create(
-        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **given: Any
-    ) -> Commit:
-        """As `Lake.create`."""
-        return self._wrote(super().create(name, schema, exist_ok=exist_ok, **given))
-
-    def append(
-        self,
-        name: str,
-        rows: Rows,
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        schema_mode: SchemaMode | None = None,
-    ) -> Commit:
-        """As `Lake.append`."""
-        made = super().append(name, rows, txn=txn, metadata=metadata, schema_mode=schema_mode)
-        return self._wrote(made)
-
-    def overwrite(
-        self,
-        name: str,
-        rows: Rows,
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        schema_mode: SchemaMode | None = None,
-    ) -> Commit:
-        """As `Lake.overwrite`."""
-        made = super().overwrite(name, rows, txn=txn, metadata=metadata, schema_mode=schema_mode)
-        return self._wrote(made)
-
-    def replace(
-        self,
-        name: str,
-        rows: Rows,
-        where: Where,
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Commit:
-        """As `Lake.replace`."""
-        made = super().replace(name, rows, where, txn=txn, metadata=metadata)
-        return self._wrote(made, where=where)
-
-    def merge(
-        self,
-        name: str,
-        rows: Rows,
-        keys: Sequence[str] | None = None,
-        order_by: str | Sequence[str] | None = None,
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        schema_mode: Literal["merge"] | None = None,
-    ) -> Commit:
-        """As `Lake.merge`."""
-        made = super().merge(
-            name, rows, keys, order_by, txn=txn, metadata=metadata, schema_mode=schema_mode
-        )
-        return self._wrote(made, keys=tuple(keys or self.dataset(name).key))
-
-    def delete(
-        self,
-        name: str,
-        where: Where,
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Commit:
-        """As `Lake.delete`."""
-        made = super().delete(name, where, txn=txn, metadata=metadata)
-        return self._wrote(made, where=where)
-
-    def update(
-        self,
-        name: str,
-        where: Where,
-        set: Mapping[str, Any],  # noqa: A002 - as `Lake.update`
-        *,
-        txn: Txns | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Commit:
-        """As `Lake.update`."""
-        made = super().update(name, where, set, txn=txn, metadata=metadata)
-        return self._wrote(made, where=where)
-
-    def restore(self, name: str, at: At, *, metadata: Mapping[str, Any] | None = None) -> Commit:
-        """As `Lake.restore`."""
-        return self._wrote(super().restore(name, at, metadata=metadata))
-
-    def note(self, name: str, *, txn: Txns, metadata: Mapping[str, Any] | None = None) -> Commit:
-        """As `Lake.note`."""
-        return self._wrote(super().note(name, txn=txn, metadata=metadata))
-
-    def changes(self, name: str, consumer: Consumer) -> Changes:
-        """As `Lake.changes`."""
-        found = super().changes(name, consumer)
-        if found.start is not None and (name, "read") in self._parts:
+    def changed(self, found: Changes) -> Changes:
+        """The changes, recorded as read."""
+        parts = self._parts.get((found.dataset, "read"))
+        if found.start is not None and parts is not None:
             part = Part(found.end, "changes", since=found.start)
             part.content = Content.of(found.rows)
             part.is_whole = True
-            self._parts[name, "read"].append(part)
+            parts.append(part)
         return found
 
-    def _wrote(
+    def wrote(
         self, commit: Commit, keys: tuple[str, ...] = (), where: Where | None = None
     ) -> Commit:
+        """The commit, recorded; one that was skipped is none."""
         if commit.version is None or commit.table in _BOOKS:
             return commit
         name, version = commit.table, commit.version
         self._pins[name] = version
-        latest = tables.open_table(self.root, name)
-        self._tables[name, "write"] = opened_at(self.root.of(name), version, latest, name)
+        latest = tables.open_table(self._lake.root, name)
+        place = self._lake.root.of(name)
+        self._tables[name, "write"] = opened_at(place, version, latest, name)
         part = Part(
             version,
             commit.operation,
@@ -224,13 +122,15 @@ class Run(Lake):
         self._parts.setdefault((name, "write"), []).append(part)
         return commit
 
-    def _is_own(self, name: str, version: int) -> bool:
-        return any(part.version == version for part in self._parts.get((name, "write"), ()))
+    def finish(self, status: Status) -> None:
+        """Publish what was recorded, in one commit.
 
-    def _finish(self, status: Status) -> None:
+        Raises:
+            Conflict: Another process has published a run of that name meanwhile.
+        """
         for (name, kind), parts in self._parts.items():
             if kind == "write" and status == "published":
-                last = Snapshot(self.dataset(name), self._tables[name, kind])
+                last = Snapshot(self._lake.dataset(name), self._tables[name, kind])
                 parts[-1].content = Content.of(last.scan())
                 parts[-1].is_whole = True
         rows = [self._row(name, kind, status) for name, kind in self._parts]
@@ -242,6 +142,9 @@ class Run(Lake):
                 f"run {self.run_id} was published by another process meanwhile",
                 hint="its own commits stand in the history of its outputs; choose another id",
             )
+
+    def _is_own(self, name: str, version: int) -> bool:
+        return any(part.version == version for part in self._parts.get((name, "write"), ()))
 
     def _record(self, rows: list[dict[str, Any]]) -> Commit:
         if not self._is_named:
@@ -255,7 +158,7 @@ class Run(Lake):
             "run_id": self.run_id,
             "dataset": name,
             "kind": kind,
-            "path": self.dataset(name).path,
+            "path": self._lake.dataset(name).path,
             **facts(self._tables[name, kind]),
             "runtime_profile": self.stamp.runtime,
             "commit_metadata": json.dumps(dict(parts[-1].metadata)) if kind == "write" else None,
@@ -265,11 +168,11 @@ class Run(Lake):
             "status": status,
             "run_date": self.started_at.date(),
             "started_at": self.started_at,
-            "finished_at": self.clock(),
+            "finished_at": self._lake.clock(),
         }
 
 
-def version_of(lake: ReadableLake, run_id: str, name: str, latest: DeltaTable) -> int:
+def version_of(root: Root, run_id: str, name: str, latest: DeltaTable) -> int:
     """The version of a dataset that a published run wrote, or else read.
 
     Raises:
@@ -277,7 +180,7 @@ def version_of(lake: ReadableLake, run_id: str, name: str, latest: DeltaTable) -
     """
     found = {
         row["kind"]: row
-        for row in rows_of(lake, run_id)
+        for row in rows_of(root, run_id)
         if row["dataset"] == name and row["status"] == "published"
     }
     if not found:
@@ -293,50 +196,43 @@ def version_of(lake: ReadableLake, run_id: str, name: str, latest: DeltaTable) -
     return int(row["version"])
 
 
-def rows_of(lake: ReadableLake, run_id: str) -> list[dict[str, Any]]:
+def rows_of(root: Root, run_id: str) -> list[dict[str, Any]]:
     """Rows of `ops/runs` of one run; none where there is no such run."""
-    if not tables.exists(lake.root, RUNS):
+    if not tables.exists(root, RUNS):
         return []
-    found = lake.read(RUNS, where=[("run_id", "=", run_id)]).read_all().to_pylist()
+    found = tables.rows(root, RUNS, where=[("run_id", "=", run_id)]).to_pylist()
     return sorted(found, key=lambda row: (row["dataset"], row["kind"]))
 
 
-def latest_first(lake: Lake) -> list[dict[str, Any]]:
+def latest_first(root: Root) -> list[dict[str, Any]]:
     """All rows of `ops/runs`, the latest run first."""
-    if not tables.exists(lake.root, RUNS):
+    if not tables.exists(root, RUNS):
         return []
-    found = lake.read(RUNS).read_all()
+    found = tables.rows(root, RUNS)
     order = [("started_at", "descending"), ("run_id", "ascending"), ("dataset", "ascending")]
     return list(found.sort_by([*order, ("kind", "ascending")]).to_pylist())
 
 
-def oldest_version(lake: Lake, dataset: str, retention: timedelta) -> int | None:
+def oldest_version(root: Root, dataset: str, retention: timedelta, now: datetime) -> int | None:
     """The oldest version of a dataset that a published run refers to which has not expired; None: none does.
 
     Args:
-        lake: The lake.
+        root: Root of the lake.
         dataset: The dataset.
         retention: How long after its end a run can be read and verified.
+        now: The present time.
     """
-    try:
-        table_id = lake.snapshot(dataset).table_id
-    except NotFound:
+    if not tables.exists(root, RUNS) or not tables.exists(root, dataset):
         return None
-    since = lake.clock() - retention
+    table_id = str(tables.open_table(root, dataset).metadata().id)
+    chosen = [("dataset", "=", dataset), ("status", "=", "published")]
     found = [
         version
-        for row in _published(lake, dataset)
-        if row["table_id"] == table_id and row["finished_at"] > since
+        for row in tables.rows(root, RUNS, where=chosen).to_pylist()
+        if row["table_id"] == table_id and row["finished_at"] > now - retention
         for version in _referred(row)
     ]
     return min(found, default=None)
-
-
-def _published(lake: Lake, dataset: str) -> list[dict[str, Any]]:
-    if not tables.exists(lake.root, RUNS):
-        return []
-    chosen = [("dataset", "=", dataset), ("status", "=", "published")]
-    return list(lake.read(RUNS, where=chosen).read_all().to_pylist())
 
 
 def _referred(row: Mapping[str, Any]) -> Iterator[int]:
@@ -348,13 +244,13 @@ def _referred(row: Mapping[str, Any]) -> Iterator[int]:
             yield max(part["version"] - 1, 0)
 
 
-def _attempt(lake: Lake, run_id: str) -> int:
+def _attempt(root: Root, run_id: str) -> int:
     """How often a run of that name was recorded; what it recorded as failed is replaced."""
-    if any(row["status"] == "published" for row in rows_of(lake, run_id)):
+    if any(row["status"] == "published" for row in rows_of(root, run_id)):
         raise Conflict(f"run {run_id} is published", hint="choose another id, or none")
-    if not tables.exists(lake.root, RUNS):
+    if not tables.exists(root, RUNS):
         return ABSENT
-    recorded = tables.open_table(lake.root, RUNS).transaction_version(_app(run_id))
+    recorded = tables.open_table(root, RUNS).transaction_version(_app(run_id))
     return ABSENT if recorded is None else int(recorded)
 
 
@@ -362,8 +258,8 @@ def _app(run_id: str) -> str:
     return f"run:{run_id}"
 
 
-def _new_id(lake: Lake) -> str:
-    return f"run-{lake.clock():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+def _new_id(now: datetime) -> str:
+    return f"run-{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
 
 
 def _checked(run_id: str) -> str:

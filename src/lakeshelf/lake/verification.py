@@ -19,7 +19,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import diff, feed, reading, tables
 from lakeshelf.lake.errors import NotFound
 from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.port import ReadTables
 from lakeshelf.lake.records import READ, facts, where_of
 from lakeshelf.lake.runs import rows_of
 from lakeshelf.lake.schemas import fingerprint
@@ -55,7 +55,7 @@ class Difference:
 class _Opened:
     """Versions of the table of one recorded row."""
 
-    lake: Lake
+    lake: ReadTables
     name: str
     latest: DeltaTable
 
@@ -63,20 +63,20 @@ class _Opened:
         return opened_at(self.lake.root.of(self.name), version, self.latest, self.name)
 
 
-def verify(lake: Lake, run_id: str) -> Iterator[Difference]:
+def verify(lake: ReadTables, run_id: str) -> Iterator[Difference]:
     """What is not as a run recorded it, dataset by dataset; nothing: all is.
 
     Raises:
         NotFound: No such run.
     """
-    rows = rows_of(lake, run_id)
+    rows = rows_of(lake.root, run_id)
     if not rows:
         raise NotFound(f"no run {run_id!r}", hint="`lakeshelf lake runs` lists the runs")
     for row in rows:
         yield from _row(lake, row)
 
 
-def _row(lake: Lake, row: Mapping[str, Any]) -> Iterator[Difference]:
+def _row(lake: ReadTables, row: Mapping[str, Any]) -> Iterator[Difference]:
     try:
         opened = _Opened(lake, row["dataset"], tables.open_table(lake.root, row["path"]))
         yield from _table(opened, row)

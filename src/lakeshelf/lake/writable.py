@@ -76,7 +76,7 @@ class WritableLake(ReadableLake):
                 return write.skipped(name, "create", "exists")
             raise Conflict(f"{name} exists", hint="append to it, or choose another name")
         handle = tables.create(self.root, dataset, write)
-        return Commit(name, int(handle.version()), "create", 0)
+        return self._recorder.wrote(Commit(name, int(handle.version()), "create", 0))
 
     def _changeable(self, name: str) -> tuple[Dataset, DeltaTable]:
         """A dataset that is there, and its table, for who may write it."""

@@ -19,10 +19,10 @@ RunId = Annotated[str, typer.Argument(help="The run; `lakeshelf lake runs` lists
 
 def runs(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List what runs read and wrote, the latest run first, one line a dataset."""
-    from lakeshelf.lake import Lake
+    from lakeshelf.lake.location import Root
     from lakeshelf.lake.runs import latest_first
 
-    found = [record(row) for row in latest_first(Lake(access.present().lake_root))]
+    found = [record(row) for row in latest_first(Root.at(access.present().lake_root))]
     shown = found[: most(limit, every, as_json)]
     numbers = ("version", "rows")
     print_list(shown, len(found), "lines of runs", as_json, columns=SHOWN, right=numbers)
