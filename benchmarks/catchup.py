@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks import events, stacks
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 
 TABLES = ("raw/shelf_events", "cleansed/shelf_state")
 VARIANTS = ("driver", "spark")

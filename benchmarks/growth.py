@@ -19,7 +19,7 @@ from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, percent
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.run import checkpoint
 
 CHUNK = 1_000_000

@@ -16,7 +16,9 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
-from lakeshelf.lake import Consumer, Lake, maintenance, merging
+from lakeshelf.lake import Consumer, Lake
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.write import merging
 
 NAME, LOG = "curated/bench", "curated/appended"
 KEY = ("k",)

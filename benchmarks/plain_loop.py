@@ -22,7 +22,7 @@ from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 
 TAKE = 50_000
 POSITION = ("kafka_partition", "kafka_offset", "kafka_timestamp", "ingested_at")

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import live, stacks
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread, wait_for
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 
 

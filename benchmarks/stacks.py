@@ -20,7 +20,7 @@ from benchmarks.harness import wait_for
 from benchmarks.machine import home
 from lakeshelf.components.registry import module
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings

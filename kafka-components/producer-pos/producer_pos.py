@@ -11,7 +11,7 @@ from lakeshelf.components import journal
 from lakeshelf.components.component import Context, Decision, Entry, Message, Row, Tick, among, rows
 from lakeshelf.components.producer import Producer
 from lakeshelf.contracts.messages import event
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 
 SHELVES = "ops/journal_producer_shelf"
 CENT = Decimal("0.01")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 
 

@@ -27,8 +27,10 @@ from lakeshelf.contracts.types import (
     Struct,
     Type,
 )
-from lakeshelf.lake import Lake, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.stack.machine.processes import identify
 
 LINK = "\x1b]8;;http://example.org\x1b\\click\x1b]8;;\x1b\\"

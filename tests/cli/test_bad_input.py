@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.streams.take.refusal import Refused, quarantine_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.lake import Lake
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.place.locks import Lease
 from lakeshelf.stack.machine.processes import identify
 
 

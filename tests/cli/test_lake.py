@@ -13,9 +13,10 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import Lake, tables
-from lakeshelf.lake.doctor import data_files
-from lakeshelf.lake.features import FEATURES
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.features import FEATURES
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep.doctor import data_files
 from tests.conftest import Run
 from tests.lake.upkeep import LOG, NAME, add, made, on_disk, owned, rows, without_retention
 

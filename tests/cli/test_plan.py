@@ -10,7 +10,7 @@ import pytest
 from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.run import checkpoint
 from lakeshelf.streams.run.checkpoint import POINTER
 

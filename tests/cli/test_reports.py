@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 
 
 def test_status_of_a_lake_where_nothing_runs(lakeshelf):

@@ -11,8 +11,9 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import merging, tables
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import merging
 from tests.cli.told_shop import LOT, OPENED, PLACE, SHELF, at
 
 

@@ -30,9 +30,10 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.kafka import consuming
 from lakeshelf.kafka.consuming import available
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.maintenance import maintain
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep.maintenance import maintain
+from lakeshelf.lake.write import writing
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.observing import live

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import merging, tables
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import merging
 
 SHELF, LOT = "S1-I1", "L1"
 OPENED = datetime(2026, 3, 1, 9, tzinfo=UTC)

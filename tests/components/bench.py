@@ -22,8 +22,8 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.messages import encode
 from lakeshelf.contracts.validate import parse
 from lakeshelf.lake import Lake
-from lakeshelf.lake.predicates import Where, to_expression
-from lakeshelf.lake.snapshot import At
+from lakeshelf.lake.rows.predicates import Where, to_expression
+from lakeshelf.lake.rows.snapshot import At
 from lakeshelf.settings import load_settings, project_home
 from lakeshelf.streams.take.refusal import Refused
 

@@ -22,7 +22,8 @@ from lakeshelf.components.host import STATUS_FILE
 from lakeshelf.components.service import Progress
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.kafka import topics
-from lakeshelf.lake import Lake, tables
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from tests.support import eventually, make_topics

@@ -14,8 +14,8 @@ from lakeshelf.components.component import Decision, Entry, Message
 from lakeshelf.components.journal import Journal, OwnTable, opened
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import tables
-from lakeshelf.lake.maintenance import SMALL_FILES
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep.maintenance import SMALL_FILES
 from tests.lake.test_maintenance import NO_RETENTION
 
 OWNER, TABLE = "wh-supplier-manager", "ops/journal_wh_supplier_manager"
@@ -143,7 +143,7 @@ class Crash(Exception):
 
 def crash_after(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
     """End the process when a table of the component is to be written, or behind the journal's row."""
-    from lakeshelf.lake import merging
+    from lakeshelf.lake.write import merging
 
     upsert = merging.upsert
 

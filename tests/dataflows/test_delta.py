@@ -17,7 +17,8 @@ from hamilton.function_modifiers import load_from, save_to, value
 from hamilton.io.materialization import from_, to
 
 from lakeshelf.hamilton import DeltaRef
-from lakeshelf.lake import Lake, NameRefused, SchemaError, VersionNotFound, runs
+from lakeshelf.lake import Lake, NameRefused, SchemaError, VersionNotFound
+from lakeshelf.lake.history import runs
 from tests.dataflows import flow
 
 ALL = ["arrow", "counted", "frame", "plain", "polar", "total", "written"]

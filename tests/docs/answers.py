@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any
 
 from lakeshelf import query
-from lakeshelf.lake import Lake, tables
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
 from tests.docs.questions import QUESTIONS
 
 Row = dict[str, Any]

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from lakeshelf.lake import commits
+from lakeshelf.lake.form import commits
 from lakeshelf.stack.supervision.streams_process import main
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.run import batch

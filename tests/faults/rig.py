@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from lakeshelf.components.registry import module
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker

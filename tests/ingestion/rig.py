@@ -17,7 +17,7 @@ from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.io.manifest import Manifest
 from lakeshelf.ingestion.io.rejects import Rejects
 from lakeshelf.lake import Lake
-from lakeshelf.lake.dataset import Datasets
+from lakeshelf.lake.form.dataset import Datasets
 
 AT_ONCE = timedelta(0)
 POS = "silver/pos"

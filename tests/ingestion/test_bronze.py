@@ -15,7 +15,7 @@ from lakeshelf.ingestion import force, rebuild, retry, scan, upload
 from lakeshelf.ingestion.domain import declaration
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.io.rejects import Rejects
-from lakeshelf.lake.dataset import Dataset, Datasets
+from lakeshelf.lake.form.dataset import Dataset, Datasets
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import AT_ONCE, POS, Clock, Rig, csv, sales
 

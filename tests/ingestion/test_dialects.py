@@ -18,7 +18,7 @@ from lakeshelf.ingestion.domain import declaration
 from lakeshelf.ingestion.domain.rules import RULES
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.formats import csv_rows, encoding, headers, jsonl_rows
-from lakeshelf.lake.errors import StorageError
+from lakeshelf.lake.place.errors import StorageError
 from tests.ingestion.rig import Rig, csv, sales
 
 MUELLER = "id,name\n1,Müller\n"

@@ -15,7 +15,7 @@ from lakeshelf.ingestion.io.manifest import Manifest
 from lakeshelf.ingestion.services import loading, scanning
 from lakeshelf.ingestion.services.discovery import discover
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import AT_ONCE, Clock, Rig, sales, whole_and_once
 
@@ -71,7 +71,7 @@ def test_without_one_application_id_two_that_discover_at_once_give_ids_twice(
 
 def loading_write(stamp: object) -> object:
     """A write without an identity."""
-    from lakeshelf.lake.commits import Write
+    from lakeshelf.lake.form.commits import Write
 
     return Write((), stamp)  # type: ignore[arg-type]
 

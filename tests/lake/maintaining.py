@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lakeshelf.lake import maintenance, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.write import writing
 from tests.lake.test_maintenance import LOG, entry
 
 

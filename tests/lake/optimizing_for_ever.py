@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from lakeshelf.lake.maintenance import optimize, vacuum
+from lakeshelf.lake.upkeep.maintenance import optimize, vacuum
 from tests.lake.upkeep import NAME, add
 
 

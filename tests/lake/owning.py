@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lakeshelf.lake import requests, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import requests
+from lakeshelf.lake.write import writing
 from tests.lake.upkeep import entry
 
 

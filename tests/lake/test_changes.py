@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from lakeshelf.lake import Lake
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.diff import AFTER, BEFORE, CHANGE_TYPE, DELETE, INSERT
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.rows.diff import AFTER, BEFORE, CHANGE_TYPE, DELETE, INSERT
 
 SOURCE, OUTPUT = "curated/source", "curated/output"
 SCHEMA = pa.schema([("k", pa.int64()), ("v", pa.string()), ("p", pa.string())])

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakeshelf.lake import Lake, NameRefused, cursors
-from lakeshelf.lake.changes import Changes
-from lakeshelf.lake.cursors import Consumer
+from lakeshelf.lake import Lake, NameRefused
+from lakeshelf.lake.history import cursors
+from lakeshelf.lake.history.changes import Changes
+from lakeshelf.lake.history.cursors import Consumer
 
 SOURCE, OUTPUT = "curated/source", "curated/output"
 COPY = Consumer("copy", OUTPUT)
@@ -137,7 +138,7 @@ def test_a_consumer_that_is_killed_before_or_after_its_commit_loses_and_doubles_
         script = (
             "import os, sys\n"
             "from lakeshelf.lake import Lake\n"
-            "from lakeshelf.lake.cursors import Consumer\n"
+            "from lakeshelf.lake.history.cursors import Consumer\n"
             "lake = Lake(sys.argv[1])\n"
             f"found = lake.changes({SOURCE!r}, Consumer('copy', {OUTPUT!r}))\n"
             "given = found.rows.read_all().drop_columns(['_change_type'])\n"

@@ -25,7 +25,7 @@ from lakeshelf.lake import (
     any_of,
     not_,
 )
-from lakeshelf.lake.verification import verify
+from lakeshelf.lake.history.verification import verify
 
 NAME = "curated/stock"
 SCHEMA = pa.schema(

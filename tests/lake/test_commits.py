@@ -14,8 +14,10 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import commits, merging, rewriting, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form import commits
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import merging, rewriting, writing
 
 NAME = "ops/stock_discrepancies"
 TABLE = CATALOG.tables[NAME]

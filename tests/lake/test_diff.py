@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.lake import Lake, SchemaError, Vacuumed
-from lakeshelf.lake.verification import verify
+from lakeshelf.lake.history.verification import verify
 
 NAME = "curated/counts"
 SCHEMA = pa.schema([("k", pa.int64()), ("v", pa.int64())])

@@ -12,8 +12,11 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, doctor
-from lakeshelf.lake.doctor import (
+from lakeshelf.lake import Lake
+from lakeshelf.lake.place.errors import Conflict, NotFound
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.upkeep import doctor
+from lakeshelf.lake.upkeep.doctor import (
     BAD_CHECKPOINT,
     BAD_COMMIT,
     BAD_FILE,
@@ -23,10 +26,8 @@ from lakeshelf.lake.doctor import (
     STALE_HINT,
     examine,
 )
-from lakeshelf.lake.errors import Conflict, NotFound
-from lakeshelf.lake.locks import Lease
-from lakeshelf.lake.maintenance import vacuum
-from lakeshelf.lake.repair import repair
+from lakeshelf.lake.upkeep.maintenance import vacuum
+from lakeshelf.lake.upkeep.repair import repair
 from tests.lake.upkeep import LOG, NAME, add, made, on_disk, owned, rows, without_retention
 
 FILES = 45

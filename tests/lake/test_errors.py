@@ -18,7 +18,7 @@ from deltalake.exceptions import (
 
 from lakeshelf import lake as public
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import errors, names
+from lakeshelf.lake.place import errors, names
 
 DRAWN = re.compile(r"[├└]── (\w+) .*?(\w+Error)$", re.MULTILINE)
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.lake import Conflict, Lake, NameRefused, SchemaError, Vacuumed, export
-from lakeshelf.lake.fingerprints import Content, canonical, content_fingerprint
+from lakeshelf.lake.rows.fingerprints import Content, canonical, content_fingerprint
 from tests.conftest import Run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

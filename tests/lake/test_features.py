@@ -11,10 +11,12 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakeshelf.lake import Lake, features, tables
-from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import FeatureRefused
-from lakeshelf.lake.features import FEATURES
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form import features
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.form.features import FEATURES
+from lakeshelf.lake.place.errors import FeatureRefused
+from lakeshelf.lake.rows import tables
 from tests.lake.upkeep import NAME, SCHEMA, add, made, on_disk, rows
 
 PART_OF_READERS = {

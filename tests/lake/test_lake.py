@@ -26,8 +26,8 @@ from lakeshelf.lake import (
     PredicateError,
     SchemaError,
     VersionNotFound,
-    tables,
 )
+from lakeshelf.lake.rows import tables
 
 NOTES = "curated/notes"
 ROWS = [{"id": 1, "note": "dusty"}, {"id": 2, "note": None}]

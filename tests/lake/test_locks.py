@@ -12,12 +12,12 @@ import pytest
 
 import lakeshelf
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.locks import Lease, is_held, read_holder
+from lakeshelf.lake.place.locks import Lease, is_held, read_holder
 
 HOLD = """
 import sys
 from pathlib import Path
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.place.locks import Lease
 lease = Lease(Path(sys.argv[1]), "another driver").acquire()
 print("held", flush=True)
 sys.stdin.read()

@@ -16,9 +16,11 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import maintenance, merging, rewriting, tables, writing
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.upkeep.maintenance import Maintenance
+from lakeshelf.lake.write import merging, rewriting, writing
 
 STATE = CATALOG.tables["ops/stock_discrepancies"]
 LOG = CATALOG.tables["ops/batch_ledger"]

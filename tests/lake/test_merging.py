@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lakeshelf.lake import KeyViolation, Lake, SchemaError, merging
+from lakeshelf.lake import KeyViolation, Lake, SchemaError
+from lakeshelf.lake.write import merging
 
 NAME = "curated/stock"
 SCHEMA = pa.schema(

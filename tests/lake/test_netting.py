@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.lake import netting
-from lakeshelf.lake.diff import AFTER, BEFORE, CHANGE_TYPE, DELETE, INSERT
-from lakeshelf.lake.feed import with_change_type
+from lakeshelf.lake.history import netting
+from lakeshelf.lake.history.feed import with_change_type
+from lakeshelf.lake.rows.diff import AFTER, BEFORE, CHANGE_TYPE, DELETE, INSERT
 
 COLUMNS = {
     "a": (pa.int64(), st.none() | st.integers(0, 3)),

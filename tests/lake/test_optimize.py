@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, maintenance, optimizing, pins
-from lakeshelf.lake.errors import SchemaError
-from lakeshelf.lake.maintenance import Limits, Maintenance, maintain, optimize
-from lakeshelf.lake.optimizing import File, to_compact, to_z_order
+from lakeshelf.lake import Lake
+from lakeshelf.lake.history import pins
+from lakeshelf.lake.place.errors import SchemaError
+from lakeshelf.lake.upkeep import maintenance, optimizing
+from lakeshelf.lake.upkeep.maintenance import Limits, Maintenance, maintain, optimize
+from lakeshelf.lake.upkeep.optimizing import File, to_compact, to_z_order
 from tests.lake.upkeep import NAME, add, made, on_disk, paths, rows, without_retention
 
 DAYS = ("2026-01-01", "2026-01-02", None, "a b/ü%41'")

@@ -13,7 +13,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError, maintenance
+from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError
+from lakeshelf.lake.upkeep import maintenance
 from tests.lake.test_values import require_equal
 
 NAME = "test/edges"

@@ -18,7 +18,8 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.lake import Lake, PredicateError, conditions, predicates, reading
+from lakeshelf.lake import Lake, PredicateError
+from lakeshelf.lake.rows import conditions, predicates, reading
 
 SCHEMA = pa.schema(
     [

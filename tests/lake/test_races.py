@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakeshelf.lake import Conflict, Lake, Txn, writing
+from lakeshelf.lake import Conflict, Lake, Txn
+from lakeshelf.lake.write import writing
 
 NAME = "curated/stock"
 

@@ -15,11 +15,14 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, requests, tables, writing
-from lakeshelf.lake.commits import Write
-from lakeshelf.lake.errors import Conflict
-from lakeshelf.lake.locks import Lease
-from lakeshelf.lake.maintenance import optimize, vacuum
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Write
+from lakeshelf.lake.place.errors import Conflict
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import requests
+from lakeshelf.lake.upkeep.maintenance import optimize, vacuum
+from lakeshelf.lake.write import writing
 from tests.lake.upkeep import LOG, NAME, add, made, owned, rows, without_retention
 
 Start = Callable[..., subprocess.Popen[str]]

@@ -11,15 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.lake import (
-    Conflict,
-    Lake,
-    LakeError,
-    NameRefused,
-    VersionNotFound,
-    runs,
-    verification,
-)
+from lakeshelf.lake import Conflict, Lake, LakeError, NameRefused, VersionNotFound
+from lakeshelf.lake.history import runs, verification
 
 A, B = "curated/a", "curated/b"
 ONE, TWO = [{"k": 1, "v": "x"}], [{"k": 2, "v": "y"}]

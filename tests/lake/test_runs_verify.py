@@ -16,8 +16,8 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import jsonschema as json_contract
 from lakeshelf.lake import Lake, NotFound, all_of, any_of, not_
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.verification import Difference, verify
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.history.verification import Difference, verify
 from tests.conftest import Run
 
 A, B, C = "curated/a", "curated/b", "curated/c"

@@ -13,7 +13,8 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.lake import Lake, SchemaError, schemas
+from lakeshelf.lake import Lake, SchemaError
+from lakeshelf.lake.form import schemas
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32()]
 NUMBERS = [

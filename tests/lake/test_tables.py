@@ -15,8 +15,9 @@ from lakeshelf.contracts import CATALOG, LONG, STRING
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import merging, tables
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import merging
 
 NAME = "cleansed/shelf_state"
 TABLE = CATALOG.tables[NAME]

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from lakeshelf.lake import Lake, doctor, requests, storage
-from lakeshelf.lake.commits import HOOKS
-from lakeshelf.lake.doctor import BAD_COMMIT, MISSING_FILE, examine
-from lakeshelf.lake.repair import repair
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import HOOKS
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.upkeep import doctor, requests
+from lakeshelf.lake.upkeep.doctor import BAD_COMMIT, MISSING_FILE, examine
+from lakeshelf.lake.upkeep.repair import repair
 from tests.lake.upkeep import NAME, NO_RETENTION, SCHEMA
 from tests.support import eventually
 

@@ -11,13 +11,15 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, maintenance, pins, vacuuming
-from lakeshelf.lake.commits import HOOKS
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.diff import CHANGE_TYPE
-from lakeshelf.lake.errors import VersionNotFound
-from lakeshelf.lake.maintenance import Limits, maintain, optimize, vacuum
-from lakeshelf.lake.vacuuming import Swept
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import HOOKS
+from lakeshelf.lake.history import pins
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.place.errors import VersionNotFound
+from lakeshelf.lake.rows.diff import CHANGE_TYPE
+from lakeshelf.lake.upkeep import maintenance, vacuuming
+from lakeshelf.lake.upkeep.maintenance import Limits, maintain, optimize, vacuum
+from lakeshelf.lake.upkeep.vacuuming import Swept
 from tests.lake.upkeep import NAME, SCHEMA, add, made, on_disk, paths, rows, without_retention
 
 ALL = Limits(min_small_files=2)

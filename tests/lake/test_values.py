@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf import query
-from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError, maintenance
-from lakeshelf.lake.schemas import nullable
+from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError
+from lakeshelf.lake.form.schemas import nullable
+from lakeshelf.lake.upkeep import maintenance
 from tests.query import model
 from tests.query.test_serving import session
 

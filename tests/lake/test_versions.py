@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.lake import Lake, TimeOutOfRange, Vacuumed, VersionNotFound
-from lakeshelf.lake.versions import Timeline
+from lakeshelf.lake.rows.versions import Timeline
 
 NAME = "curated/notes"
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

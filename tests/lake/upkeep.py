@@ -12,9 +12,11 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import Lake, reading, tables, writing
-from lakeshelf.lake.commits import HOOKS, Txn, Write
-from lakeshelf.lake.dataset import Dataset
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import HOOKS, Txn, Write
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.write import writing
 
 LOG = CATALOG.tables["ops/journal_producer_pos"]
 """Owned by a component."""

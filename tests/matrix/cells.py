@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lakeshelf import query
-from lakeshelf.lake.errors import FeatureRefused
-from lakeshelf.lake.features import Word
+from lakeshelf.lake.form.features import Word
+from lakeshelf.lake.place.errors import FeatureRefused
 from lakeshelf.query import engines
 from tests.matrix.written import TABLES, Row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lakeshelf.lake import traits
+from lakeshelf.lake.rows import traits
 from tests.matrix.recipe import Written, with_properties
 
 _KINDS = (

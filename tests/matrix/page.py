@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from lakeshelf.lake import traits
-from lakeshelf.lake.features import ENGINES, FEATURES, SHARED_WRITERS, Feature
+from lakeshelf.lake.form.features import ENGINES, FEATURES, SHARED_WRITERS, Feature
+from lakeshelf.lake.rows import traits
 from lakeshelf.query import engines
 
 _HEAD = """\

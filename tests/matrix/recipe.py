@@ -16,7 +16,7 @@ class Written:
         create: Columns of `CREATE TABLE`, and what follows `USING delta`.
         statements: What is done to it.
         evidence: Text that its log must hold, or the feature would only be named.
-        traits: Traits (`lakeshelf.lake.traits`) that it must have, and no others.
+        traits: Traits (`lakeshelf.lake.rows.traits`) that it must have, and no others.
         ours: Rows that the library writes, partitioned by their last column, where Spark would write others; None:
             Spark writes the table.
         right: Engines whose own route gives these very rows although a trait rules it out: it is wrong under

@@ -10,9 +10,11 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf import query
-from lakeshelf.lake import Lake, features, traits
-from lakeshelf.lake.errors import FeatureRefused
-from lakeshelf.lake.snapshot import Snapshot
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form import features
+from lakeshelf.lake.place.errors import FeatureRefused
+from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.snapshot import Snapshot
 from lakeshelf.query import duck, engines, serving
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lakeshelf import query
 from lakeshelf.lake import Lake
-from lakeshelf.lake.maintenance import optimize
+from lakeshelf.lake.upkeep.maintenance import optimize
 from tests.matrix import cells
 from tests.query import model
 from tests.query.test_serving import session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lakeshelf.lake.features import FEATURES
+from lakeshelf.lake.form.features import FEATURES
 from tests.matrix import page
 from tests.matrix.written import TABLES
 

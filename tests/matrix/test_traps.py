@@ -15,8 +15,10 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, TableFeatures, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lakeshelf.lake import Lake, features, optimizing
-from lakeshelf.lake.errors import FeatureRefused
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form import features
+from lakeshelf.lake.place.errors import FeatureRefused
+from lakeshelf.lake.upkeep import optimizing
 from lakeshelf.query import duck
 
 ROWS = pa.table({"k": pa.array([1, 2, None], pa.int64()), "v": ["a", "b", "c"]})

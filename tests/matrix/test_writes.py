@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lakeshelf.lake import Lake, features
-from lakeshelf.lake.errors import FeatureRefused, SchemaError
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form import features
+from lakeshelf.lake.place.errors import FeatureRefused, SchemaError
 from lakeshelf.query import engines
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from lakeshelf.lake import Lake, traits
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import traits
 from tests.matrix import combined
 from tests.matrix.recipe import Written, with_properties
 

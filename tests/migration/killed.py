@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lakeshelf.lake import Lake, tables, writing
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.migration import Options, migrate
 from tests.migration.layouts import NAME
 

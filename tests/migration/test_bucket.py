@@ -11,8 +11,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from lakeshelf.lake import Conflict, Lake, tables
-from lakeshelf.lake.storage import filesystem
+from lakeshelf.lake import Conflict, Lake
+from lakeshelf.lake.place.storage import filesystem
+from lakeshelf.lake.rows import tables
 from lakeshelf.migration import Options, migrate, staging, verify
 from tests.migration.layouts import NAME, in_lake, lines
 from tests.support import eventually

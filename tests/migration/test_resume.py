@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakeshelf.lake import Conflict, Damaged, Lake, commits
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake import Conflict, Damaged, Lake
+from lakeshelf.lake.form import commits
+from lakeshelf.lake.place.locks import Lease
 from lakeshelf.migration import Options, migrate, rows, staging, verify
 from tests.conftest import Run
 from tests.migration import killed

@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionError
 
 from lakeshelf import query
 from lakeshelf.lake import Lake
-from lakeshelf.lake.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import Content
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.docs.questions import QUESTIONS
 

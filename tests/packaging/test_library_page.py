@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import errors
+from lakeshelf.lake.place import errors
 
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 

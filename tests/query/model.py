@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from lakeshelf.lake.conditions import Group, all_of, any_of, not_
+from lakeshelf.lake.rows.conditions import Group, all_of, any_of, not_
 from lakeshelf.query import Served
 
 Row = dict[str, Any]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import Lake, tables
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
 from tests.support import eventually
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b;\n"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Conflict, Lake
-from lakeshelf.lake.sources import Source
+from lakeshelf.lake.rows.sources import Source
 from tests.query import streaming
 
 ENGINES = ("duckdb", "datafusion", "ibis", "polars")

@@ -17,8 +17,11 @@ from deltalake.transaction import AddAction
 from pyarrow import parquet
 
 from lakeshelf import query
-from lakeshelf.lake import FeatureRefused, Lake, int96, maintenance, traits
-from lakeshelf.lake.verification import verify
+from lakeshelf.lake import FeatureRefused, Lake
+from lakeshelf.lake.history.verification import verify
+from lakeshelf.lake.rows import traits
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.write import int96
 from lakeshelf.query import engines
 from tests.query import model
 from tests.query.test_serving import session

@@ -14,8 +14,10 @@ from lakeshelf import query
 from lakeshelf.cli.data import prompt
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import Lake, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.query import SqlError
 
 NAME = "curated.sales_lines"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.lake import Lake, tables
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import project_home
 
 from .conftest import SECRET

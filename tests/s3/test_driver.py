@@ -15,8 +15,9 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError, LakeError
-from lakeshelf.lake import Conflict, reading, tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake import Conflict
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.reconcile.books import opened
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.shop import history

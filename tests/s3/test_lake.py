@@ -13,9 +13,11 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import Conflict, Lake, NotFound, Vacuumed, VersionNotFound, storage, tables
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.location import Root
+from lakeshelf.lake import Conflict, Lake, NotFound, Vacuumed, VersionNotFound
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.take.index import IdIndex
 

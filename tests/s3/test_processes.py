@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Conflict, Lake
-from lakeshelf.lake.claims import claim
+from lakeshelf.lake.place.claims import claim
 
 from .conftest import Server
 
@@ -144,7 +144,7 @@ def test_a_lake_belongs_to_the_state_folder_that_claimed_it(root: str, tmp_path:
 
 def test_of_two_who_claim_a_lake_at_once_one_has_it(root: str, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from lakeshelf.lake.claims import claim\n"
+        "import sys; from pathlib import Path; from lakeshelf.lake.place.claims import claim\n"
         "claim(sys.argv[1], Path(sys.argv[2]))"
     )
     processes = [

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import Lake, StorageError, object_stores
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.object_store_errors import told
+from lakeshelf.lake import Lake, StorageError
+from lakeshelf.lake.place import object_stores
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.place.object_store_errors import told
 
 from .conftest import SECRET, TOKEN, Server, free_port
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import lists
 from lakeshelf.stack.demos.loop import LoopPlan, run

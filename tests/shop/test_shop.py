@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import counting, kinds, lists, shortage
 from lakeshelf.shop.trace import trace

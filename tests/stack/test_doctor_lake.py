@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.streams.run import checkpoint

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.lake import tables
-from lakeshelf.lake.locks import is_held
+from lakeshelf.lake.place.locks import is_held
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.supervision import handover

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 
 from . import harness

@@ -20,8 +20,8 @@ import orjson
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.lake import tables
-from lakeshelf.lake.commits import Commit
+from lakeshelf.lake.form.commits import Commit
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import project_home
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import Counts, Offsets

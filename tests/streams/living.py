@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.observing import lag

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.kafka import open_transactions, topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger

@@ -17,8 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter

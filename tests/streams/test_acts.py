@@ -15,8 +15,9 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.shop import acts, lists
 
 from .pipeline import consume

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from lakeshelf.contracts import CATALOG, Topic, arrow
 from lakeshelf.contracts.messages import derived_id
 from lakeshelf.contracts.types import ID_LENGTH
-from lakeshelf.lake import tables
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.declare import intake, sql
 from lakeshelf.streams.declare.duck import Duck

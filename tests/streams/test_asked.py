@@ -11,9 +11,11 @@ import pytest
 from lakeshelf.components import journal
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
-from lakeshelf.lake import Lake, requests, tables
-from lakeshelf.lake.commits import Txn
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import requests
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import registry

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import checkpoint

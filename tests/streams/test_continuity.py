@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import StreamError
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import doubles, recovery
 from lakeshelf.streams.run import checkpoint, continuity, crash

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.shop.counting import UNALLOTTED, Books, Count, books
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)

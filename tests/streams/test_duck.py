@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from lakeshelf.lake.statements import STATEMENTS, Input
+from lakeshelf.lake.write.statements import STATEMENTS, Input
 from lakeshelf.streams.declare import duck
 from lakeshelf.streams.declare.duck import Duck
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.commit.sink import Sink

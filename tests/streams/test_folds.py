@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.lake import commits
+from lakeshelf.lake.form import commits
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.declare.job import Fold
 from lakeshelf.streams.declare.plan import QueryPlan

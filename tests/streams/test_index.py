@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.take.index import IdIndex, IdWindow
 

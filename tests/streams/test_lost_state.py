@@ -20,8 +20,8 @@ from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.lake import storage
-from lakeshelf.lake.location import Root
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.location import Root
 from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.run import checkpoint

@@ -12,8 +12,10 @@ from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import maintenance, tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.write import writing
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import policies
 from lakeshelf.shop.decisions import GLOBAL

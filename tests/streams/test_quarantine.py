@@ -12,8 +12,9 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.commits import Txn, Write
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.streams.recover import corrections, quarantine
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, quarantine_rows
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, LakeError, StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare.job import Job

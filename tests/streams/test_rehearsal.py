@@ -10,7 +10,7 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.declare.plan import plan
 from lakeshelf.streams.recover import rehearsal
 from lakeshelf.streams.recover.rehearsal import Candidate

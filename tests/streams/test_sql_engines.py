@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.commit.sink import Sink

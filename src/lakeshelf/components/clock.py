@@ -15,7 +15,7 @@ from typing import Any
 
 from lakeshelf.components.component import Context, Message
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.place.locks import Lease
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import tick_before

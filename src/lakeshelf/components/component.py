@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
 from lakeshelf.lake import Lake
-from lakeshelf.lake.conditions import Condition, Where
+from lakeshelf.lake.rows.conditions import Condition, Where
 from lakeshelf.settings import Settings
 from lakeshelf.streams.take.refusal import Refused
 

@@ -24,11 +24,14 @@ from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
 from lakeshelf.contracts.types import Struct
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import commits, merging, reading, requests, tables, writing
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.location import Place
-from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.lake.form import commits
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.upkeep import requests
+from lakeshelf.lake.upkeep.maintenance import Maintenance
+from lakeshelf.lake.write import merging, writing
 
 
 class Journal:

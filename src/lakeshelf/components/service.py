@@ -28,10 +28,11 @@ from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import BrokerError, ConfigurationError
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.consuming import available, behind, is_end, reader, said, watermarks
-from lakeshelf.lake import tables, writing
-from lakeshelf.lake.claims import claim
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.place.claims import claim
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run import crash

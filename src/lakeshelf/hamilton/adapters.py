@@ -24,13 +24,13 @@ from hamilton.io.data_adapters import DataLoader, DataSaver
 
 from lakeshelf.hamilton.refs import DeltaRef
 from lakeshelf.lake import Commit, Lake, LakeError, NameRefused, SchemaError, Snapshot
-from lakeshelf.lake.commits import Write
-from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import explained
-from lakeshelf.lake.fingerprints import content_fingerprint
-from lakeshelf.lake.schemas import fingerprint, plain_schema
-from lakeshelf.lake.sources import Source
-from lakeshelf.lake.writing import overwrite
+from lakeshelf.lake.form.commits import Write
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.form.schemas import fingerprint, plain_schema
+from lakeshelf.lake.place.errors import explained
+from lakeshelf.lake.rows.fingerprints import content_fingerprint
+from lakeshelf.lake.rows.sources import Source
+from lakeshelf.lake.write.writing import overwrite
 
 NAME = "delta"
 ARTEFACT = "cache/artefact"

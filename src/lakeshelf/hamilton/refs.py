@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from lakeshelf.lake import Commit, Lake, Snapshot, VersionNotFound
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.snapshot import At
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.snapshot import At
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ print(lake.read("curated/notes", where=[("shelf_id", "=", "A1")]).read_all())
 """
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.changes import Changes
-from lakeshelf.lake.commits import Commit, Txn
-from lakeshelf.lake.conditions import all_of, any_of, not_
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.dataset import Dataset, Datasets
-from lakeshelf.lake.errors import (
+from lakeshelf.lake.form.commits import Commit, Txn
+from lakeshelf.lake.form.dataset import Dataset, Datasets
+from lakeshelf.lake.form.metadata import Stamp
+from lakeshelf.lake.history.changes import Changes
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.lake import Lake
+from lakeshelf.lake.place.errors import (
     Conflict,
     Damaged,
     FeatureRefused,
@@ -29,9 +30,8 @@ from lakeshelf.lake.errors import (
     Vacuumed,
     VersionNotFound,
 )
-from lakeshelf.lake.lake import Lake
-from lakeshelf.lake.metadata import Stamp
-from lakeshelf.lake.snapshot import Entry, Snapshot
+from lakeshelf.lake.rows.conditions import all_of, any_of, not_
+from lakeshelf.lake.rows.snapshot import Entry, Snapshot
 from lakeshelf.lake.table import Table, open_table
 
 __all__ = [

@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeshelf.files import write_atomically
-from lakeshelf.lake.conditions import Condition
-from lakeshelf.lake.errors import Conflict, NameRefused, StorageError, explained
-from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.snapshot import Snapshot
+from lakeshelf.lake.place.errors import Conflict, NameRefused, StorageError, explained
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows.conditions import Condition
+from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.snapshot import Snapshot
 
 NOTE = "_export.json"
 NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -43,7 +43,7 @@ class Export:
         version: Its version.
         table_id: Id of its table; another one when it is created again.
         rows: Rows.
-        fingerprint: Fingerprint of the rows (`lakeshelf.lake.fingerprints`).
+        fingerprint: Fingerprint of the rows (`lakeshelf.lake.rows.fingerprints`).
         exported_at: When, UTC.
         partition_by: Columns that stand in the names of folders, not in the files.
         files: Files, relative to the folder.

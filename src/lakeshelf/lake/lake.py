@@ -8,21 +8,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import changing, cursors, features, merging, names, tables, writing
-from lakeshelf.lake.changes import Changes, changes
-from lakeshelf.lake.commits import HOOKS, Commit, Txns
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.cursors import Consumer
-from lakeshelf.lake.errors import explained
-from lakeshelf.lake.runs import Book
-from lakeshelf.lake.schemas import ADDING, SchemaMode
-from lakeshelf.lake.snapshot import At
-from lakeshelf.lake.sources import Rows
+from lakeshelf.lake.form import features
+from lakeshelf.lake.form.commits import HOOKS, Commit, Txns
+from lakeshelf.lake.form.schemas import ADDING, SchemaMode
+from lakeshelf.lake.history import cursors
+from lakeshelf.lake.history.changes import Changes, changes
+from lakeshelf.lake.history.cursors import Consumer
+from lakeshelf.lake.history.runs import Book
+from lakeshelf.lake.place import names
+from lakeshelf.lake.place.errors import explained
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.snapshot import At
+from lakeshelf.lake.rows.sources import Rows
 from lakeshelf.lake.writable import WritableLake
+from lakeshelf.lake.write import changing, merging, writing
 
 if TYPE_CHECKING:
-    from lakeshelf.lake.maintenance import Action
-    from lakeshelf.lake.requests import Done
+    from lakeshelf.lake.upkeep.maintenance import Action
+    from lakeshelf.lake.upkeep.requests import Done
 
 
 class Lake(WritableLake):
@@ -279,7 +283,7 @@ class Lake(WritableLake):
         return self._maintain(name, "vacuum", wanted)
 
     def enable(self, name: str, feature: str) -> bool:
-        """Turn a table feature on (`lakeshelf.lake.features`); whether anything had to be done.
+        """Turn a table feature on (`lakeshelf.lake.form.features`); whether anything had to be done.
 
         Raises:
             FeatureRefused: One of the engines that read and write the dataset cannot handle it.
@@ -294,7 +298,7 @@ class Lake(WritableLake):
         return done
 
     def changes(self, name: str, consumer: Consumer) -> Changes:
-        """Changes of a dataset since a consumer last read it (`lakeshelf.lake.changes`)."""
+        """Changes of a dataset since a consumer last read it (`lakeshelf.lake.history.changes`)."""
         return self._recorder.changed(changes(self, name, consumer))
 
     def note(self, name: str, *, txn: Txns, metadata: Mapping[str, Any] | None = None) -> Commit:
@@ -318,7 +322,7 @@ class Lake(WritableLake):
         return Run(self, run_id, why, profile)
 
     def _maintain(self, name: str, action: Action, wanted: Mapping[str, Any]) -> Done:
-        from lakeshelf.lake import requests  # noqa: PLC0415 - slow to import, and seldom needed
+        from lakeshelf.lake.upkeep import requests  # noqa: PLC0415 - slow to import, and seldom needed
 
         return requests.carry_out(self, name, action, wanted)
 

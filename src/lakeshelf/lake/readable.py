@@ -12,14 +12,16 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import diff, names, runs, tables, versions
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.dataset import Dataset, Datasets
-from lakeshelf.lake.errors import Damaged, NotFound, explained
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.recording import Recorder
-from lakeshelf.lake.snapshot import At, Entry, Snapshot
-from lakeshelf.lake.versions import Timeline, opened_at
+from lakeshelf.lake.form.dataset import Dataset, Datasets
+from lakeshelf.lake.history import runs
+from lakeshelf.lake.history.recording import Recorder
+from lakeshelf.lake.place import names
+from lakeshelf.lake.place.errors import Damaged, NotFound, explained
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows import diff, tables, versions
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.snapshot import At, Entry, Snapshot
+from lakeshelf.lake.rows.versions import Timeline, opened_at
 
 if TYPE_CHECKING:
     from lakeshelf.lake.export import Export
@@ -95,7 +97,7 @@ class ReadableLake:
             name: The dataset.
             at: Version, time or run; None: the latest.
             columns: Columns that are wanted; None: all.
-            where: `[(column, op, value), …]`, all of which hold (`lakeshelf.lake.conditions`).
+            where: `[(column, op, value), …]`, all of which hold (`lakeshelf.lake.rows.conditions`).
 
         Raises:
             SchemaError: A column that the dataset does not have.
@@ -105,7 +107,7 @@ class ReadableLake:
         return self.snapshot(name, at).scan(columns, where)
 
     def diff(self, name: str, a: At, b: At) -> pa.RecordBatchReader:
-        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.diff`)."""
+        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.rows.diff`)."""
         before, after = self.snapshot(name, a), self.snapshot(name, b)
         return diff.diff(before.handle, after.handle, name, after.dataset.key)
 

@@ -11,14 +11,16 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.lake import diff, features, storage, tables
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import Conflict, Damaged, NotFound, VersionNotFound, explained
-from lakeshelf.lake.location import Root
+from lakeshelf.lake.form import features
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound, VersionNotFound, explained
+from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.readable import ReadableLake
-from lakeshelf.lake.snapshot import At, Entry, Snapshot
-from lakeshelf.lake.versions import Timeline, opened_at, require_limit, require_moment
+from lakeshelf.lake.rows import diff, tables
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.snapshot import At, Entry, Snapshot
+from lakeshelf.lake.rows.versions import Timeline, opened_at, require_limit, require_moment
 
 
 class Addressed(Dataset):
@@ -72,7 +74,7 @@ class Table:
             return [Entry.of(entry) for entry in self.handle.history(limit)]
 
     def diff(self, a: At, b: At) -> pa.RecordBatchReader:
-        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.diff`)."""
+        """Rows that two versions do not share, with `_change_type` in front (`lakeshelf.lake.rows.diff`)."""
         before, after = self.snapshot(a), self.snapshot(b)
         return diff.diff(before.handle, after.handle, self.address, after.dataset.key)
 

@@ -13,16 +13,19 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
-from lakeshelf.lake import conditions, features, merging, names, tables
-from lakeshelf.lake.commits import Commit, Txns, Write, identities
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.dataset import Dataset, Datasets
-from lakeshelf.lake.errors import Conflict, NotFound
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.metadata import stamp
+from lakeshelf.lake.form import features
+from lakeshelf.lake.form.commits import Commit, Txns, Write, identities
+from lakeshelf.lake.form.dataset import Dataset, Datasets
+from lakeshelf.lake.form.metadata import stamp
+from lakeshelf.lake.form.schemas import SchemaMode, require_mode
+from lakeshelf.lake.place import names
+from lakeshelf.lake.place.errors import Conflict, NotFound
+from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.readable import ReadableLake
-from lakeshelf.lake.schemas import SchemaMode, require_mode
-from lakeshelf.lake.sources import Rows, Source
+from lakeshelf.lake.rows import conditions, tables
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.sources import Rows, Source
+from lakeshelf.lake.write import merging
 
 
 class WritableLake(ReadableLake):

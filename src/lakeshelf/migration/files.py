@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from lakeshelf.lake.errors import Conflict, Damaged, NotFound, StorageError, explained
 from lakeshelf.lake.export import NULL
+from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound, StorageError, explained
 
 MAGIC = b"PAR1"
 _DELTA = "_delta_log"

@@ -10,11 +10,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lakeshelf.lake import Dataset, Lake, kinds, tables
-from lakeshelf.lake.dataset import PROPERTY
-from lakeshelf.lake.errors import Conflict, Damaged, NameRefused, SchemaError, first_line
-from lakeshelf.lake.names import checked
-from lakeshelf.lake.schemas import is_lossless
+from lakeshelf.lake import Dataset, Lake
+from lakeshelf.lake.form import kinds
+from lakeshelf.lake.form.dataset import PROPERTY
+from lakeshelf.lake.form.schemas import is_lossless
+from lakeshelf.lake.place.errors import Conflict, Damaged, NameRefused, SchemaError, first_line
+from lakeshelf.lake.place.names import checked
+from lakeshelf.lake.rows import tables
 from lakeshelf.migration import types
 from lakeshelf.migration.files import SourceFile, discover
 from lakeshelf.migration.types import Unfit

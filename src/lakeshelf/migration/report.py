@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lakeshelf.lake.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.migration.plan import Footer, Plan
 from lakeshelf.migration.staging import State
 

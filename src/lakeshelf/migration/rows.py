@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.errors import Damaged, SchemaError, first_line
-from lakeshelf.lake.fingerprints import Content
+from lakeshelf.lake.place.errors import Damaged, SchemaError, first_line
+from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.migration.plan import Footer
 
 BATCH_ROWS = 65_536

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from deltalake import DeltaTable
 
-from lakeshelf.lake import Lake, tables
-from lakeshelf.lake.errors import Conflict, Damaged, NotFound
-from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.names import checked
+from lakeshelf.lake import Lake
+from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound
+from lakeshelf.lake.place.names import checked
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.migration import rows, staging
 from lakeshelf.migration.plan import Footer, Options, Plan, footers, planned
 from lakeshelf.migration.report import Outcome, Report, differences, reported

@@ -22,14 +22,16 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import Lake, tables, writing
-from lakeshelf.lake.commits import Commit, Txn, Write
-from lakeshelf.lake.errors import Conflict, StorageError, explained
-from lakeshelf.lake.fingerprints import Content
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.locks import Lease, read_holder
-from lakeshelf.lake.reading import scan
-from lakeshelf.lake.storage import LOG, filesystem
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.place.errors import Conflict, StorageError, explained
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.place.locks import Lease, read_holder
+from lakeshelf.lake.place.storage import LOG, filesystem
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.reading import scan
+from lakeshelf.lake.write import writing
 from lakeshelf.migration import rows
 from lakeshelf.migration.plan import Footer, Plan
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from lakeshelf.lake.kinds import MOST_DIGITS, refused
-from lakeshelf.lake.schemas import is_lossless, plain
+from lakeshelf.lake.form.kinds import MOST_DIGITS, refused
+from lakeshelf.lake.form.schemas import is_lossless, plain
 
 PARTITION_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),

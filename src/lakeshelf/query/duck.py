@@ -10,7 +10,7 @@ from lakeshelf.quiet import quiet
 if TYPE_CHECKING:
     import duckdb
 
-    from lakeshelf.lake.snapshot import Snapshot
+    from lakeshelf.lake.rows.snapshot import Snapshot
 
 _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -43,7 +43,7 @@ def attach(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> str:
 
     The name holds version and id, so that one table can be there at several, and another lake's of the same name.
     """
-    from lakeshelf.lake.predicates import quoted  # noqa: PLC0415 - slow to import
+    from lakeshelf.lake.rows.predicates import quoted  # noqa: PLC0415 - slow to import
 
     shown = snapshot.dataset.name.replace("/", ".")
     name = quoted(f"{shown}@{snapshot.version}#{snapshot.table_id}")

@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from lakeshelf import extras
 from lakeshelf.errors import ConfigurationError, LakeshelfError, MissingExtra
-from lakeshelf.lake import features, traits
-from lakeshelf.lake.conditions import Where, checked, columns_of
-from lakeshelf.lake.features import Word
-from lakeshelf.lake.predicates import needs_values
-from lakeshelf.lake.snapshot import Snapshot
+from lakeshelf.lake.form import features
+from lakeshelf.lake.form.features import Word
+from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.conditions import Where, checked, columns_of
+from lakeshelf.lake.rows.predicates import needs_values
+from lakeshelf.lake.rows.snapshot import Snapshot
 
 SCAN = "scan"
 """The route through delta-rs's `scan`, as Arrow."""
@@ -80,7 +81,7 @@ def _own(reader: str, object_store: Word) -> dict[str, Word]:
     place = features.ENGINES.index(reader)
     words = {_need(feature): found.reads[place] for feature, found in features.FEATURES.items()}
     words |= {trait: reads[place] for trait, reads in traits.READS.items()}
-    # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.predicates.apart`).
+    # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.rows.predicates.apart`).
     return words | {PLAIN: "works", VALUE_CONDITIONS: "notyet", OBJECT_STORE: object_store}
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import traits
-from lakeshelf.lake.conditions import Where, columns_of
-from lakeshelf.lake.errors import explained
-from lakeshelf.lake.predicates import quoted, to_sql
-from lakeshelf.lake.reading import selected
-from lakeshelf.lake.schemas import nullable
-from lakeshelf.lake.snapshot import Snapshot
+from lakeshelf.lake.form.schemas import nullable
+from lakeshelf.lake.place.errors import explained
+from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.conditions import Where, columns_of
+from lakeshelf.lake.rows.predicates import quoted, to_sql
+from lakeshelf.lake.rows.reading import selected
+from lakeshelf.lake.rows.snapshot import Snapshot
 from lakeshelf.query import duck
 from lakeshelf.query.engines import SCAN, engine_of, needs
 from lakeshelf.query.terms import Terms, expression

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.lake import names, tables, traits
-from lakeshelf.lake.errors import NameRefused, NotFound, explained
-from lakeshelf.lake.predicates import literal, quoted
+from lakeshelf.lake.place import names
+from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
+from lakeshelf.lake.rows import tables, traits
+from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, told
 from lakeshelf.query.serving import Rows
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from lakeshelf.lake.lake import Lake
-    from lakeshelf.lake.snapshot import At, Snapshot
+    from lakeshelf.lake.rows.snapshot import At, Snapshot
 
 BATCH_ROWS = 10_240
 CONFIG: Mapping[str, Any] = {"errors_as_json": True}

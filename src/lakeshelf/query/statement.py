@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from lakeshelf.lake.predicates import literal, quoted
+from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query.errors import SqlError, told
 
 if TYPE_CHECKING:
     import duckdb
 
-    from lakeshelf.lake.snapshot import At
+    from lakeshelf.lake.rows.snapshot import At
 
 ALLOWED = "only SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN are"
 TABLE_FUNCTIONS = frozenset(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.lake.conditions import COMPARISONS, Checked, Comparison, Where, checked
+from lakeshelf.lake.rows.conditions import COMPARISONS, Checked, Comparison, Where, checked
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def expression(where: Where | None, schema: pa.Schema, terms: Terms) -> Any:
     """The conditions as one expression; None: there are none.
 
     Raises:
-        PredicateError: As `lakeshelf.lake.predicates.to_expression`.
+        PredicateError: As `lakeshelf.lake.rows.predicates.to_expression`.
     """
     tree = checked(where, schema)
     return _expression(tree, terms) if tree.parts else None

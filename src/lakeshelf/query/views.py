@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakeshelf.contracts import CATALOG, View
-from lakeshelf.lake import names, tables
+from lakeshelf.lake.place import names
+from lakeshelf.lake.rows import tables
 from lakeshelf.query.errors import SqlError
 from lakeshelf.query.statement import Reference
 
 if TYPE_CHECKING:
     from lakeshelf.lake.lake import Lake
-    from lakeshelf.lake.snapshot import At
+    from lakeshelf.lake.rows.snapshot import At
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import LakeError
-from lakeshelf.lake import reading
-from lakeshelf.lake.errors import first_line
-from lakeshelf.lake.location import Root
+from lakeshelf.lake.place.errors import first_line
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows import reading
 from lakeshelf.quiet import quiet
 from lakeshelf.reconcile.checks import SAMPLES, Check
 

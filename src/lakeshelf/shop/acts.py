@@ -13,7 +13,7 @@ import orjson
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode, event
 from lakeshelf.errors import ConfigurationError, ContractError
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
 from lakeshelf.shop import lists
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.run.clock import tick_before

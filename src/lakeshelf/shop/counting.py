@@ -10,8 +10,8 @@ from typing import Any
 from lakeshelf.choices import chosen
 from lakeshelf.contracts.messages import event, event_id
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 from lakeshelf.shop import acts, lists
 
 UNALLOTTED = "__UNALLOTTED__"

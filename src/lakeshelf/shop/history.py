@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import reading, tables
-from lakeshelf.lake.conditions import Condition
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.streams.commit.ledger import LEDGER
 
 RECEIPTS = "raw/pos_transactions"

@@ -7,7 +7,7 @@ from datetime import date
 
 from lakeshelf.contracts import CATALOG, DATE, Field
 from lakeshelf.contracts.model import KEY_SEPARATOR
-from lakeshelf.lake.conditions import Condition
+from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.history import ALERTS, EVENTS, History, equal, events_with
 from lakeshelf.shop.naming import PROFILES
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake import tables
-from lakeshelf.lake.conditions import Condition
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.naming import PROFILES, require_known, with_names
 
 ALERTS = "ops/alerts"

@@ -18,8 +18,8 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import values as contract_values
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka.consuming import records
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 from lakeshelf.shop import acts
 from lakeshelf.shop.decisions import GLOBAL
 from lakeshelf.shop.explain import POLICIES, in_force, limits

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 from lakeshelf.shop.decisions import GLOBAL
 from lakeshelf.shop.explain import FIGURES, POLICIES, broken
 from lakeshelf.shop.lists import ALL, Filter, Listed

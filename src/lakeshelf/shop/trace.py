@@ -8,8 +8,8 @@ from typing import Any
 
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake.conditions import Condition
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.explain import OPEN, explanation
 from lakeshelf.shop.history import EVENTS, MOVEMENTS, Found, History, Line, equal
 from lakeshelf.shop.kinds import (

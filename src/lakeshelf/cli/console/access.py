@@ -93,8 +93,8 @@ def _require_no_file(place: Path | str) -> None:
 def _is_there(root: Path | str) -> bool:
     if isinstance(root, Path):
         return root.is_dir()
-    from lakeshelf.lake import storage  # noqa: PLC0415 - slow to import
-    from lakeshelf.lake.location import Root  # noqa: PLC0415
+    from lakeshelf.lake.place import storage  # noqa: PLC0415 - slow to import
+    from lakeshelf.lake.place.location import Root  # noqa: PLC0415
 
     return not storage.is_empty(Root.at(root))
 

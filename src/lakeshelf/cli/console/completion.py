@@ -34,7 +34,7 @@ def _names(known: Callable[[], Iterable[str]]) -> Completion:
 
 def _tables() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
-    from lakeshelf.lake import tables as there
+    from lakeshelf.lake.rows import tables as there
 
     return {*CATALOG.tables, *there.found(access.settings().lake_root)}
 

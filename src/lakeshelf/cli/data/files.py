@@ -155,7 +155,7 @@ def show(
     """Show one file: its state, and the rows of it that were refused."""
     from lakeshelf.ingestion.domain.rules import RULES
     from lakeshelf.ingestion.io.rejects import Rejects
-    from lakeshelf.lake.errors import NotFound
+    from lakeshelf.lake.place.errors import NotFound
 
     lake = opened()
     files = _files(lake, [("file_id", "=", file_id)])
@@ -343,7 +343,7 @@ def _files(lake: Any, where: Sequence[Any]) -> list[File]:
 def _known(lake: Any, datasets: Sequence[str] | None) -> list[str]:
     """Datasets that are named; one that no file is for is an error with its neighbours."""
     from lakeshelf.ingestion import services
-    from lakeshelf.lake.names import unknown
+    from lakeshelf.lake.place.names import unknown
 
     named = [dataset(name) for name in datasets or ()]
     there = services.known_datasets(lake) if named else set()

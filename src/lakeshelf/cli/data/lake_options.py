@@ -14,7 +14,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.lake import Lake, Table
-    from lakeshelf.lake.snapshot import At
+    from lakeshelf.lake.rows.snapshot import At
 
 Name = Annotated[
     str,

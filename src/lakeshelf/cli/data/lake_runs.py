@@ -19,8 +19,8 @@ RunId = Annotated[str, typer.Argument(help="The run; `lakeshelf lake runs` lists
 
 def runs(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List what runs read and wrote, the latest run first, one line a dataset."""
-    from lakeshelf.lake.location import Root
-    from lakeshelf.lake.runs import latest_first
+    from lakeshelf.lake.history.runs import latest_first
+    from lakeshelf.lake.place.location import Root
 
     found = [record(row) for row in latest_first(Root.at(access.present().lake_root))]
     shown = found[: most(limit, every, as_json)]
@@ -31,7 +31,7 @@ def runs(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> 
 def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
     """Compute again from the data what a run recorded; exit code 2 where something differs."""
     from lakeshelf.lake import Lake
-    from lakeshelf.lake.verification import verify
+    from lakeshelf.lake.history.verification import verify
 
     lake = Lake(access.present().lake_root)
     found = []
@@ -51,7 +51,7 @@ def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
 def cursors(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List who reads the changes of which dataset, and how many versions each is behind."""
     from lakeshelf.lake import Lake
-    from lakeshelf.lake.cursors import standing
+    from lakeshelf.lake.history.cursors import standing
 
     found = list(standing(Lake(access.present().lake_root)))
     shown = found[: most(limit, every, as_json)]
@@ -67,7 +67,7 @@ def forget(
     """Take a consumer that is no more off the list, so that maintenance need not keep versions for it."""
     from lakeshelf.errors import LakeError
     from lakeshelf.lake import Lake
-    from lakeshelf.lake import cursors as listed
+    from lakeshelf.lake.history import cursors as listed
 
     lake = Lake(access.present().lake_root)
     found = [line for line in listed.standing(lake) if line["consumer"] == consumer]

@@ -14,9 +14,9 @@ from lakeshelf.cli.data.lake_options import DryRun, Name, dataset, opened, show
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.lake.doctor import Health
-    from lakeshelf.lake.maintenance import Action
-    from lakeshelf.lake.requests import Done
+    from lakeshelf.lake.upkeep.doctor import Health
+    from lakeshelf.lake.upkeep.maintenance import Action
+    from lakeshelf.lake.upkeep.requests import Done
 
 DAMAGED = 2
 """Exit code where damage is found, or a part of the work was not done."""
@@ -112,7 +112,7 @@ def vacuum(
 
 def doctor(name: Optional = None, *, as_json: AsJson = False) -> None:
     """Say how tables are, one line each, and name damage with the way out; exit code 2 where there is any."""
-    from lakeshelf.lake.doctor import examine
+    from lakeshelf.lake.upkeep.doctor import examine
 
     lake = opened()
     found = []
@@ -140,7 +140,7 @@ def repair(
     as_json: AsJson = False,
 ) -> None:
     """Do what is safe about damage: put aside what is only derived, take out of the log what is gone."""
-    from lakeshelf.lake.repair import repair as repaired
+    from lakeshelf.lake.upkeep.repair import repair as repaired
 
     found = repaired(
         opened(),
@@ -169,7 +169,7 @@ def repair(
 
 def features(name: Optional = None, *, as_json: AsJson = False) -> None:
     """Show which engines read and write which table features, or those of one dataset."""
-    from lakeshelf.lake import features as known
+    from lakeshelf.lake.form import features as known
 
     if name is None:
         found = [_feature(one) for one in known.FEATURES]
@@ -186,7 +186,7 @@ def features(name: Optional = None, *, as_json: AsJson = False) -> None:
 
 
 def _carried_out(name: str, action: Action, arguments: Mapping[str, Any], timeout: float) -> Done:
-    from lakeshelf.lake import requests
+    from lakeshelf.lake.upkeep import requests
 
     lake, wanted = opened(), dataset(name)
     owner = lake.dataset(wanted).owner
@@ -254,7 +254,7 @@ def _tell(name: str, damage: Mapping[str, Any]) -> None:
 
 
 def _feature(name: str) -> dict[str, Any]:
-    from lakeshelf.lake import features as known
+    from lakeshelf.lake.form import features as known
 
     found = known.known(name)
     return {

@@ -94,7 +94,7 @@ def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
         NotFound: No such table; its neighbours are named.
     """
     from lakeshelf.contracts import CATALOG, arrow
-    from lakeshelf.lake import tables as there
+    from lakeshelf.lake.rows import tables as there
 
     view = None if there.exists(lake.root, name) else CATALOG.views.get(name)
     declared = view or CATALOG.tables.get(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from lakeshelf.lake import Lake
-    from lakeshelf.lake.snapshot import At
+    from lakeshelf.lake.rows.snapshot import At
     from lakeshelf.query.formats import Cut
     from lakeshelf.query.session import Limits, Result
 

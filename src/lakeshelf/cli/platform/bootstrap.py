@@ -20,7 +20,7 @@ def bootstrap(
 ) -> None:
     """Create every table and topic that is missing, and add missing columns; change nothing else unasked."""
     from lakeshelf.kafka import topics
-    from lakeshelf.lake import tables
+    from lakeshelf.lake.rows import tables
     from lakeshelf.stack.supervision.supervisor import kafka_for
 
     settings = access.settings()

@@ -47,7 +47,7 @@ def run(
 ) -> None:
     """Run components in this process until Ctrl-C; twice kills."""
     from lakeshelf.components import registry
-    from lakeshelf.lake import tables
+    from lakeshelf.lake.rows import tables
     from lakeshelf.stack.embedded.clients import running_client
     from lakeshelf.stack.supervision import components_process
 

@@ -28,7 +28,7 @@ from lakeshelf.cli.shop.people import Actor, Reason, Shelf, Store, told
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.lake.location import Place
+    from lakeshelf.lake.place.location import Place
     from lakeshelf.shop.counting import Count
 
 app = typer.Typer(help="Stock of shelves and back rooms.")

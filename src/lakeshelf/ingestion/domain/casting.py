@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.ingestion.declared.dialect import Dialect
 from lakeshelf.ingestion.declared.instants import from_local
-from lakeshelf.lake.kinds import MOST_DIGITS
+from lakeshelf.lake.form.kinds import MOST_DIGITS
 
 PLAIN_NUMBER = r"(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d+)"
 _DATE = r"\d{4}-\d{2}-\d{2}"

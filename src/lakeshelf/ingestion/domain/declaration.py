@@ -37,8 +37,8 @@ from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.declared.spec import TIME, Column
 from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.errors import DeclarationError
-from lakeshelf.lake import names
-from lakeshelf.lake.errors import NameRefused
+from lakeshelf.lake.place import names
+from lakeshelf.lake.place.errors import NameRefused
 
 FILES = ("_dataset.toml", "_dataset.json")
 SILVER = "silver"

@@ -12,7 +12,7 @@ from lakeshelf.ingestion.domain import narrowest
 from lakeshelf.ingestion.domain.casting import with_point
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.errors import DeclarationError
-from lakeshelf.lake.dataset import Dataset
+from lakeshelf.lake.form.dataset import Dataset
 
 
 def spec_of(

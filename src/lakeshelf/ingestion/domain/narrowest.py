@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.ingestion.declared.instants import INSTANT
 from lakeshelf.ingestion.domain.casting import PLAIN_NUMBER, typed
-from lakeshelf.lake.kinds import MOST_DIGITS
+from lakeshelf.lake.form.kinds import MOST_DIGITS
 
 _INTEGER = r"^(0|-?[1-9]\d*)$"
 _FRACTION = rf"^{PLAIN_NUMBER}$"

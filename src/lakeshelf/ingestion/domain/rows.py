@@ -20,8 +20,8 @@ from lakeshelf.ingestion.domain.casting import only_plain, typed, with_point, wi
 from lakeshelf.ingestion.domain.days import local_days
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.headers import require_header
-from lakeshelf.lake.partitions import HIVE_NULL
-from lakeshelf.lake.schemas import is_lossless
+from lakeshelf.lake.form.partitions import HIVE_NULL
+from lakeshelf.lake.form.schemas import is_lossless
 
 LONGEST_FOLDER = 255
 """Bytes that the name of a folder has at most."""

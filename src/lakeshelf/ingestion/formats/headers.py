@@ -11,7 +11,7 @@ from lakeshelf.ingestion.declared.parsed import shortened
 from lakeshelf.ingestion.declared.spec import ORIGIN, Spec
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.encoding import DECLARE, quoted
-from lakeshelf.lake.kinds import RESERVED
+from lakeshelf.lake.form.kinds import RESERVED
 
 MAX_COLUMNS = 1_000
 DELIMITERS = (";", "\t", ",", "|")

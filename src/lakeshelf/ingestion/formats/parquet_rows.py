@@ -14,9 +14,9 @@ from lakeshelf.ingestion.declared.parsed import MAX_BYTES, Parsed, Refusal, as_j
 from lakeshelf.ingestion.declared.spec import Spec
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.headers import require_names
-from lakeshelf.lake import kinds
-from lakeshelf.lake.errors import first_line
-from lakeshelf.lake.schemas import plain
+from lakeshelf.lake.form import kinds
+from lakeshelf.lake.form.schemas import plain
+from lakeshelf.lake.place.errors import first_line
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

@@ -18,9 +18,9 @@ from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.found import UPLOADS, Found, Look, judged
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
-from lakeshelf.lake.errors import StorageError, explained, first_line
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.storage import filesystem
+from lakeshelf.lake.place.errors import StorageError, explained, first_line
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.place.storage import filesystem
 
 BRONZE = "bronze"
 

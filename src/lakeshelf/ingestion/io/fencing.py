@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from deltalake import DeltaTable
 
-from lakeshelf.lake import writing
-from lakeshelf.lake.commits import Txn, Write
-from lakeshelf.lake.errors import explained
-from lakeshelf.lake.metadata import Stamp
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.form.metadata import Stamp
+from lakeshelf.lake.place.errors import explained
+from lakeshelf.lake.write import writing
 
 LOADED = 1
 FENCED = 1 << 62

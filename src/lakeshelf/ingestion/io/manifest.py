@@ -17,12 +17,14 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.manifest import WAITING, File, Identity, files_of
-from lakeshelf.lake import Lake, merging, tables, writing
-from lakeshelf.lake.commits import Commit, Txn, Write
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.dataset import of_contract
-from lakeshelf.lake.errors import Conflict, NotFound, explained
-from lakeshelf.lake.reading import scan, schema_of
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.form.dataset import of_contract
+from lakeshelf.lake.place.errors import Conflict, NotFound, explained
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.reading import scan, schema_of
+from lakeshelf.lake.write import merging, writing
 
 FILES = "ops/files"
 CHANGES = "lakeshelf.ingestion.changes"

@@ -12,8 +12,9 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.ingestion.declared.parsed import Refusal
 from lakeshelf.ingestion.io.fencing import LOADED, fence, fenced
 from lakeshelf.ingestion.io.manifest import ensured
-from lakeshelf.lake import Lake, tables
-from lakeshelf.lake.dataset import of_contract
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.dataset import of_contract
+from lakeshelf.lake.rows import tables
 
 REJECTS = "ops/file_rejects"
 KEY = CATALOG.tables[REJECTS].key

@@ -12,11 +12,12 @@ from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.ingestion.io.fencing import LOADED, committed, fence
-from lakeshelf.lake import Lake, tables
-from lakeshelf.lake.commits import HOOKS
-from lakeshelf.lake.dataset import Dataset
-from lakeshelf.lake.errors import Conflict, explained
-from lakeshelf.lake.schemas import is_lossless
+from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import HOOKS
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.form.schemas import is_lossless
+from lakeshelf.lake.place.errors import Conflict, explained
+from lakeshelf.lake.rows import tables
 
 OWN_LAYER = "ops"
 

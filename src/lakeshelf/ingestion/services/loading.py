@@ -22,7 +22,7 @@ from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.ingestion.services.repositories import TableRepository
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake.errors import Conflict, StorageError
+from lakeshelf.lake.place.errors import Conflict, StorageError
 
 KEYS = (FILE_ID, FILE_LINE)
 

@@ -19,7 +19,7 @@ from lakeshelf.ingestion.services.discovery import discover
 from lakeshelf.ingestion.services.loading import fail, read_files, standing
 from lakeshelf.ingestion.services.workshop import Workshop
 from lakeshelf.lake import Lake
-from lakeshelf.lake.errors import NotFound
+from lakeshelf.lake.place.errors import NotFound
 
 LEASE = timedelta(minutes=5)
 

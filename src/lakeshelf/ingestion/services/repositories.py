@@ -13,8 +13,8 @@ from lakeshelf.ingestion.declared.spec import Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.found import Found, Look
 from lakeshelf.ingestion.domain.manifest import File
-from lakeshelf.lake.conditions import Where
-from lakeshelf.lake.dataset import Dataset
+from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.rows.conditions import Where
 
 
 class BronzeSource(Protocol):

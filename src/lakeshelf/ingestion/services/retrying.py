@@ -11,7 +11,7 @@ from lakeshelf.ingestion.errors import TransitionRefused
 from lakeshelf.ingestion.services.loading import load
 from lakeshelf.ingestion.services.workshop import Workshop
 from lakeshelf.lake import Lake
-from lakeshelf.lake.errors import NotFound
+from lakeshelf.lake.place.errors import NotFound
 
 
 def retry(

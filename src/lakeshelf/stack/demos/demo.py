@@ -25,9 +25,9 @@ from lakeshelf.components import registry as components
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
-from lakeshelf.lake import storage
-from lakeshelf.lake.claims import IDENTITY
-from lakeshelf.lake.location import Root
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.claims import IDENTITY
+from lakeshelf.lake.place.location import Root
 from lakeshelf.reconcile import Reconciliation, reconcile
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings

@@ -8,9 +8,9 @@ from lakeshelf.contracts import CATALOG, Table, release
 from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
-from lakeshelf.lake import tables
-from lakeshelf.lake.dataset import LIBRARY
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.form.dataset import LIBRARY
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_data
 from lakeshelf.stack.embedded.broker import Broker

@@ -21,9 +21,10 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka.consuming import reader, said
-from lakeshelf.lake import reading, storage, tables
-from lakeshelf.lake.actions import added
-from lakeshelf.lake.location import Place, Root
+from lakeshelf.lake.form.actions import added
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.location import Place, Root
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.reconcile.invariants import RAW_TOPICS
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker

@@ -9,7 +9,7 @@ from typing import Any
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError, LakeError, StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.streams.declare import plan, registry

@@ -15,7 +15,7 @@ from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka import open_transactions
 from lakeshelf.kafka.consuming import said
 from lakeshelf.kafka.open_transactions import OpenTransaction
-from lakeshelf.lake import reading, tables
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from lakeshelf.errors import ConfigurationError, LakeError
 from lakeshelf.ingestion.io.bronze import BRONZE
-from lakeshelf.lake import storage
-from lakeshelf.lake.claims import CLAIM, IDENTITY
-from lakeshelf.lake.location import Root
-from lakeshelf.lake.locks import Lease
-from lakeshelf.lake.repair import ASIDE
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.claims import CLAIM, IDENTITY
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.upkeep.repair import ASIDE
 from lakeshelf.migration.staging import FOLDER as MIGRATIONS
 from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision.supervisor import STACK_LOCK, running_stack

@@ -34,9 +34,9 @@ from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
-from lakeshelf.lake import tables
-from lakeshelf.lake.claims import claim
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.place.claims import claim
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 
 LEDGER = "ops/batch_ledger"
 BATCH, REBUILD, GAP = "batch", "rebuild", "gap_accepted"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from lakeshelf.contracts import Topic
-from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.streams.commit.committers.base import Committer, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import LEDGER

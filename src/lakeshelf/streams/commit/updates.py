@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.declare import intake, sql

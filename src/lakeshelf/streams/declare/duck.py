@@ -8,7 +8,7 @@ from functools import cache
 import pyarrow as pa
 import sqlglot
 
-from lakeshelf.lake.statements import Statements
+from lakeshelf.lake.write.statements import Statements
 from lakeshelf.streams.declare.job import RELATION
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import rehearsal

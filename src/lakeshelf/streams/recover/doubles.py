@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from lakeshelf.lake import reading, writing
-from lakeshelf.lake.commits import Write
+from lakeshelf.lake.form.commits import Write
+from lakeshelf.lake.rows import reading
+from lakeshelf.lake.write import writing
 from lakeshelf.streams.take.duplicates import PLACE
 
 DAY = "event_date"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.take.refusal import QUARANTINE
 
 

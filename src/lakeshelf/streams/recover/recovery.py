@@ -19,10 +19,11 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
-from lakeshelf.lake import reading, storage, tables
-from lakeshelf.lake.actions import added
-from lakeshelf.lake.commits import Txn
-from lakeshelf.lake.location import Root
+from lakeshelf.lake.form.actions import added
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.place import storage
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import parse
-from lakeshelf.lake import tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.lane import Lane, Result
 from lakeshelf.streams.commit.ledger import Counts

@@ -20,8 +20,8 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import reading
-from lakeshelf.lake.location import Place as Lake
+from lakeshelf.lake.place.location import Place as Lake
+from lakeshelf.lake.rows import reading
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.plan import QueryPlan

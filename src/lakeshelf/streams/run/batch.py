@@ -27,7 +27,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.lake.commits import Txn
+from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts, Offsets

@@ -15,8 +15,9 @@ from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError, StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import metadata, reading, tables
-from lakeshelf.lake.errors import NotFound
+from lakeshelf.lake.form import metadata
+from lakeshelf.lake.place.errors import NotFound
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.ledger import Account, Offsets

@@ -7,7 +7,7 @@ import re
 from confluent_kafka import KafkaException
 
 from lakeshelf.errors import BrokerError
-from lakeshelf.lake.errors import Conflict, StorageError
+from lakeshelf.lake.place.errors import Conflict, StorageError
 from lakeshelf.streams.commit.publisher import MessageTooLarge
 
 SURROUNDINGS = (BrokerError, StorageError, Conflict, OSError, MemoryError, KafkaException)

@@ -9,7 +9,7 @@ from typing import Generic
 
 from pyspark.sql import DataFrame
 
-from lakeshelf.lake.commits import Commit
+from lakeshelf.lake.form.commits import Commit
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.commit.updates import Change

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
-from lakeshelf.lake import writing
-from lakeshelf.lake.commits import Txn, Write, is_committed
+from lakeshelf.lake.form.commits import Txn, Write, is_committed
+from lakeshelf.lake.write import writing
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts

@@ -14,7 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
-from lakeshelf.lake import requests
+from lakeshelf.lake.upkeep import requests
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter

@@ -17,9 +17,9 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
-from lakeshelf.lake import tables
-from lakeshelf.lake.claims import claim
-from lakeshelf.lake.locks import Lease
+from lakeshelf.lake.place.claims import claim
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from lakeshelf.lake import storage
-from lakeshelf.lake.actions import added
+from lakeshelf.lake.form.actions import added
+from lakeshelf.lake.place import storage
 from lakeshelf.streams.declare.duck import Duck
 
 OURS = r"^[0-9]{13}-"

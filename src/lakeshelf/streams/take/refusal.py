@@ -20,8 +20,8 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import EVENT_YEARS, KEY_SEPARATOR
 from lakeshelf.contracts.validate import UNPROCESSABLE, check, over_length, parse
-from lakeshelf.lake import reading, tables
-from lakeshelf.lake.location import Place
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import reading, tables
 from lakeshelf.streams.declare import intake
 
 QUARANTINE = "raw/quarantine"

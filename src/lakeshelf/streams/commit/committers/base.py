@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import Topic
-from lakeshelf.lake.commits import Commit, Txn
+from lakeshelf.lake.form.commits import Commit, Txn
 
 Rows = TypeVar("Rows")
 
@@ -52,7 +52,7 @@ class Committer(Protocol[Rows]):
         """Maintain the tables whose turn has come. Called after a batch that was done."""
 
     def serve(self, stack: Path, name: str) -> None:
-        """Do what somebody asks of a table (`lakeshelf.lake.requests`). Called between batches."""
+        """Do what somebody asks of a table (`lakeshelf.lake.upkeep.requests`). Called between batches."""
 
     def query(self, text: str, **given: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""

@@ -16,10 +16,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.lake import reading, requests, rewriting, tables, writing
-from lakeshelf.lake.commits import Commit, Txn, Write
-from lakeshelf.lake.location import Place
-from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.upkeep import requests
+from lakeshelf.lake.upkeep.maintenance import Maintenance
+from lakeshelf.lake.write import rewriting, writing
 from lakeshelf.streams.commit.lane import Lane, done
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.sql import REMOVED

@@ -18,10 +18,12 @@ from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.spark import data_type
-from lakeshelf.lake import commits, requests, tables
-from lakeshelf.lake.commits import Commit, Txn, Write
-from lakeshelf.lake.location import Place, Root
-from lakeshelf.lake.maintenance import Maintenance
+from lakeshelf.lake.form import commits
+from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.place.location import Place, Root
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.upkeep import requests
+from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.streams.commit.lane import done
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED

@@ -1,0 +1,146 @@
+"""Commits: what a write says of itself, and what it came to.
+
+delta-rs stores application transactions without enforcing them, so a version is looked up on the
+very handle that writes (docs/design/pitfalls.md#trap-35).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+
+from lakeshelf.lake.form.metadata import Stamp, encoded, stamp
+from lakeshelf.lake.form.schemas import fingerprint
+from lakeshelf.lake.place.errors import NameRefused
+
+HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+"""Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
+
+
+ABSENT = -1
+"""Version of an application that has not written the table."""
+
+
+@dataclass(frozen=True)
+class Txn:
+    """Identity of one write: it is committed once, however often it is tried.
+
+    Attributes:
+        app_id: Who writes, for example `<query id>:cleansed/shelf_state`.
+        version: Which write of that writer, for example the batch id.
+        after: The version that has to stand there before (`ABSENT`: none), so that of two who go on from the same
+            place one is skipped; None: any older one.
+        told: What the commit tells of the write, for whoever has to finish what it is part of.
+    """
+
+    app_id: str
+    version: int
+    after: int | None = None
+    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+Txns = tuple[str, int] | Txn | tuple[Txn, ...]
+"""Identity of a write as it is given: (application, number), or identities, of which the first decides."""
+
+
+def identities(given: Txns | None) -> tuple[Txn, ...]:
+    """Identities as they are kept.
+
+    Raises:
+        NameRefused: They are no identities.
+    """
+    if given is None or given == ():
+        return ()
+    found: tuple[Any, ...] = given if isinstance(given, tuple) else (given,)
+    if len(found) == 2 and not isinstance(found[0], Txn):
+        found = (Txn(*found),)
+    if not all(_is_identity(txn) for txn in found):
+        raise NameRefused(
+            f"{given!r} is no identity of a write",
+            hint="give (application, number), a text and a number from 0 to 2**63 - 1",
+        )
+    return found
+
+
+def _is_identity(txn: Any) -> bool:
+    if not isinstance(txn, Txn) or not isinstance(txn.app_id, str) or not txn.app_id:
+        return False
+    return type(txn.version) is int and 0 <= txn.version < 2**63
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a write came to.
+
+    Attributes:
+        table: The dataset.
+        version: Version that it made; None: nothing was committed.
+        operation: What was done.
+        rows: Rows that were written.
+        metadata: The caller's entries of the commit.
+        skipped: Why nothing was committed; empty otherwise.
+    """
+
+    table: str
+    version: int | None
+    operation: str
+    rows: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Write:
+    """What every write carries.
+
+    Attributes:
+        txns: Identities: the write is made unless the first stands in the table; all are recorded.
+        stamp: Who writes, and why.
+        metadata: The caller's own entries of the commit.
+    """
+
+    txns: tuple[Txn, ...] = ()
+    stamp: Stamp = field(default_factory=stamp)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        encoded(self.stamp, self.metadata)
+
+    @classmethod
+    def once(cls, *txns: Txn) -> Write:
+        """A write that is made unless the first identity stands in the table."""
+        return cls(txns, metadata={name: value for txn in txns for name, value in txn.told.items()})
+
+    def properties(
+        self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()
+    ) -> CommitProperties:
+        """Properties of the commit."""
+        stamped = self.stamp.of(fingerprint(schema) if schema is not None else "", order_by)
+        return CommitProperties(
+            custom_metadata=encoded(stamped, self.metadata),
+            app_transactions=[Transaction(t.app_id, t.version) for t in self.txns],
+        )
+
+    def is_done(self, handle: DeltaTable) -> bool:
+        """Whether the write stands in the table, or another has gone on in its stead."""
+        stands = bool(self.txns) and is_committed(handle, self.txns[0])
+        return stands or any(_is_overtaken(handle, txn) for txn in self.txns)
+
+    def skipped(self, name: str, operation: str, why: str = "already committed") -> Commit:
+        """The result of a write that makes no commit."""
+        return Commit(name, None, operation, 0, self.metadata, why)
+
+
+def is_committed(handle: DeltaTable, txn: Txn) -> bool:
+    """Whether the write `txn` stands in the table already."""
+    recorded = handle.transaction_version(txn.app_id)
+    return recorded is not None and recorded >= txn.version
+
+
+def _is_overtaken(handle: DeltaTable, txn: Txn) -> bool:
+    recorded = handle.transaction_version(txn.app_id)
+    return txn.after is not None and txn.after != (ABSENT if recorded is None else recorded)

@@ -1,0 +1,44 @@
+"""Where a lake says what it reads and writes: nobody listens, unless a run does."""
+
+from __future__ import annotations
+
+from lakeshelf.lake.form.commits import Commit
+from lakeshelf.lake.history.changes import Changes
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.snapshot import Snapshot
+
+
+class Recorder:
+    """Records nothing; `lakeshelf.lake.history.runs.Book` does."""
+
+    def pinned(self, name: str) -> int | None:
+        """The version at which a dataset is read where none is asked for; None: the latest."""
+        return None
+
+    def read(self, found: Snapshot, *, latest: bool) -> Snapshot:
+        """What is read of a snapshot is read of the one that this gives.
+
+        Args:
+            found: The snapshot.
+            latest: Whether no version was asked for.
+        """
+        return found
+
+    def changed(self, found: Changes) -> Changes:
+        """Called with changes that somebody asked for."""
+        return found
+
+    def wrote(
+        self,
+        commit: Commit,
+        keys: tuple[str, ...] = (),
+        where: Where | None = None,
+    ) -> Commit:
+        """Called after each write, the skipped ones included.
+
+        Args:
+            commit: What it made.
+            keys: Keys of a merge.
+            where: The slice that was replaced or deleted.
+        """
+        return commit

@@ -1,0 +1,161 @@
+"""Verification of a run: what it recorded is computed again from the data of the versions that it names.
+
+Nothing is taken from counts or statistics in the log. Rows are read and counted; the rows of a commit are told from
+the data before and after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.form.schemas import fingerprint
+from lakeshelf.lake.history import feed
+from lakeshelf.lake.history.records import READ, facts, where_of
+from lakeshelf.lake.history.runs import rows_of
+from lakeshelf.lake.place.errors import NotFound
+from lakeshelf.lake.rows import diff, reading, tables
+from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.port import ReadTables
+from lakeshelf.lake.rows.versions import opened_at
+
+_FACTS = ("table_id", "reader_version", "writer_version", "features")
+_EVERY_ROW = ("overwrite", "replace")
+_CAME = "__came"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as a run recorded it.
+
+    Attributes:
+        dataset: The dataset.
+        kind: `read` or `write`.
+        version: The version.
+        what: What differs: a column of `ops/runs`, `content` (values of rows), or `data` (cannot be read).
+        recorded: As it was recorded.
+        found: As it is.
+    """
+
+    dataset: str
+    kind: str
+    version: int
+    what: str
+    recorded: Any
+    found: Any
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Versions of the table of one recorded row."""
+
+    lake: ReadTables
+    name: str
+    latest: DeltaTable
+
+    def at(self, version: int) -> DeltaTable:
+        return opened_at(self.lake.root.of(self.name), version, self.latest, self.name)
+
+
+def verify(lake: ReadTables, run_id: str) -> Iterator[Difference]:
+    """What is not as a run recorded it, dataset by dataset; nothing: all is.
+
+    Raises:
+        NotFound: No such run.
+    """
+    rows = rows_of(lake.root, run_id)
+    if not rows:
+        raise NotFound(f"no run {run_id!r}", hint="`lakeshelf lake runs` lists the runs")
+    for row in rows:
+        yield from _row(lake, row)
+
+
+def _row(lake: ReadTables, row: Mapping[str, Any]) -> Iterator[Difference]:
+    try:
+        opened = _Opened(lake, row["dataset"], tables.open_table(lake.root, row["path"]))
+        yield from _table(opened, row)
+        for part in json.loads(row["parts"]):
+            yield from _part(opened, row, part)
+    except LakeError as error:
+        yield _difference(row, row["version"], "data", "readable", error.message)
+
+
+def _table(opened: _Opened, row: Mapping[str, Any]) -> Iterator[Difference]:
+    handle = opened.at(row["version"])
+    found = facts(handle)
+    schema = reading.scan(handle, opened.name).schema
+    found["schema_fingerprint"] = fingerprint(schema)
+    for what in (*_FACTS, "schema_fingerprint"):
+        if row[what] != found[what]:
+            yield _difference(row, row["version"], what, row[what], found[what])
+
+
+def _part(opened: _Opened, row: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[Difference]:
+    version, recorded = part["version"], part["rows"]
+    content = _content(opened, part) if "content" in part else None
+    if content and content.fingerprint != part["content"]:
+        yield _difference(row, version, "content", part["content"], content.fingerprint)
+    rows = _written(opened, part) if row["kind"] == "write" else content and content.rows
+    if rows is not None and rows != recorded:
+        yield _difference(row, version, "rows", recorded, rows)
+
+
+def _content(opened: _Opened, part: Mapping[str, Any]) -> Content:
+    handle = opened.at(part["version"])
+    if part["operation"] == "changes":
+        key = opened.lake.dataset(opened.name).key
+        found = feed.between(handle, opened.name, part["since"], part["version"], key)
+        return Content.of(found())
+    if part["operation"] != READ:
+        return Content.of(reading.scan(handle, opened.name))
+    where = where_of(part, reading.schema_of(handle))
+    return Content.of(reading.scan(handle, opened.name, part.get("columns"), where))
+
+
+def _written(opened: _Opened, part: Mapping[str, Any]) -> int | None:
+    """Rows of a commit, from the data before and after it; None: the operation writes none."""
+    operation, handle = part["operation"], opened.at(part["version"])
+    if operation in _EVERY_ROW:
+        return _count(handle, opened.name, where_of(part, reading.schema_of(handle)))
+    if operation == "append":
+        return _count(handle, opened.name) - _count(opened.at(part["version"] - 1), opened.name)
+    if operation == "delete":
+        return _count(opened.at(part["version"] - 1), opened.name) - _count(handle, opened.name)
+    if operation == "update":
+        return _came(opened.at(part["version"] - 1), handle, opened.name)
+    if operation == "merge":
+        return _changed(opened.at(part["version"] - 1), handle, opened.name, part["keys"])
+    return None
+
+
+def _changed(before: DeltaTable, after: DeltaTable, name: str, keys: list[str]) -> int:
+    """Rows that a merge inserted, updated or deleted; an update is one that went and one that came."""
+    found = diff.diff(before, after, name, keys).read_all().select([diff.CHANGE_TYPE, *keys])
+    came = pc.is_in(found[diff.CHANGE_TYPE], pa.array([diff.INSERT, diff.AFTER]))
+    counted = found.append_column(_CAME, came.cast(pa.int64())).group_by(keys)
+    by_key = counted.aggregate([(_CAME, "sum"), (_CAME, "count")])
+    gone = pc.subtract(by_key[f"{_CAME}_count"], by_key[f"{_CAME}_sum"])
+    return int(pc.sum(pc.max_element_wise(by_key[f"{_CAME}_sum"], gone)).as_py() or 0)
+
+
+def _came(before: DeltaTable, after: DeltaTable, name: str) -> int:
+    found = diff.diff(before, after, name, ())
+    return sum(batch.column(0).to_pylist().count(diff.INSERT) for batch in found)
+
+
+def _count(handle: DeltaTable, name: str, where: Any = None) -> int:
+    column = reading.schema_of(handle).names[:1]
+    return sum(batch.num_rows for batch in reading.scan(handle, name, column, where))
+
+
+def _difference(
+    row: Mapping[str, Any], version: int, what: str, recorded: Any, found: Any
+) -> Difference:
+    return Difference(row["dataset"], row["kind"], version, what, recorded, found)

@@ -1,0 +1,1 @@
+"""Where a lake is: its address, files, leases, names; and what fails there, in one tree of errors."""

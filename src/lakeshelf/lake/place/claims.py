@@ -1,0 +1,73 @@
+"""Claims: a lake whose locks are elsewhere belongs to the one folder of local state that has claimed it.
+
+Locks are files, so that they keep processes of one machine apart. A lake in a bucket is reached from many; the
+first driver leaves the name of its state folder in it, by a commit that only one can make, and others are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from deltalake import DeltaTable, Field, Schema
+from deltalake.schema import PrimitiveType
+
+from lakeshelf.errors import LakeError
+from lakeshelf.files import write_atomically
+from lakeshelf.lake.place.errors import Conflict, StorageError, explained
+from lakeshelf.lake.place.location import Place, Root
+
+CLAIM = "_claim"
+"""Delta table, below the root, whose description is the claim."""
+IDENTITY = "state.json"
+
+
+def claim(root: Place, state_dir: Path) -> None:
+    """Make a lake that of a folder of local state; a lake that holds its locks itself needs no claim.
+
+    Args:
+        root: Root of the lake.
+        state_dir: The folder; the caller holds a lock in it.
+
+    Raises:
+        Conflict: Another folder has claimed the lake.
+        StorageError: The lake cannot be written.
+    """
+    place = Root.at(root)
+    if place.folder == state_dir.absolute():
+        return
+    ours = {
+        "id": _identity(state_dir / IDENTITY),
+        "host": socket.gethostname(),
+        "folder": str(state_dir.absolute()),
+    }
+    with explained(f"{place} cannot be claimed", StorageError):
+        if not DeltaTable.is_deltatable(place.of(CLAIM), place.options):
+            _create(place, json.dumps(ours))
+        found = DeltaTable(place.of(CLAIM), storage_options=place.options).metadata().description
+    held = json.loads(found or "{}")
+    if held.get("id") != ours["id"]:
+        raise Conflict(
+            f"the jobs of {place} run with {held.get('folder')} on {held.get('host')}, not with {ours['folder']}",
+            hint=f"run them there; if that folder is lost, remove {CLAIM} there and run `lakeshelf rebuild`",
+        )
+
+
+def _create(place: Root, told: str) -> None:
+    with suppress(LakeError), explained(f"{place} was claimed by another meanwhile", Conflict):
+        DeltaTable.create(
+            place.of(CLAIM),
+            schema=Schema([Field("id", PrimitiveType("string"))]),
+            description=told,
+            storage_options=place.options,
+        )
+
+
+def _identity(file: Path) -> str:
+    """Name of a state folder: it goes with the folder when that is moved."""
+    if not file.exists():
+        write_atomically(file, json.dumps({"id": uuid.uuid4().hex}).encode())
+    return str(json.loads(file.read_bytes())["id"])

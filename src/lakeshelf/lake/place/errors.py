@@ -1,0 +1,209 @@
+"""Errors of the lake, each with what failed, with which value, and the way out.
+
+LakeError (a LakeshelfError: one line, exit code 1)
+├── NotFound         no dataset of that name, or no table at its place      LookupError
+├── VersionNotFound  a version that the table does not have                 LookupError
+├── TimeOutOfRange   a time before the first commit, in the future, naive   ValueError
+├── SchemaError      columns or types that do not fit                       ValueError
+├── KeyViolation     null or ambiguous keys, broken constraints             ValueError
+├── PredicateError   a condition that names no column or has a wrong type   ValueError
+├── NameRefused      a name that could be a path or SQL                     ValueError
+├── FeatureRefused   a table feature that a registered engine lacks         ValueError
+├── Vacuumed         files of an old version are gone                       LookupError
+├── Damaged          a log or file that cannot be read                      OSError
+├── Conflict         somebody else writes, or has written, the table        OSError
+└── StorageError     disk, permissions, network, credentials                OSError
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    DeltaProtocolError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
+
+from lakeshelf.errors import ConfigurationError, LakeError
+from lakeshelf.lake.place import object_store_errors
+
+
+class NotFound(LakeError, LookupError):
+    """No dataset of that name, or no table at its place."""
+
+
+class VersionNotFound(LakeError, LookupError):
+    """A version that the table does not have."""
+
+
+class TimeOutOfRange(LakeError, ValueError):
+    """A time that no version belongs to."""
+
+
+class SchemaError(LakeError, ValueError):
+    """Columns or types that do not fit."""
+
+
+class KeyViolation(LakeError, ValueError):
+    """Null or ambiguous keys, or rows that break a constraint."""
+
+
+class PredicateError(LakeError, ValueError):
+    """A condition that cannot be."""
+
+
+class NameRefused(LakeError, ValueError):
+    """A name that could be a path or SQL."""
+
+
+class FeatureRefused(LakeError, ValueError):
+    """A table feature that one of the registered engines cannot handle."""
+
+
+class Vacuumed(LakeError, LookupError):
+    """Files of an old version are gone."""
+
+
+class Damaged(LakeError, OSError):
+    """A log or a data file that cannot be read."""
+
+
+class Conflict(LakeError, OSError):
+    """Somebody else writes, or has written, the table."""
+
+
+class StorageError(LakeError, OSError):
+    """Disk, permissions, network or credentials."""
+
+
+_TYPES: tuple[tuple[type[Exception], type[LakeError], str], ...] = (
+    (TableNotFoundError, NotFound, "`lakeshelf lake ls` lists the tables"),
+    (SchemaMismatchError, SchemaError, "compare the columns with the table's"),
+    (CommitFailedError, Conflict, "read the table again and repeat the change"),
+    (DeltaProtocolError, FeatureRefused, "upgrade Lakeshelf, or write it with Spark"),
+)
+_Ways = tuple[tuple[str, type[LakeError], str], ...]
+_STORES: _Ways = (
+    (
+        r"Generic LocalFileSystem error",
+        StorageError,
+        "check room and permissions of the disk; nothing was committed",
+    ),
+    (r"Permission denied", StorageError, "check the permissions of the folder"),
+    (r"No space left", StorageError, "free some space; nothing was committed"),
+    (
+        r"Generic S3 error",
+        StorageError,
+        "check the address, the network and the credentials",
+    ),
+)
+"""What stores say, wherever it happens."""
+_READING: _Ways = (
+    (
+        r"Change Data not enabled",
+        FeatureRefused,
+        "switch the change feed on, or read all rows",
+    ),
+    (r"catalog-managed", FeatureRefused, "read it with Spark, through its catalogue"),
+    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"No such file|not found",
+        Vacuumed,
+        "read a later version; `lakeshelf lake doctor` tells damage",
+    ),
+    (
+        r"^(Error during planning|This feature is not implemented|SQL error|Schema error)"
+        r"|Optimizer rule|type_coercion|Cannot cast|Invalid comparison",
+        LakeError,
+        "this cannot be asked of the table; read all of it and choose there",
+    ),
+)
+_WRITING: _Ways = (
+    # By its type a conflict, which trying again never ends.
+    (r"table is append-only|only append", FeatureRefused, "append to it"),
+    (
+        r"failed validation check|Invariant violations|Check or Invariant",
+        KeyViolation,
+        "correct the rows; nothing was written",
+    ),
+    (r"No field named", SchemaError, "`lakeshelf lake ls` shows the columns"),
+    (
+        r"Find missing file",
+        Vacuumed,
+        "choose a later version; `lakeshelf lake history` lists them",
+    ),
+    (r"already exists", Conflict, "read the table again and repeat the change"),
+    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"No such file|not found",
+        Damaged,
+        "a file of the latest version is gone; run `lakeshelf lake doctor`",
+    ),
+)
+_PLACES: dict[type[LakeError], _Ways] = {Damaged: _READING, LakeError: _WRITING}
+"""What a place is named after → what may be wrong there, by the words of delta-rs, which has few types."""
+_PROGRAMMING = (
+    AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RecursionError,
+    TypeError,
+)  # fmt: skip
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\S*/\S*""")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@contextmanager
+def explained(what: str, otherwise: type[LakeError] = Damaged) -> Iterator[None]:
+    """Turn what libraries raise into the errors of this module; faults of a program pass as they are.
+
+    Args:
+        what: What was tried, with the dataset's name.
+        otherwise: What nothing else fits, which says where it happens: `Damaged` where a table is read, `LakeError`
+            where it is written, `StorageError` among files.
+    """
+    try:
+        yield
+    except (LakeError, ConfigurationError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, _PROGRAMMING) and not isinstance(error, pa.ArrowException):
+            raise
+        raise translated(error, what, otherwise) from error
+
+
+def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged) -> LakeError:
+    """The error of this module that fits: what a store answers first, then by place, by type, and by words last.
+
+    Words count in the first line alone, and not within quotes or a path: what a user named is no reason.
+    """
+    if (refused := object_store_errors.told(str(error))) is not None:
+        cause, hint = refused
+        return StorageError(f"{what}: {cause}", hint=hint)
+    ways = (*_STORES, *_PLACES.get(otherwise, ()))
+    words = _QUOTED.sub("", first_line(error))
+    by_words = next(((k, h) for text, k, h in ways if re.search(text, words)), None)
+    by_type = next(((k, h) for such, k, h in _TYPES if isinstance(error, such)), None)
+    told = (
+        (by_words, by_type) if by_words and by_words[0] is FeatureRefused else (by_type, by_words)
+    )
+    kind, hint = told[0] or told[1] or _unknown(error, otherwise)
+    return kind(f"{what}: {first_line(error)}", hint=hint)
+
+
+def _unknown(error: Exception, otherwise: type[LakeError]) -> tuple[type[LakeError], str]:
+    """What an error is that no rule knows: damage only where a table's own reader failed."""
+    if isinstance(error, OSError) and not isinstance(error, DeltaError | pa.ArrowException):
+        return StorageError, "check disk and permissions"
+    if otherwise is Damaged and not isinstance(error, DeltaError | pa.ArrowException):
+        return LakeError, "read it with another engine, or report it"
+    return otherwise, "run `lakeshelf lake doctor`"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message, without what follows it and the colours of a terminal."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return _COLOUR.sub("", line).strip()

@@ -1,0 +1,209 @@
+"""Files of a lake, local or in a bucket, where Delta itself has no word for what is wanted of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from lakeshelf.lake.place import object_stores
+from lakeshelf.lake.place.errors import StorageError, explained
+from lakeshelf.lake.place.location import Root
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyarrow.dataset import Dataset
+    from pyarrow.fs import FileSystem
+
+LOG = "_delta_log"
+CONNECT_S, REQUEST_S, ATTEMPTS = 5, 30, 4
+"""Bounds of a request for files, as `object_stores.BOUNDS` are those of delta-rs."""
+_S3_OPTIONS = {
+    "access_key": ("access_key_id",),
+    "secret_key": ("secret_access_key",),
+    "session_token": ("session_token", "token"),
+    "region": ("region", "default_region"),
+    "endpoint_override": object_stores.ENDPOINTS,
+}
+
+
+def table_names(root: Root) -> list[str]:
+    """Names of the Delta tables two levels below the root."""
+    require_folders(root)
+    with explained(f"the tables of {root} cannot be listed", StorageError):
+        if root.folder is not None:
+            return sorted(_name(log) for log in root.folder.glob(f"[a-z]*/*/{LOG}"))
+        files, base = filesystem(root)
+        layers = _folders(files, base)
+        if not layers:
+            _require_bucket(root)
+        return sorted(
+            f"{layer.base_name}/{table.base_name}"
+            for layer in layers
+            if layer.base_name[:1].islower()
+            for table in _folders(files, layer.path)
+            if _folders(files, table.path, LOG)
+        )
+
+
+def require_folders(root: Root, path: str = "") -> None:
+    """Raise `StorageError` for a file that stands where a folder should be, at a path below the root or above."""
+    if root.folder is None:
+        return
+    place = root.folder / path
+    if (file := next((one for one in (place, *place.parents) if one.is_file()), None)) is not None:
+        raise StorageError(
+            f"{file} is a file, where a folder should be",
+            hint="name a folder, or move the file away",
+        )
+
+
+def place_of(handle: DeltaTable) -> tuple[Root, str]:
+    """Root of the lake that a table lies in, and its name: the last two folders of its address."""
+    uri = handle.table_uri.rstrip("/")
+    uri = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+    above, layer, name = uri.rsplit("/", 2)
+    return Root.at(above, handle._storage_options), f"{layer}/{name}"  # noqa: SLF001
+
+
+def filesystem(root: Root) -> tuple[FileSystem, str]:
+    """The file system of a lake, and the root's path in it.
+
+    Raises:
+        StorageError: An address of a kind that is not supported.
+    """
+    from pyarrow import fs  # noqa: PLC0415 - slow to import, and seldom needed
+
+    if root.folder is not None:
+        return fs.LocalFileSystem(), str(root.folder)
+    scheme, _, path = root.uri.partition("://")
+    if scheme not in ("s3", "s3a"):
+        raise StorageError(f"no files can be listed at {root}", hint="use a folder or s3://")
+    return _bucket(tuple(_arguments(root.options or {}).items())), path
+
+
+def _arguments(options: Mapping[str, str]) -> dict[str, str]:
+    """What tells one bucket's file system from another's, for pyarrow."""
+    found = {
+        argument: value
+        for argument, names in _S3_OPTIONS.items()
+        if (value := object_stores.first(options, os.environ, *names))
+    }
+    if found.get("endpoint_override", "").startswith("http://"):
+        found["scheme"] = "http"
+    return found
+
+
+@lru_cache(maxsize=8)
+def _bucket(arguments: tuple[tuple[str, str], ...]) -> FileSystem:
+    """The file system of a bucket; connections are kept, because each costs more than most requests."""
+    from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+    return fs.S3FileSystem(
+        **dict(arguments),
+        allow_bucket_creation=False,
+        allow_delayed_open=True,
+        connect_timeout=CONNECT_S,
+        request_timeout=REQUEST_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+    )
+
+
+def dataset_of(handle: DeltaTable, paths: Sequence[str], schema: pa.Schema) -> Dataset:
+    """Some files of a table as they lie there, pruned by their own statistics: for who knows which files it needs.
+
+    Args:
+        handle: The table, without deletion vectors and column mapping.
+        paths: The files, as the log names them.
+        schema: Columns of the table.
+    """
+    from pyarrow import dataset  # noqa: PLC0415 - slow to import
+
+    if not paths:
+        return dataset.dataset(schema.empty_table())
+    root, name = place_of(handle)
+    files, base = filesystem(root)
+    given = pa.schema([schema.field(column) for column in handle.metadata().partition_columns])
+    return dataset.dataset(
+        [f"{base}/{name}/{unquote(path)}" for path in paths],
+        schema=schema,
+        format="parquet",
+        filesystem=files,
+        partitioning=dataset.partitioning(given, flavor="hive"),
+        partition_base_dir=f"{base}/{name}",
+    )
+
+
+def remove(root: Root, path: str = "") -> None:
+    """Remove what lies at a path below the root, or all of it; nothing where nothing is."""
+    import shutil  # noqa: PLC0415 - slow to import, and seldom needed
+
+    files, base = filesystem(root)
+    with explained(f"{path or 'all'} of {root} was not removed", StorageError):
+        if root.folder is not None:
+            shutil.rmtree(root.folder / path, ignore_errors=True)
+        else:
+            files.delete_dir_contents(f"{base}/{path}".rstrip("/"), missing_dir_ok=True)
+
+
+def set_aside(root: Root, path: str, place: str) -> None:
+    """Move what lies at a path below the root to a place of which nothing is there yet."""
+    from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+    files, base = filesystem(root)
+    with explained(f"{path} of {root} was not moved to {place}", StorageError):
+        if root.folder is not None:
+            (root.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (root.folder / path).rename(root.folder / place)
+            return
+        fs.copy_files(f"{base}/{path}", f"{base}/{place}", files, files)
+    remove(root, path)
+
+
+def is_empty(root: Root) -> bool:
+    """Whether nothing lies below the root."""
+    from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+    files, base = filesystem(root)
+    with explained(f"{root} cannot be listed", StorageError):
+        found = files.get_file_info(fs.FileSelector(base, allow_not_found=True))
+        if not found:
+            _require_bucket(root)
+        return not found
+
+
+def _require_bucket(root: Root) -> None:
+    """Tell a bucket that is not there from one in which nothing is.
+
+    Raises:
+        StorageError: There is none.
+    """
+    if root.folder is not None:
+        return
+    files, base = filesystem(root)
+    bucket = base.partition("/")[0]
+    if files.get_file_info(bucket).type.name == "NotFound":
+        raise StorageError(
+            f"{root}: there is no such bucket (bucket {bucket})",
+            hint="create it, or correct the address",
+        )
+
+
+def _folders(files: FileSystem, path: str, name: str | None = None) -> list[Any]:
+    from pyarrow import fs  # noqa: PLC0415
+
+    listed = files.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return [
+        entry
+        for entry in listed
+        if entry.type == fs.FileType.Directory and name in (None, entry.base_name)
+    ]
+
+
+def _name(log: Path) -> str:
+    return f"{log.parent.parent.name}/{log.parent.name}"

@@ -1,0 +1,1 @@
+"""How rows are read: conditions, snapshots at a version, differences, sources of rows."""

@@ -1,0 +1,242 @@
+"""Tables of the lake: where they are, how they are created, opened and evolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from deltalake import DeltaTable, Field, Schema
+
+from lakeshelf.contracts import CATALOG, Table
+from lakeshelf.contracts import delta as delta_contract
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.form import constraints, features, partitions
+from lakeshelf.lake.form.commits import HOOKS, Write
+from lakeshelf.lake.form.dataset import PROPERTY, Dataset, of_contract
+from lakeshelf.lake.form.schemas import require_unique, storable
+from lakeshelf.lake.place import names, storage
+from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, explained
+from lakeshelf.lake.place.location import Root
+from lakeshelf.lake.rows import reading
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.reading import count, schema_of
+
+Outcome = Literal["created", "evolved", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Created:
+    """What `ensure` did to one table."""
+
+    table: str
+    outcome: Outcome
+    added: tuple[str, ...] = ()
+
+
+def location(root: Path, name: str) -> Path:
+    """Folder of the table `name` below the root of a local lake."""
+    return root / name
+
+
+def open_table(
+    root: Root | Path | str, name: str, *, to_read: bool = False, version: int | None = None
+) -> DeltaTable:
+    """The table at its latest version, or at another.
+
+    Args:
+        root: Lake root.
+        name: The table.
+        to_read: Whether it is only read; Spark may have written it with features that no other writer has.
+        version: The version, which can be opened though a later one is damaged; None: the latest.
+
+    Raises:
+        NotFound: No such table.
+        Damaged: Its log cannot be read.
+        StorageError: Disk, permissions, network or credentials.
+        FeatureRefused: It has a feature that delta-rs cannot read, or, unless it is only read, cannot write.
+    """
+    place = Root.at(root)
+    shown = f"{place}/{name}"
+    try:
+        with explained(f"table {name} at {shown} cannot be read"):
+            table = DeltaTable(place.of(name), version, place.options)
+    except NotFound as error:
+        storage.require_folders(place, name)
+        raise NotFound(
+            f"no Delta table {name} at {shown}",
+            hint="`lakeshelf bootstrap` creates the product's tables, a first write any other",
+        ) from error
+    except Damaged:
+        storage.require_folders(place, name)
+        raise
+    check = features.require_readable if to_read else features.require_writable
+    check(table, name)
+    return table
+
+
+def exists(root: Root | Path | str, name: str) -> bool:
+    """Whether a Delta table stands at the place of `name`.
+
+    Raises:
+        StorageError: A file stands where a folder should be, or what reading the place meets.
+    """
+    place = Root.at(root)
+    storage.require_folders(place, name)
+    with explained(f"{name} at {place} cannot be looked for"):
+        return DeltaTable.is_deltatable(place.of(name), place.options)
+
+
+def found(root: Root | Path | str) -> list[str]:
+    """Names of the tables that are there."""
+    return storage.table_names(Root.at(root))
+
+
+def described(table: DeltaTable, name: str, kind: type[Dataset] = Dataset) -> Dataset:
+    """The dataset that a table says it is: for tables that no catalogue has."""
+    metadata = table.metadata()
+    own = {
+        key.removeprefix(PROPERTY): value
+        for key, value in metadata.configuration.items()
+        if key.startswith(PROPERTY)
+    }
+    key = own.get("key", "")
+    return kind(
+        name,
+        schema_of(table),
+        key=tuple(key.split(",")) if key else (),
+        partition_by=tuple(metadata.partition_columns),
+        profile="spark_only" if own.get("profile") == features.SPARK_ONLY else "shared",
+        doc=metadata.description or "",
+    )
+
+
+def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None) -> DeltaTable:
+    """Create the table of a dataset, without rows.
+
+    Raises:
+        SchemaError: The dataset has no columns, two of one name, not those of its key, or a constraint that cannot
+            be checked.
+        FeatureRefused: A column holds times without a zone, or a property wants a feature that an engine lacks.
+        Conflict: Somebody else created it meanwhile.
+    """
+    place = Root.at(root)
+    if not dataset.schema:
+        raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
+    properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
+    schema = pa.schema([storable(dataset.name, field) for field in dataset.schema])
+    require_unique(dataset.name, schema)
+    _require_key(dataset, schema)
+    partitions.require_columns(dataset.name, schema, dataset.partition_by)
+    features.refuse_naive_times(dataset.name, schema)
+    if dataset.key and not dataset.properties:
+        properties[f"{PROPERTY}key"] = ",".join(dataset.key)
+    if dataset.profile == features.SPARK_ONLY:
+        properties[f"{PROPERTY}profile"] = dataset.profile
+    writers = features.writers_of(dataset.profile)
+    features.refuse_unfit_properties(dataset.name, properties, writers)
+    constraints.require(dataset.name, schema, dataset.constraints)
+    with explained(f"{dataset.name} was not created", LakeError):
+        table = DeltaTable.create(
+            place.of(dataset.path),
+            schema=schema,
+            mode="error",
+            partition_by=list(dataset.partition_by),
+            name=dataset.name.replace("/", "."),
+            description=dataset.doc,
+            configuration=properties,
+            storage_options=place.options,
+            commit_properties=(write or Write()).properties(schema),
+            raise_if_key_not_exists=False,
+        )
+        if dataset.constraints:
+            table.alter.add_constraint(dict(dataset.constraints), post_commithook_properties=HOOKS)
+    return table
+
+
+def ensure(root: Root | Path | str, contract: Table) -> Created:
+    """Create the table of a contract, or give an older one the columns and properties that it lacks.
+
+    Raises:
+        LakeError: A column has another type than the contract says, or the table is newer than the code.
+    """
+    wanted = planned(root, contract)
+    if wanted.outcome == "created":
+        create(root, of_contract(contract))
+    elif wanted.outcome == "evolved":
+        table = open_table(root, contract.name)
+        if added := _missing_columns(table, contract):
+            table.alter.add_columns(added, post_commithook_properties=HOOKS)
+        if altered := _altered_properties(table, contract):
+            table.alter.set_table_properties(altered, post_commithook_properties=HOOKS)
+    return wanted
+
+
+def planned(root: Root | Path | str, contract: Table) -> Created:
+    """What `ensure` would do to the table of a contract; nothing is written.
+
+    Raises:
+        LakeError: As `ensure`.
+    """
+    if not exists(root, contract.name):
+        return Created(contract.name, "created")
+    table = open_table(root, contract.name)
+    added, altered = _missing_columns(table, contract), _altered_properties(table, contract)
+    outcome: Outcome = "evolved" if added or altered else "unchanged"
+    return Created(contract.name, outcome, tuple(field.name for field in added))
+
+
+def rows(
+    root: Root | Path | str,
+    name: str,
+    columns: Sequence[str] | None = None,
+    where: Where | None = None,
+) -> pa.Table:
+    """Rows of a table at its latest version, in memory; arguments and errors as for `reading.scan`."""
+    return reading.rows(open_table(root, name), name, columns, where)
+
+
+def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
+    """Create or evolve every table of the catalogue."""
+    return tuple(ensure(root, table) for table in CATALOG.tables.values())
+
+
+def row_count(root: Root | Path | str, name: str) -> int:
+    """Rows of the table at its latest version."""
+    return count(open_table(root, name, to_read=True), name)
+
+
+def _require_key(dataset: Dataset, schema: pa.Schema) -> None:
+    for column in dataset.key:
+        if column not in schema.names:
+            raise SchemaError(
+                f"{dataset.name} has no column {column!r} for its key",
+                hint=names.suggestion(column, schema.names),
+            )
+
+
+def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
+    present = {field.name: field for field in table.schema().fields}
+    wanted = of_contract(contract).schema
+    missing = []
+    for field in _delta_fields(wanted):
+        if field.name not in present:
+            missing.append(Field(field.name, field.type, nullable=True, metadata=field.metadata))
+        elif present[field.name].type != field.type:
+            raise SchemaError(
+                f"table {contract.name} has {field.name} as {present[field.name].type}, the contract says {field.type}",
+                hint="restore the table or change the contract with a migration",
+            )
+    return missing
+
+
+def _altered_properties(table: DeltaTable, contract: Table) -> dict[str, str]:
+    present = table.metadata().configuration
+    wanted = delta_contract.properties(contract)
+    return {name: value for name, value in wanted.items() if present.get(name) != value}
+
+
+def _delta_fields(schema: pa.Schema) -> list[Field]:
+    return list(Schema.from_arrow(schema).fields)

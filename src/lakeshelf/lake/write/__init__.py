@@ -1,0 +1,1 @@
+"""How rows are written: each write is one commit or none."""

@@ -1,0 +1,181 @@
+"""Writes of rows to an open table: append, overwrite, replace a slice. Each is one commit or none.
+
+Names and types are compared before a file is written, and an identity is looked up on the handle that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
+
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.form import features, partitions
+from lakeshelf.lake.form.commits import HOOKS, Commit, Write
+from lakeshelf.lake.form.schemas import SchemaMode, fitting
+from lakeshelf.lake.place.errors import Conflict, PredicateError, explained
+from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.conditions import Where, columns_of
+from lakeshelf.lake.rows.predicates import to_sql
+from lakeshelf.lake.rows.reading import schema_of
+from lakeshelf.lake.rows.sources import Counted, Rows, Source
+from lakeshelf.lake.write import int96, staging
+
+Result = TypeVar("Result")
+Mode = Literal["append", "overwrite"]
+Made = TypeVar("Made")
+ATTEMPTS = 12
+"""Times that a write is made that conflicts with others; a merge starves beside busy appenders."""
+LONGEST_PAUSE_S = 1.0
+
+
+def append(
+    handle: DeltaTable, name: str, rows: Rows, write: Write, mode: SchemaMode | None = None
+) -> Commit:
+    """Append rows; no rows are no commit."""
+    source = Source.of(rows, schema_of(handle))
+    return repeated(handle, lambda: _write(handle, name, source, write, "append", mode))
+
+
+def overwrite(
+    handle: DeltaTable, name: str, rows: Rows, write: Write, mode: SchemaMode | None = None
+) -> Commit:
+    """Make rows the only rows of the table."""
+    source = Source.of(rows, schema_of(handle))
+    return repeated(handle, lambda: _write(handle, name, source, write, "overwrite", mode))
+
+
+def replace(handle: DeltaTable, name: str, rows: Rows, write: Write, where: Where) -> Commit:
+    """Make rows the only rows of a slice; no rows delete it.
+
+    Raises:
+        KeyViolation: A row lies outside the slice; nothing is written.
+        PredicateError: There are no conditions, or one is on a column of floats: statistics leave NaN out, so
+            delta-rs would take rows for rows of the slice that are not.
+    """
+    schema = schema_of(handle)
+    if not where:
+        raise PredicateError(
+            "`replace` has no conditions", hint=f"`overwrite` {name} to replace all of its rows"
+        )
+    require_exact(schema, columns_of(where, schema), "a slice")
+    source, predicate = Source.of(rows, schema), to_sql(where, schema)
+    return repeated(
+        handle, lambda: _write(handle, name, source, write, "overwrite", None, predicate)
+    )
+
+
+def require_exact(schema: pa.Schema, columns: Iterable[str], what: str) -> None:
+    """Raise `PredicateError` for columns of floats, which choose no rows to be replaced."""
+    for column in columns:
+        if column in schema.names and pa.types.is_floating(schema.field(column).type):
+            raise PredicateError(
+                f"{what} cannot be chosen by {column}, which is {schema.field(column).type}",
+                hint="choose it by a key, a number without fractions, a text or a time",
+            )
+
+
+def note(handle: DeltaTable, name: str, write: Write) -> Commit:
+    """Record once that a write had no rows, so that it is not made again."""
+    if write.is_done(handle):
+        return write.skipped(name, "note")
+    commit_files(handle, [], "append", write)
+    return Commit(name, handle.version(), "note", 0, write.metadata)
+
+
+def commit_files(handle: DeltaTable, files: Sequence[AddAction], mode: Mode, write: Write) -> None:
+    """Commit files that are written already."""
+    handle.create_write_transaction(
+        list(files),
+        mode,
+        handle.schema(),
+        commit_properties=write.properties(),
+        post_commithook_properties=HOOKS,
+    )
+    handle.update_incremental()  # other writes leave the handle at their own version, this one does not
+
+
+def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = ATTEMPTS) -> Made:
+    """Make a write again, from the newest version, while others get in its way.
+
+    Args:
+        handle: The table, which is brought to its newest version before each repetition.
+        attempt: Makes the write; raises `Conflict` when others were quicker.
+        attempts: Times that it is made at most.
+
+    Raises:
+        Conflict: They did so each time.
+    """
+    try:
+        return attempt()
+    except Conflict:
+        handle.update_incremental()
+    from tenacity import (  # noqa: PLC0415 - slow to import, and most writes meet nobody
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_random_exponential,
+    )
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(attempts - 1),
+        wait=wait_random_exponential(multiplier=0.02, max=LONGEST_PAUSE_S),
+        before_sleep=lambda _: handle.update_incremental(),
+        reraise=True,
+    )
+    return retrying(attempt)
+
+
+def _write(
+    handle: DeltaTable,
+    name: str,
+    source: Source,
+    write: Write,
+    operation: Mode,
+    mode: SchemaMode | None,
+    predicate: str | None = None,
+) -> Commit:
+    told = operation if predicate is None else "replace"
+    if write.is_done(handle):
+        return write.skipped(name, told)
+    if operation == "overwrite":
+        features.require_changeable(handle, name)
+        features.require_removable(handle, name)
+    if predicate is not None:
+        int96.rewrite(handle, name)
+        traits.require_copyable(handle, name)
+    schema = fitting(name, source.schema, schema_of(handle), mode)
+    if mode is not None:
+        features.refuse_naive_times(name, schema, features.in_force(handle))
+    partition_by = handle.metadata().partition_columns
+    if mode is not None:
+        partitions.require_columns(name, schema, partition_by)
+    staged = staging.columns(handle, schema) if predicate is None and mode is None else []
+    rows = Counted(source.reader(), schema, name, [c for c in partition_by if c not in staged])
+    if rows.is_empty and operation == "append":
+        return write.skipped(name, told, "no rows")
+    with rows.blamed(), explained(f"{name} was not written", LakeError):
+        if staged and not rows.is_empty:
+            version = _staged(handle, rows, operation, write)
+            return Commit(name, version, told, rows.rows, write.metadata)
+        write_deltalake(
+            handle,
+            rows.reader(),
+            mode=operation,  # type: ignore[arg-type] # its overloads know each mode alone
+            predicate=predicate,
+            schema_mode=mode,
+            commit_properties=write.properties(schema),
+            post_commithook_properties=HOOKS,
+        )
+    return Commit(name, handle.version(), told, rows.rows, write.metadata)
+
+
+def _staged(handle: DeltaTable, rows: Counted, operation: Mode, write: Write) -> int:
+    before = int(handle.version())
+    found = staging.staged(handle, rows.reader())
+    commit_files(handle, found.files, operation, write)
+    return found.version(handle, before)
