@@ -1,0 +1,134 @@
+"""Every command of "getting started" does what the page says, in its order, on a lake of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import eventually
+
+HOME = Path(__file__).parents[2]
+PAGE = HOME / "docs" / "getting-started.md"
+TOUR, PROJECT = "A tour of a living shop", "A project of your own"
+ASKS = ("lakeshelf stock count", "lakeshelf policies set")
+"""Commands that ask somebody at a terminal; a script says `--yes`."""
+LONG = ("Days on demand: `demo --loop`", "Real receipts: `demo`", "Events of your own")
+FAST = {"LAKESHELF_CLOCK_SPEED": "1800", "LAKESHELF_SIMULATION_SHELVES": "60"}
+
+
+def sections() -> dict[str, list[str]]:
+    """Section → commands of its shell blocks, without comments."""
+    found: dict[str, list[str]] = {}
+    for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        title, _, text = part.partition("\n")
+        lines = (
+            line.partition("#")[0].strip()
+            for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+            for line in block.splitlines()
+        )
+        if commands := [line for line in lines if line]:
+            found[title] = commands
+    return found
+
+
+class Reader:
+    """Types the commands of the page.
+
+    Args:
+        folder: Where; the lake of the settings lies below.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.lake = folder / "lake"
+        self._folder = folder
+        self._path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def types(self, line: str, **more: str) -> str:
+        """Run a line of the page; what it prints."""
+        names = re.findall(r"\b(ALERT_ID|PLAN_ID|FOLDER|HOST:PORT)\b", line)
+        for name in names:
+            line = line.replace(name, self._found(name))
+        if line.startswith(ASKS):
+            line += " --yes"
+        if line.endswith(" destroy"):
+            line += f" --yes {self.lake.name}"
+        done = self._run(line, more)
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.stdout
+
+    def listed(self, what: str) -> list[dict[str, str]]:
+        """What `lakeshelf WHAT list` has."""
+        done = self._run(f"lakeshelf {what} list --all --json", {})
+        found = json.loads(done.stdout)
+        return list(found["rows"] if isinstance(found, dict) else found)
+
+    def _run(self, line: str, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-euc", line],
+            cwd=HOME if line.startswith("python") else self._folder,
+            env=os.environ | {"PATH": self._path, "LAKESHELF_LAKE_ROOT": str(self.lake)} | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _found(self, name: str) -> str:
+        if name == "FOLDER":
+            return str(self.lake)
+        if name == "HOST:PORT":
+            told = json.loads(self._run("lakeshelf status --json", {}).stdout)
+            return str(told["bootstrap_servers"])
+        what, key = ("alerts", "alert_id") if name == "ALERT_ID" else ("plans", "plan_id")
+        eventually(lambda: self._open(what, key), f"{what} are there", 180)
+        return self._open(what, key)[0]
+
+    def _open(self, what: str, key: str) -> list[str]:
+        """Ids; of plans those that wait for the next order, since others leave at once."""
+        ids = (row[key] for row in self.listed(what))
+        return [one for one in ids if what == "alerts" or one.startswith("supply:")]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    made = Reader(tmp_path)
+    yield made
+    made._run("lakeshelf down", {})
+
+
+def test_each_section_with_commands_is_executed() -> None:
+    assert set(sections()) == {TOUR, PROJECT, *LONG}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_tour_of_a_living_shop(reader: Reader) -> None:
+    first, *rest = sections()[TOUR]
+    reader.types(first, **FAST)
+    eventually(lambda: reader.listed("alerts"), "the shop has opened", 180)
+    for line in rest:
+        reader.types(line, **FAST)
+    assert not reader.lake.exists(), "it was destroyed at the end"
+
+
+@pytest.mark.slow
+def test_a_project_of_your_own(reader: Reader, tmp_path: Path) -> None:
+    first, *rest = sections()[PROJECT]
+    reader.types(first)
+    for line in rest:
+        reader.types(f"cd {tmp_path}/shop && {line}", LAKESHELF_LAKE_ROOT=f"{tmp_path}/shop/lake")
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("section", LONG)
+def test_what_takes_long(reader: Reader, section: str) -> None:
+    for line in sections()[section]:
+        reader.types(line)
