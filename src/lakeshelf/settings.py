@@ -29,6 +29,7 @@ from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 _ROOT_NAMES = ("LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT")
 """Names of the lake's root, outside and in a file."""
 _PLACES = (*_ROOT_NAMES, "home", "cache_dir", "state_dir", "java_home")
@@ -112,6 +113,10 @@ class Settings(BaseSettings):
         1_000_000,
         gt=0,
         description="Newest event ids a topic that are kept in memory; older ones are looked up in raw.",
+    )
+    log_level: LogLevel = Field(
+        "info",
+        description="Lines of the log that are less grave are left out; `debug` has each batch.",
     )
     restart_backoff_s: float = Field(
         1.0,

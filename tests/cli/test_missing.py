@@ -17,6 +17,7 @@ ARGUMENTS = {
     "trace": ["x"],
     "stock show": ["x"],
     "sql": ["SHOW TABLES"],
+    "logs": [],
     "watch": ["--once"],
     "lake history": ["a/b"],
     "lake diff": ["a/b", "0", "1"],

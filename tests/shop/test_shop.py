@@ -47,6 +47,7 @@ READING: dict[str, tuple[str, ...]] = {
     "lake history": ("raw/shelf_events",),
     "lake ls": (),
     "lake runs": (),
+    "logs": (),
     "plan": (),
     "plans list": ("--status", "completed"),
     "policies list": (),

@@ -26,6 +26,7 @@ from lakeshelf.cli.platform import (
     destroy,
     doctor,
     jobs,
+    logs,
     plan,
     project,
     stack,
@@ -81,6 +82,7 @@ app.command("down")(stack.down)
 app.command("destroy")(destroy.destroy)
 app.command("status")(status.status)
 app.command("watch")(watch.watch)
+app.command("logs")(logs.logs)
 app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

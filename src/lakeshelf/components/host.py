@@ -15,6 +15,7 @@ from lakeshelf.components.component import Context
 from lakeshelf.components.service import ComponentService, Service
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import Lake
+from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 
 STATUS_FILE = "components.json"
@@ -89,11 +90,13 @@ class Host:
         health, pause = self.health[name], self._settings.restart_backoff_s
         while not self._stop.is_set():
             began = time.monotonic()
+            log.info("component starts", component=name, restarts=health.restarts)
             try:
                 self._service(name).run(self._stop, health.runs)
             except Exception as error:  # noqa: BLE001 - whatever stops one must not stop the others
                 health.state, health.error = "failed", _line(error)
                 health.restarts += 1
+                log.error("component failed", component=name, error=health.error, exc_info=error)
                 if time.monotonic() - began > self._settings.restart_backoff_max_s:
                     pause = self._settings.restart_backoff_s
                 self._stop.wait(pause)

@@ -33,6 +33,7 @@ from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
+from lakeshelf.logs import log
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run import crash
@@ -195,6 +196,7 @@ class ComponentService:
         if decision is None:
             return
         number = self._journal.last.seq + 1 if self._journal.last else 1
+        log.debug("decided", component=self._class.name, entry=decision.entry_id)
         crash.point("before_journal", number)
         cause = ", ".join(f"{topic}:0:{end - 1}" for topic, end in ends.items())
         entry = self._journal.commit(decision, cause, ends)

@@ -19,11 +19,15 @@ from typing import IO
 
 from pydantic import SecretStr
 
+from lakeshelf import logs
 from lakeshelf.errors import LakeshelfError
+from lakeshelf.logs import log
 from lakeshelf.settings import Settings, load_settings
 
 UntilPrepared = Callable[[], object]
 """Returns when a supervisor has said that topics and tables are there."""
+PARTS = {"jobs": "streams", "components": "components"}
+"""What a process runs → its name in the log."""
 LARGEST_LOG = 10 * 1024 * 1024
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=200"}
 """DuckDB allocates and frees thousands of small blocks for each statement; seven of a size are kept by default."""
@@ -87,15 +91,31 @@ def main(
     )
     options = parser.parse_args(argv)
     names = [name for name in options.names.split(",") if name]
+    part = PARTS[parts]
     try:
         if options.supervised is None:
-            run(load_settings(), names, lambda: None)
+            settings = load_settings()
+            begin_log(part, settings, printed=True)
+            run(settings, names, lambda: None)
         else:
             die_with(options.supervised)
-            run(receive(), names, sys.stdin.readline)
+            settings = receive()
+            begin_log(part, settings)
+            run(settings, names, sys.stdin.readline)
     except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was
         return ended(error)
     return 0
+
+
+def begin_log(part: str, settings: Settings, *, printed: bool = False) -> None:
+    """Have this process log as settings say: into the folder of the stack's logs, or to stderr."""
+    password = settings.kafka_password
+    logs.begin(
+        part,
+        None if printed else settings.stack_dir / "logs",
+        level=settings.log_level,
+        secrets=[password.get_secret_value()] if password else (),
+    )
 
 
 def receive() -> Settings:
@@ -147,6 +167,7 @@ def ended(error: Exception) -> int:
     """Print what ended a process as one line on stderr; its exit code."""
     known = isinstance(error, LakeshelfError)
     text = str(error) if known else f"unexpected {type(error).__name__}: {first_line(error)}"
+    log.error("process ended", error=text, exc_info=error)
     sys.stderr.write(f"error: {text}\n")
     return error.exit_code if isinstance(error, LakeshelfError) else 1
 

@@ -37,6 +37,7 @@ from lakeshelf.kafka import topics
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
+from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
@@ -145,6 +146,8 @@ class Supervisor:
             LakeshelfError: The lake is taken, or the stack cannot start.
         """
         self.acquire()
+        handover.begin_log("supervisor", self._settings)
+        log.info("stack starts", lake=self._settings.lake)
         try:
             self._begin()
             while not self._stop.wait(TEND_S if self._state != "running" else STEADY_TEND_S):
@@ -229,6 +232,7 @@ class Supervisor:
         """Note that a step of the start is done; only the first time counts."""
         if step not in self._reached:
             self._reached[step] = round(time.time() - self._started_at, 1)
+            log.info("step reached", step=step, seconds=self._reached[step])
             self._write()
 
     def _care_for(self, part: Part) -> Care:
@@ -241,6 +245,7 @@ class Supervisor:
     def _start(self, care: Care) -> None:
         care.backoff.start(time.monotonic())
         care.part.start()
+        log.info("part starts", process=care.part.name, restarts=care.restarts)
         self._write()
 
     def _start_broker(self, care: Care) -> None:
@@ -273,6 +278,7 @@ class Supervisor:
         now = time.monotonic()
         if care.backoff.due is None:
             care.ended, care.error = care.part.how_it_ended(), care.part.last_words()
+            log.error("part ended", process=care.part.name, how=care.ended, error=care.error)
             if care.part.was_refused and not self.ready.is_set():
                 raise LakeshelfError(care.error)
             care.backoff.end(now, at_once=self._is_searching(care))
@@ -301,6 +307,7 @@ class Supervisor:
         for care in self._cares:
             care.part.stop()
         self._state = "failed" if self._error else "stopped"
+        log.info("stack ended", state=self._state, error=self._error)
         self._write()
         self._lease.release()
         self._held = False

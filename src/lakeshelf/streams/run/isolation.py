@@ -25,6 +25,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame
 
 from lakeshelf.errors import StreamError
+from lakeshelf.logs import log
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.run.failure import describe, has_nothing_to_do_with_records
 from lakeshelf.streams.run.parted import Outcome, PartedProcessor
@@ -137,6 +138,12 @@ class Isolation:
             outcome = processor.refuse(frame, number, positions, part, suspect.failure)
             trial.part_done(part, *outcome)
             trial.note_isolated(f"{positions.told(part)}: {suspect.failure}")
+            log.warning(
+                "record isolated",
+                batch_id=number,
+                record=positions.told(part),
+                failure=suspect.failure,
+            )
         else:
             self._begin(trial, part, tried=True)
             trial.part_done(part, *self._try(trial, part, positions, frame))
@@ -153,6 +160,7 @@ class Isolation:
                 this process too, and is noted by the next one.
         """
         self._processor = None
+        log.error("try failed", batch_id=trial.batch_id, exc_info=error)
         if isinstance(error, Py4JError):
             raise error
         if has_nothing_to_do_with_records(error):

@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.upkeep import requests
+from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
@@ -149,6 +150,7 @@ class Query:
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
             self.progress.state = "running"
+            log.info("query started", query=self.plan.name, checkpoint=found.path.name)
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
 
@@ -157,6 +159,7 @@ class Query:
         self.progress.state = "failed"
         self.progress.error = lost_records(error, self.plan.name) or describe(error)
         self.progress.restarts += 1
+        log.error("query failed", query=self.plan.name, error=self.progress.error, exception=error)
         self._start_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, self._settings.restart_backoff_max_s)
 
@@ -176,6 +179,12 @@ class Query:
         progress.batch_id = batch_id + (found.base if found else 0)
         progress.duration_ms = round(1000 * (time.monotonic() - started))
         progress.done_at = time.time()
+        log.debug(
+            "batch done",
+            query=self.plan.name,
+            batch_id=progress.batch_id,
+            duration_ms=progress.duration_ms,
+        )
         progress.error = ""
         if found is not None:
             progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}

@@ -1,0 +1,83 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`logs`: what the parts of a stack did."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console
+from lakeshelf.cli.console.terminal import inert
+from lakeshelf.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lakeshelf.log_lines import Line
+
+LINES = 100
+STYLES = {"warning": "yellow", "error": "red", "debug": "dim"}
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def logs(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(help="`supervisor`, `streams`, `components`, `broker`; none: all."),
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    level: Annotated[Level, typer.Option(help="Leave out what is less grave.")] = "info",
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_ROWS, help=f"Most lines, the latest ones ({LINES})."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All lines.")] = False,
+    json_lines: AsJson = False,
+) -> None:
+    """Show what the parts of the stack did, the latest lines last; as JSON, one object a line."""
+    from lakeshelf import log_lines
+
+    folder = access.present().stack_dir / "logs"
+    known, wanted = log_lines.parts(folder), parts or []
+    if unknown := [part for part in wanted if part not in known]:
+        raise ConfigurationError(
+            f"no log of {unknown[0]!r}",
+            hint=f"there is {', '.join(known) or 'none yet; `lakeshelf up` begins one'}",
+        )
+    most = None if every else limit or LINES
+    total = _print_latest(
+        (line for line in log_lines.read(folder, wanted) if line.is_at_least(level)),
+        most,
+        json_lines,
+    )
+    if most is not None and total > most and not json_lines:
+        console().print(f"{most:,} of {total:,} lines; --all shows them")
+    if follow:
+        with suppress(KeyboardInterrupt):
+            for line in log_lines.follow(folder, wanted):
+                if line.is_at_least(level):
+                    _print(line, json_lines)
+
+
+def _print_latest(lines: Iterable[Line], most: int | None, json_lines: bool) -> int:
+    """Print the latest lines; how many there are."""
+    total = 0
+    kept: deque[Line] = deque(maxlen=most)
+    for line in lines:
+        total += 1
+        kept.append(line)
+    for line in kept:
+        _print(line, json_lines)
+    return total
+
+
+def _print(line: Line, json_lines: bool) -> None:
+    if json_lines:
+        typer.echo(as_json(line.record()))
+        return
+    text = "\n".join(map(inert, line.text().split("\n")))
+    console().print(text, style=STYLES.get(line.level, ""), markup=False, soft_wrap=True)

@@ -1,0 +1,127 @@
+"""The log: what each process of a stack did, one JSON object a line; `lakeshelf logs` shows it.
+
+| field | meaning |
+|---|---|
+| `at` | time, UTC |
+| `level` | `debug`, `info`, `warning`, `error` |
+| `event` | what happened, in words that do not change |
+| `part` | the process: `supervisor`, `streams`, `components` |
+| `query`, `component`, `batch_id`, `table`, `version` | where they apply |
+| `exception` | the traceback of a failure |
+
+A process that never calls `begin` logs nothing: the library is quiet unless a program gives the logger `lakeshelf` a
+handler.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from lakeshelf.addresses import without_secrets
+
+NAME, SUFFIX = "lakeshelf", ".jsonl"
+LARGEST, KEPT = 10 * 1024 * 1024, 3
+"""Bytes after which a file is put aside, and how many are kept so."""
+LEVELS = ("debug", "info", "warning", "error")
+MASK = "***"
+FIRST = ("at", "level", "part", "event")
+"""Fields that every line has; others follow them."""
+
+Fields = MutableMapping[str, Any]
+
+
+class _Process:
+    """What holds for every line of this process."""
+
+    part = ""
+    secrets: frozenset[str] = frozenset()
+
+    def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
+        return {"part": self.part, **fields}
+
+    def masked(self, _logger: object, _method: str, rendered: Any) -> str:
+        """A line without what must not be read."""
+        line = str(rendered)
+        for secret in self.secrets:
+            line = line.replace(secret, MASK)
+        return without_secrets(line, os.environ)
+
+
+_process = _Process()
+_logger = logging.getLogger(NAME)
+_logger.addHandler(logging.NullHandler())
+
+log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    _logger,
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _process,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        _process.masked,
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+"""Where every module of the product says what it did: `log.info("batch committed", query=…, batch_id=…)`."""
+
+
+def begin(
+    part: str, folder: Path | None = None, *, level: str = "info", secrets: Iterable[str] = ()
+) -> None:
+    """Have this process log.
+
+    Args:
+        part: Its name.
+        folder: Where its file lies; None: it prints to stderr, for people on a terminal, else as JSON.
+        level: Lines below it are left out.
+        secrets: Words that are masked wherever they would stand.
+    """
+    _process.part, _process.secrets = part, frozenset(filter(None, secrets))
+    handler = _printed() if folder is None else _kept(folder / f"{part}{SUFFIX}")
+    _logger.handlers[:] = [handler]
+    _logger.setLevel(level.upper())
+    _logger.propagate = False
+
+
+def as_text(fields: Mapping[str, Any]) -> str:
+    """A line of the log for people; a traceback stands below it."""
+    others = dict(fields)
+    at, level, part, event = (str(others.pop(name, "")) for name in FIRST)
+    trace = str(others.pop("exception", "")).rstrip()
+    told = " ".join(f"{name}={value}" for name, value in others.items())
+    seconds = at[:19].replace("T", " ")
+    first = f"{seconds} {level:7} {part:10} {event} {told}"
+    return "\n".join(filter(None, (first.rstrip(), trace)))
+
+
+def _kept(file: Path) -> logging.Handler:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(
+        file, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    return handler
+
+
+def _printed() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        handler.setFormatter(_ForPeople())
+    return handler
+
+
+class _ForPeople(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """A line of the log as people read it."""
+        return as_text(json.loads(record.getMessage()))

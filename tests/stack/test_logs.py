@@ -1,0 +1,157 @@
+"""The log: every part's lines in the order of their times, failures with their traceback, never a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lakeshelf import log_lines, logs
+from lakeshelf.log_lines import Line
+from lakeshelf.logs import log
+from tests.conftest import Run
+
+BROKER = "2026-03-01T10:00:02.500+00:00 WARN SocketServer: slow\n"
+SPARK = "26/03/01 10:00:01 ERROR MicroBatchExecution: terminated\n\tat java.lang.Thread\n"
+ORPHAN = "WARNING: Using incubator modules\n"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The logger of this process is as it was, afterwards."""
+    monkeypatch.setenv("TZ", "UTC")
+    logger = logging.getLogger(logs.NAME)
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+def test_a_line_has_its_time_level_part_and_fields(tmp_path: Path) -> None:
+    logs.begin("streams", tmp_path)
+    log.info("query started", query="shelf-aggregator", batch_id=3)
+    log.debug("left out")
+    (line,) = log_lines.read(tmp_path)
+    assert (line.level, line.part, line.event) == ("info", "streams", "query started")
+    assert line.fields == {"query": "shelf-aggregator", "batch_id": 3}
+    assert line.at.tzinfo is not None
+
+
+def test_a_failure_is_one_line_with_its_traceback(tmp_path: Path) -> None:
+    logs.begin("components", tmp_path)
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError as error:
+        log.error("component failed", exc_info=error)
+    assert len((tmp_path / "components.jsonl").read_text().splitlines()) == 1
+    (line,) = log_lines.read(tmp_path)
+    assert "Traceback" in line.fields["exception"]
+    assert line.text().endswith("ValueError: first\nsecond")
+
+
+def test_secrets_are_masked_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key-of-the-bucket")
+    logs.begin("streams", tmp_path, secrets=["hunter22"])
+    try:
+        raise RuntimeError("password hunter22 was refused")
+    except RuntimeError as error:
+        log.error("no access", url="sasl://me:hunter22@host", exc_info=error)
+    log.error("denied", header="key-of-the-bucket")
+    written = (tmp_path / "streams.jsonl").read_text()
+    assert "hunter22" not in written
+    assert "key-of-the-bucket" not in written
+    assert written.count(logs.MASK) >= 2
+    assert all(json.loads(line) for line in written.splitlines())
+
+
+def test_a_file_that_has_grown_large_is_put_aside_and_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGEST", 2000)
+    logs.begin("streams", tmp_path)
+    for number in range(30):
+        log.info("batch done", batch_id=number)
+    assert len(list(tmp_path.glob("streams.jsonl*"))) > 1
+    assert [line.fields["batch_id"] for line in log_lines.read(tmp_path)] == list(range(30))
+
+
+def test_lines_of_all_parts_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
+    own = {
+        "at": "2026-03-01T10:00:02Z",
+        "level": "info",
+        "event": "stack starts",
+        "part": "supervisor",
+    }
+    (tmp_path / "supervisor.jsonl").write_text(json.dumps(own) + "\n")
+    (tmp_path / "broker.log").write_text(BROKER)
+    (tmp_path / "streams.log").write_text(ORPHAN + SPARK)
+    found = list(log_lines.read(tmp_path))
+    assert [line.part for line in found] == ["streams", "streams", "supervisor", "broker"]
+    assert found[0].fields["exception"] == ORPHAN
+    assert found[1].fields["exception"] == "\tat java.lang.Thread\n"
+    assert [line.level for line in found] == ["info", "error", "info", "warning"]
+    assert [line.part for line in log_lines.read(tmp_path, ["broker"])] == ["broker"]
+
+
+@given(st.lists(st.text(max_size=40), max_size=6))
+def test_no_text_in_a_log_is_lost_or_stops_its_reading(texts: list[str]) -> None:
+    lines = [part for text in texts for part in text.splitlines()]
+    assume(not any(log_lines._line(line, "") for line in lines))
+    found = list(log_lines._lines(lines, "streams"))
+    told = "".join(f"{line.event}{line.fields.get('exception', '')}" for line in found)
+    assert [line for line in lines if line.strip()] == told.splitlines()
+
+
+def test_lines_that_come_are_followed_also_into_a_new_file(tmp_path: Path) -> None:
+    file = tmp_path / "broker.log"
+    file.write_text(BROKER)
+    following = log_lines.follow(tmp_path, pause=lambda _: appended())
+    turns = iter(("half", "rest", "anew"))
+
+    def appended() -> None:
+        turn = next(turns)
+        if turn == "half":
+            file.open("a").write(BROKER.replace("slow", "slower")[:-5])
+        elif turn == "rest":
+            file.open("a").write(BROKER.replace("slow", "slower")[-5:])
+        else:
+            file.write_text(BROKER.replace("slow", "new"))
+
+    assert next(following).event == "SocketServer: slower"
+    assert next(following).event == "SocketServer: new"
+
+
+def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
+    tmp_path: Path, lakeshelf: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lake" / "_stack" / "logs"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("LAKESHELF_LAKE_ROOT", str(tmp_path / "lake"))
+    logs.begin("streams", folder)
+    for number in range(5):
+        log.info("batch done", batch_id=number)
+    log.warning("record isolated", record="\x1b[31mred")
+    told = lakeshelf("logs", "--limit", "2")
+    assert "batch_id=4" in told.out
+    assert "batch_id=3" not in told.out
+    assert "2 of 6 lines; --all shows them" in told.out
+    assert "\x1b[31m" not in lakeshelf("logs", "--all").out
+    (line,) = map(json.loads, lakeshelf("logs", "--level", "warning", "--json").out.splitlines())
+    assert (line["event"], line["part"]) == ("record isolated", "streams")
+    refused = lakeshelf("logs", "nobody")
+    assert refused.code == 2
+    assert "no log of 'nobody'; there is streams" in refused.err
+
+
+def test_text_of_a_line_begins_with_when_how_grave_and_whose() -> None:
+    line = Line.of('{"at":"2026-03-01T10:00:02Z","level":"info","event":"ready","x":1}', "broker")
+    assert line.text() == "2026-03-01 10:00:02 info    broker     ready x=1"
