@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,8 @@ class Bench:
             for _ in range(100):
                 lake.append(NAME, part)
                 write_deltalake(place, part, mode="append")
-            ours.append(
-                timed(lambda lake=lake: maintenance.optimize(lake.snapshot(NAME).handle), 1)
-            )
-            plain.append(timed(lambda place=place: DeltaTable(place).optimize.compact(), 1))
+            ours.append(timed(partial(maintenance.optimize, lake.snapshot(NAME).handle), 1))
+            plain.append(timed(DeltaTable(place).optimize.compact, 1))
         return {
             f"compaction_{self.rows}": statistics.median(ours),
             f"compaction_{self.rows}_plain": statistics.median(plain),

@@ -117,7 +117,7 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def table_delays(lake: Path, sent: Sequence[Sent]) -> list[float]:
+def table_delays(lake: Path | str, sent: Sequence[Sent]) -> list[float]:
     """Milliseconds from each event to the commit of `cleansed/shelf_state` that contains it.
 
     The ledger tells which batch took an offset and which version it committed; the commit can be
@@ -132,9 +132,9 @@ def table_delays(lake: Path, sent: Sequence[Sent]) -> list[float]:
     return [_first(ends[e.partition], e.offset, e.at) for e in sent]
 
 
-def commit_time(lake: Path, version: int) -> float:
+def commit_time(lake: Path | str, version: int) -> float:
     """When a version of `cleansed/shelf_state` was committed, seconds since 1970."""
-    return (lake / STATE_TABLE / "_delta_log" / f"{version:020d}.json").stat().st_mtime
+    return (Path(lake) / STATE_TABLE / "_delta_log" / f"{version:020d}.json").stat().st_mtime
 
 
 def message_delays(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _engines(lake: Lake, rows: int, repeats: int) -> dict[str, float]:
         served = query.serve(snapshot, engine, columns=wanted, session=sessions.get(engine))
         return SUMS[engine](served.value)
 
-    found = {f"{e}_{rows}": timed(lambda e=e: total(e), repeats) for e in ENGINES}
+    found = {f"{e}_{rows}": timed(partial(total, e), repeats) for e in ENGINES}
     return found | {
         f"duckdb_{rows}_plain": timed(lambda: _plain_duckdb(place), repeats),
         f"polars_{rows}_plain": timed(

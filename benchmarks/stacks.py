@@ -213,7 +213,7 @@ def send(client: Mapping[str, str], batches: Iterable[pa.RecordBatch]) -> float:
     return time.monotonic() - started
 
 
-def batches_of(lake: Path, topic: str) -> list[dict[str, Any]]:
+def batches_of(lake: Path | str, topic: str) -> list[dict[str, Any]]:
     """Ledger rows of the batches that read something of a topic, in order."""
     return [row for row in ledger.entries(lake) if topic in row["topics"]]
 

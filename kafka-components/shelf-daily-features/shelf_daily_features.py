@@ -15,7 +15,7 @@ import pyarrow as pa
 from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.lake import Lake
-from lakeshelf.lake.rows.predicates import Where
+from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.quiet import quiet
 from lakeshelf.shop.decisions import GLOBAL
 

@@ -20,6 +20,7 @@ from lakeshelf.contracts import (
     Topic,
 )
 from lakeshelf.contracts.types import Type
+from lakeshelf.contracts.validate import check
 
 EXAMPLES: dict[Type, Any] = {
     STRING: "S1",
@@ -46,6 +47,12 @@ def example(topic: Topic, event_type: str | None = None) -> dict[str, Any]:
 def encode(message: Any) -> bytes:
     """The message as it goes over the wire."""
     return orjson.dumps(message)
+
+
+def reason(topic: Any, message: Any, **changes: Any) -> str | None:
+    """Why a message with some fields changed is refused; None: it is valid."""
+    refusal = check(topic, encode({**message, **changes}))
+    return refusal.reason if refusal else None
 
 
 def _object(fields: tuple[Any, ...]) -> dict[str, Any]:
