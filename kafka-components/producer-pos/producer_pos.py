@@ -8,7 +8,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from lakeshelf.components import journal
-from lakeshelf.components.component import Context, Decision, Entry, Message, Row, Tick, among, rows
+from lakeshelf.components.component import (
+    Context,
+    Decision,
+    JournalEntry,
+    Message,
+    Row,
+    Tick,
+    among,
+    rows,
+)
 from lakeshelf.components.producer import Producer
 from lakeshelf.contracts.messages import event
 from lakeshelf.lake.rows import tables
@@ -71,7 +80,7 @@ class PosProducer(Producer):
         self._read = 0
         self._shelves = tables.open_table(context.settings.lake_root, SHELVES)
 
-    def restore(self, last: Entry | None) -> None:
+    def restore(self, last: JournalEntry | None) -> None:
         """Go on behind the entry of `producer-shelf` that was read last."""
         super().restore(last)
         self._read = int(last.decision.memory["read"]) if last else 0

@@ -12,7 +12,7 @@ from lakeshelf.components.component import (
     DAY,
     Context,
     Decision,
-    Entry,
+    JournalEntry,
     Message,
     Tick,
     midnight,
@@ -166,7 +166,7 @@ class ShelfProducer(Producer):
         self._opened: list[str] = []
         self._stock: ShelfStock | None = None
 
-    def restore(self, last: Entry | None) -> None:
+    def restore(self, last: JournalEntry | None) -> None:
         """Take up the carts of customers who are in the stores."""
         super().restore(last)
         if last is not None:

@@ -12,8 +12,8 @@ from lakeshelf.components.component import (
     Component,
     Context,
     Decision,
-    Entry,
     Heard,
+    JournalEntry,
     Message,
     Row,
     Tick,
@@ -131,7 +131,7 @@ class RemovalScheduler(Component):
         self._done: date | None = None
         """The latest business day whose removals are decided."""
 
-    def restore(self, last: Entry | None) -> None:
+    def restore(self, last: JournalEntry | None) -> None:
         """Take up open alerts, and removals that may not be folded yet."""
         memory = last.decision.memory if last else {}
         self._alerts = Alerts.restored(memory.get("alerts", []))

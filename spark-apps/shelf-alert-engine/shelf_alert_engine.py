@@ -10,7 +10,15 @@ from lakeshelf.shop.decisions import (
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.declare.job import Decision, Emission, Fold, Job, Latest, Movements, Scope
+from lakeshelf.streams.declare.job import (
+    DecisionView,
+    Emission,
+    Fold,
+    Job,
+    Latest,
+    Movements,
+    Scope,
+)
 
 ARRIVAL = "event_type = 'restock' AND coalesce(reason, '') <> 'opening_balance'"
 
@@ -103,13 +111,13 @@ CONDITIONS = """
         FROM {shelves} AS s JOIN {cleansed_shelf_batch_state} AS l ON l.shelf_id = s.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
 
-ALERTS = Decision(
+ALERTS = DecisionView(
     table="ops/shelf_alerts",
     scope=SHELVES,
     sql=alerts(SHELVES.name, CONDITIONS, "ops_shelf_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
-PLANS = Decision(
+PLANS = DecisionView(
     table="ops/shelf_restock_plan",
     topic="shelf_restock_plan",
     scope=SHELVES,

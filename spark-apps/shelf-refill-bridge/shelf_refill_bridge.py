@@ -1,6 +1,6 @@
 """Goods reach the shelf `REFILL_DELAY_S` after they left the back room (docs/design/retail.md#arrivals)."""
 
-from lakeshelf.streams.declare.job import Decision, Emission, Job, Scope, View
+from lakeshelf.streams.declare.job import DecisionView, Emission, Job, Scope, View
 from lakeshelf.streams.declare.sql import derived_id
 
 REFILL_DELAY_S = 180
@@ -43,7 +43,7 @@ GOODS = Scope(
         SELECT event_id FROM {staging_shelf_refill_pending}
         UNION ALL SELECT event_id FROM {staging_shelf_refill_arrivals}""",
 )
-ARRIVALS = Decision(
+ARRIVALS = DecisionView(
     table="staging/shelf_refill_arrivals",
     removes=True,
     scope=GOODS,

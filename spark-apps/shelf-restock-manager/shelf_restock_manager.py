@@ -1,6 +1,6 @@
 """Picks goods for due plans: once each, oldest lots first, none that has expired (docs/design/retail.md#picks)."""
 
-from lakeshelf.streams.declare.job import Decision, Emission, Job, Scope
+from lakeshelf.streams.declare.job import DecisionView, Emission, Job, Scope
 from lakeshelf.streams.declare.sql import derived_id
 
 PLAN_DELAY_S = 60
@@ -13,7 +13,7 @@ PLANS = Scope(
         SELECT plan_id FROM {ops_shelf_restock_plan} WHERE status = 'pending'
         UNION ALL SELECT plan_id FROM {staging_restock_picks}""",
 )
-PICKS = Decision(
+PICKS = DecisionView(
     table="staging/restock_picks",
     removes=True,
     scope=PLANS,

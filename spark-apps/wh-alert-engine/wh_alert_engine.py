@@ -10,7 +10,7 @@ from lakeshelf.shop.decisions import (
     policy_joins,
     unknown_shelves,
 )
-from lakeshelf.streams.declare.job import Decision, Emission, Job, Latest, Scope
+from lakeshelf.streams.declare.job import DecisionView, Emission, Job, Latest, Scope
 
 POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
 ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")
@@ -79,13 +79,13 @@ CONDITIONS = """
         FROM {rooms} AS r JOIN {cleansed_wh_batch_state} AS l ON l.shelf_id = r.shelf_id
         CROSS JOIN {business_time} AS t WHERE l.expiry_date IS NOT NULL)"""
 
-ALERTS = Decision(
+ALERTS = DecisionView(
     table="ops/wh_alerts",
     scope=ROOMS,
     sql=alerts(ROOMS.name, CONDITIONS, "ops_wh_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )
-PLANS = Decision(
+PLANS = DecisionView(
     table="ops/wh_supplier_plan",
     topic="wh_supplier_plan",
     scope=ROOMS,

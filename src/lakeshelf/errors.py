@@ -12,6 +12,10 @@ LakeshelfError
 
 from __future__ import annotations
 
+import re
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 class LakeshelfError(Exception):
     """Base of all errors that are shown to a user as one line.
@@ -62,3 +66,9 @@ class ContractError(LakeshelfError):
 
 class StreamError(LakeshelfError):
     """A streaming query that cannot go on."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message, without what follows it and the colours of a terminal; else the error's name."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return _COLOUR.sub("", line).strip()

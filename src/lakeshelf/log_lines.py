@@ -26,7 +26,7 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One line.
 
     Attributes:
@@ -44,7 +44,7 @@ class Line:
     fields: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str, part: str) -> Line:
+    def of(cls, text: str, part: str) -> LogLine:
         """A line of our own logs.
 
         Raises:
@@ -76,7 +76,7 @@ def parts(folder: Path) -> list[str]:
     return sorted({_part(file) for file in _files(folder)})
 
 
-def read(folder: Path, wanted: Sequence[str] = ()) -> Iterator[Line]:
+def read(folder: Path, wanted: Sequence[str] = ()) -> Iterator[LogLine]:
     """Lines that are there, the oldest first.
 
     Args:
@@ -89,11 +89,11 @@ def read(folder: Path, wanted: Sequence[str] = ()) -> Iterator[Line]:
 
 def follow(
     folder: Path, wanted: Sequence[str] = (), pause: Callable[[float], None] = time.sleep
-) -> Iterator[Line]:
+) -> Iterator[LogLine]:
     """Lines that come from now on; never ends."""
     ends = {file: file.stat().st_size for file in _files(folder)}
     while True:
-        fresh: list[Line] = []
+        fresh: list[LogLine] = []
         for file in _files(folder):
             if _is_wanted(file, wanted):
                 fresh += _since(file, ends)
@@ -101,7 +101,7 @@ def follow(
         pause(LOOK_AGAIN_S)
 
 
-def _since(file: Path, ends: dict[Path, int]) -> list[Line]:
+def _since(file: Path, ends: dict[Path, int]) -> list[LogLine]:
     """Whole lines behind the end that was read last; a file that became shorter was begun anew."""
     start, size = ends.get(file, 0), file.stat().st_size
     start = start if start <= size else 0
@@ -127,13 +127,13 @@ def _is_wanted(file: Path, wanted: Sequence[str]) -> bool:
     return not wanted or _part(file) in wanted
 
 
-def _parsed(file: Path, part: str) -> Iterator[Line]:
+def _parsed(file: Path, part: str) -> Iterator[LogLine]:
     with file.open(encoding="utf-8", errors="replace") as opened:
         yield from _lines((text.rstrip("\n") for text in opened), part)
 
 
-def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[Line]:
-    last: Line | None = None
+def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[LogLine]:
+    last: LogLine | None = None
     for text in texts:
         found = _line(text, part)
         if found is not None:
@@ -141,29 +141,29 @@ def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[Line]:
                 yield last
             last = found
         elif text.strip():
-            last = _longer(last or Line(START, "info", part, ""), text)
+            last = _longer(last or LogLine(START, "info", part, ""), text)
     if last is not None:
         yield last
 
 
-def _line(text: str, part: str) -> Line | None:
+def _line(text: str, part: str) -> LogLine | None:
     if text.startswith("{"):
         try:
-            return Line.of(text, part)
+            return LogLine.of(text, part)
         except (ValueError, KeyError, TypeError):
             return None
     for pattern, read_time in ((BROKER, datetime.fromisoformat), (SPARK, _time_of_spark)):
         if match := pattern.fullmatch(text):
             level = ALIKE.get(match["level"], match["level"].lower())
             known = level if level in LEVELS else "info"
-            return Line(read_time(match["at"]), known, part, match["event"])
+            return LogLine(read_time(match["at"]), known, part, match["event"])
     return None
 
 
-def _longer(line: Line, text: str) -> Line:
+def _longer(line: LogLine, text: str) -> LogLine:
     """A line with another one below it."""
     below = f"{line.fields.get('exception', '')}{text}\n"
-    return Line(line.at, line.level, line.part, line.event, line.fields | {"exception": below})
+    return LogLine(line.at, line.level, line.part, line.event, line.fields | {"exception": below})
 
 
 def _time_of_spark(text: str) -> datetime:

@@ -109,8 +109,8 @@ def test_two_limits_that_a_shelf_broke_stand_in_one_line(lakeshelf, tmp_path):
 
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_lot_that_the_books_hold_elsewhere_is_not_added_here_unless_it_is_meant(yes):
-    books = counting.Books("store", {"shelf_id": SHELF}, {"L1": 0}, {}, {"L1": 29})
-    counted = counting.Count(books, "L1", 9)
+    books = counting.Expected("store", {"shelf_id": SHELF}, {"L1": 0}, {}, {"L1": 29})
+    counted = counting.StockCount(books, "L1", 9)
     with pytest.raises(
         ConfigurationError, match=r"this lot is in the back room .29 units."
     ) as told:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.cli import main
 from lakeshelf.cli.console import access, placing
-from lakeshelf.cli.console.access import Options
+from lakeshelf.cli.console.access import GlobalOptions
 from lakeshelf.cli.console.output import add, grid
 from lakeshelf.cli.console.terminal import Terminal
 from tests.cli.commands import PATHS, commands
@@ -101,7 +101,7 @@ def test_advice_that_is_no_error_carries_the_lake_as_well(lakeshelf, tmp_path):
 
 
 def test_help_and_other_programs_are_left_as_they_are():
-    access.use(Options(lake="/x"))
+    access.use(GlobalOptions(lake="/x"))
     sentence = "see `lakeshelf lake --help`, `lakeshelf --version` or `make setup`"
     assert access.completed(sentence) == sentence
 

@@ -15,7 +15,7 @@ from weakref import finalize
 import pyarrow as pa
 
 from lakeshelf.components import journal, registry
-from lakeshelf.components.component import Context, Decision, Entry, Heard, Tick
+from lakeshelf.components.component import Context, Decision, Heard, JournalEntry, Tick
 from lakeshelf.components.hearing import Hearings
 from lakeshelf.components.service import ComponentService
 from lakeshelf.contracts import CATALOG, arrow
@@ -75,14 +75,14 @@ class MemoryJournal:
         self._owner = owner
         self._table = table
         self._lake = lake
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
 
     @property
-    def last(self) -> Entry | None:
+    def last(self) -> JournalEntry | None:
         return self.entries[-1] if self.entries else None
 
-    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
-        entry = Entry(len(self.entries) + 1, decision)
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
+        entry = JournalEntry(len(self.entries) + 1, decision)
         self.entries.append(journal._entry(journal._row(entry, cause)))
         for name, rows in journal._rows_of(decision, self._owner).items():
             self._lake.keep(name, *rows)

@@ -19,7 +19,7 @@ from deltalake import write_deltalake
 from lakeshelf.components.clock import Ticker
 from lakeshelf.components.component import Context
 from lakeshelf.components.host import STATUS_FILE
-from lakeshelf.components.service import Progress
+from lakeshelf.components.service import Leader
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.kafka import topics
 from lakeshelf.lake import Lake
@@ -106,7 +106,7 @@ class Rig:
 
     def reached(self, name: str) -> int:
         """Ticks that a component has acted on."""
-        progress = Progress(self.client, name)
+        progress = Leader(self.client, name)
         try:
             return progress.reached()
         finally:

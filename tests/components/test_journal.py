@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakeshelf.components.component import Decision, Entry, Message
+from lakeshelf.components.component import Decision, JournalEntry, Message
 from lakeshelf.components.journal import Journal, OwnTable, opened
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import LakeError
@@ -81,7 +81,7 @@ def rows(root: Path, name: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: tuple(row[k] for k in CATALOG.tables[name].key))
 
 
-def commit(journal: Journal, decision: Decision, offset: int = 1) -> Entry:
+def commit(journal: Journal, decision: Decision, offset: int = 1) -> JournalEntry:
     """Commit what followed from a tick."""
     return journal.commit(decision, f"clock:0:{offset - 1}", {"clock": offset})
 
@@ -102,9 +102,9 @@ def test_a_later_process_reads_what_was_decided(root: Path, journal: Journal) ->
     for decision in (issued("A"), delivered("A")):
         commit(journal, decision)
     again = Journal(root, OWNER, TABLE)
-    assert again.last == Entry(2, delivered("A"))
-    assert again.entries(0) == [Entry(1, issued("A")), Entry(2, delivered("A"))]
-    assert again.entries(1) == [Entry(2, delivered("A"))]
+    assert again.last == JournalEntry(2, delivered("A"))
+    assert again.entries(0) == [JournalEntry(1, issued("A")), JournalEntry(2, delivered("A"))]
+    assert again.entries(1) == [JournalEntry(2, delivered("A"))]
     assert again.entries(2) == []
 
 

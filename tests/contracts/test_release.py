@@ -68,7 +68,7 @@ def columns(*changed: Field, drop: str = "") -> Table:
     return replace(TABLE, columns=(*kept[:-1], *added, kept[-1]) if added else kept)
 
 
-def changes(topic: Topic | None, table: Table | None) -> list[release.Change]:
+def changes(topic: Topic | None, table: Table | None) -> list[release.ContractChange]:
     old = Catalog.of([TOPIC], [TABLE])
     new = Catalog.of([topic] if topic else [], [table] if table else [])
     return release.compare(release.snapshot(old), release.snapshot(new))

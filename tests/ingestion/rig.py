@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lakeshelf.ingestion import Scan, scan
-from lakeshelf.ingestion.domain.choosing import Limits
+from lakeshelf.ingestion.domain.choosing import BatchLimits
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.io.manifest import Manifest
 from lakeshelf.ingestion.io.rejects import Rejects
@@ -75,7 +75,7 @@ class Rig:
             self.lake,
             settle=AT_ONCE,
             wait=wait,
-            limits=Limits(limit),
+            limits=BatchLimits(limit),
             **{"lease": self.lease} | how,
         )
 

@@ -69,7 +69,7 @@ def test_small_files_become_one_and_every_row_and_identity_stays(tmp_path: Path)
     handle = opened(tmp_path, LOG.name)
     appended(handle, 60)
     reader = tables.open_table(tmp_path, LOG.name)
-    assert maintenance.maintain(handle) == maintenance.Report(merged=60, made=1)
+    assert maintenance.maintain(handle) == maintenance.UpkeepReport(merged=60, made=1)
     assert numbers(tmp_path) == list(range(60))
     assert len(tables.open_table(tmp_path, LOG.name).file_uris()) == 1
     assert reader.to_pyarrow_table().num_rows == 60, "who opened it before reads on"
@@ -91,7 +91,7 @@ def test_few_files_are_left_alone(tmp_path: Path) -> None:
     handle = opened(tmp_path, LOG.name)
     appended(handle, maintenance.SMALL_FILES - 1)
     before = handle.version()
-    assert maintenance.maintain(handle) == maintenance.Report()
+    assert maintenance.maintain(handle) == maintenance.UpkeepReport()
     assert handle.version() == before
 
 

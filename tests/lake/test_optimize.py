@@ -17,8 +17,8 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.history import pins
 from lakeshelf.lake.place.errors import SchemaError
 from lakeshelf.lake.upkeep import maintenance, optimizing
-from lakeshelf.lake.upkeep.maintenance import Limits, Maintenance, maintain, optimize
-from lakeshelf.lake.upkeep.optimizing import File, to_compact, to_z_order
+from lakeshelf.lake.upkeep.maintenance import Maintenance, UpkeepLimits, maintain, optimize
+from lakeshelf.lake.upkeep.optimizing import DataFile, to_compact, to_z_order
 from tests.lake.upkeep import NAME, add, made, on_disk, paths, rows, without_retention
 
 DAYS = ("2026-01-01", "2026-01-02", None, "a b/ü%41'")
@@ -115,7 +115,7 @@ def test_rows_that_come_during_a_z_order_are_ordered_the_next_time(
     handle, real = made(tmp_path, DAYS[:2], files=2), optimizing.files_of
     calls: list[int] = []
 
-    def files_of(given: DeltaTable) -> list[File]:
+    def files_of(given: DeltaTable) -> list[DataFile]:
         calls.append(1)
         if len(calls) == 2:  # the first partition has just been rewritten
             add(DeltaTable(given.table_uri), 1, DAYS[0])
@@ -143,7 +143,7 @@ def test_a_table_without_partitions_is_z_ordered_again_beyond_a_share_of_new_byt
 
 FILES = st.lists(
     st.builds(
-        File,
+        DataFile,
         path=st.uuids().map(str),
         size=st.integers(1, 100),
         modified=st.integers(0, 9),
@@ -155,7 +155,7 @@ FILES = st.lists(
 
 @given(files=FILES, least=st.integers(2, 5), bound=st.integers(0, 500))
 def test_a_plan_keeps_its_bounds_and_forgets_nothing(
-    files: list[File], least: int, bound: int
+    files: list[DataFile], least: int, bound: int
 ) -> None:
     plan = to_compact(files, least, 50, bound)
     whole = to_compact(files, least, 50)
@@ -169,10 +169,10 @@ def test_a_plan_keeps_its_bounds_and_forgets_nothing(
 def test_a_round_of_an_owner_stays_within_its_bounds(tmp_path: Path) -> None:
     handle = made(tmp_path, DAYS[:2], files=3)
     one = sum(f.size for f in optimizing.files_of(handle)) // 2
-    report = maintain(handle, Limits(min_small_files=2, bytes_a_round=one))
+    report = maintain(handle, UpkeepLimits(min_small_files=2, bytes_a_round=one))
     assert (report.merged, report.left) == (3, 1)
     without_retention(handle)
-    report = maintain(handle, Limits(min_small_files=100, files_a_round=2))
+    report = maintain(handle, UpkeepLimits(min_small_files=100, files_a_round=2))
     assert (report.deleted, report.left) == (2, 1)
 
 
@@ -183,7 +183,7 @@ def test_an_owner_rests_so_that_maintenance_takes_a_small_share_of_its_time(
     monkeypatch.setattr(maintenance, "EVERY", 1)
     monkeypatch.setattr(maintenance, "maintain", lambda *_: now.__setitem__(0, now[0] + 2))
     handle = made(tmp_path, files=1)
-    owner = Maintenance(Limits(share_of_time=0.1), lambda: now[0])
+    owner = Maintenance(UpkeepLimits(share_of_time=0.1), lambda: now[0])
     owner.take_due([handle])
     add(handle, 1)
     owner.attend([handle])
@@ -201,7 +201,7 @@ def test_pins_that_cannot_be_read_hold_back_everything(
     handle = without_retention(made(tmp_path, files=3))
     monkeypatch.setattr(pins, "oldest", unreadable)
     before = on_disk(tmp_path)
-    report = maintain(handle, Limits(min_small_files=2))
+    report = maintain(handle, UpkeepLimits(min_small_files=2))
     assert (report.merged, report.deleted, report.log) == (3, 0, 0)
     assert "ops/runs" in report.kept
     assert before <= on_disk(tmp_path)

@@ -18,11 +18,11 @@ from lakeshelf.lake.history.cursors import Consumer
 from lakeshelf.lake.place.errors import VersionNotFound
 from lakeshelf.lake.rows.diff import CHANGE_TYPE
 from lakeshelf.lake.upkeep import maintenance, vacuuming
-from lakeshelf.lake.upkeep.maintenance import Limits, maintain, optimize, vacuum
+from lakeshelf.lake.upkeep.maintenance import UpkeepLimits, maintain, optimize, vacuum
 from lakeshelf.lake.upkeep.vacuuming import Swept
 from tests.lake.upkeep import NAME, SCHEMA, add, made, on_disk, paths, rows, without_retention
 
-ALL = Limits(min_small_files=2)
+ALL = UpkeepLimits(min_small_files=2)
 COPY = "curated/copy"
 READER = Consumer("reader", COPY)
 

@@ -147,7 +147,7 @@ def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
     shelf = quiet_shelf(running)
     books = counting.books(running, shelf, "store")
     lot, units = max(books.lots.items(), key=lambda held: held[1])
-    counted = counting.Count(books, lot, units - 1)
+    counted = counting.StockCount(books, lot, units - 1)
     client = running_client(load_settings(lake_root=running))
     sent = [counting.send(client, counted, "ada", None) for _ in range(2)]
     assert sent[0]["event_id"] == sent[1]["event_id"]

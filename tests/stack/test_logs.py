@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakeshelf import log_lines, logs
-from lakeshelf.log_lines import Line
+from lakeshelf.log_lines import LogLine
 from lakeshelf.logs import log
 from tests.conftest import Run
 
@@ -153,5 +153,7 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
 
 
 def test_text_of_a_line_begins_with_when_how_grave_and_whose() -> None:
-    line = Line.of('{"at":"2026-03-01T10:00:02Z","level":"info","event":"ready","x":1}', "broker")
+    line = LogLine.of(
+        '{"at":"2026-03-01T10:00:02Z","level":"info","event":"ready","x":1}', "broker"
+    )
     assert line.text() == "2026-03-01 10:00:02 info    broker     ready x=1"

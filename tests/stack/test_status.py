@@ -20,7 +20,7 @@ from lakeshelf.stack.observing.status import collect
 from lakeshelf.stack.supervision.backoff import Backoff
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import Care
-from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.run.trials import Trial, Trials
 
 QUERY = "shelf-aggregator"
@@ -117,7 +117,7 @@ def test_a_driver_that_runs_has_no_problem(lake: Settings) -> None:
 def test_a_query_that_looks_for_a_record_says_where(lake: Settings) -> None:
     stack(lake, "running")
     driver(lake)
-    in_batch(lake, parts=[Part(((0, 150), (10, 15))).spans])
+    in_batch(lake, parts=[BatchPart(((0, 150), (10, 15))).spans])
     (problem,) = collect(lake)["problems"]
     assert "looks for the record that fails in shelf_events:0:110 to 114" in problem
 

@@ -27,7 +27,7 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
-from lakeshelf.streams.commit.updates import Change
+from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake, registry
 from lakeshelf.streams.declare.job import Fold, Job, Update
 from lakeshelf.streams.declare.plan import QueryPlan, plan
@@ -252,7 +252,7 @@ class HeldProcessor(BatchProcessor[pa.Table]):
         assert len(records) == len(wanted)
         return [{**row, "topic": topic, **_told(topic, row)} for row in records]
 
-    def _tell(self, batch: Batch[pa.Table], change: Change[pa.Table]) -> None:
+    def _tell(self, batch: Batch[pa.Table], change: TableChange[pa.Table]) -> None:
         """Changes are read from the batch itself."""
 
 

@@ -235,7 +235,7 @@ def aged(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -
 
     with made.open(), monkeypatch.context() as patched:
         patched.setattr(checkpoint, "begin", begin_as_of_old)
-        patched.setattr(ledger.Known, "new", classmethod(lambda *_: ledger.Known()))
+        patched.setattr(ledger.KnownIds, "new", classmethod(lambda *_: ledger.KnownIds()))
         made.up()
         made.send("shelf_events", FIRST)
         made.up()

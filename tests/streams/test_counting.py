@@ -18,7 +18,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
-from lakeshelf.shop.counting import UNALLOTTED, Books, Count, books
+from lakeshelf.shop.counting import UNALLOTTED, Expected, StockCount, books
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SHELF = {"shelf_id": "S1-I1", "store_id": "S1", "item_id": "I1"}
@@ -92,7 +92,7 @@ def test_a_back_room_is_expected_to_hold_its_lots(tmp_path: Path) -> None:
     )
     found = books(tmp_path, "S1-I1", "warehouse")
     assert found.lots == {"L3": 5, "L9": 7}
-    assert Count(found, "L3", 3).difference == -2
+    assert StockCount(found, "L3", 3).difference == -2
 
 
 def test_a_lot_that_the_books_hold_at_the_other_place_only_is_misplaced(tmp_path: Path) -> None:
@@ -100,15 +100,17 @@ def test_a_lot_that_the_books_hold_at_the_other_place_only_is_misplaced(tmp_path
     write_books(tmp_path, {"shelf_state": 12, "wh_state": 31}, lots)
     write_coming(tmp_path, {})
     found = {place: books(tmp_path, "S1-I1", place) for place in ("store", "warehouse")}
-    assert Count(found["store"], "L9", 9).misplaced == "this lot is in the back room (29 units)"
+    assert (
+        StockCount(found["store"], "L9", 9).misplaced == "this lot is in the back room (29 units)"
+    )
     assert [
-        Count(found[place], lot, 9).misplaced
+        StockCount(found[place], lot, 9).misplaced
         for place, lot in (("store", "L3"), ("warehouse", "L3"), ("warehouse", "L9"))
     ] == ["", "", ""]
 
 
-def of_lots(location: str = "store", **lots: int) -> Books:
-    return Books(location, KNOWN, lots, dict.fromkeys(lots))
+def of_lots(location: str = "store", **lots: int) -> Expected:
+    return Expected(location, KNOWN, lots, dict.fromkeys(lots))
 
 
 def test_a_lot_need_not_be_named_where_there_is_one() -> None:
@@ -126,7 +128,7 @@ def test_a_lot_need_not_be_named_where_there_is_one() -> None:
     ],
 )
 def test_a_lot_that_cannot_be_told_is_asked_for_by_name(
-    found: Books, named: str | None, line: str
+    found: Expected, named: str | None, line: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=line):
         found.one_lot(named)
@@ -139,6 +141,6 @@ def test_a_lot_that_cannot_be_told_is_asked_for_by_name(
 def test_a_count_far_from_the_books_is_to_be_confirmed(
     expected: int, counted: int, doubted: str
 ) -> None:
-    doubt = Count(of_lots(L3=expected), "L3", counted).doubt
+    doubt = StockCount(of_lots(L3=expected), "L3", counted).doubt
     assert bool(doubt) == bool(doubted)
     assert doubted in doubt

@@ -12,7 +12,7 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import Updater
-from lakeshelf.streams.declare.job import Decision, View
+from lakeshelf.streams.declare.job import DecisionView, View
 from lakeshelf.streams.run.clock import BusinessTime
 
 from . import harness
@@ -68,7 +68,7 @@ def judged(sink: Sink[Any], relations: dict[str, Any]) -> dict[str, list[dict[st
     for name in ENGINES:
         job = harness.jobs()[name]
         for update in job.updates:
-            if isinstance(update, Decision):
+            if isinstance(update, DecisionView):
                 updater._scope(update)
             if isinstance(update, View):
                 found[update.table] = updater._query(updater._candidates(update), update.table)

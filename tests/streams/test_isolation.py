@@ -20,7 +20,7 @@ from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.run import trials
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
-from lakeshelf.streams.run.parts import DEEP, Part, Positions, merged
+from lakeshelf.streams.run.parts import DEEP, BatchPart, Positions, merged
 from lakeshelf.streams.run.trials import MOST_IN_A_ROW, UNKNOWN_END, Trials, read
 
 TOPIC = "shelf_events"
@@ -66,18 +66,18 @@ class Processor:
         return counts
 
     def part(
-        self, _: Any, batch_id: int, positions: Positions, part: Part, at: datetime
+        self, _: Any, batch_id: int, positions: Positions, part: BatchPart, at: datetime
     ) -> tuple[dict[str, Counts], dict[str, int]]:
         return self._process(batch_id, part), {}
 
     def refuse(
-        self, _: Any, batch_id: int, positions: Positions, part: Part, why: str
+        self, _: Any, batch_id: int, positions: Positions, part: BatchPart, why: str
     ) -> tuple[dict[str, Counts], dict[str, int]]:
         self._world.refusing_fails()
         self._world.refused[batch_id, part.spans[-1][0]] = why
         return {TOPIC: Counts(rows_in=1, quarantined=1)}, {}
 
-    def has_refused(self, batch_id: int, part: Part) -> bool:
+    def has_refused(self, batch_id: int, part: BatchPart) -> bool:
         return (batch_id, part.spans[-1][0]) in self._world.refused
 
     def begin_parts(self, batch_id: int) -> None:
@@ -92,7 +92,7 @@ class Processor:
     def time_of(self, _: Any) -> datetime:
         return datetime(2017, 6, 1, tzinfo=UTC)
 
-    def _process(self, batch_id: int, part: Part) -> dict[str, Counts]:
+    def _process(self, batch_id: int, part: BatchPart) -> dict[str, Counts]:
         self._world.tries += 1
         records = {(batch_id, position) for position in range(*part.spans[-1])}
         self._world.fails(records)
@@ -275,12 +275,12 @@ def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> N
         {"clock": {"0": (5, 7)}, "shelf_events": {"1": (0, 3), "0": (10, 12)}, "alerts": {}}
     )
     assert positions.whole.size == 7
-    assert positions.of(Part(((0, 7),))) == [
+    assert positions.of(BatchPart(((0, 7),))) == [
         ("shelf_events", 0, 10, 12),
         ("shelf_events", 1, 0, 3),
         ("clock", 0, 5, 7),
     ]
-    assert positions.of(Part(((0, 7), (1, 3)))) == [
+    assert positions.of(BatchPart(((0, 7), (1, 3)))) == [
         ("shelf_events", 0, 11, 12),
         ("shelf_events", 1, 0, 1),
     ]
@@ -288,7 +288,7 @@ def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> N
 
 @given(size=st.integers(1, 3_000), levels=st.integers(0, 6))
 def test_a_part_is_cut_into_all_that_it_has_and_put_together_again(size: int, levels: int) -> None:
-    whole = Part(((0, size),))
+    whole = BatchPart(((0, size),))
     parts = whole.split(levels)
     assert [at for part in parts for at in range(*part.spans[-1])] == list(range(size))
     assert len(parts) <= 2**levels
@@ -297,7 +297,7 @@ def test_a_part_is_cut_into_all_that_it_has_and_put_together_again(size: int, le
 
 @given(size=st.integers(2, 500), missing=st.integers(0, 31))
 def test_what_misses_a_part_is_put_together_around_it(size: int, missing: int) -> None:
-    parts = Part(((0, size),)).split(DEEP)
+    parts = BatchPart(((0, size),)).split(DEEP)
     gap = parts[missing % len(parts)]
     found = merged(part for part in parts if part != gap)
     positions = [at for part in found for at in range(*part.spans[-1])]

@@ -39,10 +39,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def change(root: Path, shelf: str, fields: dict[str, object]) -> policies.Change:
+def change(root: Path, shelf: str, fields: dict[str, object]) -> policies.PolicyChange:
     stamps = {"actor": "ada", "version": 9, "updated_at": OPENED}
     message = {"shelf_id": shelf, **fields, **stamps}
-    return policies.Change("store", shelf, tables.rows(root, NAME), message)
+    return policies.PolicyChange("store", shelf, tables.rows(root, NAME), message)
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,9 +64,9 @@ def test_what_holds_already_is_known() -> None:
     fields = {"threshold_pct": 40.0, "min_qty": 3, "target_pct": 80.0, "near_expiry_days": 5}
     row = {"shelf_id": SHELF, **fields, "active": True}
     known = pa.Table.from_pylist([{**row, "version": 1, "deleted": False}])
-    assert policies.Change("store", SHELF, known, row).is_known
-    assert not policies.Change("store", SHELF, known, {**row, "min_qty": 4}).is_known
-    assert not policies.Change("store", GLOBAL, known, {**row, "shelf_id": GLOBAL}).is_known
+    assert policies.PolicyChange("store", SHELF, known, row).is_known
+    assert not policies.PolicyChange("store", SHELF, known, {**row, "min_qty": 4}).is_known
+    assert not policies.PolicyChange("store", GLOBAL, known, {**row, "shelf_id": GLOBAL}).is_known
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
-from lakeshelf.kafka.topic_counts import Count
+from lakeshelf.kafka.topic_counts import TopicCount
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ def test_records_are_counted_that_can_be_read(client: dict[str, str]) -> None:
         end()
     eventually(lambda: not open_transactions.found(client, [topic]), "the markers are there")
     after = topic_counts.readable(client, [topic])[topic]
-    assert after == Count(before[topic].records + 5, exact=True)
+    assert after == TopicCount(before[topic].records + 5, exact=True)
     large = topic_counts.readable(client, [topic], most=3)[topic]
     assert not large.exact
     assert large.records >= after.records + 7

@@ -14,7 +14,7 @@ import typer
 from lakeshelf import __version__, extras
 from lakeshelf.addresses import without_secrets
 from lakeshelf.cli.console import access, listings, placing
-from lakeshelf.cli.console.access import Options
+from lakeshelf.cli.console.access import GlobalOptions
 from lakeshelf.cli.console.output import errors
 from lakeshelf.cli.console.terminal import lines
 from lakeshelf.cli.data import contracts, files, lake, sql
@@ -34,7 +34,7 @@ from lakeshelf.cli.platform import (
     watch,
 )
 from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
-from lakeshelf.errors import LakeshelfError
+from lakeshelf.errors import LakeshelfError, first_line
 
 INTERRUPTED = 130
 WAYS_OUT = {
@@ -114,7 +114,7 @@ def app_main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. `--debug` and `--lake` may stand before it or after it."""
-    access.use(Options(debug=placing.DEBUG in arguments))
+    access.use(GlobalOptions(debug=placing.DEBUG in arguments))
     command = placing.everywhere(typer.main.get_command(app))
     try:
         code = command(args=arguments or ["--help"], prog_name="lakeshelf", standalone_mode=False)
@@ -163,8 +163,7 @@ def _unexpected(error: BaseException) -> tuple[str, int]:
     lacking = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
     if lacking is not None:
         return str(lacking), lacking.exit_code
-    text = next(iter(str(error).strip().splitlines()), "no message")
-    return f"unexpected {type(error).__name__}: {text}; run again with --debug", 1
+    return f"unexpected {type(error).__name__}: {first_line(error)}; run again with --debug", 1
 
 
 def _usage(error: typer.TyperException) -> str:

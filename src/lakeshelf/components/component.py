@@ -105,7 +105,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """A decision in its place in the journal: `seq` counts from 1."""
 
     seq: int
@@ -166,7 +166,7 @@ class Component(ABC):
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def restore(self, last: Entry | None) -> None:  # noqa: B027
+    def restore(self, last: JournalEntry | None) -> None:  # noqa: B027
         """Take up what the last decision remembered, before anything is decided."""
 
     @abstractmethod
@@ -186,7 +186,7 @@ class Component(ABC):
         """What a message of one of the topics in `hears` leads to."""
         return None
 
-    def outgoing(self, entry: Entry) -> Sequence[Message]:
+    def outgoing(self, entry: JournalEntry) -> Sequence[Message]:
         """The messages of an entry as they are sent."""
         return entry.decision.messages
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lakeshelf.components.component import Heard
+from lakeshelf.errors import first_line
 from lakeshelf.files import replace_content
 from lakeshelf.streams.run.failure import has_nothing_to_do_with_records
 from lakeshelf.streams.run.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
@@ -61,10 +62,9 @@ class Hearings:
         """It failed; only what lies in the message, or may do so, counts."""
         self._now.running = False
         if not has_nothing_to_do_with_records(error):
-            line = next(iter(str(error).splitlines()), "")
             self._now.times, self._now.failure = (
                 self._now.times + 1,
-                f"{type(error).__name__}: {line}",
+                f"{type(error).__name__}: {first_line(error)}",
             )
         self._keep()
 

@@ -13,6 +13,7 @@ from lakeshelf.components import registry
 from lakeshelf.components.clock import ClockService
 from lakeshelf.components.component import Context
 from lakeshelf.components.service import ComponentService, Service
+from lakeshelf.errors import first_line
 from lakeshelf.files import write_atomically
 from lakeshelf.lake import Lake
 from lakeshelf.logs import log
@@ -23,7 +24,7 @@ STATUS_S = 1.0
 
 
 @dataclass
-class Health:
+class ComponentHealth:
     """How a component is doing, for `status`.
 
     Attributes:
@@ -62,7 +63,7 @@ class Host:
         self._context = Context(settings, client, Lake(settings.lake_root))
         self._known = known
         self._stop = threading.Event()
-        self.health = {name: Health(name) for name in self.names}
+        self.health = {name: ComponentHealth(name) for name in self.names}
 
     def stop(self) -> None:
         """Ask `run` to end; decisions that have begun are finished."""
@@ -94,7 +95,7 @@ class Host:
             try:
                 self._service(name).run(self._stop, health.runs)
             except Exception as error:  # noqa: BLE001 - whatever stops one must not stop the others
-                health.state, health.error = "failed", _line(error)
+                health.state, health.error = "failed", first_line(error)
                 health.restarts += 1
                 log.error("component failed", component=name, error=health.error, exc_info=error)
                 if time.monotonic() - began > self._settings.restart_backoff_max_s:
@@ -115,7 +116,3 @@ class Host:
             "components": [asdict(health) for health in self.health.values()],
         }
         write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(told).encode())
-
-
-def _line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

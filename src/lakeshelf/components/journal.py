@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.components.component import Decision, Entry, Message
+from lakeshelf.components.component import Decision, JournalEntry, Message
 from lakeshelf.contracts import CATALOG, arrow, values
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
@@ -69,7 +69,7 @@ class Journal:
         """Offset after the latest record of a topic that an entry followed from."""
         return self._handle.transaction_version(self._position_id(topic, partition))
 
-    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
         """Commit a decision as the next entry, and write what follows from it to the component's tables.
 
         Args:
@@ -80,7 +80,7 @@ class Journal:
         Raises:
             LakeError: Another process has written the journal.
         """
-        entry = Entry(self.last.seq + 1 if self.last else 1, decision)
+        entry = JournalEntry(self.last.seq + 1 if self.last else 1, decision)
         txn = Txn(self._owner, entry.seq)
         self._handle.update_incremental()
         if commits.is_committed(self._handle, txn):
@@ -112,7 +112,7 @@ class Journal:
         for entry in self.entries(min(known, default=self.last.seq)):
             self.fold(entry)
 
-    def fold(self, entry: Entry) -> None:
+    def fold(self, entry: JournalEntry) -> None:
         """Write the rows of an entry to the component's tables, once."""
         for name, rows in _rows_of(entry.decision, self._owner).items():
             contract = CATALOG.tables[name]
@@ -122,12 +122,12 @@ class Journal:
             merging.upsert(handle, name, told, contract.key, write)
             self._maintenance.attend([handle])
 
-    def entries(self, after: int) -> list[Entry]:
+    def entries(self, after: int) -> list[JournalEntry]:
         """Entries behind `after`, in order."""
         self._handle.update_incremental()
         return read(self._handle, [("seq", ">", after)])
 
-    def _latest(self) -> Entry | None:
+    def _latest(self) -> JournalEntry | None:
         version = self._handle.transaction_version(self._owner)
         found = read(self._handle, [("seq", "=", version)]) if version is not None else []
         return found[0] if found else None
@@ -165,7 +165,7 @@ class OwnTable:
     def position(self, topic: str, partition: int) -> None:
         """It does not tell."""
 
-    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> Entry:
+    def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
         """Append the rows of a decision, once a due time."""
         entry = _at(decision.event_time)
         self._handle.update_incremental()
@@ -193,17 +193,17 @@ def opened(root: Place, owner: str, table: str) -> Journal | OwnTable:
     return kind(root, owner, table)
 
 
-def _at(due: datetime) -> Entry:
-    return Entry(int(due.timestamp()), Decision(str(due), due))
+def _at(due: datetime) -> JournalEntry:
+    return JournalEntry(int(due.timestamp()), Decision(str(due), due))
 
 
-def read(handle: DeltaTable, where: Where) -> list[Entry]:
+def read(handle: DeltaTable, where: Where) -> list[JournalEntry]:
     """The entries of a journal that meet conditions, in order."""
     rows = reading.rows(handle, "journal", where=where).to_pylist()
     return sorted((_entry(row) for row in rows), key=lambda entry: entry.seq)
 
 
-def _row(entry: Entry, cause: str) -> dict[str, Any]:
+def _row(entry: JournalEntry, cause: str) -> dict[str, Any]:
     decision = entry.decision
     kept = {"rows": decision.rows, "memory": decision.memory}
     return {
@@ -221,7 +221,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else float(value)
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def _entry(row: Mapping[str, Any]) -> JournalEntry:
     kept = json.loads(row["decision"])
     messages = tuple(Message(**message) for message in row["messages"])
     rows = {
@@ -229,7 +229,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         for name, found in kept["rows"].items()
     }
     decision = Decision(row["entry_id"], row["event_time"], messages, rows, kept["memory"])
-    return Entry(row["seq"], decision)
+    return JournalEntry(row["seq"], decision)
 
 
 def _typed(contract: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
-from lakeshelf.components.component import Component, Context, Entry, Message, Tick
+from lakeshelf.components.component import Component, Context, JournalEntry, Message, Tick
 from lakeshelf.simulation.stores import Store, stores
 from lakeshelf.simulation.visits import Visit, visits
 
@@ -25,7 +25,7 @@ class Producer(Component):
         self.until: datetime | None = None
         """Business time up to which everything is told; None before the first tick."""
 
-    def restore(self, last: Entry | None) -> None:
+    def restore(self, last: JournalEntry | None) -> None:
         """Go on where the last entry ended."""
         if last is not None:
             self.until = last.decision.event_time
@@ -34,7 +34,7 @@ class Producer(Component):
         """Every tick that brings time forward."""
         return [tick.now] if self.until is None or tick.now > self.until else []
 
-    def outgoing(self, entry: Entry) -> Sequence[Message]:
+    def outgoing(self, entry: JournalEntry) -> Sequence[Message]:
         """The messages, some of them twice and in another order if the settings say so."""
         settings, messages = self.context.settings, list(entry.decision.messages)
         rng = random.Random(f"{settings.simulation_seed}:{entry.decision.entry_id}")  # noqa: S311

@@ -18,8 +18,8 @@ from lakeshelf.components.component import (
     Component,
     Context,
     Decision,
-    Entry,
     Heard,
+    JournalEntry,
     Tick,
 )
 from lakeshelf.components.hearing import Hearings
@@ -105,7 +105,7 @@ class ComponentService:
         self._consumer.assign(self._positions())
         self._heard: list[Heard] = []
         self._hearings = Hearings(self._context.settings.stack_dir, self._class.name)
-        self._leaders = [Progress(self._context.client, name) for name in self._class.follows]
+        self._leaders = [Leader(self._context.client, name) for name in self._class.follows]
 
     def _end(self) -> None:
         for leader in self._leaders:
@@ -205,7 +205,7 @@ class ComponentService:
         self._publish(entry)
         crash.point("after_messages", number)
 
-    def _publish(self, entry: Entry) -> None:
+    def _publish(self, entry: JournalEntry) -> None:
         messages = self._component.outgoing(entry)
         refused = [Refused.of(m.key.encode(), m.value) for m in messages if m.topic == REFUSALS]
         self._quarantine(entry, refused)
@@ -214,7 +214,7 @@ class ComponentService:
             self._publisher.encoded(CATALOG.topics[message.topic], [(message.key, message.value)])
         self._publisher.flush()
 
-    def _quarantine(self, entry: Entry, refused: list[Refused]) -> None:
+    def _quarantine(self, entry: JournalEntry, refused: list[Refused]) -> None:
         """Keep what is refused, whole, where people look for it."""
         if not refused:
             return
@@ -234,7 +234,7 @@ def group(name: str) -> str:
     return f"lakeshelf-{name}"
 
 
-class Progress:
+class Leader:
     """How far another component is, whichever process runs it.
 
     Args:

@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent / "releases"
 
 
 @dataclass(frozen=True)
-class Change:
+class ContractChange:
     """One difference between two releases.
 
     Attributes:
@@ -94,7 +94,7 @@ def store(catalog: Catalog, number: int, folder: Path = FOLDER) -> Path:
     return path
 
 
-def check(catalog: Catalog, folder: Path = FOLDER) -> list[Change]:
+def check(catalog: Catalog, folder: Path = FOLDER) -> list[ContractChange]:
     """Compare the catalogue with the newest stored release.
 
     Returns:
@@ -115,7 +115,7 @@ def check(catalog: Catalog, folder: Path = FOLDER) -> list[Change]:
     return changes
 
 
-def compare(old: Release, new: Release) -> list[Change]:
+def compare(old: Release, new: Release) -> list[ContractChange]:
     """All changes from one release to another, in the order of their names."""
     changes = [
         *_entries("topic", old["topics"], new["topics"]),
@@ -124,11 +124,11 @@ def compare(old: Release, new: Release) -> list[Change]:
     return sorted(changes, key=lambda change: (change.where, change.what))
 
 
-def _entries(kind: str, old: Release, new: Release) -> Iterator[Change]:
+def _entries(kind: str, old: Release, new: Release) -> Iterator[ContractChange]:
     for name in old.keys() - new.keys():
-        yield Change(f"{kind} {name}", "removed", True)
+        yield ContractChange(f"{kind} {name}", "removed", True)
     for name in new.keys() - old.keys():
-        yield Change(f"{kind} {name}", "added", False)
+        yield ContractChange(f"{kind} {name}", "added", False)
     for name in old.keys() & new.keys():
         where = f"{kind} {name}"
         yield from _attributes(where, old[name], new[name])
@@ -136,61 +136,67 @@ def _entries(kind: str, old: Release, new: Release) -> Iterator[Change]:
         yield from _rules(where, old[name].get("rules", {}), new[name].get("rules", {}))
 
 
-def _attributes(where: str, old: Release, new: Release) -> Iterator[Change]:
+def _attributes(where: str, old: Release, new: Release) -> Iterator[ContractChange]:
     for name in ("key", "cleanup", "fixed_key", "key_only", "partition_by"):
         if old.get(name) != new.get(name):
-            yield Change(where, _turned(name, old.get(name), new.get(name)), True)
+            yield ContractChange(where, _turned(name, old.get(name), new.get(name)), True)
     for name in ("owner", "profile", "topic", "retention_ms", "max_message_bytes", "constraints"):
         if old.get(name) != new.get(name):
-            yield Change(where, _turned(name, old.get(name), new.get(name)), False)
+            yield ContractChange(where, _turned(name, old.get(name), new.get(name)), False)
     for name in ("equal", "unique"):
         before, after = old.get(name, []), new.get(name, [])
         if before != after:
             asks_for_more = any(pair not in before for pair in after)
-            yield Change(where, _turned(name, before, after), asks_for_more)
+            yield ContractChange(where, _turned(name, before, after), asks_for_more)
     if old.get("partitions") != new.get("partitions"):
         fewer = new["partitions"] < old["partitions"]
-        yield Change(where, _turned("partitions", old["partitions"], new["partitions"]), fewer)
+        yield ContractChange(
+            where, _turned("partitions", old["partitions"], new["partitions"]), fewer
+        )
     yield from _words(where, "event_types", old.get("event_types", []), new.get("event_types", []))
 
 
-def _fields(where: str, old: Release, new: Release, message: bool) -> Iterator[Change]:
+def _fields(where: str, old: Release, new: Release, message: bool) -> Iterator[ContractChange]:
     for name in old.keys() - new.keys():
-        yield Change(f"{where}.{name}", "removed", not old[name].get("internal", False))
+        yield ContractChange(f"{where}.{name}", "removed", not old[name].get("internal", False))
     for name in new.keys() - old.keys():
         required = message and new[name]["required"]
-        yield Change(f"{where}.{name}", "added, required" if required else "added", required)
+        yield ContractChange(
+            f"{where}.{name}", "added, required" if required else "added", required
+        )
     for name in old.keys() & new.keys():
         yield from _field(f"{where}.{name}", old[name], new[name], message)
 
 
-def _field(where: str, old: Release, new: Release, message: bool) -> Iterator[Change]:
+def _field(where: str, old: Release, new: Release, message: bool) -> Iterator[ContractChange]:
     if old["type"] != new["type"]:
-        yield Change(where, _turned("type", old["type"], new["type"]), True)
+        yield ContractChange(where, _turned("type", old["type"], new["type"]), True)
     if "fields" in old and "fields" in new:
         yield from _fields(where, old["fields"], new["fields"], message)
     if old["required"] != new["required"]:
-        yield Change(where, "made required" if new["required"] else "may now be null", True)
+        yield ContractChange(where, "made required" if new["required"] else "may now be null", True)
     if old.get("internal") != new.get("internal"):
-        yield Change(where, _turned("internal", old.get("internal"), new.get("internal")), True)
+        yield ContractChange(
+            where, _turned("internal", old.get("internal"), new.get("internal")), True
+        )
     limits = {"minimum": _raised, **dict.fromkeys(("maximum", "max_length", "max_items"), _lowered)}
     for name, tighter in limits.items():
         before, after = old.get(name), new.get(name)
         if before != after:
-            yield Change(where, _turned(name, before, after), tighter(before, after))
+            yield ContractChange(where, _turned(name, before, after), tighter(before, after))
     for name in ("unit", "default"):
         if old.get(name) != new.get(name):
-            yield Change(where, _turned(name, old.get(name), new.get(name)), name == "unit")
+            yield ContractChange(where, _turned(name, old.get(name), new.get(name)), name == "unit")
     yield from _words(where, "enum", old.get("enum", []), new.get("enum", []))
 
 
-def _rules(where: str, old: Release, new: Release) -> Iterator[Change]:
+def _rules(where: str, old: Release, new: Release) -> Iterator[ContractChange]:
     for event_type in sorted(old.keys() | new.keys()):
         before, after = old.get(event_type, {}), new.get(event_type, {})
         if before == after:
             continue
         what = f"rule of {event_type}: {_json(before)} -> {_json(after)}"
-        yield Change(where, what, event_type in old and _asks_for_more(before, after))
+        yield ContractChange(where, what, event_type in old and _asks_for_more(before, after))
 
 
 def _asks_for_more(old: Release, new: Release) -> bool:
@@ -216,16 +222,16 @@ def _lowered(old: float | None, new: float | None) -> bool:
     return new is not None and (old is None or new < old)
 
 
-def _words(where: str, what: str, old: list[str], new: list[str]) -> Iterator[Change]:
+def _words(where: str, what: str, old: list[str], new: list[str]) -> Iterator[ContractChange]:
     if old == new:
         return
     gone = sorted(set(old) - set(new)) if new else []
     if gone:
-        yield Change(where, f"{what} without {', '.join(gone)}", True)
+        yield ContractChange(where, f"{what} without {', '.join(gone)}", True)
     elif new and not old:
-        yield Change(where, f"{what} limited to {', '.join(new)}", True)
+        yield ContractChange(where, f"{what} limited to {', '.join(new)}", True)
     else:
-        yield Change(where, _turned(what, old, new), False)
+        yield ContractChange(where, _turned(what, old, new), False)
 
 
 def _turned(name: str, old: Any, new: Any) -> str:

@@ -14,7 +14,7 @@ MOST_READ = 100_000
 
 
 @dataclass(frozen=True)
-class Count:
+class TopicCount:
     """Records of a topic.
 
     Attributes:
@@ -28,7 +28,7 @@ class Count:
 
 def readable(
     client: Mapping[str, str], names: Iterable[str], most: int = MOST_READ
-) -> dict[str, Count]:
+) -> dict[str, TopicCount]:
     """Topic → its records; a topic that is not there is left out.
 
     Args:
@@ -51,7 +51,7 @@ def readable(
     small = [name for name in wanted if spans[name] <= most]
     seen = _seen(client, {place: at for name in small for place, at in places[name].items()})
     return {
-        name: Count(seen[name] if name in small else spans[name], name in small)
+        name: TopicCount(seen[name] if name in small else spans[name], name in small)
         for name in wanted
         if ends[name]
     }

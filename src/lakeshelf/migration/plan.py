@@ -10,11 +10,12 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakeshelf.errors import first_line
 from lakeshelf.lake import Dataset, Lake
 from lakeshelf.lake.form import kinds
 from lakeshelf.lake.form.dataset import PROPERTY
 from lakeshelf.lake.form.schemas import is_lossless
-from lakeshelf.lake.place.errors import Conflict, Damaged, NameRefused, SchemaError, first_line
+from lakeshelf.lake.place.errors import Conflict, Damaged, NameRefused, SchemaError
 from lakeshelf.lake.place.names import checked
 from lakeshelf.lake.rows import tables
 from lakeshelf.migration import types

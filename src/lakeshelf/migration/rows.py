@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lakeshelf.errors import LakeError
-from lakeshelf.lake.place.errors import Damaged, SchemaError, first_line
+from lakeshelf.errors import LakeError, first_line
+from lakeshelf.lake.place.errors import Damaged, SchemaError
 from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.migration.plan import Footer
 

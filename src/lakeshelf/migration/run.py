@@ -30,7 +30,7 @@ STEPS = {
 """Steps in their order, and what the user reads."""
 
 
-class Progress(Protocol):
+class Reporter(Protocol):
     """Told at which step a migration is."""
 
     def __call__(self, step: str, done: int = 0, total: int = 0) -> None:
@@ -74,7 +74,7 @@ class _Ledger:
 
 
 def dry_run(
-    lake: Lake, source: Path, name: str, options: Options, progress: Progress = _silent
+    lake: Lake, source: Path, name: str, options: Options, progress: Reporter = _silent
 ) -> Report:
     """What a migration would do, and what stands in its way. Writes nothing."""
     ledger = _ledger(lake, source, name, options, progress)
@@ -90,7 +90,7 @@ def migrate(
     options: Options,
     *,
     incremental: bool = False,
-    progress: Progress = _silent,
+    progress: Reporter = _silent,
 ) -> Report:
     """Bring the rows of parquet files into a dataset, all or none, each file once however often it is tried.
 
@@ -121,7 +121,7 @@ def migrate(
 
 
 def verify(
-    lake: Lake, source: Path, name: str, options: Options, progress: Progress = _silent
+    lake: Lake, source: Path, name: str, options: Options, progress: Reporter = _silent
 ) -> Report:
     """Compare the files that were migrated with the rows of the dataset, column by column.
 
@@ -142,7 +142,7 @@ def verify(
     )  # fmt: skip
 
 
-def _migrated(lake: Lake, plan: Plan, ledger: _Ledger, progress: Progress) -> Report:
+def _migrated(lake: Lake, plan: Plan, ledger: _Ledger, progress: Reporter) -> Report:
     name, new = plan.dataset.name, plan.files
     made = Staging(lake, plan, {f.file.name: ledger.digests[f.file.name] for f in new})
     staging.tidy(lake, name, made.id)
@@ -160,7 +160,7 @@ def _migrated(lake: Lake, plan: Plan, ledger: _Ledger, progress: Progress) -> Re
     return ledger.report(plan, "migrated", version=commit.version, compared=compared)
 
 
-def _ledger(lake: Lake, source: Path, name: str, options: Options, progress: Progress) -> _Ledger:
+def _ledger(lake: Lake, source: Path, name: str, options: Options, progress: Reporter) -> _Ledger:
     files = footers(lake, source, name, options)
     target = tables.open_table(lake.root, name) if tables.exists(lake.root, name) else None
     seen = _counting(progress, "hash", len(files))
@@ -188,14 +188,14 @@ def _is_begun(ledger: _Ledger) -> bool:
 
 
 def _compared(
-    plan: Plan, files: Sequence[Footer], target: Callable[[], Content], progress: Progress
+    plan: Plan, files: Sequence[Footer], target: Callable[[], Content], progress: Reporter
 ) -> tuple[Content, Content]:
     source = rows.content(files, plan.schema, _counting(progress, "source", len(files)))
     progress("target")
     return source, target()
 
 
-def _counting(progress: Progress, step: str, total: int) -> Callable[[], None]:
+def _counting(progress: Reporter, step: str, total: int) -> Callable[[], None]:
     done = itertools.count(1)
     progress(step, 0, total)
     return lambda: progress(step, next(done), total)

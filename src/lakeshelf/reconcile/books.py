@@ -16,8 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.contracts.validate import UNPROCESSABLE
-from lakeshelf.errors import LakeError
-from lakeshelf.lake.place.errors import first_line
+from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
 from lakeshelf.quiet import quiet

@@ -27,7 +27,7 @@ _EVENT = {"store": ("shelf_events", "adjustment"), "warehouse": ("wh_events", "w
 
 
 @dataclass(frozen=True)
-class Books:
+class Expected:
     """What the books expect to be counted at one place.
 
     Attributes:
@@ -75,7 +75,7 @@ class Books:
 
 
 @dataclass(frozen=True)
-class Count:
+class StockCount:
     """A count against the books.
 
     Attributes:
@@ -84,7 +84,7 @@ class Count:
         units: Units that are there.
     """
 
-    books: Books
+    books: Expected
     lot: str
     units: int
 
@@ -116,7 +116,7 @@ class Count:
         return ""
 
 
-def books(root: Place, shelf: str, location: str) -> Books:
+def books(root: Place, shelf: str, location: str) -> Expected:
     """What the books expect on a shelf, or in its back room, lot by lot.
 
     Lots of a store count from the moment at which they leave the back room until they are paid for. What is on
@@ -144,11 +144,11 @@ def books(root: Place, shelf: str, location: str) -> Books:
         if place != location and row["batch_code"] != UNALLOTTED
     }
     expiry = {row["batch_code"]: row["expiry_date"] for row in rows}
-    return Books(location, state, dict.fromkeys(elsewhere, 0) | lots, expiry, elsewhere)
+    return Expected(location, state, dict.fromkeys(elsewhere, 0) | lots, expiry, elsewhere)
 
 
 def send(
-    client: Mapping[str, str], counted: Count, actor: str, reason: str | None
+    client: Mapping[str, str], counted: StockCount, actor: str, reason: str | None
 ) -> dict[str, Any]:
     """Send the adjustment that makes the books agree with a count.
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.shop.decisions import GLOBAL, policy_in_force, policy_joins
-from lakeshelf.shop.history import History, Line, equal
+from lakeshelf.shop.history import History, StoryLine, equal
 from lakeshelf.streams.declare.duck import Duck
 
 POLICIES = {"store": "shelf_policies", "warehouse": "wh_policies"}
@@ -17,7 +17,7 @@ POLICIES = {"store": "shelf_policies", "warehouse": "wh_policies"}
 OPEN = ("open", "ack")
 
 
-def explanation(history: History, alert: Line) -> dict[str, Any]:
+def explanation(history: History, alert: StoryLine) -> dict[str, Any]:
     """Why an alert was opened, and how it ended.
 
     Returns:

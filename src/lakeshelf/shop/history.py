@@ -52,7 +52,7 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Line:
+class StoryLine:
     """One row of the lake, as part of a story.
 
     Attributes:
@@ -91,7 +91,7 @@ class Line:
             self.row.get("line") or 0,
         )
 
-    def playing(self, role: str) -> Line:
+    def playing(self, role: str) -> StoryLine:
         """The same line in a role."""
         return replace(self, role=role)
 
@@ -103,19 +103,19 @@ class Line:
 
 
 @dataclass
-class Found:
+class LastLines:
     """The last lines of those that were asked for, in order, and how many there are in all."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[StoryLine] = field(default_factory=list)
     total: int = 0
 
-    def __add__(self, other: Found) -> Found:
-        return Found([*self.lines, *other.lines], self.total + other.total)
+    def __add__(self, other: LastLines) -> LastLines:
+        return LastLines([*self.lines, *other.lines], self.total + other.total)
 
-    def last(self, limit: int | None) -> Found:
+    def last(self, limit: int | None) -> LastLines:
         """The same, cut to the last `limit` lines."""
         ordered = sorted(self.lines, key=lambda line: line.order)
-        return Found(ordered if limit is None else ordered[-limit:], self.total)
+        return LastLines(ordered if limit is None else ordered[-limit:], self.total)
 
 
 def events_with(column: str) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class History:
         """The rows for which all conditions hold."""
         return reading.rows(self._opened(name), name, columns, where)
 
-    def find(self, name: str, *where: Condition, limit: int | None = None) -> Found:
+    def find(self, name: str, *where: Condition, limit: int | None = None) -> LastLines:
         """The last lines of a table for which all conditions hold.
 
         Raises:
@@ -156,22 +156,24 @@ class History:
         """
         return self._found(name, self.rows(name, *where), limit)
 
-    def events(self, names: Iterable[str], *where: Condition, limit: int | None = None) -> Found:
+    def events(
+        self, names: Iterable[str], *where: Condition, limit: int | None = None
+    ) -> LastLines:
         """The last events of raw tables for which all conditions hold."""
         found = (self.find(name, *where, limit=limit) for name in names)
-        return sum(found, Found()).last(limit)
+        return sum(found, LastLines()).last(limit)
 
     def receipt_lines(
         self, column: str, value: str, *where: Condition, limit: int | None = None
-    ) -> Found:
+    ) -> LastLines:
         """The last lines that have the value, of receipts for which the conditions hold, beside their heads."""
         batches = reading.scan(self._opened(RECEIPTS), RECEIPTS, [*HEAD, "items"], where)
         parts = [part for batch in batches if (part := _lines(batch, column, value)).num_rows]
-        return self._found(RECEIPTS, pa.concat_tables(parts), limit) if parts else Found()
+        return self._found(RECEIPTS, pa.concat_tables(parts), limit) if parts else LastLines()
 
-    def alerts(self, *where: Condition) -> list[Line]:
+    def alerts(self, *where: Condition) -> list[StoryLine]:
         """Alerts, each once and in its latest state, with the business time of its last change where known."""
-        latest: dict[str, Line] = {}
+        latest: dict[str, StoryLine] = {}
         for line in (line for name in ALERTS for line in self.find(name, *where).lines):
             row = {name: value for name, value in line.row.items() if name != "held"}
             known = latest.get(row["alert_id"])
@@ -186,19 +188,19 @@ class History:
             self._tables[name] = tables.open_table(self._root, name, to_read=True)
         return self._tables[name]
 
-    def _found(self, name: str, rows: pa.Table, limit: int | None) -> Found:
+    def _found(self, name: str, rows: pa.Table, limit: int | None) -> LastLines:
         time = TIMES.get(SECTION.get(name, STATE), "created_at")
         if time in rows.column_names:
             rows = rows.sort_by(time)
         kept = rows if limit is None else rows.slice(max(0, rows.num_rows - limit))
-        return Found([self._line(name, row) for row in kept.to_pylist()], rows.num_rows)
+        return LastLines([self._line(name, row) for row in kept.to_pylist()], rows.num_rows)
 
-    def _line(self, name: str, row: dict[str, Any]) -> Line:
+    def _line(self, name: str, row: dict[str, Any]) -> StoryLine:
         batch = self._batch(name, row) if name in EVENTS else None
         if batch is None:
-            return Line(name, self.version(name), row)
+            return StoryLine(name, self.version(name), row)
         told = {k: batch[k] for k in ("query", "batch_id", "committed_at")}
-        return Line(name, batch["table_versions"][name], row, told)
+        return StoryLine(name, batch["table_versions"][name], row, told)
 
     def _batch(self, name: str, row: dict[str, Any]) -> dict[str, Any] | None:
         offset = row["kafka_offset"]

@@ -105,7 +105,7 @@ def typed(location: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Change:
+class PolicyChange:
     """A policy of one shelf, or of all, as it would be.
 
     Attributes:
@@ -149,7 +149,7 @@ class Change:
 
 def setting(
     client: Mapping[str, str], root: Place, location: str, shelf: str, given: Values, actor: str
-) -> Change:
+) -> PolicyChange:
     """A policy with some of its fields changed; the others stay as they are in force.
 
     Args:
@@ -171,7 +171,7 @@ def setting(
 
 def unsetting(
     client: Mapping[str, str], root: Place, location: str, shelf: str, actor: str
-) -> Change:
+) -> PolicyChange:
     """The end of a policy: what holds for all shelves, or the default, takes its place.
 
     Raises:
@@ -188,7 +188,9 @@ def unsetting(
     return _changed(client, root, location, shelf, known, {**held, "active": False}, actor)
 
 
-def effect(root: Place, engine: Job, change: Change, today: date) -> dict[str, dict[str, int]]:
+def effect(
+    root: Place, engine: Job, change: PolicyChange, today: date
+) -> dict[str, dict[str, int]]:
     """What a change would do to all shelves, by the rules of the engine over the books as they stand.
 
     Args:
@@ -233,7 +235,7 @@ def _days_left(root: Place, location: str, today: date) -> defaultdict[str, list
     return found
 
 
-def publish(client: Mapping[str, str], change: Change) -> None:
+def publish(client: Mapping[str, str], change: PolicyChange) -> None:
     """Send the message, and wait until the broker has it."""
     topic = CATALOG.topics[change.topic]
     value = acts.encoded(change.topic, _without_key(change.message)).decode()
@@ -266,7 +268,7 @@ def _changed(
     known: pa.Table,
     held: Values,
     actor: str,
-) -> Change:
+) -> PolicyChange:
     where = [("shelf_id", "=", shelf)]
     kept = tables.rows(root, _table(POLICIES[location]), ["version"], where)["version"].to_pylist()
     before = kept + known.filter(pc.equal(known["shelf_id"], shelf))["version"].to_pylist()
@@ -278,7 +280,7 @@ def _changed(
         "updated_at": acts.business_now(client),
     }
     acts.encoded(POLICIES[location], _without_key(message))
-    return Change(location, shelf, known, message)
+    return PolicyChange(location, shelf, known, message)
 
 
 def _without_key(message: Values) -> dict[str, Any]:

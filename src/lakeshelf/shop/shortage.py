@@ -16,7 +16,7 @@ from lakeshelf.shop.explain import FIGURES, POLICIES, broken
 from lakeshelf.shop.lists import ALL, Filter, Listed
 from lakeshelf.shop.naming import PROFILES, require_known, with_names
 from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.declare.job import KEYS, RELATION, Decision, Job, relation
+from lakeshelf.streams.declare.job import KEYS, RELATION, DecisionView, Job, relation
 
 ENGINES = {"store": "shelf-alert-engine", "warehouse": "wh-alert-engine"}
 """Location → job that decides what is low there."""
@@ -37,7 +37,7 @@ def judged(root: Place, engine: Job, **instead: pa.Table) -> pa.Table:
         A row a shelf: `stock`, the fields of the policy in force, `low`, `wanted` (units that a plan asks for)
         and what the engine knows beside.
     """
-    text = next(u.scope.sql for u in engine.updates if isinstance(u, Decision) and u.scope)
+    text = next(u.scope.sql for u in engine.updates if isinstance(u, DecisionView) and u.scope)
     assert text is not None
     names = set(RELATION.findall(text)) - {KEYS} - set(instead)
     known = {name: tables.rows(root, _TABLES[name]) for name in names}

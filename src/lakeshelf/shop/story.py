@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.shop.history import STATE, Found, Line
+from lakeshelf.shop.history import STATE, LastLines, StoryLine
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Story:
     missing: list[str] = field(default_factory=list)
     omitted: dict[str, int] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    _lines: list[Line] = field(default_factory=list)
+    _lines: list[StoryLine] = field(default_factory=list)
 
-    def tell(self, found: Found | Iterable[Line], role: str = "") -> list[Line]:
+    def tell(self, found: LastLines | Iterable[StoryLine], role: str = "") -> list[StoryLine]:
         """Add lines; those that are told already stay as they are."""
-        cut = (found if isinstance(found, Found) else _found(found)).last(self.limit)
+        cut = (found if isinstance(found, LastLines) else _found(found)).last(self.limit)
         if left := cut.total - len(cut.lines):
             section = cut.lines[0].section
             self.omitted[section] = self.omitted.get(section, 0) + left
@@ -45,13 +45,13 @@ class Story:
         return new
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[StoryLine]:
         """What happened and was decided, in the order of business time."""
         told = [line for line in self._lines if line.section != STATE]
         return sorted(told, key=lambda line: line.order)
 
     @property
-    def state(self) -> list[Line]:
+    def state(self) -> list[StoryLine]:
         """What is there now."""
         return [line for line in self._lines if line.section == STATE]
 
@@ -76,11 +76,11 @@ class Story:
         }
 
 
-def _found(lines: Iterable[Line]) -> Found:
+def _found(lines: Iterable[StoryLine]) -> LastLines:
     kept = list(lines)
-    return Found(kept, len(kept))
+    return LastLines(kept, len(kept))
 
 
-def _identity(line: Line) -> tuple[Any, ...]:
+def _identity(line: StoryLine) -> tuple[Any, ...]:
     key = CATALOG.tables[line.table].key
     return (line.table, line.row.get("line"), *(line.row[name] for name in key))

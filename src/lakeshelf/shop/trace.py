@@ -11,7 +11,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.explain import OPEN, explanation
-from lakeshelf.shop.history import EVENTS, MOVEMENTS, Found, History, Line, equal
+from lakeshelf.shop.history import EVENTS, MOVEMENTS, History, LastLines, StoryLine, equal
 from lakeshelf.shop.kinds import (
     BY_CUSTOMER,
     BY_LOT,
@@ -232,7 +232,7 @@ _TELL: Mapping[str, Callable[[History, Story], None]] = {
 }
 
 
-def _tell_causes(history: History, story: Story, event: Line) -> None:
+def _tell_causes(history: History, story: Story, event: StoryLine) -> None:
     row = event.row
     if plan_id := row.get("plan_id"):
         for plan in story.tell(history.find(PLANS, equal("plan_id", plan_id)), "cause"):
@@ -266,7 +266,7 @@ def _tell_refills(history: History, story: Story, plans: list[str]) -> None:
         _tell_effects(history, story, sent)
 
 
-def _tell_supplies(history: History, story: Story, plans: list[Line]) -> None:
+def _tell_supplies(history: History, story: Story, plans: list[StoryLine]) -> None:
     """The orders that took plans up, and what was delivered for them."""
     if not plans:
         return
@@ -283,7 +283,7 @@ def _tell_deliveries(history: History, story: Story, orders: list[str]) -> None:
         story.tell(history.find("raw/wh_events", equal("order_id", *orders)), "effect")
 
 
-def _tell_plan_of_order(history: History, story: Story, order: Line) -> None:
+def _tell_plan_of_order(history: History, story: Story, order: StoryLine) -> None:
     wanted = equal("supplier_plan_id", order.row["supplier_plan_id"])
     for plan in story.tell(history.find(SUPPLY, wanted), "cause"):
         story.tell(_alert_of(history, plan, "supplier_request"), "cause")
@@ -303,7 +303,7 @@ def _tell_end_of_lot(history: History, story: Story, alert: dict[str, Any]) -> N
     story.tell([line for line in given if line.row["discount_date"] >= since], "effect")
 
 
-def _movements_before(history: History, alert: dict[str, Any], limit: int) -> Found:
+def _movements_before(history: History, alert: dict[str, Any], limit: int) -> LastLines:
     """The last movements of the alert's stock up to the moment at which it was opened."""
     until, lot = alert["created_at"], alert["batch_code"]
     name = "raw/shelf_events" if alert["location"] == "store" else "raw/wh_events"
@@ -317,7 +317,7 @@ def _movements_before(history: History, alert: dict[str, Any], limit: int) -> Fo
 
 def _plans_after(
     history: History, name: str, alert: dict[str, Any], until: datetime | None
-) -> list[Line]:
+) -> list[StoryLine]:
     """Plans that were opened while the alert was open, or that were pending when it was."""
     found = history.find(name, equal("shelf_id", alert["shelf_id"])).lines
     return [
@@ -328,7 +328,7 @@ def _plans_after(
     ]
 
 
-def _alert_of(history: History, plan: Line, kind: str) -> list[Line]:
+def _alert_of(history: History, plan: StoryLine, kind: str) -> list[StoryLine]:
     """The request that was open when a plan was made."""
     wanted = (equal("shelf_id", plan.row["shelf_id"]), equal("event_type", kind))
     made = plan.row["created_at"]
@@ -341,7 +341,7 @@ def _covers(alert: dict[str, Any], moment: datetime) -> bool:
     return alert["created_at"] <= moment and not ended
 
 
-def _discounts(history: History, shelves: set[str], lot: str | None) -> list[Line]:
+def _discounts(history: History, shelves: set[str], lot: str | None) -> list[StoryLine]:
     """Discounts that shelves got because of a lot."""
     if not shelves:
         return []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class GlobalOptions:
     """Options before the command.
 
     Attributes:
@@ -32,15 +32,15 @@ class Options:
 
 _NAMED = re.compile(r"`lakeshelf (?!-)(?![^`]*--help)([^`]+)`")
 """A command that is named in a sentence."""
-_OPTIONS = ContextVar("options", default=Options())  # noqa: B039 - frozen
+_OPTIONS = ContextVar("options", default=GlobalOptions())  # noqa: B039 - frozen
 
 
-def use(given: Options) -> None:
+def use(given: GlobalOptions) -> None:
     """Make the options those of the running command."""
     _OPTIONS.set(given)
 
 
-def options() -> Options:
+def options() -> GlobalOptions:
     """The options of the running command."""
     return _OPTIONS.get()
 

@@ -11,7 +11,7 @@ from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import All, AsJson, Most, console, most, print_list
 
 if TYPE_CHECKING:
-    from lakeshelf.kafka.topic_counts import Count
+    from lakeshelf.kafka.topic_counts import TopicCount
 
 NUMBERS = ("rows", "version", "partitions", "records")
 
@@ -61,7 +61,7 @@ def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
         console().print(f"no numbers of records: {problem}", soft_wrap=True)
 
 
-def _records() -> tuple[dict[str, Count], str]:
+def _records() -> tuple[dict[str, TopicCount], str]:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.errors import BrokerError
     from lakeshelf.kafka.topic_counts import readable
@@ -73,7 +73,7 @@ def _records() -> tuple[dict[str, Count], str]:
         return {}, str(error)
 
 
-def _count(found: Count | None) -> dict[str, Any]:
+def _count(found: TopicCount | None) -> dict[str, Any]:
     """`records`, and whether it is their `exact` number or the most that there can be."""
     if found is None:
         return {"records": None, "exact": None}

@@ -14,7 +14,7 @@ from lakeshelf.cli.data.lake_options import DryRun, Name, dataset, opened, show
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.lake.upkeep.doctor import Health
+    from lakeshelf.lake.upkeep.doctor import TableHealth
     from lakeshelf.lake.upkeep.maintenance import Action
     from lakeshelf.lake.upkeep.requests import Done
 
@@ -227,7 +227,7 @@ def _told(lines: list[dict[str, Any]], done: Done, nothing: str, dry_run: bool) 
         console().print(f"done by {done.by}")
 
 
-def _line(health: Health) -> dict[str, Any]:
+def _line(health: TableHealth) -> dict[str, Any]:
     return {
         "dataset": health.dataset,
         "version": health.version,
@@ -241,7 +241,7 @@ def _line(health: Health) -> dict[str, Any]:
     }
 
 
-def _tell_damage(found: list[Health]) -> None:
+def _tell_damage(found: list[TableHealth]) -> None:
     for health in found:
         for damage in health.damage:
             _tell(health.dataset, vars(damage))

@@ -16,7 +16,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.settings import Settings
-    from lakeshelf.stack.demos.demo import Report
+    from lakeshelf.stack.demos.demo import DemoReport
 
 STEPS = {
     "broker": "broker starts",
@@ -157,7 +157,7 @@ def _replay(settings: Settings, plan: dict[str, Any], *, as_json: bool) -> bool:
     return report.reconciliation.ok
 
 
-def _show(report: Report, file: Path) -> None:
+def _show(report: DemoReport, file: Path) -> None:
     out = console()
     out.print(_checks(report.as_json()["checks"]))
     out.print()
@@ -199,7 +199,7 @@ def _checks(checks: list[dict[str, Any]]) -> Any:
     return table
 
 
-def _tables(report: Report) -> Any:
+def _tables(report: DemoReport) -> Any:
     names = list(report.reconciliation.tables.items())
     half = (len(names) + 1) // 2
     table = grid("table", "rows", "", "table", "rows", right=("rows",))
@@ -209,7 +209,7 @@ def _tables(report: Report) -> Any:
     return table
 
 
-def _figures(report: Report) -> Any:
+def _figures(report: DemoReport) -> Any:
     table = grid("", "")
     add(
         table,

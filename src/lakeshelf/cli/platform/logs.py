@@ -16,7 +16,7 @@ from lakeshelf.cli.console.terminal import inert
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.log_lines import Line
+    from lakeshelf.log_lines import LogLine
 
 LINES = 100
 STYLES = {"warning": "yellow", "error": "red", "debug": "dim"}
@@ -63,10 +63,10 @@ def logs(
                     _print(line, json_lines)
 
 
-def _print_latest(lines: Iterable[Line], most: int | None, json_lines: bool) -> int:
+def _print_latest(lines: Iterable[LogLine], most: int | None, json_lines: bool) -> int:
     """Print the latest lines; how many there are."""
     total = 0
-    kept: deque[Line] = deque(maxlen=most)
+    kept: deque[LogLine] = deque(maxlen=most)
     for line in lines:
         total += 1
         kept.append(line)
@@ -75,7 +75,7 @@ def _print_latest(lines: Iterable[Line], most: int | None, json_lines: bool) -> 
     return total
 
 
-def _print(line: Line, json_lines: bool) -> None:
+def _print(line: LogLine, json_lines: bool) -> None:
     if json_lines:
         typer.echo(as_json(line.record()))
         return

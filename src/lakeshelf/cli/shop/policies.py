@@ -27,7 +27,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.settings import Settings
-    from lakeshelf.shop.policies import Change
+    from lakeshelf.shop.policies import PolicyChange
 
 app = typer.Typer(help="When shelves and back rooms are low, and how much is asked for then.")
 
@@ -126,7 +126,7 @@ def unset(
 
 
 def _make(
-    settings: Settings, client: dict[str, str], change: Change, yes: bool, as_json: bool
+    settings: Settings, client: dict[str, str], change: PolicyChange, yes: bool, as_json: bool
 ) -> None:
     from lakeshelf.shop import policies
     from lakeshelf.shop.shortage import ENGINES
@@ -153,14 +153,14 @@ def _make(
         )
 
 
-def _print_known(change: Change, as_json: bool) -> None:
+def _print_known(change: PolicyChange, as_json: bool) -> None:
     if as_json:
         print_json({"sent": False, "message": change.message, "effect": {}})
     else:
         console().print(f"{change.shelf} has this policy already; nothing is sent.")
 
 
-def _print_effect(change: Change, effect: dict[str, dict[str, int]]) -> None:
+def _print_effect(change: PolicyChange, effect: dict[str, dict[str, int]]) -> None:
     fields = grid("field", "now", "from", "then", right=("now", "then"))
     for name, (now, source, then) in change.fields.items():
         add(fields, name, now, source, then, style="bold" if now != then else "")

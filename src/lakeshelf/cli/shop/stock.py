@@ -29,7 +29,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.lake.place.location import Place
-    from lakeshelf.shop.counting import Count
+    from lakeshelf.shop.counting import StockCount
 
 app = typer.Typer(help="Stock of shelves and back rooms.")
 
@@ -121,7 +121,7 @@ def count(
     settings = access.present()
     client = running_client(settings)
     books = counting.books(settings.lake_root, shelf, location)
-    counted = counting.Count(books, books.one_lot(lot), units)
+    counted = counting.StockCount(books, books.one_lot(lot), units)
     line = f"{shelf}, lot {counted.lot}: {counted.expected:,} in the books, {units:,} counted"
     if not counted.difference:
         _agrees(line, counted, as_json)
@@ -176,7 +176,7 @@ def _cell(value: object) -> object:
     return plain(value) if isinstance(value, datetime) else value
 
 
-def _confirmed(line: str, counted: Count, yes: bool, found_here: bool) -> None:
+def _confirmed(line: str, counted: StockCount, yes: bool, found_here: bool) -> None:
     if counted.misplaced and not found_here:
         doubted = f"{line}; {counted.misplaced}"
         hint = (
@@ -189,14 +189,14 @@ def _confirmed(line: str, counted: Count, yes: bool, found_here: bool) -> None:
         agreed(f"{line}; {counted.doubt}. Is that right?", yes)
 
 
-def _agrees(line: str, counted: Count, as_json: bool) -> None:
+def _agrees(line: str, counted: StockCount, as_json: bool) -> None:
     if as_json:
         print_json({**_figures(counted), "event": None, "booked": True})
     else:
         console().print(f"{line}: the books agree, nothing is sent.", soft_wrap=True)
 
 
-def _figures(counted: Count) -> dict[str, Any]:
+def _figures(counted: StockCount) -> dict[str, Any]:
     books = counted.books
     return {
         "shelf_id": books.state["shelf_id"],

@@ -14,7 +14,7 @@ from lakeshelf.cli.console.output import AsJson, add, console, grid, plain, prin
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lakeshelf.shop.history import Line
+    from lakeshelf.shop.history import StoryLine
     from lakeshelf.shop.story import Story
 
 Wanted = Annotated[
@@ -150,7 +150,7 @@ def _title(story: Story) -> str:
     return " ".join((_name(story), story.id, *names))
 
 
-def _what(line: Line, story: Story) -> str:
+def _what(line: StoryLine, story: Story) -> str:
     if "items" in line.row:
         sold = ", ".join(f"{_of(item, story)}{item['quantity']}" for item in line.row["items"])
         return f"{line.row['event_type']}, {sold}, event_id {line.row['event_id']}"
@@ -170,7 +170,7 @@ def _pairs(row: Mapping[str, Any], names: Iterable[str]) -> str:
     )
 
 
-def _source(line: Line) -> str:
+def _source(line: StoryLine) -> str:
     return f"{line.table} version {line.table_version}"
 
 

@@ -19,7 +19,7 @@ SHOWN = 60
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RowRefusal:
     """A rule that a row broke.
 
     Attributes:
@@ -56,7 +56,7 @@ class Parsed:
     table: pa.Table
     lines: pa.Array
     row_text: Callable[[int], str]
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RowRefusal, ...] = ()
     complete: bool = True
     texts: frozenset[str] = frozenset()
     tells: Tells = "nothing"

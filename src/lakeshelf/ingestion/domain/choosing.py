@@ -13,7 +13,7 @@ SHRINK = 10
 
 
 @dataclass(frozen=True)
-class Limits:
+class BatchLimits:
     """How much a batch takes at most; one file it always takes.
 
     Attributes:
@@ -24,12 +24,12 @@ class Limits:
     files: int = 400
     size: int = 64 << 20
 
-    def after(self, attempts: int) -> Limits:
+    def after(self, attempts: int) -> BatchLimits:
         """Limits of a batch whose files were tried so often."""
-        return Limits(max(1, self.files // SHRINK**attempts), self.size)
+        return BatchLimits(max(1, self.files // SHRINK**attempts), self.size)
 
 
-def pending(waiting: pa.Table, limits: Limits) -> pa.Table:
+def pending(waiting: pa.Table, limits: BatchLimits) -> pa.Table:
     """The oldest pending files of one dataset that nobody rebuilds, as many as a batch takes; may be none.
 
     Args:
@@ -48,7 +48,7 @@ def pending(waiting: pa.Table, limits: Limits) -> pa.Table:
     return _cut(found.filter(same), limits)
 
 
-def expired(waiting: pa.Table, now: datetime, limits: Limits) -> pa.Table:
+def expired(waiting: pa.Table, now: datetime, limits: BatchLimits) -> pa.Table:
     """The oldest files of one batch whose lease has ended; may be none."""
     ended = pc.and_(
         pc.equal(waiting["status"], "running"),
@@ -61,7 +61,7 @@ def expired(waiting: pa.Table, now: datetime, limits: Limits) -> pa.Table:
     return _cut(same, limits.after(pc.max(same["attempt"]).as_py()))
 
 
-def _cut(rows: pa.Table, limits: Limits) -> pa.Table:
+def _cut(rows: pa.Table, limits: BatchLimits) -> pa.Table:
     sizes = pc.cumulative_sum(rows["size"])
     fitting = pc.sum(pc.less_equal(sizes, limits.size)).as_py() or 0
     return rows.slice(0, max(1, min(limits.files, fitting)))

@@ -19,7 +19,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A file below `bronze/`.
 
     Attributes:
@@ -78,13 +78,13 @@ class Look:
         waiting: Files that are not loaded, the growing ones among them.
     """
 
-    files: tuple[Found, ...]
-    growing: tuple[Found, ...]
+    files: tuple[FoundFile, ...]
+    growing: tuple[FoundFile, ...]
     waiting: tuple[Waiting, ...]
 
 
 def judged(
-    found: Sequence[Found], now: datetime, settle: timedelta, before: Mapping[str, Found]
+    found: Sequence[FoundFile], now: datetime, settle: timedelta, before: Mapping[str, FoundFile]
 ) -> Look:
     """Which files are whole and wanted.
 
@@ -108,7 +108,7 @@ def judged(
     return Look(tuple(whole), tuple(growing), tuple(waiting))
 
 
-def refusal(file: Found) -> str:
+def refusal(file: FoundFile) -> str:
     """Why a file is not loaded; empty: it is."""
     folder, _, rest = file.path.partition("/")
     if not rest or not _FOLDER.fullmatch(folder):

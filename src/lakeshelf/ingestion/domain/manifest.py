@@ -99,7 +99,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Result:
+class LoadResult:
     """What became of a file in one attempt.
 
     Attributes:
@@ -161,7 +161,7 @@ def claimed(files: list[File], claim: Claim) -> list[File]:
     ]
 
 
-def ended(file: File, result: Result, batch_id: str, now: datetime, max_attempts: int) -> File:
+def ended(file: File, result: LoadResult, batch_id: str, now: datetime, max_attempts: int) -> File:
     """The file after an attempt.
 
     Raises:

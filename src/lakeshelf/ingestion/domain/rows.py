@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.ingestion.declared.parsed import Parsed, Refusal
+from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
 from lakeshelf.ingestion.declared.spec import DAY, FILE_ID, FILE_LINE, STORE, Column, Spec
 from lakeshelf.ingestion.domain.casting import only_plain, typed, with_point, within_calendar
 from lakeshelf.ingestion.domain.days import local_days
@@ -39,7 +39,7 @@ class Judged:
     """
 
     rows: pa.Table
-    refused: Mapping[int, tuple[Refusal, ...]]
+    refused: Mapping[int, tuple[RowRefusal, ...]]
     failed: Mapping[int, str]
 
 
@@ -208,7 +208,7 @@ def _with_day(values: dict[str, pa.Array], spec: Spec) -> list[_Broken]:
 
 def _refusals(
     broken: Sequence[_Broken], files: Mapping[int, Parsed]
-) -> Iterator[tuple[int, Refusal]]:
+) -> Iterator[tuple[int, RowRefusal]]:
     ids = list(files)
     ends = list(accumulate(parsed.table.num_rows for parsed in files.values()))
     for one in broken:
@@ -219,12 +219,14 @@ def _refusals(
             yield ids[owner], _refusal(one, parsed, place)
 
 
-def _refusal(one: _Broken, parsed: Parsed, place: int) -> Refusal:
+def _refusal(one: _Broken, parsed: Parsed, place: int) -> RowRefusal:
     value = None
     if one.column in parsed.table.column_names:
         given = parsed.table[one.column][place].as_py()
         value = None if given in (None, "") else str(given)
-    return Refusal(parsed.lines[place].as_py(), one.rule, one.column, value, parsed.row_text(place))
+    return RowRefusal(
+        parsed.lines[place].as_py(), one.rule, one.column, value, parsed.row_text(place)
+    )
 
 
 def _owners(files: Mapping[int, Parsed]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakeshelf.ingestion.declared.parsed import Refusal, shortened
+from lakeshelf.ingestion.declared.parsed import RowRefusal, shortened
 
 RULES = {
     "columns": "a CSV row has more or fewer values than the header",
@@ -22,7 +22,7 @@ RULES = {
 """What a row can break, and when."""
 
 
-def told(refusal: Refusal) -> str:
+def told(refusal: RowRefusal) -> str:
     """A refusal as one line: where, which value, and what is wrong with it."""
     where = f"line {refusal.line}" + (f", column {refusal.column!r}" if refusal.column else "")
     value = "" if refusal.value is None else f" {shortened(refusal.value)!r}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
-from lakeshelf.ingestion.declared.parsed import MAX_BYTES, Parsed, Refusal
+from lakeshelf.ingestion.declared.parsed import MAX_BYTES, Parsed, RowRefusal
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.encoding import decoded
 from lakeshelf.ingestion.formats.headers import require_names, stripped
@@ -46,7 +46,7 @@ def _by_record(text: str, dialect: Dialect, above: int = 0) -> Parsed:
     line, header = above + 1, None
     rows: list[list[str]] = []
     lines: list[int] = []
-    refused: list[Refusal] = []
+    refused: list[RowRefusal] = []
     reader = _reader(text, dialect)
     try:
         for record in reader:
@@ -138,7 +138,7 @@ def _parsed(
     header: Sequence[str],
     arrays: Sequence[pa.Array],
     lines: pa.Array,
-    refused: list[Refusal],
+    refused: list[RowRefusal],
     dialect: Dialect,
 ) -> Parsed:
     raw = pa.Table.from_arrays(list(arrays), names=list(header))
@@ -163,9 +163,9 @@ def _header(record: Sequence[str], dialect: Dialect) -> list[str]:
     return names
 
 
-def _miscounted(line: int, record: list[str], expected: int, dialect: Dialect) -> Refusal:
+def _miscounted(line: int, record: list[str], expected: int, dialect: Dialect) -> RowRefusal:
     value = f"{len(record)} values for {expected} columns"
-    return Refusal(line, "columns", "", value, _joined(record, dialect))
+    return RowRefusal(line, "columns", "", value, _joined(record, dialect))
 
 
 def _joined(values: Sequence[str], dialect: Dialect) -> str:

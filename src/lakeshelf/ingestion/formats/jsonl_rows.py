@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from lakeshelf.ingestion.declared.dialect import PLAIN, UTF_8, Dialect
-from lakeshelf.ingestion.declared.parsed import Parsed, Refusal
+from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
 from lakeshelf.ingestion.declared.spec import ORIGIN, Spec
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.encoding import decoded, require_encoded
@@ -43,7 +43,7 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
     _require_object_a_line(raw)
     objects: list[dict[str, Any]] = []
     lines: list[int] = []
-    refused: list[Refusal] = []
+    refused: list[RowRefusal] = []
     for number, line in enumerate(raw, 1):
         if not line.strip():
             continue
@@ -56,7 +56,7 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
             objects.append(value)
             lines.append(number)
         else:
-            refused.append(Refusal(number, *wrong, _shown(line)))
+            refused.append(RowRefusal(number, *wrong, _shown(line)))
     names = _names(objects, spec)
     columns = [[value.get(name) for value in objects] for name in names]
     table = pa.Table.from_arrays(

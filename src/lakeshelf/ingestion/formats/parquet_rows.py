@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.errors import first_line
 from lakeshelf.ingestion.declared import instants
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
-from lakeshelf.ingestion.declared.parsed import MAX_BYTES, Parsed, Refusal, as_json
+from lakeshelf.ingestion.declared.parsed import MAX_BYTES, Parsed, RowRefusal, as_json
 from lakeshelf.ingestion.declared.spec import Spec
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats.headers import require_names
 from lakeshelf.lake.form import kinds
 from lakeshelf.lake.form.schemas import plain
-from lakeshelf.lake.place.errors import first_line
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -147,11 +147,11 @@ def _keeps_local(name: str, spec: Spec | None) -> bool:
     return column is not None and column.type == pa.timestamp("us")
 
 
-def _refusals(given: pa.Table, wrong: dict[str, pa.Array]) -> Iterator[Refusal]:
+def _refusals(given: pa.Table, wrong: dict[str, pa.Array]) -> Iterator[RowRefusal]:
     for name, rows in wrong.items():
         for row in pc.indices_nonzero(rows).to_pylist():
             value = pc.cast(given[name].slice(row, 1), pa.string())[0].as_py()
-            yield Refusal(row + 1, "range", name, value, _row(given, row))
+            yield RowRefusal(row + 1, "range", name, value, _row(given, row))
 
 
 def _row(given: pa.Table, row: int) -> str:

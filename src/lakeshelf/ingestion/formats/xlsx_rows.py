@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
-from lakeshelf.ingestion.declared.parsed import Parsed, Refusal, as_json
+from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal, as_json
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats import xlsx_parts
 from lakeshelf.ingestion.formats.encoding import DECLARE, quoted
@@ -203,12 +203,12 @@ def _header(
 
 def _refusals(
     header: list[str], rows: Mapping[int, list[Any]], wrong: Mapping[Cell, str]
-) -> Iterator[Refusal]:
+) -> Iterator[RowRefusal]:
     for (number, column), why in sorted(wrong.items()):
         if number in rows:
             cells = [wrong.get((number, n)) or _text(v) for n, v in enumerate(rows[number])]
             row = as_json(dict(zip(header, (*cells, *[None] * len(header)), strict=False)))
-            yield Refusal(
+            yield RowRefusal(
                 number + 1, "cell", header[column], f"{place(number, column)}: {why}", row
             )
 

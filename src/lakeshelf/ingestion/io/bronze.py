@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lakeshelf.errors import first_line
 from lakeshelf.files import write_atomically
 from lakeshelf.ingestion.domain import declaration
 from lakeshelf.ingestion.domain.declaration import Declaration
-from lakeshelf.ingestion.domain.found import UPLOADS, Found, Look, judged
+from lakeshelf.ingestion.domain.found import UPLOADS, FoundFile, Look, judged
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
-from lakeshelf.lake.place.errors import StorageError, explained, first_line
+from lakeshelf.lake.place.errors import StorageError, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.storage import filesystem
 
@@ -38,10 +39,10 @@ class Bronze:
     def __init__(self, root: Root) -> None:
         self._root = root
         self._files, self._base = filesystem(root)
-        self._hashes: dict[Found, str] = {}
+        self._hashes: dict[FoundFile, str] = {}
 
     def discover(
-        self, now: datetime, settle: timedelta, before: Mapping[str, Found] | None = None
+        self, now: datetime, settle: timedelta, before: Mapping[str, FoundFile] | None = None
     ) -> Look:
         """What is there, in the order of the paths.
 
@@ -62,7 +63,7 @@ class Bronze:
         """
         return {folder: self._declaration(folder) for folder in sorted(folders)}
 
-    def hash_of(self, found: Found) -> str:
+    def hash_of(self, found: FoundFile) -> str:
         """Hash of a file's content.
 
         Raises:
@@ -136,7 +137,7 @@ class Bronze:
             raise StorageError(f"{address} cannot be read: {first_line(error)}") from error
         return declaration.parsed(content, address, folder)
 
-    def _listed(self) -> Iterator[Found]:
+    def _listed(self) -> Iterator[FoundFile]:
         if self._root.folder is not None:
             yield from _files_below(self._root.folder)
             return
@@ -148,12 +149,12 @@ class Bronze:
                 yield _found(entry, entry.path.removeprefix(f"{self._base}/"))
 
 
-def _found(entry: Any, address: str) -> Found:
+def _found(entry: Any, address: str) -> FoundFile:
     modified = _EPOCH + timedelta(microseconds=(entry.mtime_ns or 0) // 1_000)
-    return Found(address.removeprefix(f"{BRONZE}/"), address, entry.size, modified)
+    return FoundFile(address.removeprefix(f"{BRONZE}/"), address, entry.size, modified)
 
 
-def _files_below(root: Path) -> Iterator[Found]:
+def _files_below(root: Path) -> Iterator[FoundFile]:
     folder = root / BRONZE
     if folder.is_symlink():
         raise StorageError(f"{folder} is a link, which is not followed", hint="mount or move it")
@@ -161,7 +162,7 @@ def _files_below(root: Path) -> Iterator[Found]:
         yield from _walked(folder, root)
 
 
-def _walked(folder: Path, root: Path) -> Iterator[Found]:
+def _walked(folder: Path, root: Path) -> Iterator[FoundFile]:
     """Files below a folder; what is no file with a name, or cannot be looked at, is told as such."""
     for entry in os.scandir(folder):
         address = Path(entry.path).relative_to(root).as_posix()
@@ -171,15 +172,15 @@ def _walked(folder: Path, root: Path) -> Iterator[Found]:
             if entry.is_dir(follow_symlinks=False):
                 yield from _walked(Path(entry.path), root)
             elif entry.is_symlink():
-                yield Found(path, shown, 0, _EPOCH, problem="it is a link")
+                yield FoundFile(path, shown, 0, _EPOCH, problem="it is a link")
             elif shown != address:
-                yield Found(path, shown, 0, _EPOCH, problem="its name is no UTF-8")
+                yield FoundFile(path, shown, 0, _EPOCH, problem="its name is no UTF-8")
             elif entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
                 modified = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1_000)
-                yield Found(path, address, status.st_size, modified)
+                yield FoundFile(path, address, status.st_size, modified)
         except FileNotFoundError:
             continue  # it went away in between
         except OSError as error:
             why = f"it cannot be looked at: {error.strerror}"
-            yield Found(path, shown, 0, _EPOCH, problem=why)
+            yield FoundFile(path, shown, 0, _EPOCH, problem=why)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.ingestion.declared.parsed import Refusal
+from lakeshelf.ingestion.declared.parsed import RowRefusal
 from lakeshelf.ingestion.io.fencing import LOADED, fence, fenced
 from lakeshelf.ingestion.io.manifest import ensured
 from lakeshelf.lake import Lake
@@ -33,7 +33,7 @@ class Rejects:
 
     def record(
         self,
-        refused: Mapping[int, Sequence[Refusal]],
+        refused: Mapping[int, Sequence[RowRefusal]],
         dataset: str,
         batch_id: str,
         now: datetime,
@@ -90,12 +90,12 @@ class Rejects:
         order = [("file_id", "ascending"), ("file_line", "ascending"), ("rule", "ascending")]
         return list(found.sort_by([*order, ("column", "ascending")]).to_pylist())
 
-    def left(self, file_ids: Sequence[int]) -> dict[int, list[Refusal]]:
+    def left(self, file_ids: Sequence[int]) -> dict[int, list[RowRefusal]]:
         """File → refusals that are not resolved, by line; every file has an entry."""
-        found: dict[int, list[Refusal]] = {file_id: [] for file_id in file_ids}
+        found: dict[int, list[RowRefusal]] = {file_id: [] for file_id in file_ids}
         for row in self.of(file_ids, unresolved=True):
             told = (row[name] for name in ("file_line", "rule", "column", "value", "row"))
-            found[row["file_id"]].append(Refusal(*told))
+            found[row["file_id"]].append(RowRefusal(*told))
         return found
 
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
@@ -119,7 +119,7 @@ class Rejects:
         return tuple(row[name] for name in KEY)
 
 
-def _row(file_id: int, refusal: Refusal, dataset: str, now: datetime) -> dict[str, Any]:
+def _row(file_id: int, refusal: RowRefusal, dataset: str, now: datetime) -> dict[str, Any]:
     return {
         "file_id": file_id,
         "file_line": refusal.line,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion import crash
-from lakeshelf.ingestion.domain.found import Found, Look, Waiting
+from lakeshelf.ingestion.domain.found import FoundFile, Look, Waiting
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.services.workshop import Workshop
@@ -75,7 +75,7 @@ def known_datasets(lake: Lake) -> set[str]:
     return {*targets.values(), *(file.dataset for file in shop.manifest.files())}
 
 
-def _stamp(file: Found) -> tuple[object, ...]:
+def _stamp(file: FoundFile) -> tuple[object, ...]:
     """What tells a file that is known without reading it; the path of an upload holds its hash."""
     return (file.address, file.size, None if file.is_upload else file.modified_at)
 
@@ -107,7 +107,7 @@ def _targets(shop: Workshop, folders: set[str]) -> tuple[dict[str, str], dict[st
 
 
 def _hashed(
-    shop: Workshop, found: Sequence[Found], targets: dict[str, str], waiting: list[Waiting]
+    shop: Workshop, found: Sequence[FoundFile], targets: dict[str, str], waiting: list[Waiting]
 ) -> Iterator[File]:
     for file in found:
         try:
@@ -120,7 +120,7 @@ def _hashed(
         yield registered(shop, file, targets[file.folder], digest)
 
 
-def registered(shop: Workshop, found: Found, dataset: str, digest: str) -> File:
+def registered(shop: Workshop, found: FoundFile, dataset: str, digest: str) -> File:
     """The entry of a file in the manifest, before it has an id."""
     now = shop.now()
     return File(

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion import crash
-from lakeshelf.ingestion.declared.parsed import Parsed, Refusal
+from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
 from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.inference import spec_of
-from lakeshelf.ingestion.domain.manifest import File, Result, ended
+from lakeshelf.ingestion.domain.manifest import File, LoadResult, ended
 from lakeshelf.ingestion.domain.rows import Judged, judged
 from lakeshelf.ingestion.domain.rules import told
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
@@ -85,7 +85,7 @@ def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
     # 1.
     read = read_files(shop, files)
     if read.spec is None:
-        return _conclude(shop, files, {i: Result(error=why) for i, why in read.failed.items()})
+        return _conclude(shop, files, {i: LoadResult(error=why) for i, why in read.failed.items()})
     target.ensure(read.spec)
     # 2.
     found = judged(read.parsed, read.spec)
@@ -174,7 +174,7 @@ def conclude_from_tables(
     return _conclude(shop, files, results)
 
 
-def standing(shop: Workshop, files: Sequence[File]) -> dict[int, Result]:
+def standing(shop: Workshop, files: Sequence[File]) -> dict[int, LoadResult]:
     """What the tables hold of files of one dataset; of refused rows that were loaded, it is said when."""
     ids = [file.file_id for file in files]
     loaded = shop.target(files[0].dataset).lines(ids)
@@ -182,30 +182,30 @@ def standing(shop: Workshop, files: Sequence[File]) -> dict[int, Result]:
     crash.point("files_after_resolve")
     left = shop.rejects.left(ids)
     return {
-        i: Result(len(loaded[i]), len({one.line for one in left[i]}), refusal=_first(left[i]))
+        i: LoadResult(len(loaded[i]), len({one.line for one in left[i]}), refusal=_first(left[i]))
         for i in ids
     }
 
 
-def _first(refused: Sequence[Refusal]) -> str:
+def _first(refused: Sequence[RowRefusal]) -> str:
     return told(refused[0]) if refused else ""
 
 
 def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
     """End files that could not be loaded; what was loaded of them before still is."""
-    results = {f.file_id: Result(f.rows_loaded, f.rows_refused, why) for f in files}
+    results = {f.file_id: LoadResult(f.rows_loaded, f.rows_refused, why) for f in files}
     return _conclude(shop, files, results)
 
 
 def _results(
     files: Sequence[File], found: Judged, failed: Mapping[int, str], notes: Mapping[int, str]
-) -> dict[int, Result]:
+) -> dict[int, LoadResult]:
     counted = found.rows.group_by(FILE_ID).aggregate([([], "count_all")])
     loaded = dict(zip(counted[FILE_ID].to_pylist(), counted["count_all"].to_pylist(), strict=True))
 
-    def result(file_id: int) -> Result:
+    def result(file_id: int) -> LoadResult:
         refused = found.refused.get(file_id, ())
-        return Result(
+        return LoadResult(
             loaded.get(file_id, 0),
             len({refusal.line for refusal in refused}),
             failed.get(file_id, ""),
@@ -234,7 +234,9 @@ def _committed(
     return target.append(rows, batch_id)
 
 
-def _conclude(shop: Workshop, files: Sequence[File], results: Mapping[int, Result]) -> list[File]:
+def _conclude(
+    shop: Workshop, files: Sequence[File], results: Mapping[int, LoadResult]
+) -> list[File]:
     batch_id, ids = str(files[0].batch_id), [file.file_id for file in files]
 
     def decide(current: list[File]) -> list[File]:

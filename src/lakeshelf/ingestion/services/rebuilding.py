@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion import crash
-from lakeshelf.ingestion.domain.manifest import File, Result, claimed, ended, renewed
+from lakeshelf.ingestion.domain.manifest import File, LoadResult, claimed, ended, renewed
 from lakeshelf.ingestion.domain.rows import judged
 from lakeshelf.ingestion.errors import FileRefused, TransitionRefused
 from lakeshelf.ingestion.io.target import fitted
@@ -162,7 +162,7 @@ def _concluded(
     found = standing(shop, files)
     results = {
         # Nothing is left of a file that failed, so a retry has to load all of it.
-        i: Result(error=failed[i]) if i in failed else replace(found[i], note=notes.get(i))
+        i: LoadResult(error=failed[i]) if i in failed else replace(found[i], note=notes.get(i))
         for i in ids
     }
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from lakeshelf.ingestion.declared.parsed import Refusal
+from lakeshelf.ingestion.declared.parsed import RowRefusal
 from lakeshelf.ingestion.declared.spec import Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
-from lakeshelf.ingestion.domain.found import Found, Look
+from lakeshelf.ingestion.domain.found import FoundFile, Look
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.lake.form.dataset import Dataset
 from lakeshelf.lake.rows.conditions import Where
@@ -21,14 +21,14 @@ class BronzeSource(Protocol):
     """Files that are to be loaded."""
 
     def discover(
-        self, now: datetime, settle: timedelta, before: Mapping[str, Found] | None = None
+        self, now: datetime, settle: timedelta, before: Mapping[str, FoundFile] | None = None
     ) -> Look:
         """What is there."""
 
     def declarations(self, folders: set[str]) -> dict[str, Declaration]:
         """Folder → what is declared of its files."""
 
-    def hash_of(self, found: Found) -> str:
+    def hash_of(self, found: FoundFile) -> str:
         """Hash of a file's content."""
 
     def read(self, file: File) -> bytes:
@@ -67,7 +67,7 @@ class RejectRepository(Protocol):
 
     def record(
         self,
-        refused: Mapping[int, Sequence[Refusal]],
+        refused: Mapping[int, Sequence[RowRefusal]],
         dataset: str,
         batch_id: str,
         now: datetime,
@@ -81,7 +81,7 @@ class RejectRepository(Protocol):
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
         """File → lines that are still refused."""
 
-    def left(self, file_ids: Sequence[int]) -> dict[int, list[Refusal]]:
+    def left(self, file_ids: Sequence[int]) -> dict[int, list[RowRefusal]]:
         """File → refusals that are not resolved."""
 
     def of(self, file_ids: Sequence[int], *, unresolved: bool = False) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from lakeshelf.ingestion.domain.found import UPLOADS, Found, refusal
+from lakeshelf.ingestion.domain.found import UPLOADS, FoundFile, refusal
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.io.bronze import BRONZE
@@ -37,7 +37,7 @@ def upload(lake: Lake, folder: str, name: str, content: bytes) -> File:
     shop = Workshop(lake)
     digest = hashlib.sha256(content).hexdigest()
     path = f"{folder}/{UPLOADS}/{digest}/{name}"
-    found = Found(path, f"{BRONZE}/{path}", len(content), shop.now())
+    found = FoundFile(path, f"{BRONZE}/{path}", len(content), shop.now())
     dataset = _dataset(shop, found)
     _require_acceptable(shop, found, dataset)
     shop.bronze.put(folder, name, content)
@@ -48,7 +48,7 @@ def upload(lake: Lake, folder: str, name: str, content: bytes) -> File:
     return shop.manifest.files([(column, "=", value) for column, value in identity.items()])[0]
 
 
-def _dataset(shop: Workshop, found: Found) -> str:
+def _dataset(shop: Workshop, found: FoundFile) -> str:
     if not _NAME.fullmatch(found.path.rpartition("/")[2]) or found.path.count("/") != 3:
         raise FileRefused(f"{found.path!r} is no path of an upload", hint="give a plain file name")
     if why := refusal(found):
@@ -56,6 +56,6 @@ def _dataset(shop: Workshop, found: Found) -> str:
     return shop.bronze.declarations({found.folder})[found.folder].dataset
 
 
-def _require_acceptable(shop: Workshop, found: Found, dataset: str) -> None:
+def _require_acceptable(shop: Workshop, found: FoundFile, dataset: str) -> None:
     if why := shop.target(dataset).refusal():
         raise FileRefused(f"{found.name} is not taken: {why}")

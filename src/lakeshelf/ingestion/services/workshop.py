@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from lakeshelf import extras
-from lakeshelf.ingestion.domain.choosing import Limits
+from lakeshelf.ingestion.domain.choosing import BatchLimits
 from lakeshelf.ingestion.domain.manifest import Claim, Mode
 from lakeshelf.ingestion.io.bronze import Bronze
 from lakeshelf.ingestion.io.manifest import Manifest
@@ -59,7 +59,7 @@ class Workshop:
 
     lake: Lake
     worker: str = field(default_factory=own_name)
-    limits: Limits = field(default_factory=Limits)
+    limits: BatchLimits = field(default_factory=BatchLimits)
     lease: timedelta = LEASE
     max_attempts: int = MAX_ATTEMPTS
     progress: Progress = unseen

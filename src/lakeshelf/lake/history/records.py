@@ -23,7 +23,7 @@ ROUTE = "delta-rs scan"
 
 
 @dataclass
-class Part:
+class Access:
     """One reading or one commit of a run.
 
     Attributes:
@@ -74,7 +74,7 @@ class Part:
 class Recorded(Snapshot):
     """A dataset at one version that records what is read of it."""
 
-    parts: list[Part]
+    parts: list[Access]
 
     def scan(
         self, columns: Sequence[str] | None = None, where: Where | None = None
@@ -82,7 +82,7 @@ class Recorded(Snapshot):
         """Its rows, as `Lake.read` gives them."""
         reader = super().scan(columns, where)
         chosen = None if columns is None else tuple(columns)
-        part = Part(self.version, READ, columns=chosen, where=where)
+        part = Access(self.version, READ, columns=chosen, where=where)
         self.parts.append(part)
         return pa.RecordBatchReader.from_batches(reader.schema, _counted(reader, part))
 
@@ -125,7 +125,7 @@ def _condition(shown: Any, schema: pa.Schema) -> Condition:
     return column, op, *(_read(value, schema.field(column).type) for value in rest)
 
 
-def _counted(reader: pa.RecordBatchReader, part: Part) -> Iterator[pa.RecordBatch]:
+def _counted(reader: pa.RecordBatchReader, part: Access) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         part.content.add(batch)
         yield batch

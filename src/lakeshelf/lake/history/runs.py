@@ -22,7 +22,7 @@ from lakeshelf.lake.form.commits import ABSENT, Commit, Txn
 from lakeshelf.lake.history.changes import Changes
 from lakeshelf.lake.history.cursors import CURSORS
 from lakeshelf.lake.history.recording import Recorder
-from lakeshelf.lake.history.records import Part, Recorded, Status, facts
+from lakeshelf.lake.history.records import Access, Recorded, Status, facts
 from lakeshelf.lake.place.errors import Conflict, NameRefused, VersionNotFound
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import tables
@@ -71,7 +71,7 @@ class Book(Recorder):
         self._attempt = _attempt(lake.root, self.run_id) if run_id is not None else ABSENT
         self._pins: dict[str, int] = {}
         self._tables: dict[tuple[str, str], DeltaTable] = {}
-        self._parts: dict[tuple[str, str], list[Part]] = {}
+        self._parts: dict[tuple[str, str], list[Access]] = {}
 
     def pinned(self, name: str) -> int | None:
         """The version that the run has read or written before."""
@@ -94,7 +94,7 @@ class Book(Recorder):
         """The changes, recorded as read."""
         parts = self._parts.get((found.dataset, "read"))
         if found.start is not None and parts is not None:
-            part = Part(found.end, "changes", since=found.start)
+            part = Access(found.end, "changes", since=found.start)
             part.content = Content.of(found.rows)
             part.is_whole = True
             parts.append(part)
@@ -111,7 +111,7 @@ class Book(Recorder):
         latest = tables.open_table(self._lake.root, name)
         place = self._lake.root.of(name)
         self._tables[name, "write"] = opened_at(place, version, latest, name)
-        part = Part(
+        part = Access(
             version,
             commit.operation,
             keys=keys,

@@ -30,7 +30,7 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from lakeshelf.errors import ConfigurationError, LakeError
+from lakeshelf.errors import ConfigurationError, LakeError, first_line
 from lakeshelf.lake.place import object_store_errors
 
 
@@ -153,7 +153,6 @@ _PROGRAMMING = (
     TypeError,
 )  # fmt: skip
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\S*/\S*""")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @contextmanager
@@ -201,9 +200,3 @@ def _unknown(error: Exception, otherwise: type[LakeError]) -> tuple[type[LakeErr
     if otherwise is Damaged and not isinstance(error, DeltaError | pa.ArrowException):
         return LakeError, "read it with another engine, or report it"
     return otherwise, "run `lakeshelf lake doctor`"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, without what follows it and the colours of a terminal."""
-    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return _COLOUR.sub("", line).strip()

@@ -14,8 +14,8 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from lakeshelf.errors import LakeError
-from lakeshelf.lake.place.errors import TimeOutOfRange, VersionNotFound, explained, first_line
+from lakeshelf.errors import LakeError, first_line
+from lakeshelf.lake.place.errors import TimeOutOfRange, VersionNotFound, explained
 
 
 def require_limit(limit: object) -> None:

@@ -59,7 +59,7 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Health:
+class TableHealth:
     """How a table is.
 
     Attributes:
@@ -129,7 +129,7 @@ class LogFiles:
         )
 
 
-def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Health:
+def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> TableHealth:
     """Look at a table: its log, and its files as the latest version names them.
 
     Args:
@@ -150,7 +150,7 @@ def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Heal
     if log.latest is None:
         tables.open_table(root, name, to_read=True)
     found = [*_log_damage(files, place, log, name)]
-    health = Health(name, log.latest, log_entries=len(log.commits))
+    health = TableHealth(name, log.latest, log_entries=len(log.commits))
     try:
         handle = tables.open_table(root, name, to_read=True)
         health = _content(handle, files, place, health)
@@ -187,10 +187,10 @@ def data_files(handle: DeltaTable) -> dict[str, int]:
     return {unquote(a["path"]): a["size_bytes"] for a in actions if "://" not in a["path"]}
 
 
-def _content(handle: DeltaTable, files: FileSystem, place: str, health: Health) -> Health:
+def _content(handle: DeltaTable, files: FileSystem, place: str, health: TableHealth) -> TableHealth:
     sizes = data_files(handle)
     protocol = handle.protocol()
-    return Health(
+    return TableHealth(
         health.dataset,
         handle.version(),
         reading.count(handle, health.dataset),
@@ -341,5 +341,5 @@ def _content_of(files: FileSystem, path: str) -> bytes:
         return bytes(file.read())
 
 
-def _with(health: Health, damage: list[Damage]) -> Health:
-    return Health(**{**vars(health), "damage": tuple(damage)})
+def _with(health: TableHealth, damage: list[Damage]) -> TableHealth:
+    return TableHealth(**{**vars(health), "damage": tuple(damage)})

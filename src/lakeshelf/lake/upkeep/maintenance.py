@@ -34,7 +34,7 @@ _MOST_HOURS = timedelta.max // timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Limits:
+class UpkeepLimits:
     """Bounds that keep maintenance from delaying its owner.
 
     Attributes:
@@ -52,11 +52,11 @@ class Limits:
     share_of_time: float = 0.05
 
 
-LIMITS = Limits()
+LIMITS = UpkeepLimits()
 
 
 @dataclass(frozen=True)
-class Report:
+class UpkeepReport:
     """What was done to a table in a round.
 
     Attributes:
@@ -85,7 +85,7 @@ class Maintenance:
     """
 
     def __init__(
-        self, limits: Limits = LIMITS, seconds: Callable[[], float] = time.monotonic
+        self, limits: UpkeepLimits = LIMITS, seconds: Callable[[], float] = time.monotonic
     ) -> None:
         self._limits = limits
         self._seconds = seconds
@@ -101,7 +101,7 @@ class Maintenance:
         for handle in self.take_due(handles):
             self.maintain(handle)
 
-    def maintain(self, handle: DeltaTable) -> Report:
+    def maintain(self, handle: DeltaTable) -> UpkeepReport:
         """Maintain a table within the bounds, and rest afterwards."""
         began = self._seconds()
         try:
@@ -119,7 +119,7 @@ class Maintenance:
         return True
 
 
-def maintain(handle: DeltaTable, limits: Limits = LIMITS) -> Report:
+def maintain(handle: DeltaTable, limits: UpkeepLimits = LIMITS) -> UpkeepReport:
     """Merge small files; delete files and log entries whose retention is over, unless a run or cursor needs them.
 
     Readers of the latest version and of pinned ones are not disturbed, nor is who appends meanwhile.
@@ -131,7 +131,7 @@ def maintain(handle: DeltaTable, limits: Limits = LIMITS) -> Report:
     with _ONE_AT_A_TIME:
         handle.update_incremental()
         if features.cannot_write(features.in_force(handle)):
-            return Report(kept="Spark maintains it")
+            return UpkeepReport(kept="Spark maintains it")
         plan = optimizing.to_compact(
             optimizing.files_of(handle),
             limits.min_small_files,
@@ -148,7 +148,7 @@ def maintain(handle: DeltaTable, limits: Limits = LIMITS) -> Report:
             swept, kept = Swept(), str(error)
     if merged.failed:
         raise LakeError(merged.failed[0].note, hint="`lakeshelf lake doctor` names damage")
-    return Report(
+    return UpkeepReport(
         sum(part.files for part in merged.done),
         sum(part.made for part in merged.done),
         swept.files,

@@ -38,7 +38,7 @@ Partition = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class File:
+class DataFile:
     """A data file of a version: its path, size in bytes, time in ms, and partition."""
 
     path: str
@@ -48,7 +48,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Part:
+class Rewrite:
     """What is to be rewritten of a partition, or was.
 
     Attributes:
@@ -76,40 +76,40 @@ class Optimized:
         left: Partitions that are beyond the bound of a round.
     """
 
-    done: tuple[Part, ...] = ()
-    failed: tuple[Part, ...] = ()
-    left: tuple[Part, ...] = ()
+    done: tuple[Rewrite, ...] = ()
+    failed: tuple[Rewrite, ...] = ()
+    left: tuple[Rewrite, ...] = ()
 
 
 @dataclass(frozen=True)
-class Plan:
+class RewritePlan:
     """Partitions to rewrite, with the files that count, and partitions that are left for a bound."""
 
-    due: Mapping[Partition, list[File]]
-    left: Mapping[Partition, list[File]]
+    due: Mapping[Partition, list[DataFile]]
+    left: Mapping[Partition, list[DataFile]]
 
 
 def to_compact(
-    files: Iterable[File],
+    files: Iterable[DataFile],
     min_small_files: int = SMALL_FILES,
     small_bytes: int = SMALL_BYTES,
     most_bytes: int | None = None,
-) -> Plan:
+) -> RewritePlan:
     """Partitions that have enough small files, the smallest first, up to a bound in bytes."""
     small = _by_partition(file for file in files if file.size < small_bytes)
     enough = {p: found for p, found in small.items() if len(found) >= max(2, min_small_files)}
-    due: dict[Partition, list[File]] = {}
-    left: dict[Partition, list[File]] = {}
+    due: dict[Partition, list[DataFile]] = {}
+    left: dict[Partition, list[DataFile]] = {}
     total = 0
     for partition, found in sorted(enough.items(), key=lambda item: (_bytes(item[1]), item[0])):
         total += _bytes(found)
         (left if most_bytes is not None and total > most_bytes else due)[partition] = found
-    return Plan(due, left)
+    return RewritePlan(due, left)
 
 
 def to_z_order(
-    files: Iterable[File], marks: Mapping[Partition, int | None], new_share: float = NEW_SHARE
-) -> Plan:
+    files: Iterable[DataFile], marks: Mapping[Partition, int | None], new_share: float = NEW_SHARE
+) -> RewritePlan:
     """Partitions whose files are not those that the last z-order left.
 
     Args:
@@ -119,23 +119,23 @@ def to_z_order(
     """
     grouped = _by_partition(files)
     due = {p: found for p, found in grouped.items() if _is_due(p, found, marks.get(p), new_share)}
-    return Plan(due, {})
+    return RewritePlan(due, {})
 
 
-def matching(files: Iterable[File], partition: Mapping[str, str] | None) -> list[File]:
+def matching(files: Iterable[DataFile], partition: Mapping[str, str] | None) -> list[DataFile]:
     """Files of the partitions that have the given values; None: all."""
     wanted = set((partition or {}).items())
     return [file for file in files if wanted <= set(file.partition)]
 
 
-def files_of(handle: DeltaTable) -> list[File]:
+def files_of(handle: DeltaTable) -> list[DataFile]:
     """Files of a table at the version of its handle that can be rewritten (`features.require_removable`).
 
     Those of partitions that delta-rs would not write again as they are stay as they are.
     """
     actions = added(handle).to_pylist()
     return [
-        File(
+        DataFile(
             action["path"],
             action["size_bytes"],
             action["modification_time"],
@@ -146,7 +146,9 @@ def files_of(handle: DeltaTable) -> list[File]:
     ]
 
 
-def compact(handle: DeltaTable, name: str, plan: Plan, small_bytes: int = SMALL_BYTES) -> Optimized:
+def compact(
+    handle: DeltaTable, name: str, plan: RewritePlan, small_bytes: int = SMALL_BYTES
+) -> Optimized:
     """Merge the small files of the partitions of a plan, one commit a partition."""
 
     def rewrite(partition: Partition) -> dict[str, Any]:
@@ -162,7 +164,11 @@ def compact(handle: DeltaTable, name: str, plan: Plan, small_bytes: int = SMALL_
 
 
 def z_order(
-    handle: DeltaTable, name: str, plan: Plan, columns: Sequence[str], target_bytes: int | None
+    handle: DeltaTable,
+    name: str,
+    plan: RewritePlan,
+    columns: Sequence[str],
+    target_bytes: int | None,
 ) -> Optimized:
     """Rewrite the partitions of a plan in z-order, one commit a partition, and record how far they are."""
     marks: list[Txn] = []
@@ -189,7 +195,7 @@ def z_order(
 
 
 def recorded(
-    handle: DeltaTable, columns: Sequence[str], files: Iterable[File]
+    handle: DeltaTable, columns: Sequence[str], files: Iterable[DataFile]
 ) -> dict[Partition, int | None]:
     """What the last z-order by these columns recorded of each partition."""
     return {
@@ -218,7 +224,7 @@ def require_partition(handle: DeltaTable, name: str, partition: Mapping[str, str
         raise SchemaError(f"{name} is not partitioned by {', '.join(wrong)}", hint=listed)
 
 
-def planned(plan: Plan) -> Optimized:
+def planned(plan: RewritePlan) -> Optimized:
     """What a plan would do."""
     return Optimized(done=_parts(plan.due), left=_parts(plan.left))
 
@@ -231,7 +237,7 @@ def label(partition: Partition) -> str:
 def _rewritten(
     handle: DeltaTable,
     name: str,
-    plan: Plan,
+    plan: RewritePlan,
     verb: str,
     rewrite: Callable[[Partition], dict[str, Any]],
 ) -> Optimized:
@@ -246,10 +252,10 @@ def _rewritten(
         try:
             metrics = repeated(handle, attempt)
         except LakeError as error:
-            failed.append(Part(label(partition), len(found), _bytes(found), note=str(error)))
+            failed.append(Rewrite(label(partition), len(found), _bytes(found), note=str(error)))
             continue
         made, removed = metrics["numFilesAdded"], metrics["numFilesRemoved"]
-        done.append(Part(label(partition), removed, _bytes(found), made))
+        done.append(Rewrite(label(partition), removed, _bytes(found), made))
     return Optimized(
         tuple(done), tuple(failed), _parts(plan.left, "more bytes than a round may write")
     )
@@ -264,11 +270,15 @@ def _record(handle: DeltaTable, name: str, write: Write) -> None:
         commit_files(handle, [], "append", write)
 
 
-def _parts(found: Mapping[Partition, list[File]], note: str = "") -> tuple[Part, ...]:
-    return tuple(Part(label(p), len(files), _bytes(files), note=note) for p, files in found.items())
+def _parts(found: Mapping[Partition, list[DataFile]], note: str = "") -> tuple[Rewrite, ...]:
+    return tuple(
+        Rewrite(label(p), len(files), _bytes(files), note=note) for p, files in found.items()
+    )
 
 
-def _is_due(partition: Partition, files: list[File], mark: int | None, new_share: float) -> bool:
+def _is_due(
+    partition: Partition, files: list[DataFile], mark: int | None, new_share: float
+) -> bool:
     if mark is None:
         return True
     if partition:
@@ -277,7 +287,7 @@ def _is_due(partition: Partition, files: list[File], mark: int | None, new_share
     return newer > 0 and newer >= new_share * _bytes(files)
 
 
-def _mark(partition: Partition, files: list[File]) -> int:
+def _mark(partition: Partition, files: list[DataFile]) -> int:
     if not partition:
         return max(file.modified for file in files)
     listed = "\n".join(sorted(file.path for file in files)).encode()
@@ -296,14 +306,14 @@ def _filters(partition: Partition) -> list[tuple[str, str, str]] | None:
     return [(column, "=", value) for column, value in partition] or None
 
 
-def _by_partition(files: Iterable[File]) -> dict[Partition, list[File]]:
-    grouped: dict[Partition, list[File]] = {}
+def _by_partition(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
+    grouped: dict[Partition, list[DataFile]] = {}
     for file in sorted(files, key=lambda file: (file.partition, file.path)):
         grouped.setdefault(file.partition, []).append(file)
     return grouped
 
 
-def _bytes(files: Iterable[File]) -> int:
+def _bytes(files: Iterable[DataFile]) -> int:
     return sum(file.size for file in files)
 
 

@@ -112,7 +112,7 @@ def _dropped(lake: Tables, name: str, dry_run: bool) -> Repaired:
     return Repaired(name, aside, left=doctor.examine(lake.root, name).damage)
 
 
-def _is_cut_off(damage: Damage, health: doctor.Health) -> bool:
+def _is_cut_off(damage: Damage, health: doctor.TableHealth) -> bool:
     """Whether it is a last commit that `repair` puts aside without being told to."""
     is_last = damage.path == f"{storage.LOG}/{health.version:020d}.json"
     return damage.kind == doctor.BAD_COMMIT and damage.repairable and is_last

@@ -73,7 +73,7 @@ def _filtered(rows: pa.Table, condition: pc.Expression) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class Statement:
+class PreparedStatement:
     """A prepared statement.
 
     Attributes:
@@ -106,7 +106,7 @@ class Statements:
         self._connection.execute("SET TimeZone = 'UTC'")
         # What a join has seen of one side would be a filter for the other, at more than it saves.
         self._connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
-        self._statements: OrderedDict[str, Statement] = OrderedDict()
+        self._statements: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._prepared = 0
 
     def native(self, text: str, **relations: pa.Table) -> pa.Table:
@@ -135,12 +135,12 @@ class Statements:
         finally:
             statement.put({})
 
-    def _prepare(self, text: str, relations: Mapping[str, pa.Table]) -> Statement:
+    def _prepare(self, text: str, relations: Mapping[str, pa.Table]) -> PreparedStatement:
         if len(self._statements) >= STATEMENTS:
             self._forget(next(iter(self._statements)))
         self._prepared += 1
         inputs = {name: Input(rows) for name, rows in relations.items()}
-        statement = Statement(f"statement_{self._prepared}", inputs)
+        statement = PreparedStatement(f"statement_{self._prepared}", inputs)
         self._execute(f"PREPARE {statement.name} AS {text}", inputs)
         return statement
 

@@ -59,7 +59,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Report:
+class DemoReport:
     """What a demo did and found.
 
     Attributes:
@@ -124,7 +124,7 @@ def is_demo(settings: Settings) -> bool:
     return marker.exists() and marker.read_text().rstrip().endswith(f" {settings.lake}")
 
 
-def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Report:
+def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> DemoReport:
     """Run the demo on the lake of `settings`, which is emptied first.
 
     Args:
@@ -152,7 +152,7 @@ def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> Re
         show("reconcile", 0, 0)
         found = reconcile(settings.lake_root, records, stores=wanted.stores, baskets=wanted.baskets)
     stack.clock.end("reconciled")
-    report = Report(
+    report = DemoReport(
         lake=settings.lake,
         stores=wanted.stores,
         committer=settings.committer,

@@ -20,7 +20,7 @@ from confluent_kafka import KafkaException
 from lakeshelf.components import registry
 from lakeshelf.components.clock import PHASES, Ticker
 from lakeshelf.components.component import DAY, Context
-from lakeshelf.components.service import Progress
+from lakeshelf.components.service import Leader
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
@@ -213,7 +213,7 @@ class Quiet:
         self._settings = settings
         self._client = client
         self._check = check
-        self._followers = {name: Progress(client, name) for name in components}
+        self._followers = {name: Leader(client, name) for name in components}
         self._plans = plan.plan(jobs.discover(settings.home).values())
 
     def wait(self) -> None:

@@ -20,7 +20,7 @@ from typing import IO
 from pydantic import SecretStr
 
 from lakeshelf import logs
-from lakeshelf.errors import LakeshelfError
+from lakeshelf.errors import LakeshelfError, first_line
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings, load_settings
 
@@ -170,8 +170,3 @@ def ended(error: Exception) -> int:
     log.error("process ended", error=text, exc_info=error)
     sys.stderr.write(f"error: {text}\n")
     return error.exit_code if isinstance(error, LakeshelfError) else 1
-
-
-def first_line(error: BaseException) -> str:
-    """First line of an exception's text."""
-    return next(iter(str(error).strip().splitlines()), "")

@@ -36,7 +36,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One row of the ledger."""
 
     query_id: str
@@ -134,14 +134,16 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownIds:
     """Topics and tables by their ids, where the ledger does not have them yet."""
 
     sources: Mapping[str, Any] | None = None
     table_ids: Mapping[str, str] | None = None
 
     @classmethod
-    def new(cls, held: Account, sources: Mapping[str, Any], table_ids: Mapping[str, str]) -> Known:
+    def new(
+        cls, held: Account, sources: Mapping[str, Any], table_ids: Mapping[str, str]
+    ) -> KnownIds:
         """What of these the account does not have."""
         return cls(
             None if sources.items() <= held.sources.items() else sources,

@@ -19,7 +19,7 @@ from lakeshelf.streams.declare import intake, sql
 from lakeshelf.streams.declare.job import (
     RELATION,
     TOUCHED,
-    Decision,
+    DecisionView,
     Emission,
     Fold,
     Latest,
@@ -38,7 +38,7 @@ TABLE_OF = {relation(name): name for name in CATALOG.tables}
 
 
 @dataclass(frozen=True)
-class Change(Generic[Rows]):
+class TableChange(Generic[Rows]):
     """What an update did.
 
     Attributes:
@@ -87,9 +87,9 @@ class Updater(Generic[Rows]):
         self._txn = txn
         self._decides = decides
 
-    def apply(self, update: Update) -> Change[Rows] | None:
+    def apply(self, update: Update) -> TableChange[Rows] | None:
         """Commit one update; None when the batch does not concern it."""
-        if isinstance(update, Decision):
+        if isinstance(update, DecisionView):
             return self._decide(update)
         if not self._concerned(update):
             return None
@@ -102,7 +102,7 @@ class Updater(Generic[Rows]):
         """What an objection refuses, behind all updates; None when the batch has no record of its topic."""
         return self._query(objection.sql) if objection.topic in self._active else None
 
-    def _decide(self, update: Decision) -> Change[Rows] | None:
+    def _decide(self, update: DecisionView) -> TableChange[Rows] | None:
         """A decision that stands is told again, even if it could not be made now."""
         stands = self._sink.is_committed(update.table, self._txn(update.table))
         if not stands and not (self._decides and self._concerned(update) and self._scope(update)):
@@ -113,7 +113,7 @@ class Updater(Generic[Rows]):
         events = ((e, self._query(e.sql, changed=change.rows)) for e in update.emits)
         return replace(change, events=tuple(events))
 
-    def _scope(self, update: Decision) -> bool:
+    def _scope(self, update: DecisionView) -> bool:
         """Whether there is anything that the decision is about."""
         scope = update.scope
         if scope is None:
@@ -127,7 +127,7 @@ class Updater(Generic[Rows]):
                 self._relations[scope.name] = self._sink.freeze(rows)
         return not self._sink.is_empty(self._relations[scope.name])
 
-    def _hand_on(self, update: Update) -> Change[Rows]:
+    def _hand_on(self, update: Update) -> TableChange[Rows]:
         """Make the change, and let later updates know of it if it is one."""
         change = self._change(update)
         if change.nothing:
@@ -138,16 +138,16 @@ class Updater(Generic[Rows]):
             self._active.add(update.topic)
         return change
 
-    def _change(self, update: Update) -> Change[Rows]:
+    def _change(self, update: Update) -> TableChange[Rows]:
         if self._sink.is_committed(update.table, self._txn(update.table)):
             return self._repeated(update)
         changed = self._sink.freeze(self._changed(update))
         if self._sink.is_empty(changed):
-            return Change(update, changed, None, None, nothing=True)
+            return TableChange(update, changed, None, None, nothing=True)
         commit = self._sink.upsert(update.table, changed, self._txn(update.table))
-        return Change(update, *self._split(update, changed), commit)
+        return TableChange(update, *self._split(update, changed), commit)
 
-    def _messages(self, change: Change[Rows]) -> Rows:
+    def _messages(self, change: TableChange[Rows]) -> Rows:
         """What the change publishes, in the shape in which a later update reads the topic."""
         kept = sql.as_messages(contract(change.update), "changed", deleted=False)
         if change.removed is None:
@@ -179,11 +179,11 @@ class Updater(Generic[Rows]):
         )
         return self._query(text.replace("{candidates}", f"({candidates})"), update.table)
 
-    def _repeated(self, update: Update) -> Change[Rows]:
+    def _repeated(self, update: Update) -> TableChange[Rows]:
         """After a skip, what is published is read from the table."""
-        if isinstance(update, Decision):
+        if isinstance(update, DecisionView):
             text = f"SELECT * FROM {{current}} WHERE updated_at = {STAMP}"
-            return Change(update, self._query(text, update.table), None, None)
+            return TableChange(update, self._query(text, update.table), None, None)
         current = self._sink.table(update.table)
         touched = (
             self._query(self._candidates(update), update.table)
@@ -198,7 +198,7 @@ class Updater(Generic[Rows]):
             removed = self._sink.query(
                 sql.vanished_keys(contract(update)), current=current, candidates=touched
             )
-        return Change(update, rows, removed, None)
+        return TableChange(update, rows, removed, None)
 
     def _split(self, update: Update, changed: Rows) -> tuple[Rows, Rows | None]:
         if not _removes(update):

@@ -26,7 +26,7 @@ from lakeshelf.streams.declare.job import (
     RELATION,
     TIME,
     TOUCHED,
-    Decision,
+    DecisionView,
     Fold,
     Job,
     Latest,
@@ -113,10 +113,10 @@ class Binder:
             touched = self._bind(Text(f"keys of the {of}", sql.touched_keys(update), table))
             own[TOUCHED_KEYS] = touched.schema
             yield touched
-        if isinstance(update, Decision) and update.scope is not None:
+        if isinstance(update, DecisionView) and update.scope is not None:
             yield from self._scope(update, table, own)
         yield self._bind(Text(of, sql.rows(update), table, _wanted(update), own))
-        for emission in update.emits if isinstance(update, Decision) else ():
+        for emission in update.emits if isinstance(update, DecisionView) else ():
             fields = arrow_contract.schema(CATALOG.topics[emission.topic].fields)
             given = {CHANGED: arrow_contract.schema(table.columns)}
             wanted = dict(zip(fields.names, fields.types, strict=True))
@@ -124,7 +124,9 @@ class Binder:
                 Text(f"{emission.topic} of the {of}", emission.sql, None, wanted, given)
             )
 
-    def _scope(self, update: Decision, table: Table, own: dict[str, pa.Schema]) -> Iterator[Bound]:
+    def _scope(
+        self, update: DecisionView, table: Table, own: dict[str, pa.Schema]
+    ) -> Iterator[Bound]:
         """Keys of a scope, then what is known of them; the decision reads the last of the two."""
         scope = update.scope
         assert scope is not None

@@ -128,7 +128,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Decision(View):
+class DecisionView(View):
     """A view that follows business time: `{business_time}` is the latest tick, and without one nothing is decided.
 
     `{business_time}` has the columns `now`, `today`, `phase`, and three flags: `ticked`, a tick came with
@@ -203,7 +203,7 @@ class Job:
     @property
     def emitted(self) -> frozenset[str]:
         """Append-only topics that receive events of the job."""
-        decisions = (update for update in self.updates if isinstance(update, Decision))
+        decisions = (update for update in self.updates if isinstance(update, DecisionView))
         return frozenset(emission.topic for update in decisions for emission in update.emits)
 
     @property
@@ -238,7 +238,7 @@ def relations(part: Update | Objection) -> frozenset[str]:
         return _named(*(movement.source for movement in part.movements))
     if isinstance(part, Latest):
         return _named(part.source)
-    scope = part.scope if isinstance(part, Decision) else None
+    scope = part.scope if isinstance(part, DecisionView) else None
     if scope is None:
         return _named(part.sql)
     return _named(part.sql, *scope.texts) - {scope.name, KEYS}

@@ -20,7 +20,7 @@ from lakeshelf.streams.run.runner import Driver
 
 
 @dataclass(frozen=True)
-class Start:
+class CheckpointStart:
     """Where the new checkpoint of a query begins.
 
     Attributes:
@@ -40,7 +40,9 @@ class Start:
     first: Starting | None = None
 
 
-def go_on(settings: Settings, jobs: Iterable[Job], client: Mapping[str, str]) -> list[Start]:
+def go_on(
+    settings: Settings, jobs: Iterable[Job], client: Mapping[str, str]
+) -> list[CheckpointStart]:
     """Let every query whose checkpoint does not go on from its ledger begin a new one there.
 
     Args:
@@ -77,7 +79,9 @@ def go_on(settings: Settings, jobs: Iterable[Job], client: Mapping[str, str]) ->
     return starts
 
 
-def _start(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> Start | None:
+def _start(
+    found: QueryPlan, settings: Settings, client: Mapping[str, str]
+) -> CheckpointStart | None:
     standing = continuity.examine(found, settings, client)
     if not standing.breaks:
         return None
@@ -87,12 +91,14 @@ def _start(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> S
     reached = _reached(found, standing, client)
     under_way = continuity.unfinished(found, standing)
     if under_way is None:
-        return Start(found.name, why, app_id, standing.next_number(app_id), reached)
+        return CheckpointStart(found.name, why, app_id, standing.next_number(app_id), reached)
     number, offsets = under_way
     begins, ends = (
         {t: {p: o[i] for p, o in ps.items()} for t, ps in offsets.items()} for i in (0, 1)
     )
-    return Start(found.name, why, app_id, number, _merged(reached, begins), _merged(reached, ends))
+    return CheckpointStart(
+        found.name, why, app_id, number, _merged(reached, begins), _merged(reached, ends)
+    )
 
 
 def _reached(found: QueryPlan, standing: Standing, client: Mapping[str, str]) -> Starting:

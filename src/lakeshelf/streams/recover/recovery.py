@@ -33,7 +33,7 @@ from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import doubles, restart
-from lakeshelf.streams.recover.restart import Place
+from lakeshelf.streams.recover.restart import RestartPlace
 from lakeshelf.streams.run import checkpoint, continuity
 from lakeshelf.streams.run.continuity import Standing
 from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
@@ -212,7 +212,7 @@ def _require_nothing_ahead(found: QueryPlan, standing: Standing) -> None:
 
 
 def _rebuild_query(
-    found: QueryPlan, settings: Settings, report: Report, standing: Standing, place: Place
+    found: QueryPlan, settings: Settings, report: Report, standing: Standing, place: RestartPlace
 ) -> int:
     root = Root.at(settings.lake_root)
     app_id = standing.app_id or found.name
@@ -254,7 +254,7 @@ def _follows_from_raw(table: str) -> bool:
     return table.startswith(("cleansed/", "staging/")) or table in FOLDED_BESIDES
 
 
-def _fold(found: QueryPlan, root: Root, place: Place, report: Report) -> int:
+def _fold(found: QueryPlan, root: Root, place: RestartPlace, report: Report) -> int:
     committer = DriverCommitter(root, 0)
     app_id = f"rebuild:{time.time_ns()}"
     total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in found.mirrors), 0
@@ -274,7 +274,7 @@ def _fold(found: QueryPlan, root: Root, place: Place, report: Report) -> int:
     return done
 
 
-def _chunks(found: QueryPlan, root: Root, place: Place) -> Iterator[tuple[str, pa.Table]]:
+def _chunks(found: QueryPlan, root: Root, place: RestartPlace) -> Iterator[tuple[str, pa.Table]]:
     """Rows of raw that are not read again, some days at a time, topic by topic."""
     rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
     for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
@@ -306,7 +306,7 @@ def _days(adds: pa.Table) -> Iterator[tuple[date, date]]:
             first, size = None, 0
 
 
-def _covered(rows: pa.Table, place: Place, topic: str) -> pa.Array:
+def _covered(rows: pa.Table, place: RestartPlace, topic: str) -> pa.Array:
     """Whether each row of raw stands where Kafka is not read again."""
     return pa.array(
         [
@@ -333,7 +333,7 @@ def _note(
     **known: Any,
 ) -> None:
     books = DriverCommitter(settings.lake_root, 0, shared=True)
-    entry = ledger.Entry(
+    entry = ledger.LedgerEntry(
         query_id=f"{found.name}:{query_id}",
         batch_id=0,
         query=found.name,

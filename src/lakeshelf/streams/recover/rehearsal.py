@@ -20,7 +20,7 @@ from lakeshelf.streams.commit.lane import Lane, Result
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
-from lakeshelf.streams.commit.updates import Change
+from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.run.batch import BatchProcessor
@@ -102,7 +102,7 @@ class Rehearsal(BatchProcessor[pa.Table]):
     def _quarantine(self, *_: object) -> None:
         """What is refused here was never sent."""
 
-    def _tell(self, batch: Batch[pa.Table], change: Change[pa.Table]) -> None:
+    def _tell(self, batch: Batch[pa.Table], change: TableChange[pa.Table]) -> None:
         """Nothing is sent."""
 
 

@@ -33,7 +33,7 @@ Ends = Mapping[str, int]
 
 
 @dataclass
-class Place:
+class RestartPlace:
     """Where a query goes on.
 
     Attributes:
@@ -54,14 +54,14 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class TopicBounds:
     """What Kafka has of the mirrored topics: first and end offsets; None: nobody asked."""
 
     first: topics.Offsets
     ends: topics.Offsets
 
     @classmethod
-    def asked(cls, found: QueryPlan, client: Mapping[str, str] | None) -> Bounds | None:
+    def asked(cls, found: QueryPlan, client: Mapping[str, str] | None) -> TopicBounds | None:
         """Ask Kafka, given a client."""
         if client is None:
             return None
@@ -76,7 +76,7 @@ def place(
     client: Mapping[str, str] | None,
     *,
     accept_loss: bool = False,
-) -> Place:
+) -> RestartPlace:
     """Where a query goes on after a rebuild.
 
     Args:
@@ -89,8 +89,8 @@ def place(
     Raises:
         StreamError: `raw` lacks rows that Kafka no longer has.
     """
-    chosen = Place()
-    bounds = Bounds.asked(found, client)
+    chosen = RestartPlace()
+    bounds = TopicBounds.asked(found, client)
     for topic in found.mirrors:
         starting, earlier = _of_topic(standing, topic, bounds)
         chosen.starting[topic], chosen.earlier[topic] = starting, earlier
@@ -100,7 +100,7 @@ def place(
 
 
 def _of_topic(
-    standing: Standing, topic: str, bounds: Bounds | None
+    standing: Standing, topic: str, bounds: TopicBounds | None
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Where reading of a topic begins, and what `raw` holds of topics before it, as in `Place`."""
     known = {} if standing.has_foreign_ledger else standing.account.sources.get(topic, {})
@@ -151,7 +151,7 @@ def _places(standing: Standing, topic: str) -> pa.Table:
 
 
 def _require_kept(
-    found: QueryPlan, root: Lake, standing: Standing, topic: str, bounds: Bounds | None
+    found: QueryPlan, root: Lake, standing: Standing, topic: str, bounds: TopicBounds | None
 ) -> None:
     """Refuse where rows are lacking whose records retention, or the end of a topic, has taken."""
     gone = bounds is None or _is_replaced(standing, topic)

@@ -33,7 +33,7 @@ from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
-from lakeshelf.streams.commit.updates import Change, Updater
+from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.declare.plan import QueryPlan
@@ -41,7 +41,7 @@ from lakeshelf.streams.run import crash
 from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.continuity import BATCH
 from lakeshelf.streams.run.intermediate import Batch
-from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take import duplicates, refusal
 from lakeshelf.streams.take.parse import originals
 
@@ -71,7 +71,7 @@ class BatchProcessor(Generic[Rows]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         time: BusinessTime | None = None,
         sources: Callable[[], Callable[[], None]] = lambda: lambda: None,
-        known: ledger.Known | None = None,
+        known: ledger.KnownIds | None = None,
     ) -> None:
         self._plan = plan
         self._sink = sink
@@ -81,7 +81,7 @@ class BatchProcessor(Generic[Rows]):
         self._time = time or BusinessTime(None, {})
         self._clock = clock
         self._sources = sources
-        self._known = known or ledger.Known()
+        self._known = known or ledger.KnownIds()
         self._telling: tuple[int, dict[str, Any]] = (-1, {})
 
     def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
@@ -306,7 +306,7 @@ class BatchProcessor(Generic[Rows]):
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
-    def _tell(self, batch: Batch[Rows], change: Change[Rows]) -> None:
+    def _tell(self, batch: Batch[Rows], change: TableChange[Rows]) -> None:
         """Send what a change leads to, behind its commit."""
         if change.update.topic is None and not change.events:
             return
@@ -342,7 +342,7 @@ class BatchProcessor(Generic[Rows]):
         offsets = self._offsets(batch_id)
         if not versions and ledger.moved(offsets) <= {CLOCK}:
             return
-        entry = ledger.Entry(
+        entry = ledger.LedgerEntry(
             query_id=self.app_id,
             batch_id=batch_id,
             query=self._plan.name,
@@ -358,7 +358,7 @@ class BatchProcessor(Generic[Rows]):
         txn = self.identity(ledger.LEDGER, batch_id, None)
         self._sink.books.append(ledger.LEDGER, entry.row(), txn)
         self._sink.books.settle()
-        self._known = ledger.Known()
+        self._known = ledger.KnownIds()
         crash.point("after_ledger", batch_id)
 
     def _txn(self, table: str, batch: Batch[Rows]) -> Txn:
@@ -369,7 +369,7 @@ class BatchProcessor(Generic[Rows]):
         *wider, own = (self.identity(table, batch.batch_id, part) for part in chain)
         return next((txn for txn in wider if self._sink.is_committed(table, txn)), own)
 
-    def identity(self, what: str, batch_id: int, part: Part | None) -> Txn:
+    def identity(self, what: str, batch_id: int, part: BatchPart | None) -> Txn:
         """Identity of a write of a batch, or of a part of one."""
         if part is None or not part.name:
             return Txn(f"{self.app_id}:{what}", batch_id, told=self._told(batch_id))

@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from lakeshelf.lake.form.commits import Commit
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts
-from lakeshelf.streams.commit.updates import Change
-from lakeshelf.streams.run.parts import Part
+from lakeshelf.streams.commit.updates import TableChange
+from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take.refusal import Refused
 
 
@@ -32,8 +32,8 @@ class Batch(Generic[Rows]):
     refused: list[Refused] = field(default_factory=list)
     held: dict[str, Rows] = field(default_factory=dict)
     commits: list[Future[Commit]] = field(default_factory=list)
-    changes: list[Change[Rows]] = field(default_factory=list)
-    part: Part | None = None
+    changes: list[TableChange[Rows]] = field(default_factory=list)
+    part: BatchPart | None = None
 
     def versions(self) -> dict[str, int]:
         """Table → version that it committed, once that is done."""

@@ -29,7 +29,7 @@ from lakeshelf.logs import log
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.run.failure import describe, has_nothing_to_do_with_records
 from lakeshelf.streams.run.parted import Outcome, PartedProcessor
-from lakeshelf.streams.run.parts import Part, Positions
+from lakeshelf.streams.run.parts import BatchPart, Positions
 from lakeshelf.streams.run.trials import CERTAIN, MOST_IN_A_ROW, Suspect, Trial, Trials
 
 
@@ -105,7 +105,7 @@ class Isolation:
         trial.running = False
         self._kept.keep(trial)
 
-    def _part(self, trial: Trial, part: Part, positions: Positions, frame: DataFrame) -> None:
+    def _part(self, trial: Trial, part: BatchPart, positions: Positions, frame: DataFrame) -> None:
         suspect = trial.suspect(part)
         try:
             if suspect is not None:
@@ -118,14 +118,21 @@ class Isolation:
             if suspect is not None and not suspect.tried:
                 raise
 
-    def _try(self, trial: Trial, part: Part, positions: Positions, frame: DataFrame) -> Outcome:
+    def _try(
+        self, trial: Trial, part: BatchPart, positions: Positions, frame: DataFrame
+    ) -> Outcome:
         processor = self._at_hand(trial)
         if self._timed[0] != trial.batch_id:
             self._timed = (trial.batch_id, processor.time_of(frame))
         return processor.part(frame, trial.batch_id, positions, part, self._timed[1])
 
     def _suspected(
-        self, trial: Trial, suspect: Suspect, part: Part, positions: Positions, frame: DataFrame
+        self,
+        trial: Trial,
+        suspect: Suspect,
+        part: BatchPart,
+        positions: Positions,
+        frame: DataFrame,
     ) -> None:
         """Try a record alone once more, or leave it out; both only where nothing can be done all right."""
         processor, number = self._at_hand(trial), trial.batch_id
@@ -148,7 +155,7 @@ class Isolation:
             self._begin(trial, part, tried=True)
             trial.part_done(part, *self._try(trial, part, positions, frame))
 
-    def _begin(self, trial: Trial, part: Part | None, *, tried: bool = True) -> None:
+    def _begin(self, trial: Trial, part: BatchPart | None, *, tried: bool = True) -> None:
         trial.begin(part, tried=tried)
         self._kept.keep(trial)
 

@@ -21,7 +21,7 @@ from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.batch import BatchProcessor
 from lakeshelf.streams.run.intermediate import Batch
-from lakeshelf.streams.run.parts import Part, Positions
+from lakeshelf.streams.run.parts import BatchPart, Positions
 from lakeshelf.streams.take.parse import originals
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, refuse
 
@@ -51,7 +51,7 @@ class PartedProcessor(BatchProcessor[Rows]):
         return latest[0].as_py() or self._clock()
 
     def part(
-        self, frame: DataFrame, batch_id: int, positions: Positions, part: Part, at: datetime
+        self, frame: DataFrame, batch_id: int, positions: Positions, part: BatchPart, at: datetime
     ) -> Outcome:
         """Steps 1 to 5 for a part of a batch; nothing is decided for the sake of time alone.
 
@@ -71,7 +71,7 @@ class PartedProcessor(BatchProcessor[Rows]):
             self._sink.end()
 
     def refuse(
-        self, frame: DataFrame, batch_id: int, positions: Positions, part: Part, why: str
+        self, frame: DataFrame, batch_id: int, positions: Positions, part: BatchPart, why: str
     ) -> Outcome:
         """Quarantine the one record of a part, of which nothing is known but that it cannot be processed."""
         try:
@@ -91,7 +91,7 @@ class PartedProcessor(BatchProcessor[Rows]):
         finally:
             self._sink.end()
 
-    def has_refused(self, batch_id: int, part: Part) -> bool:
+    def has_refused(self, batch_id: int, part: BatchPart) -> bool:
         """Whether the record of a part stands in quarantine as one that cannot be processed."""
         handle = self._sink.books.handle(QUARANTINE)
         return is_committed(handle, self._left_out(batch_id, part))
@@ -115,7 +115,7 @@ class PartedProcessor(BatchProcessor[Rows]):
     def _is_committed(self, table: str, batch: Batch[Rows]) -> bool:
         return self._sink.is_committed(table, self._txn(table, batch))
 
-    def _left_out(self, batch_id: int, part: Part) -> Txn:
+    def _left_out(self, batch_id: int, part: BatchPart) -> Txn:
         return self.identity(f"{QUARANTINE}:{UNPROCESSABLE}", batch_id, part)
 
     def _parted(self, batch_id: int) -> Txn:
@@ -123,7 +123,7 @@ class PartedProcessor(BatchProcessor[Rows]):
         return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, told=told)
 
 
-def _of(frame: DataFrame, positions: Positions, part: Part) -> DataFrame:
+def _of(frame: DataFrame, positions: Positions, part: BatchPart) -> DataFrame:
     """Records of a batch that are of a part."""
     stretches = (
         (F.col("topic") == topic)

@@ -17,7 +17,7 @@ DEEP = 5
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """A stretch of the positions of a batch.
 
     Attributes:
@@ -38,38 +38,38 @@ class Part:
         return "-".join(map(str, self.spans[-1])) if self.spans[1:] else ""
 
     @property
-    def above(self) -> tuple[Part, ...]:
+    def above(self) -> tuple[BatchPart, ...]:
         """What it was cut from, the whole batch first."""
-        return tuple(Part(self.spans[:n]) for n in range(1, len(self.spans)))
+        return tuple(BatchPart(self.spans[:n]) for n in range(1, len(self.spans)))
 
     @property
-    def nothing(self) -> Part:
+    def nothing(self) -> BatchPart:
         """A part of it that has no position."""
         first, _ = self.spans[-1]
-        return Part((*self.spans, (first, first)))
+        return BatchPart((*self.spans, (first, first)))
 
-    def split(self, levels: int = 1) -> tuple[Part, ...]:
+    def split(self, levels: int = 1) -> tuple[BatchPart, ...]:
         """Its parts, in order: halves, halved again on each further level."""
         if levels == 0 or self.size <= 1:
             return (self,)
         first, end = self.spans[-1]
         middle = (first + end + 1) // 2
-        halves = (Part((*self.spans, span)) for span in ((first, middle), (middle, end)))
+        halves = (BatchPart((*self.spans, span)) for span in ((first, middle), (middle, end)))
         return tuple(part for half in halves for part in half.split(levels - 1))
 
 
-def merged(parts: Iterable[Part]) -> list[Part]:
+def merged(parts: Iterable[BatchPart]) -> list[BatchPart]:
     """Parts in order, with what they were cut from where all of it is there."""
-    whole: list[Part] = []
+    whole: list[BatchPart] = []
     for part in parts:
         whole.append(part)
         while len(whole) > 1 and _are_halves(*whole[-2:]):
-            whole[-2:] = [Part(part.spans[:-1])]
+            whole[-2:] = [BatchPart(part.spans[:-1])]
             part = whole[-1]  # noqa: PLW2901 - what was put together may be a half itself
     return whole
 
 
-def _are_halves(one: Part, other: Part) -> bool:
+def _are_halves(one: BatchPart, other: BatchPart) -> bool:
     same = one.spans[:-1] == other.spans[:-1] and len(one.spans) > 1
     return same and one.spans[-1][1] == other.spans[-1][0]
 
@@ -85,11 +85,11 @@ class Positions:
     offsets: Offsets
 
     @property
-    def whole(self) -> Part:
+    def whole(self) -> BatchPart:
         """All of them."""
-        return Part(((0, sum(end - first for _, _, first, end in self._ranges())),))
+        return BatchPart(((0, sum(end - first for _, _, first, end in self._ranges())),))
 
-    def of(self, part: Part) -> list[tuple[str, int, int, int]]:
+    def of(self, part: BatchPart) -> list[tuple[str, int, int, int]]:
         """Topic, partition, and offsets [from, until) of a part."""
         first, end = part.spans[-1]
         found, counted = [], 0
@@ -100,7 +100,7 @@ class Positions:
             counted += high - low
         return found
 
-    def told(self, part: Part) -> str:
+    def told(self, part: BatchPart) -> str:
         """A part in words."""
         ranges = (
             f"{topic}:{partition}:{low}" + (f" to {high - 1}" if high - low > 1 else "")

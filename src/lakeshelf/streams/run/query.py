@@ -43,7 +43,7 @@ READ = {
 
 
 @dataclass
-class Progress:
+class QueryProgress:
     """How far a query is, for `status`.
 
     Attributes:
@@ -84,7 +84,7 @@ class Query:
     ) -> None:
         self.plan = plan
         self._tables = (*plan.tables, *BOOKS)
-        self.progress = Progress()
+        self.progress = QueryProgress()
         self._settings = settings
         self._session = session
         self._client = client
@@ -205,7 +205,7 @@ class Query:
             found.offsets_of,
             time=self._business_time(number - found.base),
             sources=self._asked_sources,
-            known=ledger.Known.new(
+            known=ledger.KnownIds.new(
                 self._standing.account, self._standing.sources(), self._standing.table_ids
             ),
         )

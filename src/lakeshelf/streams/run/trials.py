@@ -18,7 +18,7 @@ import orjson
 from lakeshelf.files import replace_content
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.declare.job import CLOCK
-from lakeshelf.streams.run.parts import DEEP, Part, merged
+from lakeshelf.streams.run.parts import DEEP, BatchPart, merged
 
 FOLDER, ENDED = "batches", "streams-ended.json"
 SAME_FAILURES, DEATHS = 3, 2
@@ -99,7 +99,7 @@ class Trial:
         """Whether the batch is to be done in parts from now on."""
         return self.parts is not None or self.deaths >= DEATHS or self.times >= SAME_FAILURES
 
-    def begin(self, part: Part | None, *, tried: bool) -> None:
+    def begin(self, part: BatchPart | None, *, tried: bool) -> None:
         """A try of the batch, or of a part, begins."""
         self.running, self.trying = True, None if part is None else part.spans
         if part is not None and (suspect := self.suspect(part)) is not None:
@@ -115,7 +115,7 @@ class Trial:
         if any(found.valid for topic, found in counts.items() if topic != CLOCK):
             self.unproven = 0
 
-    def cut(self, whole: Part) -> None:
+    def cut(self, whole: BatchPart) -> None:
         """From now on the batch is done in parts."""
         levels = DEEP if self.deaths else 1
         self.parts = [] if whole.size == 1 else [cut.spans for cut in whole.split(levels)]
@@ -132,25 +132,25 @@ class Trial:
         self.failure, self.running = failure, False
         self.deaths += died
 
-    def suspect(self, part: Part) -> Suspect | None:
+    def suspect(self, part: BatchPart) -> Suspect | None:
         """What is known of a single record as the cause."""
         return next((s for s in self.suspects if s.spans == part.spans), None)
 
-    def part_failed(self, part: Part, failure: str, *, died: bool = False) -> None:
+    def part_failed(self, part: BatchPart, failure: str, *, died: bool = False) -> None:
         """A try of a part failed: it is cut, or its one record is set aside until the rest is done."""
         self.ended()
         self.failure = failure
         if (known := self.suspect(part)) is not None:
             known.failed(failure)
         elif self.parts is not None and part.spans in self.parts:
-            rest = merged(Part(spans) for spans in self.parts if spans != part.spans)
+            rest = merged(BatchPart(spans) for spans in self.parts if spans != part.spans)
             cut = part.split(DEEP if died else 1) if part.size > 1 else ()
             self.parts = [left.spans for left in (*cut, *rest)]
             if part.size <= 1:
                 self.suspects.append(Suspect(part.spans, failure))
 
     def part_done(
-        self, part: Part, counts: Mapping[str, Counts], versions: Mapping[str, int]
+        self, part: BatchPart, counts: Mapping[str, Counts], versions: Mapping[str, int]
     ) -> None:
         """A part is done."""
         self.done(counts)
@@ -162,10 +162,10 @@ class Trial:
             for name, number in vars(found).items():
                 total[name] = total.get(name, 0) + number
 
-    def next_part(self) -> Part | None:
+    def next_part(self) -> BatchPart | None:
         """The part to try next, records that failed alone last; None when all are done."""
         spans = next(iter(self.parts or ()), None) or next((s.spans for s in self.suspects), None)
-        return None if spans is None else Part(spans)
+        return None if spans is None else BatchPart(spans)
 
 
 class Trials:
@@ -193,7 +193,7 @@ class Trials:
         if kept.running and kept.trying is not None:
             kept.deaths += 1
             how = last_end(self._stack_dir, before)
-            kept.part_failed(Part(kept.trying), how, died=True)
+            kept.part_failed(BatchPart(kept.trying), how, died=True)
         elif kept.running:
             kept.failed(last_end(self._stack_dir, before), died=True)
         return kept
