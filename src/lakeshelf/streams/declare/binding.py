@@ -107,7 +107,7 @@ class Binder:
             yield self._bind(Text(of, objection.sql, gives=JUDGED))
 
     def _update(self, update: Update) -> Iterator[Bound]:
-        table, of = contract(update), f"{type(update).__name__.lower()} of {update.table}"
+        table, of = contract(update), f"{update.kind} of {update.table}"
         own: dict[str, pa.Schema] = {}
         if isinstance(update, Fold | Latest):
             touched = self._bind(Text(f"keys of the {of}", sql.touched_keys(update), table))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.errors import ConfigurationError
@@ -54,6 +54,8 @@ class Fold:
         topic: Compacted topic that receives the changed rows.
     """
 
+    kind: ClassVar[str] = "fold"
+
     table: str
     movements: tuple[Movements, ...]
     combine: Mapping[str, Combine]
@@ -72,6 +74,8 @@ class Latest:
         source: Compacted topic in braces.
     """
 
+    kind: ClassVar[str] = "latest"
+
     table: str
     source: str
     topic: None = None
@@ -87,6 +91,8 @@ class View:
         topic: Compacted topic that receives the changed rows, a tombstone for a removed one.
         removes: Whether the rows have a column `removed`, true for those that shall not be.
     """
+
+    kind: ClassVar[str] = "view"
 
     table: str
     sql: str
@@ -141,6 +147,8 @@ class DecisionView(View):
         emits: Events that follow.
         scope: What it is about; None: whatever its SQL says.
     """
+
+    kind: ClassVar[str] = "decision"
 
     emits: tuple[Emission, ...] = ()
     scope: Scope | None = None
