@@ -43,6 +43,7 @@ class _Process:
     """What holds for every line of this process."""
 
     part = ""
+    is_printed = False
     secrets: frozenset[str] = frozenset()
 
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
@@ -88,10 +89,16 @@ def begin(
         secrets: Words that are masked wherever they would stand.
     """
     _process.part, _process.secrets = part, frozenset(filter(None, secrets))
+    _process.is_printed = folder is None
     handler = _printed() if folder is None else _kept(folder / f"{part}{SUFFIX}")
     _logger.handlers[:] = [handler]
     _logger.setLevel(level.upper())
     _logger.propagate = False
+
+
+def is_printed() -> bool:
+    """Whether people read this process's log where they read its errors."""
+    return _process.is_printed
 
 
 def as_text(fields: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ NAME = re.compile(r"(?<![\w./-])lakeshelf(?:\.[A-Za-z_]\w*)+")
 PATH = re.compile(r"(?<![\w/.~:-])((?:[\w.-]+/)+[\w.-]*|[\w-]+\.md)(?:#([\w-]+)|::(\w+))?")
 BY_NUMBER = re.compile(r"[\w/-]+\.md`?,\s+(?:(?:sections?|traps?|steps?)\s+\d+|\"[^\"]+\")")
 """A part of a page without its anchor."""
+SHOWN = re.compile(r"^ *```\w+\n *# (\S+)$", re.MULTILINE)
 PLACEHOLDER = ("<", "*", "{", "…")
 BETWEEN = {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 """Tokens behind which a statement begins."""
@@ -89,6 +90,14 @@ class Checkout:
     def is_made(self, path: str) -> bool:
         """Whether a path is made while the product runs."""
         return any(fnmatch(path, m) or fnmatch(path, f"{m}/*") for m in self._made)
+
+    @cached_property
+    def _shown(self) -> frozenset[str]:
+        """Files whose content a page shows in a block that begins with their path, for readers to make."""
+        pages = (file for file in self._files() if file.suffix == ".md")
+        return frozenset(
+            path for page in pages for path in SHOWN.findall(page.read_text(encoding="utf-8"))
+        )
 
     @cached_property
     def _made(self) -> tuple[str, ...]:
@@ -154,7 +163,7 @@ class Checkout:
         path, anchor, test = match[1].rstrip(".-"), match[2], match[3]
         if passage.text[match.end() :].startswith(PLACEHOLDER):
             path = path.rpartition("/")[0]
-        if not self._is_ours(path) or self.is_made(path.rstrip("/")):
+        if not self._is_ours(path) or self.is_made(path.rstrip("/")) or path in self._shown:
             return True
         places = (self.root, self.root / LIBRARY, passage.file.parent)
         targets = [place / path for place in places if (place / path).exists()]

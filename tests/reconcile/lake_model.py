@@ -12,7 +12,6 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG, arrow, validate
-from lakeshelf.reconcile.invariants import RAW_TOPICS
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 SIGN = {"putback": 1, "restock": 1, "adjustment": 1, "pickup": -1, "removal": -1}
@@ -81,7 +80,7 @@ class Model:
     """Tables by name, each a list of rows, that a test may change before `write`."""
 
     def __init__(self, records: Iterable[Row]) -> None:
-        raw = (*(f"raw/{topic}" for topic in RAW_TOPICS), "raw/quarantine")
+        raw = (*(f"raw/{topic}" for topic in CATALOG.raw_topics), "raw/quarantine")
         self.tables: dict[str, list[Row]] = {name: [] for name in (*raw, *DECIDED)}
         self.records: Counter[str] = Counter()
         self.duplicates: Counter[str] = Counter()
@@ -187,7 +186,7 @@ class Model:
     def write(self, root: Path) -> Path:
         """Write the tables below `root`, with a ledger of one batch."""
         self.overwrite(root, self.tables)
-        topics = {topic: {"duplicate": self.duplicates[topic]} for topic in RAW_TOPICS}
+        topics = {topic: {"duplicate": self.duplicates[topic]} for topic in CATALOG.raw_topics}
         batch = {"query_id": "q", "batch_id": 0, "kind": "batch", "topics": json.dumps(topics)}
         write_deltalake(str(root / "ops/batch_ledger"), pa.Table.from_pylist([batch], LEDGER))
         return root

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError
 from lakeshelf.reconcile.books import STOCK, Books, opened
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 IDS = "SELECT md5_number_lower(event_id) AS id FROM source"
 """DuckDB's own `hash` is too weak: ids that begin with a time collide once in a thousand."""
 
-RAW_TOPICS = ("shelf_events", "pos_transactions", "foot_traffic", "wh_events", "lost_sales")
 
 BY_SHELF = (
     (
@@ -156,7 +156,7 @@ def _every_record_accounted_for(books: Books, records: Mapping[str, int]) -> tup
         "CREATE OR REPLACE TEMP TABLE account (topic VARCHAR, records BIGINT, accounted BIGINT)"
     )
     books.db.execute("CREATE OR REPLACE TEMP TABLE ids (topic VARCHAR, events BIGINT, ids BIGINT)")
-    for topic in RAW_TOPICS:
+    for topic in CATALOG.raw_topics:
         books.load("event_ids", f"raw/{topic}", ("event_id",), IDS)
         rows, distinct = books.figures("SELECT count(*), count(DISTINCT id) FROM event_ids")
         accounted = rows + quarantined.get(topic, 0) + duplicates.get(topic, 0)

@@ -23,7 +23,9 @@ from lakeshelf.streams.commit.ledger import LEDGER
 
 RECEIPTS = "raw/pos_transactions"
 MOVEMENTS = ("raw/wh_events", "raw/shelf_events")
-EVENTS = (*MOVEMENTS, RECEIPTS, "raw/lost_sales", "raw/foot_traffic")
+_RAW = tuple(f"raw/{topic}" for topic in CATALOG.raw_topics)
+EVENTS = (*MOVEMENTS, RECEIPTS, *(name for name in _RAW if name not in (*MOVEMENTS, RECEIPTS)))
+"""Tables of events; those of one time are told in this order: goods leave the back room before they reach a shelf."""
 ALERTS = ("ops/alerts", "ops/shelf_alerts", "ops/wh_alerts")
 SECTION = {
     **dict.fromkeys(EVENTS, "events"),

@@ -25,7 +25,6 @@ from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.lake.rows import reading, tables
-from lakeshelf.reconcile.invariants import RAW_TOPICS
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
@@ -175,7 +174,7 @@ class Kafka:
         known = self._consumer.list_topics(timeout=ANSWER_S).topics
         places = [
             TopicPartition(name, number)
-            for name in RAW_TOPICS
+            for name in CATALOG.raw_topics
             if name in known
             for number in known[name].partitions
         ]

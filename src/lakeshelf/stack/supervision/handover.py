@@ -167,6 +167,7 @@ def ended(error: Exception) -> int:
     """Print what ended a process as one line on stderr; its exit code."""
     known = isinstance(error, LakeshelfError)
     text = str(error) if known else f"unexpected {type(error).__name__}: {first_line(error)}"
-    log.error("process ended", error=text, exc_info=error)
+    if not (known and logs.is_printed()):
+        log.error("process ended", error=text, exc_info=error)
     sys.stderr.write(f"error: {text}\n")
     return error.exit_code if isinstance(error, LakeshelfError) else 1

@@ -75,7 +75,7 @@ class BusinessTime:
         self._fresh = self._fresh and not self.decides
 
     def relation(self) -> pa.Table:
-        """One row as `lakeshelf.streams.declare.job.Decision` tells; none before the first tick."""
+        """One row as `lakeshelf.streams.declare.job.DecisionView` tells; none before the first tick."""
         if self._tick is None:
             return intake.CLOCK_RELATION.empty_table()
         told = {name: self._tick[name] for name in ("now", "today", "phase")}
