@@ -34,8 +34,8 @@ test: setup ## Set up, then run all tests
 test-fast: setup ## Run the tests that take 3 minutes together
 	@$(BIN)/python -m pytest -m "not (slow or setup or faults or nightly)"
 
-test-nightly: setup ## Run the long repetitions
-	@$(BIN)/python -m pytest -m nightly
+test-nightly: setup ## Run the long repetitions; what they came to stands in tests/results/nightly.json
+	@$(BIN)/python -m pytest -m nightly --result tests/results/nightly.json
 
 bench: setup ## Run the benchmarks and write their results
 	@$(BIN)/python -m benchmarks

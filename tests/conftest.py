@@ -12,6 +12,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from lakeshelf.cli import main
+from tests.results import Recording
 
 settings.register_profile("lakeshelf", deadline=None)
 settings.load_profile("lakeshelf")
@@ -23,8 +24,16 @@ HOME = Path(__file__).parents[1]
 APPS = ("spark-apps", "kafka-components")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--result FILE`, see `tests.results`."""
+    parser.addoption("--result", type=Path, help="write what the run came to as JSON")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A newer Python deprecates what packages still use: there, only warnings of our code are errors."""
+    result = config.getoption("--result")
+    if result is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recording(result))
     oldest = metadata("lakeshelf")["Requires-Python"].removeprefix(">=")
     if sys.version_info[:2] == tuple(int(part) for part in oldest.split(".")):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic
 
@@ -13,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from lakeshelf.contracts import Topic
 from lakeshelf.lake.form.commits import Commit, Txn
+from lakeshelf.logs import log
 from lakeshelf.streams.commit.committers.base import Committer, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import LEDGER
@@ -142,8 +144,24 @@ class Sink(Generic[Rows]):
         other = self._others.get(name)
         if other is None:
             commit: Future[Commit] = getattr(self._committer, operation)(name, rows, txn)
+            commit.add_done_callback(partial(_logged, txn))
             return commit
         self.settle()
         commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
         other.settle()
+        commit.add_done_callback(partial(_logged, txn))
         return commit
+
+
+def _logged(txn: Txn, made: Future[Commit]) -> None:
+    if made.cancelled() or made.exception() is not None:
+        return  # whoever waits for it hears of that
+    commit = made.result()
+    log.debug(
+        "committed",
+        query=txn.app_id.partition(":")[0],
+        table=commit.table,
+        version=commit.version,
+        rows=commit.rows,
+        batch_id=txn.version,
+    )

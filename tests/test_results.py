@@ -1,0 +1,60 @@
+"""The record of a run says of each test what it came to, also when its set-up or tear-down failed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.results import HOME
+
+FILE = """
+import pytest
+
+@pytest.fixture
+def broken():
+    raise RuntimeError
+
+@pytest.fixture
+def left():
+    yield
+    raise RuntimeError
+
+def test_passes(): pass
+def test_fails(): assert False
+def test_is_skipped(): pytest.skip("no")
+def test_is_not_set_up(broken): pass
+def test_is_not_torn_down(left): pass
+"""
+EXPECTED = {
+    "test_passes": "passed",
+    "test_fails": "failed",
+    "test_is_skipped": "skipped",
+    "test_is_not_set_up": "failed",
+    "test_is_not_torn_down": "failed",
+}
+
+
+def test_each_test_has_its_gravest_outcome(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from pathlib import Path\n"
+        "from tests.results import Recording\n"
+        "def pytest_configure(config):\n"
+        f"    config.pluginmanager.register(Recording(Path({str(tmp_path / 'out' / 'r.json')!r})))\n"
+    )
+    (tmp_path / "test_some.py").write_text(FILE)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(
+        [*command, f"--rootdir={tmp_path}"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(HOME), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    told = json.loads((tmp_path / "out" / "r.json").read_text())
+    found = {name.rpartition("::")[2]: test["outcome"] for name, test in told["tests"].items()}
+    assert found == EXPECTED
+    assert told["outcomes"] == {"passed": 1, "failed": 3, "skipped": 1}
