@@ -49,11 +49,20 @@ _VALUES: dict[Type, Any] = {
 }
 
 
+def _log(folder: Path) -> None:
+    """What a process logged, and what its children printed."""
+    folder.mkdir(parents=True)
+    line = {"at": "2026-03-01T10:00:00Z", "level": "info", "event": TEXT, "query": TEXT}
+    (folder / "streams.jsonl").write_text(json.dumps({**line, "exception": TEXT}) + "\n")
+    (folder / "streams.log").write_text(TEXT)
+
+
 def lake(root: Path) -> Lake:
     """The product's tables with a row each, and a dataset of somebody else with two commits."""
     for table in CATALOG.tables.values():
         tables.ensure(root, table)
         _write(root, table)
+    _log(root / "_stack" / "logs")
     made = Lake(root, who=TEXT, why=TEXT)
     for number in (1, 2):
         rows = {"id": [number], "item\x1b[31m[red]": [TEXT], "nested": [{"x": [TEXT]}]}

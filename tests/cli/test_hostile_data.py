@@ -24,6 +24,7 @@ READING = {
     "doctor": [],
     "check": [],
     "init": ["/dev/null/\x1b[31m"],
+    "logs": ["--all"],
     "plan": [],
     "config": [],
     "tables": [],

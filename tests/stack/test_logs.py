@@ -145,7 +145,7 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
     assert "batch_id=3" not in told.out
     assert "2 of 6 lines; --all shows them" in told.out
     assert "\x1b[31m" not in lakeshelf("logs", "--all").out
-    (line,) = map(json.loads, lakeshelf("logs", "--level", "warning", "--json").out.splitlines())
+    (line,) = json.loads(lakeshelf("logs", "--level", "warning", "--json").out)
     assert (line["event"], line["part"]) == ("record isolated", "streams")
     refused = lakeshelf("logs", "nobody")
     assert refused.code == 2

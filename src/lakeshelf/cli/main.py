@@ -136,6 +136,10 @@ def _failed(line: str, code: int) -> int:
     if access.options().debug:
         errors().print(lines(without_secrets(traceback.format_exc(), os.environ)))
     errors().print(f"error: {' '.join(line.splitlines())}", style="red")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _unheard()
     return code
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console
+from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console, print_json
 from lakeshelf.cli.console.terminal import inert
 from lakeshelf.errors import ConfigurationError
 
@@ -38,7 +38,7 @@ def logs(
     every: Annotated[bool, typer.Option("--all", help="All lines.")] = False,
     json_lines: AsJson = False,
 ) -> None:
-    """Show what the parts of the stack did, the latest lines last; as JSON, one object a line."""
+    """Show what the parts of the stack did, the latest lines last; followed as JSON it is one object a line."""
     from lakeshelf import log_lines
 
     folder = access.present().stack_dir / "logs"
@@ -53,6 +53,7 @@ def logs(
         (line for line in log_lines.read(folder, wanted) if line.is_at_least(level)),
         most,
         json_lines,
+        as_document=json_lines and not follow,
     )
     if most is not None and total > most and not json_lines:
         console().print(f"{most:,} of {total:,} lines; --all shows them")
@@ -63,13 +64,18 @@ def logs(
                     _print(line, json_lines)
 
 
-def _print_latest(lines: Iterable[LogLine], most: int | None, json_lines: bool) -> int:
+def _print_latest(
+    lines: Iterable[LogLine], most: int | None, json_lines: bool, *, as_document: bool
+) -> int:
     """Print the latest lines; how many there are."""
     total = 0
     kept: deque[LogLine] = deque(maxlen=most)
     for line in lines:
         total += 1
         kept.append(line)
+    if as_document:
+        print_json([line.record() for line in kept])
+        return total
     for line in kept:
         _print(line, json_lines)
     return total
