@@ -79,7 +79,8 @@ def test_where_no_option_can_name_it_there_is_none(tmp_path: Path, class_path: s
 
 
 def test_where_nothing_can_be_written_there_is_none(tmp_path: Path, class_path: str) -> None:
-    taken = load_settings(cache_dir=written(tmp_path / "file", b""))
+    taken = load_settings(cache_dir=tmp_path)
+    written(tmp_path / class_data.FOLDER, b"a file where the folder should be")
     assert class_data.used_or_made(taken, class_path) == ""
 
 
