@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.consuming import said
 from replay_events import HEADERS
 from replay_tables import OPENING_MS
 
@@ -62,7 +63,7 @@ class Sender:
             found = self._producer.list_topics(timeout=10).topics
         except KafkaException as error:
             raise BrokerError(
-                f"no Kafka at {self._servers}: {_reason(error)}", hint="run `lakeshelf up`"
+                f"no Kafka at {self._servers}: {said(error)}", hint="run `lakeshelf up`"
             ) from error
         if missing := sorted(set(topics) - set(found)):
             raise BrokerError(
@@ -156,8 +157,3 @@ def paced(
             else:
                 wait(max(SHORTEST_WAIT_S, (times[sent] - reached) / 1000 / speed))
             sent = due
-
-
-def _reason(error: KafkaException) -> str:
-    first = error.args[0]
-    return str(first.str()) if isinstance(first, KafkaError) else str(error)

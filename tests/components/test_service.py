@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from lakeshelf import crash
 from lakeshelf.components.clock import Ticker
 from lakeshelf.errors import LakeError
-from lakeshelf.streams.run import crash
 from tests.support import eventually
 
 from .rig import Rig, Row
@@ -43,7 +43,7 @@ KILLS = (
     (DELIVERIES[1], ("before_journal", "after_messages")),
 )
 """Business time → where the processes end that act on it, one after the other."""
-assert {point for _, points in KILLS for point in points} == set(crash.COMPONENT_POINTS)
+assert {point for _, points in KILLS for point in points} == set(crash.DECISION_POINTS)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.streams.run import checkpoint, crash
+from lakeshelf import crash
+from lakeshelf.streams.run import checkpoint
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 
@@ -37,7 +38,7 @@ def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed
     rig: Rig, undisturbed: Contents
 ) -> None:
     rig.send()
-    for number, point in enumerate(crash.POINTS):
+    for number, point in enumerate(crash.BATCH_POINTS):
         # Another batch each time: one that the driver dies in twice is done in parts.
         crash_at = f"{point}:{number}"
         driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=400, LAKESHELF_CRASH_AT=crash_at)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.ingestion import crash, rebuild
+from lakeshelf import crash
+from lakeshelf.ingestion import rebuild
 from lakeshelf.ingestion.io import fencing, target
 from lakeshelf.ingestion.services import loading
 from tests.ingestion.conftest import DECLARED
@@ -46,7 +47,7 @@ def assert_all_loaded(rig: Rig) -> None:
     assert [f.file_id for f in rig.files()] == list(range(1, FILES + 1))
 
 
-@pytest.mark.parametrize("point", [p for p in crash.POINTS if p != "files_after_resolve"])
+@pytest.mark.parametrize("point", [p for p in crash.FILE_POINTS if p != "files_after_resolve"])
 def test_a_worker_killed_at_each_step_leaves_work_that_another_ends(shop: Rig, point: str) -> None:
     killed = shop.start(lease=0, LAKESHELF_CRASH_AT=point)
     assert killed.wait(60) == -signal.SIGKILL, killed.stderr.read()
@@ -55,7 +56,7 @@ def test_a_worker_killed_at_each_step_leaves_work_that_another_ends(shop: Rig, p
 
 
 def test_workers_killed_at_every_step_one_after_another_lose_nothing(shop: Rig) -> None:
-    for point in crash.POINTS:
+    for point in crash.FILE_POINTS:
         killed = shop.start(lease=0, LAKESHELF_CRASH_AT=point)
         killed.wait(60)
     shop.scan()

@@ -12,11 +12,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from pyspark.sql import SparkSession
 
+from lakeshelf import crash
 from lakeshelf.errors import StreamError
 from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import doubles, recovery
-from lakeshelf.streams.run import checkpoint, continuity, crash
+from lakeshelf.streams.run import checkpoint, continuity
 from tests.support import eventually
 
 from .living import RAW, STATE, Living, copied, ends, moved

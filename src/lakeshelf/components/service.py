@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
+from lakeshelf import crash
 from lakeshelf.components import journal
 from lakeshelf.components.component import (
     Component,
@@ -36,7 +37,6 @@ from lakeshelf.lake.write import writing
 from lakeshelf.logs import log
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
-from lakeshelf.streams.run import crash
 from lakeshelf.streams.run.clock import latest
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, accepted, quarantine_rows
 

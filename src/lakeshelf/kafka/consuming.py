@@ -8,15 +8,16 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from lakeshelf.errors import BrokerError
+from lakeshelf.errors import BrokerError, first_line
 
 MOST = 5000
 ANSWER_S, RETRY_S = 15.0, 0.1
 
 
 def said(error: Exception) -> str:
-    """What an error says; of one of Kafka's client its text, without codes."""
-    return str(error.args[0].str() if isinstance(error, KafkaException) else error)
+    """What an error says, in one line; of one of Kafka's client its text, without codes."""
+    cause = error.args[0] if isinstance(error, KafkaException) else None
+    return str(cause.str()) if isinstance(cause, KafkaError) else first_line(error)
 
 
 def reader(client: Mapping[str, str], group: str) -> Consumer:

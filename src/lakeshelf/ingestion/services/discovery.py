@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 
+from lakeshelf import crash
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion import crash
 from lakeshelf.ingestion.domain.found import FoundFile, Look, Waiting
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.formats import formats

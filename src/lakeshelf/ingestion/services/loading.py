@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from lakeshelf import crash
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion import crash
 from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
 from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.domain.declaration import Declaration

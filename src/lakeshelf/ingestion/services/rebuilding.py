@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf import crash
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion import crash
 from lakeshelf.ingestion.domain.manifest import File, LoadResult, claimed, ended, renewed
 from lakeshelf.ingestion.domain.rows import judged
 from lakeshelf.ingestion.errors import FileRefused, TransitionRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from lakeshelf.ingestion import crash
+from lakeshelf import crash
 from lakeshelf.ingestion.domain.manifest import RETRIED, File, Mode, claimed
 from lakeshelf.ingestion.errors import TransitionRefused
 from lakeshelf.ingestion.services.loading import load

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf import crash
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion import crash
 from lakeshelf.ingestion.domain import choosing
 from lakeshelf.ingestion.domain.found import Waiting
 from lakeshelf.ingestion.domain.manifest import (

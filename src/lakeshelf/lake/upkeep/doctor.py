@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.errors import LakeError
+from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.place import names, storage
 from lakeshelf.lake.place.location import Root
@@ -320,7 +320,7 @@ def _unreadable_parquet(files: FileSystem, path: str) -> str | None:
         with files.open_input_file(path) as file:
             parquet.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
-        return f"its footer cannot be read: {str(error).splitlines()[0]}"
+        return f"its footer cannot be read: {first_line(error)}"
     return None
 
 

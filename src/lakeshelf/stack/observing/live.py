@@ -142,7 +142,7 @@ class Numbers:
             return self._kafka.records(), self._kafka.tick(), []
         except (LakeshelfError, KafkaException) as error:
             self.close()
-            return None, None, [_line(error)]
+            return None, None, [said(error)]
 
     def _unreadable(self) -> list[str]:
         lines = [table.problem for table in self._tables.values() if table.problem]
@@ -231,7 +231,7 @@ class Held:
         try:
             self._look(self._latest())
         except (LakeError, DeltaError, OSError, pa.ArrowException) as error:
-            self._handle, self._seen, self.value, self.problem = None, None, None, _line(error)
+            self._handle, self._seen, self.value, self.problem = None, None, None, said(error)
         else:
             self.problem = ""
 
@@ -346,10 +346,6 @@ def _sum(values: pa.ChunkedArray) -> int:
 def _counted(values: pa.ChunkedArray, names: tuple[str, ...]) -> dict[str, int]:
     counts = {entry["values"]: entry["counts"] for entry in values.value_counts().to_pylist()}
     return {name: counts.get(name, 0) for name in names}
-
-
-def _line(error: Exception) -> str:
-    return next(iter(said(error).strip().splitlines()), type(error).__name__)
 
 
 UNDER_WAY = ("pending", "issued")

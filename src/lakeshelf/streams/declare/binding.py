@@ -17,7 +17,7 @@ import sqlglot
 
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, first_line
 from lakeshelf.quiet import quiet
 from lakeshelf.streams.declare import intake, sql
 from lakeshelf.streams.declare.duck import Duck, to_duckdb
@@ -145,8 +145,8 @@ class Binder:
         try:
             found = self._duck.query(text.sql, **empty).schema
         except (duckdb.Error, sqlglot.ParseError) as error:
-            line = str(error).splitlines()[0]
-            raise ConfigurationError(f"{self._place(text)} does not run: {line}") from error
+            what = f"{self._place(text)} does not run: {first_line(error)}"
+            raise ConfigurationError(what) from error
         self._compare(text, found)
         return Bound(text.of, found, self._reads(text.sql, empty))
 

@@ -26,6 +26,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakeshelf import crash
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit import ledger
@@ -37,7 +38,6 @@ from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import crash
 from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.continuity import BATCH
 from lakeshelf.streams.run.intermediate import Batch

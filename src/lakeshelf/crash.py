@@ -8,7 +8,7 @@ import signal
 from lakeshelf.errors import StreamError
 
 VARIABLE = "LAKESHELF_CRASH_AT"
-POINTS = (
+BATCH_POINTS = (
     "before_raw",
     "after_raw",
     "between_tables",
@@ -16,13 +16,26 @@ POINTS = (
     "after_publish",
     "after_ledger",
 )
+DECISION_POINTS = ("before_journal", "after_journal", "after_messages")
+FILE_POINTS = (
+    "files_after_register",
+    "files_after_claim",
+    "files_after_rejects",
+    "files_after_data",
+    "files_after_resolve",
+    "files_after_outcome",
+)
 POISON, RAISES = "LAKESHELF_POISON", "LAKESHELF_POISON_RAISES"
-COMPONENT_POINTS = ("before_journal", "after_journal", "after_messages")
 
 
-def point(name: str, batch_id: int) -> None:
-    """Kill this process with SIGKILL if `LAKESHELF_CRASH_AT` is `<name>` or `<name>:<batch id>`."""
-    if os.environ.get(VARIABLE) in (name, f"{name}:{batch_id}"):
+def point(name: str, number: int | None = None) -> None:
+    """Kill this process with SIGKILL if `LAKESHELF_CRASH_AT` is `<name>` or `<name>:<number>`.
+
+    Args:
+        name: The point.
+        number: Of the batch or decision that is there.
+    """
+    if os.environ.get(VARIABLE) in (name, f"{name}:{number}"):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
