@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from lakeshelf.addresses import is_address, unusable, without_credentials
+from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
@@ -121,8 +122,8 @@ class Settings(BaseSettings):
     restart_backoff_s: float = Field(
         1.0,
         gt=0,
-        description="First pause before a failed query or process restarts; "
-        "a process that had run for a minute restarts at once.",
+        description="First pause before a process, query or component that failed restarts; "
+        "one that had run for a minute restarts at once.",
     )
     restart_backoff_max_s: float = Field(30.0, gt=0, description="Longest pause before a restart.")
     clock_speed: float = Field(
@@ -183,6 +184,10 @@ class Settings(BaseSettings):
         """Where the lake is, in words: its absolute folder, or its address."""
         root = self.lake_root
         return str(root.absolute()) if isinstance(root, Path) else root
+
+    def backoff(self) -> Backoff:
+        """Pauses before something that failed starts again: one rule for processes, queries and components."""
+        return Backoff(self.restart_backoff_s, self.restart_backoff_max_s)
 
 
 class _ProjectFile(TomlConfigSettingsSource):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lakeshelf.stack.supervision.backoff import MOST_AT_ONCE, STEADY_S, Backoff
+from lakeshelf.backoff import MOST_AT_ONCE, STEADY_S, Backoff
+from lakeshelf.settings import load_settings
 
 
 @pytest.fixture
@@ -48,3 +49,8 @@ def test_a_run_that_is_needed_to_find_a_cause_follows_at_once_but_not_for_ever()
     pauses.start(1)
     pauses.end(2, at_once=True)
     assert pauses.due == 3
+
+
+def test_processes_queries_and_components_follow_the_settings() -> None:
+    found = load_settings(restart_backoff_s=0.5, restart_backoff_max_s=4).backoff()
+    assert [pause(found, 0.0) for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 4.0]

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from lakeshelf.backoff import Backoff
 from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka.consuming import said
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.observing.status import collect
-from lakeshelf.stack.supervision.backoff import Backoff
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import Care
 from lakeshelf.streams.run.parts import BatchPart

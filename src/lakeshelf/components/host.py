@@ -88,9 +88,9 @@ class Host:
         self._write_status()
 
     def _tend(self, name: str) -> None:
-        health, pause = self.health[name], self._settings.restart_backoff_s
+        health, backoff = self.health[name], self._settings.backoff()
         while not self._stop.is_set():
-            began = time.monotonic()
+            backoff.start(time.monotonic())
             log.info("component starts", component=name, restarts=health.restarts)
             try:
                 self._service(name).run(self._stop, health.runs)
@@ -98,10 +98,7 @@ class Host:
                 health.state, health.error = "failed", first_line(error)
                 health.restarts += 1
                 log.error("component failed", component=name, error=health.error, exc_info=error)
-                if time.monotonic() - began > self._settings.restart_backoff_max_s:
-                    pause = self._settings.restart_backoff_s
-                self._stop.wait(pause)
-                pause = min(pause * 2, self._settings.restart_backoff_max_s)
+                self._stop.wait(backoff.end(time.monotonic()))
         health.state = "stopped"
 
     def _service(self, name: str) -> Service:

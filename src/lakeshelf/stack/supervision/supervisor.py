@@ -30,6 +30,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lakeshelf.backoff import Backoff
 from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import write_atomically
@@ -43,7 +44,6 @@ from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.processes import ProcessId, identify
 from lakeshelf.stack.supervision import handover
-from lakeshelf.stack.supervision.backoff import Backoff
 from lakeshelf.stack.supervision.parts import (
     BrokerPart,
     ComponentsPart,
@@ -236,8 +236,7 @@ class Supervisor:
             self._write()
 
     def _care_for(self, part: Part) -> Care:
-        first, longest = self._settings.restart_backoff_s, self._settings.restart_backoff_max_s
-        care = Care(part, Backoff(first, longest))
+        care = Care(part, self._settings.backoff())
         self._cares.append(care)
         self._start(care)
         return care

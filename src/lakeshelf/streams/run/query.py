@@ -93,15 +93,15 @@ class Query:
         self._running: StreamingQuery | None = None
         self._checkpoint: Checkpoint | None = None
         self._last_done: int | None = None
-        self._start_at = time.monotonic() + delay_ms / 1000
-        self._pause = settings.restart_backoff_s
+        self._backoff = settings.backoff()
+        self._backoff.due = time.monotonic() + delay_ms / 1000
 
     def tend(self) -> None:
         """Start the query when it is due, and notice when it has failed. Called again and again."""
         if self._stopping.is_set():
             return
         if self._running is None:
-            if time.monotonic() >= self._start_at:
+            if self._backoff.is_due(time.monotonic()):
                 self._start()
         elif not self._running.isActive:
             error = self._running.exception()
@@ -133,6 +133,7 @@ class Query:
             self._sink.serve(self._settings.stack_dir, name)
 
     def _start(self) -> None:
+        self._backoff.start(time.monotonic())
         try:
             standing = continuity.examine(self.plan, self._settings, self._client)
             self._standing = continuity.require(self.plan.name, standing)
@@ -160,8 +161,7 @@ class Query:
         self.progress.error = lost_records(error, self.plan.name) or describe(error)
         self.progress.restarts += 1
         log.error("query failed", query=self.plan.name, error=self.progress.error, exception=error)
-        self._start_at = time.monotonic() + self._pause
-        self._pause = min(self._pause * 2, self._settings.restart_backoff_max_s)
+        self._backoff.end(time.monotonic())
 
     def _batch(self, frame: DataFrame, batch_id: int) -> None:
         with self._boundary:
@@ -188,7 +188,6 @@ class Query:
         progress.error = ""
         if found is not None:
             progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
-        self._pause = self._settings.restart_backoff_s
 
     def _new_processor(self, number: int) -> PartedProcessor[Any]:
         assert self._checkpoint is not None

@@ -1,4 +1,4 @@
-"""When a part that ended starts again."""
+"""When what ended starts again: a process of the stack, a query, a component."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_AT_ONCE = 10
 
 @dataclass
 class Backoff:
-    """Pauses between the runs of a part. Times are seconds of one monotonic clock.
+    """Pauses between runs. Times are seconds of one monotonic clock.
 
     Attributes:
         first: The pause after a first short run.
@@ -31,8 +31,8 @@ class Backoff:
         """A run starts."""
         self._started, self.due = now, None
 
-    def end(self, now: float, *, at_once: bool = False) -> None:
-        """A run has ended, or failed to start.
+    def end(self, now: float, *, at_once: bool = False) -> float:
+        """The pause after a run that has ended, or failed to start.
 
         Args:
             now: When.
@@ -42,9 +42,10 @@ class Backoff:
         self._at_once = 0 if steady else self._at_once + at_once
         if at_once and self._at_once <= MOST_AT_ONCE:
             self.due = now
-            return
+            return 0.0
         self._pause = 0.0 if steady else min(max(self.first, 2 * self._pause), self.longest)
         self.due = now + self._pause
+        return self._pause
 
     def is_due(self, now: float) -> bool:
         """Whether the next run starts now."""
