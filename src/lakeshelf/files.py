@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 
 def replace_content(path: Path, content: bytes) -> None:
@@ -33,3 +35,12 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file that is written in one step; empty when there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

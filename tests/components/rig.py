@@ -18,7 +18,6 @@ from deltalake import write_deltalake
 
 from lakeshelf.components.clock import Ticker
 from lakeshelf.components.component import Context
-from lakeshelf.components.host import STATUS_FILE
 from lakeshelf.components.service import Leader
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.kafka import topics
@@ -26,6 +25,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.status_files import COMPONENTS
 from tests.support import eventually, make_topics
 
 Row = dict[str, Any]
@@ -150,8 +150,6 @@ class Rig:
 
     def health(self, name: str) -> Row:
         """How a component is doing, with the process that says so; empty before any does."""
-        file = self.settings.stack_dir / STATUS_FILE
-        told = json.loads(file.read_text()) if file.exists() else {"components": []}
-        return next(
-            ({**h, "pid": told["pid"]} for h in told["components"] if h["component"] == name), {}
-        )
+        told = COMPONENTS.read(self.settings.stack_dir)
+        members = told.get(COMPONENTS.members, [])
+        return next(({**h, "pid": told["pid"]} for h in members if h["component"] == name), {})

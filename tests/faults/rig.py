@@ -23,9 +23,9 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.observing import lag
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import plan, registry
-from lakeshelf.streams.run.runner import read_status
 from tests.support import eventually
 
 STOCK = "shelf-aggregator"
@@ -148,8 +148,8 @@ class Rig:
 
     def errors(self) -> dict[str, str]:
         """Failure of each query that has one."""
-        status: Any = read_status(self.settings.stack_dir) or {"queries": []}
-        return {query["query"]: query["error"] for query in status["queries"] if query["error"]}
+        queries = STREAMS.read(self.settings.stack_dir).get(STREAMS.members, [])
+        return {query["query"]: query["error"] for query in queries if query["error"]}
 
     def log(self) -> str:
         """Last lines of the driver."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.recover import quarantine
 from lakeshelf.streams.recover.recovery import rebuild
 from lakeshelf.streams.run import trials
-from lakeshelf.streams.run.runner import read_status
 from lakeshelf.streams.run.trials import SAME_FAILURES
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
@@ -125,10 +125,8 @@ def test_without_isolation_such_an_event_stops_its_query(rig: Rig) -> None:
     rig.start(program=str(Path(__file__).with_name("stubborn_driver.py")), **poisoned)
 
     def failed_again_and_again() -> bool:
-        told: Any = read_status(rig.settings.stack_dir) or {"queries": []}
-        return any(
-            q["query"] == STOCK and q["restarts"] > SAME_FAILURES + 1 for q in told["queries"]
-        )
+        queries = STREAMS.read(rig.settings.stack_dir).get(STREAMS.members, [])
+        return any(q["query"] == STOCK and q["restarts"] > SAME_FAILURES + 1 for q in queries)
 
     eventually(failed_again_and_again, "the query fails again and again", FOUND_S)
     assert (rig.batches(), isolated(rig)) == (0, [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.observing.status import collect
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import Care
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.run.trials import Trial, Trials
 
@@ -42,8 +42,7 @@ def stack(settings: Settings, streams: str, **told: Any) -> None:
 def driver(settings: Settings, **query: Any) -> None:
     """A driver that has just written how it is."""
     told = {"query": QUERY, "state": "running", "error": "", **query}
-    content = {"pid": os.getpid(), "written_at": time.time(), "queries": [told]}
-    write_atomically(settings.stack_dir / "streams.json", json.dumps(content).encode())
+    STREAMS.write(settings.stack_dir, [told])
 
 
 def in_batch(settings: Settings, **known: Any) -> Trial:

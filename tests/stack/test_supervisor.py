@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from lakeshelf.files import read_json
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.supervision import handover
-from lakeshelf.stack.supervision.parts import read_json
 from lakeshelf.stack.supervision.supervisor import STACK_FILE, end_leftovers, running_stack
 from lakeshelf.streams.run import checkpoint
 from tests.support import eventually

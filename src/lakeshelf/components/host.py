@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -14,12 +12,11 @@ from lakeshelf.components.clock import ClockService
 from lakeshelf.components.component import Context
 from lakeshelf.components.service import ComponentService, Service
 from lakeshelf.errors import first_line
-from lakeshelf.files import write_atomically
 from lakeshelf.lake import Lake
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
+from lakeshelf.status_files import COMPONENTS
 
-STATUS_FILE = "components.json"
 STATUS_S = 1.0
 
 
@@ -107,9 +104,5 @@ class Host:
         return ComponentService(self._known[name], self._context)
 
     def _write_status(self) -> None:
-        told = {
-            "pid": os.getpid(),
-            "written_at": time.time(),
-            "components": [asdict(health) for health in self.health.values()],
-        }
-        write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(told).encode())
+        told = [asdict(health) for health in self.health.values()]
+        COMPONENTS.write(self._settings.stack_dir, told)

@@ -33,8 +33,9 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.memory import PeakMemory
 from lakeshelf.stack.observing import lag
-from lakeshelf.stack.supervision.parts import STREAMS_STATUS, BrokerPart, StreamsPart, read_json
+from lakeshelf.stack.supervision.parts import BrokerPart, StreamsPart
 from lakeshelf.stack.supervision.supervisor import STACK_LOCK, TOPICS, Supervisor
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare import plan, registry
 
 MARKER, REPORT = "demo.marker", "demo.json"
@@ -287,7 +288,7 @@ class Stack:
             self.clock.end("queries")
 
     def _why(self) -> str:
-        queries = read_json(self._settings.stack_dir / STREAMS_STATUS).get("queries", [])
+        queries = STREAMS.read(self._settings.stack_dir).get(STREAMS.members, [])
         failed = (f"{q['query']}: {q['error']}" for q in queries if q["error"])
         return next(failed, f"see {self._settings.stack_dir / 'logs'}")
 

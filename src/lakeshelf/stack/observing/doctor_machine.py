@@ -13,14 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lakeshelf.files import read_json
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.observing.diagnosis import Finding, bad, good
-from lakeshelf.stack.supervision.parts import read_json
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.stack.toolchain import jars
 from lakeshelf.stack.toolchain import java as java_runtime
+from lakeshelf.status_files import STREAMS
 
 LEAST_PYTHON = (3, 11)
 LEAST_DISK = 2 * 2**30
@@ -129,7 +130,7 @@ def open_files(_: Settings) -> Iterator[Finding]:
 def clock(settings: Settings) -> Iterator[Finding]:
     """A clock that is set, and not behind what the lake has seen."""
     now = time.time()
-    seen = float(read_json(settings.stack_dir / "streams.json").get("written_at", 0.0))
+    seen = float(STREAMS.read(settings.stack_dir).get("written_at", 0.0))
     shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     if now < max(RELEASED, seen - 60):
         yield bad(f"the clock shows {shown}, which is over", "set it: `timedatectl set-ntp true`")

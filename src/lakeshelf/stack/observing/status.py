@@ -20,13 +20,9 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.observing import lag
-from lakeshelf.stack.supervision.parts import (
-    COMPONENTS_STATUS,
-    STREAMS_STATUS,
-    StreamsPart,
-    read_json,
-)
+from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
+from lakeshelf.status_files import COMPONENTS, STREAMS, StatusFile
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import quarantine
@@ -100,11 +96,11 @@ def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
 
 
 def _driver(settings: Settings) -> dict[str, Any]:
-    return _fresh(settings, STREAMS_STATUS)
+    return _fresh(settings, STREAMS)
 
 
 def _components(settings: Settings) -> list[dict[str, Any]]:
-    members: list[dict[str, Any]] = _fresh(settings, COMPONENTS_STATUS).get("components", [])
+    members: list[dict[str, Any]] = _fresh(settings, COMPONENTS).get(COMPONENTS.members, [])
     return members
 
 
@@ -112,9 +108,9 @@ def _failed(members: list[dict[str, Any]]) -> list[str]:
     return [f"{m['component']} is failed: {m['error']}" for m in members if m["state"] == "failed"]
 
 
-def _fresh(settings: Settings, status_file: str) -> dict[str, Any]:
+def _fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
     """What a living process of the stack wrote of itself."""
-    told = read_json(settings.stack_dir / status_file)
+    told = file.read(settings.stack_dir)
     fresh = time.time() - told.get("written_at", 0.0) < STALE_S
     return told if fresh and _alive(int(told.get("pid", 0))) else {}
 
@@ -147,7 +143,7 @@ def _kafka(
 def _query(
     found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
 ) -> dict[str, Any]:
-    told = {q["query"]: q for q in driver.get("queries", [])}.get(found.name, {})
+    told = {q["query"]: q for q in driver.get(STREAMS.members, [])}.get(found.name, {})
     behind = lags.get(found.name)
     return {
         "query": found.name,
@@ -201,7 +197,7 @@ def _problems(
     if not parts and not driver:
         return ["nothing runs; start it with `lakeshelf up`"]
     stands = [_stands(name, part, queries) for name, part in parts.items()]
-    running = {q["query"] for q in driver.get("queries", [])}
+    running = {q["query"] for q in driver.get(STREAMS.members, [])}
     return [
         *filter(None, stands),
         *(told for q in queries if q["query"] in running and (told := _troubled(q))),

@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from lakeshelf import status_files
 from lakeshelf.errors import BrokerError
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.supervision import handover
+from lakeshelf.status_files import StatusFile
 
-STREAMS_STATUS, COMPONENTS_STATUS = "streams.json", "components.json"
 STOP_S = 90.0
 
 
@@ -117,14 +116,12 @@ class ProcessPart(Part):
     Attributes:
         module: Module that it runs.
         option: Option that takes the names.
-        status: File, below the stack's folder, in which it tells how it is.
-        members: Entry of that file that lists what it runs, each with its `state`.
+        status: Where it tells how it is.
     """
 
     module: str
     option: str
-    status: str
-    members: str
+    status: StatusFile
 
     def __init__(self, settings: Settings, names: Sequence[str] = ()) -> None:
         self._settings = settings
@@ -146,8 +143,8 @@ class ProcessPart(Part):
 
     @property
     def is_ready(self) -> bool:
-        told = read_json(self._settings.stack_dir / self.status)
-        members = told.get(self.members, [])
+        told = self.status.read(self._settings.stack_dir)
+        members = told.get(self.status.members, [])
         own = self._child is not None and told.get("pid") == self._child.pid
         return own and bool(members) and all(m["state"] == "running" for m in members)
 
@@ -205,8 +202,7 @@ class StreamsPart(ProcessPart):
     name = "streams"
     module = "lakeshelf.stack.supervision.streams_process"
     option = "--jobs"
-    status = STREAMS_STATUS
-    members = "queries"
+    status = status_files.STREAMS
 
 
 class ComponentsPart(ProcessPart):
@@ -215,14 +211,4 @@ class ComponentsPart(ProcessPart):
     name = "components"
     module = "lakeshelf.stack.supervision.components_process"
     option = "--components"
-    status = COMPONENTS_STATUS
-    members = "components"
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in a file that is written in one step; empty when there is none."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    status = status_files.COMPONENTS

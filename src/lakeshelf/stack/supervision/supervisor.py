@@ -33,7 +33,7 @@ from typing import Any
 from lakeshelf.backoff import Backoff
 from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
-from lakeshelf.files import write_atomically
+from lakeshelf.files import read_json, write_atomically
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
@@ -50,7 +50,6 @@ from lakeshelf.stack.supervision.parts import (
     Part,
     ProcessPart,
     StreamsPart,
-    read_json,
 )
 from lakeshelf.streams.declare import registry as streams_registry
 from lakeshelf.streams.declare.plan import plan

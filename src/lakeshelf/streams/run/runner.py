@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -16,17 +15,16 @@ from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
-from lakeshelf.files import write_atomically
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import continuity
 from lakeshelf.streams.run.query import Query
 
-STATUS_FILE = "streams.json"
 REBUILD_MARKER = "rebuild.json"
 DRIVER = "streams"
 """Name of the lease that a driver holds while it runs."""
@@ -139,15 +137,9 @@ class Driver:
                 written = time.monotonic()
 
     def _write_status(self, spark: SparkSession) -> None:
-        status = {
-            "pid": os.getpid(),
-            "written_at": time.time(),
-            "committer": self._settings.committer,
-            "queries": [
-                {**describe(query.plan), **asdict(query.progress)} for query in self.queries
-            ],
-        }
-        write_atomically(self._settings.stack_dir / STATUS_FILE, json.dumps(status).encode())
+        told = [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
+        committer = self._settings.committer
+        STREAMS.write(self._settings.stack_dir, told, committer=committer)
 
 
 def _require_committers(settings: Settings) -> None:
@@ -167,9 +159,3 @@ def describe(found: QueryPlan) -> dict[str, object]:
         "tables": list(found.tables),
         "trigger_ms": found.trigger_ms,
     }
-
-
-def read_status(stack_dir: Path) -> dict[str, object] | None:
-    """What the driver wrote last; None when there never was one."""
-    file = stack_dir / STATUS_FILE
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None

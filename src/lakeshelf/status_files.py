@@ -1,0 +1,45 @@
+"""What a process of the stack tells of itself: a file in the stack's folder, written anew each second at least."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lakeshelf.files import read_json, write_atomically
+
+
+@dataclass(frozen=True)
+class StatusFile:
+    """Where a process tells how it is.
+
+    Attributes:
+        name: Name of the file.
+        members: Entry that lists what the process runs, each with its `state`.
+    """
+
+    name: str
+    members: str
+
+    def write(self, stack_dir: Path, members: Sequence[Mapping[str, Any]], **more: Any) -> None:
+        """Tell how this process is.
+
+        Args:
+            stack_dir: The stack's folder.
+            members: What it runs.
+            more: What else there is to tell.
+        """
+        told = {"pid": os.getpid(), "written_at": time.time(), **more, self.members: members}
+        write_atomically(stack_dir / self.name, json.dumps(told).encode())
+
+    def read(self, stack_dir: Path) -> dict[str, Any]:
+        """What was told last: `pid`, `written_at` (seconds since 1970) and the members; empty when nothing was."""
+        return read_json(stack_dir / self.name)
+
+
+STREAMS = StatusFile("streams.json", "queries")
+COMPONENTS = StatusFile("components.json", "components")
