@@ -22,6 +22,9 @@ ASKS = ("lakeshelf stock count", "lakeshelf policies set")
 LONG = ("Days on demand: `demo --loop`", "Real receipts: `demo`", "Events of your own")
 FAST = {"LAKESHELF_CLOCK_SPEED": "1800", "LAKESHELF_SIMULATION_SHELVES": "60"}
 
+AT_REST = {"LAKESHELF_CLOCK_SPEED": "1"}
+"""On the fast clock an alert that was listed is resolved before it can be acknowledged."""
+
 
 def sections() -> dict[str, list[str]]:
     """Section → commands of its shell blocks, without comments."""
@@ -52,7 +55,7 @@ class Reader:
 
     def types(self, line: str, **more: str) -> str:
         """Run a line of the page; what it prints."""
-        names = re.findall(r"\b(ALERT_ID|PLAN_ID|FOLDER|HOST:PORT)\b", line)
+        names = re.findall(r"\b(ALERT_ID|PLAN_ID|LOT|FOLDER|HOST:PORT)\b", line)
         for name in names:
             line = line.replace(name, self._found(name))
         if line.startswith(ASKS):
@@ -63,12 +66,6 @@ class Reader:
         assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         assert "Traceback" not in done.stdout + done.stderr
         return done.stdout
-
-    def listed(self, what: str) -> list[dict[str, str]]:
-        """What `lakeshelf WHAT list` has."""
-        done = self._run(f"lakeshelf {what} list --all --json", {})
-        found = json.loads(done.stdout)
-        return list(found["rows"] if isinstance(found, dict) else found)
 
     def _run(self, line: str, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -86,14 +83,17 @@ class Reader:
         if name == "HOST:PORT":
             told = json.loads(self._run("lakeshelf status --json", {}).stdout)
             return str(told["bootstrap_servers"])
+        if name == "LOT":
+            shown = json.loads(self._run("lakeshelf stock show SIM-001-00001 --json", {}).stdout)
+            return str(shown["shelf_batch_state"][0]["batch_code"])
         what, key = ("alerts", "alert_id") if name == "ALERT_ID" else ("plans", "plan_id")
-        eventually(lambda: self._open(what, key), f"{what} are there", 180)
-        return self._open(what, key)[0]
+        return self.open(what)[0][key]
 
-    def _open(self, what: str, key: str) -> list[str]:
-        """Ids; of plans those that wait for the next order, since others leave at once."""
-        ids = (row[key] for row in self.listed(what))
-        return [one for one in ids if what == "alerts" or one.startswith("supply:")]
+    def open(self, what: str) -> list[dict[str, str]]:
+        """What `lakeshelf WHAT list` has; of plans those that wait for the next order, since others leave at once."""
+        done = self._run(f"lakeshelf {what} list --all --json", {})
+        found = json.loads(done.stdout)
+        return [row for row in found if what == "alerts" or row["kind"] == "order"]
 
 
 @pytest.fixture
@@ -112,9 +112,12 @@ def test_each_section_with_commands_is_executed() -> None:
 def test_the_tour_of_a_living_shop(reader: Reader) -> None:
     first, *rest = sections()[TOUR]
     reader.types(first, **FAST)
-    eventually(lambda: reader.listed("alerts"), "the shop has opened", 180)
+    eventually(lambda: reader.open("alerts"), "the shop has opened", 300)
+    eventually(lambda: reader.open("plans"), "a back room has run low", 300)
+    reader.types("lakeshelf down")
+    reader.types("lakeshelf up", **FAST | AT_REST)
     for line in rest:
-        reader.types(line, **FAST)
+        reader.types(line, **FAST | AT_REST)
     assert not reader.lake.exists(), "it was destroyed at the end"
 
 

@@ -84,9 +84,13 @@ def test_an_act_is_a_command_with_the_name_of_who_asked(
 @pytest.mark.parametrize(
     ("command", "target", "line"),
     [
-        ("ack", "a0", "no open alert 'a0'; see `lakeshelf alerts list`"),
-        ("dismiss", "p1", "no open alert 'p1'"),
-        ("cancel", "p0", "no pending plan 'p0'; see `lakeshelf plans list`"),
+        (
+            "ack",
+            "a0",
+            "alert 'a0' is resolved already; nothing was sent; see `lakeshelf alerts list`",
+        ),
+        ("dismiss", "p1", "no alert 'p1'; see `lakeshelf alerts list`"),
+        ("cancel", "p0", "no plan 'p0'; see `lakeshelf plans list`"),
     ],
 )
 def test_an_act_on_what_is_closed_or_unknown_is_refused(

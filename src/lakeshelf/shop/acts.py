@@ -43,14 +43,7 @@ def act(
     Raises:
         ConfigurationError: There is no such alert or plan, or it is closed.
     """
-    known = lists.plans(root) if command == "cancel" else lists.alerts(root)
-    found = next(
-        (row for row in known.rows if target in (row.get("plan_id"), row.get("alert_id"))), None
-    )
-    if found is None:
-        what = "pending plan" if command == "cancel" else "open alert"
-        where = "lakeshelf plans list" if command == "cancel" else "lakeshelf alerts list"
-        raise ConfigurationError(f"no {what} {target!r}", hint=f"see `{where}`")
+    found = (lists.pending_plan if command == "cancel" else lists.open_alert)(root, target)
     values = {"command": command, "target_id": target, "actor": actor, "reason": reason}
     return _send(client, "commands", command, {"store_id": found["store_id"], **values})
 

@@ -82,6 +82,24 @@ def plans(root: Place, wanted: Filter = ALL) -> Listed:
     return _newest(root, pa.concat_tables(found, promote_options="default"), wanted)
 
 
+def open_alert(root: Place, alert: str) -> dict[str, Any]:
+    """An alert that is not closed.
+
+    Raises:
+        ConfigurationError: There is none with this id, or it is closed.
+    """
+    return _open_one(root, "alert", (ALERTS,), alert, OPEN_ALERTS)
+
+
+def pending_plan(root: Place, plan: str) -> dict[str, Any]:
+    """A plan that waits.
+
+    Raises:
+        ConfigurationError: There is none with this id, or it waits no more.
+    """
+    return _open_one(root, "plan", tuple(PLANS.values()), plan, PENDING)
+
+
 def stock(root: Place, shelf: str) -> dict[str, Any]:
     """What is known of a shelf: its profile, its stock, its back room, its lots.
 
@@ -96,6 +114,24 @@ def stock(root: Place, shelf: str) -> dict[str, Any]:
             f"no stock of the shelf {shelf!r} is known", hint="see `lakeshelf stock low --all`"
         )
     return found
+
+
+def _open_one(
+    root: Place, what: str, names: tuple[str, ...], key: str, open_ones: tuple[str, ...]
+) -> dict[str, Any]:
+    having = ((name, [(CATALOG.tables[name].key[0], "=", key)]) for name in names)
+    found = [
+        row for name, where in having for row in tables.rows(root, name, where=where).to_pylist()
+    ]
+    if not found:
+        raise ConfigurationError(f"no {what} {key!r}", hint=f"see `lakeshelf {what}s list`")
+    (row,) = found
+    if row["status"] not in open_ones:
+        raise ConfigurationError(
+            f"{what} {key!r} is {row['status']} already; nothing was sent",
+            hint=f"see `lakeshelf {what}s list` for those that are {open_ones[0]}",
+        )
+    return dict(row)
 
 
 def _where(name: str, wanted: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
