@@ -74,7 +74,7 @@ def test_the_same_path_with_other_content_is_another_file(rig: Rig) -> None:
     rig.drop("pos/copy/a.csv", sales(1))
     rig.scan()
     rig.drop("pos/a.csv", sales(1))
-    assert rig.scan().found == 0, "the first content is known"
+    assert rig.scan().registered == 0, "the first content is known"
     assert [(f.file_id, f.path) for f in rig.files()] == [
         (1, "pos/a.csv"), (2, "pos/a.csv"), (3, "pos/copy/a.csv"),
     ]  # fmt: skip

@@ -263,7 +263,7 @@ def _report(found: Scan, as_json: bool) -> None:
         return
     ended = ", ".join(f"{count:,} {status}" for status, count in sorted(told["files"].items()))
     console().print(
-        f"{found.found:,} files found; {ended or 'none to load'}; "
+        f"{found.registered:,} files found; {ended or 'none to load'}; "
         f"{told['rows_loaded']:,} rows loaded, {told['rows_refused']:,} refused"
     )
     refused = [

@@ -55,22 +55,22 @@ SETTINGS: Mapping[str, type] = {
 PLAIN = Dialect()
 
 
-def of_settings(given: Mapping[str, Any]) -> Dialect:
+def of_settings(settings: Mapping[str, Any]) -> Dialect:
     """The dialect that settings of the right types make.
 
     Raises:
         DeclarationError: A setting has a value that it cannot have.
     """
-    chosen = {name: given[name] for name in SETTINGS if name in given}
+    chosen = {name: settings[name] for name in SETTINGS if name in settings}
     if "encoding" in chosen:
         chosen["encoding"] = _encoding(chosen["encoding"])
     if "assume_zone" in chosen:
         chosen["assume_zone"] = zone(chosen["assume_zone"])
-    found = Dialect(**chosen | {"nulls": tuple(chosen.get("nulls", PLAIN.nulls))})
-    _require_characters(found)
+    dialect = Dialect(**chosen | {"nulls": tuple(chosen.get("nulls", PLAIN.nulls))})
+    _require_characters(dialect)
     if chosen.get("header", 1) < 1:
-        raise DeclarationError(f"header = {found.header} is no line", hint="lines count from 1")
-    return found
+        raise DeclarationError(f"header = {dialect.header} is no line", hint="lines count from 1")
+    return dialect
 
 
 def zone(name: str) -> str:
@@ -87,22 +87,22 @@ def zone(name: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
-        found = codecs.lookup(name).name
+        encoding = codecs.lookup(name).name
     except (LookupError, ValueError):
-        found = ""
-    if found not in ENCODINGS:
+        encoding = ""
+    if encoding not in ENCODINGS:
         raise DeclarationError(f"no encoding {name!r}; there are {', '.join(ENCODINGS)}")
-    return found
+    return encoding
 
 
-def _require_characters(found: Dialect) -> None:
-    if len(found.delimiter) != 1:
-        raise DeclarationError(f"delimiter {found.delimiter!r} is not one character")
-    if found.delimiter in '"\r\n':
-        raise DeclarationError(f"delimiter {found.delimiter!r} is a quote or the end of a line")
+def _require_characters(dialect: Dialect) -> None:
+    if len(dialect.delimiter) != 1:
+        raise DeclarationError(f"delimiter {dialect.delimiter!r} is not one character")
+    if dialect.delimiter in '"\r\n':
+        raise DeclarationError(f"delimiter {dialect.delimiter!r} is a quote or the end of a line")
     for name, among in (("quote", QUOTES), ("decimal", POINTS), ("thousands", GROUPS)):
-        if getattr(found, name) not in among:
+        if getattr(dialect, name) not in among:
             listed = ", ".join(map(repr, among))
-            raise DeclarationError(f"{name} {getattr(found, name)!r} is none of {listed}")
-    if found.decimal == found.thousands:
-        raise DeclarationError(f"decimal and thousands are both {found.decimal!r}")
+            raise DeclarationError(f"{name} {getattr(dialect, name)!r} is none of {listed}")
+    if dialect.decimal == dialect.thousands:
+        raise DeclarationError(f"decimal and thousands are both {dialect.decimal!r}")

@@ -30,10 +30,10 @@ def from_local(local: pa.Array, zone: str) -> pa.Array:
     """
     if zone == "UTC":
         return local.cast(INSTANT)
-    there = ZoneInfo(zone)
+    tz = ZoneInfo(zone)
 
     def offset(at: datetime) -> timedelta | None:
-        first, second = (at.replace(tzinfo=there, fold=fold).utcoffset() for fold in (0, 1))
+        first, second = (at.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1))
         return first if first == second else None
 
     return _shifted(local, offset, -1).cast(INSTANT)
@@ -43,11 +43,11 @@ def to_local(instants: pa.Array, zone: str) -> pa.Array:
     """Instants as local times of a zone, in microseconds; null where the year would be none of 1 to 9999."""
     if zone == "UTC":
         return instants.cast(pa.int64()).cast(_LOCAL)
-    there = ZoneInfo(zone)
+    tz = ZoneInfo(zone)
 
     def offset(at: datetime) -> timedelta | None:
         try:
-            return at.replace(tzinfo=UTC).astimezone(there).utcoffset()
+            return at.replace(tzinfo=UTC).astimezone(tz).utcoffset()
         except OverflowError:
             return None
 
@@ -80,17 +80,17 @@ def _shifted(
 ) -> pa.Array:
     micros = times.cast(pa.int64())
     minutes = pc.divide(pc.subtract(micros, _rest(micros, _MINUTE)), _MINUTE).dictionary_encode()
-    found = [_micros(offset, minute) for minute in minutes.dictionary.to_pylist()]
-    offsets = pa.array(found, pa.int64()).take(minutes.indices)
+    distinct = [_micros(offset, minute) for minute in minutes.dictionary.to_pylist()]
+    offsets = pa.array(distinct, pa.int64()).take(minutes.indices)
     return pc.add(micros, pc.multiply(offsets, sign)).cast(_LOCAL)
 
 
 def _micros(offset: Callable[[datetime], timedelta | None], minute: int) -> int | None:
     try:
-        found = offset(_EPOCH + timedelta(minutes=minute))
+        delta = offset(_EPOCH + timedelta(minutes=minute))
     except OverflowError:
         return None
-    return None if found is None else found // timedelta(microseconds=1)
+    return None if delta is None else delta // timedelta(microseconds=1)
 
 
 def _rest(values: pa.Array, by: int) -> pa.Array:

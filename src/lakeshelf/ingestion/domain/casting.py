@@ -104,10 +104,10 @@ def within_calendar(values: pa.Array) -> pa.Array:
 
 def _values(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
     """Each distinct text is cast once; null where it cannot be."""
-    found = text.dictionary_encode()
-    distinct = _of_distinct(found.dictionary, kind, zone)
+    encoded = text.dictionary_encode()
+    distinct = _of_distinct(encoded.dictionary, kind, zone)
     distinct = pc.if_else(within_calendar(distinct), distinct, None)
-    return distinct.take(found.indices)
+    return distinct.take(encoded.indices)
 
 
 def _of_distinct(text: pa.Array, kind: pa.DataType, zone: str) -> pa.Array:
@@ -169,9 +169,9 @@ def _floats(text: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _has_digits(value: float, text: str) -> bool:
     """Whether a float, written with as many digits as a text has, is the number that stands there."""
-    wanted = Decimal(text)
-    digits = len(wanted.as_tuple().digits)
-    return digits <= _MOST_DIGITS and Decimal(f"{value:.{max(digits, 1) - 1}e}") == wanted
+    number = Decimal(text)
+    digits = len(number.as_tuple().digits)
+    return digits <= _MOST_DIGITS and Decimal(f"{value:.{max(digits, 1) - 1}e}") == number
 
 
 def _normal(text: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -41,11 +41,11 @@ def pending(waiting: pa.Table, limits: BatchLimits) -> pa.Table:
         pc.equal(waiting["status"], "pending"),
         pc.is_in(waiting["dataset"], pc.unique(rebuilding.combine_chunks())),
     )
-    found = waiting.filter(free).sort_by("file_id")
-    if not found.num_rows:
-        return found
-    same = pc.equal(found["dataset"], found["dataset"][0])
-    return _cut(found.filter(same), limits)
+    files = waiting.filter(free).sort_by("file_id")
+    if not files.num_rows:
+        return files
+    same = pc.equal(files["dataset"], files["dataset"][0])
+    return _cut(files.filter(same), limits)
 
 
 def expired(waiting: pa.Table, now: datetime, limits: BatchLimits) -> pa.Table:
@@ -54,10 +54,10 @@ def expired(waiting: pa.Table, now: datetime, limits: BatchLimits) -> pa.Table:
         pc.equal(waiting["status"], "running"),
         pc.less_equal(waiting["lease_until"], pa.scalar(now, waiting["lease_until"].type)),
     )
-    found = waiting.filter(ended).sort_by("file_id")
-    if not found.num_rows:
-        return found
-    same = found.filter(pc.equal(found["batch_id"], found["batch_id"][0]))
+    files = waiting.filter(ended).sort_by("file_id")
+    if not files.num_rows:
+        return files
+    same = files.filter(pc.equal(files["batch_id"], files["batch_id"][0]))
     return _cut(same, limits.after(pc.max(same["attempt"]).as_py()))
 
 

@@ -24,9 +24,9 @@ def local_days(
     days = _days(instants, zone)
     names = pc.cast(stores, pa.string())
     for other in sorted(set(zones.values())):
-        there = [store for store, its in zones.items() if its == other]
-        is_there = pc.is_in(names, pa.array(there, pa.string()))
-        days = pc.if_else(is_there, _days(instants, other), days)
+        zone_stores = [store for store, its in zones.items() if its == other]
+        in_zone = pc.is_in(names, pa.array(zone_stores, pa.string()))
+        days = pc.if_else(in_zone, _days(instants, other), days)
     return days
 
 

@@ -105,10 +105,10 @@ def parsed(content: bytes, file: str, folder: str) -> Declaration:
     """
     try:
         text = content.decode("utf-8")
-        given = tomllib.loads(text) if file.endswith(".toml") else json.loads(text)
-        if not isinstance(given, dict):
+        settings = tomllib.loads(text) if file.endswith(".toml") else json.loads(text)
+        if not isinstance(settings, dict):
             raise TypeError("no table of settings")
-        return _declaration(given, folder)
+        return _declaration(settings, folder)
     except (DeclarationError, NameRefused, ContractError, TypeError, ValueError) as error:
         raise DeclarationError(f"{file}: {error}", hint="see docs/ingestion.md") from error
 
@@ -118,24 +118,24 @@ def of_folder(folder: str) -> Declaration:
     return Declaration(names.checked(f"{SILVER}/{folder}"))
 
 
-def _declaration(given: dict[str, Any], folder: str) -> Declaration:
-    _require_settings(given)
-    columns = given.get("columns")
+def _declaration(settings: dict[str, Any], folder: str) -> Declaration:
+    _require_settings(settings)
+    columns = settings.get("columns")
     return Declaration(
-        dataset=names.checked(given.get("dataset", f"{SILVER}/{folder}")),
+        dataset=names.checked(settings.get("dataset", f"{SILVER}/{folder}")),
         columns=tuple(_column(n, rules) for n, rules in columns.items()) if columns else None,
-        key=tuple(given.get("key", ())),
-        partition_by=tuple(given["partition_by"]) if "partition_by" in given else None,
-        time=given.get("time", TIME),
-        zone=dialect.zone(given.get("zone", "UTC")),
-        zones={store: dialect.zone(zone) for store, zone in given.get("zones", {}).items()},
-        dialect=dialect.of_settings(given),
-        doc=given.get("doc", ""),
+        key=tuple(settings.get("key", ())),
+        partition_by=tuple(settings["partition_by"]) if "partition_by" in settings else None,
+        time=settings.get("time", TIME),
+        zone=dialect.zone(settings.get("zone", "UTC")),
+        zones={store: dialect.zone(zone) for store, zone in settings.get("zones", {}).items()},
+        dialect=dialect.of_settings(settings),
+        doc=settings.get("doc", ""),
     )
 
 
-def _require_settings(given: dict[str, Any]) -> None:
-    for name, value in given.items():
+def _require_settings(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
         if name not in _SETTINGS:
             raise DeclarationError(f"no setting {name!r}; {_near(name)}")
         if type(value) is not _SETTINGS[name]:
@@ -149,10 +149,10 @@ def _near(name: str) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_SETTINGS)}"
 
 
-def _column(name: str, given: Any) -> Column:
-    rules = {"type": given} if isinstance(given, str) else given
+def _column(name: str, declared: Any) -> Column:
+    rules = {"type": declared} if isinstance(declared, str) else declared
     if not isinstance(rules, dict) or set(rules) - set(_RULES) or "type" not in rules:
-        raise DeclarationError(f"column {name} = {given!r}: give {', '.join(_RULES)}")
+        raise DeclarationError(f"column {name} = {declared!r}: give {', '.join(_RULES)}")
     kind = data_type(str(rules["type"]))
     bounds = {b: _bound(name, rules[b], kind) for b in ("minimum", "maximum") if b in rules}
     enum = tuple(str(value) for value in rules.get("enum", ()))
@@ -165,8 +165,8 @@ def _column(name: str, given: Any) -> Column:
 
 def data_type(text: str) -> pa.DataType:
     """The Arrow type of a type as contracts write it, such as `bigint` or `decimal(12,2)`."""
-    if found := _DECIMAL.fullmatch(text):
-        return arrow_contract.data_type(types.Decimal(int(found[1]), int(found[2])))
+    if match := _DECIMAL.fullmatch(text):
+        return arrow_contract.data_type(types.Decimal(int(match[1]), int(match[2])))
     for scalar in types.SCALARS:
         if scalar.name == text:
             return arrow_contract.data_type(scalar)
@@ -184,12 +184,12 @@ def _meant(text: str) -> str:
 
 def _bound(name: str, value: Any, kind: pa.DataType) -> Any:
     try:
-        found = pa.scalar(value, kind) if not pa.types.is_decimal(kind) else _decimal(value, kind)
+        bound = pa.scalar(value, kind) if not pa.types.is_decimal(kind) else _decimal(value, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DeclarationError(f"column {name}: bound {value!r} is no {kind}") from error
-    if not found.is_valid:
+    if not bound.is_valid:
         raise DeclarationError(f"column {name}: bound {value!r} is no {kind}")
-    return found
+    return bound
 
 
 def _decimal(value: Any, kind: pa.DataType) -> pa.Scalar:

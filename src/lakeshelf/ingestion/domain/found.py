@@ -1,4 +1,4 @@
-"""Files that were found: which are whole and wanted, and which wait, and why. Pure."""
+"""Files below `bronze/`: which are loaded, which wait, and why. Pure."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at `bronze/` found.
+    """The files of one look at `bronze/`.
 
     Attributes:
-        files: Files that are whole and wanted.
+        files: Files that are whole and can be loaded.
         growing: Files that may still grow: another look tells.
         waiting: Files that are not loaded, the growing ones among them.
     """
@@ -84,18 +84,18 @@ class Look:
 
 
 def judged(
-    found: Sequence[FoundFile], now: datetime, settle: timedelta, before: Mapping[str, FoundFile]
+    files: Sequence[FoundFile], now: datetime, settle: timedelta, before: Mapping[str, FoundFile]
 ) -> Look:
-    """Which files are whole and wanted.
+    """Which files are whole and can be loaded.
 
     Args:
-        found: What is there.
+        files: Files below `bronze/`.
         now: Present time.
         settle: Age from which a file is taken for whole.
         before: Path → file of an earlier look; one that has not changed since is whole, too.
     """
     whole, growing, waiting = [], [], []
-    for file in found:
+    for file in files:
         if PurePosixPath(file.path).name in DECLARATIONS and file.path.count("/") == 1:
             continue
         if why := file.problem or refusal(file):

@@ -49,7 +49,7 @@ def _spec(
     default = (STORE, DAY) if events else ()
     partitions = default if partition_by is None else partition_by
     derived = events and DAY in partitions
-    found = Spec(
+    spec = Spec(
         dataset=declared.dataset,
         columns=tuple(c for c in columns if not (derived and c.name == DAY)),
         key=key,
@@ -61,13 +61,13 @@ def _spec(
         doc=declared.doc,
         is_declared=declared.columns is not None,
     )
-    if unknown := [name for name in (*key, *partitions) if name not in found.schema.names]:
+    if unknown := [name for name in (*key, *partitions) if name not in spec.schema.names]:
         raise DeclarationError(
-            f"{found.dataset} has no column {', '.join(unknown)} for its key or partitions",
-            hint=f"it has {', '.join(found.schema.names)}",
+            f"{spec.dataset} has no column {', '.join(unknown)} for its key or partitions",
+            hint=f"it has {', '.join(spec.schema.names)}",
         )
-    _require_partitions(found)
-    return found
+    _require_partitions(spec)
+    return spec
 
 
 def _require_partitions(spec: Spec) -> None:
@@ -95,9 +95,9 @@ def _common_type(name: str, files: Sequence[Parsed], zone: str) -> pa.DataType:
         for parsed in files
         if name in parsed.table.column_names and not pa.types.is_null(parsed.table[name].type)
     ]
-    told = next((p.table[name].type for p in having if p.tells == "types"), None)
-    if told is not None:
-        return told
+    file_type = next((p.table[name].type for p in having if p.tells == "types"), None)
+    if file_type is not None:
+        return file_type
     text = _concatenated([parsed.table[name] for parsed in having])
     if any(name in parsed.texts for parsed in having):
         return narrowest.of_text(text, zone)

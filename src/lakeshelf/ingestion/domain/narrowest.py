@@ -77,17 +77,17 @@ def _fraction(values: pa.Array) -> pa.DataType:
         return pa.float64()
     after = pc.replace_substring_regex(values, r"^[^.]*\.?", "")
     kind = pa.decimal128(MOST_DIGITS, min(pc.max(pc.utf8_length(after)).as_py(), MOST_DIGITS))
-    found, _, _ = typed(values, kind)
-    is_kept = not found.null_count and len(pc.unique(found)) == len(values)
+    decimals, _, _ = typed(values, kind)
+    is_kept = not decimals.null_count and len(pc.unique(decimals)) == len(values)
     return kind if is_kept else pa.string()
 
 
 def _are_doubles(values: pa.Array) -> bool:
     """Whether each number, as a double, is shown as the number that it was."""
-    found, malformed, outside = typed(values, pa.float64())
+    doubles, malformed, outside = typed(values, pa.float64())
     if pc.any(pc.or_(malformed, outside)).as_py():
         return False
-    pairs = zip(found.to_pylist(), values.to_pylist(), strict=True)
+    pairs = zip(doubles.to_pylist(), values.to_pylist(), strict=True)
     return all(
         len(text) <= _SHORT or Decimal(repr(value)) == Decimal(text) for value, text in pairs
     )

@@ -75,21 +75,21 @@ def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
     ]
     rows = pa.Table.from_arrays([*values.values(), *origin], names=[*values, FILE_ID, FILE_LINE])
     good = pc.invert(_any([b.rows for b in broken], rows.num_rows))
-    found = {file_id: list(parsed.refused) for file_id, parsed in taken.items()}
+    refusals = {file_id: list(parsed.refused) for file_id, parsed in taken.items()}
     for file_id, refusal in _refusals(broken, taken):
-        found[file_id].append(refusal)
-    refused = {i: tuple(sorted(r, key=lambda one: one.line)) for i, r in found.items() if r}
+        refusals[file_id].append(refusal)
+    refused = {i: tuple(sorted(r, key=lambda one: one.line)) for i, r in refusals.items() if r}
     return Judged(rows.select(spec.schema.names).filter(good), refused, failed)
 
 
 def _conformed(parsed: Parsed, spec: Spec) -> pa.Table:
-    """The spec's columns as the file has them: text, or of the type wanted."""
+    """The spec's columns as the file has them: text, or of the column's type."""
     require_header(parsed.table.column_names, spec, parsed.complete)
-    wanted = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
-    return pa.table({c.name: _as_given(parsed, c, spec) for c in wanted})
+    columns = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
+    return pa.table({c.name: _file_column(parsed, c, spec) for c in columns})
 
 
-def _as_given(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
+def _file_column(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
     if column.name not in parsed.table.column_names:
         return pa.chunked_array([pa.nulls(parsed.table.num_rows, pa.string())])
     values = parsed.table[column.name]
@@ -132,34 +132,34 @@ def _cast_column(
     values, malformed, outside = typed(_concatenated(of_text, pa.string()), kind, zone)
     if len(of_text) == len(chunks):
         return values, malformed, outside
-    cut, found = 0, []
+    cut, parts = 0, []
     for chunk in chunks:
         if pa.types.is_string(chunk.type):
             place = slice(cut, cut + len(chunk))
-            found.append((values[place], malformed[place], outside[place]))
+            parts.append((values[place], malformed[place], outside[place]))
             cut += len(chunk)
         else:
             fits = within_calendar(chunk)
-            found.append((chunk, pa.repeat(False, len(chunk)), pc.invert(fits)))
-    return tuple(pa.concat_arrays(each) for each in zip(*found, strict=True))
+            parts.append((chunk, pa.repeat(False, len(chunk)), pc.invert(fits)))
+    return tuple(pa.concat_arrays(each) for each in zip(*parts, strict=True))
 
 
 def _nulls(values: Mapping[str, pa.Array], broken: Sequence[_Broken], spec: Spec) -> list[_Broken]:
-    """Nulls where none may be, told once each; a value that is wrong is no missing one."""
+    """Nulls where none may be, reported once each; a wrong value does not count as missing."""
     required = [column.name for column in spec.columns if column.required]
     rule_of = (
         dict.fromkeys(required, "required")
         | dict.fromkeys(spec.key, "key")
         | dict.fromkeys(spec.partition_by, "partition")
     )
-    found = []
+    nulls = []
     if spec.time:
         rule_of = {spec.time if n == DAY else n: rule for n, rule in rule_of.items()}
     for name, rule in rule_of.items():
         wrong = [one.rows for one in broken if one.column == name]
-        given = _any(wrong, len(values[name]))
-        found.append(_Broken(rule, name, pc.and_not(_is_missing(values[name]), given)))
-    return found
+        is_wrong = _any(wrong, len(values[name]))
+        nulls.append(_Broken(rule, name, pc.and_not(_is_missing(values[name]), is_wrong)))
+    return nulls
 
 
 def _is_missing(values: pa.Array) -> pa.Array:
@@ -171,14 +171,14 @@ def _is_missing(values: pa.Array) -> pa.Array:
 
 def _unfit_partitions(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
     """Values that name no folder: a partition is one, the escapes of its letters count, and one name means null."""
-    found = []
+    broken = []
     for name in spec.partition_by:
         if name in values and pa.types.is_string(values[name].type):
             encoded = values[name].dictionary_encode()
-            given = encoded.dictionary.to_pylist()
-            is_wrong = pa.array([not _names_folder(name, value) for value in given], pa.bool_())
-            found.append(_Broken("partition", name, is_wrong.take(encoded.indices)))
-    return found
+            distinct = encoded.dictionary.to_pylist()
+            is_wrong = pa.array([not _names_folder(name, value) for value in distinct], pa.bool_())
+            broken.append(_Broken("partition", name, is_wrong.take(encoded.indices)))
+    return broken
 
 
 def _names_folder(name: str, value: str) -> bool:
@@ -186,24 +186,24 @@ def _names_folder(name: str, value: str) -> bool:
 
 
 def _bounds(values: Mapping[str, pa.Array], spec: Spec) -> list[_Broken]:
-    found = []
+    broken = []
     for column in spec.columns:
         here = values[column.name]
         if column.minimum is not None:
-            found.append(_Broken("minimum", column.name, pc.less(here, column.minimum)))
+            broken.append(_Broken("minimum", column.name, pc.less(here, column.minimum)))
         if column.maximum is not None:
-            found.append(_Broken("maximum", column.name, pc.greater(here, column.maximum)))
+            broken.append(_Broken("maximum", column.name, pc.greater(here, column.maximum)))
         if column.enum:
             among = pc.is_in(here, pa.array(column.enum, column.type))
-            found.append(_Broken("enum", column.name, pc.and_not(pc.is_valid(here), among)))
-    return found
+            broken.append(_Broken("enum", column.name, pc.and_not(pc.is_valid(here), among)))
+    return broken
 
 
 def _with_day(values: dict[str, pa.Array], spec: Spec) -> list[_Broken]:
-    """Put the derived day in the place of what files gave, and tell where those differ."""
+    """Put the derived day in the place of the files' own, and report where they differ."""
     days = local_days(values[spec.time], values[STORE], spec.zone, spec.zones)
-    given, values[DAY] = values[DAY], days
-    return [_Broken("date", DAY, pc.not_equal(given, days))]
+    file_days, values[DAY] = values[DAY], days
+    return [_Broken("date", DAY, pc.not_equal(file_days, days))]
 
 
 def _refusals(
@@ -222,8 +222,8 @@ def _refusals(
 def _refusal(one: _Broken, parsed: Parsed, place: int) -> RowRefusal:
     value = None
     if one.column in parsed.table.column_names:
-        given = parsed.table[one.column][place].as_py()
-        value = None if given in (None, "") else str(given)
+        cell = parsed.table[one.column][place].as_py()
+        value = None if cell in (None, "") else str(cell)
     return RowRefusal(
         parsed.lines[place].as_py(), one.rule, one.column, value, parsed.row_text(place)
     )
@@ -234,10 +234,10 @@ def _owners(files: Mapping[int, Parsed]) -> list[int]:
 
 
 def _any(masks: Sequence[pa.Array], length: int) -> pa.Array:
-    found = pa.repeat(False, length)
+    combined = pa.repeat(False, length)
     for mask in masks:
-        found = pc.or_(found, mask.fill_null(False))
-    return found
+        combined = pc.or_(combined, mask.fill_null(False))
+    return combined
 
 
 def _concatenated(arrays: Sequence[pa.Array], kind: pa.DataType | None = None) -> pa.Array:

@@ -22,7 +22,7 @@ RULES = {
 """What a row can break, and when."""
 
 
-def told(refusal: RowRefusal) -> str:
+def message(refusal: RowRefusal) -> str:
     """A refusal as one line: where, which value, and what is wrong with it."""
     where = f"line {refusal.line}" + (f", column {refusal.column!r}" if refusal.column else "")
     value = "" if refusal.value is None else f" {shortened(refusal.value)!r}"

@@ -28,8 +28,8 @@ def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
         FileRefused: It is not in the encoding that is declared, has no usable header, or a quote never ends.
     """
     text, above = _below(decoded(content, dialect), dialect.header)
-    if len(content) >= VECTORISED_BYTES and (found := _vectorised(text, dialect, above)):
-        return found
+    if len(content) >= VECTORISED_BYTES and (parsed := _vectorised(text, dialect, above)):
+        return parsed
     return _by_record(text, dialect, above)
 
 
@@ -109,7 +109,7 @@ def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
 
     names = [f"c{n}" for n in range(len(header))]
     try:
-        found = arrow_csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.BufferReader(rest.encode()),
             arrow_csv.ReadOptions(use_threads=False, column_names=names),
             arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char=False, invalid_row_handler=invalid),
@@ -117,7 +117,7 @@ def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
         )  # fmt: skip
     except pa.ArrowInvalid:
         return None
-    total = found.num_rows + len(wrong)
+    total = table.num_rows + len(wrong)
     lines = pa.array([above + n + 1 for n in range(1, total + 1) if n not in wrong], pa.int64())
     refused = [
         _miscounted(
@@ -125,7 +125,7 @@ def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
         )
         for number, row in wrong.items()
     ]
-    arrays = [column.combine_chunks() for column in found.columns]
+    arrays = [column.combine_chunks() for column in table.columns]
     return _parsed(header, arrays, lines, refused, dialect)
 
 

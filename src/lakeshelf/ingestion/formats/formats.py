@@ -83,11 +83,11 @@ def parse(content: bytes, name: str, spec: Spec | None, dialect: Dialect = PLAIN
 def _unpacked(content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            found = packed.read(MAX_BYTES + 1)
+            unpacked = packed.read(MAX_BYTES + 1)
     except EOFError as error:
         raise FileRefused("the gzip file is cut off") from error
     except (OSError, zlib.error) as error:
         raise FileRefused(f"the gzip file is damaged: {error}") from error
-    if len(found) > MAX_BYTES:
+    if len(unpacked) > MAX_BYTES:
         raise FileRefused(f"the file has more than {MAX_BYTES:,} bytes unpacked; split it")
-    return found
+    return unpacked

@@ -98,11 +98,11 @@ def listed(names: Sequence[str]) -> str:
 def _require_separated(names: Sequence[str], dialect: Dialect) -> None:
     """Refuse a header that seems to be separated by something else."""
     line = dialect.delimiter.join(names)
-    if found := _SEP.fullmatch(line):
-        told = f"delimiter = {quoted(found[1])} and header = {dialect.header + 2}"
+    if match := _SEP.fullmatch(line):
+        settings = f"delimiter = {quoted(match[1])} and header = {dialect.header + 2}"
         raise FileRefused(
             f"line {max(1, dialect.header)} is Excel's {line!r}, no header",
-            hint=DECLARE.format(told),
+            hint=DECLARE.format(settings),
         )
     if len(names) == 1 and not _COLUMN.fullmatch(line):
         likely = max(DELIMITERS, key=line.count)

@@ -33,13 +33,13 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
 
     Args:
         content: The file's content.
-        spec: Columns that are known; None: all that are there are.
+        spec: Columns that are known; None: those of the file.
         dialect: How its text is encoded.
 
     Raises:
         FileRefused: It is not in the encoding that is declared, or has too many columns.
     """
-    raw, wanted = _lines(content, dialect), _wanted(spec)
+    raw, known = _lines(content, dialect), _text_only(spec)
     _require_object_a_line(raw)
     objects: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -49,7 +49,7 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
             continue
         try:
             value = _object(_text(line))
-            wrong = _problem(value, wanted)
+            wrong = _problem(value, known)
         except ValueError as error:
             wrong = ("json", "", f"no JSON: {error}")
         if wrong is None:
@@ -154,12 +154,12 @@ def _require_shallow(value: Any) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} is there twice")
-    return found
+    return members
 
 
 def _no_number(word: str) -> NoReturn:
@@ -171,7 +171,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _wanted(spec: Spec | None) -> dict[str, bool] | None:
+def _text_only(spec: Spec | None) -> dict[str, bool] | None:
     """Column → whether only text may stand there; None: any column is welcome."""
     if spec is None:
         return None
@@ -179,15 +179,15 @@ def _wanted(spec: Spec | None) -> dict[str, bool] | None:
     return {n: pa.types.is_string(kind) or pa.types.is_binary(kind) for n, kind in kinds.items()}
 
 
-def _problem(found: Any, wanted: dict[str, bool] | None) -> tuple[str, str, str | None] | None:
+def _problem(row: Any, known: dict[str, bool] | None) -> tuple[str, str, str | None] | None:
     """Rule, column and value of what is wrong with a line; None: nothing."""
-    if not isinstance(found, dict):
+    if not isinstance(row, dict):
         return "json", "", "no object"
-    for name, value in found.items():
-        is_unknown = wanted is not None and name not in wanted
+    for name, value in row.items():
+        is_unknown = known is not None and name not in known
         if (is_unknown and value is not None) or name in ORIGIN.names:
             return "unknown_column", name, as_text(value)
-        if wanted and wanted.get(name) and value is not None and not _is_text(value):
+        if known and known.get(name) and value is not None and not _is_text(value):
             return "type", name, as_text(value)
     return None
 
@@ -197,12 +197,12 @@ def _is_text(value: Any) -> bool:
 
 
 def _names(objects: list[dict[str, Any]], spec: Spec | None) -> list[str]:
-    there: Mapping[str, None] = {}
+    seen: Mapping[str, None] = {}
     for value in objects:
-        there = {**there, **dict.fromkeys(value)} if value.keys() - there.keys() else there
-        if len(there) > MAX_COLUMNS and spec is None:
+        seen = {**seen, **dict.fromkeys(value)} if value.keys() - seen.keys() else seen
+        if len(seen) > MAX_COLUMNS and spec is None:
             raise FileRefused(f"the file has more than {MAX_COLUMNS:,} columns")
-    return [name for name in there if spec is None or spec.column(name) is not None]
+    return [name for name in seen if spec is None or spec.column(name) is not None]
 
 
 def _has_text(column: list[Any]) -> bool:

@@ -36,24 +36,24 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
     Raises:
         FileRefused: It is damaged, too large, or has a column that Delta has no name or type for.
     """
-    given = _read(content)
-    _require_storable(given.schema)
+    table = _read(content)
+    _require_storable(table.schema)
     columns: dict[str, pa.Array] = {}
     wrong: dict[str, pa.Array] = {}
-    for field in given.schema:
-        values = given[field.name].combine_chunks()
+    for field in table.schema:
+        values = table[field.name].combine_chunks()
         columns[field.name] = _plain(values, field.name, _keeps_local(field.name, spec), dialect)
         lost = pc.and_(pc.is_valid(values), pc.is_null(columns[field.name]))
         if pc.any(lost).as_py():
             wrong[field.name] = lost
-    lines = pa.array(range(1, given.num_rows + 1), pa.int64())
-    good = pc.invert(_any(wrong, given.num_rows))
+    lines = pa.array(range(1, table.num_rows + 1), pa.int64())
+    good = pc.invert(_any(wrong, table.num_rows))
     kept = pc.filter(lines, good)
     return Parsed(
         table=pa.table(columns).filter(good),
         lines=kept,
-        row_text=lambda place: _row(given, kept[place].as_py() - 1),
-        refused=tuple(_refusals(given, wrong)),
+        row_text=lambda place: _row(table, kept[place].as_py() - 1),
+        refused=tuple(_refusals(table, wrong)),
         tells="types",
     )
 
@@ -111,8 +111,8 @@ def _is_finer(micros: pa.ChunkedArray, nanos: pa.ChunkedArray) -> bool:
 
 def _require_storable(schema: pa.Schema) -> None:
     for field in schema:
-        if told := kinds.bad_name(field) or kinds.refused(field.type):
-            what, _, hint = told.partition("; ")
+        if problem := kinds.bad_name(field) or kinds.refused(field.type):
+            what, _, hint = problem.partition("; ")
             raise FileRefused(f"column {field.name!r} cannot be kept: {what}", hint=hint)
         if any(_is_naive(inner) for inner in kinds.inner(field.type)):
             raise FileRefused(
@@ -147,15 +147,15 @@ def _keeps_local(name: str, spec: Spec | None) -> bool:
     return column is not None and column.type == pa.timestamp("us")
 
 
-def _refusals(given: pa.Table, wrong: dict[str, pa.Array]) -> Iterator[RowRefusal]:
+def _refusals(table: pa.Table, wrong: dict[str, pa.Array]) -> Iterator[RowRefusal]:
     for name, rows in wrong.items():
         for row in pc.indices_nonzero(rows).to_pylist():
-            value = pc.cast(given[name].slice(row, 1), pa.string())[0].as_py()
-            yield RowRefusal(row + 1, "range", name, value, _row(given, row))
+            value = pc.cast(table[name].slice(row, 1), pa.string())[0].as_py()
+            yield RowRefusal(row + 1, "range", name, value, _row(table, row))
 
 
-def _row(given: pa.Table, row: int) -> str:
-    return as_json({name: _shown(given[name].slice(row, 1)) for name in given.column_names})
+def _row(table: pa.Table, row: int) -> str:
+    return as_json({name: _shown(table[name].slice(row, 1)) for name in table.column_names})
 
 
 def _shown(one: pa.ChunkedArray) -> object:
@@ -166,7 +166,7 @@ def _shown(one: pa.ChunkedArray) -> object:
 
 
 def _any(masks: dict[str, pa.Array], length: int) -> pa.Array:
-    found = pa.repeat(False, length)
+    combined = pa.repeat(False, length)
     for mask in masks.values():
-        found = pc.or_(found, mask)
-    return found
+        combined = pc.or_(combined, mask)
+    return combined

@@ -79,13 +79,13 @@ def cells(content: bytes, sheet: str) -> Cells:
     Raises:
         FileRefused: Its XML is damaged.
     """
-    found = _Sheet()
+    handlers = _Sheet()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         path = _path(archive, sheet)
         if path not in archive.namelist():
             raise FileRefused(f"the workbook has no part of sheet {sheet!r}", hint="save it again")
-        _parsed(archive.read(path), found.start, found.end, found.text)
-    return Cells(found.wrong, frozenset(found.undated), found.last)
+        _parsed(archive.read(path), handlers.start, handlers.end, handlers.text)
+    return Cells(handlers.wrong, frozenset(handlers.undated), handlers.last)
 
 
 def place(row: int, column: int) -> str:
@@ -112,10 +112,10 @@ def _id(attributes: dict[str, str]) -> str:
 
 
 def _elements(archive: zipfile.ZipFile, path: str) -> list[tuple[str, dict[str, str]]]:
-    found: list[tuple[str, dict[str, str]]] = []
+    elements: list[tuple[str, dict[str, str]]] = []
     if path in archive.namelist():
-        _parsed(archive.read(path), lambda tag, attributes: found.append((tag, attributes)))
-    return found
+        _parsed(archive.read(path), lambda tag, attributes: elements.append((tag, attributes)))
+    return elements
 
 
 def _parsed(
@@ -211,10 +211,10 @@ class _Sheet:
 
 
 def _at(name: str | None, before: Cell) -> Cell:
-    found = _PLACE.fullmatch(name or "")
-    if found is None:
+    match = _PLACE.fullmatch(name or "")
+    if match is None:
         return before[0], before[1] + 1
     column = 0
-    for letter in found[1]:
+    for letter in match[1]:
         column = column * 26 + ord(letter) - ord("A") + 1
-    return int(found[2]) - 1, column - 1
+    return int(match[2]) - 1, column - 1

@@ -38,11 +38,11 @@ def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
     xlsx_parts.require_sound(content)
     workbook = _opened(content)
     name, note = _chosen(workbook.sheets_metadata, dialect)
-    told = xlsx_parts.cells(content, name)
-    _require_bounded(name, told)
+    cells = xlsx_parts.cells(content, name)
+    _require_bounded(name, cells)
     sheet = _read(lambda: workbook.get_sheet_by_name(name))
     values: list[list[Any]] = _read(lambda: sheet.to_python(skip_empty_area=False))
-    wrong = {**told.wrong, **_undated(values, told.undated)}
+    wrong = {**cells.wrong, **_undated(values, cells.undated)}
     rows = _filled(values, wrong)
     first = _first(rows, dialect, name)
     below = {n: row for n, row in rows.items() if n > first}
@@ -66,9 +66,9 @@ def _parsed(
     cells = [(*row, *blank)[: len(header)] for row in kept.values()]
     columns = list(zip(*cells, strict=True)) if cells else [()] * len(header)
     texts = [[_text(value) for value in column] for column in columns]
-    given = [[None if text in dialect.nulls else text for text in column] for column in texts]
+    values = [[None if text in dialect.nulls else text for text in column] for column in texts]
     return Parsed(
-        table=pa.Table.from_arrays([pa.array(c, pa.string()) for c in given], names=header),
+        table=pa.Table.from_arrays([pa.array(c, pa.string()) for c in values], names=header),
         lines=pa.array([n + 1 for n in kept], pa.int64()),
         row_text=lambda row: as_json(dict(zip(header, map(_text, cells[row]), strict=True))),
         refused=tuple(refused),
@@ -109,8 +109,8 @@ def _chosen(sheets: Sequence[Any], dialect: Dialect) -> tuple[str, str]:
         )
     visible = [sheet.name for sheet in of_cells if sheet.visible == SheetVisibleEnum.Visible]
     if not visible and not dialect.sheet:
-        told = DECLARE.format(f"sheet = {quoted(names[0])}") if names else "save it again"
-        raise FileRefused("the workbook has no visible sheet", hint=told)
+        hint = DECLARE.format(f"sheet = {quoted(names[0])}") if names else "save it again"
+        raise FileRefused("the workbook has no visible sheet", hint=hint)
     chosen = dialect.sheet or visible[0]
     others = [
         repr(name) if name in visible else f"{name!r} (hidden)" for name in names if name != chosen
@@ -118,9 +118,9 @@ def _chosen(sheets: Sequence[Any], dialect: Dialect) -> tuple[str, str]:
     return chosen, f"sheet {chosen!r}; left out: {', '.join(others)}" if others else ""
 
 
-def _require_bounded(sheet: str, told: Cells) -> None:
+def _require_bounded(sheet: str, cells: Cells) -> None:
     """Refuse what the reader would not survive: it keeps the whole rectangle in memory, empty cells and all."""
-    (row, column), area = told.last, (told.last[0] + 1) * (told.last[1] + 1)
+    (row, column), area = cells.last, (cells.last[0] + 1) * (cells.last[1] + 1)
     if area > MOST_CELLS:
         raise FileRefused(
             f"sheet {sheet!r} reaches to {place(row, column)}, which are {area:,} cells, most of them empty",
@@ -130,13 +130,13 @@ def _require_bounded(sheet: str, told: Cells) -> None:
 
 def _undated(values: Sequence[Sequence[Any]], cells: frozenset[Cell]) -> dict[Cell, str]:
     """Cells that are shown as a day or time which their number is not."""
-    found = {}
+    wrong = {}
     for row, column in cells:
         value = values[row][column] if row < len(values) and column < len(values[row]) else None
         is_sound = isinstance(value, date) and value.year >= _SECOND_CALENDAR
         if isinstance(value, date | time) and not is_sound:
-            found[row, column] = "a number that is no day or time"
-    return found
+            wrong[row, column] = "a number that is no day or time"
+    return wrong
 
 
 def _filled(values: list[list[Any]], wrong: Mapping[Cell, str]) -> dict[int, list[Any]]:
@@ -144,12 +144,12 @@ def _filled(values: list[list[Any]], wrong: Mapping[Cell, str]) -> dict[int, lis
     reach: dict[int, int] = {}
     for row, column in wrong:
         reach[row] = max(reach.get(row, 0), column + 1)
-    found = {}
+    filled = {}
     for row in range(max(len(values), max(reach, default=-1) + 1)):
         cells = values[row] if row < len(values) else []
         if width := max(_width(cells), reach.get(row, 0)):
-            found[row] = [*cells, *[None] * width][:width]
-    return found
+            filled[row] = [*cells, *[None] * width][:width]
+    return filled
 
 
 def _width(row: Sequence[Any]) -> int:
@@ -177,22 +177,22 @@ def _merged(
     ranges: Sequence[tuple[Cell, Cell]], rows: Sequence[int], width: int
 ) -> dict[Cell, str]:
     """The first cell of each row that has a part of a merged one."""
-    found = {}
+    merged = {}
     for (top, left), (bottom, right) in ranges:
         if left < width:
             why = f"merged {place(top, left)}:{place(bottom, right)}"
             for row in rows[bisect_left(rows, top) : bisect_right(rows, bottom)]:
-                found[row, left] = why
-    return found
+                merged[row, left] = why
+    return merged
 
 
 def _header(
     row: list[Any], number: int, width: int, wrong: Mapping[Cell, str], dialect: Dialect
 ) -> list[str]:
     names = stripped([_text(value) or "" for value in (*row, *[None] * width)[:width]])
-    found = {column: why for (r, column), why in wrong.items() if r == number}
-    if found:
-        column, why = min(found.items())
+    wrong_columns = {column: why for (r, column), why in wrong.items() if r == number}
+    if wrong_columns:
+        column, why = min(wrong_columns.items())
         raise FileRefused(
             f"cell {place(number, column)}, in the header, is {why}",
             hint=f"correct it; if the header stands below, {DECLARE.format(f'header = {number + 2}')}",

@@ -63,27 +63,27 @@ class Bronze:
         """
         return {folder: self._declaration(folder) for folder in sorted(folders)}
 
-    def hash_of(self, found: FoundFile) -> str:
+    def hash_of(self, file: FoundFile) -> str:
         """Hash of a file's content.
 
         Raises:
             OSError: It is gone or cannot be read.
         """
-        if found not in self._hashes:
+        if file not in self._hashes:
             digest = hashlib.sha256()
             with self._files.open_input_stream(
-                self._path(found.address), compression=None
+                self._path(file.address), compression=None
             ) as stream:
                 while chunk := stream.read(_CHUNK):
                     digest.update(chunk)
-            self._hashes[found] = digest.hexdigest()
-        return self._hashes[found]
+            self._hashes[file] = digest.hexdigest()
+        return self._hashes[file]
 
     def read(self, file: File) -> bytes:
         """Content of a file of the manifest.
 
         Raises:
-            FileRefused: It is gone, cannot be read, or is no longer what was found.
+            FileRefused: It is gone, cannot be read, or is no longer what was registered.
         """
         address = file.address or f"{BRONZE}/{file.path}"
         try:
@@ -119,12 +119,12 @@ class Bronze:
         return f"{self._base}/{address}"
 
     def _declaration(self, folder: str) -> Declaration:
-        found = [one for name in declaration.FILES if (one := self._declared(folder, name))]
-        if len(found) > 1:
+        declared = [one for name in declaration.FILES if (one := self._declared(folder, name))]
+        if len(declared) > 1:
             raise DeclarationError(
                 f"{BRONZE}/{folder} has {' and '.join(declaration.FILES)}", hint="remove one"
             )
-        return found[0] if found else declaration.of_folder(folder)
+        return declared[0] if declared else declaration.of_folder(folder)
 
     def _declared(self, folder: str, name: str) -> Declaration | None:
         address = f"{BRONZE}/{folder}/{name}"
@@ -146,10 +146,10 @@ class Bronze:
         selector = fs.FileSelector(self._path(BRONZE), recursive=True, allow_not_found=True)
         for entry in self._files.get_file_info(selector):
             if entry.type == fs.FileType.File:
-                yield _found(entry, entry.path.removeprefix(f"{self._base}/"))
+                yield _bronze_file(entry, entry.path.removeprefix(f"{self._base}/"))
 
 
-def _found(entry: Any, address: str) -> FoundFile:
+def _bronze_file(entry: Any, address: str) -> FoundFile:
     modified = _EPOCH + timedelta(microseconds=(entry.mtime_ns or 0) // 1_000)
     return FoundFile(address.removeprefix(f"{BRONZE}/"), address, entry.size, modified)
 

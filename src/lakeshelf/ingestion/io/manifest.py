@@ -48,25 +48,25 @@ class Manifest:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def resolve(self, found: Sequence[File]) -> list[File]:
+    def resolve(self, files: Sequence[File]) -> list[File]:
         """Register files that are not known yet.
 
         Args:
-            found: Files that were found; their `file_id` does not count.
+            files: Their `file_id` does not count.
 
         Returns:
             Those that are new, with the ids that they were given.
         """
-        hashes = pa.array({file.sha256 for file in found}, pa.string())
+        hashes = pa.array({file.sha256 for file in files}, pa.string())
 
         def decide(handle: DeltaTable, known: pa.Table) -> list[File]:
             alike = known.filter(pc.is_in(known["sha256"], hashes))
             here = {Identity(*row) for row in _rows(alike, _KNOWN[1:])}
             last = max(handle.transaction_version(IDS) or 0, pc.max(known["file_id"]).as_py() or 0)
-            new = {file.identity: file for file in found if file.identity not in here}
+            new = {file.identity: file for file in files if file.identity not in here}
             return [replace(file, file_id=last + n) for n, file in enumerate(new.values(), 1)]
 
-        return self._change(None, decide, _KNOWN, writing_ids=True) if found else []
+        return self._change(None, decide, _KNOWN, writing_ids=True) if files else []
 
     def known(self) -> set[tuple[Any, ...]]:
         """Address, size and time of change of all files: what looks like one of them is not read again."""
@@ -99,10 +99,10 @@ class Manifest:
     def rows(self, where: Where | None = None) -> pa.Table:
         """Rows of the manifest, by id."""
         try:
-            found = scan(self._opened(create=False), FILES, where=where).read_all()
+            rows = scan(self._opened(create=False), FILES, where=where).read_all()
         except NotFound:
             return of_contract(CATALOG.tables[FILES]).schema.empty_table()  # type: ignore[union-attr]
-        return found.sort_by("file_id")
+        return rows.sort_by("file_id")
 
     def _change(
         self,

@@ -51,7 +51,7 @@ class Rejects:
         Returns:
             Whether the batch still may: False, another worker has taken it over.
         """
-        rows = [_row(i, one, dataset, now) for i, found in refused.items() for one in found]
+        rows = [_row(i, one, dataset, now) for i, refusals in refused.items() for one in refusals]
         if not rows:
             return True
         self._ensure()
@@ -86,17 +86,17 @@ class Rejects:
         where: list[Any] = [("file_id", "in", list(file_ids))]
         if unresolved:
             where.append(("resolved_at", "is null"))
-        found = self._lake.read(REJECTS, where=where).read_all()
+        rows = self._lake.read(REJECTS, where=where).read_all()
         order = [("file_id", "ascending"), ("file_line", "ascending"), ("rule", "ascending")]
-        return list(found.sort_by([*order, ("column", "ascending")]).to_pylist())
+        return list(rows.sort_by([*order, ("column", "ascending")]).to_pylist())
 
     def left(self, file_ids: Sequence[int]) -> dict[int, list[RowRefusal]]:
         """File → refusals that are not resolved, by line; every file has an entry."""
-        found: dict[int, list[RowRefusal]] = {file_id: [] for file_id in file_ids}
+        refusals: dict[int, list[RowRefusal]] = {file_id: [] for file_id in file_ids}
         for row in self.of(file_ids, unresolved=True):
-            told = (row[name] for name in ("file_line", "rule", "column", "value", "row"))
-            found[row["file_id"]].append(RowRefusal(*told))
-        return found
+            values = (row[name] for name in ("file_line", "rule", "column", "value", "row"))
+            refusals[row["file_id"]].append(RowRefusal(*values))
+        return refusals
 
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
         """File → lines of it that are still refused; every file has an entry."""

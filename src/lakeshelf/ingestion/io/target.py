@@ -115,28 +115,28 @@ class Target:
 
     def lines(self, file_ids: Sequence[int]) -> dict[int, set[int]]:
         """File → lines of it that are in the dataset; every file has an entry."""
-        found: dict[int, set[int]] = {file_id: set() for file_id in file_ids}
+        lines: dict[int, set[int]] = {file_id: set() for file_id in file_ids}
         if not self.exists or FILE_ID not in self._lake.snapshot(self.name).schema.names:
-            return found
+            return lines
         rows = self.read_all(file_ids, (FILE_ID, FILE_LINE))
         for file_id, line in zip(
             rows[FILE_ID].to_pylist(), rows[FILE_LINE].to_pylist(), strict=True
         ):
-            found[file_id].add(line)
-        return found
+            lines[file_id].add(line)
+        return lines
 
     def schema(self) -> pa.Schema:
         """Its columns."""
         return self._lake.snapshot(self.name).schema
 
     def _create(self, spec: Spec) -> None:
-        given: Mapping[str, Any] = {
+        options: Mapping[str, Any] = {
             "key": spec.key,
             "partition_by": spec.partition_by,
             "doc": spec.doc,
         }
         try:
-            self._lake.create(self.name, spec.schema, exist_ok=True, **given)
+            self._lake.create(self.name, spec.schema, exist_ok=True, **options)
         except Conflict:
             if not self.exists:
                 raise

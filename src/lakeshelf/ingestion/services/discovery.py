@@ -34,7 +34,7 @@ def discover(
         shop: What this worker works with.
         settle: Age from which a file is taken for whole.
         pause: Waits some seconds.
-        datasets: Datasets that are wanted; empty: all.
+        datasets: Datasets to load; empty: all.
 
     Returns:
         How many files are new, and those that wait.
@@ -47,14 +47,14 @@ def discover(
     waiting += [
         Waiting(f.path, refused[f.folder], f.folder) for f in look.files if f.folder in refused
     ]
-    wanted = [
+    files = [
         file
         for file in look.files
         if file.folder in targets and (not datasets or targets[file.folder] in datasets)
     ]
     # 3. and 4.
-    known = shop.manifest.known() if wanted else set()
-    unknown = [f for f in wanted if _stamp(f) not in known]
+    known = shop.manifest.known() if files else set()
+    unknown = [f for f in files if _stamp(f) not in known]
     new = 0
     for start in range(0, len(unknown), REGISTERED_AT_ONCE):
         part = unknown[start : start + REGISTERED_AT_ONCE]
@@ -107,9 +107,9 @@ def _targets(shop: Workshop, folders: set[str]) -> tuple[dict[str, str], dict[st
 
 
 def _hashed(
-    shop: Workshop, found: Sequence[FoundFile], targets: dict[str, str], waiting: list[Waiting]
+    shop: Workshop, files: Sequence[FoundFile], targets: dict[str, str], waiting: list[Waiting]
 ) -> Iterator[File]:
-    for file in found:
+    for file in files:
         try:
             digest = shop.bronze.hash_of(file)
         except FileNotFoundError:
@@ -120,19 +120,19 @@ def _hashed(
         yield registered(shop, file, targets[file.folder], digest)
 
 
-def registered(shop: Workshop, found: FoundFile, dataset: str, digest: str) -> File:
+def registered(shop: Workshop, file: FoundFile, dataset: str, digest: str) -> File:
     """The entry of a file in the manifest, before it has an id."""
     now = shop.now()
     return File(
         file_id=0,
         dataset=dataset,
-        source="upload" if found.is_upload else "drop",
-        path=found.name if found.is_upload else found.path,
+        source="upload" if file.is_upload else "drop",
+        path=file.name if file.is_upload else file.path,
         sha256=digest,
-        size=found.size,
-        format=str(formats.format_of(found.name)),
+        size=file.size,
+        format=str(formats.format_of(file.name)),
         created_at=now,
         updated_at=now,
-        address=found.address,
-        modified_at=None if found.is_upload else found.modified_at,
+        address=file.address,
+        modified_at=None if file.is_upload else file.modified_at,
     )

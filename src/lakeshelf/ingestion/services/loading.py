@@ -16,7 +16,7 @@ from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.inference import spec_of
 from lakeshelf.ingestion.domain.manifest import File, LoadResult, ended
 from lakeshelf.ingestion.domain.rows import Judged, judged
-from lakeshelf.ingestion.domain.rules import told
+from lakeshelf.ingestion.domain.rules import message
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.io.bronze import BRONZE
@@ -44,7 +44,7 @@ class Read:
     @property
     def notes(self) -> dict[int, str]:
         """File → what was left out of it."""
-        return {file_id: found.note for file_id, found in self.parsed.items()}
+        return {file_id: parsed.note for file_id, parsed in self.parsed.items()}
 
 
 def load(shop: Workshop, files: Sequence[File]) -> list[File]:
@@ -88,11 +88,11 @@ def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
         return _conclude(shop, files, {i: LoadResult(error=why) for i, why in read.failed.items()})
     target.ensure(read.spec)
     # 2.
-    found = judged(read.parsed, read.spec)
-    failed = dict(read.failed) | dict(found.failed)
-    rows = _still_refused(shop, files, found) if mode == "retry" else found.rows
+    batch = judged(read.parsed, read.spec)
+    failed = dict(read.failed) | dict(batch.failed)
+    rows = _still_refused(shop, files, batch) if mode == "retry" else batch.rows
     # 3.
-    if not shop.rejects.record(found.refused, dataset, batch_id, shop.now()):
+    if not shop.rejects.record(batch.refused, dataset, batch_id, shop.now()):
         return []
     crash.point("files_after_rejects")
     # 4.
@@ -104,7 +104,7 @@ def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
     if files[0].attempt > 1:
         return conclude_from_tables(shop, files, failed, read.notes)
     # 6.
-    return _conclude(shop, files, _results(files, found, failed, read.notes))
+    return _conclude(shop, files, _results(files, batch, failed, read.notes))
 
 
 def read_files(shop: Workshop, files: Sequence[File]) -> Read:
@@ -125,7 +125,7 @@ def read_files(shop: Workshop, files: Sequence[File]) -> Read:
     parsed, unreadable = _parsed(contents, paths, spec, declared)
     failed |= unreadable
     if spec is None:
-        failed |= {i: _columnless(found) for i, found in parsed.items()}
+        failed |= {i: _columnless(parsed_file) for i, parsed_file in parsed.items()}
     return Read(parsed, failed, spec)
 
 
@@ -145,11 +145,11 @@ def _parsed(
     return parsed, failed
 
 
-def _columnless(found: Parsed) -> str:
-    """Why a file that could be read tells no column."""
-    if not found.refused:
+def _columnless(parsed: Parsed) -> str:
+    """Why the columns of a readable file are unknown."""
+    if not parsed.refused:
         return "the file has no rows that would tell its columns; declare them under [columns]"
-    first = found.refused[0]
+    first = parsed.refused[0]
     return f"line {first.line}: {first.value}, and no other line is a row; JSONL has an object {{…}} a line"
 
 
@@ -166,10 +166,10 @@ def conclude_from_tables(
     notes: Mapping[int, str] = MappingProxyType({}),
 ) -> list[File]:
     """End files by what the tables hold of them, without reading them."""
-    found = standing(shop, files)
+    stored = standing(shop, files)
     results = {
         i: replace(result, error=failed.get(i, ""), note=notes.get(i))
-        for i, result in found.items()
+        for i, result in stored.items()
     }
     return _conclude(shop, files, results)
 
@@ -188,7 +188,7 @@ def standing(shop: Workshop, files: Sequence[File]) -> dict[int, LoadResult]:
 
 
 def _first(refused: Sequence[RowRefusal]) -> str:
-    return told(refused[0]) if refused else ""
+    return message(refused[0]) if refused else ""
 
 
 def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
@@ -198,13 +198,13 @@ def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
 
 
 def _results(
-    files: Sequence[File], found: Judged, failed: Mapping[int, str], notes: Mapping[int, str]
+    files: Sequence[File], batch: Judged, failed: Mapping[int, str], notes: Mapping[int, str]
 ) -> dict[int, LoadResult]:
-    counted = found.rows.group_by(FILE_ID).aggregate([([], "count_all")])
+    counted = batch.rows.group_by(FILE_ID).aggregate([([], "count_all")])
     loaded = dict(zip(counted[FILE_ID].to_pylist(), counted["count_all"].to_pylist(), strict=True))
 
     def result(file_id: int) -> LoadResult:
-        refused = found.refused.get(file_id, ())
+        refused = batch.refused.get(file_id, ())
         return LoadResult(
             loaded.get(file_id, 0),
             len({refusal.line for refusal in refused}),
@@ -216,10 +216,10 @@ def _results(
     return {file.file_id: result(file.file_id) for file in files}
 
 
-def _still_refused(shop: Workshop, files: Sequence[File], found: Judged) -> pa.Table:
+def _still_refused(shop: Workshop, files: Sequence[File], batch: Judged) -> pa.Table:
     lines = shop.rejects.lines([file.file_id for file in files])
-    places = zip(found.rows[FILE_ID].to_pylist(), found.rows[FILE_LINE].to_pylist(), strict=True)
-    return found.rows.filter(pa.array([line in lines[i] for i, line in places], pa.bool_()))
+    places = zip(batch.rows[FILE_ID].to_pylist(), batch.rows[FILE_LINE].to_pylist(), strict=True)
+    return batch.rows.filter(pa.array([line in lines[i] for i, line in places], pa.bool_()))
 
 
 def _committed(
@@ -247,9 +247,9 @@ def _conclude(
             for file in current
         ]
 
-    found = shop.manifest.change([("file_id", "in", ids)], decide)
+    done = shop.manifest.change([("file_id", "in", ids)], decide)
     crash.point("files_after_outcome")
-    return found
+    return done
 
 
 def _claimed_again(shop: Workshop, files: Sequence[File]) -> list[File]:

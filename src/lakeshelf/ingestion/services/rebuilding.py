@@ -137,13 +137,13 @@ def _rebuilt(shop: Workshop, files: Sequence[File]) -> list[File]:
             notes.update(read.notes)
             if read.spec is None:
                 continue
-            found = judged(read.parsed, read.spec)
-            failed.update(found.failed)
+            batch = judged(read.parsed, read.spec)
+            failed.update(batch.failed)
             if not shop.rejects.record(
-                found.refused, files[0].dataset, batch_id, shop.now(), number
+                batch.refused, files[0].dataset, batch_id, shop.now(), number
             ):
                 raise _taken_over(batch_id)
-            yield from fitted(found.rows, schema).to_batches()
+            yield from fitted(batch.rows, schema).to_batches()
 
     def rows() -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(schema, batches())
@@ -159,10 +159,10 @@ def _concluded(
     shop: Workshop, files: Sequence[File], failed: Mapping[int, str], notes: Mapping[int, str]
 ) -> list[File]:
     ids, batch_id = [file.file_id for file in files], str(files[0].batch_id)
-    found = standing(shop, files)
+    stored = standing(shop, files)
     results = {
         # Nothing is left of a file that failed, so a retry has to load all of it.
-        i: LoadResult(error=failed[i]) if i in failed else replace(found[i], note=notes.get(i))
+        i: LoadResult(error=failed[i]) if i in failed else replace(stored[i], note=notes.get(i))
         for i in ids
     }
 

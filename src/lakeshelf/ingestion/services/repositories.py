@@ -28,11 +28,11 @@ class BronzeSource(Protocol):
     def declarations(self, folders: set[str]) -> dict[str, Declaration]:
         """Folder → what is declared of its files."""
 
-    def hash_of(self, found: FoundFile) -> str:
+    def hash_of(self, file: FoundFile) -> str:
         """Hash of a file's content."""
 
     def read(self, file: File) -> bytes:
-        """Content of a file; refused when it is not what was found."""
+        """Content of a file; refused when it is not what was registered."""
 
     def put(self, folder: str, name: str, content: bytes) -> str:
         """Keep an upload; its address."""
@@ -41,7 +41,7 @@ class BronzeSource(Protocol):
 class ManifestRepository(Protocol):
     """Files and their states; every change conflicts with any other."""
 
-    def resolve(self, found: Sequence[File]) -> list[File]:
+    def resolve(self, files: Sequence[File]) -> list[File]:
         """Give ids to files that are not known yet."""
 
     def known(self) -> set[tuple[Any, ...]]:

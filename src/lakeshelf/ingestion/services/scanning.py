@@ -40,13 +40,13 @@ class Scan:
     """What a scan did.
 
     Attributes:
-        found: Files that were new.
+        registered: How many files were new.
         files: Files that this worker loaded or tried to, as they ended.
         waiting: Files that were not taken, and why.
         elsewhere: Files that other workers still work on.
     """
 
-    found: int
+    registered: int
     files: tuple[File, ...]
     waiting: tuple[Waiting, ...] = ()
     elsewhere: int = 0
@@ -69,7 +69,7 @@ class Scan:
         for file in self.files:
             ended[file.status] = ended.get(file.status, 0) + 1
         return {
-            "found": self.found,
+            "found": self.registered,
             "files": ended,
             "rows_loaded": sum(file.rows_loaded for file in self.files),
             "rows_refused": sum(file.rows_refused for file in self.files),
@@ -101,7 +101,7 @@ def scan(
 
     Args:
         lake: The lake.
-        datasets: Datasets that are wanted; empty: all.
+        datasets: Datasets to load; empty: all.
         settle: Age from which a file is taken for whole.
         wait: Whether to wait for other workers, and to take over what they leave when they end early.
         pause: Waits some seconds.
@@ -112,9 +112,9 @@ def scan(
         StorageError: Disk or network failed; a later scan goes on.
     """
     shop = Workshop(lake, **how)
-    found, waiting = discover(shop, settle, pause, datasets)
+    registered, waiting = discover(shop, settle, pause, datasets)
     done, elsewhere = load_pending(shop, datasets, wait=wait, pause=pause, stop=stop)
-    return Scan(found, tuple(done), tuple(waiting), elsewhere)
+    return Scan(registered, tuple(done), tuple(waiting), elsewhere)
 
 
 def watch(
@@ -138,7 +138,7 @@ def watch(
     """
     while not stop():
         done = scan(lake, wait=False, pause=pause, stop=stop, **how)
-        if done.found or done.files:
+        if done.registered or done.files:
             report(done)
         if not stop():
             pause(interval)
@@ -233,10 +233,10 @@ def _concluded_for(shop: Workshop, batch_id: str) -> list[File]:
     ids = [file.file_id for file in files]
     loaded = shop.target(files[0].dataset).lines(ids) if files else {}
     refused = shop.rejects.lines(ids)
-    told = [file for file in files if loaded[file.file_id] or refused[file.file_id]]
-    done = conclude_from_tables(shop, told, {}) if told else []
-    untold = {file.file_id for file in files} - {file.file_id for file in told}
-    return done + load(shop, _claim_expired(shop, sorted(untold), batch_id))
+    recorded = [file for file in files if loaded[file.file_id] or refused[file.file_id]]
+    done = conclude_from_tables(shop, recorded, {}) if recorded else []
+    unrecorded = {file.file_id for file in files} - {file.file_id for file in recorded}
+    return done + load(shop, _claim_expired(shop, sorted(unrecorded), batch_id))
 
 
 def _claim_expired(shop: Workshop, file_ids: Sequence[int], batch_id: str) -> list[File]:

@@ -37,25 +37,25 @@ def upload(lake: Lake, folder: str, name: str, content: bytes) -> File:
     shop = Workshop(lake)
     digest = hashlib.sha256(content).hexdigest()
     path = f"{folder}/{UPLOADS}/{digest}/{name}"
-    found = FoundFile(path, f"{BRONZE}/{path}", len(content), shop.now())
-    dataset = _dataset(shop, found)
-    _require_acceptable(shop, found, dataset)
+    file = FoundFile(path, f"{BRONZE}/{path}", len(content), shop.now())
+    dataset = _dataset(shop, file)
+    _require_acceptable(shop, file, dataset)
     shop.bronze.put(folder, name, content)
-    shop.manifest.resolve([registered(shop, found, dataset, digest)])
+    shop.manifest.resolve([registered(shop, file, dataset, digest)])
     identity: Mapping[str, str] = {
         "dataset": dataset, "source": "upload", "path": name, "sha256": digest,
     }  # fmt: skip
     return shop.manifest.files([(column, "=", value) for column, value in identity.items()])[0]
 
 
-def _dataset(shop: Workshop, found: FoundFile) -> str:
-    if not _NAME.fullmatch(found.path.rpartition("/")[2]) or found.path.count("/") != 3:
-        raise FileRefused(f"{found.path!r} is no path of an upload", hint="give a plain file name")
-    if why := refusal(found):
-        raise FileRefused(f"{found.name} is not taken: {why}")
-    return shop.bronze.declarations({found.folder})[found.folder].dataset
+def _dataset(shop: Workshop, file: FoundFile) -> str:
+    if not _NAME.fullmatch(file.path.rpartition("/")[2]) or file.path.count("/") != 3:
+        raise FileRefused(f"{file.path!r} is no path of an upload", hint="give a plain file name")
+    if why := refusal(file):
+        raise FileRefused(f"{file.name} is not taken: {why}")
+    return shop.bronze.declarations({file.folder})[file.folder].dataset
 
 
-def _require_acceptable(shop: Workshop, found: FoundFile, dataset: str) -> None:
+def _require_acceptable(shop: Workshop, file: FoundFile, dataset: str) -> None:
     if why := shop.target(dataset).refusal():
-        raise FileRefused(f"{found.name} is not taken: {why}")
+        raise FileRefused(f"{file.name} is not taken: {why}")
