@@ -20,12 +20,13 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
+from lakeshelf.contracts.layers import Analytics, Cleansed
 from lakeshelf.contracts.types import LIST_LENGTH
 
 EXTRAS = (Decimal("0.30"), Decimal("0.40"), Decimal("0.50"))
 LARGEST = Decimal("0.75")
 STEP = Decimal("0.0001")
-DISCOUNTS, LOTS = "analytics/daily_discounts", "cleansed/shelf_batch_state"
+DISCOUNTS, LOTS = Analytics.DAILY_DISCOUNTS, Cleansed.SHELF_BATCH_STATE
 
 
 def extra(shelf: str, day: date) -> Decimal:

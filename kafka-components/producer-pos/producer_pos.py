@@ -19,10 +19,11 @@ from lakeshelf.components.component import (
     rows,
 )
 from lakeshelf.components.producer import Producer
+from lakeshelf.contracts.layers import Analytics, Curated, Ops
 from lakeshelf.contracts.messages import event
 from lakeshelf.lake.rows import tables
 
-SHELVES = "ops/journal_producer_shelf"
+SHELVES = Ops.JOURNAL_PRODUCER_SHELF
 CENT = Decimal("0.01")
 
 
@@ -109,14 +110,12 @@ class PosProducer(Producer):
         }
         names = ("shelf_id", "item_id", "unit_price")
         wanted = [among("shelf_id", shelves)]
-        known = rows(self.context.lake, "curated/shelf_profiles", wanted, names)
+        known = rows(self.context.lake, Curated.SHELF_PROFILES, wanted, names)
         return told | {row["shelf_id"]: row for row in known}
 
     def _discounts(self, day: str) -> dict[str, Decimal]:
         today = [("discount_date", "=", date.fromisoformat(day))]
-        given = rows(
-            self.context.lake, "analytics/daily_discounts", today, ("shelf_id", "discount")
-        )
+        given = rows(self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount"))
         return {row["shelf_id"]: row["discount"] for row in given}
 
 

@@ -19,6 +19,7 @@ from lakeshelf.components.component import (
     rows,
 )
 from lakeshelf.components.producer import Producer, visits_between
+from lakeshelf.contracts.layers import Analytics
 from lakeshelf.contracts.messages import event
 from lakeshelf.simulation.stores import Shelf, Store
 from lakeshelf.simulation.visits import Visit, Want, wants
@@ -211,9 +212,7 @@ class ShelfProducer(Producer):
 
     def _discounts(self, day: date) -> dict[str, float]:
         today = [("discount_date", "=", day)]
-        given = rows(
-            self.context.lake, "analytics/daily_discounts", today, ("shelf_id", "discount")
-        )
+        given = rows(self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount"))
         return {row["shelf_id"]: float(row["discount"]) for row in given}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lakeshelf.components.component import Row, among, rows
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.lake import Lake
 
 TOPICS = {"removal": "shelf_events", "wh_removal": "wh_events"}
@@ -42,7 +43,7 @@ class OwnRemovals:
     def folded(self, lake: Lake) -> Ends:
         """Offsets below which state has everything."""
         ends: dict[tuple[str, str], int] = defaultdict(int)
-        ledger = rows(lake, "ops/batch_ledger", columns=["offsets"]) if self._rows else []
+        ledger = rows(lake, Ops.BATCH_LEDGER, columns=["offsets"]) if self._rows else []
         for row in ledger:
             for topic, partitions in json.loads(row["offsets"]).items():
                 for partition, (_, end) in partitions.items():

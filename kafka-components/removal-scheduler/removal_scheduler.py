@@ -21,16 +21,17 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
+from lakeshelf.contracts.layers import Cleansed, Staging
 from lakeshelf.contracts.messages import event
 from own_removals import TOPICS, OwnRemovals
 from removal_alerts import Alerts
 
 STORE, WAREHOUSE = "store", "warehouse"
 LOTS = {
-    STORE: ("cleansed/shelf_batch_state", "batch_quantity_store"),
-    WAREHOUSE: ("cleansed/wh_batch_state", "batch_quantity_warehouse"),
+    STORE: (Cleansed.SHELF_BATCH_STATE, "batch_quantity_store"),
+    WAREHOUSE: (Cleansed.WH_BATCH_STATE, "batch_quantity_warehouse"),
 }
-STOCK = {STORE: "cleansed/shelf_state", WAREHOUSE: "cleansed/wh_state"}
+STOCK = {STORE: Cleansed.SHELF_STATE, WAREHOUSE: Cleansed.WH_STATE}
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ class RemovalScheduler(Component):
     def _travelling(self, lots: Sequence[Lot]) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = defaultdict(int)
         wanted = among("shelf_id", [lot.shelf_id for lot in lots if lot.location == STORE])
-        for row in rows(self.context.lake, "staging/shelf_refill_pending", [wanted]):
+        for row in rows(self.context.lake, Staging.SHELF_REFILL_PENDING, [wanted]):
             found[row["shelf_id"], row["batch_code"]] += row["quantity"]
         return found
 

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Analytics, Curated, Staging
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.quiet import quiet
 from lakeshelf.shop.decisions import GLOBAL
 
-FEATURES = "curated/features_store"
+FEATURES = Curated.FEATURES_STORE
 EVENTS = {
     "shelf_events": ("event_type", "event_time", "shelf_id", "batch_code", "quantity", "reason"),
     "wh_events": (
@@ -150,14 +151,12 @@ def known_on(day: date, lake: Lake) -> dict[str, pa.Table]:
     policy = [("active", "=", True), there]
     return {
         **events,
-        "profiles": _table(lake, "curated/shelf_profiles", names),
-        "policies": _table(lake, "staging/wh_policies", ("shelf_id", "reorder_point_qty"), policy),
-        "catalog": _table(
-            lake, "staging/lot_catalog_store", ("batch_code", "expiry_date"), [there]
-        ),
+        "profiles": _table(lake, Curated.SHELF_PROFILES, names),
+        "policies": _table(lake, Staging.WH_POLICIES, ("shelf_id", "reorder_point_qty"), policy),
+        "catalog": _table(lake, Staging.LOT_CATALOG_STORE, ("batch_code", "expiry_date"), [there]),
         "discounts": _table(
             lake,
-            "analytics/daily_discounts",
+            Analytics.DAILY_DISCOUNTS,
             ("shelf_id", "discount"),
             [("discount_date", "=", day)],
         ),

@@ -17,14 +17,15 @@ from lakeshelf.components.component import (
     midnight,
     rows,
 )
+from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.contracts.messages import derived_id, event
 
 CUTOFF, CUTOFF_DAYS = time(12), frozenset({1, 3, 6})
 """Tuesday, Thursday, Sunday at noon."""
 DELIVERY, DELIVERY_DAYS = time(8), frozenset({0, 2, 4})
 """Monday, Wednesday, Friday at eight."""
-ORDERS, PLANS = "ops/wh_supplier_orders", "ops/wh_supplier_plan"
-RECEIPTS = "ops/wh_supplier_receipts"
+ORDERS, PLANS = Ops.WH_SUPPLIER_ORDERS, Ops.WH_SUPPLIER_PLAN
+RECEIPTS = Ops.WH_SUPPLIER_RECEIPTS
 MOST_LOTS = 1_000
 """Most lots of an order: where the batch size would make more, each holds more than that."""
 
@@ -195,7 +196,7 @@ class SupplierManager(Component):
         shelves = [order["shelf_id"] for order in orders]
         names = ["shelf_id", "item_id", "standard_batch_size", "shelf_life_days"]
         wanted = [among("shelf_id", shelves)]
-        known = rows(self.context.lake, "curated/shelf_profiles", wanted, names)
+        known = rows(self.context.lake, Curated.SHELF_PROFILES, wanted, names)
         return delivery(due, now, orders, {row["shelf_id"]: row for row in known})
 
 

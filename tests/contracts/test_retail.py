@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Analytics, Cleansed, Curated, Ops, Raw, Staging
 
 ENVELOPE = ["event_id", "event_type", "event_time", "store_id", "schema_version"]
 RAW_ORIGIN = ["kafka_partition", "kafka_offset", "kafka_timestamp", "ingested_at", "event_date"]
@@ -113,3 +114,11 @@ def test_policies_carry_the_defaults_that_are_in_force_without_one() -> None:
         "near_expiry_days": 10,
         "active": True,
     }
+
+
+@pytest.mark.parametrize("layer", [Raw, Cleansed, Staging, Curated, Analytics, Ops])
+def test_a_name_of_a_layer_is_that_of_a_declared_table(layer: type) -> None:
+    names = {key: value for key, value in vars(layer).items() if key.isupper()}
+    prefix = layer.__name__.lower()
+    assert names == {key: f"{prefix}/{key.lower()}" for key in names}
+    assert set(names.values()) <= set(CATALOG.tables)

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakeshelf.contracts.layers import Cleansed, Raw
 from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.place.location import Root
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, object]
 
-QUARANTINE = "raw/quarantine"
+QUARANTINE = Raw.QUARANTINE
 PLACE = ("kafka_partition", "kafka_offset", "kafka_timestamp")
 MEMORY_LIMIT = "500MB"
 UNALLOTTED = "__UNALLOTTED__"
@@ -69,16 +70,16 @@ FROM (SELECT transaction_id, event_time, store_id, unnest(items) AS item FROM so
 """
 
 STOCK = {
-    "shelf_state": ("cleansed/shelf_state", "'' AS batch_code", "current_stock", "store"),
-    "wh_state": ("cleansed/wh_state", "'' AS batch_code", "wh_current_stock", "warehouse"),
+    "shelf_state": (Cleansed.SHELF_STATE, "'' AS batch_code", "current_stock", "store"),
+    "wh_state": (Cleansed.WH_STATE, "'' AS batch_code", "wh_current_stock", "warehouse"),
     "shelf_batch_state": (
-        "cleansed/shelf_batch_state",
+        Cleansed.SHELF_BATCH_STATE,
         "batch_code",
         "batch_quantity_store",
         "store",
     ),
     "wh_batch_state": (
-        "cleansed/wh_batch_state",
+        Cleansed.WH_BATCH_STATE,
         "batch_code",
         "batch_quantity_warehouse",
         "warehouse",
@@ -308,9 +309,9 @@ def _load(books: Books) -> None:
     movement = ("shelf_id", "batch_code", "event_type", "event_time", "quantity")
     shelf, warehouse = (*movement, "reason"), (*movement, "received_date", "expiry_date")
     receipt = ("transaction_id", "event_time", "store_id", "items")
-    books.load("moved", "raw/shelf_events", shelf, SHELF_LOTS)
-    books.load("wh_moved", "raw/wh_events", warehouse, WH_LOTS)
-    books.load("sold", "raw/pos_transactions", receipt, SOLD)
+    books.load("moved", Raw.SHELF_EVENTS, shelf, SHELF_LOTS)
+    books.load("wh_moved", Raw.WH_EVENTS, warehouse, WH_LOTS)
+    books.load("sold", Raw.POS_TRANSACTIONS, receipt, SOLD)
     for view, (name, lot, stock, _) in STOCK.items():
         columns = ["shelf_id", *([] if lot.startswith("''") else ["batch_code"]), "balance", stock]
         books.load(

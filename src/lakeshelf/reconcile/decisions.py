@@ -6,13 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Analytics, Curated, Ops, Raw, Staging
 
 if TYPE_CHECKING:
     from lakeshelf.reconcile.books import Books
     from lakeshelf.reconcile.checks import Check
 
-ALERT = tuple(c.name for c in CATALOG.tables["ops/alerts"].columns if c.name != "updated_at")
-ENGINE_ALERTS = ("ops/shelf_alerts", "ops/wh_alerts")
+ALERT = tuple(c.name for c in CATALOG.tables[Ops.ALERTS].columns if c.name != "updated_at")
+ENGINE_ALERTS = (Ops.SHELF_ALERTS, Ops.WH_ALERTS)
 
 GONE_OUT = "FROM source WHERE event_type = 'wh_out'"
 ARRIVED = """
@@ -22,13 +23,13 @@ FROM source WHERE event_type = 'restock' AND reason IS DISTINCT FROM 'opening_ba
 TABLES = (
     (
         "gone_out",
-        "raw/wh_events",
+        Raw.WH_EVENTS,
         ("event_id", "event_type", "shelf_id", "batch_code", "quantity", "plan_id", "reason"),
         GONE_OUT,
     ),
     (
         "arrived",
-        "raw/shelf_events",
+        Raw.SHELF_EVENTS,
         (
             "event_type",
             "shelf_id",
@@ -43,36 +44,36 @@ TABLES = (
     ),
     (
         "waiting_goods",
-        "staging/shelf_refill_pending",
+        Staging.SHELF_REFILL_PENDING,
         ("event_id", "shelf_id", "batch_code", "quantity", "plan_id"),
         "FROM source",
     ),
     (
         "restock_plan",
-        "ops/shelf_restock_plan",
+        Ops.SHELF_RESTOCK_PLAN,
         ("plan_id", "shelf_id", "issued_qty", "status"),
         "FROM source",
     ),
     (
         "supplier_plan",
-        "ops/wh_supplier_plan",
+        Ops.WH_SUPPLIER_PLAN,
         ("supplier_plan_id", "shelf_id", "order_id", "status"),
         "FROM source",
     ),
     (
         "supplier_order",
-        "ops/wh_supplier_orders",
+        Ops.WH_SUPPLIER_ORDERS,
         ("order_id", "supplier_plan_id", "shelf_id", "status"),
         "FROM source",
     ),
     (
         "discount",
-        "analytics/daily_discounts",
+        Analytics.DAILY_DISCOUNTS,
         ("shelf_id", "discount_date", "discount", "created_at"),
         "FROM source",
     ),
-    ("profile", "curated/shelf_profiles", ("shelf_id", "unit_price"), "FROM source"),
-    ("alert", "ops/alerts", ALERT, "FROM source"),
+    ("profile", Curated.SHELF_PROFILES, ("shelf_id", "unit_price"), "FROM source"),
+    ("alert", Ops.ALERTS, ALERT, "FROM source"),
     ("shelf_alert", ENGINE_ALERTS[0], ALERT, "FROM source"),
     ("wh_alert", ENGINE_ALERTS[1], ALERT, "FROM source"),
 )

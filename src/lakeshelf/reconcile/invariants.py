@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.errors import LakeError
 from lakeshelf.reconcile.books import STOCK, Books, opened
 
@@ -109,8 +110,8 @@ def invariants_of(books: Books, records: Mapping[str, int]) -> tuple[Check, ...]
 
 def _no_stock_negative(books: Books) -> tuple[Check, ...]:
     columns = ("location", "shelf_id", "batch_code", "missing_qty")
-    books.load("discrepancy", "ops/stock_discrepancies", columns)
-    books.count("discrepancy", "ops/stock_discrepancies")
+    books.load("discrepancy", Ops.STOCK_DISCREPANCIES, columns)
+    books.count("discrepancy", Ops.STOCK_DISCREPANCIES)
     return (
         books.compare("I3 stock", "stock = balance, and 0 where that is negative", NEGATIVE),
         books.compare(
@@ -121,21 +122,21 @@ def _no_stock_negative(books: Books) -> tuple[Check, ...]:
 
 def _orders_delivered(books: Books) -> tuple[Check, ...]:
     orders = ("order_id", "shelf_id", "total_qty", "status")
-    books.load("supplier_order", "ops/wh_supplier_orders", orders)
+    books.load("supplier_order", Ops.WH_SUPPLIER_ORDERS, orders)
     books.load(
         "receipt_of_goods",
-        "ops/wh_supplier_receipts",
+        Ops.WH_SUPPLIER_RECEIPTS,
         ("order_id", "shelf_id", "received_qty"),
         "SELECT order_id, shelf_id, received_qty AS quantity FROM source",
     )
     books.load(
         "ordered_in",
-        "raw/wh_events",
+        Raw.WH_EVENTS,
         ("order_id", "shelf_id", "event_type", "quantity"),
         "FROM source WHERE event_type = 'wh_in' AND order_id <> ''",
     )
-    books.count("supplier_order", "ops/wh_supplier_orders")
-    books.count("receipt_of_goods", "ops/wh_supplier_receipts")
+    books.count("supplier_order", Ops.WH_SUPPLIER_ORDERS)
+    books.count("receipt_of_goods", Ops.WH_SUPPLIER_RECEIPTS)
     return (
         books.compare(
             "I4 received",
@@ -179,17 +180,17 @@ def _every_record_accounted_for(books: Books, records: Mapping[str, int]) -> tup
 def _quarantined(books: Books) -> dict[str, int]:
     books.load(
         "refused",
-        "raw/quarantine",
+        Raw.QUARANTINE,
         ("topic",),
         "SELECT topic, count(*) AS n FROM source GROUP BY topic",
     )
-    (books.rows["raw/quarantine"],) = books.figures("SELECT sum(n) FROM refused")
+    (books.rows[Raw.QUARANTINE],) = books.figures("SELECT sum(n) FROM refused")
     return dict(books.db.execute("SELECT topic, n FROM refused").fetchall())
 
 
 def _duplicates(books: Books) -> dict[str, int]:
     """Duplicates a topic, from the ledger's JSON column `topics`: topic -> {duplicate: n, …}."""
-    ledger = books.table("ops/batch_ledger")
+    ledger = books.table(Ops.BATCH_LEDGER)
     if "topics" not in {field.name for field in ledger.schema().fields}:
         raise LakeError(
             "ops/batch_ledger has no column topics",
@@ -197,7 +198,7 @@ def _duplicates(books: Books) -> dict[str, int]:
         )
     books.load(
         "ledger",
-        "ops/batch_ledger",
+        Ops.BATCH_LEDGER,
         ("kind", "topics"),
         "FROM source WHERE kind = 'batch' AND topics IS NOT NULL",
     )

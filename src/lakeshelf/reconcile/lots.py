@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakeshelf.contracts.layers import Staging
 from lakeshelf.reconcile.books import UNALLOTTED
 
 if TYPE_CHECKING:
     from lakeshelf.reconcile.books import Books
 
 CATALOGUES = {
-    "store_catalogue": "staging/lot_catalog_store",
-    "wh_catalogue": "staging/lot_catalog_wh",
+    "store_catalogue": Staging.LOT_CATALOG_STORE,
+    "wh_catalogue": Staging.LOT_CATALOG_WH,
 }
 
 CATALOGUE = "SELECT batch_code, expiry_date FROM source WHERE NOT deleted"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Analytics, Cleansed, Curated, Ops, Raw, Staging
 from lakeshelf.reconcile.books import Books, empty
 
 if TYPE_CHECKING:
@@ -274,24 +275,24 @@ def _load(books: Books) -> None:
     refilled = ("event_time", "event_type", "reason", "plan_id", "cause_event_id", "event_id")
     expiring = ("shelf_id", "batch_code", "expiry_date")
     for view, name, columns, sql in (
-        ("move", "raw/shelf_events", (*moved, "reason"), MOVES),
-        ("wh_move", "raw/wh_events", moved, WH_MOVES),
-        ("refill", "raw/shelf_events", refilled, REFILLS),
-        ("removal", "raw/shelf_events", (*moved, "batch_code"), REMOVALS),
-        ("wh_removal", "raw/wh_events", (*moved, "batch_code"), REMOVALS),
-        ("sale", "raw/pos_transactions", ("event_time", "items"), SALES),
-        ("lost", "raw/lost_sales", ("event_time", "quantity"), LOST),
-        ("store_expiry", "cleansed/shelf_batch_state", expiring, EXPIRIES),
-        ("wh_expiry", "cleansed/wh_batch_state", expiring, EXPIRIES),
+        ("move", Raw.SHELF_EVENTS, (*moved, "reason"), MOVES),
+        ("wh_move", Raw.WH_EVENTS, moved, WH_MOVES),
+        ("refill", Raw.SHELF_EVENTS, refilled, REFILLS),
+        ("removal", Raw.SHELF_EVENTS, (*moved, "batch_code"), REMOVALS),
+        ("wh_removal", Raw.WH_EVENTS, (*moved, "batch_code"), REMOVALS),
+        ("sale", Raw.POS_TRANSACTIONS, ("event_time", "items"), SALES),
+        ("lost", Raw.LOST_SALES, ("event_time", "quantity"), LOST),
+        ("store_expiry", Cleansed.SHELF_BATCH_STATE, expiring, EXPIRIES),
+        ("wh_expiry", Cleansed.WH_BATCH_STATE, expiring, EXPIRIES),
         (
             "placed",
-            "ops/wh_supplier_orders",
+            Ops.WH_SUPPLIER_ORDERS,
             ("cutoff_ts",),
             "SELECT cutoff_ts::DATE AS day, count(*) AS orders FROM source GROUP BY day",
         ),
         (
             "discounted",
-            "analytics/daily_discounts",
+            Analytics.DAILY_DISCOUNTS,
             ("discount_date",),
             "SELECT discount_date AS day, count(*) AS discounts FROM source GROUP BY day",
         ),
@@ -302,10 +303,10 @@ def _load(books: Books) -> None:
 
 def _load_limits(books: Books) -> None:
     policy = ("shelf_id", "threshold_pct", "min_qty")
-    books.load("profile", "curated/shelf_profiles", ("shelf_id", "max_stock"))
+    books.load("profile", Curated.SHELF_PROFILES, ("shelf_id", "max_stock"))
     books.load(
         "policy",
-        "staging/shelf_policies",
+        Staging.SHELF_POLICIES,
         (*policy, "active", "deleted"),
         f"SELECT {', '.join(policy)} FROM source WHERE active AND NOT deleted",
     )

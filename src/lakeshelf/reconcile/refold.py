@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakeshelf.contracts.layers import Cleansed, Raw
 from lakeshelf.reconcile.lots import allot
 
 if TYPE_CHECKING:
@@ -66,28 +67,28 @@ class State:
 
 STATES = (
     State(
-        "cleansed/shelf_state",
+        Cleansed.SHELF_STATE,
         ("shelf_id",),
         SHELF_COLUMNS,
         "current_stock",
         "FROM shelves",
     ),
     State(
-        "cleansed/wh_state",
+        Cleansed.WH_STATE,
         ("shelf_id",),
         SHELF_COLUMNS,
         "wh_current_stock",
         "FROM back_rooms",
     ),
     State(
-        "cleansed/shelf_batch_state",
+        Cleansed.SHELF_BATCH_STATE,
         ("shelf_id", "batch_code"),
         LOT_COLUMNS,
         "batch_quantity_store",
         LOTS.format(lots="store_lots"),
     ),
     State(
-        "cleansed/wh_batch_state",
+        Cleansed.WH_BATCH_STATE,
         ("shelf_id", "batch_code"),
         LOT_COLUMNS,
         "batch_quantity_warehouse",
@@ -107,8 +108,8 @@ def refold_of(books: Books) -> tuple[Check, ...]:
     """
     allot(books)
     for view, name, leaving in (
-        ("shelves", "raw/shelf_events", "('pickup', 'removal')"),
-        ("back_rooms", "raw/wh_events", "('wh_out', 'wh_removal')"),
+        ("shelves", Raw.SHELF_EVENTS, "('pickup', 'removal')"),
+        ("back_rooms", Raw.WH_EVENTS, "('wh_out', 'wh_removal')"),
     ):
         books.load(view, name, MOVEMENT, SHELVES.format(leaving=leaving))
     return tuple(_compared(books, state) for state in STATES)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from lakeshelf.choices import chosen
+from lakeshelf.contracts.layers import Staging
 from lakeshelf.contracts.messages import event, event_id
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
@@ -16,7 +17,7 @@ from lakeshelf.shop import acts, lists
 
 UNALLOTTED = "__UNALLOTTED__"
 """Lot of the units in a store that found none; their events name no lot."""
-PENDING = "staging/shelf_refill_pending"
+PENDING = Staging.SHELF_REFILL_PENDING
 LARGE = 0.2
 """Share of the books from which a difference has to be confirmed."""
 PLACES = {"store": "on the shelf", "warehouse": "in the back room"}

@@ -16,25 +16,26 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Analytics, Ops, Raw
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.streams.commit.ledger import LEDGER
 
-RECEIPTS = "raw/pos_transactions"
-MOVEMENTS = ("raw/wh_events", "raw/shelf_events")
+RECEIPTS = Raw.POS_TRANSACTIONS
+MOVEMENTS = (Raw.WH_EVENTS, Raw.SHELF_EVENTS)
 _RAW = tuple(f"raw/{topic}" for topic in CATALOG.raw_topics)
 EVENTS = (*MOVEMENTS, RECEIPTS, *(name for name in _RAW if name not in (*MOVEMENTS, RECEIPTS)))
 """Tables of events; those of one time are told in this order: goods leave the back room before they reach a shelf."""
-ALERTS = ("ops/alerts", "ops/shelf_alerts", "ops/wh_alerts")
+ALERTS = (Ops.ALERTS, Ops.SHELF_ALERTS, Ops.WH_ALERTS)
 SECTION = {
     **dict.fromkeys(EVENTS, "events"),
     **dict.fromkeys(ALERTS, "alerts"),
-    "ops/shelf_restock_plan": "plans",
-    "ops/wh_supplier_plan": "plans",
-    "ops/wh_supplier_orders": "orders",
-    "ops/wh_supplier_receipts": "receipts",
-    "analytics/daily_discounts": "discounts",
+    Ops.SHELF_RESTOCK_PLAN: "plans",
+    Ops.WH_SUPPLIER_PLAN: "plans",
+    Ops.WH_SUPPLIER_ORDERS: "orders",
+    Ops.WH_SUPPLIER_RECEIPTS: "receipts",
+    Analytics.DAILY_DISCOUNTS: "discounts",
 }
 """Table → part of a story, in the order in which what happened at one time is told; all others are state."""
 STATE = "state"

@@ -6,23 +6,24 @@ from collections.abc import Mapping
 from datetime import date
 
 from lakeshelf.contracts import CATALOG, DATE, Field
+from lakeshelf.contracts.layers import Analytics, Cleansed, Curated, Ops, Raw, Staging
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.history import ALERTS, EVENTS, History, equal, events_with
 from lakeshelf.shop.naming import PROFILES
 
-PLANS, SUPPLY = "ops/shelf_restock_plan", "ops/wh_supplier_plan"
-ORDERS, GOODS = "ops/wh_supplier_orders", "ops/wh_supplier_receipts"
-DISCOUNTS = "analytics/daily_discounts"
-PENDING = "staging/shelf_refill_pending"
-BY_SHELF = ("cleansed/shelf_state", "cleansed/wh_state")
-BY_LOT = ("cleansed/shelf_batch_state", "cleansed/wh_batch_state")
-LOTS = "staging/lot_catalog_store"
-POLICIES = ("staging/shelf_policies", "staging/wh_policies")
-COMMANDS = ("ops/shelf_commands", "ops/wh_commands")
-TRAFFIC = "raw/foot_traffic"
+PLANS, SUPPLY = Ops.SHELF_RESTOCK_PLAN, Ops.WH_SUPPLIER_PLAN
+ORDERS, GOODS = Ops.WH_SUPPLIER_ORDERS, Ops.WH_SUPPLIER_RECEIPTS
+DISCOUNTS = Analytics.DAILY_DISCOUNTS
+PENDING = Staging.SHELF_REFILL_PENDING
+BY_SHELF = (Cleansed.SHELF_STATE, Cleansed.WH_STATE)
+BY_LOT = (Cleansed.SHELF_BATCH_STATE, Cleansed.WH_BATCH_STATE)
+LOTS = Staging.LOT_CATALOG_STORE
+POLICIES = (Staging.SHELF_POLICIES, Staging.WH_POLICIES)
+COMMANDS = (Ops.SHELF_COMMANDS, Ops.WH_COMMANDS)
+TRAFFIC = Raw.FOOT_TRAFFIC
 BY_CUSTOMER = events_with("customer_id")
-TOTALS = "curated/product_total_state"
+TOTALS = Curated.PRODUCT_TOTAL_STATE
 OF_STOCK = events_with("shelf_id")
 Home = tuple[str, tuple[str, ...]]
 """A table, and its columns in which an id stands."""

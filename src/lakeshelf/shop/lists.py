@@ -9,14 +9,15 @@ import pyarrow as pa
 
 from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.naming import PROFILES, require_known, with_names
 
-ALERTS = "ops/alerts"
-PLANS = {"refill": "ops/shelf_restock_plan", "order": "ops/wh_supplier_plan"}
+ALERTS = Ops.ALERTS
+PLANS = {"refill": Ops.SHELF_RESTOCK_PLAN, "order": Ops.WH_SUPPLIER_PLAN}
 """Kind of plan → its table, whose key is its id."""
 OPEN_ALERTS, PENDING = ("open", "ack"), ("pending",)
 STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")

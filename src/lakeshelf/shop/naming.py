@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lakeshelf.choices import chosen
+from lakeshelf.contracts.layers import Curated
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 
-PROFILES = "curated/shelf_profiles"
+PROFILES = Curated.SHELF_PROFILES
 FEW = 500
 """So many shelves are looked up; of more, all profiles are read."""
 

@@ -16,6 +16,7 @@ from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG, Field
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import values as contract_values
+from lakeshelf.contracts.layers import Cleansed
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka.consuming import records
 from lakeshelf.lake.place.location import Place
@@ -31,7 +32,7 @@ from lakeshelf.streams.declare.job import Job, relation
 from lakeshelf.streams.take.refusal import accepted
 
 Values = Mapping[str, Any]
-LOTS = {"store": "cleansed/shelf_batch_state", "warehouse": "cleansed/wh_batch_state"}
+LOTS = {"store": Cleansed.SHELF_BATCH_STATE, "warehouse": Cleansed.WH_BATCH_STATE}
 """Location → table of the lots there."""
 
 

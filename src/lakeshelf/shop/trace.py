@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
@@ -140,7 +141,7 @@ def _receipt(history: History, story: Story) -> None:
     order = equal("order_id", receipt.row["order_id"])
     for placed in story.tell(history.find(ORDERS, order), "cause"):
         _tell_plan_of_order(history, story, placed)
-    story.tell(history.find("raw/wh_events", order), "effect")
+    story.tell(history.find(Raw.WH_EVENTS, order), "effect")
 
 
 def _discount(history: History, story: Story) -> None:
@@ -252,7 +253,7 @@ def _tell_effects(history: History, story: Story, causes: list[str]) -> None:
     """What follows from events, and from what follows, as long as there is something new."""
     story.tell(history.find(PENDING, equal("event_id", *causes)))
     while causes:
-        found = history.find("raw/shelf_events", equal("cause_event_id", *causes))
+        found = history.find(Raw.SHELF_EVENTS, equal("cause_event_id", *causes))
         causes = [line.row["event_id"] for line in story.tell(found, "effect")]
 
 
@@ -261,7 +262,7 @@ def _tell_refills(history: History, story: Story, plans: list[str]) -> None:
     if not plans:
         return
     moved = story.tell(history.events(MOVEMENTS, equal("plan_id", *plans)), "effect")
-    sent = [line.row["event_id"] for line in moved if line.table == "raw/wh_events"]
+    sent = [line.row["event_id"] for line in moved if line.table == Raw.WH_EVENTS]
     if sent:
         _tell_effects(history, story, sent)
 
@@ -280,7 +281,7 @@ def _tell_supplies(history: History, story: Story, plans: list[StoryLine]) -> No
 def _tell_deliveries(history: History, story: Story, orders: list[str]) -> None:
     if orders:
         story.tell(history.find(GOODS, equal("order_id", *orders)), "effect")
-        story.tell(history.find("raw/wh_events", equal("order_id", *orders)), "effect")
+        story.tell(history.find(Raw.WH_EVENTS, equal("order_id", *orders)), "effect")
 
 
 def _tell_plan_of_order(history: History, story: Story, order: StoryLine) -> None:
@@ -306,7 +307,7 @@ def _tell_end_of_lot(history: History, story: Story, alert: dict[str, Any]) -> N
 def _movements_before(history: History, alert: dict[str, Any], limit: int) -> LastLines:
     """The last movements of the alert's stock up to the moment at which it was opened."""
     until, lot = alert["created_at"], alert["batch_code"]
-    name = "raw/shelf_events" if alert["location"] == "store" else "raw/wh_events"
+    name = Raw.SHELF_EVENTS if alert["location"] == "store" else Raw.WH_EVENTS
     before = ("event_time", "<=", until)
     of_shelf = equal("shelf_id", alert["shelf_id"])
     if not lot:

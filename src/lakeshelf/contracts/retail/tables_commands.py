@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_raw import ORIGIN
@@ -36,6 +37,6 @@ def commands(name: str, owner: str) -> Table:
 
 
 TABLES = (
-    commands("ops/shelf_commands", "shelf-alert-engine"),
-    commands("ops/wh_commands", "wh-alert-engine"),
+    commands(Ops.SHELF_COMMANDS, "shelf-alert-engine"),
+    commands(Ops.WH_COMMANDS, "wh-alert-engine"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakeshelf.contracts.layers import Curated, Staging
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
@@ -13,7 +14,7 @@ FEATURE_DATE = Field(
 )
 
 PRODUCT_TOTAL_STATE = Table(
-    name="curated/product_total_state",
+    name=Curated.PRODUCT_TOTAL_STATE,
     key=("item_id", "store_id"),
     owner="product-total-state",
     doc="Stock of an item in a store, wherever it is.",
@@ -29,7 +30,7 @@ PRODUCT_TOTAL_STATE = Table(
 )
 
 PRODUCT_TRANSIT = Table(
-    name="staging/product_transit",
+    name=Staging.PRODUCT_TRANSIT,
     key=("item_id", "store_id"),
     owner="product-total-state",
     doc="Units of an item that left a store's warehouse, and that arrived on its shelves.",
@@ -37,7 +38,7 @@ PRODUCT_TRANSIT = Table(
 )
 
 PROFILES = Table(
-    name="curated/shelf_profiles",
+    name=Curated.SHELF_PROFILES,
     key=SHELF_PROFILES.key,
     owner="reference-sink",
     doc="Latest profile of each shelf, with item names.",
@@ -46,7 +47,7 @@ PROFILES = Table(
 )
 
 FEATURES_STORE = Table(
-    name="curated/features_store",
+    name=Curated.FEATURES_STORE,
     key=("shelf_id", "feature_date"),
     owner="shelf-daily-features",
     doc="What was known of a shelf when a business day began, for training and prediction.",
@@ -83,7 +84,7 @@ FEATURES_STORE = Table(
 )
 
 PREDICTIONS = Table(
-    name="curated/predictions",
+    name=Curated.PREDICTIONS,
     key=("model_name", "model_version", "feature_date", "shelf_id"),
     owner="inference-service",
     doc="Lots to order for a shelf as a model predicts them.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakeshelf.contracts.layers import Analytics, Ops, Staging
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import (
@@ -38,7 +39,7 @@ HELD = Field(
 DECIDED_AT = Field("decided_at", TIMESTAMP, "Business time of its last change.", internal=True)
 
 ALERTS = Table(
-    name="ops/alerts",
+    name=Ops.ALERTS,
     key=("alert_id",),
     owner="alerts-sink",
     doc="Alerts, one row each, in their latest state: open, ack, then resolved or dismissed.",
@@ -86,11 +87,11 @@ def _own_alerts(name: str, owner: str) -> Table:
     )
 
 
-SHELF_ALERTS = _own_alerts("ops/shelf_alerts", "shelf-alert-engine")
-WH_ALERTS = _own_alerts("ops/wh_alerts", "wh-alert-engine")
+SHELF_ALERTS = _own_alerts(Ops.SHELF_ALERTS, "shelf-alert-engine")
+WH_ALERTS = _own_alerts(Ops.WH_ALERTS, "wh-alert-engine")
 
 SHELF_RESTOCK_PLAN = Table(
-    name="ops/shelf_restock_plan",
+    name=Ops.SHELF_RESTOCK_PLAN,
     key=("plan_id",),
     owner="shelf-alert-engine",
     doc="Plans to refill a shelf from the warehouse; at most one pending a shelf.",
@@ -109,7 +110,7 @@ SHELF_RESTOCK_PLAN = Table(
 )
 
 WH_SUPPLIER_PLAN = Table(
-    name="ops/wh_supplier_plan",
+    name=Ops.WH_SUPPLIER_PLAN,
     key=("supplier_plan_id",),
     owner="wh-alert-engine",
     doc="Plans to order from the supplier; at most one pending a shelf.",
@@ -130,7 +131,7 @@ WH_SUPPLIER_PLAN = Table(
 )
 
 WH_SUPPLIER_ORDERS = Table(
-    name="ops/wh_supplier_orders",
+    name=Ops.WH_SUPPLIER_ORDERS,
     key=("order_id",),
     owner="wh-supplier-manager",
     doc="Orders placed at a cutoff, one a delivery date and shelf.",
@@ -153,7 +154,7 @@ WH_SUPPLIER_ORDERS = Table(
 )
 
 WH_SUPPLIER_RECEIPTS = Table(
-    name="ops/wh_supplier_receipts",
+    name=Ops.WH_SUPPLIER_RECEIPTS,
     key=("receipt_id",),
     owner="wh-supplier-manager",
     doc="Goods received for orders.",
@@ -169,7 +170,7 @@ WH_SUPPLIER_RECEIPTS = Table(
 )
 
 STOCK_DISCREPANCIES = Table(
-    name="ops/stock_discrepancies",
+    name=Ops.STOCK_DISCREPANCIES,
     key=("location", "shelf_id", "batch_code"),
     owner="stock-discrepancies",
     doc="Units that movements took and no earlier movement brought: max(-balance, 0).",
@@ -190,7 +191,7 @@ STOCK_DISCREPANCIES = Table(
 )
 
 DAILY_DISCOUNTS = Table(
-    name="analytics/daily_discounts",
+    name=Analytics.DAILY_DISCOUNTS,
     key=("shelf_id", "discount_date"),
     owner="daily-discount-manager",
     doc="Discount of a shelf on a business day, given because lots expire.",
@@ -218,7 +219,7 @@ TRAVELLED = (
 )
 
 SHELF_REFILL_PENDING = Table(
-    name="staging/shelf_refill_pending",
+    name=Staging.SHELF_REFILL_PENDING,
     key=("event_id",),
     owner="shelf-refill-bridge",
     doc="Goods between warehouse and shelf: from the wh_out until its restock is published.",
@@ -237,7 +238,7 @@ SHELF_REFILL_PENDING = Table(
 )
 
 SHELF_REFILL_ARRIVALS = Table(
-    name="staging/shelf_refill_arrivals",
+    name=Staging.SHELF_REFILL_ARRIVALS,
     key=("event_id",),
     owner="shelf-refill-bridge",
     doc="Goods that have reached the shelf: from the decision until its restock is read back.",
@@ -256,7 +257,7 @@ SHELF_REFILL_ARRIVALS = Table(
 )
 
 RESTOCK_PICKS = Table(
-    name="staging/restock_picks",
+    name=Staging.RESTOCK_PICKS,
     key=("event_id",),
     owner="shelf-restock-manager",
     doc="Goods picked for a plan: from the decision until the wh_out is read back.",
@@ -276,7 +277,7 @@ RESTOCK_PICKS = Table(
 )
 
 SHELF_TRANSIT = Table(
-    name="staging/shelf_transit",
+    name=Staging.SHELF_TRANSIT,
     key=("shelf_id",),
     owner="shelf-alert-engine",
     doc="Units that left the warehouse for a shelf, and that arrived there.",
@@ -284,7 +285,7 @@ SHELF_TRANSIT = Table(
 )
 
 PLAN_PROGRESS = Table(
-    name="staging/plan_progress",
+    name=Staging.PLAN_PROGRESS,
     key=("plan_id",),
     owner="shelf-alert-engine",
     doc="Units that left the warehouse with a plan's id, and that arrived with it.",

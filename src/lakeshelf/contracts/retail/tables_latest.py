@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakeshelf.contracts.layers import Staging
 from lakeshelf.contracts.model import Table, Topic, without
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail import topics_reference as reference
@@ -28,10 +29,10 @@ def latest(name: str, owner: str, topic: Topic) -> Table:
 
 
 TABLES = (
-    latest("staging/lot_catalog_store", "batch-state-updater", reference.BATCH_CATALOG),
-    latest("staging/lot_catalog_wh", "wh-batch-state-updater", reference.BATCH_CATALOG),
-    latest("staging/shelf_profiles", "reference-sink", reference.SHELF_PROFILES),
-    latest("staging/shelf_policies", "shelf-alert-engine", reference.SHELF_POLICIES),
-    latest("staging/wh_policies", "wh-alert-engine", reference.WH_POLICIES),
-    latest("staging/supplier_orders", "wh-alert-engine", WH_SUPPLIER_ORDERS),
+    latest(Staging.LOT_CATALOG_STORE, "batch-state-updater", reference.BATCH_CATALOG),
+    latest(Staging.LOT_CATALOG_WH, "wh-batch-state-updater", reference.BATCH_CATALOG),
+    latest(Staging.SHELF_PROFILES, "reference-sink", reference.SHELF_PROFILES),
+    latest(Staging.SHELF_POLICIES, "shelf-alert-engine", reference.SHELF_POLICIES),
+    latest(Staging.WH_POLICIES, "wh-alert-engine", reference.WH_POLICIES),
+    latest(Staging.SUPPLIER_ORDERS, "wh-alert-engine", WH_SUPPLIER_ORDERS),
 )

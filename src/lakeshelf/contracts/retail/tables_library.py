@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, Field, ListOf, Struct
@@ -23,7 +24,7 @@ def _count(name: str, doc: str) -> Field:
 
 
 BATCH_LEDGER = Table(
-    name="ops/batch_ledger",
+    name=Ops.BATCH_LEDGER,
     key=("query_id", "batch_id"),
     owner=s.DRIVER,
     doc="One row a micro-batch that did something; `rows_in` = valid + quarantined + duplicate.",
@@ -94,7 +95,7 @@ def journal(component: str) -> Table:
 FILE_ID = Field("file_id", LONG, "Number of the file; never reused.")
 
 FILES = Table(
-    name="ops/files",
+    name=Ops.FILES,
     key=("file_id",),
     owner="library",
     doc="Manifest of the files that were found for ingestion, and what became of each.",
@@ -146,7 +147,7 @@ FILES = Table(
 )
 
 FILE_REJECTS = Table(
-    name="ops/file_rejects",
+    name=Ops.FILE_REJECTS,
     key=("file_id", "file_line", "rule", "column"),
     owner="library",
     doc="Rows of files that were refused, one a broken rule.",
@@ -165,7 +166,7 @@ FILE_REJECTS = Table(
 )
 
 RUNS = Table(
-    name="ops/runs",
+    name=Ops.RUNS,
     key=("run_id", "dataset", "kind"),
     owner="library",
     doc="Which version of which dataset a run read or wrote, from the commits themselves.",
@@ -196,7 +197,7 @@ RUNS = Table(
 )
 
 CURSORS = Table(
-    name="ops/cursors",
+    name=Ops.CURSORS,
     key=("consumer", "dataset", "output"),
     owner="library",
     doc="Who reads the changes of which dataset; the cursor itself stands in the log of the output.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.contracts.model import Table, Topic
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail import topics_events as topics
@@ -34,7 +35,7 @@ def mirror(topic: Topic, owner: str) -> Table:
 
 
 QUARANTINE = Table(
-    name="raw/quarantine",
+    name=Raw.QUARANTINE,
     key=("topic", "partition", "offset"),
     owner=s.DRIVER,
     doc="Records that were refused, as they came, with the reason.",

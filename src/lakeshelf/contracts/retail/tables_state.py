@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakeshelf.contracts.layers import Cleansed, Staging
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, Field
@@ -83,25 +84,25 @@ def _lot_rows(name: str, owner: str, column: Field, doc: str) -> Table:
 
 
 SHELF_STATE = _shelf_rows(
-    "cleansed/shelf_state",
+    Cleansed.SHELF_STATE,
     "shelf-aggregator",
     s.units("current_stock", "Units on the shelf: the balance, at least 0."),
     "Stock of each shelf, one row a shelf.",
 )
 WH_STATE = _shelf_rows(
-    "cleansed/wh_state",
+    Cleansed.WH_STATE,
     "wh-aggregator",
     s.units("wh_current_stock", "Units in the warehouse: the balance, at least 0."),
     "Warehouse stock of each shelf, one row a shelf.",
 )
 SHELF_BATCH_STATE = _lot_rows(
-    "cleansed/shelf_batch_state",
+    Cleansed.SHELF_BATCH_STATE,
     "batch-state-updater",
     s.units("batch_quantity_store", "Units of the lot in the store: the balance, at least 0."),
     "Stock of each lot in the store, from wh_out on; one row a shelf and lot.",
 )
 WH_BATCH_STATE = _lot_rows(
-    "cleansed/wh_batch_state",
+    Cleansed.WH_BATCH_STATE,
     "wh-batch-state-updater",
     s.units("batch_quantity_warehouse", "Units of the lot in the warehouse: at least 0."),
     "Stock of each lot in the warehouse, one row a shelf and lot.",
@@ -151,6 +152,6 @@ TABLES = (
     WH_STATE,
     SHELF_BATCH_STATE,
     WH_BATCH_STATE,
-    _lots("staging/shelf_lots", "batch-state-updater", "in the store"),
-    _lots("staging/wh_lots", "wh-batch-state-updater", "in the warehouse"),
+    _lots(Staging.SHELF_LOTS, "batch-state-updater", "in the store"),
+    _lots(Staging.WH_LOTS, "wh-batch-state-updater", "in the warehouse"),
 )

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.manifest import WAITING, File, Identity, files_of
 from lakeshelf.lake import Lake
@@ -26,7 +27,7 @@ from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.reading import scan, schema_of
 from lakeshelf.lake.write import merging, writing
 
-FILES = "ops/files"
+FILES = Ops.FILES
 CHANGES = "lakeshelf.ingestion.changes"
 """Application id of every change of the manifest; its version counts them."""
 IDS = "lakeshelf.ingestion.file_id"

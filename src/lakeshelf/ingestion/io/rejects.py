@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.ingestion.declared.parsed import RowRefusal
 from lakeshelf.ingestion.io.fencing import LOADED, fence, fenced
 from lakeshelf.ingestion.io.manifest import ensured
@@ -16,7 +17,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.form.dataset import of_contract
 from lakeshelf.lake.rows import tables
 
-REJECTS = "ops/file_rejects"
+REJECTS = Ops.FILE_REJECTS
 KEY = CATALOG.tables[REJECTS].key
 SCHEMA = of_contract(CATALOG.tables[REJECTS]).schema
 

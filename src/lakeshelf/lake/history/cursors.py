@@ -18,6 +18,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.lake.form.commits import ABSENT, Commit, Txn, Write
 from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import NameRefused
@@ -26,7 +27,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.port import ReadTables, Tables
 from lakeshelf.lake.write import writing
 
-CURSORS = "ops/cursors"
+CURSORS = Ops.CURSORS
 NOTE_AFTER = 100
 """Versions without effect after which a cursor is moved by a commit of its own, so that they are not read again
 for ever: at most a hundred, plus what came since."""

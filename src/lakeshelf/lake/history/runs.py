@@ -18,6 +18,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.lake.form.commits import ABSENT, Commit, Txn
 from lakeshelf.lake.history.changes import Changes
 from lakeshelf.lake.history.cursors import CURSORS
@@ -32,7 +33,7 @@ from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.rows.snapshot import Snapshot
 from lakeshelf.lake.rows.versions import opened_at
 
-RUNS = "ops/runs"
+RUNS = Ops.RUNS
 _BOOKS = (RUNS, CURSORS)
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}")
 

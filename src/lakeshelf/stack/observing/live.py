@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Cleansed, Ops, Raw, Staging
 from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka.consuming import reader, said
@@ -36,7 +37,7 @@ Figure = Callable[[DeltaTable], Any]
 OPEN = pa.array(["open", "ack"])
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
-LOST = "raw/lost_sales"
+LOST = Raw.LOST_SALES
 DOWN = "nothing runs; start it with `lakeshelf up`"
 
 
@@ -109,21 +110,21 @@ class Numbers:
 
     def _figures(self, today: date | None) -> dict[str, Any]:
         value = {name: table.value for name, table in self._tables.items()}
-        opened = value["ops/alerts"]
+        opened = value[Ops.ALERTS]
         stock = {
-            "shelves": value["cleansed/shelf_state"],
-            "back_rooms": value["cleansed/wh_state"],
-            "in_transit": value["staging/shelf_transit"],
+            "shelves": value[Cleansed.SHELF_STATE],
+            "back_rooms": value[Cleansed.WH_STATE],
+            "in_transit": value[Staging.SHELF_TRANSIT],
         }
-        plans = {"refill": value["ops/shelf_restock_plan"], "order": value["ops/wh_supplier_plan"]}
+        plans = {"refill": value[Ops.SHELF_RESTOCK_PLAN], "order": value[Ops.WH_SUPPLIER_PLAN]}
         return {
             "stock": stock,
             "low_shelves": None if opened is None else opened["refill_request"],
             "alerts": opened,
             "plans": plans,
-            "orders": value["ops/wh_supplier_orders"],
+            "orders": value[Ops.WH_SUPPLIER_ORDERS],
             "lost_sales": _lost(value[LOST], today),
-            "quarantine": value["raw/quarantine"],
+            "quarantine": value[Raw.QUARANTINE],
         }
 
     def _rate(self, events: int | None) -> float | None:
@@ -350,13 +351,13 @@ def _counted(values: pa.ChunkedArray, names: tuple[str, ...]) -> dict[str, int]:
 
 UNDER_WAY = ("pending", "issued")
 FIGURES: Mapping[str, Figure] = {
-    "cleansed/shelf_state": _sum_of("current_stock"),
-    "cleansed/wh_state": _sum_of("wh_current_stock"),
-    "staging/shelf_transit": _in_transit,
-    "ops/alerts": _open_alerts,
-    "ops/shelf_restock_plan": _count_of("status", UNDER_WAY),
-    "ops/wh_supplier_plan": _count_of("status", UNDER_WAY),
-    "ops/wh_supplier_orders": _under_way,
-    "raw/quarantine": _rows,
+    Cleansed.SHELF_STATE: _sum_of("current_stock"),
+    Cleansed.WH_STATE: _sum_of("wh_current_stock"),
+    Staging.SHELF_TRANSIT: _in_transit,
+    Ops.ALERTS: _open_alerts,
+    Ops.SHELF_RESTOCK_PLAN: _count_of("status", UNDER_WAY),
+    Ops.WH_SUPPLIER_PLAN: _count_of("status", UNDER_WAY),
+    Ops.WH_SUPPLIER_ORDERS: _under_way,
+    Raw.QUARANTINE: _rows,
 }
 """Table → what is told of its rows."""

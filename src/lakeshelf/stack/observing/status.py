@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from confluent_kafka import KafkaException
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Cleansed, Curated
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka import open_transactions
 from lakeshelf.kafka.consuming import said
@@ -82,8 +83,8 @@ def table_rows(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
 def shelves_without_profile(settings: Settings) -> int | None:
     """Shelves that have stock but no profile, so that nothing is decided for them; None without tables."""
     try:
-        held = tables.rows(settings.lake_root, "cleansed/shelf_state", ["shelf_id"])["shelf_id"]
-        known = _profiled(tables.rows(settings.lake_root, "curated/shelf_profiles"))
+        held = tables.rows(settings.lake_root, Cleansed.SHELF_STATE, ["shelf_id"])["shelf_id"]
+        known = _profiled(tables.rows(settings.lake_root, Curated.SHELF_PROFILES))
     except LakeError:
         return None
     return int(len(held) - (pc.sum(pc.is_in(held, value_set=known)).as_py() or 0))

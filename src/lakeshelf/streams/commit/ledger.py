@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 
-LEDGER = "ops/batch_ledger"
+LEDGER = Ops.BATCH_LEDGER
 BATCH, REBUILD, GAP = "batch", "rebuild", "gap_accepted"
 """Kinds of rows."""
 JSON = ("offsets", "topics", "table_versions")

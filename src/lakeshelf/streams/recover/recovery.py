@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
@@ -46,7 +47,7 @@ Report = Callable[[str, int, int], None]
 CHUNK_ROWS = 500_000
 ASIDE = "_aside"
 """Folder of the lake for tables that are not its own."""
-FOLDED_BESIDES = ("ops/stock_discrepancies", "curated/product_total_state")
+FOLDED_BESIDES = (Ops.STOCK_DISCREPANCIES, Curated.PRODUCT_TOTAL_STATE)
 CAUSES_FIRST = ("wh_events", "shelf_events", "pos_transactions")
 """Goods leave the back room before they reach a shelf, and a shelf before they are paid for."""
 

@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG, LONG, Topic, values
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.contracts.messages import SCHEMA_VERSION
 from lakeshelf.contracts.model import EVENT_YEARS, KEY_SEPARATOR
 from lakeshelf.contracts.validate import UNPROCESSABLE, check, over_length, parse
@@ -24,7 +25,7 @@ from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.streams.declare import intake
 
-QUARANTINE = "raw/quarantine"
+QUARANTINE = Raw.QUARANTINE
 NOT_OWNER, MISSING = "not_owner", "missing_field"
 MISTYPED, TOO_LONG, IMPOSSIBLE = "wrong_type", "too_long", "impossible_value"
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
