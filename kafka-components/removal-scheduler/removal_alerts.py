@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.contracts.lives import OPEN_ALERT, AlertKind
 from lakeshelf.contracts.messages import derived_id
 
 if TYPE_CHECKING:
     from removal_scheduler import Lot
 
-TYPE = "expired_removal"
-OPEN = ("open", "ack")
 TIMES = ("created_at", "updated_at")
 Key = tuple[str, str, str]
 Row = dict[str, Any]
@@ -65,9 +64,11 @@ class Alerts:
         for lot in new:
             self._rows[lot.key] = {
                 "alert_id": derived_id(
-                    ":".join((TYPE, *lot.key, str(round(now.timestamp() * 1000))))
+                    ":".join(
+                        (AlertKind.EXPIRED_REMOVAL, *lot.key, str(round(now.timestamp() * 1000)))
+                    )
                 ),
-                "event_type": TYPE,
+                "event_type": AlertKind.EXPIRED_REMOVAL,
                 "store_id": stores[lot.shelf_id],
                 "shelf_id": lot.shelf_id,
                 "batch_code": lot.batch_code,
@@ -88,7 +89,7 @@ class Alerts:
         told = []
         for key, row in list(self._rows.items()):
             there = units.get(key, 0)
-            if row["status"] in OPEN and there != row["current_stock"]:
+            if row["status"] in OPEN_ALERT and there != row["current_stock"]:
                 status = row["status"] if there else "resolved"
                 _change(row, now, status=status, current_stock=there)
                 told.append(_message(row))
@@ -100,7 +101,7 @@ class Alerts:
         """Acknowledge or dismiss; no message if that cannot be."""
         after = {"ack": "ack", "dismiss": "dismissed"}.get(command["command"])
         for row in self._rows.values():
-            if row["alert_id"] == command["target_id"] and row["status"] in OPEN and after:
+            if row["alert_id"] == command["target_id"] and row["status"] in OPEN_ALERT and after:
                 _change(row, now, status=after, actor=command["actor"])
                 return [_message(row)]
         return []

@@ -22,6 +22,7 @@ from lakeshelf.components.component import (
     rows,
 )
 from lakeshelf.contracts.layers import Cleansed, Staging
+from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.contracts.messages import event
 from own_removals import TOPICS, OwnRemovals
 from removal_alerts import Alerts
@@ -166,7 +167,10 @@ class RemovalScheduler(Component):
     def hear(self, heard: Heard, tick: Tick | None) -> Decision | None:
         """Acknowledge or dismiss an alert of its own; refuse what cannot be."""
         alerts, command = self._alerts.copy(), heard.message
-        if not str(command["target_id"]).startswith("expired_removal:") or tick is None:
+        if (
+            not str(command["target_id"]).startswith(f"{AlertKind.EXPIRED_REMOVAL}:")
+            or tick is None
+        ):
             return None
         changed = alerts.obey(command, tick.now)
         if not changed:

@@ -1,5 +1,6 @@
 """Which shelves are low, what to refill, which lots are about to expire (docs/design/retail.md#refill)."""
 
+from lakeshelf.contracts.lives import PlanKind
 from lakeshelf.shop.commands import commands, refusals
 from lakeshelf.shop.decisions import (
     alert_events,
@@ -125,7 +126,7 @@ PLANS = DecisionView(
         SHELVES.name,
         REACHED,
         "ops_shelf_commands",
-        kind="restock",
+        kind=PlanKind.RESTOCK,
         key="plan_id",
         own={"issued_qty": ("coalesce(g.sent, p.issued_qty)", "0")},
     ),

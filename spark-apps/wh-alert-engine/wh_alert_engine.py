@@ -1,5 +1,6 @@
 """Which back rooms run low, what to order, which of their lots are about to expire (docs/design/retail.md#orders)."""
 
+from lakeshelf.contracts.lives import PlanKind
 from lakeshelf.shop.commands import commands, refusals
 from lakeshelf.shop.decisions import (
     alert_events,
@@ -93,7 +94,7 @@ PLANS = DecisionView(
         ROOMS.name,
         REACHED,
         "ops_wh_commands",
-        kind="supply",
+        kind=PlanKind.SUPPLY,
         key="supplier_plan_id",
         own={
             "standard_batch_size": ("p.standard_batch_size", "d.standard_batch_size"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Analytics, Curated, Ops, Raw, Staging
+from lakeshelf.contracts.lives import OPEN_ALERT, AlertKind
 
 if TYPE_CHECKING:
     from lakeshelf.reconcile.books import Books
@@ -158,7 +159,7 @@ SELECT supplier_plan_id, order_id, shelf_id, status FROM supplier_plan
 WHERE status IN ('issued', 'completed') OR order_id <> ''
 """
 
-OPEN_ALERTS = "(FROM alert WHERE status IN ('open', 'ack'))"
+OPEN_ALERTS = f"(FROM alert WHERE status IN {OPEN_ALERT})"
 
 
 def decisions_of(books: Books) -> tuple[Check, ...]:
@@ -257,6 +258,6 @@ def _alerts(books: Books) -> tuple[Check, ...]:
             "ops/alerts has the engines' alerts as they are now",
             ("alert_id",),
             f"SELECT {columns} FROM shelf_alert UNION ALL SELECT {columns} FROM wh_alert",
-            f"SELECT {columns} FROM alert WHERE event_type <> 'expired_removal'",
+            f"SELECT {columns} FROM alert WHERE event_type <> '{AlertKind.EXPIRED_REMOVAL}'",
         ),
     )

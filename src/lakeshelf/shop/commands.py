@@ -8,6 +8,7 @@ decisions may be made.
 
 from __future__ import annotations
 
+from lakeshelf.contracts.lives import OPEN_ALERT, PENDING_PLAN, AlertKind, PlanKind
 from lakeshelf.streams.declare.job import Objection, View
 
 ACKNOWLEDGES, ENDS = 1, 2
@@ -17,37 +18,37 @@ REFUSED = "refused_command"
 ENGINE = "shelf-alert-engine"
 """Answers for what begins with nobody's prefix as well."""
 OWNERS = {
-    "shelf-alert-engine": {
-        "refill_request:": "alert",
-        "near_expiry:store:": "alert",
-        "restock:": "plan",
+    ENGINE: {
+        f"{AlertKind.REFILL_REQUEST}:": "alert",
+        f"{AlertKind.NEAR_EXPIRY}:store:": "alert",
+        f"{PlanKind.RESTOCK}:": "plan",
     },
     "wh-alert-engine": {
-        "supplier_request:": "alert",
-        "near_expiry:warehouse:": "alert",
-        "supply:": "plan",
+        f"{AlertKind.SUPPLIER_REQUEST}:": "alert",
+        f"{AlertKind.NEAR_EXPIRY}:warehouse:": "alert",
+        f"{PlanKind.SUPPLY}:": "plan",
     },
-    "removal-scheduler": {"expired_removal:": "alert"},
+    "removal-scheduler": {f"{AlertKind.EXPIRED_REMOVAL}:": "alert"},
 }
 """Who obeys commands → how the ids of its alerts and plans begin."""
 LEFT_ALONE = "maintain"
 """Word that is for owners of tables."""
 
 _OWNER = " ".join(
-    f"WHEN target_id LIKE '{prefix}%' THEN '{owner}'"
+    f"WHEN c.target_id LIKE '{prefix}%' THEN '{owner}'"
     for owner, kinds in OWNERS.items()
     for prefix in kinds
 )
 _KIND = " ".join(
-    f"WHEN target_id LIKE '{prefix}%' THEN '{kind}'"
+    f"WHEN c.target_id LIKE '{prefix}%' THEN '{kind}'"
     for kinds in OWNERS.values()
     for prefix, kind in kinds.items()
 )
-_REFUSAL = """
+_REFUSAL = f"""
     CASE WHEN command NOT IN ('ack', 'dismiss', 'cancel') THEN concat('there is no command ', command)
         WHEN kind IS NULL THEN concat('no alert or plan is called ', target_id)
         WHEN (kind = 'plan') <> (command = 'cancel') THEN concat(kind, ' ', target_id, ' does not know ', command)
-        WHEN status NOT IN ('open', 'ack', 'pending') THEN concat(kind, ' ', target_id, ' is ', status)
+        WHEN status NOT IN {(*OPEN_ALERT, *PENDING_PLAN)} THEN concat(kind, ' ', target_id, ' is ', status)
         WHEN ended THEN concat(kind, ' ', target_id, ' is ', CASE kind WHEN 'plan' THEN 'canceled' ELSE 'dismissed' END)
         END"""
 
@@ -68,11 +69,11 @@ def commands(table: str, owner: str, targets: str) -> View:
             WITH targets AS ({targets}),
             said AS (
                 SELECT c.event_id, c.event_time, c.command, c.target_id, c.actor, c.kafka_partition, c.kafka_offset,
-                    CASE {_KIND.replace("target_id", "c.target_id")} END AS kind,
+                    CASE {_KIND} END AS kind,
                     row_number() OVER (PARTITION BY c.event_id ORDER BY c.kafka_partition, c.kafka_offset) AS turn
                 FROM {{commands}} AS c LEFT JOIN {{current}} AS h ON h.event_id = c.event_id
                 WHERE c.command <> '{LEFT_ALONE}'
-                    AND CASE {_OWNER.replace("target_id", "c.target_id")} ELSE '{ENGINE}' END = '{owner}'
+                    AND CASE {_OWNER} ELSE '{ENGINE}' END = '{owner}'
                     AND (h.event_id IS NULL OR (h.refusal IS NOT NULL
                         AND NOT (h.kafka_partition = c.kafka_partition AND h.kafka_offset = c.kafka_offset)))),
             ending AS (
@@ -80,7 +81,7 @@ def commands(table: str, owner: str, targets: str) -> View:
                 WHERE refusal IS NULL AND command <> 'ack' AND met_version > 0),
             met AS (
                 SELECT s.*, t.status, coalesce(t.version, 0) AS met_version, e.target_id IS NOT NULL AS ended_before,
-                    CASE WHEN t.status IN ('open', 'ack') AND s.command = 'dismiss'
+                    CASE WHEN t.status IN {OPEN_ALERT} AND s.command = 'dismiss'
                         OR t.status = 'pending' AND s.command = 'cancel' THEN 1 ELSE 0 END AS ends
                 FROM said AS s LEFT JOIN targets AS t ON t.target_id = s.target_id
                 LEFT JOIN ending AS e ON e.target_id = s.target_id AND e.met_version = t.version

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.lives import OPEN_ALERT
 from lakeshelf.shop.commands import ACKNOWLEDGES, ENDS, asked
 from lakeshelf.streams.declare.job import Objection
 from lakeshelf.streams.declare.sql import derived_id
@@ -103,13 +104,13 @@ def alerts(scope: str, before: str, commands: str) -> str:
     return f"""
         WITH {before}, {asked(commands)},
         kept AS (
-            SELECT a.*, a.status IN ('open', 'ack') AS is_open, coalesce(k.holds, false) AS holds, {latest},
+            SELECT a.*, a.status IN {OPEN_ALERT} AS is_open, coalesce(k.holds, false) AS holds, {latest},
                 coalesce(c.strength, 0) AS strength, c.actor AS asked_by, t.now, t.ticked
             FROM {{current}} AS a LEFT SEMI JOIN {{{scope}}} AS s ON s.shelf_id = a.shelf_id
             LEFT JOIN conditions AS k ON {same}
             LEFT JOIN asked AS c ON c.target_id = a.alert_id AND c.met_version = a.version
             CROSS JOIN {{business_time}} AS t
-            WHERE a.status IN ('open', 'ack') OR a.held),
+            WHERE a.status IN {OPEN_ALERT} OR a.held),
         after AS (
             SELECT alert_id, event_type, store_id, shelf_id, batch_code, expiry_date, location,
                 CASE WHEN NOT is_open THEN status WHEN strength = {ENDS} THEN 'dismissed'
@@ -123,7 +124,7 @@ def alerts(scope: str, before: str, commands: str) -> str:
         opened AS (
             SELECT {derived_id(ALERT_ID)} AS alert_id, k.*, t.now
             FROM conditions AS k CROSS JOIN {{business_time}} AS t
-            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status IN ('open', 'ack')) AS a ON {same}
+            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status IN {OPEN_ALERT}) AS a ON {same}
             WHERE k.holds)
         SELECT * FROM after LEFT ANTI JOIN opened USING (alert_id)
         UNION ALL

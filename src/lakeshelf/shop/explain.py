@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.lives import OPEN_ALERT, AlertKind
 from lakeshelf.shop.decisions import GLOBAL, policy_in_force, policy_joins
 from lakeshelf.shop.history import History, StoryLine, equal
 from lakeshelf.streams.declare.duck import Duck
 
 POLICIES = {"store": "shelf_policies", "warehouse": "wh_policies"}
 """Location of an alert → topic of the policies that it follows."""
-OPEN = ("open", "ack")
 
 
 def explanation(history: History, alert: StoryLine) -> dict[str, Any]:
@@ -135,10 +135,10 @@ def _expired(alert: dict[str, Any], told: dict[str, Any]) -> list[str]:
 
 
 _BROKEN = {
-    "refill_request": _low,
-    "supplier_request": _short,
-    "near_expiry": _near,
-    "expired_removal": _expired,
+    AlertKind.REFILL_REQUEST: _low,
+    AlertKind.SUPPLIER_REQUEST: _short,
+    AlertKind.NEAR_EXPIRY: _near,
+    AlertKind.EXPIRED_REMOVAL: _expired,
 }
 
 
@@ -149,7 +149,7 @@ def _days_left(alert: dict[str, Any]) -> int:
 
 
 def _end(alert: dict[str, Any]) -> dict[str, Any] | None:
-    if alert["status"] in OPEN:
+    if alert["status"] in OPEN_ALERT:
         return None
     at = alert["decided_at"] or alert["updated_at"]
     return {"status": alert["status"], "at": at, "actor": alert["actor"]}

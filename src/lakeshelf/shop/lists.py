@@ -10,6 +10,7 @@ import pyarrow as pa
 from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
+from lakeshelf.contracts.lives import OPEN_ALERT, PENDING_PLAN
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -19,7 +20,6 @@ from lakeshelf.shop.naming import PROFILES, require_known, with_names
 ALERTS = Ops.ALERTS
 PLANS = {"refill": Ops.SHELF_RESTOCK_PLAN, "order": Ops.WH_SUPPLIER_PLAN}
 """Kind of plan → its table, whose key is its id."""
-OPEN_ALERTS, PENDING = ("open", "ack"), ("pending",)
 STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
 NOT_SHOWN = ("held", "decided_at")
 
@@ -60,7 +60,7 @@ def alerts(root: Place, wanted: Filter = ALL) -> Listed:
     Raises:
         ConfigurationError: There is no such state, kind, store or shelf.
     """
-    where = _where(ALERTS, wanted, OPEN_ALERTS)
+    where = _where(ALERTS, wanted, OPEN_ALERT)
     if wanted.kind is not None:
         where.append(("event_type", "=", _word(ALERTS, "event_type", "kind", wanted.kind)))
     return _newest(root, tables.rows(root, ALERTS, where=where), wanted)
@@ -75,7 +75,7 @@ def plans(root: Place, wanted: Filter = ALL) -> Listed:
     kinds = PLANS if wanted.kind is None else (chosen("kind of plan", wanted.kind, PLANS),)
     found = []
     for kind in kinds:
-        where = _where(PLANS[kind], wanted, PENDING)
+        where = _where(PLANS[kind], wanted, PENDING_PLAN)
         rows = tables.rows(root, PLANS[kind], where=where).rename_columns(
             {CATALOG.tables[PLANS[kind]].key[0]: "plan_id"}
         )

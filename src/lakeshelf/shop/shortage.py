@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop.decisions import GLOBAL
@@ -20,7 +21,7 @@ from lakeshelf.streams.declare.job import KEYS, RELATION, DecisionView, Job, rel
 
 ENGINES = {"store": "shelf-alert-engine", "warehouse": "wh-alert-engine"}
 """Location → job that decides what is low there."""
-_ALERT = {"store": "refill_request", "warehouse": "supplier_request"}
+_ALERT = {"store": AlertKind.REFILL_REQUEST, "warehouse": AlertKind.SUPPLIER_REQUEST}
 _TABLES = {relation(name): name for name in CATALOG.tables}
 _COMING = {"store": "in_transit", "warehouse": "ordered"}
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from lakeshelf.contracts.layers import Raw
+from lakeshelf.contracts.lives import OPEN_ALERT, PENDING_PLAN, AlertKind
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows.conditions import Condition
-from lakeshelf.shop.explain import OPEN, explanation
+from lakeshelf.shop.explain import explanation
 from lakeshelf.shop.history import EVENTS, MOVEMENTS, History, LastLines, StoryLine, equal
 from lakeshelf.shop.kinds import (
     BY_CUSTOMER,
@@ -120,13 +121,13 @@ def _tell_lot(history: History, story: Story, lot: str, *of_shelf: Condition) ->
 
 def _restock_plan(history: History, story: Story) -> None:
     (plan,) = story.tell(history.find(PLANS, equal("plan_id", story.id)), "this")
-    story.tell(_alert_of(history, plan, "refill_request"), "cause")
+    story.tell(_alert_of(history, plan, AlertKind.REFILL_REQUEST), "cause")
     _tell_refills(history, story, [story.id])
 
 
 def _supplier_plan(history: History, story: Story) -> None:
     (plan,) = story.tell(history.find(SUPPLY, equal("supplier_plan_id", story.id)), "this")
-    story.tell(_alert_of(history, plan, "supplier_request"), "cause")
+    story.tell(_alert_of(history, plan, AlertKind.SUPPLIER_REQUEST), "cause")
     _tell_supplies(history, story, [plan])
 
 
@@ -148,7 +149,7 @@ def _discount(history: History, story: Story) -> None:
     ((table, columns),) = KINDS["discount"]
     (given,) = story.tell(history.find(table, *conditions(table, columns, story.id)), "this")
     lots = equal("batch_code", *(given.row["batch_codes"] or ()))
-    expiring = equal("event_type", "near_expiry")
+    expiring = equal("event_type", AlertKind.NEAR_EXPIRY)
     shelf = equal("shelf_id", given.row["shelf_id"])
     story.tell(history.alerts(shelf, lots, expiring), "cause")
     on_day = equal("event_date", given.row["discount_date"])
@@ -194,10 +195,10 @@ def _alert(history: History, story: Story) -> None:
     story.tell(_movements_before(history, row, story.limit), "before")
     end = story.explanation["end"]
     until = None if end is None else end["at"]
-    if row["event_type"] == "refill_request":
+    if row["event_type"] == AlertKind.REFILL_REQUEST:
         plans = story.tell(_plans_after(history, PLANS, row, until), "effect")
         _tell_refills(history, story, [plan.row["plan_id"] for plan in plans])
-    elif row["event_type"] == "supplier_request":
+    elif row["event_type"] == AlertKind.SUPPLIER_REQUEST:
         _tell_supplies(
             history, story, story.tell(_plans_after(history, SUPPLY, row, until), "effect")
         )
@@ -237,7 +238,7 @@ def _tell_causes(history: History, story: Story, event: StoryLine) -> None:
     row = event.row
     if plan_id := row.get("plan_id"):
         for plan in story.tell(history.find(PLANS, equal("plan_id", plan_id)), "cause"):
-            story.tell(_alert_of(history, plan, "refill_request"), "cause")
+            story.tell(_alert_of(history, plan, AlertKind.REFILL_REQUEST), "cause")
     if order_id := row.get("order_id"):
         for order in story.tell(history.find(ORDERS, equal("order_id", order_id)), "cause"):
             _tell_plan_of_order(history, story, order)
@@ -287,7 +288,7 @@ def _tell_deliveries(history: History, story: Story, orders: list[str]) -> None:
 def _tell_plan_of_order(history: History, story: Story, order: StoryLine) -> None:
     wanted = equal("supplier_plan_id", order.row["supplier_plan_id"])
     for plan in story.tell(history.find(SUPPLY, wanted), "cause"):
-        story.tell(_alert_of(history, plan, "supplier_request"), "cause")
+        story.tell(_alert_of(history, plan, AlertKind.SUPPLIER_REQUEST), "cause")
 
 
 def _tell_end_of_lot(history: History, story: Story, alert: dict[str, Any]) -> None:
@@ -325,7 +326,7 @@ def _plans_after(
         plan
         for plan in found
         if (until is None or plan.row["created_at"] <= until)
-        and (plan.row["created_at"] >= alert["created_at"] or plan.row["status"] == "pending")
+        and (plan.row["created_at"] >= alert["created_at"] or plan.row["status"] in PENDING_PLAN)
     ]
 
 
@@ -338,7 +339,9 @@ def _alert_of(history: History, plan: StoryLine, kind: str) -> list[StoryLine]:
 
 
 def _covers(alert: dict[str, Any], moment: datetime) -> bool:
-    ended = alert["status"] not in OPEN and (alert["decided_at"] or alert["updated_at"]) < moment
+    ended = (
+        alert["status"] not in OPEN_ALERT and (alert["decided_at"] or alert["updated_at"]) < moment
+    )
     return alert["created_at"] <= moment and not ended
 
 

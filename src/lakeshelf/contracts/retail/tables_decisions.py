@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lakeshelf.contracts.layers import Analytics, Ops, Staging
+from lakeshelf.contracts.lives import ALERT_KINDS, ALERT_STATES, PLAN_STATES
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import (
@@ -19,9 +20,7 @@ from lakeshelf.contracts.types import (
     ListOf,
 )
 
-ALERT_TYPES = ("refill_request", "supplier_request", "near_expiry", "expired_removal")
 LOCATIONS = ("store", "warehouse")
-PLAN_STATUS = ("pending", "issued", "completed", "canceled")
 
 LOCATION = Field("location", STRING, "Where the units are.", enum=LOCATIONS)
 SUGGESTED_QTY = s.units("suggested_qty", "Units that the rule asks for.")
@@ -46,7 +45,7 @@ ALERTS = Table(
     topic="alerts",
     columns=(
         Field("alert_id", STRING, "Derived from type, location, shelf, lot and creation."),
-        Field("event_type", STRING, "What the alert is about.", enum=ALERT_TYPES),
+        Field("event_type", STRING, "What the alert is about.", enum=ALERT_KINDS),
         s.STORE_ID,
         s.SHELF_ID,
         s.optional(s.BATCH_CODE, "The lot, where the alert is about one."),
@@ -56,7 +55,7 @@ ALERTS = Table(
             "status",
             STRING,
             "State of the alert; `ack` counts as open.",
-            enum=("open", "ack", "resolved", "dismissed"),
+            enum=ALERT_STATES,
         ),
         s.units("current_stock", "Units there when the alert last changed.", required=False),
         s.optional(s.MAX_STOCK),
@@ -102,7 +101,7 @@ SHELF_RESTOCK_PLAN = Table(
         s.SHELF_ID,
         SUGGESTED_QTY,
         s.units("issued_qty", "Units of the wh_out that carry the plan's id."),
-        Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
+        Field("status", STRING, "State of the plan.", enum=PLAN_STATES),
         LATEST_ACTOR,
         *LIFE,
         HELD,
@@ -122,7 +121,7 @@ WH_SUPPLIER_PLAN = Table(
         replace(SUGGESTED_QTY, maximum=MAX_ORDER),
         s.STANDARD_BATCH_SIZE,
         Field("source", STRING, "Who suggested it.", enum=("rule", "ml")),
-        Field("status", STRING, "State of the plan.", enum=PLAN_STATUS),
+        Field("status", STRING, "State of the plan.", enum=PLAN_STATES),
         Field("order_id", STRING, "The order that took it up.", required=False),
         LATEST_ACTOR,
         *LIFE,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakeshelf.contracts.lives import ALERT_KINDS
 from lakeshelf.contracts.model import WEEK_MS, Rule, Topic, without
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES, ALERTS
+from lakeshelf.contracts.retail.tables_decisions import ALERTS
 from lakeshelf.contracts.types import LONG, STRING, Field, ListOf, Struct
 
 RECEIPT_LINE = (
@@ -175,7 +176,7 @@ ALERTS_TOPIC = Topic(
     owner=s.ANY,
     doc="The whole alert each time it changes; `event_id` is `alert_id:version`.",
     retention_ms=WEEK_MS,
-    event_types=ALERT_TYPES,
+    event_types=ALERT_KINDS,
     fields=(*s.ENVELOPE, *without(ALERTS.public, "event_type", "store_id")),
 )
 

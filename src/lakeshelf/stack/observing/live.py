@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Cleansed, Ops, Raw, Staging
-from lakeshelf.contracts.retail.tables_decisions import ALERT_TYPES
+from lakeshelf.contracts.lives import ALERT_KINDS, OPEN_ALERT, OPEN_PLAN, AlertKind
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka.consuming import reader, said
 from lakeshelf.lake.form.actions import added
@@ -34,7 +34,7 @@ from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import Tick, latest
 
 Figure = Callable[[DeltaTable], Any]
-OPEN = pa.array(["open", "ack"])
+OPEN = pa.array(OPEN_ALERT)
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
 LOST = Raw.LOST_SALES
@@ -119,7 +119,7 @@ class Numbers:
         plans = {"refill": value[Ops.SHELF_RESTOCK_PLAN], "order": value[Ops.WH_SUPPLIER_PLAN]}
         return {
             "stock": stock,
-            "low_shelves": None if opened is None else opened["refill_request"],
+            "low_shelves": None if opened is None else opened[AlertKind.REFILL_REQUEST],
             "alerts": opened,
             "plans": plans,
             "orders": value[Ops.WH_SUPPLIER_ORDERS],
@@ -327,7 +327,7 @@ def _in_transit(handle: DeltaTable) -> int:
 def _open_alerts(handle: DeltaTable) -> dict[str, int]:
     rows = reading.rows(handle, handle.table_uri, ["event_type", "status"])
     kept = rows.filter(pc.is_in(rows["status"], OPEN))
-    return _counted(kept["event_type"], ALERT_TYPES)
+    return _counted(kept["event_type"], ALERT_KINDS)
 
 
 def _under_way(handle: DeltaTable) -> dict[str, int]:
@@ -349,14 +349,13 @@ def _counted(values: pa.ChunkedArray, names: tuple[str, ...]) -> dict[str, int]:
     return {name: counts.get(name, 0) for name in names}
 
 
-UNDER_WAY = ("pending", "issued")
 FIGURES: Mapping[str, Figure] = {
     Cleansed.SHELF_STATE: _sum_of("current_stock"),
     Cleansed.WH_STATE: _sum_of("wh_current_stock"),
     Staging.SHELF_TRANSIT: _in_transit,
     Ops.ALERTS: _open_alerts,
-    Ops.SHELF_RESTOCK_PLAN: _count_of("status", UNDER_WAY),
-    Ops.WH_SUPPLIER_PLAN: _count_of("status", UNDER_WAY),
+    Ops.SHELF_RESTOCK_PLAN: _count_of("status", OPEN_PLAN),
+    Ops.WH_SUPPLIER_PLAN: _count_of("status", OPEN_PLAN),
     Ops.WH_SUPPLIER_ORDERS: _under_way,
     Raw.QUARANTINE: _rows,
 }
