@@ -128,7 +128,7 @@ PLANS = DecisionView(
         "ops_shelf_commands",
         kind=PlanKind.RESTOCK,
         key="plan_id",
-        own={"issued_qty": ("coalesce(g.sent, p.issued_qty)", "0")},
+        own={"issued_qty": ("coalesce(progress.sent, plan.issued_qty)", "0")},
     ),
 )
 

@@ -97,9 +97,9 @@ PLANS = DecisionView(
         kind=PlanKind.SUPPLY,
         key="supplier_plan_id",
         own={
-            "standard_batch_size": ("p.standard_batch_size", "d.standard_batch_size"),
-            "source": ("p.source", "'rule'"),
-            "order_id": ("coalesce(g.order_id, p.order_id)", "CAST(NULL AS STRING)"),
+            "standard_batch_size": ("plan.standard_batch_size", "demand.standard_batch_size"),
+            "source": ("plan.source", "'rule'"),
+            "order_id": ("coalesce(progress.order_id, plan.order_id)", "CAST(NULL AS STRING)"),
         },
     ),
 )

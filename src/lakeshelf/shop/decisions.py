@@ -16,12 +16,12 @@ from lakeshelf.streams.declare.sql import derived_id
 GLOBAL = "__GLOBAL__"
 ALERT_ID = """concat_ws(':', k.event_type, k.location, k.shelf_id, k.batch_code,
                     CAST(unix_millis(t.now) AS STRING))"""
-PLAN_ID = """concat_ws(':', '{0}', d.shelf_id, CAST(unix_millis(t.now) AS STRING),
+PLAN_ID = """concat_ws(':', '{0}', demand.shelf_id, CAST(unix_millis(t.now) AS STRING),
                     CAST(coalesce(i.plans, 0) AS STRING))"""
 
 
 def policy_in_force(topic: str) -> str:
-    """Expressions of each field of a policy: the shelf's own `o`, else the global one `g`, else the default.
+    """Expressions of each field of the policy in force: the shelf's own, else the global one, else the default.
 
     Args:
         topic: `shelf_policies` or `wh_policies`.
@@ -29,11 +29,14 @@ def policy_in_force(topic: str) -> str:
     fields = (
         f for f in CATALOG.topics[topic].fields if f.default is not None and f.name != "active"
     )
-    return ", ".join(f"coalesce(o.{f.name}, g.{f.name}, {f.default}) AS {f.name}" for f in fields)
+    return ", ".join(
+        f"coalesce(own_policy.{f.name}, global_policy.{f.name}, {f.default}) AS {f.name}"
+        for f in fields
+    )
 
 
 def policy_joins(table: str, shelf: str) -> str:
-    """Joins of the policies in force, for `policy_in_force`; a deactivated or deleted one is none.
+    """Joins of `own_policy` and `global_policy`, for `policy_in_force`; a deactivated or deleted one is none.
 
     Args:
         table: Relation of the latest policies.
@@ -41,8 +44,8 @@ def policy_joins(table: str, shelf: str) -> str:
     """
     alive = "active AND NOT deleted"
     return f"""
-        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive}) AS o ON o.shelf_id = {shelf}
-        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive} AND shelf_id = '{GLOBAL}') AS g ON true"""
+        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive}) AS own_policy ON own_policy.shelf_id = {shelf}
+        LEFT JOIN (SELECT * FROM {{{table}}} WHERE {alive} AND shelf_id = '{GLOBAL}') AS global_policy ON true"""
 
 
 def unknown_shelves(topic: str) -> Objection:
@@ -159,8 +162,8 @@ def plans(
         commands: Relation of what was asked of the engine.
         kind: First part of the ids of new plans.
         key: Name of the plan's id.
-        own: Column of this kind of plan → its expression in a plan that there is, of `p` (the plan), `d`
-            (the demand) and `g` (the progress), and in a new one, of `d`.
+        own: Column of this kind of plan → its expression in a plan that there is, of `plan`, `demand` (its row
+            of the scope) and `progress`, and in a new one, of `demand`.
     """
     present = "".join(f", {old} AS own_{name}" for name, (old, _) in own.items())
     kept = "".join(f", own_{name} AS {name}" for name in own)
@@ -169,12 +172,12 @@ def plans(
     return f"""
         WITH {before}, {asked(commands)},
         mine AS (
-            SELECT p.*, p.status = 'pending' AND g.reached IS NULL AS is_pending, g.reached,
-                coalesce(d.wanted, 0) AS wanted, coalesce(c.strength, 0) AS strength,
+            SELECT plan.*, plan.status = 'pending' AND progress.reached IS NULL AS is_pending, progress.reached,
+                coalesce(demand.wanted, 0) AS wanted, coalesce(c.strength, 0) AS strength,
                 c.actor AS asked_by, t.ticked{present}
-            FROM {{current}} AS p JOIN {{{scope}}} AS d ON d.shelf_id = p.shelf_id
-            LEFT JOIN progress AS g ON g.{key} = p.{key}
-            LEFT JOIN asked AS c ON c.target_id = p.{key} AND c.met_version = p.version
+            FROM {{current}} AS plan JOIN {{{scope}}} AS demand ON demand.shelf_id = plan.shelf_id
+            LEFT JOIN progress ON progress.{key} = plan.{key}
+            LEFT JOIN asked AS c ON c.target_id = plan.{key} AND c.met_version = plan.version
             CROSS JOIN {{business_time}} AS t),
         after AS (
             SELECT {key}, store_id, shelf_id,
@@ -189,12 +192,12 @@ def plans(
         issued AS (
             SELECT shelf_id, count(*) AS plans FROM after WHERE status IN ('issued', 'completed') GROUP BY shelf_id),
         opened AS (
-            SELECT {derived_id(PLAN_ID.format(kind))} AS {key}, d.store_id, d.shelf_id,
-                d.wanted AS suggested_qty{fresh}, t.now AS created_at
-            FROM {{{scope}}} AS d LEFT JOIN issued AS i ON i.shelf_id = d.shelf_id
+            SELECT {derived_id(PLAN_ID.format(kind))} AS {key}, demand.store_id, demand.shelf_id,
+                demand.wanted AS suggested_qty{fresh}, t.now AS created_at
+            FROM {{{scope}}} AS demand LEFT JOIN issued AS i ON i.shelf_id = demand.shelf_id
             CROSS JOIN {{business_time}} AS t
-            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status = 'pending') AS a ON a.shelf_id = d.shelf_id
-            WHERE d.wanted > 0)
+            LEFT ANTI JOIN (SELECT * FROM after WHERE held OR status = 'pending') AS a ON a.shelf_id = demand.shelf_id
+            WHERE demand.wanted > 0)
         SELECT * FROM after LEFT ANTI JOIN opened USING ({key})
         UNION ALL
         SELECT o.{key}, o.store_id, o.shelf_id, o.suggested_qty{added},

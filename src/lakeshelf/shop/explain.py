@@ -82,8 +82,8 @@ def limits(topic: str) -> list[str]:
 
 def _sources(topic: str) -> str:
     return ", ".join(
-        f"CASE WHEN o.{n} IS NOT NULL THEN 'shelf' WHEN g.{n} IS NOT NULL THEN '{GLOBAL}' ELSE 'default' END"
-        f" AS {n}_from"
+        f"CASE WHEN own_policy.{n} IS NOT NULL THEN 'shelf' "
+        f"WHEN global_policy.{n} IS NOT NULL THEN '{GLOBAL}' ELSE 'default' END AS {n}_from"
         for n in limits(topic)
     )
 
