@@ -89,7 +89,7 @@ def open_alert(root: Place, alert: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is none with this id, or it is closed.
     """
-    return _open_one(root, "alert", (ALERTS,), alert, OPEN_ALERTS)
+    return _open_one(root, "alert", (ALERTS,), alert, OPEN_ALERT)
 
 
 def pending_plan(root: Place, plan: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def pending_plan(root: Place, plan: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is none with this id, or it waits no more.
     """
-    return _open_one(root, "plan", tuple(PLANS.values()), plan, PENDING)
+    return _open_one(root, "plan", tuple(PLANS.values()), plan, PENDING_PLAN)
 
 
 def stock(root: Place, shelf: str) -> dict[str, Any]:
