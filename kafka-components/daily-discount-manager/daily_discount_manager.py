@@ -55,11 +55,11 @@ def discounts(day: date, lots: Iterable[Row], before: Mapping[str, Row]) -> list
         lots: Lots with units on shelves and an expiry date of D or later.
         before: Shelf → its row of D-1.
     """
-    there: dict[str, dict[str, date]] = defaultdict(dict)
+    by_shelf: dict[str, dict[str, date]] = defaultdict(dict)
     for lot in lots:
-        there[lot["shelf_id"]][lot["batch_code"]] = lot["expiry_date"]
+        by_shelf[lot["shelf_id"]][lot["batch_code"]] = lot["expiry_date"]
     rows = []
-    for shelf, expiries in sorted(there.items()):
+    for shelf, expiries in sorted(by_shelf.items()):
         causes = {code: expiry for code, expiry in expiries.items() if expiry <= day + DAY}
         if not causes:
             continue
@@ -98,8 +98,8 @@ class DiscountManager(Component):
         day, lake = due.date(), self.context.lake
         lots = rows(lake, LOTS, [("batch_quantity_store", ">", 0), ("expiry_date", ">=", day)])
         old = rows(lake, DISCOUNTS, [("discount_date", "=", day - DAY)])
-        given = discounts(day, lots, {row["shelf_id"]: row for row in old})
-        messages = tuple(Message.of("daily_discounts", row) for row in given)
+        daily = discounts(day, lots, {row["shelf_id"]: row for row in old})
+        messages = tuple(Message.of("daily_discounts", row) for row in daily)
         return Decision(f"discounts:{day}", due, messages)
 
 

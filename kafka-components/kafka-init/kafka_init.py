@@ -24,15 +24,17 @@ def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     except LakeshelfError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
-    typer.echo(json.dumps([vars(e) for e in ensured]) if as_json else "\n".join(map(told, ensured)))
+    typer.echo(
+        json.dumps([vars(e) for e in ensured]) if as_json else "\n".join(map(as_line, ensured))
+    )
     raise typer.Exit(1 if any(e.outcome == "differs" for e in ensured) else 0)
 
 
-def told(ensured: Ensured) -> str:
+def as_line(ensured: Ensured) -> str:
     """One topic as a line."""
     differences = (
-        f"{name} is {found}, the contract says {wanted}"
-        for name, found, wanted in ensured.differences
+        f"{name} is {actual}, the contract says {declared}"
+        for name, actual, declared in ensured.differences
     )
     return f"{ensured.outcome:<10}{ensured.topic} {'; '.join(differences)}".rstrip()
 

@@ -41,13 +41,17 @@ class FootTrafficProducer(Producer):
     def decide(self, due: datetime, tick: Tick) -> Decision | None:
         """Entries and exits since the last tick; the first tick is noted, so that none behind it is missed."""
         begins, after, self.until = self.until is None, self.until or due, due
-        told = [
+        messages = [
             message
             for store in self.stores
             for visit in visits_between(store, after, due)
             for message in passages(visit, after, due)
         ]
-        return Decision(f"visits:{due.isoformat()}", due, tuple(told)) if told or begins else None
+        return (
+            Decision(f"visits:{due.isoformat()}", due, tuple(messages))
+            if messages or begins
+            else None
+        )
 
 
 COMPONENT = FootTrafficProducer

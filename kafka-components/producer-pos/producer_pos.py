@@ -38,7 +38,7 @@ def receipt(
         discounts: Shelf → discount of the day.
     """
     at, visit = datetime.fromisoformat(checkout["at"]), checkout["visit_id"]
-    told = event(
+    sale = event(
         "sale",
         at,
         checkout["store_id"],
@@ -51,7 +51,7 @@ def receipt(
             for n, line in enumerate(checkout["lines"])
         ],
     )
-    return {**told, "transaction_id": told["event_id"]}
+    return {**sale, "transaction_id": sale["event_id"]}
 
 
 def _line(number: int, line: Row, price: Row, discount: Decimal) -> dict[str, Any]:
@@ -90,8 +90,8 @@ class PosProducer(Producer):
         """Receipts of the customers who have left since."""
         self.until = due
         self._shelves.update_incremental()
-        found = journal.read(self._shelves, [("seq", ">", self._read)])
-        checkouts = [c for entry in found for c in entry.decision.memory["checkouts"]]
+        entries = journal.read(self._shelves, [("seq", ">", self._read)])
+        checkouts = [c for entry in entries for c in entry.decision.memory["checkouts"]]
         if not checkouts:
             return None
         prices = self._prices({line["shelf_id"] for c in checkouts for line in c["lines"]})
@@ -99,24 +99,26 @@ class PosProducer(Producer):
             Message.of("pos_transactions", receipt(c, prices, self._discounts(c["at"][:10])))
             for c in checkouts
         ]
-        memory = {"read": found[-1].seq}
+        memory = {"read": entries[-1].seq}
         return Decision(f"sales:{due.isoformat()}", due, tuple(messages), memory=memory)
 
     def _prices(self, shelves: set[str]) -> dict[str, Row]:
-        told = {
+        simulated = {
             s.shelf_id: {"item_id": s.item_id, "unit_price": Decimal(str(s.product.price))}
             for store in self.stores
             for s in store.shelves
         }
         names = ("shelf_id", "item_id", "unit_price")
-        wanted = [among("shelf_id", shelves)]
-        known = rows(self.context.lake, Curated.SHELF_PROFILES, wanted, names)
-        return told | {row["shelf_id"]: row for row in known}
+        where = [among("shelf_id", shelves)]
+        known = rows(self.context.lake, Curated.SHELF_PROFILES, where, names)
+        return simulated | {row["shelf_id"]: row for row in known}
 
     def _discounts(self, day: str) -> dict[str, Decimal]:
         today = [("discount_date", "=", date.fromisoformat(day))]
-        given = rows(self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount"))
-        return {row["shelf_id"]: row["discount"] for row in given}
+        discounted = rows(
+            self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount")
+        )
+        return {row["shelf_id"]: row["discount"] for row in discounted}
 
 
 COMPONENT = PosProducer

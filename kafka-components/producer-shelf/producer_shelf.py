@@ -48,17 +48,17 @@ def acts(
     store: Store, after: datetime, until: datetime, discounts: Mapping[str, float]
 ) -> list[Act]:
     """What customers of a store do in (after, until], in order."""
-    found = [
+    in_span = [
         act
         for visit in visits_between(store, after, until)
         for act in _acts_of(visit, wants(store, visit, discounts))
         if after < act.at <= until
     ]
-    return sorted(found, key=lambda act: act.order)
+    return sorted(in_span, key=lambda act: act.order)
 
 
-def _acts_of(visit: Visit, wanted: tuple[Want, ...]) -> Iterator[Act]:
-    for want in wanted:
+def _acts_of(visit: Visit, wants: tuple[Want, ...]) -> Iterator[Act]:
+    for want in wants:
         yield Act(want.at, visit, want, "pickup")
         if want.returned is not None:
             yield Act(want.returned, visit, want, "putback")
@@ -140,7 +140,7 @@ class Round:
         want: Want,
         units: int,
     ) -> None:
-        told = event(
+        values = event(
             kind,
             at,
             visit.store_id,
@@ -150,7 +150,7 @@ class Round:
             customer_id=visit.customer_id,
             quantity=units,
         )
-        self.messages.append(Message.of(topic, told))
+        self.messages.append(Message.of(topic, values))
 
 
 class ShelfProducer(Producer):
@@ -212,8 +212,10 @@ class ShelfProducer(Producer):
 
     def _discounts(self, day: date) -> dict[str, float]:
         today = [("discount_date", "=", day)]
-        given = rows(self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount"))
-        return {row["shelf_id"]: float(row["discount"]) for row in given}
+        discounted = rows(
+            self.context.lake, Analytics.DAILY_DISCOUNTS, today, ("shelf_id", "discount")
+        )
+        return {row["shelf_id"]: float(row["discount"]) for row in discounted}
 
 
 COMPONENT = ShelfProducer

@@ -35,8 +35,8 @@ class ShelfStock:
         self._seen: set[int] = set()
         self._seen_before: set[int] = set()
         raw, names = f"raw/{TOPIC}", ("event_id", "event_type", "shelf_id", "quantity")
-        told = context.lake.read(raw, columns=names, where=[among("store_id", stores)])
-        self._load(told.read_all())
+        events = context.lake.read(raw, columns=names, where=[among("store_id", stores)])
+        self._load(events.read_all())
         places = context.lake.read(raw, columns=("kafka_partition", "kafka_offset")).read_all()
         self._next = _behind(places)
         self._consumer = reader(context.client, "lakeshelf-shelf-stock")
@@ -76,9 +76,9 @@ class ShelfStock:
         contract = CATALOG.topics[TOPIC]
         if value is None or check(contract, value) is not None:
             return
-        told = parse(contract, value)
-        if told["store_id"] in self._stores:
-            self._fold(told["event_id"], told["event_type"], told["shelf_id"], told["quantity"])
+        event = parse(contract, value)
+        if event["store_id"] in self._stores:
+            self._fold(event["event_id"], event["event_type"], event["shelf_id"], event["quantity"])
 
     def _fold(self, event_id: str, kind: str, shelf: str, quantity: int | None) -> None:
         known = hash(event_id)
@@ -92,6 +92,6 @@ class ShelfStock:
 
 def _behind(places: pa.Table) -> dict[int, int]:
     """Partition → offset behind the last record that `raw` holds; repeats behind it are told apart by id."""
-    found = dict.fromkeys(range(CATALOG.topics[TOPIC].partitions), 0)
+    offsets = dict.fromkeys(range(CATALOG.topics[TOPIC].partitions), 0)
     highest = places.group_by("kafka_partition").aggregate([("kafka_offset", "max")]).to_pylist()
-    return found | {row["kafka_partition"]: row["kafka_offset_max"] + 1 for row in highest}
+    return offsets | {row["kafka_partition"]: row["kafka_offset_max"] + 1 for row in highest}

@@ -86,16 +86,16 @@ class Alerts:
     def follow(self, lots: Iterable[Lot], now: datetime) -> list[Row]:
         """Resolve alerts whose lot is gone, and tell the latest units of others; the messages."""
         units = {lot.key: lot.units for lot in lots}
-        told = []
+        messages = []
         for key, row in list(self._rows.items()):
-            there = units.get(key, 0)
-            if row["status"] in OPEN_ALERT and there != row["current_stock"]:
-                status = row["status"] if there else "resolved"
-                _change(row, now, status=status, current_stock=there)
-                told.append(_message(row))
-            if not there:
+            current = units.get(key, 0)
+            if row["status"] in OPEN_ALERT and current != row["current_stock"]:
+                status = row["status"] if current else "resolved"
+                _change(row, now, status=status, current_stock=current)
+                messages.append(_message(row))
+            if not current:
                 del self._rows[key]
-        return told
+        return messages
 
     def obey(self, command: Mapping[str, Any], now: datetime) -> list[Row]:
         """Acknowledge or dismiss; no message if that cannot be."""

@@ -198,9 +198,9 @@ class RemovalScheduler(Component):
         return Decision(entry_id, due, tuple(messages), memory=memory)
 
     def _known(self, tick: Tick) -> Known | None:
-        """What there is, less what was decided before; None while that cannot be told."""
+        """Expired lots with their shelves, less what was decided before; None while that is not known."""
         folded = self._own.folded(self.context.lake)
-        found = [
+        expired = [
             Lot(
                 where,
                 row["shelf_id"],
@@ -214,29 +214,29 @@ class RemovalScheduler(Component):
                 self.context.lake, name, [(column, ">", 0), ("expiry_date", "<", tick.today)]
             )
         ]
-        shelves, travelling = self._shelves(found), self._travelling(found)
+        shelves, travelling = self._shelves(expired), self._travelling(expired)
         if not self._own.settle(self.context.lake, folded):
             return None
         gone = self._own.units()
-        lots = [replace(lot, units=lot.units - gone.get(lot.key, 0)) for lot in found]
-        there = [lot for lot in lots if lot.units > 0]
-        return Known(there, _without(shelves, gone), travelling)
+        lots = [replace(lot, units=lot.units - gone.get(lot.key, 0)) for lot in expired]
+        remaining = [lot for lot in lots if lot.units > 0]
+        return Known(remaining, _without(shelves, gone), travelling)
 
     def _shelves(self, lots: Sequence[Lot]) -> dict[tuple[str, str], Shelf]:
         columns = {STORE: "current_stock", WAREHOUSE: "wh_current_stock"}
-        wanted = among("shelf_id", [lot.shelf_id for lot in lots])
+        condition = among("shelf_id", [lot.shelf_id for lot in lots])
         return {
             (where, row["shelf_id"]): Shelf(row["store_id"], row["item_id"], row[columns[where]])
             for where, name in STOCK.items()
-            for row in rows(self.context.lake, name, [wanted])
+            for row in rows(self.context.lake, name, [condition])
         }
 
     def _travelling(self, lots: Sequence[Lot]) -> dict[tuple[str, str], int]:
-        found: dict[tuple[str, str], int] = defaultdict(int)
-        wanted = among("shelf_id", [lot.shelf_id for lot in lots if lot.location == STORE])
-        for row in rows(self.context.lake, Staging.SHELF_REFILL_PENDING, [wanted]):
-            found[row["shelf_id"], row["batch_code"]] += row["quantity"]
-        return found
+        units: dict[tuple[str, str], int] = defaultdict(int)
+        condition = among("shelf_id", [lot.shelf_id for lot in lots if lot.location == STORE])
+        for row in rows(self.context.lake, Staging.SHELF_REFILL_PENDING, [condition]):
+            units[row["shelf_id"], row["batch_code"]] += row["quantity"]
+        return units
 
 
 def _without(

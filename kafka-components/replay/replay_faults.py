@@ -142,13 +142,15 @@ class _Injection:
 
     def _rows(self, batch: pa.RecordBatch, positions: Mapping[str, Sequence[int]]) -> list[int]:
         rows: list[int] = []
-        for topic, wanted in positions.items():
-            first = bisect_left(wanted, self.seen_of[topic])
-            if first == len(wanted):
+        for topic, topic_positions in positions.items():
+            first = bisect_left(topic_positions, self.seen_of[topic])
+            if first == len(topic_positions):
                 continue
             own = pc.indices_nonzero(pc.equal(batch.column("topic"), topic))
-            last = bisect_left(wanted, self.seen_of[topic] + len(own))
-            offsets = pa.array([p - self.seen_of[topic] for p in wanted[first:last]], pa.int64())
+            last = bisect_left(topic_positions, self.seen_of[topic] + len(own))
+            offsets = pa.array(
+                [p - self.seen_of[topic] for p in topic_positions[first:last]], pa.int64()
+            )
             rows += own.take(offsets).to_pylist()
         return sorted(rows)
 
@@ -173,16 +175,16 @@ class _Injection:
         return _rows_of(batch, now, DUPLICATE), now
 
     def _malformed(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[int]]:
-        wanted = self.faults.malformed
+        positions = self.faults.malformed
         first, last = (
-            bisect_left(wanted, self.seen),
-            bisect_left(wanted, self.seen + batch.num_rows),
+            bisect_left(positions, self.seen),
+            bisect_left(positions, self.seen + batch.num_rows),
         )
         times = batch.column("event_time")
         made = range(self.serial, self.serial + last - first)
         self.serial += last - first
         cases = [CASES[serial % len(CASES)] for serial in made]
-        after = [position - self.seen for position in wanted[first:last]]
+        after = [position - self.seen for position in positions[first:last]]
         return _broken(
             list(zip(cases, made, strict=True)), times.take(pa.array(after, pa.int64()))
         ), after

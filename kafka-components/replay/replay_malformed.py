@@ -153,10 +153,10 @@ CASES: tuple[Malformed, ...] = (
 
 def counts(records: int) -> dict[str, dict[str, int]]:
     """How many of `records` malformed records go to which topic for which reason."""
-    found: dict[str, dict[str, int]] = {}
+    counted: dict[str, dict[str, int]] = {}
     for position, case in enumerate(CASES):
         number = (records - position + len(CASES) - 1) // len(CASES)
         if number > 0:
-            reasons = found.setdefault(case.topic, {})
+            reasons = counted.setdefault(case.topic, {})
             reasons[case.reason] = reasons.get(case.reason, 0) + number
-    return found
+    return counted

@@ -160,9 +160,9 @@ class ReplayReport:
         }
 
 
-def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
     if not holds:
-        raise ConfigurationError(f"replay: {name} is {value}", hint=f"give {wanted}")
+        raise ConfigurationError(f"replay: {name} is {value}", hint=f"give {allowed}")
 
 
 def _milliseconds(day: date) -> int:

@@ -60,12 +60,12 @@ class Sender:
             BrokerError: No broker there, or a topic is missing.
         """
         try:
-            found = self._producer.list_topics(timeout=10).topics
+            existing = self._producer.list_topics(timeout=10).topics
         except KafkaException as error:
             raise BrokerError(
                 f"no Kafka at {self._servers}: {said(error)}", hint="run `lakeshelf up`"
             ) from error
-        if missing := sorted(set(topics) - set(found)):
+        if missing := sorted(set(topics) - set(existing)):
             raise BrokerError(
                 f"no topic {missing[0]} at {self._servers}", hint="run `lakeshelf bootstrap`"
             )

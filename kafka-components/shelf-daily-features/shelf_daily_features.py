@@ -131,12 +131,17 @@ def features(day: date, known: Mapping[str, pa.Table]) -> pa.Table:
         known: Events before D by topic, `profiles`, `policies` in force of back rooms, the lot `catalog`,
             `discounts` of D.
     """
-    given = {"day": day, "begins": midnight(day), "reorder_point": REORDER_POINT, "global": GLOBAL}
+    parameters = {
+        "day": day,
+        "begins": midnight(day),
+        "reorder_point": REORDER_POINT,
+        "global": GLOBAL,
+    }
     with quiet(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, table in known.items():
             connection.register(name, table)
-        rows = connection.execute(SQL, given).to_arrow_table()
+        rows = connection.execute(SQL, parameters).to_arrow_table()
     return rows.select(arrow.schema(CATALOG.tables[FEATURES].columns).names).cast(
         arrow.schema(CATALOG.tables[FEATURES].columns)
     )
@@ -147,13 +152,15 @@ def known_on(day: date, lake: Lake) -> dict[str, pa.Table]:
     before = [("event_time", "<", midnight(day))]
     events = {t: _table(lake, f"raw/{t}", columns, before) for t, columns in EVENTS.items()}
     names = ("shelf_id", "store_id", "item_id", "unit_price", "max_stock", "standard_batch_size")
-    there = ("deleted", "=", False)
-    policy = [("active", "=", True), there]
+    existing = ("deleted", "=", False)
+    policy = [("active", "=", True), existing]
     return {
         **events,
         "profiles": _table(lake, Curated.SHELF_PROFILES, names),
         "policies": _table(lake, Staging.WH_POLICIES, ("shelf_id", "reorder_point_qty"), policy),
-        "catalog": _table(lake, Staging.LOT_CATALOG_STORE, ("batch_code", "expiry_date"), [there]),
+        "catalog": _table(
+            lake, Staging.LOT_CATALOG_STORE, ("batch_code", "expiry_date"), [existing]
+        ),
         "discounts": _table(
             lake,
             Analytics.DAILY_DISCOUNTS,

@@ -66,7 +66,7 @@ def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list
     day = delivery_date(cutoff)
     orders = {row["order_id"] for row in taken}
     planned = {row["supplier_plan_id"] for row in taken}
-    wanted = {
+    due_plans = {
         derived_id(f"{day}:{plan['shelf_id']}"): plan
         for plan in sorted(plans, key=lambda p: (p["created_at"], p["supplier_plan_id"]))
         if plan["created_at"] < cutoff and plan["supplier_plan_id"] not in planned
@@ -86,7 +86,7 @@ def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list
             "updated_at": cutoff,
             "version": 1,
         }
-        for order_id, plan in wanted.items()
+        for order_id, plan in due_plans.items()
         if order_id not in orders
     ]
 
@@ -195,8 +195,8 @@ class SupplierManager(Component):
         orders = rows(self.context.lake, ORDERS, coming)
         shelves = [order["shelf_id"] for order in orders]
         names = ["shelf_id", "item_id", "standard_batch_size", "shelf_life_days"]
-        wanted = [among("shelf_id", shelves)]
-        known = rows(self.context.lake, Curated.SHELF_PROFILES, wanted, names)
+        where = [among("shelf_id", shelves)]
+        known = rows(self.context.lake, Curated.SHELF_PROFILES, where, names)
         return delivery(due, now, orders, {row["shelf_id"]: row for row in known})
 
 

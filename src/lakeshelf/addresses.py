@@ -25,8 +25,8 @@ def unusable(folder: str) -> str:
 
     The engines take such parts as patterns or escapes, and would read or write elsewhere.
     """
-    found = _UNUSABLE.search(folder)
-    return ascii(found[0]) if found else ""
+    match = _UNUSABLE.search(folder)
+    return ascii(match[0]) if match else ""
 
 
 def without_credentials(place: str) -> str:

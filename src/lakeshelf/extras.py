@@ -51,8 +51,8 @@ def missing(error: ModuleNotFoundError) -> MissingExtra | None:
     extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
     if extra is None:
         return None
-    wanted = [extra] if extra not in SHOP or extra == "query" else absent(SHOP)
-    return MissingExtra(f"{module} is not installed", hint=way(wanted))
+    extras = [extra] if extra not in SHOP or extra == "query" else absent(SHOP)
+    return MissingExtra(f"{module} is not installed", hint=way(extras))
 
 
 def absent(extras: tuple[str, ...]) -> list[str]:

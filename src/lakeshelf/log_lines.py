@@ -50,10 +50,10 @@ class LogLine:
         Raises:
             ValueError: It is none.
         """
-        found = json.loads(text)
-        at = datetime.fromisoformat(found.pop("at"))
-        level, event = str(found.pop("level")), str(found.pop("event"))
-        return cls(at, level, str(found.pop("part", part)), event, found)
+        fields = json.loads(text)
+        at = datetime.fromisoformat(fields.pop("at"))
+        level, event = str(fields.pop("level")), str(fields.pop("event"))
+        return cls(at, level, str(fields.pop("part", part)), event, fields)
 
     def text(self) -> str:
         """The line for people."""
@@ -76,26 +76,26 @@ def parts(folder: Path) -> list[str]:
     return sorted({_part(file) for file in _files(folder)})
 
 
-def read(folder: Path, wanted: Sequence[str] = ()) -> Iterator[LogLine]:
-    """Lines that are there, the oldest first.
+def read(folder: Path, names: Sequence[str] = ()) -> Iterator[LogLine]:
+    """Lines of the logs, the oldest first.
 
     Args:
         folder: Folder of the logs.
-        wanted: Parts; none: all.
+        names: Names of parts; none: all.
     """
-    found = [_parsed(file, _part(file)) for file in _files(folder) if _is_wanted(file, wanted)]
-    yield from heapq.merge(*found, key=lambda line: line.at)
+    logs = [_parsed(file, _part(file)) for file in _files(folder) if _is_selected(file, names)]
+    yield from heapq.merge(*logs, key=lambda line: line.at)
 
 
 def follow(
-    folder: Path, wanted: Sequence[str] = (), pause: Callable[[float], None] = time.sleep
+    folder: Path, names: Sequence[str] = (), pause: Callable[[float], None] = time.sleep
 ) -> Iterator[LogLine]:
     """Lines that come from now on; never ends."""
     ends = {file: file.stat().st_size for file in _files(folder)}
     while True:
         fresh: list[LogLine] = []
         for file in _files(folder):
-            if _is_wanted(file, wanted):
+            if _is_selected(file, names):
                 fresh += _since(file, ends)
         yield from sorted(fresh, key=lambda line: line.at)
         pause(LOOK_AGAIN_S)
@@ -115,16 +115,16 @@ def _since(file: Path, ends: dict[Path, int]) -> list[LogLine]:
 
 def _files(folder: Path) -> list[Path]:
     """Logs of all parts; those that were put aside come before the one that is written."""
-    found = [*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.log*")]
-    return sorted(found, key=lambda file: (_part(file), file.stat().st_mtime))
+    files = [*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.log*")]
+    return sorted(files, key=lambda file: (_part(file), file.stat().st_mtime))
 
 
 def _part(file: Path) -> str:
     return file.name.partition(".")[0]
 
 
-def _is_wanted(file: Path, wanted: Sequence[str]) -> bool:
-    return not wanted or _part(file) in wanted
+def _is_selected(file: Path, names: Sequence[str]) -> bool:
+    return not names or _part(file) in names
 
 
 def _parsed(file: Path, part: str) -> Iterator[LogLine]:
@@ -135,11 +135,11 @@ def _parsed(file: Path, part: str) -> Iterator[LogLine]:
 def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[LogLine]:
     last: LogLine | None = None
     for text in texts:
-        found = _line(text, part)
-        if found is not None:
+        line = _line(text, part)
+        if line is not None:
             if last is not None:
                 yield last
-            last = found
+            last = line
         elif text.strip():
             last = _longer(last or LogLine(START, "info", part, ""), text)
     if last is not None:

@@ -106,9 +106,9 @@ def as_text(fields: Mapping[str, Any]) -> str:
     others = dict(fields)
     at, level, part, event = (str(others.pop(name, "")) for name in FIRST)
     trace = str(others.pop("exception", "")).rstrip()
-    told = " ".join(f"{name}={value}" for name, value in others.items())
+    pairs = " ".join(f"{name}={value}" for name, value in others.items())
     seconds = at[:19].replace("T", " ")
-    first = f"{seconds} {level:7} {part:10} {event} {told}"
+    first = f"{seconds} {level:7} {part:10} {event} {pairs}"
     return "\n".join(filter(None, (first.rstrip(), trace)))
 
 

@@ -38,28 +38,28 @@ _PLACES = (*_ROOT_NAMES, "home", "cache_dir", "state_dir", "java_home")
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
 
-def _folder_or_address(given: Any) -> Any:
+def _folder_or_address(place: Any) -> Any:
     """A place as it is kept: a path would make one slash of two."""
-    if not isinstance(given, str | Path):
-        return given
-    if not is_address(given):
-        return _folder(Path(given))
-    given = str(given)
-    if "@" in urlsplit(given).netloc:
+    if not isinstance(place, str | Path):
+        return place
+    if not is_address(place):
+        return _folder(Path(place))
+    place = str(place)
+    if "@" in urlsplit(place).netloc:
         raise ConfigurationError(
-            f"setting lake_root = {without_credentials(given)} holds credentials",
+            f"setting lake_root = {without_credentials(place)} holds credentials",
             hint="give them as AWS_* variables or a profile",
         )
-    return given.rstrip("/")
+    return place.rstrip("/")
 
 
-def _folder(given: Path) -> Path:
-    if part := unusable(str(given.absolute())):
+def _folder(folder: Path) -> Path:
+    if part := unusable(str(folder.absolute())):
         raise ConfigurationError(
-            f"setting lake_root = {str(given)!r}: no lake can be in a folder with {part} in its path",
+            f"setting lake_root = {str(folder)!r}: no lake can be in a folder with {part} in its path",
             hint="name another folder",
         )
-    return given
+    return folder
 
 
 class Settings(BaseSettings):
@@ -195,8 +195,8 @@ class _ProjectFile(TomlConfigSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         file = config_file()
-        found = super().__call__()
-        return found if file is None else {n: _from(file, n, value) for n, value in found.items()}
+        values = super().__call__()
+        return values if file is None else {n: _from(file, n, value) for n, value in values.items()}
 
 
 def _from(file: Path, name: str, value: Any) -> Any:
@@ -205,14 +205,14 @@ def _from(file: Path, name: str, value: Any) -> Any:
     return str(file.absolute().parent / value)
 
 
-def _state_dir(given: dict[str, Any]) -> Path:
+def _state_dir(settings: dict[str, Any]) -> Path:
     """Folder of local state for the lake of other settings; each address has its own."""
-    root = given["lake_root"]
+    root = settings["lake_root"]
     if isinstance(root, Path):
         return root
     readable = re.sub(r"[^a-z0-9]+", "-", root.partition("://")[2].lower()).strip("-")
     digest = hashlib.sha256(root.encode()).hexdigest()[:8]
-    return Path(given["cache_dir"]) / "lakes" / f"{readable[:60]}-{digest}"
+    return Path(settings["cache_dir"]) / "lakes" / f"{readable[:60]}-{digest}"
 
 
 def project_home() -> Path:

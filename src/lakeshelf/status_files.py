@@ -26,15 +26,15 @@ class StatusFile:
     members: str
 
     def write(self, stack_dir: Path, members: Sequence[Mapping[str, Any]], **more: Any) -> None:
-        """Tell how this process is.
+        """Write the status of this process.
 
         Args:
             stack_dir: The stack's folder.
             members: What it runs.
-            more: What else there is to tell.
+            more: Other fields of the status.
         """
-        told = {"pid": os.getpid(), "written_at": time.time(), **more, self.members: members}
-        write_atomically(stack_dir / self.name, json.dumps(told).encode())
+        status = {"pid": os.getpid(), "written_at": time.time(), **more, self.members: members}
+        write_atomically(stack_dir / self.name, json.dumps(status).encode())
 
     def read(self, stack_dir: Path) -> dict[str, Any]:
         """What was told last: `pid`, `written_at` (seconds since 1970) and the members; empty when nothing was."""

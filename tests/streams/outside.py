@@ -230,7 +230,7 @@ class Running:
         names = [topic.name for topic in self.plan.topics]
         eventually(
             lambda: (
-                len(open_transactions.found(self.client, names)) == opened and self.behind() == 0
+                len(open_transactions.blocking(self.client, names)) == opened and self.behind() == 0
             ),
             "the query reads to the end",
             SECONDS * 2,

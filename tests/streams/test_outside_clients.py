@@ -96,7 +96,7 @@ def test_an_open_unit_keeps_what_follows_from_being_read(running: Running, clien
         other.send([Sent("shelf_events", restock("behind", "open", 5), partition=0)])
         running.catch_up(opened=1)
         assert running.balance("open") is None
-        (held,) = open_transactions.found(client, ["shelf_events", "clock"])
+        (held,) = open_transactions.blocking(client, ["shelf_events", "clock"])
         assert (held.topic, held.partition, held.waiting) == ("shelf_events", 0, 2)
         assert held.since is not None
         assert [held.outlasts(60, held.since + timedelta(seconds=s)) for s in (59, 61)] == [

@@ -86,7 +86,7 @@ def test_records_are_counted_that_can_be_read(client: dict[str, str]) -> None:
             producer.produce(topic, b"{}", partition=0)
         producer.flush()
         end()
-    eventually(lambda: not open_transactions.found(client, [topic]), "the markers are there")
+    eventually(lambda: not open_transactions.blocking(client, [topic]), "the markers are there")
     after = topic_counts.readable(client, [topic])[topic]
     assert after == TopicCount(before[topic].records + 5, exact=True)
     large = topic_counts.readable(client, [topic], most=3)[topic]

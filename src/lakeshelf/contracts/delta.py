@@ -80,16 +80,16 @@ def constraints(table: Table) -> dict[str, str]:
 
 
 def _column_checks(column: Field) -> list[tuple[str, str]]:
-    found = []
+    checks = []
     if column.minimum is not None and column.type in (LONG, DOUBLE):
-        found.append((f"{column.name}_min", f"{column.name} >= {column.minimum}"))
+        checks.append((f"{column.name}_min", f"{column.name} >= {column.minimum}"))
     if column.maximum is not None and column.type in (LONG, DOUBLE):
-        found.append((f"{column.name}_max", f"{column.name} <= {column.maximum}"))
+        checks.append((f"{column.name}_max", f"{column.name} <= {column.maximum}"))
     if column.enum:
-        found.append((f"{column.name}_enum", _one_of(column)))
+        checks.append((f"{column.name}_enum", _one_of(column)))
     if column.required:
-        return found
-    return [(name, f"{column.name} IS NULL OR {sql}") for name, sql in found]
+        return checks
+    return [(name, f"{column.name} IS NULL OR {sql}") for name, sql in checks]
 
 
 def _one_of(column: Field) -> str:

@@ -18,19 +18,19 @@ def settings(topic: Topic) -> dict[str, str]:
     deleted at once. Compacted topics roll a segment every hour, since the active one is never
     compacted, and keep tombstones for a week, which is how long a reader may be away.
     """
-    found = {
+    config = {
         "cleanup.policy": topic.cleanup,
         "message.timestamp.type": "LogAppendTime",
         "segment.bytes": str(SEGMENT_BYTES),
     }
     if topic.compacted:
-        found |= {
+        config |= {
             "delete.retention.ms": str(WEEK_MS),
             "segment.ms": str(HOUR_MS),
             "min.cleanable.dirty.ratio": "0.2",
         }
     else:
-        found["retention.ms"] = str(topic.retention_ms)
+        config["retention.ms"] = str(topic.retention_ms)
     if topic.max_message_bytes is not None:
-        found["max.message.bytes"] = str(topic.max_message_bytes)
-    return found
+        config["max.message.bytes"] = str(topic.max_message_bytes)
+    return config

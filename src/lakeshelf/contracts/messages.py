@@ -24,8 +24,8 @@ def encode(topic: Topic, values: Mapping[str, Any]) -> bytes:
     Raises:
         ContractError: The topic refuses such a message.
     """
-    told = {name: value for name, value in values.items() if value is not None}
-    encoded = orjson.dumps(told, default=float, option=orjson.OPT_UTC_Z)
+    present = {name: value for name, value in values.items() if value is not None}
+    encoded = orjson.dumps(present, default=float, option=orjson.OPT_UTC_Z)
     if refusal := check(topic, encoded):
         raise ContractError(
             f"{topic.name} refuses {refusal.reason}: {refusal.detail}", hint="correct the value"

@@ -215,7 +215,7 @@ class View:
 
     def over(self, relations: Mapping[str, str]) -> str:
         """The query over relations: table → what stands for it."""
-        return _IN_BRACES.sub(lambda found: relations[found[1]], self.sql)
+        return _IN_BRACES.sub(lambda match: relations[match[1]], self.sql)
 
 
 def nested(field: Field) -> tuple[Field, ...]:

@@ -236,8 +236,8 @@ def _impossible(topic: Topic, message: Message) -> Iterator[str]:
         if message.get(name) != message.get(other):
             yield f"{name} = {_text(message.get(name))} is not {other} = {_text(message.get(other))}"
     for name, inner in topic.unique:
-        found = Counter(e.get(inner) for _, e in _elements(topic.field(name), message))
-        twice = (value for value, times in found.items() if times > 1)
+        counts = Counter(e.get(inner) for _, e in _elements(topic.field(name), message))
+        twice = (value for value, times in counts.items() if times > 1)
         yield from (f"{name} have {inner} = {_text(value)} twice" for value in twice)
 
 
@@ -269,9 +269,9 @@ def _within(value: Number, low: Number | None, high: Number | None) -> bool:
 
 
 def _elements(field: Field, message: Message) -> Iterator[tuple[str, Message]]:
-    found = message.get(field.name)
-    if nested(field) and isinstance(found, list):
-        for number, element in enumerate(found):
+    elements = message.get(field.name)
+    if nested(field) and isinstance(elements, list):
+        for number, element in enumerate(elements):
             if isinstance(element, dict):
                 yield f"{field.name}[{number}]", element
 

@@ -61,15 +61,15 @@ def lasting(opened: Iterable[OpenTransaction]) -> list[OpenTransaction]:
     return [one for one in opened if one.outlasts(PATIENCE_S, now)]
 
 
-def found(client: Mapping[str, str], names: Iterable[str]) -> list[OpenTransaction]:
+def blocking(client: Mapping[str, str], names: Iterable[str]) -> list[OpenTransaction]:
     """The open transactions that hold back records of topics.
 
     Raises:
         BrokerError: The broker does not answer.
     """
-    wanted = list(names)
-    readable = topics.end_offsets(client, wanted)
-    written = topics.end_offsets(client, wanted, committed=False)
+    requested = list(names)
+    readable = topics.end_offsets(client, requested)
+    written = topics.end_offsets(client, requested, committed=False)
     held = [
         (topic, int(p), offset, written[topic].get(p, offset) - offset)
         for topic, parts in readable.items()

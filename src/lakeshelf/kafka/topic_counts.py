@@ -39,8 +39,8 @@ def readable(
     Raises:
         BrokerError: The broker does not answer.
     """
-    wanted = list(names)
-    first, ends = topics.first_offsets(client, wanted), topics.end_offsets(client, wanted)
+    requested = list(names)
+    first, ends = topics.first_offsets(client, requested), topics.end_offsets(client, requested)
     places = {
         name: {(name, int(p)): (first[name].get(p, 0), end) for p, end in parts.items()}
         for name, parts in ends.items()
@@ -48,11 +48,11 @@ def readable(
     spans = {
         name: sum(end - begin for begin, end in parts.values()) for name, parts in places.items()
     }
-    small = [name for name in wanted if spans[name] <= most]
+    small = [name for name in requested if spans[name] <= most]
     seen = _seen(client, {place: at for name in small for place, at in places[name].items()})
     return {
         name: TopicCount(seen[name] if name in small else spans[name], name in small)
-        for name in wanted
+        for name in requested
         if ends[name]
     }
 

@@ -53,10 +53,10 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     Raises:
         BrokerError: The broker cannot be reached or refuses.
     """
-    wanted = planned(client)
-    missing = [CATALOG.topics[found.topic] for found in wanted if found.outcome == "created"]
+    ensured = planned(client)
+    missing = [CATALOG.topics[each.topic] for each in ensured if each.outcome == "created"]
     _create(AdminClient(dict(client)), missing)
-    return wanted
+    return ensured
 
 
 def planned(client: Mapping[str, str]) -> tuple[Ensured, ...]:
@@ -104,10 +104,12 @@ def ids(client: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 
 def asked_ids(client: Mapping[str, str], names: Iterable[str]) -> Callable[[], dict[str, str]]:
     """Ask for the ids of topics; the answer comes with the call of what this returns."""
-    wanted = list(names)
+    requested = list(names)
     admin = _admin(tuple(sorted(client.items())))
     asked = (
-        admin.describe_topics(TopicCollection(wanted), request_timeout=TIMEOUT) if wanted else {}
+        admin.describe_topics(TopicCollection(requested), request_timeout=TIMEOUT)
+        if requested
+        else {}
     )
     return lambda: dict(_described(asked))
 
@@ -159,18 +161,18 @@ def _asked_offsets(
 ) -> Offsets:
     admin = _admin(tuple(sorted(client.items())))
     present = _present(admin, client)
-    found: Offsets = {name: {} for name in names}
-    wanted = {
+    offsets: Offsets = {name: {} for name in names}
+    specs = {
         TopicPartition(name, p): spec
-        for name in found
+        for name in offsets
         if name in present
         for p in range(present[name])
     }
-    if wanted:
-        told = admin.list_offsets(wanted, isolation_level=level, request_timeout=TIMEOUT)
-        for position, future in told.items():
-            found[position.topic][str(position.partition)] = _listed(position, future)
-    return found
+    if specs:
+        futures = admin.list_offsets(specs, isolation_level=level, request_timeout=TIMEOUT)
+        for position, future in futures.items():
+            offsets[position.topic][str(position.partition)] = _listed(position, future)
+    return offsets
 
 
 def _listed(position: TopicPartition, future: Future[Any]) -> int:
@@ -210,7 +212,7 @@ def _create(admin: AdminClient, missing: list[Topic]) -> None:
         _result(future, f"topic {name} cannot be created")
 
 
-def alter(client: Mapping[str, str], found: Iterable[Ensured]) -> tuple[Ensured, ...]:
+def alter(client: Mapping[str, str], topics: Iterable[Ensured]) -> tuple[Ensured, ...]:
     """Give topics the settings that the contract says.
 
     Returns:
@@ -220,29 +222,29 @@ def alter(client: Mapping[str, str], found: Iterable[Ensured]) -> tuple[Ensured,
         BrokerError: The broker cannot be reached or refuses.
     """
     admin = AdminClient(dict(client))
-    return tuple(_altered(admin, ensured) for ensured in found)
+    return tuple(_altered(admin, ensured) for ensured in topics)
 
 
 def _altered(admin: AdminClient, ensured: Ensured) -> Ensured:
     left = tuple(d for d in ensured.differences if d[0] == PARTITIONS and int(d[1]) > int(d[2]))
-    for name, _, wanted in (d for d in ensured.differences if d not in left):
-        told = (
-            _partitions(admin, ensured, wanted)
+    for name, _, declared in (d for d in ensured.differences if d not in left):
+        future = (
+            _partitions(admin, ensured, declared)
             if name == PARTITIONS
-            else _set(admin, ensured, name, wanted)
+            else _set(admin, ensured, name, declared)
         )
-        _result(told, f"{name} of topic {ensured.topic} cannot be altered")
+        _result(future, f"{name} of topic {ensured.topic} cannot be altered")
     return Ensured(ensured.topic, "differs" if left else "unchanged", left)
 
 
-def _partitions(admin: AdminClient, ensured: Ensured, wanted: str) -> Future[Any]:
-    new = NewPartitions(ensured.topic, int(wanted))
+def _partitions(admin: AdminClient, ensured: Ensured, count: str) -> Future[Any]:
+    new = NewPartitions(ensured.topic, int(count))
     future: Future[Any] = admin.create_partitions([new], request_timeout=TIMEOUT)[ensured.topic]
     return future
 
 
-def _set(admin: AdminClient, ensured: Ensured, name: str, wanted: str) -> Future[Any]:
-    entry = ConfigEntry(name, wanted, incremental_operation=AlterConfigOpType.SET)
+def _set(admin: AdminClient, ensured: Ensured, name: str, value: str) -> Future[Any]:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, ensured.topic, incremental_configs=[entry])
     future: Future[Any] = admin.incremental_alter_configs([resource], request_timeout=TIMEOUT)[
         resource
@@ -254,11 +256,11 @@ def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
     described = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource]
     config = _result(described, f"topic {topic.name} cannot be described")
-    wanted = {**settings(topic), PARTITIONS: str(topic.partitions)}
+    declared = {**settings(topic), PARTITIONS: str(topic.partitions)}
     enough = topic.partitions if partitions > topic.partitions > 1 else partitions
-    found = {**{name: entry.value for name, entry in config.items()}, PARTITIONS: str(enough)}
+    actual = {**{name: entry.value for name, entry in config.items()}, PARTITIONS: str(enough)}
     differences = tuple(
-        (n, str(found.get(n)), value) for n, value in wanted.items() if found.get(n) != value
+        (n, str(actual.get(n)), value) for n, value in declared.items() if actual.get(n) != value
     )
     return Ensured(topic.name, "differs" if differences else "unchanged", differences)
 

@@ -128,11 +128,11 @@ class Store:
     def opening(self, now: datetime) -> list[tuple[str, dict[str, Any]]]:
         """Profiles, policies and stock of all shelves, as (topic, values)."""
         rng = random.Random(f"{self.seed}:{self.store_id}:opening")  # noqa: S311
-        told: list[tuple[str, dict[str, Any]]] = []
+        messages: list[tuple[str, dict[str, Any]]] = []
         for shelf in self.shelves:
-            told += [("shelf_profiles", shelf.profile(now)), ("wh_policies", shelf.policy(now))]
-            told += shelf.opening(now, rng)
-        return told
+            messages += [("shelf_profiles", shelf.profile(now)), ("wh_policies", shelf.policy(now))]
+            messages += shelf.opening(now, rng)
+        return messages
 
     def rng(self, day: date, *parts: object) -> random.Random:
         """The dice of one thing on one day."""
@@ -155,7 +155,7 @@ def _store(seed: int, number: int, shelves: int) -> Store:
     store_id = f"SIM-{number:03d}"
     rng = random.Random(f"{seed}:{store_id}")  # noqa: S311
     kinds = [_kind(n) for n in range(shelves)]
-    wanted = [product.demand * rng.lognormvariate(0, 0.6) for product, _ in kinds]
+    weights = [product.demand * rng.lognormvariate(0, 0.6) for product, _ in kinds]
     units = VISITS_A_SHELF * shelves * UNITS_A_VISIT
     return Store(
         store_id,
@@ -167,10 +167,10 @@ def _store(seed: int, number: int, shelves: int) -> Store:
                 item_id=f"item-{n + 1:05d}",
                 name=name,
                 product=product,
-                weight=weight / sum(wanted),
-                sells=units * weight / sum(wanted),
+                weight=weight / sum(weights),
+                sells=units * weight / sum(weights),
             )
-            for n, ((product, name), weight) in enumerate(zip(kinds, wanted, strict=True))
+            for n, ((product, name), weight) in enumerate(zip(kinds, weights, strict=True))
         ),
     )
 

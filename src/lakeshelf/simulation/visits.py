@@ -94,8 +94,10 @@ def _visit(store: Store, day: date, number: int, begins: datetime, rng: random.R
 
 @lru_cache(maxsize=8)
 def _edges(store: Store, discounts: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
-    found = dict(discounts)
-    pulls = (s.weight * (1 + DISCOUNT_PULL * found.get(s.shelf_id, 0.0)) for s in store.shelves)
+    discount_of = dict(discounts)
+    pulls = (
+        s.weight * (1 + DISCOUNT_PULL * discount_of.get(s.shelf_id, 0.0)) for s in store.shelves
+    )
     return tuple(accumulate(pulls))
 
 

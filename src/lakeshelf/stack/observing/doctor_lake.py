@@ -60,7 +60,7 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
     for topic, setting, found, wanted in differing:
         message = f"{topic}: {setting} is {found}, the contract says {wanted}"
         yield bad(message, _alteration(setting, found, wanted))
-    opened = open_transactions.lasting(open_transactions.found(client, CATALOG.topics))
+    opened = open_transactions.lasting(open_transactions.blocking(client, CATALOG.topics))
     yield from (bad(found.problem, open_transactions.WAY_ON) for found in opened)
     if not differing and not opened:
         counts = topic_counts.readable(client, CATALOG.topics)

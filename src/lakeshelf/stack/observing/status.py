@@ -136,7 +136,7 @@ def _kafka(
     try:
         lags = lag.behind(settings, client, plans)
         names = sorted({topic.name for found in plans for topic in found.topics})
-        return lags, open_transactions.found(client, names), []
+        return lags, open_transactions.blocking(client, names), []
     except (LakeshelfError, KafkaException) as error:
         return {}, [], [said(error)]
 
