@@ -62,7 +62,7 @@ def test_a_shop_that_is_right_reconciles(sound: Reconciliation) -> None:
 
 
 def test_every_check_that_can_have_something_to_compare_has(sound: Reconciliation) -> None:
-    empty = {check.name for check in sound.checks if not check.expected and not check.found}
+    empty = {check.name for check in sound.checks if not check.expected and not check.actual}
     assert empty == {"picks", "discounts decided"}
 
 

@@ -46,7 +46,7 @@ def test_a_lake_that_is_right_reconciles(right: Model, tmp_path: Path) -> None:
     assert found.tables["raw/pos_transactions"] == PLAN.baskets
     named = {check.name.split()[0] for check in found.checks if check.name.startswith("I")}
     assert named == {f"I{n}" for n in range(7)}
-    assert all(check.expected == check.found for check in found.checks)
+    assert all(check.expected == check.actual for check in found.checks)
     assert json.loads(json.dumps(found.as_json()))["ok"] is True
 
 

@@ -77,10 +77,10 @@ class Loader(DataLoader):  # type: ignore[misc] # Hamilton has no types
             ResultRetrievalError: The cache asks, and its artefact is lost.
         """
         with _for_the_cache(type_):
-            found = self._snapshot()
-            rows = type(self).made(found.scan(self.columns, self.where))
-        told = {"table_id": found.table_id, "version": found.version}
-        return rows, {NAME: {"dataset": self.dataset or self.path, **told}}
+            snapshot = self._snapshot()
+            rows = type(self).made(snapshot.scan(self.columns, self.where))
+        identity = {"table_id": snapshot.table_id, "version": snapshot.version}
+        return rows, {NAME: {"dataset": self.dataset or self.path, **identity}}
 
     def _snapshot(self) -> Snapshot:
         if _one_place(self.dataset, self.path):
@@ -160,8 +160,8 @@ class RefLoader(DataLoader):  # type: ignore[misc] # Hamilton has no types
         """
         with _for_the_cache(type_):
             ref = DeltaRef(**json.loads(Path(self.path).read_text(encoding="utf-8")))
-            found = ref.snapshot()
-            for _ in found.scan(found.schema.names[:1]):
+            snapshot = ref.snapshot()
+            for _ in snapshot.scan(snapshot.schema.names[:1]):
                 pass  # each of its files is there
         return ref, {NAME: asdict(ref)}
 
@@ -181,9 +181,9 @@ class RefSaver(DataSaver):  # type: ignore[misc] # Hamilton has no types
 
     def save_data(self, data: DeltaRef) -> dict[str, Any]:
         """Write it as JSON."""
-        told = {column.name: getattr(data, column.name) for column in fields(data)}
-        Path(self.path).write_text(json.dumps(told), encoding="utf-8")
-        return {NAME: told}
+        reference = {column.name: getattr(data, column.name) for column in fields(data)}
+        Path(self.path).write_text(json.dumps(reference), encoding="utf-8")
+        return {NAME: reference}
 
 
 def register() -> None:
@@ -197,17 +197,17 @@ def register() -> None:
 
 
 def _pairs() -> list[type]:
-    found = _pair(pa.Table, lambda reader: reader.read_all(), lambda rows: rows)
-    found += _pair(pa.RecordBatchReader, lambda reader: reader, lambda rows: rows)
+    adapters = _pair(pa.Table, lambda reader: reader.read_all(), lambda rows: rows)
+    adapters += _pair(pa.RecordBatchReader, lambda reader: reader, lambda rows: rows)
     if find_spec("pandas"):
         import pandas as pd  # noqa: PLC0415 - Hamilton needs it, we do not
 
-        found += _pair(pd.DataFrame, lambda reader: reader.read_all().to_pandas(), _from_pandas)
+        adapters += _pair(pd.DataFrame, lambda reader: reader.read_all().to_pandas(), _from_pandas)
     if find_spec("polars"):
         import polars as pl  # noqa: PLC0415 - optional
 
-        found += _pair(pl.DataFrame, lambda reader: pl.from_arrow(reader.read_all()), _same)
-    return found
+        adapters += _pair(pl.DataFrame, lambda reader: pl.from_arrow(reader.read_all()), _same)
+    return adapters
 
 
 def _pair(
@@ -267,8 +267,8 @@ def _for_the_cache(type_: type | None) -> Any:
 
 
 def _of_ref(ref: DeltaRef, *_: Any, **__: Any) -> str:
-    told = json.dumps([ref.dataset, ref.table_id, ref.version])
-    return str(fingerprinting.hash_value(told))
+    identity = json.dumps([ref.dataset, ref.table_id, ref.version])
+    return str(fingerprinting.hash_value(identity))
 
 
 def _of_table(rows: pa.Table, *_: Any, **__: Any) -> str:

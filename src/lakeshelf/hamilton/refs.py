@@ -33,8 +33,8 @@ class DeltaRef:
     @classmethod
     def of(cls, lake: Lake, name: str, at: At | None = None) -> DeltaRef:
         """The reference to a dataset at a version; None: the latest."""
-        found = lake.snapshot(name, at)
-        return cls(name, found.table_id, found.version, lake.root.uri)
+        snapshot = lake.snapshot(name, at)
+        return cls(name, snapshot.table_id, snapshot.version, lake.root.uri)
 
     @classmethod
     def of_commit(cls, lake: Lake, commit: Commit) -> DeltaRef:

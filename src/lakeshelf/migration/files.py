@@ -55,11 +55,11 @@ def discover(source: Path, *, hive: bool = True) -> list[SourceFile]:
     if not source.exists():
         raise NotFound(f"no {source}", hint="give a parquet file or a folder of them")
     with explained(f"{source} cannot be listed", StorageError):
-        found = [source] if source.is_file() else sorted(_below(source))
-    if not found:
+        paths = [source] if source.is_file() else sorted(_below(source))
+    if not paths:
         raise NotFound(f"{source} has no parquet files", hint="give the folder that holds them")
     base = source.parent if source.is_file() else source
-    return [_file(path, base, hive) for path in found]
+    return [_file(path, base, hive) for path in paths]
 
 
 def _below(folder: Path) -> Iterator[Path]:

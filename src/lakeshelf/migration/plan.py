@@ -49,11 +49,11 @@ class Drift:
 
     file: str
     column: str
-    found: str
+    actual: str
     expected: str
 
     def __str__(self) -> str:
-        return f"{self.file}: column {self.column} is {self.found}, expected is {self.expected}"
+        return f"{self.file}: column {self.column} is {self.actual}, expected is {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Conversion:
     """A column whose type is another in Delta."""
 
     column: str
-    found: str
+    source_type: str
     becomes: str
 
 
@@ -149,10 +149,10 @@ def _require_apart(lake: Lake, source: Path, name: str) -> None:
     if folder is None:
         checked(name)
         return
-    target, given = (folder / checked(name)).resolve(), source.resolve()
-    if given.is_relative_to(target) or target.is_relative_to(given):
+    target, source_path = (folder / checked(name)).resolve(), source.resolve()
+    if source_path.is_relative_to(target) or target.is_relative_to(source_path):
         raise NameRefused(
-            f"{given} and the table {target} lie in each other",
+            f"{source_path} and the table {target} lie in each other",
             hint="move the files out first, or migrate into another dataset",
         )
 
@@ -166,18 +166,20 @@ def _target(lake: Lake, name: str) -> tuple[Dataset, bool]:
     if not tables.exists(lake.root, name):
         return known or Dataset(name), True
     handle = tables.open_table(lake.root, name)
-    given = handle.metadata().configuration
+    configuration = handle.metadata().configuration
     constraints = {
         key.removeprefix(_CONSTRAINT): text
-        for key, text in given.items()
+        for key, text in configuration.items()
         if key.startswith(_CONSTRAINT)
     }
-    kept = {key: text for key, text in given.items() if key.startswith(("delta.", PROPERTY))}
+    kept = {
+        key: text for key, text in configuration.items() if key.startswith(("delta.", PROPERTY))
+    }
     properties = {key: text for key, text in kept.items() if not key.startswith(_CONSTRAINT)}
-    found = tables.described(handle, name)
+    dataset = tables.described(handle, name)
     if known is not None:
-        found = replace(known, schema=found.schema, partition_by=found.partition_by)
-    return replace(found, constraints=constraints, properties=properties), False
+        dataset = replace(known, schema=dataset.schema, partition_by=dataset.partition_by)
+    return replace(dataset, constraints=constraints, properties=properties), False
 
 
 def _footer(file: SourceFile) -> Footer:
@@ -231,8 +233,8 @@ class _Planning:
             tuple(self.problems),
         )
 
-    def _problem(self, told: str) -> None:
-        self.problems[told] = None
+    def _problem(self, message: str) -> None:
+        self.problems[message] = None
 
     def _hive(self) -> dict[str, pa.DataType]:
         """Columns that folders name → type: as declared, as the table has it, or as the values look."""
@@ -306,15 +308,15 @@ class _Planning:
         expected: Mapping[str, pa.DataType],
         hive: Mapping[str, pa.DataType],
     ) -> None:
-        found = {f.name: f.type for f in schema}
+        actual = {f.name: f.type for f in schema}
         before = len(self.drift)
-        for name in dict.fromkeys((*expected, *found)):
+        for name in dict.fromkeys((*expected, *actual)):
             if name in hive:
                 continue
-            a, b = found.get(name), expected.get(name)
+            a, b = actual.get(name), expected.get(name)
             if a is None or b is None or not types.without_null(a).equals(types.without_null(b)):
-                told = [str(kind) if kind is not None else "missing" for kind in (a, b)]
-                self.drift.append(Drift(footer.file.name, name, *told))
+                type_names = [str(kind) if kind is not None else "missing" for kind in (a, b)]
+                self.drift.append(Drift(footer.file.name, name, *type_names))
         if self.options.schema == "strict":
             for drift in self.drift[before:]:
                 self._problem(f"{drift}; `--schema merge` widens and fills")
@@ -342,30 +344,34 @@ class _Planning:
         if known is None:
             return column.type
         if self.dataset.schema is not None and column.name in self.dataset.schema.names:
-            wanted = known if is_lossless(column.type, known) else None
+            target_type = known if is_lossless(column.type, known) else None
         else:
-            wanted = types.unified(known, column.type)
-        if wanted is None:
+            target_type = types.unified(known, column.type)
+        if target_type is None:
             self._problem(
                 f"{footer.file.name}: column {column.name} is {column.type}, "
                 f"which does not go together with {known}; cast it in the file"
             )
             return known
-        return wanted
+        return target_type
 
     def _list_conversions(self, kinds: Mapping[str, pa.DataType]) -> None:
         for footer in self.footers:
             for column in footer.schema:
-                wanted = kinds.get(column.name)
-                told = "int96" if column.name in footer.int96 else str(column.type)
-                if wanted is not None and told != str(wanted) and column.name not in self.unfit:
-                    self.conversions[Conversion(column.name, told, str(wanted))] = None
+                target_type = kinds.get(column.name)
+                source_type = "int96" if column.name in footer.int96 else str(column.type)
+                if (
+                    target_type is not None
+                    and source_type != str(target_type)
+                    and column.name not in self.unfit
+                ):
+                    self.conversions[Conversion(column.name, source_type, str(target_type))] = None
 
     def _require_columns(self, schema: pa.Schema, partition_by: Sequence[str]) -> None:
         folded = [name.lower() for name in schema.names]
         for column in schema:
-            if told := kinds.bad_name(column):
-                self._problem(f"column {told}; rename it in the files")
+            if reason := kinds.bad_name(column):
+                self._problem(f"column {reason}; rename it in the files")
             if folded.count(column.name.lower()) > 1:
                 self._problem(f"column {column.name} is there twice; capitals do not count")
             if column.name in kinds.RESERVED:

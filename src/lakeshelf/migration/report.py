@@ -126,7 +126,7 @@ def reported(
         compared[1].rows if compared else None,
         {field.name: str(field.type) for field in plan.schema},
         plan.dataset.partition_by,
-        tuple(f"{c.column}: {c.found} becomes {c.becomes}" for c in plan.conversions),
+        tuple(f"{c.column}: {c.source_type} becomes {c.becomes}" for c in plan.conversions),
         (*plan.problems, *problems),
         listed,
         sums or {},
@@ -135,15 +135,15 @@ def reported(
 
 def differences(source: Content, target: Content) -> tuple[str, ...]:
     """What two contents do not share; empty: they are the same rows."""
-    found = []
+    differing = []
     if source.rows != target.rows:
-        found.append(f"the source has {source.rows:,} rows, the target {target.rows:,}")
+        differing.append(f"the source has {source.rows:,} rows, the target {target.rows:,}")
     columns = [name for name, (a, b) in _checksums(source, target).items() if a != b]
     if columns:
-        found.append(f"values differ in {', '.join(columns)}")
-    elif not found and source.fingerprint != target.fingerprint:
-        found.append("each column has the same values, in other rows")
-    return tuple(found)
+        differing.append(f"values differ in {', '.join(columns)}")
+    elif not differing and source.fingerprint != target.fingerprint:
+        differing.append("each column has the same values, in other rows")
+    return tuple(differing)
 
 
 def _checksums(source: Content, target: Content) -> dict[str, tuple[str, str]]:

@@ -58,31 +58,31 @@ def content(
         schema: Columns of the target.
         seen: Called after each file.
     """
-    found = Content(schema, by_column=True)
+    content = Content(schema, by_column=True)
     for footer in footers:
         _require_exact_int96(footer)
         for batch in original(footer):
             columns = [_column(batch, footer, column) for column in schema]
-            found.add(pa.RecordBatch.from_arrays(columns, names=schema.names))
+            content.add(pa.RecordBatch.from_arrays(columns, names=schema.names))
         seen()
-    return found
+    return content
 
 
 def _conformed(batch: pa.RecordBatch, footer: Footer, schema: pa.Schema) -> pa.RecordBatch:
     columns = []
-    for wanted in schema:
-        column = _column(batch, footer, wanted)
+    for field in schema:
+        column = _column(batch, footer, field)
         try:
-            columns.append(_cast(column, wanted.type))
+            columns.append(_cast(column, field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SchemaError(
-                f"{footer.file.name}: a value of column {wanted.name} ({column.type}) is no {wanted.type}: "
+                f"{footer.file.name}: a value of column {field.name} ({column.type}) is no {field.type}: "
                 f"{first_line(error)}",
                 hint="round or cast it in the file; nothing was written",
             ) from error
-        if not wanted.nullable and columns[-1].null_count:
+        if not field.nullable and columns[-1].null_count:
             raise SchemaError(
-                f"{footer.file.name}: column {wanted.name} has nulls, the table allows none",
+                f"{footer.file.name}: column {field.name} has nulls, the table allows none",
                 hint="fill them in the file; nothing was written",
             )
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -94,12 +94,12 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return pc.cast(column.storage if isinstance(column, pa.ExtensionArray) else column, kind)
 
 
-def _column(batch: pa.RecordBatch, footer: Footer, wanted: pa.Field) -> pa.Array:
-    if wanted.name in footer.file.partition:
-        text = pa.scalar(footer.file.partition[wanted.name], pa.string())
-        return pa.repeat(text.cast(wanted.type), batch.num_rows)
-    if wanted.name in batch.schema.names:
-        return batch.column(wanted.name)
+def _column(batch: pa.RecordBatch, footer: Footer, field: pa.Field) -> pa.Array:
+    if field.name in footer.file.partition:
+        text = pa.scalar(footer.file.partition[field.name], pa.string())
+        return pa.repeat(text.cast(field.type), batch.num_rows)
+    if field.name in batch.schema.names:
+        return batch.column(field.name)
     return pa.nulls(batch.num_rows)
 
 

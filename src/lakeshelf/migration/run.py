@@ -64,13 +64,13 @@ class _Ledger:
         """Version of the target."""
         return self.target.version() if self.target is not None else None
 
-    def of(self, wanted: State) -> list[Footer]:
+    def of(self, state: State) -> list[Footer]:
         """The files in a state."""
-        return [footer for footer in self.files if self.states[footer.file.name] == wanted]
+        return [footer for footer in self.files if self.states[footer.file.name] == state]
 
-    def report(self, plan: Plan, outcome: Outcome, **found: Any) -> Report:
+    def report(self, plan: Plan, outcome: Outcome, **details: Any) -> Report:
         """The report of what became of them."""
-        return reported(self.source, plan, self.files, self.states, outcome, **found)
+        return reported(self.source, plan, self.files, self.states, outcome, **details)
 
 
 def dry_run(

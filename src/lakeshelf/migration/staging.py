@@ -97,9 +97,9 @@ class Staging:
         """
         name = self._plan.dataset.name
         adds = list(_adds(self._root, name))
-        told = {"migration": {"id": self.id, "files": len(self._digests)}}
+        metadata = {"migration": {"id": self.id, "files": len(self._digests)}}
         txns = tuple(txn(file, digest) for file, digest in sorted(self._digests.items()))
-        write = Write(txns, self._lake.stamp, told)
+        write = Write(txns, self._lake.stamp, metadata)
         if not self._plan.is_new or self._lake.root.folder is None:
             return self._commit(adds, write)
         made = _below(self._lake.root, f"{self._base}/made")
@@ -108,7 +108,7 @@ class Staging:
         handle = tables.create(made, self._plan.dataset, Write(stamp=self._lake.stamp))
         writing.commit_files(handle, adds, "append", write)
         _rename(made.of(name), self._lake.root.of(name), name)
-        return Commit(name, handle.version(), "migrate", 0, told)
+        return Commit(name, handle.version(), "migrate", 0, metadata)
 
     def _append(self, handle: DeltaTable, footer: Footer) -> None:
         name, faults = self._plan.dataset.name, list[LakeError]()
@@ -167,10 +167,10 @@ class _Watched:
 
 def content_of(handle: DeltaTable, plan: Plan) -> Content:
     """Checksums of the rows of a table."""
-    found = Content(plan.schema, by_column=True)
+    content = Content(plan.schema, by_column=True)
     for batch in scan(handle, plan.dataset.name):
-        found.add(batch)
-    return found
+        content.add(batch)
+    return content
 
 
 @contextmanager
@@ -214,14 +214,14 @@ def tidy(lake: Lake, name: str, kept: str | None = None) -> None:
 
 
 def _id(plan: Plan, digests: Mapping[str, int]) -> str:
-    told = json.dumps(
+    identity = json.dumps(
         [
             [[f.name, str(f.type), f.nullable] for f in plan.schema],
             plan.dataset.partition_by,
             sorted(digests.items()),
         ]
     )
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _place(name: str) -> str:
@@ -261,9 +261,9 @@ def _add_columns(handle: DeltaTable, plan: Plan) -> None:
     from deltalake import Schema  # noqa: PLC0415 - for one call
 
     known = {field.name for field in handle.schema().fields}
-    wanted = [f for f in Schema.from_arrow(plan.schema).fields if f.name not in known]
-    if wanted:
-        handle.alter.add_columns(wanted)
+    missing = [f for f in Schema.from_arrow(plan.schema).fields if f.name not in known]
+    if missing:
+        handle.alter.add_columns(missing)
 
 
 def _copy(source: Root, target: Root, name: str, adds: Sequence[AddAction]) -> None:

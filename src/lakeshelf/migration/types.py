@@ -48,9 +48,9 @@ def delta_type(kind: pa.DataType, *, assume_utc: bool) -> pa.DataType:
 
 def unified(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     """The Delta type that keeps every value of two Delta types; None: there is none."""
-    for wanted in (a, b, *_wider(a, b)):
-        if is_lossless(a, wanted) and is_lossless(b, wanted):
-            return wanted
+    for candidate in (a, b, *_wider(a, b)):
+        if is_lossless(a, candidate) and is_lossless(b, candidate):
+            return candidate
     if pa.types.is_list(a) and pa.types.is_list(b):
         inner = unified(a.value_type, b.value_type)
         return inner and _list(inner)
@@ -75,9 +75,9 @@ def inferred(values: list[str | None]) -> pa.DataType:
 
     `007` is text: as a number it would lose its zeros.
     """
-    given = [value for value in values if value is not None]
+    non_null = [value for value in values if value is not None]
     for kind in (pa.int64(), pa.date32()):
-        if given and all(_is_written_as(kind, value) for value in given):
+        if non_null and all(_is_written_as(kind, value) for value in non_null):
             return kind
     return pa.string()
 

@@ -79,7 +79,9 @@ class Engine:
 def _own(reader: str, object_store: Word) -> dict[str, Word]:
     """What an engine reads by its own route: features of tables as `FEATURES` has them, and what questions need."""
     place = features.ENGINES.index(reader)
-    words = {_need(feature): found.reads[place] for feature, found in features.FEATURES.items()}
+    words = {
+        _need(feature): definition.reads[place] for feature, definition in features.FEATURES.items()
+    }
     words |= {trait: reads[place] for trait, reads in traits.READS.items()}
     # Statistics of files leave NaN out, and every engine skips files by them (`lakeshelf.lake.rows.predicates.apart`).
     return words | {PLAIN: "works", VALUE_CONDITIONS: "notyet", OBJECT_STORE: object_store}
@@ -131,13 +133,13 @@ def engine_of(name: str) -> Engine:
     return engine
 
 
-def reading(name: str, wanted: Iterable[str]) -> Word:
+def reading(name: str, table_features: Iterable[str]) -> Word:
     """Whether a table with features is served to an engine.
 
     delta-rs opens every snapshot, and hands over as Arrow what an engine's own route does not read; so what delta-rs
     reads, all engines are served. `notimpl` says that the engine itself would read the rest.
     """
-    needed = list(wanted)
+    needed = list(table_features)
     place = features.ENGINES.index(_READS_AS.get(name, name))
     lacking = features.cannot_read(need for need in needed if need not in traits.READS)
     words = {features.known(feature).reads[place] for feature in lacking}
@@ -148,9 +150,9 @@ def reading(name: str, wanted: Iterable[str]) -> Word:
     )
 
 
-def route(name: str, wanted: Iterable[str]) -> str:
+def route(name: str, table_features: Iterable[str]) -> str:
     """The route by which an engine is served a table with features."""
-    return ENGINES[name].route_for([PLAIN, *map(_need, wanted)])
+    return ENGINES[name].route_for([PLAIN, *map(_need, table_features)])
 
 
 def needs(
@@ -161,14 +163,14 @@ def needs(
 ) -> list[str]:
     """What a table, or columns of it, and conditions on it need of the route that reads them."""
     known = snapshot.schema if schema is None else schema
-    found = [PLAIN, *map(_need, sorted(features.used(snapshot.handle)))]
+    needed = [PLAIN, *map(_need, sorted(features.used(snapshot.handle)))]
     read = None if columns is None else [*columns, *columns_of(where, known)]
-    found += traits.of(snapshot.handle, read)
+    needed += traits.of(snapshot.handle, read)
     if "://" in snapshot.handle.table_uri and not snapshot.handle.table_uri.startswith("file://"):
-        found.append(OBJECT_STORE)
+        needed.append(OBJECT_STORE)
     if needs_values(checked(where, known)):
-        found.append(VALUE_CONDITIONS)
-    return found
+        needed.append(VALUE_CONDITIONS)
+    return needed
 
 
 def _require(package: str, engine: Engine) -> None:

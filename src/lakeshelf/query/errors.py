@@ -25,31 +25,31 @@ class LimitReached(LakeshelfError, RuntimeError):
     """Time or memory that a statement may take."""
 
 
-def told(error: Exception, text: str | None) -> LakeshelfError:
-    """What DuckDB said (`errors_as_json`), in one line.
+def translated(error: Exception, text: str | None) -> LakeshelfError:
+    """The error of this package for one of DuckDB (`errors_as_json`), in one line.
 
     Args:
-        error: Its error.
-        text: The statement as the user wrote it; None: it was rewritten, so that places in it mean nothing.
+        error: The error of DuckDB.
+        text: The statement as the user wrote it; None: it was rewritten, so that positions in it do not apply.
     """
-    found = _fields(str(error))
-    message = str(found.get("exception_message", error))
+    fields = _fields(str(error))
+    message = str(fields.get("exception_message", error))
     if type(error).__name__ == "OutOfMemoryException":
         return LimitReached(
             message.splitlines()[0], hint="give more with --memory, or ask for less"
         )
     first = message.splitlines()[0].rstrip(".!")
-    where = _place(text, found.get("position"))
-    return SqlError(f"{first}{where}", hint=_hint(found, message))
+    where = _place(text, fields.get("position"))
+    return SqlError(f"{first}{where}", hint=_hint(fields, message))
 
 
 def _fields(message: str) -> dict[str, Any]:
     _, brace, rest = message.partition("{")
     try:
-        found = json.loads(brace + rest)
+        parsed = json.loads(brace + rest)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _place(text: str | None, position: str | None) -> str:
@@ -60,8 +60,8 @@ def _place(text: str | None, position: str | None) -> str:
     return f" (line {line}, column {column})"
 
 
-def _hint(found: dict[str, Any], message: str) -> str:
-    told_apart = _CANDIDATES.search(message)
-    candidates = found.get("candidates") or (told_apart.group(1) if told_apart else "")
+def _hint(fields: dict[str, Any], message: str) -> str:
+    match = _CANDIDATES.search(message)
+    candidates = fields.get("candidates") or (match.group(1) if match else "")
     listed = str(candidates).replace('"', "").replace(",", ", ").replace(",  ", ", ").strip(": ")
     return f"did you mean {listed}?" if listed else ""

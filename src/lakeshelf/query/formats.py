@@ -108,10 +108,10 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    found = plain(value)
-    if isinstance(found, bool):
-        return str(found).lower()
-    return json.dumps(found, ensure_ascii=False) if isinstance(found, dict | list) else found
+    cell = plain(value)
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else cell
 
 
 _PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (

@@ -18,7 +18,7 @@ from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.rows import tables, traits
 from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query import duck, engines, views
-from lakeshelf.query.errors import LimitReached, told
+from lakeshelf.query.errors import LimitReached, translated
 from lakeshelf.query.serving import Rows
 from lakeshelf.query.statement import Reference, Statement, parse
 from lakeshelf.quiet import quiet
@@ -157,10 +157,10 @@ class _Run:
         if statement.lists_tables:
             statement = Statement(_listing(lake), False, ())
         self._text = text if statement.is_written else None
-        found = views.resolved(lake, statement.references, at)
-        snapshots = {r: _pinned(lake, r, at) for r in found.tables}
+        resolved = views.resolved(lake, statement.references, at)
+        snapshots = {r: _pinned(lake, r, at) for r in resolved.tables}
         pins = tuple(self._view(r, snapshot) for r, snapshot in snapshots.items())
-        for reference, query in found.views.items():
+        for reference, query in resolved.views.items():
             self._create(reference, query)
         with self.watched():
             self._close_in([duck.folder(s) for s in snapshots.values() if _is_local(s)])
@@ -182,7 +182,7 @@ class _Run:
         )
 
     def explained(self, error: Exception) -> LakeshelfError:
-        return self.too_late() if self._late.is_set() else told(error, self._text)
+        return self.too_late() if self._late.is_set() else translated(error, self._text)
 
     def close(self) -> None:
         self._stack.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lakeshelf.lake.rows.predicates import literal, quoted
-from lakeshelf.query.errors import SqlError, told
+from lakeshelf.query.errors import SqlError, translated
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,7 +119,7 @@ def _kind(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     try:
         kinds = [statement.type.name for statement in connection.extract_statements(text)]
     except duckdb.Error as error:
-        raise told(error, text) from None
+        raise translated(error, text) from None
     if kinds == ["CREATE", "SELECT"] and "pivot" in text.lower():
         raise SqlError("a PIVOT has to name its values", hint="write PIVOT t ON column IN (a, b) …")
     if len(kinds) != 1:
@@ -128,18 +128,18 @@ def _kind(connection: duckdb.DuckDBPyConnection, text: str) -> str:
 
 
 def _explain(text: str) -> str:
-    found = _EXPLAIN.match(text)
-    return found.group() if found else ""
+    match = _EXPLAIN.match(text)
+    return match.group() if match else ""
 
 
-def _one(connection: duckdb.DuckDBPyConnection, function: str, given: str) -> str:
+def _one(connection: duckdb.DuckDBPyConnection, function: str, argument: str) -> str:
     import duckdb  # noqa: PLC0415 - an extra
 
     try:
         # A literal, because DuckDB imports pandas to look at a parameter.
-        row = connection.execute(f"SELECT {function}({literal(given, pa.string())})").fetchone()
+        row = connection.execute(f"SELECT {function}({literal(argument, pa.string())})").fetchone()
     except duckdb.Error as error:
-        raise told(error, None) from None
+        raise translated(error, None) from None
     assert row is not None
     return str(row[0])
 
@@ -178,7 +178,7 @@ def _require_harmless(nodes: list[dict[str, Any]]) -> None:
 
 def _references(nodes: list[dict[str, Any]]) -> tuple[Reference, ...]:
     known = {entry["key"].lower() for node in nodes for entry in _map(node)}
-    found = []
+    references = []
     for node in nodes:
         if node.get("type") != "BASE_TABLE":
             continue
@@ -188,8 +188,8 @@ def _references(nodes: list[dict[str, Any]]) -> tuple[Reference, ...]:
             and not node["at_clause"]
         ):
             continue
-        found.append(_reference(node))
-    return tuple(dict.fromkeys(found))
+        references.append(_reference(node))
+    return tuple(dict.fromkeys(references))
 
 
 def _map(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -229,5 +229,5 @@ def _constant(expression: dict[str, Any]) -> Any:
     """The value of a literal, or of one that is cast; anything else is None."""
     if expression.get("class") == "CAST":
         return _constant(expression["child"])
-    found = expression.get("value") if expression.get("class") == "CONSTANT" else None
-    return found.get("value") if isinstance(found, dict) else None
+    constant = expression.get("value") if expression.get("class") == "CONSTANT" else None
+    return constant.get("value") if isinstance(constant, dict) else None

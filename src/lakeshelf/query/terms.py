@@ -51,9 +51,9 @@ def _expression(tree: Checked, terms: Terms) -> Any:
     return reduce(and_ if tree.kind == "all" else or_, parts)
 
 
-def _term(found: Comparison, terms: Terms) -> Any:
-    op, column = found.op, terms.column(found.column)
-    literals = [terms.literal(value, found.kind) for value in found.values]
+def _term(comparison: Comparison, terms: Terms) -> Any:
+    op, column = comparison.op, terms.column(comparison.column)
+    literals = [terms.literal(value, comparison.kind) for value in comparison.values]
     null = terms.is_null(column)
     if op in COMPARISONS:
         return COMPARISONS[op](column, literals[0])

@@ -48,17 +48,17 @@ def resolved(lake: Lake, references: Iterable[Reference], at: At | None) -> Reso
     Raises:
         SqlError: A version of a view: its tables have one each.
     """
-    found: list[Reference] = []
+    table_references: list[Reference] = []
     queries: dict[Reference, str] = {}
     for reference in references:
         view = CATALOG.views.get(reference.name)
         if view is None or tables.exists(lake.root, reference.name):
-            found.append(reference)
+            table_references.append(reference)
             continue
         read = _tables(view, reference, at)
-        found += read.values()
+        table_references += read.values()
         queries[reference] = view.over({name: table.in_sql for name, table in read.items()})
-    return Resolved(tuple(dict.fromkeys(found)), queries)
+    return Resolved(tuple(dict.fromkeys(table_references)), queries)
 
 
 def _tables(view: View, reference: Reference, at: At | None) -> dict[str, Reference]:

@@ -119,11 +119,11 @@ CREATE OR REPLACE TEMP TABLE differing AS
 WITH surplus AS (
     SELECT concat_ws('/', {keys}) AS key, entry, sum(side) AS times FROM (
         SELECT {keys}, entry, 1 AS side FROM ({expected}) AS entry
-        UNION ALL SELECT {keys}, entry, -1 FROM ({found}) AS entry
+        UNION ALL SELECT {keys}, entry, -1 FROM ({actual}) AS entry
     ) GROUP BY ALL HAVING sum(side) <> 0
 )
-SELECT key, any_value(entry) FILTER (times > 0) AS wanted,
-       any_value(entry) FILTER (times < 0) AS had
+SELECT key, any_value(entry) FILTER (times > 0) AS expected,
+       any_value(entry) FILTER (times < 0) AS actual
 FROM surplus GROUP BY key
 """
 """Keys whose rows are not the same, or not as many."""
@@ -191,8 +191,8 @@ class Books:
         named = dict(zip(PLACE, ("partition", "offset", "kafka_timestamp"), strict=True))
         if layer != "raw" or name == QUARANTINE:
             return pa.table({place: [] for place in PLACE})
-        found = reading.rows(self.table(QUARANTINE), QUARANTINE, list(named.values()), where)
-        return found.select(list(named.values())).rename_columns(list(PLACE))
+        rows = reading.rows(self.table(QUARANTINE), QUARANTINE, list(named.values()), where)
+        return rows.select(list(named.values())).rename_columns(list(PLACE))
 
     def count(self, view: str, name: str) -> None:
         """Note the rows of `view` as those of the Delta table `name`."""
@@ -223,7 +223,7 @@ class Books:
             f" SELECT * FROM ({sql}) AS t(key, expected, found)",
             list(values),
         )
-        expected, found, differences = self.figures(
+        expected, actual, differences = self.figures(
             "SELECT sum(expected), sum(found), count(*) FILTER (expected IS DISTINCT FROM found)"
             " FROM compared"
         )
@@ -232,12 +232,13 @@ class Books:
             f" ORDER BY key LIMIT {SAMPLES}"
         ).fetchall()
         sample = tuple(
-            f"{key}: expected {_told(wanted)}, found {_told(had)}" for key, wanted, had in rows
+            f"{key}: expected {_shown(expected_value)}, found {_shown(actual_value)}"
+            for key, expected_value, actual_value in rows
         )
-        return Check(name, title, expected, found, differences, sample)
+        return Check(name, title, expected, actual, differences, sample)
 
     def compare_rows(
-        self, name: str, title: str, keys: Sequence[str], expected: str, found: str
+        self, name: str, title: str, keys: Sequence[str], expected: str, actual: str
     ) -> Check:
         """A check that two queries give the same rows; its totals are numbers of rows.
 
@@ -246,17 +247,24 @@ class Books:
             title: Its statement.
             keys: Columns that tell rows apart; a second row of a key is a difference.
             expected: Query of the rows that the statement asks for.
-            found: Query of those that the tables have, with the same columns.
+            actual: Query of the rows that the tables have, with the same columns.
         """
-        self.db.execute(DIFFERING.format(expected=expected, found=found, keys=", ".join(keys)))
-        wanted, had, differences = self.figures(
-            f"SELECT (SELECT count(*) FROM ({expected})), (SELECT count(*) FROM ({found})),"
+        self.db.execute(DIFFERING.format(expected=expected, actual=actual, keys=", ".join(keys)))
+        expected_rows, actual_rows, differences = self.figures(
+            f"SELECT (SELECT count(*) FROM ({expected})), (SELECT count(*) FROM ({actual})),"
             " (SELECT count(*) FROM differing)"
         )
         rows = self.db.execute(
-            f"SELECT key, wanted, had FROM differing ORDER BY key LIMIT {SAMPLES}"
+            f"SELECT key, expected, actual FROM differing ORDER BY key LIMIT {SAMPLES}"
         ).fetchall()
-        return Check(name, title, wanted, had, differences, tuple(_row_told(*row) for row in rows))
+        return Check(
+            name,
+            title,
+            expected_rows,
+            actual_rows,
+            differences,
+            tuple(_difference(*row) for row in rows),
+        )
 
 
 @contextmanager
@@ -286,23 +294,23 @@ def empty(lake_root: str | Path) -> Iterator[Books]:
         yield Books(Root.at(lake_root), db)
 
 
-def _told(value: object) -> object:
+def _shown(value: object) -> object:
     return "nothing" if value is None else value
 
 
-def _row_told(key: str, wanted: Row | None, had: Row | None) -> str:
+def _difference(key: str, expected: Row | None, actual: Row | None) -> str:
     """What was expected of a key and what was found, in the columns that differ."""
     names = [
         name
-        for name in wanted or had or {}
-        if wanted is None or had is None or wanted[name] != had[name]
+        for name in expected or actual or {}
+        if expected is None or actual is None or expected[name] != actual[name]
     ]
-    sides = ("nothing" if row is None else _columns(row, names) for row in (wanted, had))
+    sides = ("nothing" if row is None else _columns(row, names) for row in (expected, actual))
     return "{}: expected {}, found {}".format(key, *sides)
 
 
 def _columns(row: Row, names: Sequence[str]) -> str:
-    return " ".join(f"{name}={_told(row[name])}" for name in names)
+    return " ".join(f"{name}={_shown(row[name])}" for name in names)
 
 
 def _load(books: Books) -> None:

@@ -20,7 +20,7 @@ class Check:
         name: Short name: an invariant's (I0), or what is compared.
         title: The statement in words.
         expected: Total that the statement asks for.
-        found: Total that the tables have.
+        actual: Total that the tables have.
         differences: Keys at which the two differ; equal totals do not hide any.
         sample: Some of those keys, each with what was expected and found.
     """
@@ -28,7 +28,7 @@ class Check:
     name: str
     title: str
     expected: int
-    found: int
+    actual: int
     differences: int
     sample: tuple[str, ...] = ()
 
@@ -44,7 +44,7 @@ class Check:
             "title": self.title,
             "ok": self.ok,
             "expected": self.expected,
-            "found": self.found,
+            "found": self.actual,
             "differences": self.differences,
             "sample": list(self.sample),
         }

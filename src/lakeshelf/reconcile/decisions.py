@@ -125,7 +125,7 @@ FROM (
 """
 
 DISCOUNTED = """
-SELECT concat_ws('/', transaction_id, sold.shelf_id), {expected}, {found}
+SELECT concat_ws('/', transaction_id, sold.shelf_id), {expected}, {actual}
 FROM sold JOIN discount ON discount.shelf_id = sold.shelf_id
     AND discount_date = event_time::DATE AND event_time >= created_at
 """
@@ -225,17 +225,17 @@ def _goods(books: Books) -> tuple[Check, ...]:
 def _discounts(books: Books) -> tuple[Check, ...]:
     fraction = "({}.discount * 10000)::BIGINT".format
     cents = "(100 * total_price)::BIGINT"
-    wanted = f"CASE WHEN {ROUNDED_OFF} THEN {cents} ELSE round({FULL_PRICE})::BIGINT END"
+    expected = f"CASE WHEN {ROUNDED_OFF} THEN {cents} ELSE round({FULL_PRICE})::BIGINT END"
     return (
         books.compare(
             "discounts given",
             "receipt lines carry the day's discount of their shelf, in 1/10,000",
-            DISCOUNTED.format(expected=fraction("discount"), found=fraction("sold")),
+            DISCOUNTED.format(expected=fraction("discount"), actual=fraction("sold")),
         ),
         books.compare(
             "discounts charged",
             "lines of discounted shelves cost so much less than the list price, in cents",
-            PRICED.format(expected=wanted, found=cents),
+            PRICED.format(expected=expected, actual=cents),
         ),
         books.compare(
             "discounts decided",

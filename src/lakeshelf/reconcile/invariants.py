@@ -97,8 +97,8 @@ def invariants(lake_root: str | Path, records: Mapping[str, int]) -> tuple[Check
 def invariants_of(books: Books, records: Mapping[str, int]) -> tuple[Check, ...]:
     """The invariants of books that are open."""
     by_shelf = [
-        books.compare(name, title, f"SELECT shelf_id, {expected}, {found} FROM book")
-        for name, title, expected, found in BY_SHELF
+        books.compare(name, title, f"SELECT shelf_id, {expected}, {actual} FROM book")
+        for name, title, expected, actual in BY_SHELF
     ]
     return (
         *by_shelf,

@@ -32,24 +32,24 @@ FROM till SEMI JOIN earliest USING (basket_id)
 
 BASKETS = """
 SELECT basket, coalesce(sum(expected), 0), coalesce(sum(found), 0) FROM (
-    SELECT basket_id::VARCHAR AS basket, {wanted} AS expected FROM receipt GROUP BY basket_id
+    SELECT basket_id::VARCHAR AS basket, {measure} AS expected FROM receipt GROUP BY basket_id
     UNION ALL BY NAME
-    SELECT split_part(transaction_id, '-T', 2) AS basket, {wanted} AS found FROM sold GROUP BY
+    SELECT split_part(transaction_id, '-T', 2) AS basket, {measure} AS found FROM sold GROUP BY
         transaction_id
 ) GROUP BY basket
 """
 
 STORES = """
 SELECT store_id, coalesce(sum(expected), 0), coalesce(sum(found), 0) FROM (
-    SELECT store_id, {wanted} AS expected FROM receipt GROUP BY store_id
-    UNION ALL BY NAME SELECT store_id, {had} AS found FROM sold GROUP BY store_id
+    SELECT store_id, {expected} AS expected FROM receipt GROUP BY store_id
+    UNION ALL BY NAME SELECT store_id, {actual} AS found FROM sold GROUP BY store_id
 ) GROUP BY store_id
 """
 
 SHELVES = """
 SELECT shelf_id, coalesce(sum(expected), 0), coalesce(sum(found), 0) FROM (
     SELECT shelf_id, sum(quantity) AS expected FROM receipt GROUP BY shelf_id
-    UNION ALL BY NAME SELECT shelf_id, {found} AS found FROM book
+    UNION ALL BY NAME SELECT shelf_id, {actual} AS found FROM book
 ) GROUP BY shelf_id
 """
 
@@ -92,15 +92,19 @@ def receipts_of(books: Books, stores: int | None, baskets: int | None) -> tuple[
         books.compare(
             "baskets",
             "receipts of each store",
-            STORES.format(wanted="count(DISTINCT basket_id)", had="count(DISTINCT transaction_id)"),
+            STORES.format(
+                expected="count(DISTINCT basket_id)", actual="count(DISTINCT transaction_id)"
+            ),
         ),
-        books.compare("lines", "lines of each receipt", BASKETS.format(wanted="count(*)")),
-        books.compare("units", "units of each receipt", BASKETS.format(wanted="sum(quantity)")),
-        books.compare("sales", "cents of each receipt", BASKETS.format(wanted=money)),
-        books.compare("store sales", "cents of each store", STORES.format(wanted=money, had=money)),
-        books.compare("sold", "units of each shelf on receipts", SHELVES.format(found="sold")),
+        books.compare("lines", "lines of each receipt", BASKETS.format(measure="count(*)")),
+        books.compare("units", "units of each receipt", BASKETS.format(measure="sum(quantity)")),
+        books.compare("sales", "cents of each receipt", BASKETS.format(measure=money)),
         books.compare(
-            "pickups", "units of each shelf picked up", SHELVES.format(found="picked - put_back")
+            "store sales", "cents of each store", STORES.format(expected=money, actual=money)
+        ),
+        books.compare("sold", "units of each shelf on receipts", SHELVES.format(actual="sold")),
+        books.compare(
+            "pickups", "units of each shelf picked up", SHELVES.format(actual="picked - put_back")
         ),
         books.compare("lots", "units of each lot in a store, allotted anew from raw", LOTS),
     )
