@@ -53,8 +53,8 @@ class Message:
         """
         contract = CATALOG.topics[topic]
         keys_only = {f.name for f in contract.key_only}
-        told = {name: value for name, value in values.items() if name not in keys_only}
-        return cls(topic, contract.key_of(values), encode(contract, told).decode())
+        payload = {name: value for name, value in values.items() if name not in keys_only}
+        return cls(topic, contract.key_of(values), encode(contract, payload).decode())
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ def rows(
     lake: Lake, name: str, where: Where = (), columns: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Rows of a table as they stand, as dictionaries."""
-    found: list[dict[str, Any]] = (
+    dicts: list[dict[str, Any]] = (
         lake.read(name, columns=columns, where=where).read_all().to_pylist()
     )
-    return found
+    return dicts
 
 
 def among(column: str, values: Iterable[str]) -> Condition:

@@ -104,5 +104,5 @@ class Host:
         return ComponentService(self._known[name], self._context)
 
     def _write_status(self) -> None:
-        told = [asdict(health) for health in self.health.values()]
-        COMPONENTS.write(self._settings.stack_dir, told)
+        members = [asdict(health) for health in self.health.values()]
+        COMPONENTS.write(self._settings.stack_dir, members)

@@ -59,9 +59,9 @@ class Journal:
         Positions that a journal has without ids are taken for those of the present topics, once.
         """
         first = Txn(f"{self._owner}:topic_ids", 1)
-        found = {topic: self.position(topic, 0) for topic in topic_ids}
+        positions = {topic: self.position(topic, 0) for topic in topic_ids}
         self._topic_ids = topic_ids
-        taken = [Txn(self._position_id(t, 0), at) for t, at in found.items() if at is not None]
+        taken = [Txn(self._position_id(t, 0), at) for t, at in positions.items() if at is not None]
         if topic_ids and not commits.is_committed(self._handle, first):
             writing.note(self._handle, self._contract.name, Write.once(first, *taken))
 
@@ -117,9 +117,9 @@ class Journal:
         for name, rows in _rows_of(entry.decision, self._owner).items():
             contract = CATALOG.tables[name]
             handle = tables.open_table(self._root, name)
-            told = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
+            batch = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
             write = Write.once(Txn(self._owner, entry.seq))
-            merging.upsert(handle, name, told, contract.key, write)
+            merging.upsert(handle, name, batch, contract.key, write)
             self._maintenance.attend([handle])
 
     def entries(self, after: int) -> list[JournalEntry]:
@@ -129,8 +129,8 @@ class Journal:
 
     def _latest(self) -> JournalEntry | None:
         version = self._handle.transaction_version(self._owner)
-        found = read(self._handle, [("seq", "=", version)]) if version is not None else []
-        return found[0] if found else None
+        entries = read(self._handle, [("seq", "=", version)]) if version is not None else []
+        return entries[0] if entries else None
 
     def _position_id(self, topic: str, partition: int) -> str:
         place = f"{self._owner}:{topic}:{partition}"
@@ -225,8 +225,8 @@ def _entry(row: Mapping[str, Any]) -> JournalEntry:
     kept = json.loads(row["decision"])
     messages = tuple(Message(**message) for message in row["messages"])
     rows = {
-        name: tuple(_typed(CATALOG.tables[name], row) for row in found)
-        for name, found in kept["rows"].items()
+        name: tuple(_typed(CATALOG.tables[name], row) for row in table_rows)
+        for name, table_rows in kept["rows"].items()
     }
     decision = Decision(row["entry_id"], row["event_time"], messages, rows, kept["memory"])
     return JournalEntry(row["seq"], decision)
@@ -240,12 +240,12 @@ def _rows_of(decision: Decision, owner: str) -> dict[str, list[dict[str, Any]]]:
     """Table of the owner → its rows, of which the last of a key counts."""
     latest: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
     own = {t.topic: t for t in CATALOG.tables.values() if t.owner == owner and t.topic}
-    told = [
+    published = [
         (own[m.topic], _typed(own[m.topic], json.loads(m.value)))
         for m in decision.messages
         if m.topic in own
     ]
     plain = [(CATALOG.tables[name], dict(r)) for name, rows in decision.rows.items() for r in rows]
-    for contract, row in (*told, *plain):
+    for contract, row in (*published, *plain):
         latest[contract.name][tuple(row[name] for name in contract.key)] = row
     return {name: list(rows.values()) for name, rows in latest.items()}

@@ -49,13 +49,15 @@ def discover(home: Path) -> dict[str, type[Component]]:
         )
     names = sorted(entry.name for entry in folder.iterdir() if any(entry.glob("*.py")))
     modules = (module(home, name) for name in names)
-    found = (m.COMPONENT for m in modules if hasattr(m, "COMPONENT"))
-    return {component.name: component for component in found}
+    components = (m.COMPONENT for m in modules if hasattr(m, "COMPONENT"))
+    return {component.name: component for component in components}
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:
     """The components that a stack of these settings runs: all, or all but the store simulation."""
-    simulated = {name for name, found in discover(settings.home).items() if found.phase == SALES}
+    simulated = {
+        name for name, component in discover(settings.home).items() if component.phase == SALES
+    }
     left_out = frozenset() if settings.simulation else simulated
     return tuple(name for name in (CLOCK, *discover(settings.home)) if name not in left_out)
 
@@ -66,13 +68,13 @@ def select(known: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     Raises:
         ConfigurationError: An unknown name; its neighbours are listed.
     """
-    there = tuple(known)
-    wanted = tuple(dict.fromkeys(names)) or there
-    for name in wanted:
-        if name not in there:
-            near = difflib.get_close_matches(name, there, n=3) or sorted(there)
+    components = tuple(known)
+    selected = tuple(dict.fromkeys(names)) or components
+    for name in selected:
+        if name not in components:
+            near = difflib.get_close_matches(name, components, n=3) or sorted(components)
             raise ConfigurationError(
                 f"no component {name!r}",
                 hint=f"did you mean {', '.join(near)}? see `lakeshelf components list`",
             )
-    return wanted
+    return selected

@@ -115,9 +115,9 @@ class ComponentService:
 
     def _positions(self) -> list[TopicPartition]:
         """The latest tick, and behind the latest message that was heard."""
-        found = latest(self._consumer)
+        last = latest(self._consumer)
         return [
-            TopicPartition(CLOCK, 0, OFFSET_BEGINNING if found is None else found[0]),
+            TopicPartition(CLOCK, 0, OFFSET_BEGINNING if last is None else last[0]),
             *(TopicPartition(topic, 0, self._heard_until(topic)) for topic in self._class.hears),
         ]
 
@@ -253,13 +253,13 @@ class Leader:
             BrokerError: The broker does not answer.
         """
         try:
-            (found,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
+            (position,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
         except KafkaException as error:
             raise BrokerError(
                 f"no broker tells how far {self._name} is: {said(error)}",
                 hint="see `lakeshelf doctor`",
             ) from error
-        return max(0, found.offset)
+        return max(0, position.offset)
 
     def close(self) -> None:
         """End the connection."""

@@ -93,7 +93,7 @@ class DemoReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        found = self.reconciliation.as_json()
+        reconciliation = self.reconciliation.as_json()
         return {
             "ok": self.reconciliation.ok,
             "lake": self.lake,
@@ -105,8 +105,8 @@ class DemoReport:
             "peak_memory_bytes": self.peak_memory,
             "restarts": dict(self.restarts),
             "replay": dict(self.replay),
-            "checks": found["checks"],
-            "tables": found["tables"],
+            "checks": reconciliation["checks"],
+            "tables": reconciliation["tables"],
         }
 
 
@@ -125,19 +125,19 @@ def is_demo(settings: Settings) -> bool:
     return marker.exists() and marker.read_text().rstrip().endswith(f" {settings.lake}")
 
 
-def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> DemoReport:
+def run(settings: Settings, replay_options: Mapping[str, Any], show: Show) -> DemoReport:
     """Run the demo on the lake of `settings`, which is emptied first.
 
     Args:
         settings: With the demo's lake.
-        plan_of_replay: Arguments of the replay's plan.
-        show: Told of each step.
+        replay_options: Arguments of the replay's plan.
+        show: Shows each step.
 
     Raises:
         LakeshelfError: Something cannot start, or the queries do not get on.
     """
     app = components.module(settings.home, "replay")
-    wanted = app.ReplayPlan(**plan_of_replay)
+    replay_plan = app.ReplayPlan(**replay_options)
     refuse_foreign(settings)
     stack = Stack(settings, show)
     stack.supervisor.acquire()
@@ -146,19 +146,21 @@ def run(settings: Settings, plan_of_replay: Mapping[str, Any], show: Show) -> De
         with stack:
             stack.await_topics()
             servers = client_settings(settings)["bootstrap.servers"]
-            sent = app.replay(wanted, servers, stack.show_sent)
+            sent = app.replay(replay_plan, servers, stack.show_sent)
             stack.await_folded()
             records = stack.records()
         stack.clock.end("stopped")
         show("reconcile", 0, 0)
-        found = reconcile(settings.lake_root, records, stores=wanted.stores, baskets=wanted.baskets)
+        reconciliation = reconcile(
+            settings.lake_root, records, stores=replay_plan.stores, baskets=replay_plan.baskets
+        )
     stack.clock.end("reconciled")
     report = DemoReport(
         lake=settings.lake,
-        stores=wanted.stores,
+        stores=replay_plan.stores,
         committer=settings.committer,
         replay=sent.as_json(),
-        reconciliation=found,
+        reconciliation=reconciliation,
         ends=stack.clock.ends,
         restarts=stack.supervisor.restarts(),
         peak_memory=memory.peak,
@@ -172,7 +174,7 @@ class Stack:
 
     Args:
         settings: The lake.
-        show: Told of each step.
+        show: Shows each step.
         components: Names of the components to run; none: none.
     """
 
@@ -257,11 +259,11 @@ class Stack:
 
     @property
     def _mirrored(self) -> list[str]:
-        return [topic for found in self._plans for topic in found.mirrors]
+        return [topic for query in self._plans for topic in query.mirrors]
 
     def _folded(self) -> tuple[int, int]:
         """Records of the raw topics that are folded, and that there are."""
-        reached = [lag.position(self._settings, found.name) for found in self._plans]
+        reached = [lag.position(self._settings, query.name) for query in self._plans]
         mirrored = set(self._mirrored)
         done = sum(
             sum(ends.values()) for at in reached for topic, ends in at.items() if topic in mirrored

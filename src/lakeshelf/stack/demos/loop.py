@@ -97,7 +97,7 @@ class LoopReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        found = self.reconciliation.as_json()
+        reconciliation = self.reconciliation.as_json()
         return {
             "ok": self.reconciliation.ok,
             "lake": self.lake,
@@ -109,19 +109,19 @@ class LoopReport:
             "seconds": dict(self.seconds),
             "peak_memory_bytes": self.peak_memory,
             "restarts": dict(self.restarts),
-            "checks": found["checks"],
-            "tables": found["tables"],
+            "checks": reconciliation["checks"],
+            "tables": reconciliation["tables"],
             "achieved": self.achieved.as_json(),
         }
 
 
-def run(settings: Settings, wanted: LoopPlan, show: demo.Show) -> LoopReport:
+def run(settings: Settings, loop_plan: LoopPlan, show: demo.Show) -> LoopReport:
     """Play on the lake of `settings`, which is emptied first.
 
     Args:
         settings: With the demo's lake and the simulation.
-        wanted: What to play.
-        show: Told of each step.
+        loop_plan: What to play.
+        show: Shows each step.
 
     Raises:
         LakeshelfError: Something cannot start, or the queries do not get on.
@@ -135,20 +135,22 @@ def run(settings: Settings, wanted: LoopPlan, show: demo.Show) -> LoopReport:
         with stack:
             stack.await_topics()
             stack.await_ready()
-            play(settings, wanted.moments, names, stack.check, lambda n, of: show("play", n, of))
+            play(settings, loop_plan.moments, names, stack.check, lambda n, of: show("play", n, of))
             stack.clock.end("played")
             records = stack.records()
         stack.clock.end("stopped")
         show("reconcile", 0, 0)
-        found = reconcile_loop(settings.lake_root, records)
-        reached = achieved(settings.lake_root, wanted.start, wanted.start + DAY * (wanted.days - 1))
+        reconciliation = reconcile_loop(settings.lake_root, records)
+        reached = achieved(
+            settings.lake_root, loop_plan.start, loop_plan.start + DAY * (loop_plan.days - 1)
+        )
     stack.clock.end("reconciled")
     report = LoopReport(
         settings.lake,
-        wanted,
+        loop_plan,
         settings.model_dump(include={n for n in type(settings).model_fields if "simulation" in n}),
         records,
-        found,
+        reconciliation,
         reached,
         stack.clock.ends,
         stack.supervisor.restarts(),

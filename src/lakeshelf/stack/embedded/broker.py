@@ -134,8 +134,8 @@ class Broker:
         while time.monotonic() < deadline:
             if not self.is_running():
                 raise BrokerError(f"the broker ended: {self._last_words()}", hint=self._see_log)
-            if ports.answers(port) and (found := _cluster_id(client)):
-                return self._check_cluster(found)
+            if ports.answers(port) and (cluster_id := _cluster_id(client)):
+                return self._check_cluster(cluster_id)
             time.sleep(_POLL_S)
         raise BrokerError(
             f"the broker at {self.bootstrap_servers} gave no answer in {timeout:.0f} s",
@@ -269,12 +269,12 @@ class Broker:
                 hint="check space and permissions of that folder",
             )
 
-    def _check_cluster(self, found: str) -> None:
+    def _check_cluster(self, cluster_id: str) -> None:
         meta = (self.data / "meta.properties").read_text()
         own = re.search(r"^cluster\.id=(.+)$", meta, re.MULTILINE)
-        if own and own[1].strip() != found:
+        if own and own[1].strip() != cluster_id:
             raise BrokerError(
-                f"another Kafka (cluster {found}) answers at {self.bootstrap_servers}",
+                f"another Kafka (cluster {cluster_id}) answers at {self.bootstrap_servers}",
                 hint=f"stop it, or remove {self.ports_file} to choose other ports",
             )
 
@@ -287,8 +287,8 @@ class Broker:
         for file, start, complaint in sources:
             content = file.read_bytes() if file.is_file() else b""
             text = content[start if start <= len(content) else 0 :].decode(errors="replace")
-            if found := re.findall(complaint, text):
-                return str(found[-1]).strip()
+            if complaints := re.findall(complaint, text):
+                return str(complaints[-1]).strip()
         return "it wrote no reason"
 
 

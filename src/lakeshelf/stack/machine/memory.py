@@ -44,11 +44,11 @@ class PeakMemory:
 def family(root: int) -> set[int]:
     """A process and all its descendants."""
     parents = {int(folder.name): _parent(folder) for folder in _PROC.glob("[0-9]*")}
-    found, added = {root}, {root}
+    members, added = {root}, {root}
     while added:
-        added = {pid for pid, parent in parents.items() if parent in added} - found
-        found |= added
-    return found
+        added = {pid for pid, parent in parents.items() if parent in added} - members
+        members |= added
+    return members
 
 
 def resident(pid: int) -> int:

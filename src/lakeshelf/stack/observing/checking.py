@@ -28,15 +28,19 @@ def compose(_: Settings) -> Iterator[Finding]:
         yield good(f"no {COMPOSE}")
         return
     lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
-    given = {name.strip(): value.strip() for name, sign, value in lines if sign and name[:1] != "#"}
-    unknown = [name for name in given if _setting(name) not in Settings.model_fields]
+    environment = {
+        name.strip(): value.strip() for name, sign, value in lines if sign and name[:1] != "#"
+    }
+    unknown = [name for name in environment if _setting(name) not in Settings.model_fields]
     for name in unknown:
         yield bad(f"{file}: {name} is no setting", "`lakeshelf config` lists them")
-    load_settings(**{_setting(name): given[name] for name in given if name not in unknown})
+    load_settings(
+        **{_setting(name): environment[name] for name in environment if name not in unknown}
+    )
     if file.stat().st_mode & 0o077:
         yield bad(f"{file} can be read by others, and holds a secret", f"run `chmod 600 {file}`")
     elif not unknown:
-        yield good(f"{len(given)} settings of containers in {file}")
+        yield good(f"{len(environment)} settings of containers in {file}")
 
 
 def components(settings: Settings) -> Iterator[Finding]:

@@ -64,8 +64,8 @@ def examine(
 
 def _diagnoses(name: str, examination: Examination, settings: Settings) -> Iterator[Diagnosis]:
     try:
-        for found in examination(settings):
-            yield Diagnosis(name, found.ok, found.message, found.fix)
+        for finding in examination(settings):
+            yield Diagnosis(name, finding.ok, finding.message, finding.fix)
     except LakeshelfError as error:
         yield Diagnosis(name, False, error.message, error.hint or "run with --debug")
     except (OSError, KafkaException) as error:

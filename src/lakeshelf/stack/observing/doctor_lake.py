@@ -57,11 +57,11 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
         )
         return
     differing = [(e.topic, *d) for e in topics.planned(client) for d in e.differences]
-    for topic, setting, found, wanted in differing:
-        message = f"{topic}: {setting} is {found}, the contract says {wanted}"
-        yield bad(message, _alteration(setting, found, wanted))
+    for topic, setting, actual, declared in differing:
+        message = f"{topic}: {setting} is {actual}, the contract says {declared}"
+        yield bad(message, _alteration(setting, actual, declared))
     opened = open_transactions.lasting(open_transactions.blocking(client, CATALOG.topics))
-    yield from (bad(found.problem, open_transactions.WAY_ON) for found in opened)
+    yield from (bad(transaction.problem, open_transactions.WAY_ON) for transaction in opened)
     if not differing and not opened:
         counts = topic_counts.readable(client, CATALOG.topics)
         about = "" if all(count.exact for count in counts.values()) else "at most "
@@ -69,8 +69,8 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
         yield good(f"{len(ends)} topics as the contract says, {about}{total:,} readable records")
 
 
-def _alteration(setting: str, found: str, wanted: str) -> str:
-    if setting == topics.PARTITIONS and int(found) > int(wanted):
+def _alteration(setting: str, actual: str, declared: str) -> str:
+    if setting == topics.PARTITIONS and int(actual) > int(declared):
         return "Kafka takes no partition away: begin another lake with `lakeshelf --lake FOLDER up`"
     return "run `lakeshelf bootstrap --alter-topics`"
 
@@ -82,10 +82,10 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
     missing = [name for name in CATALOG.tables if name not in present]
     if missing:
         yield _missing(settings, missing, present)
-    there = (CATALOG.tables[name] for name in CATALOG.tables if name in present)
-    found = [problem for table in there for problem in _table(settings, table)]
-    yield from found
-    if not found and not missing:
+    contracts = (CATALOG.tables[name] for name in CATALOG.tables if name in present)
+    problems = [problem for table in contracts for problem in _table(settings, table)]
+    yield from problems
+    if not problems and not missing:
         yield good(f"{len(present)} tables as the contract says")
 
 
@@ -108,15 +108,15 @@ def checkpoints(settings: Settings) -> Iterator[Finding]:
         yield good("the queries run: each has looked for itself")
         return
     client = None if _is_down(settings) else client_settings(settings)
-    plans, found = _plans(settings), False
+    plans, has_breaks = _plans(settings), False
     for query in plans:
         for broken in continuity.examine(query, settings, client).breaks:
-            found = True
+            has_breaks = True
             yield bad(
                 f"query {query.name} cannot go on: {broken.what}",
                 f"run `lakeshelf down`; then {continuity.ways(broken)}",
             )
-    if not found:
+    if not has_breaks:
         begun = len(_begun(settings))
         yield good(f"{begun} of {len(plans)} queries have one, all in order")
 
@@ -153,15 +153,15 @@ def contract(settings: Settings) -> Iterator[Finding]:
 def jobs(settings: Settings) -> Iterator[Finding]:
     """Declarations of the jobs, their SQL among them."""
     plans = _plans(settings)
-    texts = [text for found in plans for job in found.jobs for text in binding.bind(job)]
-    number = sum(len(found.jobs) for found in plans)
+    texts = [text for query in plans for job in query.jobs for text in binding.bind(job)]
+    number = sum(len(query.jobs) for query in plans)
     yield good(f"{number} jobs in {len(plans)} queries, {len(texts)} texts of SQL")
 
 
 def _begun(settings: Settings) -> list[str]:
     """Queries that have a checkpoint."""
     folder = settings.checkpoint_dir
-    names = (found.name for found in _plans(settings))
+    names = (query.name for query in _plans(settings))
     return [name for name in names if (folder / name / checkpoint.POINTER).exists()]
 
 

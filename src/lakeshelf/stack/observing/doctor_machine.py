@@ -35,22 +35,22 @@ WHEELS_OF_JARS = {"spark-sql-kafka-0-10_2.13": "pyspark", "delta-spark_4.2_2.13"
 
 def python(_: Settings) -> Iterator[Finding]:
     """The interpreter."""
-    found = ".".join(map(str, sys.version_info[:3]))
-    wanted = ".".join(map(str, LEAST_PYTHON))
+    version = ".".join(map(str, sys.version_info[:3]))
+    minimum = ".".join(map(str, LEAST_PYTHON))
     yield (
-        good(f"Python {found}")
+        good(f"Python {version}")
         if sys.version_info >= LEAST_PYTHON
         else bad(
-            f"Python {found}, {wanted} or newer is needed",
-            f"run `make PYTHON=python{wanted} setup`",
+            f"Python {version}, {minimum} or newer is needed",
+            f"run `make PYTHON=python{minimum} setup`",
         )
     )
 
 
 def java(settings: Settings) -> Iterator[Finding]:
     """The Java that would run broker and Spark."""
-    found = java_runtime.find(settings, os.environ)
-    yield good(f"Java {found.version}, {found.origin}")
+    runtime = java_runtime.find(settings, os.environ)
+    yield good(f"Java {runtime.version}, {runtime.origin}")
 
 
 def jar_files(settings: Settings) -> Iterator[Finding]:

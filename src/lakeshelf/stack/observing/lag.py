@@ -15,9 +15,9 @@ def position(settings: Settings, query: str) -> Starting:
     """Topic → partition → offset below which everything is folded, published and committed."""
     if not (settings.checkpoint_dir / query / POINTER).exists():
         return {}
-    found = checkpoint.current(settings.checkpoint_dir, query)
-    last = found.last_committed()
-    return found.starting if last is None else found.until(last) or found.starting
+    current = checkpoint.current(settings.checkpoint_dir, query)
+    last = current.last_committed()
+    return current.starting if last is None else current.until(last) or current.starting
 
 
 def behind(
@@ -31,15 +31,15 @@ def behind(
     Raises:
         BrokerError: The broker does not answer.
     """
-    wanted = tuple(plans)
-    positions = {found.name: position(settings, found.name) for found in wanted}
-    ends = topics.end_offsets(client, sorted({t.name for found in wanted for t in found.topics}))
+    queries = tuple(plans)
+    positions = {query.name: position(settings, query.name) for query in queries}
+    ends = topics.end_offsets(client, sorted({t.name for query in queries for t in query.topics}))
     return {
-        found.name: {
-            t.name: _missing(ends[t.name], positions[found.name].get(t.name, {}))
-            for t in found.topics
+        query.name: {
+            t.name: _missing(ends[t.name], positions[query.name].get(t.name, {}))
+            for t in query.topics
         }
-        for found in wanted
+        for query in queries
     }
 
 

@@ -49,12 +49,12 @@ def collect(settings: Settings, pause: float = 1.0) -> dict[str, Any]:
         pause: Seconds between the two.
 
     Returns:
-        As `Numbers.look` tells.
+        As `Numbers.look`.
     """
     with closing(Numbers(settings)) as numbers:
-        told = numbers.look()
-        if told["events"] is None:
-            return told
+        look = numbers.look()
+        if look["events"] is None:
+            return look
         time.sleep(pause)
         return numbers.look()
 
@@ -191,8 +191,8 @@ class Kafka:
             return None
         _, end = self._ends(TopicPartition(CLOCK, 0))
         if end != self._tick_end:
-            found = latest(self._consumer, end, ANSWER_S)
-            self._tick = None if found is None else found[1]
+            last = latest(self._consumer, end, ANSWER_S)
+            self._tick = None if last is None else last[1]
             self._tick_end = end
         return self._tick
 
@@ -284,7 +284,7 @@ class LostSales:
         adds = added(handle, flatten=True)
         columns = (adds[name].to_pylist() for name in ("path", "partition.event_date"))
         named = dict(zip(*columns, strict=True))
-        known = {path: told for path, told in self._files.items() if path in named}
+        known = {path: entry for path, entry in self._files.items() if path in named}
         read = {path: (day, self._units(path)) for path, day in named.items() if path not in known}
         self._files = {**known, **read}
         units: Counter[date] = Counter()

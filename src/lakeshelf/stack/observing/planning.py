@@ -28,11 +28,11 @@ def planned(settings: Settings) -> dict[str, Any]:
         create, keep or differs, `differences`), None while Kafka does not answer, `topics_unknown` (why), and
         `breaks` (`query`, `problem`): checkpoints that do not survive.
     """
-    found, unknown = _topics(settings)
+    topic_rows, unknown = _topics(settings)
     return {
         "lake": settings.lake,
         "tables": [_table(settings, name) for name in CATALOG.tables],
-        "topics": found,
+        "topics": topic_rows,
         "topics_unknown": unknown,
         "breaks": list(_breaks(settings)),
     }
@@ -40,31 +40,31 @@ def planned(settings: Settings) -> dict[str, Any]:
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
     try:
-        found = tables.planned(settings.lake_root, CATALOG.tables[name])
+        ensured = tables.planned(settings.lake_root, CATALOG.tables[name])
     except LakeError as error:
         return {"table": name, "action": "refuse", "added": [], "problem": str(error)}
-    action = RENAMES[found.outcome]
-    return {"table": name, "action": action, "added": list(found.added), "problem": ""}
+    action = RENAMES[ensured.outcome]
+    return {"table": name, "action": action, "added": list(ensured.added), "problem": ""}
 
 
 def _topics(settings: Settings) -> tuple[list[dict[str, Any]] | None, str]:
     try:
-        found = topics.planned(running_client(settings))
+        ensured = topics.planned(running_client(settings))
     except BrokerError as error:
         return None, str(error)
-    return [_topic(one) for one in found], ""
+    return [_topic(one) for one in ensured], ""
 
 
-def _topic(found: topics.Ensured) -> dict[str, Any]:
-    told = asdict(found)
+def _topic(ensured: topics.Ensured) -> dict[str, Any]:
+    fields = asdict(ensured)
     names = ("setting", "found", "contract")
-    differences = [dict(zip(names, one, strict=True)) for one in told["differences"]]
-    return {"topic": found.topic, "action": RENAMES[found.outcome], "differences": differences}
+    differences = [dict(zip(names, one, strict=True)) for one in fields["differences"]]
+    return {"topic": ensured.topic, "action": RENAMES[ensured.outcome], "differences": differences}
 
 
 def _breaks(settings: Settings) -> Iterator[dict[str, str]]:
     """Checkpoints of queries that read other topics now, or that are no more (a checkpoint fixes both)."""
-    plans = {found.name: found for found in plan.plan(registry.discover(settings.home).values())}
+    plans = {one.name: one for one in plan.plan(registry.discover(settings.home).values())}
     begun = sorted(pointer.parent.name for pointer in _pointers(settings))
     for query in begun:
         try:
@@ -79,13 +79,13 @@ def _pointers(settings: Settings) -> list[Any]:
     return list(settings.checkpoint_dir.glob(f"*/{checkpoint.POINTER}"))
 
 
-def _problem(settings: Settings, query: str, found: QueryPlan | None) -> str:
-    if found is None:
+def _problem(settings: Settings, query: str, query_plan: QueryPlan | None) -> str:
+    if query_plan is None:
         return "its checkpoint is of a query that no job makes any more"
     held = checkpoint.current(settings.checkpoint_dir, query)
     last = held.last_committed()
     read = set(held.until(last)) if last is not None else set(held.starting)
-    wanted = {topic.name for topic in found.topics}
-    changes = (("reads", wanted - read), ("no longer reads", read - wanted))
-    told = [f"it {verb} {', '.join(sorted(names))}" for verb, names in changes if read and names]
-    return f"{' and '.join(told)}, which its checkpoint does not know" if told else ""
+    declared = {topic.name for topic in query_plan.topics}
+    changes = (("reads", declared - read), ("no longer reads", read - declared))
+    phrases = [f"it {verb} {', '.join(sorted(names))}" for verb, names in changes if read and names]
+    return f"{' and '.join(phrases)}, which its checkpoint does not know" if phrases else ""

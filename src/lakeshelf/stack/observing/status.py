@@ -49,7 +49,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     lags, opened, unreachable = _kafka(settings, plans)
     kept = dict(trials.all_kept(settings.stack_dir))
     queries = [
-        _query(found, driver, lags) | _tries(kept.get(found.name) or Trial()) for found in plans
+        _query(query, driver, lags) | _tries(kept.get(query.name) or Trial()) for query in plans
     ]
     parts = _parts(stack, driver)
     members = _components(settings)
@@ -68,9 +68,9 @@ def collect(settings: Settings) -> dict[str, Any]:
         "problems": problems,
         "queries": queries,
         "components": members,
-        "tables": table_rows(settings, [name for found in plans for name in found.tables]),
+        "tables": table_rows(settings, [name for query in plans for name in query.tables]),
         "quarantine": _quarantine(settings),
-        "open_transactions": [found.as_json() for found in opened],
+        "open_transactions": [transaction.as_json() for transaction in opened],
         "shelves_without_profile": shelves_without_profile(settings),
     }
 
@@ -110,10 +110,10 @@ def _failed(members: list[dict[str, Any]]) -> list[str]:
 
 
 def _fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
-    """What a living process of the stack wrote of itself."""
-    told = file.read(settings.stack_dir)
-    fresh = time.time() - told.get("written_at", 0.0) < STALE_S
-    return told if fresh and _alive(int(told.get("pid", 0))) else {}
+    """The status that a living process of the stack wrote."""
+    status = file.read(settings.stack_dir)
+    fresh = time.time() - status.get("written_at", 0.0) < STALE_S
+    return status if fresh and _alive(int(status.get("pid", 0))) else {}
 
 
 def _alive(pid: int) -> bool:
@@ -135,26 +135,26 @@ def _kafka(
     client = client_settings(settings)
     try:
         lags = lag.behind(settings, client, plans)
-        names = sorted({topic.name for found in plans for topic in found.topics})
+        names = sorted({topic.name for query in plans for topic in query.topics})
         return lags, open_transactions.blocking(client, names), []
     except (LakeshelfError, KafkaException) as error:
         return {}, [], [said(error)]
 
 
 def _query(
-    found: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
+    query: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
 ) -> dict[str, Any]:
-    told = {q["query"]: q for q in driver.get(STREAMS.members, [])}.get(found.name, {})
-    behind = lags.get(found.name)
+    progress = {q["query"]: q for q in driver.get(STREAMS.members, [])}.get(query.name, {})
+    behind = lags.get(query.name)
     return {
-        "query": found.name,
-        "jobs": [job.name for job in found.jobs],
-        "state": told.get("state", "down"),
-        "batch_id": told.get("batch_id"),
-        "duration_ms": told.get("duration_ms"),
+        "query": query.name,
+        "jobs": [job.name for job in query.jobs],
+        "state": progress.get("state", "down"),
+        "batch_id": progress.get("batch_id"),
+        "duration_ms": progress.get("duration_ms"),
         "lag": None if behind is None else sum(behind.values()),
-        "restarts": told.get("restarts", 0),
-        "error": told.get("error", ""),
+        "restarts": progress.get("restarts", 0),
+        "error": progress.get("error", ""),
     }
 
 
@@ -168,7 +168,7 @@ def _tries(trial: Trial) -> dict[str, Any]:
             "in_it": trial.running,
             "failure": trial.failure,
             "deaths": trial.deaths,
-            "looking_in": "" if part is None else Positions(trial.offsets).told(part),
+            "looking_in": "" if part is None else Positions(trial.offsets).text(part),
         },
         "isolated": trial.isolated,
         "last_isolated": trial.latest,
@@ -187,9 +187,9 @@ def _parts(stack: dict[str, Any], driver: dict[str, Any]) -> dict[str, dict[str,
 
 
 def _state(stack: dict[str, Any], driver: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
-    told = str(stack.get("state") or ("running" if driver else "down"))
+    state = str(stack.get("state") or ("running" if driver else "down"))
     whole = all(part["state"] == "running" for part in parts.values())
-    return "recovering" if told == "running" and not whole else told
+    return "recovering" if state == "running" and not whole else state
 
 
 def _problems(
@@ -201,7 +201,7 @@ def _problems(
     running = {q["query"] for q in driver.get(STREAMS.members, [])}
     return [
         *filter(None, stands),
-        *(told for q in queries if q["query"] in running and (told := _troubled(q))),
+        *(problem for q in queries if q["query"] in running and (problem := _troubled(q))),
         *([] if driver or "streams" in parts else ["the streams driver does not run"]),
     ]
 
@@ -213,7 +213,7 @@ def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> s
     ended = f"last ended by {part['ended']}" if part.get("ended") else ""
     again = f"{part['restarts']} restarts" if part["restarts"] else ""
     alive = part["state"] == "silent"
-    batches = (_batch_told(q, alive) for q in queries if name == StreamsPart.name)
+    batches = (_batch_text(q, alive) for q in queries if name == StreamsPart.name)
     facts = ", ".join(filter(None, (ended, again, *batches)))
     error = f": {part['error']}" if part["error"] else ""
     return f"{name} is {part['state']}{f' ({facts})' if facts else ''}{error}"
@@ -224,7 +224,7 @@ def _troubled(query: dict[str, Any]) -> str:
     looking = query["last_batch"]["looking_in"]
     if query["state"] == "running" and not query["error"] and not looking:
         return ""
-    where = _batch_told(query)
+    where = _batch_text(query)
     search = f"; it looks for the record that fails in {looking}" if looking else ""
     error = f": {query['error']}" if query["error"] else ""
     return (
@@ -232,18 +232,18 @@ def _troubled(query: dict[str, Any]) -> str:
     )
 
 
-def _batch_told(query: dict[str, Any], alive: bool = True) -> str:
+def _batch_text(query: dict[str, Any], alive: bool = True) -> str:
     """The batch that a query is in, or was in when its driver ended; empty if it is in none."""
     batch = query["last_batch"]
     positions = Positions(batch["offsets"])
     if not (batch["in_it"] or batch["looking_in"]):
         return ""
-    where = f"batch {batch['batch_id']}, {positions.told(positions.whole)}"
+    where = f"batch {batch['batch_id']}, {positions.text(positions.whole)}"
     return f"{query['query']} {'in' if alive else 'before it ended in'} {where}"
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
-    told = {
+    row = {
         "table": name,
         "owner": CATALOG.tables[name].owner,
         "rows": None,
@@ -253,8 +253,8 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
     try:
         table = tables.open_table(settings.lake_root, name)
     except LakeError as error:
-        return {**told, "error": str(error)}
-    return {**told, "rows": reading.count(table, name), "version": table.version()}
+        return {**row, "error": str(error)}
+    return {**row, "rows": reading.count(table, name), "version": table.version()}
 
 
 def _quarantine(settings: Settings) -> dict[str, int]:

@@ -62,7 +62,7 @@ def doomed(settings: Settings) -> Doomed:
     return Doomed(root.uri.rpartition("/")[2], tables, others, state)
 
 
-def destroy(settings: Settings, found: Doomed) -> list[str]:
+def destroy(settings: Settings, doomed: Doomed) -> list[str]:
     """Remove a lake; links are removed and never followed.
 
     Returns:
@@ -76,12 +76,12 @@ def destroy(settings: Settings, found: Doomed) -> list[str]:
     with ExitStack() as held:
         if settings.stack_dir.is_dir():
             held.enter_context(Lease(settings.stack_dir / STACK_LOCK, "lakeshelf destroy"))
-        for path in (*found.tables, *found.others):
+        for path in (*doomed.tables, *doomed.others):
             if root.folder is None:
                 storage.remove(root, path)
             else:
                 _remove(root.folder, path)
-        for place in found.state:
+        for place in doomed.state:
             _remove(place.parent, place.name)
     if root.folder is None:
         _remove_empty(settings.state_dir)

@@ -143,9 +143,9 @@ class ProcessPart(Part):
 
     @property
     def is_ready(self) -> bool:
-        told = self.status.read(self._settings.stack_dir)
-        members = told.get(self.status.members, [])
-        own = self._child is not None and told.get("pid") == self._child.pid
+        status = self.status.read(self._settings.stack_dir)
+        members = status.get(self.status.members, [])
+        own = self._child is not None and status.get("pid") == self._child.pid
         return own and bool(members) and all(m["state"] == "running" for m in members)
 
     @property
@@ -182,8 +182,8 @@ class ProcessPart(Part):
             self._child.wait()
 
     def last_words(self) -> str:
-        told = handover.last_error(self.log, self._log_start)
-        return told or f"{self.name} ended without a word; see {self.log}"
+        error = handover.last_error(self.log, self._log_start)
+        return error or f"{self.name} ended without a word; see {self.log}"
 
     def how_it_ended(self) -> str:
         code = self._child.poll() if self._child else None

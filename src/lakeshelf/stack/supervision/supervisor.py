@@ -78,13 +78,13 @@ class Care:
         pid = self.part.pid
         state = "failed" if pid is None else "running" if self.part.is_ready else "starting"
         process = {"pid": pid, "started": identify(pid).started if pid else ""}
-        told = {
+        history = {
             "restarts": self.restarts,
             "error": self.error,
             "ended": self.ended,
             "log": str(self.part.log),
         }
-        return {"state": state, **process, **told}
+        return {"state": state, **process, **history}
 
 
 class Supervisor:
@@ -220,12 +220,12 @@ class Supervisor:
     def _require_continuity(self, client: Mapping[str, str]) -> None:
         """Refuse what the driver would refuse before anything is made in the place of what was lost."""
         known = streams_registry.discover(self._settings.home)
-        for found in plan(streams_registry.select(known, self._jobs)):
+        for query in plan(streams_registry.select(known, self._jobs)):
             try:
-                standing = continuity.examine(found, self._settings, client)
+                standing = continuity.examine(query, self._settings, client)
             except BrokerError:
                 continue  # the driver looks again
-            continuity.require(found.name, standing)
+            continuity.require(query.name, standing)
 
     def _reach(self, step: str) -> None:
         """Note that a step of the start is done; only the first time counts."""
@@ -311,7 +311,7 @@ class Supervisor:
         self._held = False
 
     def _write(self) -> None:
-        told = {
+        status = {
             "state": self._state,
             **vars(identify(os.getpid())),
             "started_at": self._started_at,
@@ -322,11 +322,11 @@ class Supervisor:
             "bootstrap_servers": self._servers,
             "parts": {care.part.name: care.as_json() for care in self._cares},
         }
-        if told != self._written:
+        if status != self._written:
             write_atomically(
-                self._settings.stack_dir / STACK_FILE, json.dumps(told, indent=1).encode()
+                self._settings.stack_dir / STACK_FILE, json.dumps(status, indent=1).encode()
             )
-            self._written = told
+            self._written = status
 
 
 def end_leftovers(settings: Settings) -> None:
@@ -367,13 +367,13 @@ def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
 
 
 def running_stack(settings: Settings) -> dict[str, Any]:
-    """What the living stack of the lake tells of itself; empty when there is none, whatever its process does since."""
-    told = read_json(settings.stack_dir / STACK_FILE)
-    return told if told.get("state") not in ENDED and _process(told).is_alive else {}
+    """The status of the living stack of the lake; empty when there is none, whatever its process does since."""
+    status = read_json(settings.stack_dir / STACK_FILE)
+    return status if status.get("state") not in ENDED and _process(status).is_alive else {}
 
 
-def _process(told: dict[str, Any]) -> ProcessId:
-    return ProcessId(int(told.get("pid") or 0), str(told.get("started", "")))
+def _process(status: dict[str, Any]) -> ProcessId:
+    return ProcessId(int(status.get("pid") or 0), str(status.get("started", "")))
 
 
 def log_file(settings: Settings) -> Path:

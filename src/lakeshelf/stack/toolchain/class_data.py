@@ -42,9 +42,9 @@ def place(settings: Settings, class_path: str) -> Path:
     """File of the archive of one Java and one class path, jars of Spark among them."""
     jars = [*class_path.split(os.pathsep), *map(str, Path(pyspark.__file__).parent.glob("jars/*"))]
     release = java_home(settings) / "release"
-    told = [release.read_text() if release.exists() else "", str(release)]
-    told += [f"{jar} {_as_it_is(jar)}" for jar in sorted(jars)]
-    name = hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    lines = [release.read_text() if release.exists() else "", str(release)]
+    lines += [f"{jar} {_as_it_is(jar)}" for jar in sorted(jars)]
+    name = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
     return settings.cache_dir.absolute() / FOLDER / f"{name}{ENDING}"
 
 
@@ -76,7 +76,7 @@ def _can_be_written(archive: Path) -> bool:
 def _as_it_is(jar: str) -> tuple[int, int]:
     """Size and time of a jar; with others than it was made with the archive is not used."""
     try:
-        found = os.stat(jar)
+        stat = os.stat(jar)
     except OSError:
         return 0, 0
-    return found.st_size, found.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns

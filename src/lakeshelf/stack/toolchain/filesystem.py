@@ -67,12 +67,12 @@ def build(settings: Settings, compiler: Sequence[Path], java: Path) -> bool:
 
 def _sources(settings: Settings) -> list[Path]:
     folder = settings.home / "infra" / "filesystem"
-    found = sorted(folder.glob("*.java"))
-    if not found:
+    sources = sorted(folder.glob("*.java"))
+    if not sources:
         raise ToolchainError(
             f"no Java sources in {folder}", hint="point LAKESHELF_HOME at the checkout"
         )
-    return found
+    return sources
 
 
 def _target(settings: Settings) -> Path:

@@ -88,10 +88,10 @@ def pyspark_jars() -> Path:
 
 
 def _program() -> Path:
-    found = sorted(pyspark_jars().glob("ivy-*.jar"))
-    if not found:
+    jars = sorted(pyspark_jars().glob("ivy-*.jar"))
+    if not jars:
         raise ToolchainError(f"no ivy-*.jar in {pyspark_jars()}", hint="install pyspark again")
-    return found[-1]
+    return jars[-1]
 
 
 def _run(command: Sequence[str], on_artifact: Callable[[str], None]) -> None:

@@ -89,15 +89,15 @@ def jar_paths(settings: Settings, set_name: str) -> list[Path]:
     Raises:
         ToolchainError: The set is unknown, or a jar is missing or differs from what was verified.
     """
-    wanted = [jar for jar in declared(settings) if set_name in jar.sets]
-    if not wanted:
+    jars = [jar for jar in declared(settings) if set_name in jar.sets]
+    if not jars:
         raise ToolchainError(f"no set of jars named {set_name}", hint="see infra/jars.toml")
     cache = JarCache(settings.cache_dir / "jars")
-    for jar in wanted:
+    for jar in jars:
         if not cache.is_verified(jar):
             state = "was changed or damaged" if cache.path(jar).exists() else "is missing"
             raise ToolchainError(f"{cache.path(jar)} {state}", hint=_SETUP)
-    return [cache.path(jar) for jar in wanted]
+    return [cache.path(jar) for jar in jars]
 
 
 def spark_class_path(settings: Settings) -> str:

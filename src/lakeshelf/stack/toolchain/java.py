@@ -59,10 +59,10 @@ def find(settings: Settings, environ: Mapping[str, str]) -> Java:
         return _configured(settings.java_home)
     searched = []
     for origin, program in _installed(environ):
-        found = inspect(program, origin)
-        if found and found.version >= MINIMUM_VERSION:
-            return found
-        searched.append(f"{origin} ({f'Java {found.version}' if found else 'does not run'})")
+        java = inspect(program, origin)
+        if java and java.version >= MINIMUM_VERSION:
+            return java
+        searched.append(f"{origin} ({f'Java {java.version}' if java else 'does not run'})")
     if bundled := _bundled_runtime():
         return _bundled(bundled, settings.cache_dir)
     places = ", ".join(searched) or "JAVA_HOME and PATH hold none"
@@ -84,12 +84,12 @@ def inspect(program: Path, origin: str) -> Java | None:
 def _configured(home: Path) -> Java:
     hint = f"point LAKESHELF_JAVA_HOME at Java {MINIMUM_VERSION} or newer, or unset it"
     program = home / "bin" / "java"
-    found = inspect(program, "LAKESHELF_JAVA_HOME") if program.is_file() else None
-    if not found:
+    java = inspect(program, "LAKESHELF_JAVA_HOME") if program.is_file() else None
+    if not java:
         raise ToolchainError(f"LAKESHELF_JAVA_HOME = {home} holds no bin/java that runs", hint=hint)
-    if found.version < MINIMUM_VERSION:
-        raise ToolchainError(f"LAKESHELF_JAVA_HOME = {home} is Java {found.version}", hint=hint)
-    return found
+    if java.version < MINIMUM_VERSION:
+        raise ToolchainError(f"LAKESHELF_JAVA_HOME = {home} is Java {java.version}", hint=hint)
+    return java
 
 
 def _installed(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
@@ -112,8 +112,8 @@ def _asked(program: Path, origin: str) -> Java | None:
 
 def _version(text: str) -> int | None:
     """Feature version in a `release` file or in the listed properties; 8 for the old style 1.8."""
-    found = re.search(r"(?:JAVA_VERSION=\"|java\.version = )(?:1\.)?(\d+)", text)
-    return int(found[1]) if found else None
+    match = re.search(r"(?:JAVA_VERSION=\"|java\.version = )(?:1\.)?(\d+)", text)
+    return int(match[1]) if match else None
 
 
 def _bundled_runtime() -> Path | None:

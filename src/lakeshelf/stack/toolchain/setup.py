@@ -52,8 +52,8 @@ def set_up(settings: Settings, console: Console) -> None:
 
 
 def _steps(settings: Settings, console: Console) -> None:
-    found = java.find(settings, os.environ)
-    console.print(f"java    {found.version}, {found.origin}", highlight=False, soft_wrap=True)
+    runtime = java.find(settings, os.environ)
+    console.print(f"java    {runtime.version}, {runtime.origin}", highlight=False, soft_wrap=True)
     with _download_meter(console) as meter:
         fetched = jars.fetch(settings, meter)
     count = len(jars.declared(settings))

@@ -99,7 +99,7 @@ class Isolation:
         processor = self._at_hand(trial)
         processor.conclude(
             trial.batch_id,
-            {topic: Counts(**found) for topic, found in trial.counts.items()},
+            {topic: Counts(**counts) for topic, counts in trial.counts.items()},
             trial.versions,
         )
         trial.running = False
@@ -144,11 +144,11 @@ class Isolation:
         if certain:
             outcome = processor.refuse(frame, number, positions, part, suspect.failure)
             trial.part_done(part, *outcome)
-            trial.note_isolated(f"{positions.told(part)}: {suspect.failure}")
+            trial.note_isolated(f"{positions.text(part)}: {suspect.failure}")
             log.warning(
                 "record isolated",
                 batch_id=number,
-                record=positions.told(part),
+                record=positions.text(part),
                 failure=suspect.failure,
             )
         else:

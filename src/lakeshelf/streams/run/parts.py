@@ -92,15 +92,15 @@ class Positions:
     def of(self, part: BatchPart) -> list[tuple[str, int, int, int]]:
         """Topic, partition, and offsets [from, until) of a part."""
         first, end = part.spans[-1]
-        found, counted = [], 0
+        ranges, counted = [], 0
         for topic, partition, low, high in self._ranges():
             start, stop = max(first, counted), min(end, counted + high - low)
             if start < stop:
-                found.append((topic, partition, low + start - counted, low + stop - counted))
+                ranges.append((topic, partition, low + start - counted, low + stop - counted))
             counted += high - low
-        return found
+        return ranges
 
-    def told(self, part: BatchPart) -> str:
+    def text(self, part: BatchPart) -> str:
         """A part in words."""
         ranges = (
             f"{topic}:{partition}:{low}" + (f" to {high - 1}" if high - low > 1 else "")
