@@ -80,9 +80,9 @@ class LedgerEntry:
 def entries(root: Place, query: str | None = None) -> list[dict[str, Any]]:
     """Rows of the ledger, of one query or of all, oldest first, JSON columns decoded."""
     where = None if query is None else [("query", "=", query)]
-    found = tables.rows(root, LEDGER, where=where).to_pylist()
+    rows = tables.rows(root, LEDGER, where=where).to_pylist()
     decoded = [
-        {**row, **{k: json.loads(row[k]) for k in (*JSON, *OWN) if row.get(k)}} for row in found
+        {**row, **{k: json.loads(row[k]) for k in (*JSON, *OWN) if row.get(k)}} for row in rows
     ]
     return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
@@ -154,10 +154,10 @@ class KnownIds:
 
 def account(root: Place, query: str) -> Account:
     """What the ledger says of a query."""
-    found = Account()
+    account = Account()
     for row in entries(root, query):
-        found.take(row)
-    return found
+        account.take(row)
+    return account
 
 
 def reached(root: Place, topic: str, query: str) -> dict[str, int]:

@@ -74,9 +74,9 @@ class Sink(Generic[Rows]):
         keeper = self.books if name in BOOKS else self._others.get(name, self._committer)
         keeper.serve(stack, name)
 
-    def query(self, text: str, **given: Rows | datetime) -> Rows:
+    def query(self, text: str, **inputs: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
-        return self._committer.query(text, **given)
+        return self._committer.query(text, **inputs)
 
     def freeze(self, rows: Rows) -> Rows:
         """Rows that later commits do not change."""

@@ -209,10 +209,10 @@ class Updater(Generic[Rows]):
     def _touched(self, update: Update) -> Rows:
         return self._relations[TOUCHED + relation(update.table)]
 
-    def _query(self, text: str, table: str = "", **given: Rows) -> Rows:
-        names = frozenset(RELATION.findall(text)) - given.keys()
-        found = {name: self._resolve(name, table) for name in names}
-        return self._sink.query(text, **found, **given)
+    def _query(self, text: str, table: str = "", **inputs: Rows) -> Rows:
+        names = frozenset(RELATION.findall(text)) - inputs.keys()
+        relations = {name: self._resolve(name, table) for name in names}
+        return self._sink.query(text, **relations, **inputs)
 
     def _resolve(self, name: str, table: str) -> Rows | datetime:
         if name == BATCH_TIME:

@@ -54,7 +54,7 @@ class Text:
         of: Part of the job that it is of, as a person would say it.
         sql: The text, relations in braces.
         current: Table that it writes, which it reads as `{current}`.
-        gives: Column → type that is wanted of it; None: any.
+        gives: Column → its expected type; None: any.
         own: Relations that only this part knows.
     """
 
@@ -115,13 +115,13 @@ class Binder:
             yield touched
         if isinstance(update, DecisionView) and update.scope is not None:
             yield from self._scope(update, table, own)
-        yield self._bind(Text(of, sql.rows(update), table, _wanted(update), own))
+        yield self._bind(Text(of, sql.rows(update), table, _column_types(update), own))
         for emission in update.emits if isinstance(update, DecisionView) else ():
             fields = arrow_contract.schema(CATALOG.topics[emission.topic].fields)
-            given = {CHANGED: arrow_contract.schema(table.columns)}
-            wanted = dict(zip(fields.names, fields.types, strict=True))
+            relations = {CHANGED: arrow_contract.schema(table.columns)}
+            gives = dict(zip(fields.names, fields.types, strict=True))
             yield self._bind(
-                Text(f"{emission.topic} of the {of}", emission.sql, None, wanted, given)
+                Text(f"{emission.topic} of the {of}", emission.sql, None, gives, relations)
             )
 
     def _scope(
@@ -143,23 +143,23 @@ class Binder:
         names = RELATION.findall(text.sql)
         empty = {name: self._schema(name, text).empty_table() for name in names}
         try:
-            found = self._duck.query(text.sql, **empty).schema
+            schema = self._duck.query(text.sql, **empty).schema
         except (duckdb.Error, sqlglot.ParseError) as error:
             what = f"{self._place(text)} does not run: {first_line(error)}"
             raise ConfigurationError(what) from error
-        self._compare(text, found)
-        return Bound(text.of, found, self._reads(text.sql, empty))
+        self._compare(text, schema)
+        return Bound(text.of, schema, self._reads(text.sql, empty))
 
     def _reads(self, text: str, empty: Mapping[str, pa.Table]) -> dict[str, tuple[str, ...]]:
         """Columns that a text reads, wherever in it, as DuckDB's plan has them."""
         for name, rows in empty.items():
-            self._planner.register("given", rows)
-            self._planner.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM given')
+            self._planner.register("relation", rows)
+            self._planner.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS FROM relation')
         planned = self._planner.execute(f"EXPLAIN (FORMAT JSON) {to_duckdb(text)}").fetchone()
-        found: dict[str, set[str]] = {name: set() for name in empty}
+        read: dict[str, set[str]] = {name: set() for name in empty}
         for table, columns in _scans(json.loads(planned[1] if planned else "[]")):
-            found[table].update(columns)
-        return {name: tuple(sorted(columns)) for name, columns in sorted(found.items())}
+            read[table].update(columns)
+        return {name: tuple(sorted(columns)) for name, columns in sorted(read.items())}
 
     def _schema(self, name: str, text: Text) -> pa.Schema:
         plain = name.removeprefix(TOUCHED)
@@ -178,15 +178,15 @@ class Binder:
             return arrow_contract.schema(NAMES[name].columns)
         raise ConfigurationError(f"{self._place(text)} reads {{{name}}}, which nothing declares")
 
-    def _compare(self, text: Text, found: pa.Schema) -> None:
+    def _compare(self, text: Text, schema: pa.Schema) -> None:
         if text.gives is None:
             return
-        for name, wanted in text.gives.items():
-            if name not in found.names:
+        for name, expected in text.gives.items():
+            if name not in schema.names:
                 raise ConfigurationError(f"{self._place(text)} gives no column {name}")
-            if not _fits(found.field(name).type, wanted):
+            if not _fits(schema.field(name).type, expected):
                 raise ConfigurationError(
-                    f"{self._place(text)} gives {name} as {found.field(name).type}, the contract wants {wanted}"
+                    f"{self._place(text)} gives {name} as {schema.field(name).type}, the contract wants {expected}"
                 )
 
     def _place(self, text: Text) -> str:
@@ -196,19 +196,19 @@ class Binder:
 def _scans(plan: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     """Table and columns of each scan of a plan."""
     for node in plan:
-        told = node.get("extra_info", {})
-        if "Table" in told:
-            columns = told.get("Projections", [])
-            table = told["Table"].rpartition(".")[2].strip('"')
+        info = node.get("extra_info", {})
+        if "Table" in info:
+            columns = info.get("Projections", [])
+            table = info["Table"].rpartition(".")[2].strip('"')
             yield table, [columns] if isinstance(columns, str) else columns
         yield from _scans(node.get("children", []))
 
 
-def _wanted(update: Update) -> dict[str, pa.DataType]:
+def _column_types(update: Update) -> dict[str, pa.DataType]:
     schema = arrow_contract.schema(contract(update).columns)
-    wanted = {f.name: f.type for f in schema if f.name not in STAMPED}
+    types = {f.name: f.type for f in schema if f.name not in STAMPED}
     removes = isinstance(update, View) and update.removes
-    return wanted | ({sql.REMOVED: pa.bool_()} if removes else {})
+    return types | ({sql.REMOVED: pa.bool_()} if removes else {})
 
 
 KINDS = (
@@ -226,5 +226,5 @@ KINDS = (
 """Types of one kind are cast when rows are written; what does not fit then is an error, never another value."""
 
 
-def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
-    return pa.types.is_null(found) or any(of(found) and of(wanted) for of in KINDS)
+def _fits(actual: pa.DataType, expected: pa.DataType) -> bool:
+    return pa.types.is_null(actual) or any(of(actual) and of(expected) for of in KINDS)

@@ -15,27 +15,27 @@ from lakeshelf.streams.declare.job import RELATION
 class Duck(Statements):
     """Runs Spark SQL over Arrow tables; one a query and thread, so that queries do not wait for each other."""
 
-    def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
+    def query(self, text: str, **inputs: pa.Table | datetime) -> pa.Table:
         """Rows of a query in Spark SQL.
 
         Args:
             text: The query; relations and points in time stand in braces. What changes from one batch to
-                the next is given and not written into it, because each text is prepared once.
-            given: Relation → rows, or name → point in time; names that the query does not use are ignored.
+                the next is an input and not written into it, because each text is prepared once.
+            inputs: Relation → rows, or name → point in time; names that the query does not use are ignored.
         """
-        used = {name: given[name] for name in RELATION.findall(text)}
+        used = {name: inputs[name] for name in RELATION.findall(text)}
         times = {name: at for name, at in used.items() if isinstance(at, datetime)}
         relations = {name: rows for name, rows in used.items() if name not in times}
         return self._run(to_duckdb(text, frozenset(times)), relations, times)
 
-    def read_parquet(self, paths: list[str], columns: str, wanted: pa.Table | None) -> pa.Table:
-        """Columns of Parquet files below a table, hive partitions included, of rows with a wanted `event_id`."""
+    def read_parquet(self, paths: list[str], columns: str, ids: pa.Table | None) -> pa.Table:
+        """Columns of Parquet files below a table, hive partitions included, of rows whose `event_id` is in `ids`."""
         cursor = self._connection.cursor()
         try:
             condition = ""
-            if wanted is not None:
-                cursor.register("wanted", wanted)
-                condition = "WHERE event_id IN (SELECT event_id FROM wanted)"
+            if ids is not None:
+                cursor.register("ids", ids)
+                condition = "WHERE event_id IN (SELECT event_id FROM ids)"
             text = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = true, union_by_name = true) {condition}"
             return cursor.execute(text, [paths]).to_arrow_table()
         finally:

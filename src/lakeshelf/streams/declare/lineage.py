@@ -40,10 +40,10 @@ def _job(job: Job) -> Iterator[str]:
 
 def _reads(bound: Bound) -> Iterator[str]:
     for name, columns in bound.reads.items():
-        yield f"| {bound.of} | {_told(name)} | {', '.join(f'`{c}`' for c in columns)} |"
+        yield f"| {bound.of} | {_label(name)} | {', '.join(f'`{c}`' for c in columns)} |"
 
 
-def _told(name: str) -> str:
+def _label(name: str) -> str:
     """A relation as a reader knows it: a table or topic, keys of a table, or what the job itself made."""
     plain = name.removeprefix(TOUCHED)
     if plain in NAMES:

@@ -83,8 +83,8 @@ def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
         groups = [group for group in groups if group not in joined]
         groups.append([*(other for group in joined for other in group), job])
     plans = tuple(QueryPlan(_in_order(group)) for group in groups)
-    for found in plans:
-        _require_owners(found)
+    for query in plans:
+        _require_owners(query)
     return tuple(sorted(plans, key=lambda p: p.name))
 
 
@@ -111,17 +111,17 @@ def _in_order(group: list[Job]) -> tuple[Job, ...]:
     return tuple(ordered)
 
 
-def _require_owners(found: QueryPlan) -> None:
-    for topic in found.topics:
-        if f"raw/{topic.name}" in CATALOG.tables and topic.name not in found.mirrors:
+def _require_owners(query: QueryPlan) -> None:
+    for topic in query.topics:
+        if f"raw/{topic.name}" in CATALOG.tables and topic.name not in query.mirrors:
             owner = CATALOG.tables[f"raw/{topic.name}"].owner
-            readers = ", ".join(job.name for job in found.jobs if topic.name in job.topics)
+            readers = ", ".join(job.name for job in query.jobs if topic.name in job.topics)
             raise ConfigurationError(
                 f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
                 hint=f"run it together with {owner}",
             )
-    for job in found.jobs:
-        for table in sorted(job.foreign.difference(found.tables)):
+    for job in query.jobs:
+        for table in sorted(job.foreign.difference(query.tables)):
             owner = CATALOG.tables[table].owner
             raise ConfigurationError(
                 f"{job.name} reads {table}, which {owner} keeps",

@@ -35,15 +35,15 @@ def select(jobs: dict[str, Job], names: Iterable[str]) -> tuple[Job, ...]:
     Raises:
         ConfigurationError: An unknown name; its neighbours are listed.
     """
-    wanted = tuple(dict.fromkeys(names)) or tuple(jobs)
-    for name in wanted:
+    selected = tuple(dict.fromkeys(names)) or tuple(jobs)
+    for name in selected:
         if name not in jobs:
             near = difflib.get_close_matches(name, jobs, n=3) or sorted(jobs)
             raise ConfigurationError(
                 f"no job {name!r}",
                 hint=f"did you mean {', '.join(near)}? see `lakeshelf jobs list`",
             )
-    return tuple(jobs[name] for name in wanted)
+    return tuple(jobs[name] for name in selected)
 
 
 def load(file: Path) -> ModuleType:

@@ -61,9 +61,7 @@ def go_on(
     driver.acquire()
     try:
         starts = [
-            start
-            for found in driver.plans
-            if (start := _start(found, settings, client)) is not None
+            start for plan in driver.plans if (start := _start(plan, settings, client)) is not None
         ]
         for start in starts:
             checkpoint.begin(
@@ -80,30 +78,30 @@ def go_on(
 
 
 def _start(
-    found: QueryPlan, settings: Settings, client: Mapping[str, str]
+    plan: QueryPlan, settings: Settings, client: Mapping[str, str]
 ) -> CheckpointStart | None:
-    standing = continuity.examine(found, settings, client)
+    standing = continuity.examine(plan, settings, client)
     if not standing.breaks:
         return None
     if not all(b.continuable for b in standing.breaks):
-        continuity.require(found.name, standing)
-    app_id, why = standing.app_id or found.name, standing.breaks[0].what
-    reached = _reached(found, standing, client)
-    under_way = continuity.unfinished(found, standing)
+        continuity.require(plan.name, standing)
+    app_id, why = standing.app_id or plan.name, standing.breaks[0].what
+    reached = _reached(plan, standing, client)
+    under_way = continuity.unfinished(plan, standing)
     if under_way is None:
-        return CheckpointStart(found.name, why, app_id, standing.next_number(app_id), reached)
+        return CheckpointStart(plan.name, why, app_id, standing.next_number(app_id), reached)
     number, offsets = under_way
     begins, ends = (
         {t: {p: o[i] for p, o in ps.items()} for t, ps in offsets.items()} for i in (0, 1)
     )
     return CheckpointStart(
-        found.name, why, app_id, number, _merged(reached, begins), _merged(reached, ends)
+        plan.name, why, app_id, number, _merged(reached, begins), _merged(reached, ends)
     )
 
 
-def _reached(found: QueryPlan, standing: Standing, client: Mapping[str, str]) -> Starting:
+def _reached(plan: QueryPlan, standing: Standing, client: Mapping[str, str]) -> Starting:
     """Where the ledger ends; what it does not name begins at the first record that Kafka has."""
-    first = topics.first_offsets(client, [topic.name for topic in found.topics])
+    first = topics.first_offsets(client, [topic.name for topic in plan.topics])
     return {
         topic: {
             p: standing.account.reached.get(topic, {}).get(p, begin) for p, begin in parts.items()

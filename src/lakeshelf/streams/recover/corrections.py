@@ -61,7 +61,7 @@ def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(record.get(name) for name in ("topic", "partition", "offset"))
 
 
-def _told(where: tuple[Any, ...]) -> str:
+def _label(where: tuple[Any, ...]) -> str:
     topic, partition, offset = where
     return f"record {offset} of {topic}, partition {partition}"
 
@@ -70,7 +70,7 @@ def _corrected(held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]) ->
     where = _place(record)
     if where not in held:
         raise ConfigurationError(
-            f"quarantine holds no {_told(where)}", hint="see `lakeshelf quarantine list --json`"
+            f"quarantine holds no {_label(where)}", hint="see `lakeshelf quarantine list --json`"
         )
     topic = CATALOG.topics[str(where[0])]
     if topic.compacted:
@@ -82,14 +82,14 @@ def _corrected(held: Mapping[Any, dict[str, Any]], record: Mapping[str, Any]) ->
     if refusal is not None:
         raise _refused_again(where, refusal.reason, refusal.detail)
     if len(value) > MOST_BYTES:
-        told = f"{len(value):,} bytes, a record has at most {MOST_BYTES:,}"
-        raise _refused_again(where, "too large", told)
+        detail = f"{len(value):,} bytes, a record has at most {MOST_BYTES:,}"
+        raise _refused_again(where, "too large", detail)
     return Candidate(topic.name, _bytes(record, "key") or _bytes(held[where], "key"), value)
 
 
 def _refused_again(where: tuple[Any, ...], reason: str, detail: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{_told(where)} is refused again: {reason}, {detail}; nothing was sent",
+        f"{_label(where)} is refused again: {reason}, {detail}; nothing was sent",
         hint="correct its value, or leave it out",
     )
 

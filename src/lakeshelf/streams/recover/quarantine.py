@@ -26,8 +26,8 @@ def listed(
 
 def chosen(root: Place, topic: str | None = None, reason: str | None = None) -> pa.Table:
     """Rows of raw/quarantine of a topic or reason, newest first."""
-    given = (("topic", topic), ("reason", reason))
-    where = [(name, "=", wanted) for name, wanted in given if wanted is not None]
+    filters = (("topic", topic), ("reason", reason))
+    where = [(name, "=", value) for name, value in filters if value is not None]
     order = [("kafka_timestamp", "descending"), ("topic", "ascending"), ("offset", "descending")]
     return tables.rows(root, QUARANTINE, where=where).sort_by(order)
 

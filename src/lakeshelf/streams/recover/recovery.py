@@ -111,22 +111,22 @@ def rebuild(
         marker = settings.stack_dir / REBUILD_MARKER
         for name in (ledger.LEDGER, QUARANTINE, *_kept(driver.plans)):
             tables.ensure(settings.lake_root, CATALOG.tables[name])
-        standings = [continuity.examine(found, settings, client) for found in driver.plans]
+        standings = [continuity.examine(plan, settings, client) for plan in driver.plans]
         places = [
-            restart.place(found, settings.lake_root, standing, client, accept_loss=accept_loss)
-            for found, standing in zip(driver.plans, standings, strict=True)
+            restart.place(plan, settings.lake_root, standing, client, accept_loss=accept_loss)
+            for plan, standing in zip(driver.plans, standings, strict=True)
         ]
         write_atomically(marker, json.dumps({"started_at": time.time()}).encode())
         aside = _set_aside(Root.at(settings.lake_root), standings)
         standings = [standing.without(aside) for standing in standings]
         folded = sum(
-            _rebuild_query(found, settings, report, standing, place)
-            for found, standing, place in zip(driver.plans, standings, places, strict=True)
+            _rebuild_query(plan, settings, report, standing, place)
+            for plan, standing, place in zip(driver.plans, standings, places, strict=True)
         )
         marker.unlink()
     finally:
         driver.release()
-    kept = [update.table for found in driver.plans for update in found.updates]
+    kept = [update.table for plan in driver.plans for update in plan.updates]
     rows = {name: tables.row_count(settings.lake_root, name) for name in kept}
     return Rebuilt(folded, rows, time.perf_counter() - started, tuple(aside.values()))
 
@@ -158,25 +158,23 @@ def accept_gap(
         StreamError: Its tables are ahead of its ledger, so that the gap cannot be told.
     """
     driver = Driver(jobs, settings, client)
-    found = next(
-        (p for p in driver.plans if query in (p.name, *(job.name for job in p.jobs))), None
-    )
-    if found is None:
+    plan = next((p for p in driver.plans if query in (p.name, *(job.name for job in p.jobs))), None)
+    if plan is None:
         raise ConfigurationError(
             f"no query {query!r}", hint=f"there is {', '.join(p.name for p in driver.plans)}"
         )
     driver.acquire()
     try:
-        return _accept_gap(found, settings, client)
+        return _accept_gap(plan, settings, client)
     finally:
         driver.release()
 
 
-def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str]) -> ledger.Offsets:
-    names = [topic.name for topic in found.topics]
-    reached = {name: ledger.reached(settings.lake_root, name, found.name) for name in names}
-    standing = continuity.examine(found, settings)
-    _require_nothing_ahead(found, standing)
+def _accept_gap(plan: QueryPlan, settings: Settings, client: Mapping[str, str]) -> ledger.Offsets:
+    names = [topic.name for topic in plan.topics]
+    reached = {name: ledger.reached(settings.lake_root, name, plan.name) for name in names}
+    standing = continuity.examine(plan, settings)
+    _require_nothing_ahead(plan, standing)
     first = topics.first_offsets(client, names)
     starting = {
         name: {p: max(offset, reached[name].get(p, 0)) for p, offset in parts.items()}
@@ -193,48 +191,48 @@ def _accept_gap(found: QueryPlan, settings: Settings, client: Mapping[str, str])
     }
     lost = {name: parts for name, parts in gap.items() if parts}
     if lost:
-        app_id = standing.app_id or found.name
+        app_id = standing.app_id or plan.name
         number = standing.next_number(app_id)
-        begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting, app_id, number)
-        _note(settings, found, ledger.GAP, f"gap:{begun.path.name}", lost)
+        begun = checkpoint.begin(settings.checkpoint_dir, plan.name, starting, app_id, number)
+        _note(settings, plan, ledger.GAP, f"gap:{begun.path.name}", lost)
     return lost
 
 
-def _require_nothing_ahead(found: QueryPlan, standing: Standing) -> None:
+def _require_nothing_ahead(plan: QueryPlan, standing: Standing) -> None:
     """Refuse where a table holds a batch of the present checkpoint that the ledger lacks."""
     base = standing.checkpoint.base if standing.checkpoint else 0
     done = max(standing.account.number, base - 1)
-    for name, number in standing.written(standing.app_id or found.name).items():
+    for name, number in standing.written(standing.app_id or plan.name).items():
         if number > done:
             raise StreamError(
-                f"{name} holds batch {number}, the ledger of {found.name} ends at {done}",
+                f"{name} holds batch {number}, the ledger of {plan.name} ends at {done}",
                 hint="run `lakeshelf rebuild` first",
             )
 
 
 def _rebuild_query(
-    found: QueryPlan, settings: Settings, report: Report, standing: Standing, place: RestartPlace
+    plan: QueryPlan, settings: Settings, report: Report, standing: Standing, place: RestartPlace
 ) -> int:
     root = Root.at(settings.lake_root)
-    app_id = standing.app_id or found.name
+    app_id = standing.app_id or plan.name
     number = standing.next_number(app_id)
-    for name in found.tables:
+    for name in plan.tables:
         if _follows_from_raw(name):
             storage.remove(root, name)
         tables.ensure(root, CATALOG.tables[name])
-    for topic in found.mirrors:
+    for topic in plan.mirrors:
         doubles.remove(tables.open_table(root, f"raw/{topic}"), f"raw/{topic}")
-    folded = _fold(found, root, place, report) if found.updates else 0
+    folded = _fold(plan, root, place, report) if plan.updates else 0
     starting = {topic: parts for topic, parts in place.starting.items() if parts}
-    begun = checkpoint.begin(settings.checkpoint_dir, found.name, starting, app_id, number)
+    begun = checkpoint.begin(settings.checkpoint_dir, plan.name, starting, app_id, number)
     offsets = {
         topic: {p: (0, end) for p, end in parts.items()} for topic, parts in starting.items()
     }
-    handles = {name: tables.open_table(root, name) for name in (*found.tables, QUARANTINE)}
+    handles = {name: tables.open_table(root, name) for name in (*plan.tables, QUARANTINE)}
     known = replace(standing, handles=handles)
     _note(
         settings,
-        found,
+        plan,
         ledger.REBUILD,
         f"rebuild:{begun.path.name}:{number}",
         offsets,
@@ -247,7 +245,7 @@ def _rebuild_query(
 
 def _kept(plans: Iterable[QueryPlan]) -> list[str]:
     """Tables that a rebuild does not drop, so that they have to be readable."""
-    return [name for found in plans for name in found.tables if not _follows_from_raw(name)]
+    return [name for plan in plans for name in plan.tables if not _follows_from_raw(name)]
 
 
 def _follows_from_raw(table: str) -> bool:
@@ -255,30 +253,30 @@ def _follows_from_raw(table: str) -> bool:
     return table.startswith(("cleansed/", "staging/")) or table in FOLDED_BESIDES
 
 
-def _fold(found: QueryPlan, root: Root, place: RestartPlace, report: Report) -> int:
+def _fold(plan: QueryPlan, root: Root, place: RestartPlace, report: Report) -> int:
     committer = DriverCommitter(root, 0)
     app_id = f"rebuild:{time.time_ns()}"
-    total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in found.mirrors), 0
-    for number, (topic, rows) in enumerate(_chunks(found, root, place)):
-        relations = {t.name: intake.schema(t).empty_table() for t in found.topics} | {topic: rows}
+    total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in plan.mirrors), 0
+    for number, (topic, rows) in enumerate(_chunks(plan, root, place)):
+        relations = {t.name: intake.schema(t).empty_table() for t in plan.topics} | {topic: rows}
         latest = pc.max(rows["kafka_timestamp"]).as_py() or datetime.now(UTC)
 
         def txn(table: str, number: int = number) -> Txn:
             return Txn(f"{app_id}:{table}", number)
 
         updater = Updater(Sink(committer, committer), relations, frozenset({topic}), latest, txn)
-        for update in found.updates:
+        for update in plan.updates:
             updater.apply(update)
         committer.settle()
         done += rows.num_rows
-        report(found.name, done, total)
+        report(plan.name, done, total)
     return done
 
 
-def _chunks(found: QueryPlan, root: Root, place: RestartPlace) -> Iterator[tuple[str, pa.Table]]:
+def _chunks(plan: QueryPlan, root: Root, place: RestartPlace) -> Iterator[tuple[str, pa.Table]]:
     """Rows of raw that are not read again, some days at a time, topic by topic."""
-    rest = sorted(set(found.mirrors).difference(CAUSES_FIRST))
-    for topic in (*(t for t in CAUSES_FIRST if t in found.mirrors), *rest):
+    rest = sorted(set(plan.mirrors).difference(CAUSES_FIRST))
+    for topic in (*(t for t in CAUSES_FIRST if t in plan.mirrors), *rest):
         handle, isolated = tables.open_table(root, f"raw/{topic}"), refusal.isolated(root, topic)
         adds = added(handle, flatten=True)
         for days in _days(adds):
@@ -327,7 +325,7 @@ def _not_among(rows: pa.Table, isolated: frozenset[tuple[Any, ...]]) -> pa.Array
 
 def _note(
     settings: Settings,
-    found: QueryPlan,
+    plan: QueryPlan,
     kind: str,
     query_id: str,
     offsets: ledger.Offsets,
@@ -335,9 +333,9 @@ def _note(
 ) -> None:
     books = DriverCommitter(settings.lake_root, 0, shared=True)
     entry = ledger.LedgerEntry(
-        query_id=f"{found.name}:{query_id}",
+        query_id=f"{plan.name}:{query_id}",
         batch_id=0,
-        query=found.name,
+        query=plan.name,
         kind=kind,
         offsets=offsets,
         counts={},

@@ -93,10 +93,10 @@ class Rehearsal(BatchProcessor[pa.Table]):
     def _originals(
         self, batch: Batch[pa.Table], topic: str, positions: Iterable[tuple[int, int]]
     ) -> list[dict[str, Any]]:
-        found = [(n, self._candidates[n]) for _, n in positions]
+        candidates = [(n, self._candidates[n]) for _, n in positions]
         return [
             {"topic": topic, "key": c.key, "value": c.value, **_place(n, batch.appended_at)}
-            for n, c in found
+            for n, c in candidates
         ]
 
     def _quarantine(self, *_: object) -> None:
@@ -122,14 +122,14 @@ def refusals(
         Their places in `candidates`, and the refusals.
     """
     present = set(tables.found(root))
-    found = []
+    placed = []
     for plan in plans:
         read = {topic.name for topic in plan.topics}
         taken = [(n, c) for n, c in enumerate(candidates) if c.topic in read]
         if taken and present.issuperset(plan.tables):
-            told = Rehearsal(root, plan).refused([c for _, c in taken])
-            found += [(taken[n][0], refused) for n, refused in told]
-    return found
+            rehearsed = Rehearsal(root, plan).refused([c for _, c in taken])
+            placed += [(taken[n][0], refused) for n, refused in rehearsed]
+    return placed
 
 
 def _place(number: int, now: datetime) -> dict[str, Any]:

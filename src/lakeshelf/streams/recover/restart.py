@@ -61,16 +61,16 @@ class TopicBounds:
     ends: topics.Offsets
 
     @classmethod
-    def asked(cls, found: QueryPlan, client: Mapping[str, str] | None) -> TopicBounds | None:
+    def asked(cls, plan: QueryPlan, client: Mapping[str, str] | None) -> TopicBounds | None:
         """Ask Kafka, given a client."""
         if client is None:
             return None
-        first = topics.first_offsets(client, found.mirrors)
-        return cls(first, topics.end_offsets(client, found.mirrors))
+        first = topics.first_offsets(client, plan.mirrors)
+        return cls(first, topics.end_offsets(client, plan.mirrors))
 
 
 def place(
-    found: QueryPlan,
+    plan: QueryPlan,
     root: Lake,
     standing: Standing,
     client: Mapping[str, str] | None,
@@ -80,7 +80,7 @@ def place(
     """Where a query goes on after a rebuild.
 
     Args:
-        found: The query.
+        plan: The query.
         root: The lake.
         standing: Where the query stands.
         client: librdkafka settings that reach the broker; None: topics are as they were.
@@ -90,12 +90,12 @@ def place(
         StreamError: `raw` lacks rows that Kafka no longer has.
     """
     chosen = RestartPlace()
-    bounds = TopicBounds.asked(found, client)
-    for topic in found.mirrors:
+    bounds = TopicBounds.asked(plan, client)
+    for topic in plan.mirrors:
         starting, earlier = _of_topic(standing, topic, bounds)
         chosen.starting[topic], chosen.earlier[topic] = starting, earlier
         if not accept_loss and not standing.has_foreign_ledger and _is_broken(standing, topic):
-            _require_kept(found, root, standing, topic, bounds)
+            _require_kept(plan, root, standing, topic, bounds)
     return chosen
 
 
@@ -151,16 +151,16 @@ def _places(standing: Standing, topic: str) -> pa.Table:
 
 
 def _require_kept(
-    found: QueryPlan, root: Lake, standing: Standing, topic: str, bounds: TopicBounds | None
+    plan: QueryPlan, root: Lake, standing: Standing, topic: str, bounds: TopicBounds | None
 ) -> None:
     """Refuse where rows are lacking whose records retention, or the end of a topic, has taken."""
     gone = bounds is None or _is_replaced(standing, topic)
     first = None if gone or bounds is None else bounds.first[topic]
-    wanted = sum(_valid(root, found.name, topic, first))
+    expected = sum(_valid(root, plan.name, topic, first))
     held = _below(_places(standing, topic), first)
-    if held < wanted:
+    if held < expected:
         raise StreamError(
-            f"raw/{topic} lacks {wanted - held} rows whose records Kafka no longer has",
+            f"raw/{topic} lacks {expected - held} rows whose records Kafka no longer has",
             hint="put a copy of the table back that has them, then rebuild; "
             "without them it goes on with `lakeshelf rebuild --accept-loss`",
         )

@@ -82,7 +82,7 @@ class BatchProcessor(Generic[Rows]):
         self._clock = clock
         self._sources = sources
         self._known = known or ledger.KnownIds()
-        self._telling: tuple[int, dict[str, Any]] = (-1, {})
+        self._metadata: tuple[int, dict[str, Any]] = (-1, {})
 
     def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
         """Process one parsed batch. Called at least once for every batch id, in order.
@@ -123,23 +123,23 @@ class BatchProcessor(Generic[Rows]):
         return batch
 
     def _relate(self, batch: Batch[Rows], suspects: int) -> None:
-        found = (
+        records = (
             self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken))
             if suspects
             else None
         )
-        judgement = refusal.judge(found) if found is not None else None
+        judgement = refusal.judge(records) if records is not None else None
         for topic in self._plan.topics:
             if topic.name not in batch.counts:
                 nothing = intake.schema(topic).empty_table()
                 batch.relations[topic.name] = self._sink.from_arrow(nothing)
                 continue
-            given = {"batch": batch.taken}
+            inputs = {"batch": batch.taken}
             rescued = judgement is not None and topic.name in judgement.valid
             if judgement is not None and rescued:
-                given[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
+                inputs[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
             batch.relations[topic.name] = self._sink.query(
-                intake.relation(topic, rescued=rescued), **given
+                intake.relation(topic, rescued=rescued), **inputs
             )
         if judgement is not None:
             batch.refused += judgement.refused
@@ -156,12 +156,12 @@ class BatchProcessor(Generic[Rows]):
             tally = self._sink.to_arrow(
                 self._sink.query(duplicates.TALLY, records=fates)
             ).to_pylist()
-            found = {row["fate"]: row["records"] for row in tally}
+            by_fate = {row["fate"]: row["records"] for row in tally}
             counts.valid, counts.duplicate = (
-                found.get(duplicates.NEW, 0),
-                found.get(duplicates.DUPLICATE, 0),
+                by_fate.get(duplicates.NEW, 0),
+                by_fate.get(duplicates.DUPLICATE, 0),
             )
-            if not found.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
+            if not by_fate.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
                 batch.refused += self._contradictions(batch, topic, fates)
             batch.relations[name] = self._sink.freeze(
                 self._sink.query(duplicates.fresh(topic), records=fates)
@@ -197,10 +197,10 @@ class BatchProcessor(Generic[Rows]):
     def _contradictions(
         self, batch: Batch[Rows], topic: Topic, fates: Rows
     ) -> list[refusal.Refused]:
-        found = self._sink.to_arrow(
+        conflicts = self._sink.to_arrow(
             self._sink.query(duplicates.CONFLICTS, records=fates)
         ).to_pylist()
-        reasons = {_position(row): row["fate"] for row in found}
+        reasons = {_position(row): row["fate"] for row in conflicts}
         detail = "an earlier record has this id or version and other content"
         return [
             refusal.refuse(record, reasons[_position(record)], detail)
@@ -253,14 +253,14 @@ class BatchProcessor(Generic[Rows]):
 
     def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
         """What the jobs refuse, now that their tables are what the batch makes them."""
-        found: list[refusal.Refused] = []
+        refused: list[refusal.Refused] = []
         for objection in self._plan.objections:
             rows = updater.refused(objection) if informed or not objection.informed else None
             if rows is not None and self._sink.count(rows):
-                found += self._objected(batch, objection, self._sink.to_arrow(rows))
-        self._recount(batch, found)
-        self._quarantine(batch, found, self._txn(f"{refusal.QUARANTINE}:objections", batch))
-        batch.refused += found
+                refused += self._objected(batch, objection, self._sink.to_arrow(rows))
+        self._recount(batch, refused)
+        self._quarantine(batch, refused, self._txn(f"{refusal.QUARANTINE}:objections", batch))
+        batch.refused += refused
 
     def _objected(
         self, batch: Batch[Rows], objection: Objection, rows: pa.Table
@@ -372,17 +372,17 @@ class BatchProcessor(Generic[Rows]):
     def identity(self, what: str, batch_id: int, part: BatchPart | None) -> Txn:
         """Identity of a write of a batch, or of a part of one."""
         if part is None or not part.name:
-            return Txn(f"{self.app_id}:{what}", batch_id, told=self._told(batch_id))
+            return Txn(f"{self.app_id}:{what}", batch_id, told=self._batch_metadata(batch_id))
         name = f"{self.app_id}:{what}:{batch_id}:{part.name}"
-        return Txn(name, 0, told=self._told(batch_id))
+        return Txn(name, 0, told=self._batch_metadata(batch_id))
 
-    def _told(self, batch_id: int) -> dict[str, Any]:
-        """What each commit tells of its batch, for a query whose checkpoint is lost meanwhile."""
-        if self._telling[0] != batch_id:
+    def _batch_metadata(self, batch_id: int) -> dict[str, Any]:
+        """Metadata of each commit of a batch, from which a query goes on whose checkpoint is lost."""
+        if self._metadata[0] != batch_id:
             offsets = ledger.moved_ranges(self._offsets(batch_id))
-            told = {"app_id": self.app_id, "number": batch_id, "offsets": offsets}
-            self._telling = (batch_id, {BATCH: told})
-        return self._telling[1]
+            metadata = {"app_id": self.app_id, "number": batch_id, "offsets": offsets}
+            self._metadata = (batch_id, {BATCH: metadata})
+        return self._metadata[1]
 
     def _point(self, name: str, batch: Batch[Rows]) -> None:
         crash.point(name, batch.batch_id)

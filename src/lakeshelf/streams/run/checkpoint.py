@@ -151,8 +151,8 @@ def begin(
     begun = Checkpoint(folder / str(generation), starting, app_id or query, base)
     if first is not None:
         _log_offsets(begun, first)
-    told = {"generation": generation, "starting": starting, "app_id": begun.app_id, "base": base}
-    write_atomically(folder / POINTER, json.dumps(told, sort_keys=True).encode())
+    pointer = {"generation": generation, "starting": starting, "app_id": begun.app_id, "base": base}
+    write_atomically(folder / POINTER, json.dumps(pointer, sort_keys=True).encode())
     return begun
 
 
@@ -172,22 +172,24 @@ def problems(checkpoint: Checkpoint) -> list[str]:
         return []
     offsets, commits = (_batch_ids(checkpoint.path / log) for log in ("offsets", "commits"))
     begun = bool(offsets or commits)
-    found = ["metadata is missing"] if begun and not (checkpoint.path / "metadata").exists() else []
+    damage = (
+        ["metadata is missing"] if begun and not (checkpoint.path / "metadata").exists() else []
+    )
     if not offsets and commits:
-        found.append("the offset log is empty, the commit log is not")
+        damage.append("the offset log is empty, the commit log is not")
     for name, ids in (("offsets", offsets), ("commits", commits)):
         gaps = sorted(set(range(min(ids, default=0), max(ids, default=-1) + 1)) - ids)
-        found += [f"{name}/{gap} is missing" for gap in gaps]
+        damage += [f"{name}/{gap} is missing" for gap in gaps]
     last, done = max(offsets, default=-1), max(commits, default=-1)
     if offsets and not 0 <= last - done <= 1:
         committed = f"last commit of batch {done}" if commits else "there is no commit"
-        found.append(f"last offsets are of batch {last}, {committed}")
-    found += [
+        damage.append(f"last offsets are of batch {last}, {committed}")
+    damage += [
         f"offsets/{i} is truncated"
         for i in sorted(offsets)
         if not _complete(checkpoint.path / "offsets" / str(i))
     ]
-    return found
+    return damage
 
 
 def _batch_ids(folder: Path) -> set[int]:

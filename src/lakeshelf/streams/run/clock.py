@@ -75,12 +75,12 @@ class BusinessTime:
         self._fresh = self._fresh and not self.decides
 
     def relation(self) -> pa.Table:
-        """One row as `lakeshelf.streams.declare.job.DecisionView` tells; none before the first tick."""
+        """One row as `lakeshelf.streams.declare.job.DecisionView` reads it; none before the first tick."""
         if self._tick is None:
             return intake.CLOCK_RELATION.empty_table()
-        told = {name: self._tick[name] for name in ("now", "today", "phase")}
+        fields = {name: self._tick[name] for name in ("now", "today", "phase")}
         flags = {"ticked": self._ticked, "rolled": self._rolled, "fresh": self._fresh}
-        return pa.Table.from_pylist([{**told, **flags}], schema=intake.CLOCK_RELATION)
+        return pa.Table.from_pylist([{**fields, **flags}], schema=intake.CLOCK_RELATION)
 
 
 def _until(offsets: Offsets, topic: str, partition: str) -> int:
@@ -95,10 +95,10 @@ def tick_before(client: Mapping[str, str], offset: int = END) -> Tick | None:
     """
     consumer = reader(client, "lakeshelf-clock")
     try:
-        found = latest(consumer, offset)
+        last = latest(consumer, offset)
     finally:
         consumer.close()
-    return None if found is None else found[1]
+    return None if last is None else last[1]
 
 
 def latest(
@@ -120,7 +120,7 @@ def latest(
         begin = max(first, end - size)
         ticks = list(_ticks(between(consumer, {(CLOCK, 0): (begin, end)}, seconds)))
         if ticks:
-            return max(ticks, key=lambda found: found[1]["version"])
+            return max(ticks, key=lambda entry: entry[1]["version"])
         end, size = begin, size * 8
     return None
 

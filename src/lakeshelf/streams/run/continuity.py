@@ -94,11 +94,11 @@ class Standing:
 
     def written(self, app_id: str) -> dict[str, int]:
         """Table → number of the last batch that it holds."""
-        found = {
+        numbers = {
             name: handle.transaction_version(f"{app_id}:{name}")
             for name, handle in self.handles.items()
         }
-        return {name: number for name, number in found.items() if number is not None}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     def next_number(self, app_id: str) -> int:
         """A number above those of all batches so far."""
@@ -144,7 +144,7 @@ def _is_foreign(account: Account, table_ids: Mapping[str, str]) -> bool:
 
 
 def examine(
-    found: QueryPlan, settings: Settings, client: Mapping[str, str] | None = None
+    plan: QueryPlan, settings: Settings, client: Mapping[str, str] | None = None
 ) -> Standing:
     """Compare ledger, tables, checkpoint and, given a client, topics of a query.
 
@@ -152,22 +152,22 @@ def examine(
         LakeError: The ledger cannot be read.
         BrokerError: Kafka does not answer.
     """
-    account = _account(found, settings)
-    handles, unreadable = _opened(found, settings, account)
-    held, lost = _checkpoint(found, settings, account)
-    ids = topics.ids(client, [topic.name for topic in found.topics]) if client else {}
+    account = _account(plan, settings)
+    handles, unreadable = _opened(plan, settings, account)
+    held, lost = _checkpoint(plan, settings, account)
+    ids = topics.ids(client, [topic.name for topic in plan.topics]) if client else {}
     breaks = [*unreadable, *_altered(account, handles)]
     if _is_foreign(account, ids_of(handles)):
         return Standing(account, handles, held, ids, tuple(breaks))
     breaks += lost
     if held is not None and not lost:
-        breaks += _positions(found, account, held)
+        breaks += _positions(plan, account, held)
     if not lost:
-        breaks += _numbers(found, account, handles, held)
+        breaks += _numbers(plan, account, handles, held)
     if client:
-        breaks += _replaced(found, account, ids, client)
+        breaks += _replaced(plan, account, ids, client)
     standing = Standing(account, handles, held, ids, tuple(breaks))
-    return replace(standing, breaks=(*breaks, *_undone(found, standing)))
+    return replace(standing, breaks=(*breaks, *_undone(plan, standing)))
 
 
 def require(name: str, standing: Standing) -> Standing:
@@ -182,46 +182,46 @@ def require(name: str, standing: Standing) -> Standing:
     return standing
 
 
-def ways(found: Break) -> str:
+def ways(broken: Break) -> str:
     """What a person can do about a break."""
     rebuild = "`lakeshelf rebuild`"
-    if not found.continuable:
+    if not broken.continuable:
         return f"put a copy back that belongs to the rest, or run {rebuild}"
     return f"run `lakeshelf continue` to go on where the ledger ends, or {rebuild}"
 
 
-def unfinished(found: QueryPlan, standing: Standing) -> tuple[int, Offsets] | None:
+def unfinished(plan: QueryPlan, standing: Standing) -> tuple[int, Offsets] | None:
     """The batch that some tables hold and the ledger does not: its number and offsets; None without one.
 
     Raises:
         StreamError: There are several, no commit tells its offsets, or they do not begin where the ledger ends.
     """
-    app_id = standing.app_id or found.name
+    app_id = standing.app_id or plan.name
     _require_one_identity(standing, app_id)
     last = standing.account.number if standing.account.app_id == app_id else -1
     ahead = {name: number for name, number in standing.written(app_id).items() if number > last}
-    told = {
+    offsets = {
         batch["number"]: batch["offsets"]
         for name in {*ahead, ledger.LEDGER} & standing.handles.keys()
-        for batch in _told(standing.handles[name], app_id)
+        for batch in _batches(standing.handles[name], app_id)
         if batch["number"] > last
     }
-    numbers = sorted({*ahead.values(), *told})
+    numbers = sorted({*ahead.values(), *offsets})
     if not numbers:
         return None
     if len(numbers) > 1:
         raise StreamError(f"batches {numbers} are not in the ledger")
-    if numbers[0] not in told:
+    if numbers[0] not in offsets:
         raise StreamError(f"no commit tells the offsets of batch {numbers[0]} of {min(ahead)}")
-    _require_adjacent(told[numbers[0]], standing)
-    return numbers[0], told[numbers[0]]
+    _require_adjacent(offsets[numbers[0]], standing)
+    return numbers[0], offsets[numbers[0]]
 
 
-def _undone(found: QueryPlan, standing: Standing) -> Iterator[Break]:
+def _undone(plan: QueryPlan, standing: Standing) -> Iterator[Break]:
     """What keeps a query from going on where its ledger ends, where nothing else does."""
     if standing.breaks and all(b.continuable for b in standing.breaks):
         try:
-            unfinished(found, standing)
+            unfinished(plan, standing)
         except StreamError as error:
             yield Break(error.message)
 
@@ -246,27 +246,27 @@ def _require_adjacent(offsets: Offsets, standing: Standing) -> None:
                 )
 
 
-def _told(handle: DeltaTable, app_id: str) -> Iterator[dict[str, Any]]:
-    """What the latest commits of a table tell of batches; the ledger also of one that is done in parts."""
+def _batches(handle: DeltaTable, app_id: str) -> Iterator[dict[str, Any]]:
+    """Batches in the metadata of a table's latest commits; the ledger's also hold one that is done in parts."""
     for entry in handle.history(COMMITS):
         batch = metadata.told(entry).get(BATCH)
         if batch and batch["app_id"] == app_id:
             yield batch
 
 
-def _account(found: QueryPlan, settings: Settings) -> Account:
+def _account(plan: QueryPlan, settings: Settings) -> Account:
     try:
-        return ledger.account(settings.lake_root, found.name)
+        return ledger.account(settings.lake_root, plan.name)
     except NotFound:
         return Account()  # what the tables hold tells whether there should be more
 
 
 def _opened(
-    found: QueryPlan, settings: Settings, account: Account
+    plan: QueryPlan, settings: Settings, account: Account
 ) -> tuple[dict[str, DeltaTable], list[Break]]:
     handles: dict[str, DeltaTable] = {}
     unreadable: list[Break] = []
-    for name in (*found.tables, QUARANTINE, ledger.LEDGER):
+    for name in (*plan.tables, QUARANTINE, ledger.LEDGER):
         try:
             handles[name] = tables.open_table(settings.lake_root, name)
         except NotFound:
@@ -292,15 +292,15 @@ def _altered(account: Account, handles: Mapping[str, DeltaTable]) -> Iterator[Br
 
 
 def _checkpoint(
-    found: QueryPlan, settings: Settings, account: Account
+    plan: QueryPlan, settings: Settings, account: Account
 ) -> tuple[Checkpoint | None, list[Break]]:
     """The checkpoint in force, and what keeps Spark from going on from it."""
     folder = settings.checkpoint_dir
-    if not (folder / found.name / checkpoint.POINTER).exists():
-        begun = bool(account.reached or checkpoint.generations(folder, found.name))
+    if not (folder / plan.name / checkpoint.POINTER).exists():
+        begun = bool(account.reached or checkpoint.generations(folder, plan.name))
         return None, [Break("its checkpoint is gone", continuable=True)] if begun else []
     try:
-        held = checkpoint.current(folder, found.name)
+        held = checkpoint.current(folder, plan.name)
         if held.path.exists():
             held.identity()
     except StreamError as error:
@@ -309,47 +309,47 @@ def _checkpoint(
     return held, [Break(f"its checkpoint is damaged: {what}", continuable=True) for what in damage]
 
 
-def _positions(found: QueryPlan, account: Account, held: Checkpoint) -> Iterator[Break]:
+def _positions(plan: QueryPlan, account: Account, held: Checkpoint) -> Iterator[Break]:
     """Where a checkpoint goes on elsewhere than where the ledger ends."""
     done, begun = held.last_committed(), held.unfinished()
     at = held.starting if done is None else held.until(done)
     following = None if begun is None else held.until(begun)
-    differing = _difference(found, account, held, at)
+    differing = _difference(plan, account, held, at)
     finished = following is not None and account.number == held.base + (begun or 0)
-    if finished and following is not None and not _difference(found, account, held, following):
+    if finished and following is not None and not _difference(plan, account, held, following):
         return
     if differing:
         yield Break(f"its checkpoint stands {differing}", continuable=True)
-    elif account.app_id == _identity(found, held) and account.number >= held.next_number():
+    elif account.app_id == _identity(plan, held) and account.number >= held.next_number():
         yield Break(
             f"its checkpoint goes on with batch {held.next_number()}, the ledger ends with {account.number}",
             continuable=True,
         )
 
 
-def _difference(found: QueryPlan, account: Account, held: Checkpoint, at: Starting) -> str:
+def _difference(plan: QueryPlan, account: Account, held: Checkpoint, at: Starting) -> str:
     """The first place at which offsets differ from the ledger's; empty: none.
 
     The clock is left out: a batch of nothing but ticks that changed nothing has no row.
     """
-    for topic in (t.name for t in found.topics if t.name != CLOCK):
+    for topic in (t.name for t in plan.topics if t.name != CLOCK):
         reached, begun = account.reached.get(topic, {}), held.starting.get(topic, {})
         for p in sorted({*reached, *at.get(topic, {})}, key=int):
             stands = max(0, at.get(topic, {}).get(p, 0))
-            wanted = reached.get(p, max(0, begun.get(p, 0)))
-            if stands != wanted:
-                return f"at {topic}/{p} offset {stands}, the ledger ends at {wanted}"
+            end = reached.get(p, max(0, begun.get(p, 0)))
+            if stands != end:
+                return f"at {topic}/{p} offset {stands}, the ledger ends at {end}"
     return ""
 
 
 def _numbers(
-    found: QueryPlan,
+    plan: QueryPlan,
     account: Account,
     handles: Mapping[str, DeltaTable],
     held: Checkpoint | None,
 ) -> Iterator[Break]:
     """Tables that hold batches of which neither ledger nor checkpoint knows."""
-    app_id = _identity(found, held)
+    app_id = _identity(plan, held)
     known = account.number + 1 if account.app_id == app_id else 0
     coming = max(known, held.next_number() if held else 0)
     begun = held.unfinished() if held else None
@@ -359,29 +359,29 @@ def _numbers(
         if number is not None and number >= coming and number != allowed:
             what = f"{name} holds batch {number}, of which the ledger knows nothing"
             yield Break(what, name, continuable=True)
-        elif number is None and account.number < 0 and _is_read_anew(found, held, name):
+        elif number is None and account.number < 0 and _is_read_anew(plan, held, name):
             unknown = reading.count(handle, name)
             if unknown:
                 yield Break(f"{name} has {unknown} rows, of which the ledger knows nothing", name)
 
 
-def _identity(found: QueryPlan, held: Checkpoint | None) -> str:
+def _identity(plan: QueryPlan, held: Checkpoint | None) -> str:
     if held is None:
-        return found.name
-    return held.identity() if held.path.exists() else held.app_id or found.name
+        return plan.name
+    return held.identity() if held.path.exists() else held.app_id or plan.name
 
 
-def _is_read_anew(found: QueryPlan, held: Checkpoint | None, table: str) -> bool:
+def _is_read_anew(plan: QueryPlan, held: Checkpoint | None, table: str) -> bool:
     """Whether the topic of a raw table is read from its beginning."""
     topic = table.removeprefix("raw/")
-    return topic in found.mirrors and (held is None or topic not in held.starting)
+    return topic in plan.mirrors and (held is None or topic not in held.starting)
 
 
 def _replaced(
-    found: QueryPlan, account: Account, ids: Mapping[str, str], client: Mapping[str, str]
+    plan: QueryPlan, account: Account, ids: Mapping[str, str], client: Mapping[str, str]
 ) -> Iterator[Break]:
     """Topics that are not those which were read, or that have lost their end."""
-    read = {t.name: account.reached[t.name] for t in found.topics if t.name in account.reached}
+    read = {t.name: account.reached[t.name] for t in plan.topics if t.name in account.reached}
     ends = topics.end_offsets(client, read)
     for topic, reached in read.items():
         known, present = account.sources.get(topic, {}).get("id"), ids.get(topic)

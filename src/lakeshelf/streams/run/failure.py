@@ -37,10 +37,10 @@ def lost_records(error: str, query: str) -> str:
         error: The failure, with whatever stands around its cause.
         query: Name of the query.
     """
-    found = LOST.search(error)
-    if found is None:
+    match = LOST.search(error)
+    if match is None:
         return ""
-    reason = f" ({found['reason'].strip().rstrip('.')})" if found["reason"] else ""
+    reason = f" ({match['reason'].strip().rstrip('.')})" if match["reason"] else ""
     return (
         f"Kafka has deleted records that the query has not read{reason}; run `lakeshelf down`, "
         f"`lakeshelf jobs accept-gap {query}`, then `lakeshelf up`"

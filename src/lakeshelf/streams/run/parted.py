@@ -119,8 +119,8 @@ class PartedProcessor(BatchProcessor[Rows]):
         return self.identity(f"{QUARANTINE}:{UNPROCESSABLE}", batch_id, part)
 
     def _parted(self, batch_id: int) -> Txn:
-        told = self._told(batch_id)
-        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, told=told)
+        metadata = self._batch_metadata(batch_id)
+        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, told=metadata)
 
 
 def _of(frame: DataFrame, positions: Positions, part: BatchPart) -> DataFrame:

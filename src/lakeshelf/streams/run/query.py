@@ -139,10 +139,10 @@ class Query:
             self._standing = continuity.require(self.plan.name, standing)
             self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
             self._sink, self._sink_is_used = self._new_sink(), False
-            found = self._checkpoint
+            current = self._checkpoint
             trials = Trials(self._settings.stack_dir, self.plan.name)
             self._isolation = Isolation(
-                trials, found.offsets_of, self._new_processor, self._stopping
+                trials, current.offsets_of, self._new_processor, self._stopping
             )
             stream = self._sink.read(self._source(), self.plan.topics)
             writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
@@ -151,7 +151,7 @@ class Query:
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
             self.progress.state = "running"
-            log.info("query started", query=self.plan.name, checkpoint=found.path.name)
+            log.info("query started", query=self.plan.name, checkpoint=current.path.name)
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
 
@@ -174,9 +174,9 @@ class Query:
             self._serve()
 
     def _done(self, batch_id: int, started: float) -> None:
-        progress, found = self.progress, self._checkpoint
+        progress, current = self.progress, self._checkpoint
         self._last_done = batch_id
-        progress.batch_id = batch_id + (found.base if found else 0)
+        progress.batch_id = batch_id + (current.base if current else 0)
         progress.duration_ms = round(1000 * (time.monotonic() - started))
         progress.done_at = time.time()
         log.debug(
@@ -186,8 +186,10 @@ class Query:
             duration_ms=progress.duration_ms,
         )
         progress.error = ""
-        if found is not None:
-            progress.offsets = {topic: dict(ends) for topic, ends in found.until(batch_id).items()}
+        if current is not None:
+            progress.offsets = {
+                topic: dict(ends) for topic, ends in current.until(batch_id).items()
+            }
 
     def _new_processor(self, number: int) -> PartedProcessor[Any]:
         assert self._checkpoint is not None
@@ -195,14 +197,14 @@ class Query:
             self._sink.end()
             self._sink = self._new_sink()
         self._sink_is_used = True
-        publisher, found = Publisher(self._client), self._checkpoint
+        publisher, current = Publisher(self._client), self._checkpoint
         return PartedProcessor(
             self.plan,
             self._sink,
             publisher,
-            found.identity(),
-            found.offsets_of,
-            time=self._business_time(number - found.base),
+            current.identity(),
+            current.offsets_of,
+            time=self._business_time(number - current.base),
             sources=self._asked_sources,
             known=ledger.KnownIds.new(
                 self._standing.account, self._standing.sources(), self._standing.table_ids
@@ -214,9 +216,9 @@ class Query:
         asked = topics.asked_ids(self._client, self._standing.topic_ids)
 
         def confirm() -> None:
-            found = asked()
+            topic_ids = asked()
             for name, known in self._standing.topic_ids.items():
-                if found.get(name) != known:
+                if topic_ids.get(name) != known:
                     raise BrokerError(
                         f"topic {name} was deleted while it was read", hint="see `lakeshelf status`"
                     )
@@ -233,7 +235,7 @@ class Query:
         return BusinessTime(tick_before(self._client, begins), ends)
 
     def _new_sink(self) -> Sink[Any]:
-        root, wanted = self._settings.lake_root, self._settings.committer
+        root, committer = self._settings.lake_root, self._settings.committer
         committers: dict[str, Any] = {
             "driver": DriverCommitter(root, self._settings.duplicate_window_rows),
             "spark": SparkCommitter(root),
@@ -241,9 +243,9 @@ class Query:
         others = {
             table: committers[name]
             for table, name in self._settings.table_committers.items()
-            if name != wanted and table in self.plan.tables
+            if name != committer and table in self.plan.tables
         }
-        return Sink(committers[wanted], DriverCommitter(root, 0, shared=True), others)
+        return Sink(committers[committer], DriverCommitter(root, 0, shared=True), others)
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")
@@ -283,10 +285,10 @@ class Query:
 def java_client(client: Mapping[str, str]) -> dict[str, str]:
     """Settings of the Java client for the given ones of librdkafka."""
     names = {"bootstrap.servers", "security.protocol", "ssl.truststore.location"}
-    found = {key: value for key, value in client.items() if key in names}
+    options = {key: value for key, value in client.items() if key in names}
     if "sasl.username" in client:
         module = "org.apache.kafka.common.security.scram.ScramLoginModule"
         user, password = client["sasl.username"], client["sasl.password"]
-        found["sasl.mechanism"] = client["sasl.mechanism"]
-        found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
-    return found
+        options["sasl.mechanism"] = client["sasl.mechanism"]
+        options["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
+    return options

@@ -63,7 +63,10 @@ class Driver:
         """
         _require_committers(self._settings)
         stack = self._settings.stack_dir
-        names = [DRIVER, *(f"locks/{table}" for found in self.plans for table in found.tables)]
+        names = [
+            DRIVER,
+            *(f"locks/{table}" for query_plan in self.plans for table in query_plan.tables),
+        ]
         try:
             for name in names:
                 self._leases.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
@@ -89,14 +92,14 @@ class Driver:
         Args:
             session: Makes the Spark session; called once the leases are held.
         """
-        for found in self.plans:
-            for table in found.tables:
+        for query_plan in self.plans:
+            for table in query_plan.tables:
                 tables.open_table(self._settings.lake_root, table)
-            self._require_continuity(found)
+            self._require_continuity(query_plan)
         spark = session()
         self.queries = [
-            Query(found, self._settings, spark, self._client, i * STAGGER_MS)
-            for i, found in enumerate(self.plans)
+            Query(query_plan, self._settings, spark, self._client, i * STAGGER_MS)
+            for i, query_plan in enumerate(self.plans)
         ]
         self._tend_all(spark)
         for query in self.queries:
@@ -104,13 +107,13 @@ class Driver:
         self._write_status(spark)
         spark.stop()
 
-    def _require_continuity(self, found: QueryPlan) -> None:
+    def _require_continuity(self, query_plan: QueryPlan) -> None:
         """Refuse before anything runs what each query would refuse for itself later on."""
         try:
-            standing = continuity.examine(found, self._settings, self._client)
+            standing = continuity.examine(query_plan, self._settings, self._client)
         except (BrokerError, KafkaException):
             return  # the query tries again while others go on
-        continuity.require(found.name, standing)
+        continuity.require(query_plan.name, standing)
 
     def stop(self) -> None:
         """Ask `run` to end."""
@@ -137,25 +140,25 @@ class Driver:
                 written = time.monotonic()
 
     def _write_status(self, spark: SparkSession) -> None:
-        told = [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
+        queries = [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
         committer = self._settings.committer
-        STREAMS.write(self._settings.stack_dir, told, committer=committer)
+        STREAMS.write(self._settings.stack_dir, queries, committer=committer)
 
 
 def _require_committers(settings: Settings) -> None:
-    wanted = {settings.committer, *settings.table_committers.values()}
-    if "spark" in wanted and not isinstance(settings.lake_root, Path):
+    committers = {settings.committer, *settings.table_committers.values()}
+    if "spark" in committers and not isinstance(settings.lake_root, Path):
         raise ConfigurationError(
             f"Spark does not commit to {settings.lake}", hint="set LAKESHELF_COMMITTER=driver"
         )
 
 
-def describe(found: QueryPlan) -> dict[str, object]:
+def describe(query_plan: QueryPlan) -> dict[str, object]:
     """What a query reads and writes, as data."""
     return {
-        "query": found.name,
-        "jobs": [job.name for job in found.jobs],
-        "topics": [topic.name for topic in found.topics],
-        "tables": list(found.tables),
-        "trigger_ms": found.trigger_ms,
+        "query": query_plan.name,
+        "jobs": [job.name for job in query_plan.jobs],
+        "topics": [topic.name for topic in query_plan.topics],
+        "tables": list(query_plan.tables),
+        "trigger_ms": query_plan.trigger_ms,
     }

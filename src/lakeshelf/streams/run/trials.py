@@ -112,7 +112,7 @@ class Trial:
     def done(self, counts: Mapping[str, Counts]) -> None:
         """The batch, or a part, is done."""
         self.ended()
-        if any(found.valid for topic, found in counts.items() if topic != CLOCK):
+        if any(of_topic.valid for topic, of_topic in counts.items() if topic != CLOCK):
             self.unproven = 0
 
     def cut(self, whole: BatchPart) -> None:
@@ -157,9 +157,9 @@ class Trial:
         self.parts = [spans for spans in self.parts or () if spans != part.spans]
         self.suspects = [s for s in self.suspects if s.spans != part.spans]
         self.versions.update(versions)
-        for topic, found in counts.items():
+        for topic, of_topic in counts.items():
             total = self.counts.setdefault(topic, {})
-            for name, number in vars(found).items():
+            for name, number in vars(of_topic).items():
                 total[name] = total.get(name, 0) + number
 
     def next_part(self) -> BatchPart | None:
@@ -188,8 +188,8 @@ class Trials:
         kept = self._kept or read(self._file)
         before, kept.pid = kept.pid, self._pid
         if (kept.query_id, kept.batch_id) != (query_id, batch_id):
-            told = {name: getattr(kept, name) for name in ("unproven", "isolated", "latest")}
-            return Trial(query_id, batch_id, offsets, self._pid, **told)
+            carried = {name: getattr(kept, name) for name in ("unproven", "isolated", "latest")}
+            return Trial(query_id, batch_id, offsets, self._pid, **carried)
         if kept.running and kept.trying is not None:
             kept.deaths += 1
             how = last_end(self._stack_dir, before)
@@ -207,14 +207,14 @@ class Trials:
 def read(file: Path) -> Trial:
     """A trial that was kept; that of no batch if there is none."""
     try:
-        told = orjson.loads(file.read_bytes())
-        trial = Trial(**told)
+        fields = orjson.loads(file.read_bytes())
+        trial = Trial(**fields)
     except (OSError, ValueError, TypeError):
         return Trial()
     trial.parts = None if trial.parts is None else [_spans(spans) for spans in trial.parts]
     trial.trying = None if trial.trying is None else _spans(trial.trying)
     trial.suspects = [
-        Suspect(**{**suspect, "spans": _spans(suspect["spans"])}) for suspect in told["suspects"]
+        Suspect(**{**suspect, "spans": _spans(suspect["spans"])}) for suspect in fields["suspects"]
     ]
     return trial
 
@@ -238,10 +238,10 @@ def note_end(stack_dir: Path, pid: int, how: str) -> None:
 def last_end(stack_dir: Path, pid: int) -> str:
     """How a driver ended, if anybody saw it."""
     try:
-        told = orjson.loads((stack_dir / ENDED).read_bytes())
+        end = orjson.loads((stack_dir / ENDED).read_bytes())
     except (OSError, ValueError):
         return UNKNOWN_END
-    return str(told["ended"]) if told.get("pid") == pid else UNKNOWN_END
+    return str(end["ended"]) if end.get("pid") == pid else UNKNOWN_END
 
 
 def _kind(failure: str) -> str:
@@ -249,5 +249,5 @@ def _kind(failure: str) -> str:
     return re.sub(r"0x[0-9a-f]+|\d+", "#", failure)
 
 
-def _spans(told: Any) -> Spans:
-    return tuple((first, end) for first, end in told)
+def _spans(pairs: Any) -> Spans:
+    return tuple((first, end) for first, end in pairs)

@@ -54,7 +54,7 @@ class Committer(Protocol[Rows]):
     def serve(self, stack: Path, name: str) -> None:
         """Do what somebody asks of a table (`lakeshelf.lake.upkeep.requests`). Called between batches."""
 
-    def query(self, text: str, **given: Rows | datetime) -> Rows:
+    def query(self, text: str, **inputs: Rows | datetime) -> Rows:
         """Rows of a query in Spark SQL over relations and points in time, whose names stand in braces."""
 
     def freeze(self, rows: Rows) -> Rows:

@@ -91,9 +91,9 @@ class DriverCommitter:
         """Do what somebody asks of a table before the next commits."""
         self._lane.submit(partial(requests.serve, stack, name, partial(self.handle, name)))
 
-    def query(self, text: str, **given: pa.Table | datetime) -> pa.Table:
+    def query(self, text: str, **inputs: pa.Table | datetime) -> pa.Table:
         """Rows of a query, run by DuckDB."""
-        return self._duck.query(text, **given)
+        return self._duck.query(text, **inputs)
 
     def freeze(self, rows: pa.Table) -> pa.Table:
         """Arrow tables never change."""

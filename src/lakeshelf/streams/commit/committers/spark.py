@@ -87,9 +87,9 @@ class SparkCommitter:
         """Do what somebody asks of a table now."""
         requests.serve(stack, name, partial(tables.open_table, self._root, name))
 
-    def query(self, text: str, **given: DataFrame | datetime) -> DataFrame:
+    def query(self, text: str, **inputs: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
-        used: dict[str, Any] = {name: given[name] for name in RELATION.findall(text)}
+        used: dict[str, Any] = {name: inputs[name] for name in RELATION.findall(text)}
         times = {n: at.isoformat(sep=" ") for n, at in used.items() if isinstance(at, datetime)}
         return self.session.sql(text, **(used | times))
 
