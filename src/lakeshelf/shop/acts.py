@@ -43,9 +43,9 @@ def act(
     Raises:
         ConfigurationError: There is no such alert or plan, or it is closed.
     """
-    found = (lists.pending_plan if command == "cancel" else lists.open_alert)(root, target)
+    row = (lists.pending_plan if command == "cancel" else lists.open_alert)(root, target)
     values = {"command": command, "target_id": target, "actor": actor, "reason": reason}
-    return _send(client, "commands", command, {"store_id": found["store_id"], **values})
+    return _send(client, "commands", command, {"store_id": row["store_id"], **values})
 
 
 def adjust(
@@ -113,8 +113,8 @@ def send(client: Mapping[str, str], topic: str, message: Mapping[str, Any]) -> d
     publisher = Publisher(client)
     publisher.records(topic, [CATALOG.topics[topic].key_of(message).encode()], [value])
     publisher.flush()
-    told: dict[str, Any] = orjson.loads(value)
-    return told
+    event: dict[str, Any] = orjson.loads(value)
+    return event
 
 
 def _send(

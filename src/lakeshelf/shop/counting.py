@@ -102,10 +102,10 @@ class StockCount:
     @property
     def misplaced(self) -> str:
         """Where the lot is by the books, if they hold none of it here but some at the other place; else empty."""
-        there = self.books.elsewhere.get(self.lot, 0)
-        if self.expected or there <= 0:
+        units = self.books.elsewhere.get(self.lot, 0)
+        if self.expected or units <= 0:
             return ""
-        return f"this lot is {PLACES[self.books.other]} ({there:,} units)"
+        return f"this lot is {PLACES[self.books.other]} ({units:,} units)"
 
     @property
     def doubt(self) -> str:

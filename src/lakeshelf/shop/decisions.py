@@ -141,13 +141,13 @@ def alerts(scope: str, before: str, commands: str) -> str:
 
 def alert_events() -> str:
     """Query over `{changed}` that gives the events of an engine's alerts."""
-    given = {
+    expressions = {
         "event_id": derived_id("concat(alert_id, ':', CAST(version AS STRING))"),
         "event_time": "decided_at",
         "schema_version": "1",
     }
     names = (f.name for f in CATALOG.topics["alerts"].fields)
-    return f"SELECT {', '.join(f'{given.get(n, n)} AS {n}' for n in names)} FROM {{changed}}"
+    return f"SELECT {', '.join(f'{expressions.get(n, n)} AS {n}' for n in names)} FROM {{changed}}"
 
 
 def plans(

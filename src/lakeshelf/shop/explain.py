@@ -25,12 +25,12 @@ def explanation(history: History, alert: StoryLine) -> dict[str, Any]:
         while it is open), `policy` (as `policy` gives it), `end` (`status`, `at`, `actor`; None while it is open).
     """
     row = alert.row
-    found = policy(history, POLICIES[row["location"]], row["shelf_id"])
-    held = {name: told["value"] for name, told in found["fields"].items()}
+    current_policy = policy(history, POLICIES[row["location"]], row["shelf_id"])
+    held = {name: field["value"] for name, field in current_policy["fields"].items()}
     return {
         "why": broken(row, held),
         "figures": {name: row[name] for name in FIGURES},
-        "policy": found,
+        "policy": current_policy,
         "end": _end(row),
     }
 
@@ -68,10 +68,10 @@ def in_force(topic: str, policies: pa.Table, shelf: str) -> dict[str, dict[str, 
     """What holds for a shelf by some policies: field → `value` and `from`, as `policy` gives them."""
     query = f"""
         SELECT {policy_in_force(topic)}, {_sources(topic)}
-        FROM {{wanted}} AS w {policy_joins("policies", "w.shelf_id")}"""
-    wanted = pa.table({"shelf_id": pa.array([shelf])})
-    (found,) = Duck(threads=1).query(query, wanted=wanted, policies=policies).to_pylist()
-    return {n: {"value": found[n], "from": found[f"{n}_from"]} for n in limits(topic)}
+        FROM {{shelves}} AS s {policy_joins("policies", "s.shelf_id")}"""
+    shelves = pa.table({"shelf_id": pa.array([shelf])})
+    (row,) = Duck(threads=1).query(query, shelves=shelves, policies=policies).to_pylist()
+    return {n: {"value": row[n], "from": row[f"{n}_from"]} for n in limits(topic)}
 
 
 def limits(topic: str) -> list[str]:
@@ -95,43 +95,46 @@ def broken(alert: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         alert: The alert.
         limits: Field → value of the policy in force, for what the alert itself does not tell.
     """
-    told = {**limits, **{name: alert[name] for name in FIGURES if alert[name] is not None}}
-    return _BROKEN[alert["event_type"]](alert, told)
+    figures = {**limits, **{name: alert[name] for name in FIGURES if alert[name] is not None}}
+    return _BROKEN[alert["event_type"]](alert, figures)
 
 
-def _low(_: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    stock, room = told.get("current_stock"), told.get("max_stock")
+def _low(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+    stock, room = figures.get("current_stock"), figures.get("max_stock")
     if stock is None:
         return []
     lines = []
-    if room and 100 * stock < told["threshold_pct"] * room:
+    if room and 100 * stock < figures["threshold_pct"] * room:
         share = f"{stock} of {room} units, {100 * stock / room:.1f} %"
-        lines.append(f"{share}, is below threshold_pct {told['threshold_pct']:g}")
-    if stock < told["min_qty"]:
-        lines.append(f"{stock} units are below min_qty {told['min_qty']}")
+        lines.append(f"{share}, is below threshold_pct {figures['threshold_pct']:g}")
+    if stock < figures["min_qty"]:
+        lines.append(f"{stock} units are below min_qty {figures['min_qty']}")
     return lines
 
 
-def _short(_: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    stock, point = told.get("current_stock"), told.get("min_qty", told["reorder_point_qty"])
+def _short(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+    stock, point = (
+        figures.get("current_stock"),
+        figures.get("min_qty", figures["reorder_point_qty"]),
+    )
     if stock is None or stock >= point:
         return []
     return [f"{stock} units in the back room are below reorder_point_qty {point}"]
 
 
-def _near(alert: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    if told.get("expiry_date") is None:
+def _near(alert: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+    if figures.get("expiry_date") is None:
         return []
-    days, limit = _days_left(alert), told["near_expiry_days"]
-    lot = f"{told.get('current_stock')} units of lot {alert['batch_code']}"
-    when = f"expire {told['expiry_date']}, {days} days after the alert was opened"
+    days, limit = _days_left(alert), figures["near_expiry_days"]
+    lot = f"{figures.get('current_stock')} units of lot {alert['batch_code']}"
+    when = f"expire {figures['expiry_date']}, {days} days after the alert was opened"
     return [f"{lot} {when}; near_expiry_days is {limit}"]
 
 
-def _expired(alert: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    if told.get("expiry_date") is None:
+def _expired(alert: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+    if figures.get("expiry_date") is None:
         return []
-    return [f"lot {alert['batch_code']} expired {told['expiry_date']} with units left"]
+    return [f"lot {alert['batch_code']} expired {figures['expiry_date']} with units left"]
 
 
 _BROKEN = {

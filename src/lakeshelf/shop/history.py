@@ -100,9 +100,9 @@ class StoryLine:
 
     def as_json(self) -> dict[str, Any]:
         """The line as plain values."""
-        told = {"time": self.time, "section": self.section, "role": self.role or None}
+        heading = {"time": self.time, "section": self.section, "role": self.role or None}
         place = {"table": self.table, "table_version": self.table_version, "batch": self.batch}
-        return {**told, **place, "row": self.row}
+        return {**heading, **place, "row": self.row}
 
 
 @dataclass
@@ -123,8 +123,8 @@ class LastLines:
 
 def events_with(column: str) -> tuple[str, ...]:
     """Tables of events that have a column."""
-    found = (CATALOG.tables[name] for name in EVENTS)
-    return tuple(t.name for t in found if column in {field.name for field in t.columns})
+    contracts = (CATALOG.tables[name] for name in EVENTS)
+    return tuple(t.name for t in contracts if column in {field.name for field in t.columns})
 
 
 def equal(column: str, *values: object) -> Condition:
@@ -157,14 +157,14 @@ class History:
         Raises:
             LakeError: There is no such table.
         """
-        return self._found(name, self.rows(name, *where), limit)
+        return self._last_lines(name, self.rows(name, *where), limit)
 
     def events(
         self, names: Iterable[str], *where: Condition, limit: int | None = None
     ) -> LastLines:
         """The last events of raw tables for which all conditions hold."""
-        found = (self.find(name, *where, limit=limit) for name in names)
-        return sum(found, LastLines()).last(limit)
+        parts = (self.find(name, *where, limit=limit) for name in names)
+        return sum(parts, LastLines()).last(limit)
 
     def receipt_lines(
         self, column: str, value: str, *where: Condition, limit: int | None = None
@@ -172,7 +172,7 @@ class History:
         """The last lines that have the value, of receipts for which the conditions hold, beside their heads."""
         batches = reading.scan(self._opened(RECEIPTS), RECEIPTS, [*HEAD, "items"], where)
         parts = [part for batch in batches if (part := _lines(batch, column, value)).num_rows]
-        return self._found(RECEIPTS, pa.concat_tables(parts), limit) if parts else LastLines()
+        return self._last_lines(RECEIPTS, pa.concat_tables(parts), limit) if parts else LastLines()
 
     def alerts(self, *where: Condition) -> list[StoryLine]:
         """Alerts, each once and in its latest state, with the business time of its last change where known."""
@@ -191,7 +191,7 @@ class History:
             self._tables[name] = tables.open_table(self._root, name, to_read=True)
         return self._tables[name]
 
-    def _found(self, name: str, rows: pa.Table, limit: int | None) -> LastLines:
+    def _last_lines(self, name: str, rows: pa.Table, limit: int | None) -> LastLines:
         time = TIMES.get(SECTION.get(name, STATE), "created_at")
         if time in rows.column_names:
             rows = rows.sort_by(time)
@@ -202,28 +202,28 @@ class History:
         batch = self._batch(name, row) if name in EVENTS else None
         if batch is None:
             return StoryLine(name, self.version(name), row)
-        told = {k: batch[k] for k in ("query", "batch_id", "committed_at")}
-        return StoryLine(name, batch["table_versions"][name], row, told)
+        commit = {k: batch[k] for k in ("query", "batch_id", "committed_at")}
+        return StoryLine(name, batch["table_versions"][name], row, commit)
 
     def _batch(self, name: str, row: dict[str, Any]) -> dict[str, Any] | None:
         offset = row["kafka_offset"]
         known = self._batches[name, str(row["kafka_partition"])]
-        place = bisect_right(known, offset, key=lambda found: found[0]) - 1
+        place = bisect_right(known, offset, key=lambda entry: entry[0]) - 1
         return known[place][2] if place >= 0 and offset < known[place][1] else None
 
     @cached_property
     def _batches(self) -> dict[tuple[str, str], list[tuple[int, int, dict[str, Any]]]]:
         """Raw table and partition → offsets from and until, and the ledger's row, in order of offsets."""
         columns = ["query", "batch_id", "offsets", "table_versions", "committed_at"]
-        found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        batches: dict[tuple[str, str], list[Any]] = defaultdict(list)
         rows = self.rows(LEDGER, columns=columns)
         of_raw = pc.match_substring(rows["table_versions"], '"raw/')
         for row in rows.filter(of_raw).to_pylist():
             for name, partition, first, end, decoded in _ranges(row):
-                found[name, partition].append((first, end, decoded))
-        for ranges in found.values():
+                batches[name, partition].append((first, end, decoded))
+        for ranges in batches.values():
             ranges.sort(key=lambda entry: entry[:2])
-        return found
+        return batches
 
 
 def _ranges(row: dict[str, Any]) -> Iterator[tuple[str, str, int, int, dict[str, Any]]]:
@@ -237,8 +237,8 @@ def _ranges(row: dict[str, Any]) -> Iterator[tuple[str, str, int, int, dict[str,
 def _lines(batch: pa.RecordBatch, column: str, value: str) -> pa.Table:
     items = batch["items"]
     lines = pc.list_flatten(items)
-    wanted = pc.equal(pc.struct_field(lines, column), value)
-    kept = lines.filter(wanted)
-    heads = batch.select(HEAD).take(pc.list_parent_indices(items).filter(wanted))
+    matches = pc.equal(pc.struct_field(lines, column), value)
+    kept = lines.filter(matches)
+    heads = batch.select(HEAD).take(pc.list_parent_indices(items).filter(matches))
     own = {field.name: pc.struct_field(kept, field.name) for field in kept.type}
     return pa.table({**dict(zip(HEAD, heads.columns, strict=True)), **own})

@@ -47,23 +47,23 @@ KINDS: Mapping[str, tuple[Home, ...]] = {
 """What an id can be → tables and columns where it then stands; parts of a key are joined as in its topic."""
 
 
-def kinds(history: History, wanted: str) -> list[str]:
+def kinds(history: History, identifier: str) -> list[str]:
     """What an id is, found by looking."""
     return [
         kind
         for kind, homes in KINDS.items()
-        if any(_stands(history, table, columns, wanted) for table, columns in homes)
+        if any(_stands(history, table, columns, identifier) for table, columns in homes)
     ]
 
 
-def _stands(history: History, table: str, columns: tuple[str, ...], wanted: str) -> bool:
-    where = conditions(table, columns, wanted)
+def _stands(history: History, table: str, columns: tuple[str, ...], identifier: str) -> bool:
+    where = conditions(table, columns, identifier)
     return bool(where) and history.rows(table, *where, columns=columns).num_rows > 0
 
 
-def conditions(table: str, columns: tuple[str, ...], wanted: str) -> list[Condition]:
+def conditions(table: str, columns: tuple[str, ...], identifier: str) -> list[Condition]:
     """Conditions that columns have the parts of an id; none where it cannot be one of theirs."""
-    parts = wanted.split(KEY_SEPARATOR) if len(columns) > 1 else [wanted]
+    parts = identifier.split(KEY_SEPARATOR) if len(columns) > 1 else [identifier]
     if len(parts) != len(columns):
         return []
     contract = CATALOG.tables[table]

@@ -54,33 +54,33 @@ class Listed:
     total: int
 
 
-def alerts(root: Place, wanted: Filter = ALL) -> Listed:
+def alerts(root: Place, filters: Filter = ALL) -> Listed:
     """Alerts, newest first.
 
     Raises:
         ConfigurationError: There is no such state, kind, store or shelf.
     """
-    where = _where(ALERTS, wanted, OPEN_ALERT)
-    if wanted.kind is not None:
-        where.append(("event_type", "=", _word(ALERTS, "event_type", "kind", wanted.kind)))
-    return _newest(root, tables.rows(root, ALERTS, where=where), wanted)
+    where = _where(ALERTS, filters, OPEN_ALERT)
+    if filters.kind is not None:
+        where.append(("event_type", "=", _word(ALERTS, "event_type", "kind", filters.kind)))
+    return _newest(root, tables.rows(root, ALERTS, where=where), filters)
 
 
-def plans(root: Place, wanted: Filter = ALL) -> Listed:
+def plans(root: Place, filters: Filter = ALL) -> Listed:
     """Refill and order plans as `plan_id`, `kind` and their own columns, newest first.
 
     Raises:
         ConfigurationError: There is no such state, kind, store or shelf.
     """
-    kinds = PLANS if wanted.kind is None else (chosen("kind of plan", wanted.kind, PLANS),)
-    found = []
+    kinds = PLANS if filters.kind is None else (chosen("kind of plan", filters.kind, PLANS),)
+    parts = []
     for kind in kinds:
-        where = _where(PLANS[kind], wanted, PENDING_PLAN)
+        where = _where(PLANS[kind], filters, PENDING_PLAN)
         rows = tables.rows(root, PLANS[kind], where=where).rename_columns(
             {CATALOG.tables[PLANS[kind]].key[0]: "plan_id"}
         )
-        found.append(rows.add_column(1, "kind", pa.array([kind] * rows.num_rows, pa.string())))
-    return _newest(root, pa.concat_tables(found, promote_options="default"), wanted)
+        parts.append(rows.add_column(1, "kind", pa.array([kind] * rows.num_rows, pa.string())))
+    return _newest(root, pa.concat_tables(parts, promote_options="default"), filters)
 
 
 def open_alert(root: Place, alert: str) -> dict[str, Any]:
@@ -108,25 +108,25 @@ def stock(root: Place, shelf: str) -> dict[str, Any]:
         ConfigurationError: No event was ever seen of the shelf.
     """
     names = (PROFILES, *(f"cleansed/{name}" for name in STATE))
-    found = {name.partition("/")[2]: _of_shelf(root, name, shelf) for name in names}
-    if not any(found[name] for name in STATE):
+    known = {name.partition("/")[2]: _of_shelf(root, name, shelf) for name in names}
+    if not any(known[name] for name in STATE):
         require_known(root, shelf=shelf)
         raise ConfigurationError(
             f"no stock of the shelf {shelf!r} is known", hint="see `lakeshelf stock low --all`"
         )
-    return found
+    return known
 
 
 def _open_one(
     root: Place, what: str, names: tuple[str, ...], key: str, open_ones: tuple[str, ...]
 ) -> dict[str, Any]:
     having = ((name, [(CATALOG.tables[name].key[0], "=", key)]) for name in names)
-    found = [
+    rows = [
         row for name, where in having for row in tables.rows(root, name, where=where).to_pylist()
     ]
-    if not found:
+    if not rows:
         raise ConfigurationError(f"no {what} {key!r}", hint=f"see `lakeshelf {what}s list`")
-    (row,) = found
+    (row,) = rows
     if row["status"] not in open_ones:
         raise ConfigurationError(
             f"{what} {key!r} is {row['status']} already; nothing was sent",
@@ -135,26 +135,26 @@ def _open_one(
     return dict(row)
 
 
-def _where(name: str, wanted: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
+def _where(name: str, filters: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
     status = (
-        open_ones if wanted.status is None else (_word(name, "status", "status", wanted.status),)
+        open_ones if filters.status is None else (_word(name, "status", "status", filters.status),)
     )
-    given = (("store_id", wanted.store), ("shelf_id", wanted.shelf))
+    ids = (("store_id", filters.store), ("shelf_id", filters.shelf))
     return [
         ("status", "in", status),
-        *((column, "=", value) for column, value in given if value is not None),
+        *((column, "=", value) for column, value in ids if value is not None),
     ]
 
 
-def _word(name: str, column: str, what: str, given: str) -> str:
-    return chosen(what, given, CATALOG.tables[name].column(column).enum or ())
+def _word(name: str, column: str, what: str, word: str) -> str:
+    return chosen(what, word, CATALOG.tables[name].column(column).enum or ())
 
 
-def _newest(root: Place, rows: pa.Table, wanted: Filter) -> Listed:
+def _newest(root: Place, rows: pa.Table, filters: Filter) -> Listed:
     if not rows.num_rows:
-        require_known(root, store=wanted.store, shelf=wanted.shelf)
+        require_known(root, store=filters.store, shelf=filters.shelf)
     kept = rows.drop_columns([name for name in NOT_SHOWN if name in rows.column_names])
-    ordered = kept.sort_by([("created_at", "descending")]).slice(0, wanted.limit)
+    ordered = kept.sort_by([("created_at", "descending")]).slice(0, filters.limit)
     return Listed(with_names(root, ordered.to_pylist()), rows.num_rows)
 
 

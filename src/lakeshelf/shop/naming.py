@@ -17,13 +17,13 @@ FEW = 500
 
 def item_names(root: Place, shelves: Iterable[str]) -> dict[str, str]:
     """Shelf → name of its item; a shelf without a profile has none."""
-    wanted = set(shelves)
-    if not wanted:
+    requested = set(shelves)
+    if not requested:
         return {}
-    where = [("shelf_id", "in", tuple(wanted))] if len(wanted) <= FEW else []
-    found = tables.rows(root, PROFILES, ["shelf_id", "name"], where)
-    pairs = zip(found["shelf_id"].to_pylist(), found["name"].to_pylist(), strict=True)
-    return {shelf: name for shelf, name in pairs if shelf in wanted}
+    where = [("shelf_id", "in", tuple(requested))] if len(requested) <= FEW else []
+    rows = tables.rows(root, PROFILES, ["shelf_id", "name"], where)
+    pairs = zip(rows["shelf_id"].to_pylist(), rows["name"].to_pylist(), strict=True)
+    return {shelf: name for shelf, name in pairs if shelf in requested}
 
 
 def with_names(root: Place, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -38,10 +38,10 @@ def require_known(root: Place, *, store: str | None = None, shelf: str | None = 
     Raises:
         ConfigurationError: There is no such store or shelf; its neighbours are named.
     """
-    for column, wanted in (("store_id", store), ("shelf_id", shelf)):
-        if wanted is not None:
+    for column, value in (("store_id", store), ("shelf_id", shelf)):
+        if value is not None:
             known = tables.rows(root, PROFILES, [column])[column].unique().to_pylist()
-            chosen(column.removesuffix("_id"), wanted, known)
+            chosen(column.removesuffix("_id"), value, known)
 
 
 def _named(row: dict[str, Any], name: str | None) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def listed(root: Place, shelf: str | None = None, limit: int | None = None) -> L
         Rows of `location`, `shelf_id`, `name`, the fields (None where the location has no such field), `actor`,
         `version` and `updated_at`.
     """
-    found = [row for place in POLICIES for row in _alive(root, place)]
-    kept = [row for row in found if shelf in (None, row["shelf_id"])]
+    rows = [row for place in POLICIES for row in _alive(root, place)]
+    kept = [row for row in rows if shelf in (None, row["shelf_id"])]
     kept.sort(key=lambda row: (row["shelf_id"] != GLOBAL, row["shelf_id"], row["location"]))
     return Listed(with_names(root, kept[:limit]), len(kept))
 
@@ -72,37 +72,37 @@ def require_shelf(root: Place, shelf: str) -> None:
         require_known(root, shelf=shelf)
 
 
-def location_of(names: Collection[str], given: str | None) -> str:
+def location_of(names: Collection[str], location: str | None) -> str:
     """The location whose policies have all these fields.
 
     Args:
         names: Fields.
-        given: The location, if it was named.
+        location: The location, if it was named.
 
     Raises:
         ConfigurationError: No location has them all, or several have and none is named.
     """
-    if given is not None:
-        places = [chosen("location", given, POLICIES)]
+    if location is not None:
+        places = [chosen("location", location, POLICIES)]
     else:
         places = [place for place in POLICIES if set(names) <= set(limits(POLICIES[place]))]
     known = sorted({name for topic in POLICIES.values() for name in limits(topic)})
     for name in names:
-        chosen("field of a policy", name, limits(POLICIES[places[0]]) if given else known)
+        chosen("field of a policy", name, limits(POLICIES[places[0]]) if location else known)
     if len(places) == 1:
         return places[0]
     problem = f"{', '.join(names)} belong to {'several locations' if places else 'no one location'}"
     raise ConfigurationError(problem, hint=f"name one with --location {' or '.join(POLICIES)}")
 
 
-def typed(location: str, given: Mapping[str, str]) -> dict[str, Any]:
+def typed(location: str, texts: Mapping[str, str]) -> dict[str, Any]:
     """Values of fields that somebody wrote as text.
 
     Raises:
         ConfigurationError: A text is no value of its field.
     """
     topic = CATALOG.topics[POLICIES[location]]
-    return {name: _read(topic.field(name), text) for name, text in given.items()}
+    return {name: _read(topic.field(name), text) for name, text in texts.items()}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class PolicyChange:
 
 
 def setting(
-    client: Mapping[str, str], root: Place, location: str, shelf: str, given: Values, actor: str
+    client: Mapping[str, str], root: Place, location: str, shelf: str, changes: Values, actor: str
 ) -> PolicyChange:
     """A policy with some of its fields changed; the others stay as they are in force.
 
@@ -158,7 +158,7 @@ def setting(
         root: Lake root.
         location: `store` or `warehouse`.
         shelf: A shelf that has a profile, or `__GLOBAL__`.
-        given: Field → value.
+        changes: Field → value.
         actor: Who sets it.
 
     Raises:
@@ -166,8 +166,10 @@ def setting(
     """
     require_shelf(root, shelf)
     known = published(client, POLICIES[location])
-    held = {n: told["value"] for n, told in in_force(POLICIES[location], known, shelf).items()}
-    return _changed(client, root, location, shelf, known, {**held, **given, "active": True}, actor)
+    held = {n: field["value"] for n, field in in_force(POLICIES[location], known, shelf).items()}
+    return _changed(
+        client, root, location, shelf, known, {**held, **changes, "active": True}, actor
+    )
 
 
 def unsetting(
@@ -230,10 +232,10 @@ def _days_left(root: Place, location: str, today: date) -> defaultdict[str, list
     """Shelf → days until each of its lots with units expires, those that have not yet."""
     where = [("balance", ">", 0), ("expiry_date", ">=", today)]
     rows = tables.rows(root, LOTS[location], ["shelf_id", "expiry_date"], where).to_pylist()
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    days: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
-        found[row["shelf_id"]].append((row["expiry_date"] - today).days)
-    return found
+        days[row["shelf_id"]].append((row["expiry_date"] - today).days)
+    return days
 
 
 def publish(client: Mapping[str, str], change: PolicyChange) -> None:

@@ -47,14 +47,14 @@ def judged(root: Place, engine: Job, **instead: pa.Table) -> pa.Table:
 
 
 def low(
-    root: Place, jobs: Mapping[str, Job], wanted: Filter = ALL, location: str | None = None
+    root: Place, jobs: Mapping[str, Job], filters: Filter = ALL, location: str | None = None
 ) -> Listed:
     """Shelves and back rooms that are low against the policy in force, the worst first.
 
     Args:
         root: Lake root.
         jobs: The jobs of the checkout, by name.
-        wanted: Store and shelf, and how many.
+        filters: Store and shelf, and how many.
         location: `store` or `warehouse`; None: both.
 
     Returns:
@@ -65,26 +65,26 @@ def low(
     Raises:
         ConfigurationError: There is no such store or shelf.
     """
-    require_known(root, store=wanted.store, shelf=wanted.shelf)
+    require_known(root, store=filters.store, shelf=filters.shelf)
     places = ENGINES if location is None else (location,)
-    found = [row for place in places for row in _low(root, jobs[ENGINES[place]], place)]
+    rows = [row for place in places for row in _low(root, jobs[ENGINES[place]], place)]
     chosen = [
         row
-        for row in found
-        if row["store_id"] == (wanted.store or row["store_id"])
-        and row["shelf_id"] == (wanted.shelf or row["shelf_id"])
+        for row in rows
+        if row["store_id"] == (filters.store or row["store_id"])
+        and row["shelf_id"] == (filters.shelf or row["shelf_id"])
     ]
     chosen.sort(key=lambda row: (row.pop("share"), -row["suggested_qty"], row["shelf_id"]))
-    return Listed(with_names(root, chosen[: wanted.limit]), len(chosen))
+    return Listed(with_names(root, chosen[: filters.limit]), len(chosen))
 
 
 def _low(root: Place, engine: Job, place: str) -> list[dict[str, Any]]:
     rows = judged(root, engine)
     own = _own_policies(root, POLICIES[place])
-    return [_told(row, place, own) for row in rows.filter(rows["low"]).to_pylist()]
+    return [_listed(row, place, own) for row in rows.filter(rows["low"]).to_pylist()]
 
 
-def _told(row: dict[str, Any], place: str, own: set[str]) -> dict[str, Any]:
+def _listed(row: dict[str, Any], place: str, own: set[str]) -> dict[str, Any]:
     needed = _needed(row, place)
     shelf = row["shelf_id"]
     source = "shelf" if shelf in own else GLOBAL if GLOBAL in own else "default"

@@ -33,9 +33,9 @@ class Story:
     names: dict[str, str] = field(default_factory=dict)
     _lines: list[StoryLine] = field(default_factory=list)
 
-    def tell(self, found: LastLines | Iterable[StoryLine], role: str = "") -> list[StoryLine]:
+    def tell(self, lines: LastLines | Iterable[StoryLine], role: str = "") -> list[StoryLine]:
         """Add lines; those that are told already stay as they are."""
-        cut = (found if isinstance(found, LastLines) else _found(found)).last(self.limit)
+        cut = (lines if isinstance(lines, LastLines) else _all_lines(lines)).last(self.limit)
         if left := cut.total - len(cut.lines):
             section = cut.lines[0].section
             self.omitted[section] = self.omitted.get(section, 0) + left
@@ -47,8 +47,8 @@ class Story:
     @property
     def lines(self) -> list[StoryLine]:
         """What happened and was decided, in the order of business time."""
-        told = [line for line in self._lines if line.section != STATE]
-        return sorted(told, key=lambda line: line.order)
+        events = [line for line in self._lines if line.section != STATE]
+        return sorted(events, key=lambda line: line.order)
 
     @property
     def state(self) -> list[StoryLine]:
@@ -76,7 +76,7 @@ class Story:
         }
 
 
-def _found(lines: Iterable[StoryLine]) -> LastLines:
+def _all_lines(lines: Iterable[StoryLine]) -> LastLines:
     kept = list(lines)
     return LastLines(kept, len(kept))
 

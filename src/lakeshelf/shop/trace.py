@@ -40,12 +40,12 @@ from lakeshelf.shop.story import Story
 LIMIT = 30
 
 
-def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
+def trace(root: Place, identifier: str, limit: int = LIMIT) -> list[Story]:
     """The story of an id, one for each thing that it names.
 
     Args:
         root: Lake root.
-        wanted: An id of one of `KINDS`.
+        identifier: An id of one of `KINDS`.
         limit: Most lines of each part of a story; the last ones are told.
 
     Raises:
@@ -53,13 +53,13 @@ def trace(root: Place, wanted: str, limit: int = LIMIT) -> list[Story]:
         LakeError: A table is missing or cannot be read.
     """
     history = History(root)
-    found = kinds(history, wanted)
-    if not found:
+    matches = kinds(history, identifier)
+    if not matches:
         raise ConfigurationError(
-            f"nothing in {root} has the id {wanted!r}",
+            f"nothing in {root} has the id {identifier!r}",
             hint="take one from `lakeshelf alerts list`, `lakeshelf plans list` or the events",
         )
-    stories = [Story(kind, wanted, limit) for kind in found]
+    stories = [Story(kind, identifier, limit) for kind in matches]
     for story in stories:
         _TELL[story.kind](history, story)
         story.names = item_names(root, story.shelves)
@@ -83,12 +83,12 @@ def _item(history: History, story: Story) -> None:
     )
 
 
-def _tell_stock(history: History, story: Story, column: str, wanted: str) -> None:
+def _tell_stock(history: History, story: Story, column: str, identifier: str) -> None:
     """What moved of a shelf or an item, and what of it is there."""
-    moved = history.events(OF_STOCK, equal(column, wanted), limit=story.limit)
-    story.tell(moved + history.receipt_lines(column, wanted, limit=story.limit))
+    moved = history.events(OF_STOCK, equal(column, identifier), limit=story.limit)
+    story.tell(moved + history.receipt_lines(column, identifier, limit=story.limit))
     for name in BY_SHELF:
-        story.tell(history.find(name, equal(column, wanted), limit=story.limit))
+        story.tell(history.find(name, equal(column, identifier), limit=story.limit))
 
 
 def _tell_decisions(history: History, story: Story, of_shelves: Condition) -> None:
@@ -147,22 +147,22 @@ def _receipt(history: History, story: Story) -> None:
 
 def _discount(history: History, story: Story) -> None:
     ((table, columns),) = KINDS["discount"]
-    (given,) = story.tell(history.find(table, *conditions(table, columns, story.id)), "this")
-    lots = equal("batch_code", *(given.row["batch_codes"] or ()))
+    (discount,) = story.tell(history.find(table, *conditions(table, columns, story.id)), "this")
+    lots = equal("batch_code", *(discount.row["batch_codes"] or ()))
     expiring = equal("event_type", AlertKind.NEAR_EXPIRY)
-    shelf = equal("shelf_id", given.row["shelf_id"])
+    shelf = equal("shelf_id", discount.row["shelf_id"])
     story.tell(history.alerts(shelf, lots, expiring), "cause")
-    on_day = equal("event_date", given.row["discount_date"])
+    on_day = equal("event_date", discount.row["discount_date"])
     story.tell(
-        history.receipt_lines("shelf_id", given.row["shelf_id"], on_day, limit=story.limit),
+        history.receipt_lines("shelf_id", discount.row["shelf_id"], on_day, limit=story.limit),
         "effect",
     )
 
 
 def _command(history: History, story: Story) -> None:
-    wanted = equal("event_id", story.id)
+    condition = equal("event_id", story.id)
     for command in story.tell(
-        [line for n in COMMANDS for line in history.find(n, wanted).lines], "this"
+        [line for n in COMMANDS for line in history.find(n, condition).lines], "this"
     ):
         target = command.row["target_id"]
         story.tell(history.alerts(equal("alert_id", target)), "cause")
@@ -173,7 +173,7 @@ def _command(history: History, story: Story) -> None:
 def _visit(history: History, story: Story) -> None:
     steps = story.tell(history.find(TRAFFIC, equal("visit_id", story.id)), "this")
     times = [line.row["event_time"] for line in steps]
-    told = history.events(
+    events = history.events(
         BY_CUSTOMER,
         equal("customer_id", *(line.row["customer_id"] for line in steps)),
         equal("store_id", *(line.row["store_id"] for line in steps)),
@@ -181,7 +181,7 @@ def _visit(history: History, story: Story) -> None:
         *([("event_time", "<=", max(times))] if len(steps) > 1 else []),
         limit=story.limit,
     )
-    story.tell(told)
+    story.tell(events)
 
 
 def _customer(history: History, story: Story) -> None:
@@ -243,10 +243,10 @@ def _tell_causes(history: History, story: Story, event: StoryLine) -> None:
         for order in story.tell(history.find(ORDERS, equal("order_id", order_id)), "cause"):
             _tell_plan_of_order(history, story, order)
     if cause := row.get("cause_event_id"):
-        found = history.events(EVENTS, equal("event_id", cause))
-        if not found.lines:
+        causes = history.events(EVENTS, equal("event_id", cause))
+        if not causes.lines:
             story.missing.append(cause)
-        for line in story.tell(found, "cause"):
+        for line in story.tell(causes, "cause"):
             _tell_causes(history, story, line)
 
 
@@ -254,8 +254,8 @@ def _tell_effects(history: History, story: Story, causes: list[str]) -> None:
     """What follows from events, and from what follows, as long as there is something new."""
     story.tell(history.find(PENDING, equal("event_id", *causes)))
     while causes:
-        found = history.find(Raw.SHELF_EVENTS, equal("cause_event_id", *causes))
-        causes = [line.row["event_id"] for line in story.tell(found, "effect")]
+        effects = history.find(Raw.SHELF_EVENTS, equal("cause_event_id", *causes))
+        causes = [line.row["event_id"] for line in story.tell(effects, "effect")]
 
 
 def _tell_refills(history: History, story: Story, plans: list[str]) -> None:
@@ -273,8 +273,8 @@ def _tell_supplies(history: History, story: Story, plans: list[StoryLine]) -> No
     if not plans:
         return
     named = [plan.row["order_id"] for plan in plans if plan.row["order_id"]]
-    wanted = equal("supplier_plan_id", *(plan.row["supplier_plan_id"] for plan in plans))
-    orders = story.tell(history.find(ORDERS, wanted), "effect")
+    condition = equal("supplier_plan_id", *(plan.row["supplier_plan_id"] for plan in plans))
+    orders = story.tell(history.find(ORDERS, condition), "effect")
     orders += story.tell(history.find(ORDERS, equal("order_id", *named)), "effect")
     _tell_deliveries(history, story, [order.row["order_id"] for order in orders])
 
@@ -286,8 +286,8 @@ def _tell_deliveries(history: History, story: Story, orders: list[str]) -> None:
 
 
 def _tell_plan_of_order(history: History, story: Story, order: StoryLine) -> None:
-    wanted = equal("supplier_plan_id", order.row["supplier_plan_id"])
-    for plan in story.tell(history.find(SUPPLY, wanted), "cause"):
+    condition = equal("supplier_plan_id", order.row["supplier_plan_id"])
+    for plan in story.tell(history.find(SUPPLY, condition), "cause"):
         story.tell(_alert_of(history, plan, AlertKind.SUPPLIER_REQUEST), "cause")
 
 
@@ -301,8 +301,8 @@ def _tell_end_of_lot(history: History, story: Story, alert: dict[str, Any]) -> N
     )
     story.tell(history.events(MOVEMENTS, *left), "effect")
     since = alert["created_at"].date()
-    given = _discounts(history, {alert["shelf_id"]}, alert["batch_code"])
-    story.tell([line for line in given if line.row["discount_date"] >= since], "effect")
+    discounts = _discounts(history, {alert["shelf_id"]}, alert["batch_code"])
+    story.tell([line for line in discounts if line.row["discount_date"] >= since], "effect")
 
 
 def _movements_before(history: History, alert: dict[str, Any], limit: int) -> LastLines:
@@ -321,10 +321,10 @@ def _plans_after(
     history: History, name: str, alert: dict[str, Any], until: datetime | None
 ) -> list[StoryLine]:
     """Plans that were opened while the alert was open, or that were pending when it was."""
-    found = history.find(name, equal("shelf_id", alert["shelf_id"])).lines
+    plans = history.find(name, equal("shelf_id", alert["shelf_id"])).lines
     return [
         plan
-        for plan in found
+        for plan in plans
         if (until is None or plan.row["created_at"] <= until)
         and (plan.row["created_at"] >= alert["created_at"] or plan.row["status"] in PENDING_PLAN)
     ]
@@ -332,10 +332,10 @@ def _plans_after(
 
 def _alert_of(history: History, plan: StoryLine, kind: str) -> list[StoryLine]:
     """The request that was open when a plan was made."""
-    wanted = (equal("shelf_id", plan.row["shelf_id"]), equal("event_type", kind))
+    where = (equal("shelf_id", plan.row["shelf_id"]), equal("event_type", kind))
     made = plan.row["created_at"]
-    found = [alert for alert in history.alerts(*wanted) if _covers(alert.row, made)]
-    return found[-1:]
+    alerts = [alert for alert in history.alerts(*where) if _covers(alert.row, made)]
+    return alerts[-1:]
 
 
 def _covers(alert: dict[str, Any], moment: datetime) -> bool:
@@ -349,5 +349,5 @@ def _discounts(history: History, shelves: set[str], lot: str | None) -> list[Sto
     """Discounts that shelves got because of a lot."""
     if not shelves:
         return []
-    found = history.find(DISCOUNTS, equal("shelf_id", *shelves)).lines
-    return [line for line in found if lot in (line.row["batch_codes"] or ())]
+    discounts = history.find(DISCOUNTS, equal("shelf_id", *shelves)).lines
+    return [line for line in discounts if lot in (line.row["batch_codes"] or ())]
