@@ -26,15 +26,15 @@ WAYS = {
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Rates of the three ways, cold, warm and with the start."""
-    found = []
+    figures = []
     for way, title in WAYS.items():
         goal = 60_000.0 if way == "driver" and parameters["records"] >= 1_000_000 else None
-        found += [
+        figures += [
             Figure(f"{way}_cold", f"{title}: first pass", "events/s", goal, higher=True),
             Figure(f"{way}_warm", f"{title}: second pass", "events/s", higher=True),
             Figure(f"{way}_with_start", f"{title}: first pass, with the start of the process", "events/s", higher=True),
         ]  # fmt: skip
-    return found
+    return figures
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
@@ -50,19 +50,19 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         seconds = stacks.send(client, events.records(shape, 0, total))
         say(f"{total:,} records sent in {seconds:.1f} s")
         ends = topics.end_offsets(client, [events.TOPIC])
-        found: dict[str, Any] = {
+        reports: dict[str, Any] = {
             "plain": plain(folder / "plain", client, ends[events.TOPIC], parameters)
         }
         for committer in VARIANTS:
             lake = folder / committer
-            found[committer] = ours(lake, client, ends, committer, parameters["batch_rows"])
+            reports[committer] = ours(lake, client, ends, committer, parameters["batch_rows"])
             repeats = events.repeats(shape, 0, total)
-            check(found[committer], total, repeats)
+            check(reports[committer], total, repeats)
     measured = {}
-    for way, told in found.items():
-        measured.update(rates(way, told, parameters["records"]))
+    for way, report in reports.items():
+        measured.update(rates(way, report, parameters["records"]))
         say(f"{way}: " + ", ".join(f"{k} {v:,.0f}" for k, v in measured.items() if way in k))
-    return {"figures": rounded(measured), "send_seconds": round(seconds, 2), **found}
+    return {"figures": rounded(measured), "send_seconds": round(seconds, 2), **reports}
 
 
 def ours(
@@ -99,9 +99,9 @@ def plain(
     }
 
 
-def rates(way: str, told: dict[str, Any], records: int) -> dict[str, float]:
+def rates(way: str, report: dict[str, Any], records: int) -> dict[str, float]:
     """Events a second of both passes; a pass is so many records, in whole batches."""
-    batches: Sequence[dict[str, Any]] = told["batches"]
+    batches: Sequence[dict[str, Any]] = report["batches"]
     done, cut = 0, 0
     while done < records:
         done += batches[cut]["rows"]
@@ -110,7 +110,7 @@ def rates(way: str, told: dict[str, Any], records: int) -> dict[str, float]:
     middle = first[-1]["ended"]
     measured = {
         f"{way}_cold": done / (middle - first[0]["began"]),
-        f"{way}_with_start": done / (middle - told["launched"]),
+        f"{way}_with_start": done / (middle - report["launched"]),
     }
     if second:
         rows = sum(batch["rows"] for batch in second)
@@ -118,9 +118,9 @@ def rates(way: str, told: dict[str, Any], records: int) -> dict[str, float]:
     return measured
 
 
-def check(told: dict[str, Any], total: int, repeats: int) -> None:
+def check(report: dict[str, Any], total: int, repeats: int) -> None:
     """Raise unless every record was folded once: a fast wrong answer is no result."""
-    counts, rows = told["counts"], told["table_rows"]
+    counts, rows = report["counts"], report["table_rows"]
     expected = {"rows_in": total, "valid": total - repeats, "duplicate": repeats, "quarantined": 0}
     if counts != expected or rows["raw/shelf_events"] != total - repeats:
         raise RuntimeError(f"counted {counts}, tables {rows}; should be {expected}")

@@ -18,19 +18,19 @@ LONGEST_S = 3_600.0
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Time, rate and memory of each size; 1 where all checks agree."""
-    found = []
+    figures = []
     for stores in parameters["stores"]:
         seconds, memory = (
             GOALS.get(stores, (None, None)) if not parameters["baskets"] else (None,) * 2
         )
         name = f"{stores} stores"
-        found += [
+        figures += [
             Figure(f"seconds_{stores}", f"{name}: the whole command", "s", seconds),
             Figure(f"rate_{stores}", f"{name}: from the first record sent to the last folded", "events/s", higher=True),
             Figure(f"memory_{stores}", f"{name}: all processes (PSS, most)", "GiB", memory),
             Figure(f"reconciled_{stores}", f"{name}: tables agree with the receipts", "1 = yes", 1.0, higher=True),
         ]  # fmt: skip
-    return found
+    return figures
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
@@ -42,19 +42,20 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         arguments = ["demo", "--json", "--stores", stores, "--lake", str(folder / stores)]
         if parameters["baskets"]:
             arguments += ["--baskets", str(parameters["baskets"])]
-        told = stacks.cli({}, *arguments, timeout=LONGEST_S)
+        report = stacks.cli({}, *arguments, timeout=LONGEST_S)
         seconds = time.monotonic() - began
-        say(f"{stores} stores: {seconds:.1f} s, {told['events']:,} events, ok {told['ok']}")
+        say(f"{stores} stores: {seconds:.1f} s, {report['events']:,} events, ok {report['ok']}")
         measured |= {
             f"seconds_{stores}": seconds,
-            f"rate_{stores}": told["events_per_second"],
-            f"memory_{stores}": told["peak_memory_bytes"] / GIB,
-            f"reconciled_{stores}": float(told["ok"]),
+            f"rate_{stores}": report["events_per_second"],
+            f"memory_{stores}": report["peak_memory_bytes"] / GIB,
+            f"reconciled_{stores}": float(report["ok"]),
         }
         reports[stores] = {
-            name: told[name] for name in ("ok", "events", "seconds", "peak_memory_bytes", "tables")
+            name: report[name]
+            for name in ("ok", "events", "seconds", "peak_memory_bytes", "tables")
         }
-        reports[stores]["checks"] = {c["name"]: c["differences"] for c in told["checks"]}
+        reports[stores]["checks"] = {c["name"]: c["differences"] for c in report["checks"]}
     return {"figures": rounded(measured), "reports": reports}
 
 

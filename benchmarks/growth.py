@@ -48,8 +48,8 @@ class Case:
     @property
     def title(self) -> str:
         """Name for people."""
-        told = ", 1 in 100 repeats an event from anywhere in raw" if self.repeats else ""
-        return f"{self.shelves:,} shelves, {self.raw:,} raw rows{told}"
+        suffix = ", 1 in 100 repeats an event from anywhere in raw" if self.repeats else ""
+        return f"{self.shelves:,} shelves, {self.raw:,} raw rows{suffix}"
 
     def shape(self, parameters: Parameters, seed: int) -> events.Shape:
         """Its events; raw holds the first ones, the topic those that follow."""
@@ -61,20 +61,22 @@ def cases(parameters: Parameters) -> list[Case]:
     """Shelves grow at a fixed number of raw rows, then raw rows at a fixed number of shelves."""
     middle = parameters["shelf_axis_raw"]
     raws, fixed = parameters["raws"], parameters["raw_axis_shelves"]
-    found = [Case(shelves, max(middle, shelves)) for shelves in parameters["shelves"]]
-    found += [Case(min(fixed, raw), raw) for raw in raws]
-    found += [Case(min(fixed, raw), raw, repeats=True) for raw in (raws[0], raws[-1])]
-    return list(dict.fromkeys(found))
+    cases = [Case(shelves, max(middle, shelves)) for shelves in parameters["shelves"]]
+    cases += [Case(min(fixed, raw), raw) for raw in raws]
+    cases += [Case(min(fixed, raw), raw, repeats=True) for raw in (raws[0], raws[-1])]
+    return list(dict.fromkeys(cases))
 
 
 def figures(parameters: Parameters) -> list[Figure]:
     """A batch time each case, and how much it grows with raw."""
     rows = parameters["batch_rows"]
-    told = [Figure(c.key, f"batch of {rows:,} events: {c.title}", "ms") for c in cases(parameters)]
+    batch_figures = [
+        Figure(c.key, f"batch of {rows:,} events: {c.title}", "ms") for c in cases(parameters)
+    ]
     first, last = parameters["raws"][0], parameters["raws"][-1]
     said = f"batch time at {last:,} raw rows ÷ at {first:,}"
     return [
-        *told,
+        *batch_figures,
         Figure("raw_growth", said, "", 1.25),
         Figure("raw_growth_repeats", f"{said}, with repeats", ""),
     ]
@@ -82,7 +84,7 @@ def figures(parameters: Parameters) -> list[Figure]:
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """All cases, on one broker."""
-    found: dict[str, Any] = {}
+    reports: dict[str, Any] = {}
     with stacks.broker(folder) as client:
         for case in cases(parameters):
             lake = folder / case.key
@@ -92,10 +94,10 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
                 fill(base, shape, case.raw)
             # Delta never changes a file in place, so lakes can share those of their base.
             shutil.copytree(base, lake, copy_function=os.link)
-            found[case.key] = drive(lake, client, case, shape, parameters)
+            reports[case.key] = drive(lake, client, case, shape, parameters)
             shutil.rmtree(lake)
-            say(f"{case.title}: {found[case.key]['duration_ms']}")
-    measured = {key: told["duration_ms"]["p50"] for key, told in found.items()}
+            say(f"{case.title}: {reports[case.key]['duration_ms']}")
+    measured = {key: report["duration_ms"]["p50"] for key, report in reports.items()}
     for suffix in ("", "_repeats"):
         first, last = (
             next(
@@ -108,7 +110,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
             for raw in (parameters["raws"][0], parameters["raws"][-1])
         )
         measured[f"raw_growth{suffix}"] = measured[last.key] / measured[first.key]
-    return {"figures": rounded(measured), "cases": found}
+    return {"figures": rounded(measured), "cases": reports}
 
 
 def fill(lake: Path, shape: events.Shape, rows: int) -> None:
@@ -167,13 +169,13 @@ def check(
 ) -> None:
     """Raise unless every record was folded once and every repeat recognised."""
     repeats = events.repeats(shape, case.raw, case.raw + count)
-    found = tuple(sum(row[name] for row in batches) for name in ("rows_in", "valid", "duplicate"))
+    counted = tuple(sum(row[name] for row in batches) for name in ("rows_in", "valid", "duplicate"))
     held = (tables.row_count(lake, RAW), tables.row_count(lake, STATE))
-    if found != (count, count - repeats, repeats) or held != (
+    if counted != (count, count - repeats, repeats) or held != (
         case.raw + count - repeats,
         case.shelves,
     ):
-        raise RuntimeError(f"{case.title}: counted {found} with {repeats} repeats, tables {held}")
+        raise RuntimeError(f"{case.title}: counted {counted} with {repeats} repeats, tables {held}")
 
 
 BENCHMARK = Benchmark(

@@ -94,8 +94,8 @@ def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
 
         with scratch(options.scratch) as folder:
             load = os.getloadavg()[0]
-            found = benchmark.run(parameters, options.seed + number, folder, say)
-            runs.append({"load_before": round(load, 2), "seed": options.seed + number, **found})
+            measured = benchmark.run(parameters, options.seed + number, folder, say)
+            runs.append({"load_before": round(load, 2), "seed": options.seed + number, **measured})
     result = assemble(benchmark, parameters, options, runs)
     out = options.out or (LOCAL_RESULTS if options.quick else RESULTS)
     file = write(out, result)
@@ -127,10 +127,10 @@ def assemble(
 
 def summary(runs: Sequence[Run], key: str) -> dict[str, float | None]:
     """Median, smallest and largest value of a figure; None where no run has it."""
-    found = [v for run in runs if (v := run["figures"].get(key)) is not None]
-    if not found:
+    values = [v for run in runs if (v := run["figures"].get(key)) is not None]
+    if not values:
         return {"median": None, "min": None, "max": None}
-    return {"median": statistics.median(found), "min": min(found), "max": max(found)}
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -163,18 +163,18 @@ def results_table(result: Mapping[str, Any]) -> Table:
     for title in ("figure", "unit", "to reach", "median", "min", "max", "reached"):
         words = title in ("figure", "unit", "reached")
         table.add_column(title, justify="left" if words else "right")
-    for told in result["figures"]:
-        figure = figure_of(told)
-        numbers = (text(told[name]) for name in ("median", "min", "max"))
-        reached = None if told["median"] is None else figure.reached(told["median"])
+    for entry in result["figures"]:
+        figure = figure_of(entry)
+        numbers = (text(entry[name]) for name in ("median", "min", "max"))
+        reached = None if entry["median"] is None else figure.reached(entry["median"])
         verdict = {None: "", True: "yes", False: "[red]no[/]"}[reached]
         table.add_row(figure.title, figure.unit, goal_text(figure), *numbers, verdict)
     return table
 
 
-def figure_of(told: Mapping[str, Any]) -> Figure:
+def figure_of(entry: Mapping[str, Any]) -> Figure:
     """The figure that an entry of a result file means."""
-    return Figure(**{name: told[name] for name in ("key", "title", "unit", "goal", "higher")})
+    return Figure(**{name: entry[name] for name in ("key", "title", "unit", "goal", "higher")})
 
 
 def goal_text(figure: Figure) -> str:
@@ -252,5 +252,5 @@ def _parser(benchmark: Benchmark) -> argparse.ArgumentParser:
 
 def _parameters(benchmark: Benchmark, options: argparse.Namespace) -> dict[str, Any]:
     base = {**benchmark.defaults, **(benchmark.quick if options.quick else {})}
-    given = {name: getattr(options, name) for name in base}
-    return {name: base[name] if value is None else value for name, value in given.items()}
+    overrides = {name: getattr(options, name) for name in base}
+    return {name: base[name] if value is None else value for name, value in overrides.items()}

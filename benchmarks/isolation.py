@@ -37,15 +37,15 @@ def figures(parameters: Parameters) -> list[Figure]:
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """A stack for each way and size."""
-    told = {
+    reports = {
         f"{way}_{size}": isolate(folder / f"{way}_{size}", size, further, parameters, seed)
         for way, further in WAYS.items()
         for size in parameters["sizes"]
     }
-    for name, found in told.items():
-        say(f"{name}: {found}")
-    measured = {f"{step}_{name}": told[name][step] for name in told for step in STEPS}
-    return {"figures": rounded(measured), **told}
+    for name, report in reports.items():
+        say(f"{name}: {report}")
+    measured = {f"{step}_{name}": reports[name][step] for name in reports for step in STEPS}
+    return {"figures": rounded(measured), **reports}
 
 
 def isolate(
@@ -57,20 +57,19 @@ def isolate(
         stack.wait_folded()
         sent = time.monotonic()
         stacks.send(stack.client, records(size))
-        wait_for("the record to be isolated", lambda: bool(found(lake)), LONGEST_S)
-        isolated = time.monotonic() - sent
+        wait_for("the record to be isolated", lambda: bool(isolated(lake)), LONGEST_S)
+        seconds = {"isolated": round(time.monotonic() - sent, 1)}
         stack.wait_folded(LONGEST_S)
-        folded = time.monotonic() - sent
-        told = stacks.cli({"lake_root": lake}, "status", "--json", timeout=LONGEST_S)
-    (refused,) = found(lake)
+        seconds["folded"] = round(time.monotonic() - sent, 1)
+        status = stacks.cli({"lake_root": lake}, "status", "--json", timeout=LONGEST_S)
+    (refused,) = isolated(lake)
     if json.loads(refused["value"])["event_id"] != POISON:
         raise RuntimeError(f"another record was isolated: {refused}")
-    restarts = told["parts"]["streams"]["restarts"]
-    seconds = {"isolated": round(isolated, 1), "folded": round(folded, 1)}
+    restarts = status["parts"]["streams"]["restarts"]
     return {**seconds, "restarts": restarts, "detail": refused["detail"]}
 
 
-def found(lake: Path) -> list[dict[str, Any]]:
+def isolated(lake: Path) -> list[dict[str, Any]]:
     """The records that were isolated."""
     return quarantine.listed(lake, reason="unprocessable")
 

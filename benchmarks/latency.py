@@ -23,24 +23,24 @@ WATCH_S = 1.0
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Percentiles for each rate, and triggers of both committers."""
-    found = [
+    figures = [
         Figure(f"{target}_{rate}_p{p}", f"{rate:,} events/s: event → {title}, p{p}", "ms", GOALS.get((rate, target, p)))
         for rate in parameters["rates"]
         for target, title in TARGETS.items()
         for p in PERCENTS
     ]  # fmt: skip
-    found += [
+    figures += [
         Figure(f"cores_{r}", f"{r:,} events/s: all processes of the stack", "cores")
         for r in parameters["rates"]
     ]
     rate = parameters["trigger_rate"]
     for committer in ("driver", "spark"):
         said = f"shelf-aggregator at {rate:,} events/s, committer {committer}"
-        found += [
+        figures += [
             Figure(f"trigger_{committer}", f"{said}: whole trigger, median", "ms"),
             Figure(f"batch_{committer}", f"{said}: batch function, median", "ms"),
         ]
-    return [*found, Figure("trigger_ratio", "trigger of driver ÷ trigger of spark", "", 0.2)]
+    return [*figures, Figure("trigger_ratio", "trigger of driver ÷ trigger of spark", "", 0.2)]
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
@@ -53,18 +53,18 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         source.open_shelves()
         stack.wait_folded()
         for rate in parameters["rates"]:
-            told = steady(stack, source, rate, parameters)
-            detail["rates"][str(rate)] = told
+            report = steady(stack, source, rate, parameters)
+            detail["rates"][str(rate)] = report
             for target in TARGETS:
-                measured |= {f"{target}_{rate}_p{p}": told[target][f"p{p}"] for p in PERCENTS}
-            measured[f"cores_{rate}"] = told["cores"]
-            say(f"{rate:,} events/s: table {told['table']}, message {told['message']}")
+                measured |= {f"{target}_{rate}_p{p}": report[target][f"p{p}"] for p in PERCENTS}
+            measured[f"cores_{rate}"] = report["cores"]
+            say(f"{rate:,} events/s: table {report['table']}, message {report['message']}")
     for committer in ("driver", "spark"):
-        told = triggers(folder / committer, committer, parameters, seed)
-        detail["triggers"][committer] = told
-        measured[f"trigger_{committer}"] = told["trigger_ms"]["p50"]
-        measured[f"batch_{committer}"] = told["batch_ms"]["p50"]
-        say(f"{committer}: trigger {told['trigger_ms']}")
+        report = triggers(folder / committer, committer, parameters, seed)
+        detail["triggers"][committer] = report
+        measured[f"trigger_{committer}"] = report["trigger_ms"]["p50"]
+        measured[f"batch_{committer}"] = report["batch_ms"]["p50"]
+        say(f"{committer}: trigger {report['trigger_ms']}")
     measured["trigger_ratio"] = measured["trigger_driver"] / measured["trigger_spark"]
     return {"figures": rounded(measured), **detail}
 

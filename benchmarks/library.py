@@ -29,17 +29,17 @@ MARGIN_PERCENT, MARGIN_MS = 3.0, 3.0
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Ours and plain delta-rs, in milliseconds, and what ours costs more."""
-    found = []
+    figures = []
     for rows in parameters["rows"]:
         for act in ACTS:
             what = f"{act}, {rows:,} rows"
-            found += [
+            figures += [
                 Figure(f"{act}_{rows}_ours", f"{what}: ours", "ms"),
                 Figure(f"{act}_{rows}_plain", f"{what}: plain delta-rs", "ms"),
                 Figure(f"{act}_{rows}_over", f"{what}: overhead", "%"),
                 Figure(f"{act}_{rows}_excess", f"{what}: overhead beyond 3 % or 3 ms", "ms", 0),
             ]
-        found += [
+        figures += [
             Figure(f"dedup_{rows}", f"de-duplication of {rows // 10:,} rows, on its own", "ms"),
             Figure(f"feed_{rows}", f"changes of a merge, {rows:,} rows", "ms"),
             Figure(f"feed_{rows}_plain", f"the same by plain load_cdf, {rows:,} rows", "ms"),
@@ -53,18 +53,18 @@ def figures(parameters: Parameters) -> list[Figure]:
             Figure(f"compaction_{rows}", f"compaction of 100 files, {rows:,} rows", "ms"),
             Figure(f"compaction_{rows}_plain", f"the same by plain delta-rs, {rows:,} rows", "ms"),
         ]
-    return found
+    return figures
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """Each act some times in turn, ours and plain, on tables of their own."""
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for rows in parameters["rows"]:
         bench = Bench(folder / str(rows), rows, np.random.default_rng(seed), parameters["repeats"])
-        found |= bench.figures()
-        shown = ", ".join(f"{act} {found[f'{act}_{rows}_over']:.1f} %" for act in ACTS)
+        measured |= bench.figures()
+        shown = ", ".join(f"{act} {measured[f'{act}_{rows}_over']:.1f} %" for act in ACTS)
         say(f"{rows:,} rows: overhead of {shown}")
-    return {"figures": rounded(found)}
+    return {"figures": rounded(measured)}
 
 
 @dataclass
@@ -90,13 +90,13 @@ class Bench:
         lake.create(NAME, table.schema, key=KEY)
         lake.append(NAME, table)
         write_deltalake(plain, table, configuration=properties(lake))
-        found = self._paired("append", self._appends(lake, table))
-        found |= self._paired("read", self._reads(lake, plain))
+        measured = self._paired("append", self._appends(lake, table))
+        measured |= self._paired("read", self._reads(lake, plain))
         changed = made(self.random, self._some_keys())
         dedup = timed(lambda: merging.newest(changed, list(KEY), [], NAME), self.repeats)
-        found |= self._paired("merge", self._merges(lake, plain, changed), dedup)
-        found[f"dedup_{self.rows}"] = dedup
-        return found | self._feed(lake) | self._compaction()
+        measured |= self._paired("merge", self._merges(lake, plain, changed), dedup)
+        measured[f"dedup_{self.rows}"] = dedup
+        return measured | self._feed(lake) | self._compaction()
 
     def _some_keys(self) -> Any:
         return self.random.choice(self.rows, self.rows // 10, replace=False)
@@ -153,14 +153,14 @@ class Bench:
         lake.merge(consumer.output, first.rows, txn=first.txns)
         lake.merge(NAME, with_amount(made(self.random, self._some_keys()), -1.0))
         version = lake.snapshot(NAME).version
-        found = self._paired(
+        measured = self._paired(
             "feed",
             {
                 "ours": lambda: _read(lake, consumer),
                 "plain": lambda: self._plain_feed(version),
             },
         )
-        ours, plain = (found[f"feed_{self.rows}_{way}"] for way in ("ours", "plain"))
+        ours, plain = (measured[f"feed_{self.rows}_{way}"] for way in ("ours", "plain"))
         return {
             f"feed_{self.rows}": ours,
             f"feed_{self.rows}_plain": plain,
@@ -191,8 +191,8 @@ class Bench:
 
 def properties(lake: Lake) -> dict[str, str]:
     """Properties of our table, for a plain one."""
-    found = lake.snapshot(NAME).handle.metadata().configuration
-    return {name: value for name, value in found.items() if name.startswith("delta.")}
+    configuration = lake.snapshot(NAME).handle.metadata().configuration
+    return {name: value for name, value in configuration.items() if name.startswith("delta.")}
 
 
 def _read(lake: Lake, consumer: Consumer) -> pa.Table:
@@ -211,10 +211,10 @@ def peak_of_changes(root: Path) -> float:
         "lines = open('/proc/self/status').read().splitlines();"
         "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))"
     )
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program, str(root)], capture_output=True, check=True
     )
-    return float(told.stdout) / 1024
+    return float(done.stdout) / 1024
 
 
 def made(random: np.random.Generator, keys: Any) -> pa.Table:
@@ -253,12 +253,12 @@ def plain_merge(table: DeltaTable, rows: pa.Table) -> None:
 
 def timed(work: Callable[[], Any], times: int) -> float:
     """Median milliseconds of some work."""
-    found = []
+    milliseconds = []
     for _ in range(times):
         begun = time.perf_counter()
         work()
-        found.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(found)
+        milliseconds.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(milliseconds)
 
 
 BENCHMARK = Benchmark(

@@ -156,23 +156,23 @@ def messages(client: Mapping[str, str], topic: str, since: Mapping[str, int]) ->
     options = {"group.id": "bench", "enable.auto.commit": False, "enable.partition.eof": True}
     consumer = Consumer({**client, **options})
     consumer.assign([TopicPartition(topic, int(p), since.get(p, 0)) for p in ends])
-    found: list[Message] = []
+    messages: list[Message] = []
     reached: set[int] = set()
     while len(reached) < len(ends):
         for message in consumer.consume(10_000, timeout=0.2):
             error = message.error()
             if error is None:
-                found.append(message)
+                messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - has no public name
                 reached.add(message.partition() or 0)
     consumer.close()
-    return found
+    return messages
 
 
 def _first(ends: Sequence[tuple[int, float]], place: int, since: float) -> float:
     """Milliseconds from `since` to the time of the first of `ends` that is above `place`."""
-    found = bisect.bisect_right(ends, place, key=lambda end: end[0])
-    return (ends[found][1] - since) * 1000
+    index = bisect.bisect_right(ends, place, key=lambda end: end[0])
+    return (ends[index][1] - since) * 1000
 
 
 class TriggerLog:

@@ -26,15 +26,19 @@ def figures(parameters: Parameters) -> list[Figure]:
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """One demo."""
     options = ("--days", parameters["days"], "--shelves", parameters["shelves"], "--seed", seed)
-    given = {"lake_root": folder / "lake"}
-    told = stacks.cli(given, "demo", "--loop", *map(str, options), "--json", timeout=LONGEST_S)
-    say(f"{told['days_per_minute']} days a minute, ok {told['ok']}")
+    settings = {"lake_root": folder / "lake"}
+    report = stacks.cli(settings, "demo", "--loop", *map(str, options), "--json", timeout=LONGEST_S)
+    say(f"{report['days_per_minute']} days a minute, ok {report['ok']}")
     measured = {
-        "pace": told["days_per_minute"],
-        "memory": told["peak_memory_bytes"] / GIB,
-        "differences": sum(check["differences"] for check in told["checks"]),
+        "pace": report["days_per_minute"],
+        "memory": report["peak_memory_bytes"] / GIB,
+        "differences": sum(check["differences"] for check in report["checks"]),
     }
-    return {"figures": rounded(measured), "seconds": told["seconds"], "achieved": told["achieved"]}
+    return {
+        "figures": rounded(measured),
+        "seconds": report["seconds"],
+        "achieved": report["achieved"],
+    }
 
 
 BENCHMARK = Benchmark(

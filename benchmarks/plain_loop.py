@@ -61,9 +61,9 @@ def taken(servers: str, ends: Mapping[str, int], rows: int) -> Iterator[list[Mes
     left = sum(ends.values())
     held: list[Message] = []
     while left:
-        found = consumer.consume(min(TAKE, rows - len(held), left), timeout=1.0)
-        left -= len(found)
-        held += found
+        messages = consumer.consume(min(TAKE, rows - len(held), left), timeout=1.0)
+        left -= len(messages)
+        held += messages
         if held and (len(held) >= rows or not left):
             yield held
             held = []

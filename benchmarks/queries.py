@@ -32,15 +32,17 @@ SELECT = 'SELECT k, store, quantity, amount * 1.19 AS amount, "at" FROM rows'
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Each engine, then the command line, then streaming."""
-    found = []
+    figures = []
     for rows in parameters["rows"]:
-        found += [Figure(f"{e}_{rows}", f"sum by store, {rows:,} rows: {e}", "ms") for e in ENGINES]
-        found += [
+        figures += [
+            Figure(f"{e}_{rows}", f"sum by store, {rows:,} rows: {e}", "ms") for e in ENGINES
+        ]
+        figures += [
             Figure(f"duckdb_{rows}_plain", f"the same: plain DuckDB over delta-rs, {rows:,} rows", "ms"),
             Figure(f"polars_{rows}_plain", f"the same: plain Polars scan_delta, {rows:,} rows", "ms"),
         ]  # fmt: skip
     return [
-        *found,
+        *figures,
         Figure("import", "import of lakeshelf.lake", "ms", 300),
         Figure("import_plain", "import of pyarrow and deltalake alone", "ms"),
         Figure("sql", f"`lakeshelf sql`, first row of {parameters['sql_rows']:,}", "ms", 700),
@@ -53,17 +55,22 @@ def figures(parameters: Parameters) -> list[Figure]:
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
     """One lake a size; the command line in processes of its own."""
-    found: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for rows in parameters["rows"]:
         lake = filled(folder / str(rows), rows, seed)
-        found |= _engines(lake, rows, parameters["repeats"])
-        say(", ".join(f"{e} {found[f'{e}_{rows}']:.0f} ms" for e in ENGINES) + f" of {rows:,} rows")
+        measured |= _engines(lake, rows, parameters["repeats"])
+        say(
+            ", ".join(f"{e} {measured[f'{e}_{rows}']:.0f} ms" for e in ENGINES)
+            + f" of {rows:,} rows"
+        )
     lake = filled(folder / "sql", parameters["sql_rows"], seed)
-    found |= _starts(lake, parameters["repeats"])
-    say(f"import {found['import']:.0f} ms, sql {found['sql']:.0f} ms")
-    found |= _streaming(folder, parameters["streamed"], seed)
-    say(f"streaming at {found['stream_share']:.2f} of plain, {found['stream_memory']:.0f} MiB")
-    return {"figures": rounded(found)}
+    measured |= _starts(lake, parameters["repeats"])
+    say(f"import {measured['import']:.0f} ms, sql {measured['sql']:.0f} ms")
+    measured |= _streaming(folder, parameters["streamed"], seed)
+    say(
+        f"streaming at {measured['stream_share']:.2f} of plain, {measured['stream_memory']:.0f} MiB"
+    )
+    return {"figures": rounded(measured)}
 
 
 def filled(folder: Path, rows: int, seed: int) -> Lake:
@@ -79,12 +86,12 @@ def _engines(lake: Lake, rows: int, repeats: int) -> dict[str, float]:
     place = str(lake.root.of(NAME))
 
     def total(engine: str) -> Any:
-        wanted = ["store", "amount"]
-        served = query.serve(snapshot, engine, columns=wanted, session=sessions.get(engine))
+        columns = ["store", "amount"]
+        served = query.serve(snapshot, engine, columns=columns, session=sessions.get(engine))
         return SUMS[engine](served.value)
 
-    found = {f"{e}_{rows}": timed(partial(total, e), repeats) for e in ENGINES}
-    return found | {
+    measured = {f"{e}_{rows}": timed(partial(total, e), repeats) for e in ENGINES}
+    return measured | {
         f"duckdb_{rows}_plain": timed(lambda: _plain_duckdb(place), repeats),
         f"polars_{rows}_plain": timed(
             lambda: _sum_polars(pl.scan_delta(place).select("store", "amount")), repeats
@@ -172,7 +179,7 @@ def _process(command: list[str], repeats: int) -> float:
 
 def _streaming(folder: Path, rows: int, seed: int) -> dict[str, float]:
     filled(folder / "source", rows, seed)
-    found: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
+    outputs: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
     for number in range(3):
         for way in ("ours", "plain") if number % 2 else ("plain", "ours"):
             target = folder / f"{way}{number}"
@@ -181,13 +188,15 @@ def _streaming(folder: Path, rows: int, seed: int) -> dict[str, float]:
                 [*command, str(folder / "source"), str(target)],
                 check=True, capture_output=True, text=True, env=dict(os.environ),
             ).stdout  # fmt: skip
-            found[way].append(json.loads(out))
-    seconds = {way: statistics.median(o["seconds"] for o in told) for way, told in found.items()}
+            outputs[way].append(json.loads(out))
+    seconds = {
+        way: statistics.median(o["seconds"] for o in of_way) for way, of_way in outputs.items()
+    }
     return {
         "stream_share": seconds["plain"] / seconds["ours"],
         "stream_rows": rows / seconds["ours"],
         "stream_plain": rows / seconds["plain"],
-        "stream_memory": max(o["mib"] for o in found["ours"]),
+        "stream_memory": max(o["mib"] for o in outputs["ours"]),
     }
 
 
@@ -203,8 +212,8 @@ def stream(way: str, source: str, target: str) -> None:
         rows = pa.RecordBatchReader.from_stream(snapshot.handle.scan())
         result = duckdb.sql(SELECT).to_arrow_reader(131_072)
         write_deltalake(f"{target}/{STREAMED}", result)
-    told = {"seconds": time.perf_counter() - begun, "mib": _peak_kib() / 1024}
-    sys.stdout.write(json.dumps(told))
+    report = {"seconds": time.perf_counter() - begun, "mib": _peak_kib() / 1024}
+    sys.stdout.write(json.dumps(report))
 
 
 def _peak_kib() -> int:

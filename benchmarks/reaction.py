@@ -45,7 +45,7 @@ READ = ("alerts", "shelf_restock_plan", "wh_events", "shelf_events", "clock")
 
 def figures(parameters: Parameters) -> list[Figure]:
     """Percentiles for each rate; policies; the driver's return."""
-    found = [
+    figures = [
         Figure(f"{step}_{rate}_p{p}", f"{rate:,} events/s: {title}, p{p}", "ms", GOALS.get((step, rate, p)))
         for rate in parameters["rates"]
         for step, title in STEPS.items()
@@ -53,12 +53,12 @@ def figures(parameters: Parameters) -> list[Figure]:
     ]  # fmt: skip
     for rate in parameters["rates"]:
         said = f"{rate:,} events/s: all processes of the stack"
-        found += [
+        figures += [
             Figure(f"cores_{rate}", said, "cores"),
             Figure(f"memory_{rate}", f"{said} (PSS)", "GiB"),
         ]
     return [
-        *found,
+        *figures,
         Figure("policy_p95", "policy message → alert message, p95", "s", 2.0),
         Figure("recovery", "driver killed → alert of a later pickup", "s", 15.0),
     ]
@@ -168,14 +168,14 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         probes = Probes(stack.client, parameters["probes"])
         stack.wait_folded()
         for rate in parameters["rates"]:
-            told = steady(stack, source, probes, rate, parameters)
-            detail[str(rate)] = told
+            report = steady(stack, source, probes, rate, parameters)
+            detail[str(rate)] = report
             for step in STEPS:
                 measured |= {
-                    f"{step}_{rate}_p{p}": told[step].get(f"p{p}", float("nan")) for p in PERCENTS
+                    f"{step}_{rate}_p{p}": report[step].get(f"p{p}", float("nan")) for p in PERCENTS
                 }
-            measured |= {f"cores_{rate}": told["cores"], f"memory_{rate}": told["memory"]}
-            say(f"{rate:,} events/s: {told['alert']}")
+            measured |= {f"cores_{rate}": report["cores"], f"memory_{rate}": report["memory"]}
+            say(f"{rate:,} events/s: {report['alert']}")
         delays = [
             _delay(stack, probes.demand_more(), probes) for _ in range(parameters["policies"])
         ]
@@ -215,21 +215,21 @@ def delays(
     stack: stacks.Stack, since: topics.Offsets, probes: Probes, taken: list[str]
 ) -> dict[str, Any]:
     """Milliseconds of each step of each probe."""
-    seen = {topic: _first_of(stack, topic, since, _wanted(topic)) for topic in READ[:-1]}
+    seen = {topic: _first_of(stack, topic, since, _matcher(topic)) for topic in READ[:-1]}
     ticks = [(_now(value), at) for value, at in _values(stack, "clock", since)]
-    found: dict[str, list[float]] = {step: [] for step in STEPS}
+    by_step: dict[str, list[float]] = {step: [] for step in STEPS}
     for shelf in taken:
         alert, plan = seen["alerts"].get(shelf), seen["shelf_restock_plan"].get(shelf)
         out, back = seen["wh_events"].get(shelf), seen["shelf_events"].get(shelf)
         if alert is None or plan is None or out is None or back is None:
             continue
-        found["alert"].append(1000 * (alert[1] - probes.taken[shelf]))
-        found["plan"].append(1000 * (plan[1] - alert[1]))
+        by_step["alert"].append(1000 * (alert[1] - probes.taken[shelf]))
+        by_step["plan"].append(1000 * (plan[1] - alert[1]))
         created = _time(plan[0]["created_at"])
-        found["wh_out"].append(1000 * (out[1] - _due(ticks, created + PLAN_DELAY_S)))
+        by_step["wh_out"].append(1000 * (out[1] - _due(ticks, created + PLAN_DELAY_S)))
         left = _time(out[0]["event_time"])
-        found["restock"].append(1000 * (back[1] - _due(ticks, left + REFILL_DELAY_S)))
-    return {step: spread(values) for step, values in found.items()}
+        by_step["restock"].append(1000 * (back[1] - _due(ticks, left + REFILL_DELAY_S)))
+    return {step: spread(values) for step, values in by_step.items()}
 
 
 def _delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
@@ -237,9 +237,9 @@ def _delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
     since, at = {"alerts": {"0": probes.alerts_end}}, probes.taken[shelf]
 
     def alerted() -> list[float]:
-        wanted = _wanted("alerts")
+        matches = _matcher("alerts")
         values = _values(stack, "alerts", since)
-        return [seen for v, seen in values if v["shelf_id"] == shelf and wanted(v) and seen >= at]
+        return [seen for v, seen in values if v["shelf_id"] == shelf and matches(v) and seen >= at]
 
     wait_for(f"an alert of {shelf}", lambda: bool(alerted()), 60, 0.2)
     return alerted()[0] - at
@@ -253,7 +253,7 @@ def recovery(stack: stacks.Stack, probes: Probes) -> float:
     return _delay(stack, shelf, probes) + probes.taken[shelf] - killed
 
 
-def _wanted(topic: str) -> Callable[[dict[str, Any]], bool]:
+def _matcher(topic: str) -> Callable[[dict[str, Any]], bool]:
     return {
         "alerts": lambda v: v["event_type"] == "refill_request" and v["status"] == "open",
         "shelf_restock_plan": lambda v: v["status"] == "pending",
@@ -263,19 +263,19 @@ def _wanted(topic: str) -> Callable[[dict[str, Any]], bool]:
 
 
 def _restocked(stack: stacks.Stack, since: topics.Offsets, taken: list[str]) -> bool:
-    return set(taken) <= _first_of(stack, "shelf_events", since, _wanted("shelf_events")).keys()
+    return set(taken) <= _first_of(stack, "shelf_events", since, _matcher("shelf_events")).keys()
 
 
 def _first_of(
-    stack: stacks.Stack, topic: str, since: topics.Offsets, wanted: Callable[[dict[str, Any]], Any]
+    stack: stacks.Stack, topic: str, since: topics.Offsets, matches: Callable[[dict[str, Any]], Any]
 ) -> dict[str, tuple[dict[str, Any], float]]:
-    """Probe shelf → its first message that is wanted, and the broker's time of it."""
-    found: dict[str, tuple[dict[str, Any], float]] = {}
+    """Probe shelf → its first message that matches, and the broker's time of it."""
+    first: dict[str, tuple[dict[str, Any], float]] = {}
     for value, at in _values(stack, topic, since):
         shelf = value.get("shelf_id", "")
-        if shelf.startswith("PROBE") and shelf not in found and wanted(value):
-            found[shelf] = (value, at)
-    return found
+        if shelf.startswith("PROBE") and shelf not in first and matches(value):
+            first[shelf] = (value, at)
+    return first
 
 
 def _values(

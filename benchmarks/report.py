@@ -88,17 +88,17 @@ def read(results: Path, name: str) -> dict[str, Any] | None:
 def section(benchmark: Benchmark, result: Mapping[str, Any] | None) -> str:
     """Table of a benchmark, and under it what it was measured on."""
     if result is None:
-        told = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
-        return "\n".join([HEAD, RULE, *told, ""])
-    lines = [row(figure_of(told), told) for told in result["figures"]]
+        rows = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
+        return "\n".join([HEAD, RULE, *rows, ""])
+    lines = [row(figure_of(entry), entry) for entry in result["figures"]]
     return "\n".join([HEAD, RULE, *lines, "", *origin(result), ""])
 
 
-def row(figure: Figure, told: Mapping[str, Any]) -> str:
+def row(figure: Figure, entry: Mapping[str, Any]) -> str:
     """One line of a table."""
-    median = told.get("median")
+    median = entry.get("median")
     reached = VERDICTS[None if median is None else figure.reached(median)]
-    bounds = ("" if median is None else text(told[name]) for name in ("min", "max"))
+    bounds = ("" if median is None else text(entry[name]) for name in ("min", "max"))
     cells = (figure.title, figure.unit, goal_text(figure), text(median), *bounds, reached)
     return f"| {' | '.join(cells)} |"
 

@@ -70,10 +70,10 @@ def _batches(lake: Path) -> int:
 
 
 def _durations(lake: Path) -> dict[str, list[int]]:
-    found: dict[str, list[tuple[int, int]]] = {}
+    durations: dict[str, list[tuple[int, int]]] = {}
     for row in ledger.entries(lake):
-        found.setdefault(row["query"], []).append((row["batch_id"], row["duration_ms"]))
-    return {query: [ms for _, ms in sorted(rows)] for query, rows in found.items()}
+        durations.setdefault(row["query"], []).append((row["batch_id"], row["duration_ms"]))
+    return {query: [ms for _, ms in sorted(rows)] for query, rows in durations.items()}
 
 
 def _size(lake: Path, name: str) -> dict[str, Any]:

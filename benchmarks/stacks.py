@@ -89,8 +89,8 @@ def driver(
     lake: Path, client: Mapping[str, str], jobs: Iterable[str] = (JOB,), **overrides: Any
 ) -> Iterator[DriverProcess]:
     """A streams driver in a process of its own, on a lake that has all tables."""
-    given = {"lake_root": lake, "bootstrap_servers": client["bootstrap.servers"], **overrides}
-    settings = load_settings(**given)
+    options = {"lake_root": lake, "bootstrap_servers": client["bootstrap.servers"], **overrides}
+    settings = load_settings(**options)
     tables.ensure_all(lake)
     settings.stack_dir.mkdir(parents=True, exist_ok=True)
     command = [
@@ -103,7 +103,7 @@ def driver(
     with _log(settings).open("wb") as log:
         launched = time.time()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(given)
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(options)
         )
     try:
         yield DriverProcess(settings, process, launched)
@@ -150,19 +150,19 @@ def stack(lake: Path, **overrides: Any) -> Iterator[Stack]:
         lake: Its lake.
         overrides: Settings; without any the clock tells the time of day and no store is simulated.
     """
-    given = {"lake_root": lake, "simulation": False, "clock_speed": 1, **overrides}
+    options = {"lake_root": lake, "simulation": False, "clock_speed": 1, **overrides}
     started = time.monotonic()
     try:
-        told = cli(given, "up", "--json", timeout=START_S + 30)
+        report = cli(options, "up", "--json", timeout=START_S + 30)
         seconds = time.monotonic() - started
-        parts = {name: int(part["pid"]) for name, part in told["parts"].items()}
+        parts = {name: int(part["pid"]) for name, part in report["parts"].items()}
         settings = load_settings(lake_root=lake, bootstrap_servers=None)
-        yield Stack(settings, int(told["pid"]), parts, seconds)
+        yield Stack(settings, int(report["pid"]), parts, seconds)
     finally:
-        cli(given, "down", "--json", timeout=STOP_S + 90)
+        cli(options, "down", "--json", timeout=STOP_S + 90)
 
 
-def cli(given: Mapping[str, Any], *arguments: str, timeout: float) -> dict[str, Any]:
+def cli(settings: Mapping[str, Any], *arguments: str, timeout: float) -> dict[str, Any]:
     """What a command of `lakeshelf … --json` prints.
 
     Raises:
@@ -175,7 +175,7 @@ def cli(given: Mapping[str, Any], *arguments: str, timeout: float) -> dict[str, 
         text=True,
         check=False,
         timeout=timeout,
-        env=environment(given),
+        env=environment(settings),
     )
     try:
         return dict(json.loads(done.stdout))
@@ -184,11 +184,11 @@ def cli(given: Mapping[str, Any], *arguments: str, timeout: float) -> dict[str, 
         raise RuntimeError(f"{command} failed ({done.returncode}): {done.stderr[-2000:]}") from None
 
 
-def environment(given: Mapping[str, Any]) -> dict[str, str]:
+def environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """The environment of a child with these settings, whatever ours says of lake and Kafka."""
     foreign = ("DELTA_ROOT", "DELTA_DATA_ROOT", "LAKESHELF_BOOTSTRAP_SERVERS")
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
-    named = {f"LAKESHELF_{name.upper()}": str(value) for name, value in given.items()}
+    named = {f"LAKESHELF_{name.upper()}": str(value) for name, value in settings.items()}
     return {**kept, "LAKESHELF_HOME": str(home()), **named}
 
 

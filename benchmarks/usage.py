@@ -11,14 +11,14 @@ from lakeshelf.stack.machine.memory import family, resident
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
     """Processor seconds of each process so far, those of its ended children included."""
-    found = {}
+    seconds = {}
     for pid in pids:
         try:
             times = psutil.Process(pid).cpu_times()
         except psutil.NoSuchProcess:
             continue
-        found[pid] = times.user + times.system + times.children_user + times.children_system
-    return found
+        seconds[pid] = times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def cores(before: Mapping[int, float], after: Mapping[int, float], seconds: float) -> float:
@@ -44,11 +44,11 @@ def named(root: int, parts: Mapping[str, int]) -> dict[int, str]:
 
 def by_name(values: Mapping[int, float], names: Mapping[int, str]) -> dict[str, float]:
     """Values summed by the name of their process."""
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for pid, value in values.items():
         name = names.get(pid, "other")
-        found[name] = found.get(name, 0) + value
-    return found
+        totals[name] = totals.get(name, 0) + value
+    return totals
 
 
 def _by_command(pid: int) -> str:
