@@ -7,7 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -115,7 +116,7 @@ def app_main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. `--debug` and `--lake` may stand before it or after it."""
     access.use(GlobalOptions(debug=placing.DEBUG in arguments))
-    command = placing.everywhere(typer.main.get_command(app))
+    command = _command(app)
     try:
         code = command(args=arguments or ["--help"], prog_name="lakeshelf", standalone_mode=False)
         sys.stdout.flush()
@@ -124,6 +125,12 @@ def run(arguments: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort of the whole program
         return _failed(*_told(error))
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _command(declared: typer.Typer) -> Any:
+    """The declared command line with the options that every command takes, made once."""
+    return placing.everywhere(typer.main.get_command(declared))
 
 
 def _unheard() -> int:

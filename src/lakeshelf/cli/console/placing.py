@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -71,7 +72,9 @@ def _bounded(then: Callback | None) -> Callback:
     return check
 
 
+@cache
 def _options() -> list[Any]:
+    """The same options for all commands: to make them takes longer than to make a command."""
     holder = typer.Typer(add_completion=False)
 
     @holder.command()
