@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.toolchain import class_data, jars, java
 from tests.support import eventually
 
@@ -69,7 +71,7 @@ def test_archives_of_long_ago_are_removed(kept: Settings, class_path: str) -> No
     for number, archive in enumerate(old):
         os.utime(archive, (number, number))
     class_data.used_or_made(kept, class_path)
-    assert [archive.name for archive in old if archive.exists()] == ["4.jsa"]
+    assert [archive.name for archive in old if archive.exists()] == ["2.jsa", "3.jsa", "4.jsa"]
 
 
 def test_where_no_option_can_name_it_there_is_none(tmp_path: Path, class_path: str) -> None:
@@ -107,3 +109,35 @@ def test_a_session_that_ends_in_order_leaves_an_archive_that_the_next_one_uses(
     assert (f"SharedArchiveFile={archive}" in options, found) == (True, "1")
     archive.write_bytes(class_data.MAGIC + os.urandom(100_000))
     assert session(tmp_path)[1] == "1"
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_stopped_leaves_an_archive_that_the_next_one_starts_with(
+    tmp_path: Path,
+) -> None:
+    home = java.java_home(load_settings())
+    if not list(home.glob("lib/server/classes*.jsa")):
+        pytest.skip("a Java that brings no archive of its own makes none")
+    settings = load_settings(lake_root=tmp_path / "lake", cache_dir=own_cache(tmp_path))
+    made = [started_and_stopped(Broker(settings)) for _ in range(2)]
+    (archive,) = (settings.cache_dir / class_data.FOLDER).iterdir()
+    assert f"-XX:ArchiveClassesAtExit={archive}" in made[0]
+    assert f"-XX:SharedArchiveFile={archive}" in made[1]
+
+
+def own_cache(folder: Path) -> Path:
+    """A cache with the jars of the checkout, and nothing else."""
+    cache = folder / "cache"
+    cache.mkdir()
+    (cache / "jars").symlink_to(load_settings().cache_dir.absolute() / "jars")
+    return cache
+
+
+def started_and_stopped(broker: Broker) -> list[str]:
+    """The command line of a broker that ran."""
+    broker.start()
+    broker.wait_healthy()
+    assert broker.process is not None
+    command = psutil.Process(broker.process.pid).cmdline()
+    broker.stop()
+    return command

@@ -36,7 +36,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_config, broker_data
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.machine.processes import ProcessId, identify, read_pid_file, write_pid_file
-from lakeshelf.stack.toolchain import java
+from lakeshelf.stack.toolchain import class_data, java
 from lakeshelf.stack.toolchain.jars import jar_paths
 
 SERVER_PROPERTIES, LOG4J_PROPERTIES = "server.properties", "log4j2.properties"
@@ -181,7 +181,8 @@ class Broker:
         broker_data.let_recover(self.data)
 
     def _launch(self, *, die_with_parent: bool) -> None:
-        command = [*self._java(), "kafka.Kafka", SERVER_PROPERTIES]
+        kept = class_data.used_or_made(self._settings, self._class_path())
+        command = [*self._java(kept), "kafka.Kafka", SERVER_PROPERTIES]
         if die_with_parent and sys.platform == "linux":
             command = [sys.executable, "-ISc", _TETHER, str(os.getpid()), *command]
         self._log_start = self.log_file.stat().st_size if self.log_file.is_file() else 0
@@ -225,8 +226,10 @@ class Broker:
         log4j = broker_config.log4j_properties(os.path.relpath(self.log_file, self._folder))
         write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
 
-    def _java(self) -> list[str]:
-        class_path = os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))
+    def _class_path(self) -> str:
+        return os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))
+
+    def _java(self, kept: str) -> list[str]:
         return [
             str(java.java_home(self._settings).absolute() / "bin" / "java"),
             f"-Xmx{self._settings.broker_memory}",
@@ -235,9 +238,10 @@ class Broker:
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
             "-Djava.awt.headless=true",
+            *kept.split(),
             f"-Dlog4j2.configurationFile={LOG4J_PROPERTIES}",
             "-cp",
-            class_path,
+            self._class_path(),
         ]
 
     def _format(self, chosen: dict[str, int]) -> None:
@@ -249,7 +253,8 @@ class Broker:
         properties = broker_config.server_properties(part.name, chosen)
         write_atomically(config, broker_config.text(properties).encode())
         tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
-        self._run_tool([*self._java(), *tool])
+        kept = class_data.used(self._settings, self._class_path())
+        self._run_tool([*self._java(kept), *tool])
         part.replace(self.data)
         config.unlink()
 

