@@ -60,8 +60,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"lakeshelf {__version__}")
         raise typer.Exit
 
@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _unheard()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort of the whole program
-        return _failed(*_told(error))
+        return _failed(*_explained(error))
     return code if isinstance(code, int) else 0
 
 
@@ -150,7 +150,7 @@ def _failed(line: str, code: int) -> int:
     return code
 
 
-def _told(error: BaseException) -> tuple[str, int]:
+def _explained(error: BaseException) -> tuple[str, int]:
     """What failed and what to do, and the exit code."""
     if isinstance(error, LakeshelfError):
         return str(error), error.exit_code

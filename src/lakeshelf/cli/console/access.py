@@ -35,9 +35,9 @@ _NAMED = re.compile(r"`lakeshelf (?!-)(?![^`]*--help)([^`]+)`")
 _OPTIONS = ContextVar("options", default=GlobalOptions())  # noqa: B039 - frozen
 
 
-def use(given: GlobalOptions) -> None:
+def use(options: GlobalOptions) -> None:
     """Make the options those of the running command."""
-    _OPTIONS.set(given)
+    _OPTIONS.set(options)
 
 
 def options() -> GlobalOptions:
@@ -46,7 +46,7 @@ def options() -> GlobalOptions:
 
 
 def settings(**overrides: Any) -> Settings:
-    """The settings in force; an override that is None counts as not given.
+    """The settings in force; an override that is None does not count.
 
     Raises:
         ConfigurationError: A setting that cannot be, or a lake where a file is.
@@ -54,26 +54,26 @@ def settings(**overrides: Any) -> Settings:
     from lakeshelf.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import
 
     lake = options().lake
-    given = {name: value for name, value in overrides.items() if value is not None}
-    found = load_settings(**({"lake_root": absolute(lake)} if lake else {}), **given)
-    for place in (found.lake_root, found.state_dir):
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    in_force = load_settings(**({"lake_root": absolute(lake)} if lake else {}), **chosen)
+    for place in (in_force.lake_root, in_force.state_dir):
         _require_no_file(place)
-    return found
+    return in_force
 
 
 def present() -> Settings:
-    """The settings in force, of a lake that is there: for commands that make none.
+    """The settings in force of a lake that exists: for commands that create none.
 
     Raises:
         LakeError: Nothing is at its place.
     """
-    found = settings()
-    root = found.lake_root
-    if _is_there(root):
-        return found
+    in_force = settings()
+    root = in_force.lake_root
+    if _exists(root):
+        return in_force
     near = _neighbours(root) if isinstance(root, Path) else []
     raise LakeError(
-        f"no lake at {found.lake}",
+        f"no lake at {in_force.lake}",
         hint=f"did you mean {', '.join(near)}?"
         if near
         else "`lakeshelf up` makes a living one there, `lakeshelf bootstrap` an empty one",
@@ -90,7 +90,7 @@ def _require_no_file(place: Path | str) -> None:
         )
 
 
-def _is_there(root: Path | str) -> bool:
+def _exists(root: Path | str) -> bool:
     if isinstance(root, Path):
         return root.is_dir()
     from lakeshelf.lake.place import storage  # noqa: PLC0415 - slow to import
@@ -124,7 +124,7 @@ def completed(sentence: str) -> str:
     lake = _other_lake()
     if lake is None:
         return sentence
-    return _NAMED.sub(lambda found: f"`lakeshelf --lake {lake} {found[1]}`", sentence)
+    return _NAMED.sub(lambda match: f"`lakeshelf --lake {lake} {match[1]}`", sentence)
 
 
 def command(words: str) -> str:
@@ -133,8 +133,8 @@ def command(words: str) -> str:
 
 
 def _other_lake() -> str | None:
-    """The lake that was given, quoted for a shell; None when it is the one that no option would mean."""
+    """The lake of `--lake`, quoted for a shell; None when it is the default one."""
     from lakeshelf.settings import default_lake  # noqa: PLC0415 - pydantic is slow to import
 
-    given = absolute(options().lake or "")
-    return None if given == default_lake() else shlex.quote(given)
+    lake = absolute(options().lake or "")
+    return None if lake == default_lake() else shlex.quote(lake)

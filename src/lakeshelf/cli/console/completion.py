@@ -34,9 +34,9 @@ def _names(known: Callable[[], Iterable[str]]) -> Completion:
 
 def _tables() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
-    from lakeshelf.lake.rows import tables as there
+    from lakeshelf.lake.rows import tables as lake_tables
 
-    return {*CATALOG.tables, *there.found(access.settings().lake_root)}
+    return {*CATALOG.tables, *lake_tables.found(access.settings().lake_root)}
 
 
 def _contracts() -> Iterable[str]:

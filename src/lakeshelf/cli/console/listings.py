@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 NUMBERS = ("rows", "version", "partitions", "records")
 
 
-def known(what: str, given: str | None, names: Iterable[str]) -> str | None:
-    """A name that was given, if it is one of those that there are.
+def known(what: str, name: str | None, names: Iterable[str]) -> str | None:
+    """A name, if it is one of those that are known.
 
     Raises:
         ConfigurationError: It is none; its neighbours are named, or the first few.
     """
-    return None if given is None else chosen(what, given, list(names))
+    return None if name is None else chosen(what, name, list(names))
 
 
 def tables(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
@@ -31,12 +31,12 @@ def tables(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
     from lakeshelf.stack.observing.status import table_rows
 
     names = list(CATALOG.tables)
-    found = table_rows(access.present(), names[: most(limit, every, as_json)])
-    shown = [name for name in found[0] if name != "error"]
-    print_list(found, len(names), "tables", as_json, columns=shown, right=NUMBERS)
+    listed = table_rows(access.present(), names[: most(limit, every, as_json)])
+    shown = [name for name in listed[0] if name != "error"]
+    print_list(listed, len(names), "tables", as_json, columns=shown, right=NUMBERS)
     if as_json:
         return
-    for line in _problems(found):
+    for line in _problems(listed):
         console().print(line, style="red")
 
 
@@ -45,7 +45,7 @@ def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
     from lakeshelf.contracts import CATALOG
 
     counts, problem = _records()
-    found = [
+    listed = [
         {
             "topic": topic.name,
             "cleanup": topic.cleanup,
@@ -55,7 +55,7 @@ def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
         }
         for topic in list(CATALOG.topics.values())[: most(limit, every, as_json)]
     ]
-    shown = found if as_json else [_shown(topic) for topic in found]
+    shown = listed if as_json else [_shown(topic) for topic in listed]
     print_list(shown, len(CATALOG.topics), "topics", as_json, right=NUMBERS)
     if problem and not as_json:
         console().print(f"no numbers of records: {problem}", soft_wrap=True)
@@ -73,20 +73,22 @@ def _records() -> tuple[dict[str, TopicCount], str]:
         return {}, str(error)
 
 
-def _count(found: TopicCount | None) -> dict[str, Any]:
+def _count(count: TopicCount | None) -> dict[str, Any]:
     """`records`, and whether it is their `exact` number or the most that there can be."""
-    if found is None:
+    if count is None:
         return {"records": None, "exact": None}
-    return {"records": found.records, "exact": found.exact}
+    return {"records": count.records, "exact": count.exact}
 
 
 def _shown(topic: dict[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in topic.items() if name != "exact"}
-    return told if topic["exact"] is not False else {**told, "records": f"≤ {topic['records']:,}"}
+    fields = {name: value for name, value in topic.items() if name != "exact"}
+    return (
+        fields if topic["exact"] is not False else {**fields, "records": f"≤ {topic['records']:,}"}
+    )
 
 
-def _problems(found: list[dict[str, Any]]) -> list[str]:
+def _problems(listed: list[dict[str, Any]]) -> list[str]:
     """Each problem once: a lake that was never set up has the same for all tables."""
-    lines = [t["error"] for t in found if t["error"]]
+    lines = [t["error"] for t in listed if t["error"]]
     more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
     return [lines[0] + more] if lines else []

@@ -102,7 +102,7 @@ def most(limit: int | None, every: bool, as_json: bool) -> int | None:
 
 
 def print_list(
-    found: Sequence[Mapping[str, Any]],
+    records: Sequence[Mapping[str, Any]],
     total: int,
     what: str,
     as_json: bool,
@@ -113,7 +113,7 @@ def print_list(
     """Print the first rows of a list and, where others are left, how many there are.
 
     Args:
-        found: The rows.
+        records: Rows to print.
         total: How many there are in all.
         what: What they are, in the plural.
         as_json: Print them as JSON, with all columns.
@@ -121,15 +121,15 @@ def print_list(
         right: Columns of numbers.
     """
     if as_json:
-        print_json(found)
+        print_json(records)
         return
-    if not found:
+    if not records:
         console().print(f"No {what}.")
         return
-    shown = [{name: row[name] for name in columns or row} for row in found]
+    shown = [{name: row[name] for name in columns or row} for row in records]
     console().print(rows(shown, right=right))
-    if len(found) < total:
-        console().print(f"{len(found):,} of {total:,} {what}; --all shows them")
+    if len(records) < total:
+        console().print(f"{len(records):,} of {total:,} {what}; --all shows them")
 
 
 def agreed(question: str, yes: bool, hint: str = "nothing was sent; give --yes to agree") -> None:

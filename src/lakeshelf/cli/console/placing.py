@@ -17,8 +17,8 @@ LARGEST = 2**63
 Callback = Callable[[Any, Any, Any], Any]
 
 
-def _set_debug(wanted: bool) -> None:
-    if wanted:
+def _set_debug(debug: bool) -> None:
+    if debug:
         access.use(replace(access.options(), debug=True))
 
 

@@ -32,22 +32,25 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one topic, table or view: keys, fields, meaning."""
-    found = _declared(name)
-    key, owner = getattr(found, "key", ()), getattr(found, "owner", None)
-    fields = [_field(field, key) for field in (found.fields if _is_topic(found) else found.columns)]
-    head = {"name": found.name, "owner": owner, "key": list(key), "doc": found.doc}
+    contract = _declared(name)
+    key, owner = getattr(contract, "key", ()), getattr(contract, "owner", None)
+    fields = [
+        _field(field, key)
+        for field in (contract.fields if _is_topic(contract) else contract.columns)
+    ]
+    head = {"name": contract.name, "owner": owner, "key": list(key), "doc": contract.doc}
     if as_json:
-        print_json({**head, **_settings(found), "fields": fields})
+        print_json({**head, **_settings(contract), "fields": fields})
         return
     out = console()
     out.print(
-        f"{found.name}, owner {owner or '-'}, key {', '.join(key) or '-'}",
+        f"{contract.name}, owner {owner or '-'}, key {', '.join(key) or '-'}",
         style="bold",
     )
-    out.print(found.doc)
+    out.print(contract.doc)
     out.print()
     out.print(rows(fields))
-    for setting, value in _settings(found)["settings"].items():
+    for setting, value in _settings(contract)["settings"].items():
         out.print(f"{setting} = {value}")
 
 
@@ -110,18 +113,18 @@ def _declared(name: str) -> Any:
     from lakeshelf.contracts import CATALOG
 
     declared = (CATALOG.topics, CATALOG.tables, CATALOG.views)
-    found = next((part[name] for part in declared if name in part), None)
-    if found is None:
+    contract = next((part[name] for part in declared if name in part), None)
+    if contract is None:
         names = [name for part in declared for name in part]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
         raise ConfigurationError(
             f"no topic, table or view {name!r}", hint=f"did you mean {', '.join(near)}?"
         )
-    return found
+    return contract
 
 
-def _is_topic(found: Topic | Table) -> bool:
-    return hasattr(found, "cleanup")
+def _is_topic(contract: Topic | Table) -> bool:
+    return hasattr(contract, "cleanup")
 
 
 def _field(field: Field, key: tuple[str, ...]) -> dict[str, Any]:
@@ -134,11 +137,14 @@ def _field(field: Field, key: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _settings(found: Any) -> dict[str, Any]:
+def _settings(contract: Any) -> dict[str, Any]:
     from lakeshelf.contracts import View, delta, kafka
 
-    if _is_topic(found):
-        return {"kind": "topic", "settings": kafka.settings(found)}
-    if isinstance(found, View):
-        return {"kind": "view", "settings": {"reads": ", ".join(found.tables)}}
-    return {"kind": "table", "settings": {**delta.properties(found), **delta.constraints(found)}}
+    if _is_topic(contract):
+        return {"kind": "topic", "settings": kafka.settings(contract)}
+    if isinstance(contract, View):
+        return {"kind": "view", "settings": {"reads": ", ".join(contract.tables)}}
+    return {
+        "kind": "table",
+        "settings": {**delta.properties(contract), **delta.constraints(contract)},
+    }

@@ -60,7 +60,7 @@ def scan(
     lake = opened()
     named = _known(lake, datasets)
     with Steps(STEPS).shown() as progress, _until_interrupted() as stopped:
-        found = services.scan(
+        done = services.scan(
             lake,
             datasets=named,
             settle=timedelta(seconds=settle),
@@ -69,8 +69,8 @@ def scan(
             stop=stopped.is_set,
             progress=progress,
         )
-    _report(found, as_json)
-    raise typer.Exit(0 if found.is_complete else IN_PART)
+    _report(done, as_json)
+    raise typer.Exit(0 if done.is_complete else IN_PART)
 
 
 @app.command("watch")
@@ -87,7 +87,7 @@ def watch(
     with _until_interrupted() as stopped:
         services.watch(
             opened(),
-            lambda found: _report(found, as_json),
+            lambda done: _report(done, as_json),
             datasets=[dataset(name) for name in datasets or ()],
             settle=timedelta(seconds=settle),
             interval=interval,
@@ -140,8 +140,8 @@ def list_(
     where: list[Any] = [("status", "=", status)] if status else []
     if named := _known(lake, datasets):
         where.append(("dataset", "in", named))
-    found = _files(lake, where)[::-1]
-    _show_files(found[: most(limit, every, as_json)], as_json, len(found))
+    files = _files(lake, where)[::-1]
+    _show_files(files[: most(limit, every, as_json)], as_json, len(files))
 
 
 @app.command("show")
@@ -201,8 +201,8 @@ def retry(
     lake = opened()
     named = _known(lake, datasets)
     if dry_run:
-        found = services.retried(lake, file_ids or (), datasets=named, force=force)
-        _show_files(found, as_json, len(found))
+        files = services.retried(lake, file_ids or (), datasets=named, force=force)
+        _show_files(files, as_json, len(files))
         return
     with Steps(STEPS).shown() as progress:
         if force:
@@ -227,17 +227,19 @@ def rebuild(
     from lakeshelf.ingestion import services
 
     with Steps(STEPS).shown() as progress:
-        found = services.rebuild(
+        done = services.rebuild(
             opened(), dataset(name), dry_run=dry_run, drop_gone=drop_gone, progress=progress
         )
-    told = found.as_json()
+    summary = done.as_json()
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        gone = told.pop("gone")
-        console().print(rows([told], right=("files", "rows_before", "rows_loaded", "rows_refused")))
+        gone = summary.pop("gone")
+        console().print(
+            rows([summary], right=("files", "rows_before", "rows_loaded", "rows_refused"))
+        )
         _show_some([f"gone: {one['path']}, {one['rows']:,} rows" for one in gone], "files")
-    refused = any(file.status != "success" for file in found.files)
+    refused = any(file.status != "success" for file in done.files)
     raise typer.Exit(IN_PART if refused and not dry_run else 0)
 
 
@@ -256,28 +258,28 @@ def _until_interrupted() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _report(found: Scan, as_json: bool) -> None:
-    told = found.as_json()
+def _report(done: Scan, as_json: bool) -> None:
+    summary = done.as_json()
     if as_json:
-        print_json(told)
+        print_json(summary)
         return
-    ended = ", ".join(f"{count:,} {status}" for status, count in sorted(told["files"].items()))
+    ended = ", ".join(f"{count:,} {status}" for status, count in sorted(summary["files"].items()))
     console().print(
-        f"{found.registered:,} files found; {ended or 'none to load'}; "
-        f"{told['rows_loaded']:,} rows loaded, {told['rows_refused']:,} refused"
+        f"{done.registered:,} files found; {ended or 'none to load'}; "
+        f"{summary['rows_loaded']:,} rows loaded, {summary['rows_refused']:,} refused"
     )
     refused = [
         f"waits: {count:,} files of {folder}: {why}"
-        for folder, (why, count) in found.refused.items()
+        for folder, (why, count) in done.refused.items()
     ]
     _show_some(refused, "folders that wait")
-    alone = [one for one in found.waiting if not one.folder]
+    alone = [one for one in done.waiting if not one.folder]
     _show_some([f"waits: {_shown(one.path)}: {one.why}" for one in alone], "files that wait")
-    left_out = [f"{one['path']}: {one['what']}" for one in told["left_out"]]
+    left_out = [f"{one['path']}: {one['what']}" for one in summary["left_out"]]
     _show_some(left_out, "files of which something was left out")
-    if found.elsewhere:
-        console().print(f"{found.elsewhere:,} files are with other workers")
-    if wrong := sorted(set(told["files"]) - {"success"}):
+    if done.elsewhere:
+        console().print(f"{done.elsewhere:,} files are with other workers")
+    if wrong := sorted(set(summary["files"]) - {"success"}):
         console().print(f"Look: `lakeshelf files list --status {wrong[0]}`{_others(wrong[1:])}")
 
 
@@ -346,10 +348,10 @@ def _known(lake: Any, datasets: Sequence[str] | None) -> list[str]:
     from lakeshelf.lake.place.names import unknown
 
     named = [dataset(name) for name in datasets or ()]
-    there = services.known_datasets(lake) if named else set()
+    existing = services.known_datasets(lake) if named else set()
     for name in named:
-        if name not in there:
-            raise unknown(name, there)
+        if name not in existing:
+            raise unknown(name, existing)
     return named
 
 

@@ -31,8 +31,8 @@ def ls(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> No
     lake = opened()
     names = lake.names()
     unread: list[LakeError] = []
-    found = [_line(lake, name, unread) for name in names[: most(limit, every, as_json)]]
-    show(found, as_json, len(names), "datasets")
+    lines = [_line(lake, name, unread) for name in names[: most(limit, every, as_json)]]
+    show(lines, as_json, len(names), "datasets")
     if unread:
         raise unread[0]
 
@@ -42,7 +42,7 @@ def history(name: Name, *, limit: Most = None, every: All = False, as_json: AsJs
     """List the versions of a dataset, the latest first: when, what, who, why."""
     table = elsewhere(name)
     entries = table.history() if table else opened().history(dataset(name))
-    found = [
+    versions = [
         {
             "version": entry.version,
             "committed_at": entry.committed_at.isoformat(timespec="milliseconds"),
@@ -54,7 +54,7 @@ def history(name: Name, *, limit: Most = None, every: All = False, as_json: AsJs
         }
         for entry in entries[: most(limit, every, as_json)]
     ]
-    show(found, as_json, len(entries), "versions")
+    show(versions, as_json, len(entries), "versions")
 
 
 @app.command("diff")
@@ -70,11 +70,11 @@ def diff(
     """Show the rows that two versions of a dataset do not share."""
     table = elsewhere(name)
     if table:
-        found = table.diff(moment(a), moment(b)).read_all()
+        difference = table.diff(moment(a), moment(b)).read_all()
     else:
-        found = opened().diff(dataset(name), moment(a), moment(b)).read_all()
-    shown = found.slice(0, most(limit, every, as_json)).to_pylist()
-    show(shown, as_json, found.num_rows, "rows")
+        difference = opened().diff(dataset(name), moment(a), moment(b)).read_all()
+    shown = difference.slice(0, most(limit, every, as_json)).to_pylist()
+    show(shown, as_json, difference.num_rows, "rows")
 
 
 app.command("runs")(lake_runs.runs)
@@ -93,17 +93,17 @@ def restore(
 ) -> None:
     """Make an earlier version of a dataset the latest; a job's table is refused."""
     lake, moment_ = opened(), moment(at)
-    wanted = dataset(name)
-    target = lake.snapshot(wanted, moment_).version
+    dataset_name = dataset(name)
+    target = lake.snapshot(dataset_name, moment_).version
     if not dry_run:
-        commit = lake.restore(wanted, moment_)
-    found = {
-        "dataset": wanted,
+        commit = lake.restore(dataset_name, moment_)
+    restored = {
+        "dataset": dataset_name,
         "restored": target,
         "version": None if dry_run else commit.version,
         "dry_run": dry_run,
     }
-    show([found], as_json)
+    show([restored], as_json)
 
 
 def _line(lake: Lake, name: str, unread: list[LakeError]) -> dict[str, Any]:

@@ -36,14 +36,14 @@ def export(
     if as_json:
         print_json(made.as_json())
         return
-    told = {
+    summary = {
         "dataset": made.dataset,
         "version": made.version,
         "rows": made.rows,
         "files": len(made.files),
         "fingerprint": made.fingerprint,
     }
-    show([told], as_json=False)
+    show([summary], as_json=False)
 
 
 def migrate(
@@ -83,15 +83,15 @@ def migrate(
     if check and (dry_run or incremental):
         raise ConfigurationError("--verify writes nothing", hint="give it alone")
     options = migration.Options(_types(partition or ()), hive, schema, assume_utc)
-    lake, wanted = opened(made=True), dataset(name)
+    lake, dataset_name = opened(made=True), dataset(name)
     with Steps(migration.STEPS).shown() as steps:
         if dry_run:
-            made = migration.dry_run(lake, source, wanted, options, steps)
+            made = migration.dry_run(lake, source, dataset_name, options, steps)
         elif check:
-            made = migration.verify(lake, source, wanted, options, steps)
+            made = migration.verify(lake, source, dataset_name, options, steps)
         else:
             made = migration.migrate(
-                lake, source, wanted, options, incremental=incremental, progress=steps
+                lake, source, dataset_name, options, incremental=incremental, progress=steps
             )
     if report is not None:
         write_atomically(report, json.dumps(made.as_json(), indent=1).encode())
@@ -99,23 +99,23 @@ def migrate(
     raise typer.Exit(made.exit_code)
 
 
-def _types(given: Sequence[str]) -> dict[str, Any]:
+def _types(texts: Sequence[str]) -> dict[str, Any]:
     from lakeshelf.migration.types import PARTITION_TYPES
 
-    found = {}
-    for text in given:
+    types = {}
+    for text in texts:
         column, _, kind = text.partition(":")
         if not column or kind not in PARTITION_TYPES:
             raise ConfigurationError(
                 f"--partition {text!r} is no `column:type`",
                 hint=f"types are {', '.join(PARTITION_TYPES)}",
             )
-        found[column] = PARTITION_TYPES[kind]
-    return found
+        types[column] = PARTITION_TYPES[kind]
+    return types
 
 
 def _show(made: Report, limit: int) -> None:
-    told = {
+    summary = {
         "dataset": made.dataset,
         "outcome": made.outcome,
         "version": made.version,
@@ -124,7 +124,7 @@ def _show(made: Report, limit: int) -> None:
         "rows": made.rows,
         "rows compared": made.target_rows,
     }
-    show([told], as_json=False)
+    show([summary], as_json=False)
     partitioned = [f"partitioned by {', '.join(made.partition_by)}"] if made.partition_by else []
     drift = [line for file in made.files for line in file.drift]
     changed = [f"{name} has changed since it was migrated" for name in made.changed]

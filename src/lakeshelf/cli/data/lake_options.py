@@ -67,8 +67,8 @@ def moment(text: str) -> At:
 
 
 def show(
-    found: list[dict[str, Any]], as_json: bool, total: int | None = None, what: str = "rows"
+    records: list[dict[str, Any]], as_json: bool, total: int | None = None, what: str = "rows"
 ) -> None:
     """Print records, and how many there are when not all are shown."""
-    numbers = [k for k, v in (found[0] if found else {}).items() if isinstance(v, int)]
-    print_list(found, len(found) if total is None else total, what, as_json, right=numbers)
+    numbers = [k for k, v in (records[0] if records else {}).items() if isinstance(v, int)]
+    print_list(records, len(records) if total is None else total, what, as_json, right=numbers)

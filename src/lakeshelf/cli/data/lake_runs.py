@@ -22,10 +22,10 @@ def runs(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> 
     from lakeshelf.lake.history.runs import latest_first
     from lakeshelf.lake.place.location import Root
 
-    found = [record(row) for row in latest_first(Root.at(access.present().lake_root))]
-    shown = found[: most(limit, every, as_json)]
+    records = [record(row) for row in latest_first(Root.at(access.present().lake_root))]
+    shown = records[: most(limit, every, as_json)]
     numbers = ("version", "rows")
-    print_list(shown, len(found), "lines of runs", as_json, columns=SHOWN, right=numbers)
+    print_list(shown, len(records), "lines of runs", as_json, columns=SHOWN, right=numbers)
 
 
 def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
@@ -34,17 +34,17 @@ def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
     from lakeshelf.lake.history.verification import verify
 
     lake = Lake(access.present().lake_root)
-    found = []
+    differences = []
     with Steps({"verify": f"verify {run}"}).shown() as steps:
         steps("verify")
         for difference in verify(lake, run):
-            found.append(asdict(difference))
-            steps("verify", len(found))
-    if as_json or found:
-        print_list(found, len(found), "differences", as_json, right=("version",))
+            differences.append(asdict(difference))
+            steps("verify", len(differences))
+    if as_json or differences:
+        print_list(differences, len(differences), "differences", as_json, right=("version",))
     else:
         console().print(f"run {run}: everything is as it was recorded")
-    if found:
+    if differences:
         raise typer.Exit(2)
 
 
@@ -53,9 +53,9 @@ def cursors(*, limit: Most = None, every: All = False, as_json: AsJson = False) 
     from lakeshelf.lake import Lake
     from lakeshelf.lake.history.cursors import standing
 
-    found = list(standing(Lake(access.present().lake_root)))
-    shown = found[: most(limit, every, as_json)]
-    print_list(shown, len(found), "cursors", as_json, right=("position", "latest"))
+    lines = list(standing(Lake(access.present().lake_root)))
+    shown = lines[: most(limit, every, as_json)]
+    print_list(shown, len(lines), "cursors", as_json, right=("position", "latest"))
 
 
 def forget(
@@ -70,12 +70,12 @@ def forget(
     from lakeshelf.lake.history import cursors as listed
 
     lake = Lake(access.present().lake_root)
-    found = [line for line in listed.standing(lake) if line["consumer"] == consumer]
-    if not found:
+    lines = [line for line in listed.standing(lake) if line["consumer"] == consumer]
+    if not lines:
         raise LakeError(f"no consumer {consumer!r}", hint="`lakeshelf lake cursors` lists them")
     if not dry_run:
         listed.forget(lake, consumer)
-    done = [{**line, "forgotten": not dry_run} for line in found]
+    done = [{**line, "forgotten": not dry_run} for line in lines]
     print_list(done, len(done), "cursors", as_json, right=("position", "latest"))
 
 

@@ -78,7 +78,7 @@ def optimize(
             for kind, state in states
             for part in report[kind]
         ]
-        _told(lines, done, "nothing to rewrite", dry_run)
+        _print_lines(lines, done, "nothing to rewrite", dry_run)
     raise typer.Exit(DAMAGED if report["failed"] else 0)
 
 
@@ -105,7 +105,7 @@ def vacuum(
         return
     report = {k: v for k, v in done.report.items() if k not in ("names", "left")}
     lines = [report] if report["files"] or report["log"] else []
-    _told(lines, done, "nothing to delete", dry_run)
+    _print_lines(lines, done, "nothing to delete", dry_run)
     for path in done.report["names"]:
         console().print(f"  {path}", soft_wrap=True)
 
@@ -115,21 +115,21 @@ def doctor(name: Optional = None, *, as_json: AsJson = False) -> None:
     from lakeshelf.lake.upkeep.doctor import examine
 
     lake = opened()
-    found = []
+    examined = []
     with Steps({"tables": "tables", "files": "files"}).shown() as show_step:
         names = lake.names() if name is None else [dataset(name)]
         for number, one in enumerate(names):
             if name is None:
                 show_step("tables", number, len(names))
-                found.append(examine(lake.root, one))
+                examined.append(examine(lake.root, one))
             else:
-                found.append(examine(lake.root, one, lambda _, n, of: show_step("files", n, of)))
+                examined.append(examine(lake.root, one, lambda _, n, of: show_step("files", n, of)))
     if as_json:
-        print_json([health.as_json() for health in found])
+        print_json([health.as_json() for health in examined])
     else:
-        show([_line(health) for health in found], False)
-        _tell_damage(found)
-    raise typer.Exit(DAMAGED if any(health.damage for health in found) else 0)
+        show([_line(health) for health in examined], False)
+        _tell_damage(examined)
+    raise typer.Exit(DAMAGED if any(health.damage for health in examined) else 0)
 
 
 def repair(
@@ -142,7 +142,7 @@ def repair(
     """Do what is safe about damage: put aside what is only derived, take out of the log what is gone."""
     from lakeshelf.lake.upkeep.repair import repair as repaired
 
-    found = repaired(
+    report = repaired(
         opened(),
         dataset(name),
         stack=access.settings().stack_dir,
@@ -150,21 +150,21 @@ def repair(
         drop_last_commit=drop_last_commit,
     )
     if as_json:
-        print_json(found.as_json() | {"dry_run": dry_run})
+        print_json(report.as_json() | {"dry_run": dry_run})
     else:
         verb = "would be" if dry_run else "were"
-        for path in found.aside:
+        for path in report.aside:
             console().print(f"{path} {verb} put into _damaged", soft_wrap=True)
-        if found.lost:
-            rows = "unknown" if found.lost_rows is None else f"{found.lost_rows:,}"
+        if report.lost:
+            rows = "unknown" if report.lost_rows is None else f"{report.lost_rows:,}"
             console().print(
-                f"{len(found.lost)} lost files {verb} taken out of the log, rows: {rows}"
+                f"{len(report.lost)} lost files {verb} taken out of the log, rows: {rows}"
             )
-        for damage in found.left:
-            _tell(found.dataset, vars(damage))
-        if not (found.aside or found.lost or found.left):
-            console().print(f"{found.dataset} has no damage")
-    raise typer.Exit(DAMAGED if found.left else 0)
+        for damage in report.left:
+            _tell(report.dataset, vars(damage))
+        if not (report.aside or report.lost or report.left):
+            console().print(f"{report.dataset} has no damage")
+    raise typer.Exit(DAMAGED if report.left else 0)
 
 
 def features(name: Optional = None, *, as_json: AsJson = False) -> None:
@@ -172,8 +172,8 @@ def features(name: Optional = None, *, as_json: AsJson = False) -> None:
     from lakeshelf.lake.form import features as known
 
     if name is None:
-        found = [_feature(one) for one in known.FEATURES]
-        print_json(found) if as_json else show([_flat(one) for one in found], False)
+        listed = [_feature(one) for one in known.FEATURES]
+        print_json(listed) if as_json else show([_flat(one) for one in listed], False)
         return
     snapshot = opened().snapshot(dataset(name))
     supported = known.support(snapshot.handle, snapshot.dataset.profile)
@@ -188,12 +188,12 @@ def features(name: Optional = None, *, as_json: AsJson = False) -> None:
 def _carried_out(name: str, action: Action, arguments: Mapping[str, Any], timeout: float) -> Done:
     from lakeshelf.lake.upkeep import requests
 
-    lake, wanted = opened(), dataset(name)
-    owner = lake.dataset(wanted).owner
+    lake, dataset_name = opened(), dataset(name)
+    owner = lake.dataset(dataset_name).owner
     with Steps({"wait": f"waiting for {owner}"}).shown() as progress:
         return requests.carry_out(
             lake,
-            wanted,
+            dataset_name,
             action,
             arguments,
             stack=access.settings().stack_dir,
@@ -202,11 +202,11 @@ def _carried_out(name: str, action: Action, arguments: Mapping[str, Any], timeou
         )
 
 
-def _partition(given: list[str]) -> dict[str, str]:
-    wrong = next((text for text in given if "=" not in text), None)
+def _partition(texts: list[str]) -> dict[str, str]:
+    wrong = next((text for text in texts if "=" not in text), None)
     if wrong is not None:
         raise ConfigurationError(f"{wrong!r} names no partition", hint="write `column=value`")
-    return {column: value for column, _, value in (text.partition("=") for text in given)}
+    return {column: value for column, _, value in (text.partition("=") for text in texts)}
 
 
 def _numbers(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,11 +214,11 @@ def _numbers(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(done: Done, dry_run: bool) -> dict[str, Any]:
-    told = {"dataset": done.dataset, "action": done.action, "by": done.by, "dry_run": dry_run}
-    return told | dict(done.report)
+    summary = {"dataset": done.dataset, "action": done.action, "by": done.by, "dry_run": dry_run}
+    return summary | dict(done.report)
 
 
-def _told(lines: list[dict[str, Any]], done: Done, nothing: str, dry_run: bool) -> None:
+def _print_lines(lines: list[dict[str, Any]], done: Done, nothing: str, dry_run: bool) -> None:
     if lines:
         show(lines, False)
     else:
@@ -241,8 +241,8 @@ def _line(health: TableHealth) -> dict[str, Any]:
     }
 
 
-def _tell_damage(found: list[TableHealth]) -> None:
-    for health in found:
+def _tell_damage(examined: list[TableHealth]) -> None:
+    for health in examined:
         for damage in health.damage:
             _tell(health.dataset, vars(damage))
 
@@ -256,11 +256,11 @@ def _tell(name: str, damage: Mapping[str, Any]) -> None:
 def _feature(name: str) -> dict[str, Any]:
     from lakeshelf.lake.form import features as known
 
-    found = known.known(name)
+    feature = known.known(name)
     return {
         "feature": name,
-        "reads": dict(zip(known.ENGINES, found.reads, strict=True)),
-        "writes": dict(zip(known.SHARED_WRITERS, found.writes, strict=True)),
+        "reads": dict(zip(known.ENGINES, feature.reads, strict=True)),
+        "writes": dict(zip(known.SHARED_WRITERS, feature.writes, strict=True)),
     }
 
 

@@ -59,8 +59,8 @@ class Prompt:
     def _obey(self, text: str) -> None:
         command = _command(text)
         if command in HELP:
-            told = [{"command": name, "does": meaning} for name, meaning in COMMANDS.items()]
-            console().print(rows(told))
+            commands = [{"command": name, "does": meaning} for name, meaning in COMMANDS.items()]
+            console().print(rows(commands))
         elif command == DESCRIBE:
             name = text.strip(" ;").partition(" ")[2].strip()
             console().print(
@@ -73,15 +73,15 @@ class Prompt:
 
 
 def tables(lake: Lake) -> list[dict[str, Any]]:
-    """Tables and views that are there: name in SQL, and what they hold."""
+    """Tables and views of the lake: name in SQL, and what they hold."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.query.views import readable
 
-    there = set(lake.names())
+    existing = set(lake.names())
     return [
         {
             "table": name.replace("/", "."),
-            "holds": (lake.dataset(name) if name in there else CATALOG.views[name]).doc,
+            "holds": (lake.dataset(name) if name in existing else CATALOG.views[name]).doc,
         }
         for name in readable(lake)
     ]
@@ -94,9 +94,9 @@ def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
         NotFound: No such table; its neighbours are named.
     """
     from lakeshelf.contracts import CATALOG, arrow
-    from lakeshelf.lake.rows import tables as there
+    from lakeshelf.lake.rows import tables as lake_tables
 
-    view = None if there.exists(lake.root, name) else CATALOG.views.get(name)
+    view = None if lake_tables.exists(lake.root, name) else CATALOG.views.get(name)
     declared = view or CATALOG.tables.get(name)
     fields = {field.name: field for field in declared.columns} if declared else {}
     return [

@@ -73,11 +73,11 @@ def sql(
     `FROM t AT (VERSION => 3)` and `AT (TIMESTAMP => '2026-05-01T06:00:00Z')` read earlier versions. A cut result
     ends with exit code 2, except on the screen.
     """
-    wanted = _format(form, as_csv, as_json, parquet, output)
+    chosen = _format(form, as_csv, as_json, parquet, output)
     place = parquet or output
-    _require_place(wanted, place)
-    shell = Shell(wanted, place, max_rows, at, timeout, memory)
-    text = _given(statement, file)
+    _require_place(chosen, place)
+    shell = Shell(chosen, place, max_rows, at, timeout, memory)
+    text = _statement_text(statement, file)
     if text is None:
         shell.prompt()
     elif not shell.answer(text):
@@ -199,12 +199,12 @@ def _format(
     form: Format | None, as_csv: bool, as_json: bool, parquet: Path | None, output: Path | None
 ) -> Format:
     flags = [(as_csv, Format.CSV), (as_json, Format.JSON), (parquet is not None, Format.PARQUET)]
-    found = {flag for is_set, flag in flags if is_set} | ({form} if form else set())
-    if len(found) > 1:
+    formats = {flag for is_set, flag in flags if is_set} | ({form} if form else set())
+    if len(formats) > 1:
         raise ConfigurationError(
-            f"{len(found)} formats: {', '.join(sorted(found))}", hint="choose one"
+            f"{len(formats)} formats: {', '.join(sorted(formats))}", hint="choose one"
         )
-    return next(iter(found), _by_suffix(output) if output else Format.TABLE)
+    return next(iter(formats), _by_suffix(output) if output else Format.TABLE)
 
 
 def _by_suffix(output: Path) -> Format:
@@ -229,7 +229,7 @@ def _require_place(form: Format, place: Path | None) -> None:
         raise ConfigurationError(f"{place} exists", hint="remove it, or name another file")
 
 
-def _given(statement: str | None, file: Path | None) -> str | None:
+def _statement_text(statement: str | None, file: Path | None) -> str | None:
     """The statement; None: there is a terminal to ask for it."""
     if statement is not None and file is not None:
         raise ConfigurationError("a statement and a file", hint="give one of them")

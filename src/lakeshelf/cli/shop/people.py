@@ -58,10 +58,10 @@ def list_alerts(
     """List alerts, newest first; open ones unless a state is named."""
     from lakeshelf.shop import lists
 
-    wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
-    found = lists.alerts(access.present().lake_root, wanted)
-    shown = found.rows if as_json else [_alert(row) for row in found.rows]
-    print_list(shown, found.total, "alerts", as_json, columns=ALERT)
+    filter_ = _filter(status, store, shelf, kind, most(limit, every, as_json))
+    listed = lists.alerts(access.present().lake_root, filter_)
+    shown = listed.rows if as_json else [_alert(row) for row in listed.rows]
+    print_list(shown, listed.total, "alerts", as_json, columns=ALERT)
 
 
 @alerts.command("ack")
@@ -90,14 +90,14 @@ def list_plans(
     """List plans, newest first; pending ones unless a state is named."""
     from lakeshelf.shop import lists
 
-    wanted = _filter(status, store, shelf, kind, most(limit, every, as_json))
-    found = lists.plans(access.present().lake_root, wanted)
+    filter_ = _filter(status, store, shelf, kind, most(limit, every, as_json))
+    listed = lists.plans(access.present().lake_root, filter_)
     shown = (
-        found.rows
+        listed.rows
         if as_json
-        else [{**row, "created_at": plain(row["created_at"])} for row in found.rows]
+        else [{**row, "created_at": plain(row["created_at"])} for row in listed.rows]
     )
-    print_list(shown, found.total, "plans", as_json, columns=PLAN, right=("suggested_qty",))
+    print_list(shown, listed.total, "plans", as_json, columns=PLAN, right=("suggested_qty",))
 
 
 @plans.command("cancel")
@@ -106,7 +106,7 @@ def cancel(plan: str, *, actor: Actor, reason: Reason = None, as_json: AsJson = 
     _act("cancel", plan, actor, reason, as_json)
 
 
-def told(sent: dict[str, Any], as_json: bool, following: str) -> None:
+def print_sent(sent: dict[str, Any], as_json: bool, following: str) -> None:
     """Print what was sent, and what to look at next."""
     if as_json:
         print_json(sent)
@@ -124,10 +124,10 @@ def _alert(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _filter(*wanted: Any) -> Filter:
+def _filter(*values: Any) -> Filter:
     from lakeshelf.shop.lists import Filter
 
-    return Filter(*wanted)
+    return Filter(*values)
 
 
 def _act(command: str, target: str, actor: str, reason: str | None, as_json: bool) -> None:
@@ -136,4 +136,4 @@ def _act(command: str, target: str, actor: str, reason: str | None, as_json: boo
 
     settings = access.present()
     sent = acts.act(running_client(settings), settings.lake_root, command, target, actor, reason)
-    told(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")
+    print_sent(sent, as_json, f"`lakeshelf {'plans' if command == 'cancel' else 'alerts'} list`")

@@ -55,8 +55,8 @@ def list_(
     """List the policies that were set and are in force; all else follows the defaults."""
     from lakeshelf.shop import policies
 
-    found = policies.listed(access.present().lake_root, shelf, most(limit, every, as_json))
-    print_list(found.rows, found.total, "policies", as_json)
+    listed = policies.listed(access.present().lake_root, shelf, most(limit, every, as_json))
+    print_list(listed.rows, listed.total, "policies", as_json)
 
 
 @app.command("show")
@@ -64,14 +64,14 @@ def show(shelf: Target = None, *, everywhere: Everywhere = False, as_json: AsJso
     """Show what holds for a shelf and its back room, and where each value comes from."""
     from lakeshelf.shop import policies
 
-    found = policies.shown(access.present().lake_root, _target(shelf, everywhere))
+    policy = policies.shown(access.present().lake_root, _target(shelf, everywhere))
     if as_json:
-        print_json(found)
+        print_json(policy)
         return
     table = grid("location", "field", "value", "from", right=("value",))
-    for place, fields in found.items():
-        for name, told in fields.items():
-            add(table, place, name, told["value"], told["from"])
+    for place, fields in policy.items():
+        for name, field in fields.items():
+            add(table, place, name, field["value"], field["from"])
     console().print(table)
 
 
@@ -92,11 +92,11 @@ def set_(
     from lakeshelf.shop import policies
     from lakeshelf.stack.embedded.clients import running_client
 
-    shelf, given = _parted(words)
+    shelf, fields = _parted(words)
     target = _target(shelf, everywhere)
     settings = access.present()
-    place = policies.location_of(given, location)
-    values = policies.typed(place, given)
+    place = policies.location_of(fields, location)
+    values = policies.typed(place, fields)
     client = running_client(settings)
     change = policies.setting(client, settings.lake_root, place, target, values, actor)
     _make(settings, client, change, yes, as_json)
@@ -166,21 +166,21 @@ def _print_effect(change: PolicyChange, effect: dict[str, dict[str, int]]) -> No
         add(fields, name, now, source, then, style="bold" if now != then else "")
     console().print(fields)
     figures = grid("", "now", "then", "shelves changed", right=("now", "then", "shelves changed"))
-    for name, told in effect.items():
-        add(figures, FIGURES[name], told["now"], told["then"], told["changed"])
+    for name, figure in effect.items():
+        add(figures, FIGURES[name], figure["now"], figure["then"], figure["changed"])
     console().print(figures)
 
 
 def _parted(words: list[str]) -> tuple[str | None, dict[str, str]]:
     """The shelf, if one is named, and the fields."""
-    given = dict(word.split("=", 1) for word in words if "=" in word)
+    fields = dict(word.split("=", 1) for word in words if "=" in word)
     others = [word for word in words if "=" not in word]
-    if len(others) > 1 or not given:
+    if len(others) > 1 or not fields:
         problem = (
             f"{', '.join(others)} are several shelves" if len(others) > 1 else "no FIELD=VALUE"
         )
         raise ConfigurationError(problem, hint="write for example threshold_pct=60")
-    return next(iter(others), None), given
+    return next(iter(others), None), fields
 
 
 def _target(shelf: str | None, everywhere: bool) -> str:

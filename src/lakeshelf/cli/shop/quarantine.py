@@ -40,20 +40,20 @@ def list_(
     known("topic", topic, CATALOG.topics)
     held = quarantine.chosen(access.settings().lake_root, topic, reason)
     most = held.num_rows if as_json else SHOWN_RECORDS
-    found = quarantine.readable(held.slice(0, most if limit is None else limit))
+    records = quarantine.readable(held.slice(0, most if limit is None else limit))
     if as_json:
-        print_json(found)
-    elif not found:
+        print_json(records)
+    elif not records:
         console().print("No refused records.")
     else:
-        console().print(rows([_short(record) for record in found], right=("partition", "offset")))
+        console().print(rows([_short(record) for record in records], right=("partition", "offset")))
         console().print(
             "Correct them: `lakeshelf quarantine list --json > refused.json`, edit `value`,"
         )
         console().print("then `lakeshelf replay-quarantine refused.json`")
-    if len(found) < held.num_rows:
-        told = f"{len(found):,} of {held.num_rows:,} records; --limit N shows more"
-        (errors() if as_json else console()).print(told, markup=False)
+    if len(records) < held.num_rows:
+        notice = f"{len(records):,} of {held.num_rows:,} records; --limit N shows more"
+        (errors() if as_json else console()).print(notice, markup=False)
 
 
 def replay_quarantine(
@@ -88,7 +88,7 @@ def _records(file: Path | None) -> Iterable[dict[str, Any]]:
     where = "standard input" if file is None else str(file)
     try:
         text = (sys.stdin.read() if file is None else file.read_text(encoding="utf-8")).strip()
-        found = (
+        records = (
             json.loads(text)
             if text.startswith("[")
             else [json.loads(line) for line in text.splitlines()]
@@ -97,12 +97,12 @@ def _records(file: Path | None) -> Iterable[dict[str, Any]]:
         raise ConfigurationError(
             f"{where} holds no JSON records: {error}", hint="see `lakeshelf quarantine list --json`"
         ) from error
-    if not all(isinstance(record, dict) for record in found):
+    if not all(isinstance(record, dict) for record in records):
         raise ConfigurationError(
             f"{where} holds something else than records",
             hint="see `lakeshelf quarantine list --json`",
         )
-    return found
+    return records
 
 
 def _short(record: dict[str, Any]) -> dict[str, Any]:

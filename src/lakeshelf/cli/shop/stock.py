@@ -24,7 +24,7 @@ from lakeshelf.cli.console.output import (
     print_list,
     rows,
 )
-from lakeshelf.cli.shop.people import Actor, Reason, Shelf, Store, told
+from lakeshelf.cli.shop.people import Actor, Reason, Shelf, Store, print_sent
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def low(
     from lakeshelf.streams.declare import registry
 
     settings = access.present()
-    wanted = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
+    filter_ = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
     jobs = registry.discover(settings.home)
-    found = shortage.low(settings.lake_root, jobs, wanted, location)
-    shown = found.rows if as_json else [{**r, "why": "; ".join(r["why"])} for r in found.rows]
+    listed = shortage.low(settings.lake_root, jobs, filter_, location)
+    shown = listed.rows if as_json else [{**r, "why": "; ".join(r["why"])} for r in listed.rows]
     numbers = ("stock", "coming", "suggested_qty")
-    print_list(shown, found.total, "low shelves", as_json, columns=LOW, right=numbers)
+    print_list(shown, listed.total, "low shelves", as_json, columns=LOW, right=numbers)
 
 
 @app.command("show")
@@ -79,13 +79,13 @@ def show(shelf: str, *, as_json: AsJson = False) -> None:
     """Show what is on a shelf and in its back room, lot by lot."""
     from lakeshelf.shop import lists
 
-    found = lists.stock(access.present().lake_root, shelf)
+    stock = lists.stock(access.present().lake_root, shelf)
     if as_json:
-        print_json(found)
+        print_json(stock)
         return
-    console().print(_summary(shelf, found), style="bold")
-    found.pop("shelf_profiles")
-    for name, held in found.items():
+    console().print(_summary(shelf, stock), style="bold")
+    stock.pop("shelf_profiles")
+    for name, held in stock.items():
         console().print(name, style="bold")
         shown = [{n: _cell(row[n]) for n in STOCK if n in row} for row in held]
         console().print(rows(shown, right=UNITS) if shown else "  nothing")
@@ -134,7 +134,9 @@ def count(
         return
     console().print(f"{line}: {counted.difference:+,} units.", soft_wrap=True)
     following = f"`lakeshelf stock show {shelf}`"
-    told(sent, as_json, following if booked else "`lakeshelf status`, it is not in the books yet")
+    print_sent(
+        sent, as_json, following if booked else "`lakeshelf status`, it is not in the books yet"
+    )
 
 
 @app.command("adjust")
@@ -153,22 +155,22 @@ def adjust(
     settings = access.present()
     client = running_client(settings)
     sent = acts.adjust(client, settings.lake_root, shelf, quantity, actor, reason)
-    told(sent, as_json, f"`lakeshelf stock show {shelf}`")
+    print_sent(sent, as_json, f"`lakeshelf stock show {shelf}`")
 
 
-def _summary(shelf: str, found: dict[str, Any]) -> str:
+def _summary(shelf: str, stock: dict[str, Any]) -> str:
     """Which shelf it is, and how many units are on it and in its back room."""
 
     def first(table: str, column: str) -> Any:
-        return found[table][0][column] if found[table] else None
+        return stock[table][0][column] if stock[table] else None
 
-    def told(units: int | None) -> str:
+    def shown(units: int | None) -> str:
         return "unknown" if units is None else f"{units:,}"
 
     room = first("shelf_profiles", "max_stock")
-    on_it = told(first("shelf_state", "current_stock")) + (f" of {room:,}" if room else "")
-    names = [profile["name"] for profile in found["shelf_profiles"]]
-    behind = told(first("wh_state", "wh_current_stock"))
+    on_it = shown(first("shelf_state", "current_stock")) + (f" of {room:,}" if room else "")
+    names = [profile["name"] for profile in stock["shelf_profiles"]]
+    behind = shown(first("wh_state", "wh_current_stock"))
     return f"{' '.join((shelf, *names))}: shelf {on_it}; back room {behind}"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lakeshelf.shop.history import StoryLine
     from lakeshelf.shop.story import Story
 
-Wanted = Annotated[
+Identifier = Annotated[
     str,
     typer.Argument(
         metavar="ID",
@@ -73,23 +73,23 @@ BARE = ("event_type", "status")
 """Columns whose value says what it is."""
 
 
-def trace(wanted: Wanted, *, limit: Most = 30, as_json: AsJson = False) -> None:
+def trace(identifier: Identifier, *, limit: Most = 30, as_json: AsJson = False) -> None:
     """Tell the story of one thing in business time: what happened, what was decided, what is there now.
 
     A lot of one shelf is SHELF::LOT, a discount SHELF::DATE.
     """
-    from lakeshelf.shop.trace import trace as told
+    from lakeshelf.shop.trace import trace as stories_of
 
-    stories = told(access.settings().lake_root, wanted, limit)
+    stories = stories_of(access.settings().lake_root, identifier, limit)
     if as_json:
         kinds = [story.kind for story in stories]
         print_json(
-            {"id": wanted, "kinds": kinds, "stories": [story.as_json() for story in stories]}
+            {"id": identifier, "kinds": kinds, "stories": [story.as_json() for story in stories]}
         )
         return
     if len(stories) > 1:
         names = ", ".join(_name(story) for story in stories)
-        console().print(f"{wanted} is several things: {names}")
+        console().print(f"{identifier} is several things: {names}")
     for story in stories:
         _print(story)
 
@@ -117,13 +117,13 @@ def _state(story: Story) -> Any:
 
 
 def _reasons(story: Story) -> list[str]:
-    told = story.explanation
-    if told is None:
+    explanation = story.explanation
+    if explanation is None:
         return []
-    policy, end = told["policy"], told["end"]
+    policy, end = explanation["policy"], explanation["end"]
     fields = (f"{n} {plain(f['value'])} ({f['from']})" for n, f in policy["fields"].items())
     return [
-        *(f"why     {reason}" for reason in told["why"] or ["its figures were not kept"]),
+        *(f"why     {reason}" for reason in explanation["why"] or ["its figures were not kept"]),
         f"policy  {', '.join(fields)}: {policy['table']}, version {policy['table_version']}",
         f"end     {_end(end) if end else 'it is open'}",
     ]
