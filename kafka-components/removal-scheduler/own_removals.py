@@ -9,7 +9,7 @@ from typing import Any
 
 from lakeshelf.components.component import Row, among, rows
 from lakeshelf.contracts.layers import Ops
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import ReadTables
 
 TOPICS = {"removal": "shelf_events", "wh_removal": "wh_events"}
 LOCATIONS = {"removal": "store", "wh_removal": "warehouse"}
@@ -40,7 +40,7 @@ class OwnRemovals:
         """Take removals that are decided now."""
         self._rows += [{name: row[name] for name in KEPT} for row in events]
 
-    def folded(self, lake: Lake) -> Ends:
+    def folded(self, lake: ReadTables) -> Ends:
         """Offsets below which state has everything."""
         ends: dict[tuple[str, str], int] = defaultdict(int)
         ledger = rows(lake, Ops.BATCH_LEDGER, columns=["offsets"]) if self._rows else []
@@ -50,7 +50,7 @@ class OwnRemovals:
                     ends[topic, partition] = max(ends[topic, partition], end)
         return ends
 
-    def settle(self, lake: Lake, folded: Ends) -> bool:
+    def settle(self, lake: ReadTables, folded: Ends) -> bool:
         """Forget those that state had; whether that could be told of each."""
         if not self._rows:
             return True

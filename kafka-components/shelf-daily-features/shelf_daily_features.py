@@ -15,7 +15,7 @@ import pyarrow as pa
 from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Analytics, Curated, Staging
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.quiet import quiet
 from lakeshelf.shop.decisions import GLOBAL
@@ -147,7 +147,7 @@ def features(day: date, known: Mapping[str, pa.Table]) -> pa.Table:
     )
 
 
-def known_on(day: date, lake: Lake) -> dict[str, pa.Table]:
+def known_on(day: date, lake: ReadTables) -> dict[str, pa.Table]:
     """What was known when a day began."""
     before = [("event_time", "<", midnight(day))]
     events = {t: _table(lake, f"raw/{t}", columns, before) for t, columns in EVENTS.items()}
@@ -170,7 +170,7 @@ def known_on(day: date, lake: Lake) -> dict[str, pa.Table]:
     }
 
 
-def _table(lake: Lake, name: str, columns: Sequence[str], where: Where = ()) -> pa.Table:
+def _table(lake: ReadTables, name: str, columns: Sequence[str], where: Where = ()) -> pa.Table:
     return lake.read(name, columns=columns, where=where).read_all()
 
 

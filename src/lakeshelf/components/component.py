@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.conditions import Condition, Where
 from lakeshelf.settings import Settings
 from lakeshelf.streams.take.refusal import Refused
@@ -113,7 +113,7 @@ class JournalEntry:
 
 
 def rows(
-    lake: Lake, name: str, where: Where = (), columns: Sequence[str] | None = None
+    lake: ReadTables, name: str, where: Where = (), columns: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Rows of a table as they stand, as dictionaries."""
     dicts: list[dict[str, Any]] = (
@@ -139,7 +139,7 @@ class Context:
 
     settings: Settings
     client: Mapping[str, str]
-    lake: Lake
+    lake: ReadTables
 
 
 class Component(ABC):
