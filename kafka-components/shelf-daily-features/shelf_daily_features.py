@@ -15,8 +15,8 @@ import pyarrow as pa
 from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Analytics, Curated, Staging
-from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.quiet import quiet
 from lakeshelf.shop.decisions import GLOBAL
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
-from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.conditions import Condition, Where
+from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.take.refusal import Refused
 
