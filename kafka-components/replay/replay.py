@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer import Option
 
 from lakeshelf.errors import ConfigurationError, LakeshelfError
+from lakeshelf.kafka.authentication import authentication
 from lakeshelf.settings import load_settings
 from replay_events import events, opened, totals
 from replay_faults import DUPLICATE, LATE, MALFORMED
@@ -178,7 +179,10 @@ def main(
         )
         with shown_progress(Console(stderr=True)) as progress:
             report = replay(
-                plan, bootstrap_servers or _configured_servers(), progress, _authentication()
+                plan,
+                bootstrap_servers or _configured_servers(),
+                progress,
+                authentication(load_settings()),
             )
     except LakeshelfError as error:
         if debug:
@@ -232,18 +236,6 @@ def _configured_servers() -> str:
             "no Kafka named", hint="give --bootstrap-servers, or set LAKESHELF_BOOTSTRAP_SERVERS"
         )
     return servers
-
-
-def _authentication() -> dict[str, str]:
-    settings = load_settings()
-    if settings.kafka_username is None or settings.kafka_password is None:
-        return {}
-    return {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": settings.kafka_username,
-        "sasl.password": settings.kafka_password.get_secret_value(),
-    }
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.messages import encode
 from lakeshelf.contracts.validate import parse
 from lakeshelf.lake import Lake
-from lakeshelf.lake.rows.predicates import Where, to_expression
+from lakeshelf.lake.rows.conditions import Where, checked
+from lakeshelf.lake.rows.predicates import expression
 from lakeshelf.lake.rows.snapshot import At
 from lakeshelf.settings import load_settings, project_home
 from lakeshelf.streams.take.refusal import Refused
@@ -56,7 +57,7 @@ class Tables(Lake):
         """Rows as a scan of the Delta table would give them."""
         schema = arrow.schema(CATALOG.tables[name].columns)
         found = pa.Table.from_pylist(self.kept[name], schema)
-        condition = to_expression(where, schema)
+        condition = expression(checked(where, schema))
         chosen = found if condition is None else found.filter(condition)
         return (chosen if columns is None else chosen.select(list(columns))).to_reader()
 

@@ -100,16 +100,6 @@ def test_an_unknown_name_lists_its_neighbours() -> None:
     assert "raw/shelf_event" not in CATALOG.tables
 
 
-def test_owners_find_what_is_theirs() -> None:
-    assert [t.name for t in CATALOG.tables_of("shelf-aggregator")] == [
-        "raw/shelf_events",
-        "cleansed/shelf_state",
-    ]
-    assert [t.name for t in CATALOG.topics_of("wh-aggregator")] == ["wh_state"]
-    assert CATALOG.raw_table("commands") is None
-    assert CATALOG.raw_table("wh_events") is CATALOG.tables["raw/wh_events"]
-
-
 def test_internal_columns_are_not_public() -> None:
     declared = CATALOG.tables["cleansed/shelf_state"]
     internal = [c.name for c in declared.columns if c not in declared.public]

@@ -12,11 +12,13 @@ import pytest
 
 import lakeshelf
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.place.locks import Lease, is_held, read_holder
+from lakeshelf.files import read_json
+from lakeshelf.lake.place.locks import Lease, is_held
 
 HOLD = """
 import sys
 from pathlib import Path
+from lakeshelf.files import read_json
 from lakeshelf.lake.place.locks import Lease
 lease = Lease(Path(sys.argv[1]), "another driver").acquire()
 print("held", flush=True)
@@ -58,7 +60,7 @@ def test_a_killed_process_holds_nothing(path: Path, other: subprocess.Popen[str]
     other.wait()
     assert not is_held(path)
     with Lease(path, "me"):
-        assert read_holder(path) == {"holder": "me", "pid": os.getpid()}
+        assert read_json(path) == {"holder": "me", "pid": os.getpid()}
 
 
 def test_a_lease_is_exclusive_within_a_process_too(path: Path) -> None:
@@ -76,13 +78,13 @@ def test_release_gives_the_lease_back_and_may_be_repeated(path: Path) -> None:
 
 def test_nobody_holds_a_lease_that_was_never_taken(path: Path) -> None:
     assert not is_held(path)
-    assert read_holder(path) == {}
+    assert read_json(path) == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\0"])
 def test_a_damaged_lock_file_does_not_hinder_its_next_owner(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    assert read_holder(path) == {}
+    assert read_json(path) == {}
     with Lease(path, "one"):
-        assert read_holder(path)["holder"] == "one"
+        assert read_json(path)["holder"] == "one"

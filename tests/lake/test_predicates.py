@@ -156,7 +156,7 @@ def test_conditions_choose_the_rows_that_meet_them(
     assert sorted(scanned) == expected
     everything, chosen = (
         reading.scan(handle, "a/b").read_all(),
-        predicates.to_expression(where, SCHEMA),
+        predicates.expression(conditions.checked(where, SCHEMA)),
     )
     if chosen is not None:
         assert sorted(everything.filter(chosen)["row"].to_pylist()) == expected

@@ -56,21 +56,8 @@ class Catalog:
                 catalog.tables[name]
         return catalog
 
-    def tables_of(self, owner: str) -> tuple[Table, ...]:
-        """Tables that the owner writes."""
-        return tuple(table for table in self.tables.values() if table.owner == owner)
-
-    def topics_of(self, owner: str) -> tuple[Topic, ...]:
-        """Topics that the owner alone publishes."""
-        return tuple(topic for topic in self.topics.values() if topic.owner == owner)
-
     @property
     def raw_topics(self) -> tuple[str, ...]:
         """Topics whose events tables below `raw/` keep, one row an event id."""
         tables = (table for table in self.tables.values() if table.name.startswith("raw/"))
         return tuple(str(t.topic) for t in tables if t.topic and t.key == ("event_id",))
-
-    def raw_table(self, topic: str) -> Table | None:
-        """The table below `raw/` that mirrors the topic, if there is one."""
-        self.topics[topic]
-        return self.tables.get(f"raw/{topic}")

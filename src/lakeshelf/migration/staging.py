@@ -22,11 +22,12 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
+from lakeshelf.files import read_json
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import Lease, read_holder
+from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.place.storage import LOG, filesystem
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.fingerprints import Content
@@ -189,7 +190,7 @@ def alone(lake: Lake, name: str) -> Iterator[None]:
     try:
         lease.acquire()
     except LakeError:
-        pid = read_holder(path).get("pid", "?")
+        pid = read_json(path).get("pid", "?")
         raise Conflict(
             f"process {pid} migrates into {name}", hint="wait until it has ended"
         ) from None

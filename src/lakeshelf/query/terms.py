@@ -36,7 +36,7 @@ def expression(where: Where | None, schema: pa.Schema, terms: Terms) -> Any:
     """The conditions as one expression; None: there are none.
 
     Raises:
-        PredicateError: As `lakeshelf.lake.rows.predicates.to_expression`.
+        PredicateError: As `lakeshelf.lake.rows.predicates.apart`.
     """
     tree = checked(where, schema)
     return _expression(tree, terms) if tree.parts else None

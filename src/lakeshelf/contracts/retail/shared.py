@@ -67,9 +67,6 @@ ITEM_ID = Field("item_id", STRING, "What is sold there.")
 BATCH_CODE = Field("batch_code", STRING, "The lot, unique over all items.")
 CUSTOMER_ID = Field("customer_id", STRING, "Whose visit it belongs to.")
 QUANTITY = Field("quantity", LONG, "Whole units.", minimum=1, maximum=MAX_QUANTITY, unit="units")
-SIGNED_QUANTITY = replace(
-    QUANTITY, minimum=-MAX_QUANTITY, doc="Whole units; negative only in an adjustment."
-)
 DELTA_WEIGHT = Field(
     "delta_weight", DOUBLE, "Change of weight on the shelf.", required=False, unit="g"
 )

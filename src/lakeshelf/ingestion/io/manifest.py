@@ -36,8 +36,6 @@ ATTEMPTS = 100
 """Times that a change is decided again: every one that fails is one that another process made."""
 _KNOWN = ("file_id", "dataset", "source", "path", "sha256")
 
-Decide = Callable[[pa.Table], Sequence[File]]
-
 
 class Manifest:
     """The manifest of a lake.

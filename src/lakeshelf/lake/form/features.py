@@ -22,7 +22,7 @@ from lakeshelf.lake.place.errors import FeatureRefused, explained
 Word = Literal["works", "notimpl", "notyet", "never"]
 """`notimpl`: we could; `notyet`: the engine must; `never`: by design."""
 ENGINES = ("delta-rs", "duckdb", "datafusion", "polars", "spark")
-READER, WRITER = "delta-rs", "spark"
+READER = "delta-rs"
 SHARED_WRITERS = ("delta-rs", "spark")
 SPARK_ONLY = "spark_only"
 COLUMN_MAPPING = "delta.columnMapping.mode"

@@ -10,10 +10,10 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from lakeshelf.errors import LakeError
+from lakeshelf.files import read_json
 
 
 class Lease:
@@ -40,7 +40,7 @@ class Lease:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = read_holder(self.path)
+            owner = read_json(self.path)
             file.close()
             raise LakeError(
                 f"{self.path} is held by {owner.get('holder', 'another process')} (process {owner.get('pid', '?')})",
@@ -62,22 +62,8 @@ class Lease:
     def __enter__(self) -> Lease:
         return self.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
-
-
-def read_holder(path: Path) -> dict[str, object]:
-    """Who wrote the lock file last; empty when it cannot be told."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def is_held(path: Path) -> bool:

@@ -50,15 +50,6 @@ def to_sql(where: Where | None, schema: pa.Schema) -> str | None:
     return sql(tree)
 
 
-def to_expression(where: Where | None, schema: pa.Schema) -> pc.Expression | None:
-    """The conditions as an expression of pyarrow; None: there are none.
-
-    Raises:
-        PredicateError: An unknown column or operator, or a value of another type.
-    """
-    return expression(checked(where, schema))
-
-
 def apart(where: Where | None, schema: pa.Schema) -> tuple[Junction, Junction]:
     """Conditions that may be decided by statistics of files, and those that have to look at each value.
 
@@ -67,7 +58,7 @@ def apart(where: Where | None, schema: pa.Schema) -> tuple[Junction, Junction]:
     to nothing and neither less nor greater. Of long lists only the bounds are compared with statistics.
 
     Raises:
-        PredicateError: As `to_expression`.
+        PredicateError: An unknown column or operator, or a value of another type.
     """
     by_file: list[Checked] = []
     by_value: list[Checked] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.authentication import authentication
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 
@@ -13,7 +14,7 @@ _QUIET = {"log_level": "0"}
 def client_settings(settings: Settings) -> dict[str, str]:
     """Settings of a client for the Kafka of `settings`, whether or not it runs."""
     servers = settings.bootstrap_servers or Broker(settings).bootstrap_servers
-    return {"bootstrap.servers": servers, **_QUIET, **_authentication(settings)}
+    return {"bootstrap.servers": servers, **_QUIET, **authentication(settings)}
 
 
 def running_client(settings: Settings) -> dict[str, str]:
@@ -28,14 +29,3 @@ def running_client(settings: Settings) -> dict[str, str]:
             hint="start it with `lakeshelf up`, or set LAKESHELF_BOOTSTRAP_SERVERS",
         )
     return client_settings(settings)
-
-
-def _authentication(settings: Settings) -> dict[str, str]:
-    if settings.kafka_username is None or settings.kafka_password is None:
-        return {}
-    return {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": settings.kafka_username,
-        "sasl.password": settings.kafka_password.get_secret_value(),
-    }

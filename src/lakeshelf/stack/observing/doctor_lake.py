@@ -9,7 +9,7 @@ from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
 from lakeshelf.lake.form.dataset import LIBRARY
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_data
@@ -175,14 +175,7 @@ def _is_down(settings: Settings) -> bool:
 
 def _queries_run(settings: Settings) -> bool:
     """Whether a driver runs, so that tables and checkpoints change while they are looked at."""
-    lock = settings.stack_dir / f"{DRIVER}.lock"
-    if not lock.exists():
-        return False
-    try:
-        Lease(lock, "lakeshelf doctor").acquire().release()
-    except LakeError:
-        return True
-    return False
+    return is_held(settings.stack_dir / f"{DRIVER}.lock")
 
 
 def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
