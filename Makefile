@@ -13,6 +13,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 export UV_SYSTEM_CERTS ?= true
 # Bytecode is kept: each of the many processes would compile its modules again.
 unexport PYTHONDONTWRITEBYTECODE
+# More processes than cores: most of a slow test is waiting for another process.
+PROCESSES ?= 4
+TESTS = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
@@ -29,10 +32,10 @@ demo: setup ## Set up, then run the main job on real receipts and reconcile the 
 	@$(BIN)/lakeshelf demo
 
 test: setup ## Set up, then run all tests
-	@$(BIN)/python -m pytest -m "not nightly" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(TESTS) -m "not nightly"
 
 test-fast: setup ## Run the tests that take 3 minutes together
-	@$(BIN)/python -m pytest -m "not (slow or setup or faults or nightly)"
+	@$(TESTS) -m "not (slow or setup or faults or nightly)"
 
 test-nightly: setup ## Run the long repetitions; what they came to stands in tests/results/nightly.json
 	@$(BIN)/python -m pytest -m nightly --result tests/results/nightly.json

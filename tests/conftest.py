@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadFileScheduling
 
 from lakeshelf.cli import main
+from tests import packing
 from tests.results import Recording
 
 settings.register_profile("lakeshelf", deadline=None)
@@ -19,7 +19,6 @@ settings.load_profile("lakeshelf")
 
 Run = Callable[..., "Result"]
 
-MATRIX = "tests/matrix/"
 HOME = Path(__file__).parents[1]
 APPS = ("spark-apps", "kafka-components")
 
@@ -30,7 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A newer Python deprecates what packages still use: there, only warnings of our code are errors."""
+    """JVMs that live for seconds spend no time on code that would pay off after minutes.
+
+    A newer Python deprecates what packages still use: there, only warnings of our code are errors.
+    """
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     result = config.getoption("--result")
     if result is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recording(result))
@@ -44,23 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
     filters[:0] = ["default", rf"error:::({ours})(\.|$)"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of slow tests come first, so that at the end no process waits long for another."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """The longest files come first."""
+    packing.sort(items)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Tests of a file run in one process; so do all those for which Spark writes the same tables."""
-    return ByTables(config, log)
-
-
-class ByTables(LoadFileScheduling):
-    """Files are handed out in the order that they have."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return MATRIX if file.startswith(MATRIX) else file
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> packing.LongestFirst:
+    """Tests of a file run in one process."""
+    return packing.LongestFirst(config, log)
 
 
 class Result:
