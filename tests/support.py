@@ -13,7 +13,7 @@ from lakeshelf.kafka import topics
 _LOOK_AGAIN_S = 0.05
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def eventually(condition: Callable[[], object], what: str, seconds: float = 180.0) -> None:
     """Wait until a condition holds.
 
     Args:

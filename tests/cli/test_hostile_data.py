@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,13 @@ READING = {
 """Command → arguments with which it shows data, or refuses what it is given."""
 OTHERS = {"up", "down", "bootstrap", "rebuild", "continue", "files watch", "contracts docs"}
 """Commands that print nothing of what data hold."""
+STARTING = {"jobs accept-gap"}
+"""Commands that start a broker."""
+
+
+def each(paths: Iterable[str]) -> list[Any]:
+    """Commands as parameters."""
+    return [pytest.param(p, marks=[pytest.mark.slow] if p in STARTING else []) for p in paths]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +99,7 @@ def test_every_command_is_in_one_of_the_lists() -> None:
     assert set(PATHS) == READING.keys() | OTHERS
 
 
-@pytest.mark.parametrize("path", READING)
+@pytest.mark.parametrize("path", each(READING))
 def test_no_control_character_of_data_reaches_a_terminal(lakeshelf, hostile_lake, path):
     shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path])
     for text in (shown.out, shown.err):
@@ -164,7 +171,7 @@ def keys(value: Any) -> Iterator[str]:
             yield from () if name in BY_DATA else keys(one)
 
 
-@pytest.mark.parametrize("path", sorted(READING.keys() - ANSWERS))
+@pytest.mark.parametrize("path", each(sorted(READING.keys() - ANSWERS)))
 def test_keys_of_json_are_snake_case_whatever_the_command(lakeshelf, hostile_lake, path):
     shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path], "--json")
     odd = [key for key in keys(json.loads(shown.out or "[]")) if not STYLE.fullmatch(key)]

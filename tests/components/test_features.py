@@ -274,6 +274,7 @@ def test_features_are_those_of_the_rules(day: date, past: model.Past) -> None:
         assert {name: row[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @MANY
 @given(day=DAYS, past=pasts())
 def test_what_happens_on_a_day_or_later_never_changes_its_features(

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -144,4 +145,4 @@ Files.TestCase.settings = settings(
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
 )
-test_files = Files.TestCase
+test_files = pytest.mark.slow(Files.TestCase)

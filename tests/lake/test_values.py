@@ -189,6 +189,7 @@ def _settings(examples: int) -> settings:
     )
 
 
+@pytest.mark.slow
 @_settings(12)
 @given(tables(), st.sampled_from(SCALARS))
 def test_what_is_committed_equals_what_was_written_in_every_engine(

@@ -124,6 +124,7 @@ def require_equal(history: History, engine: str, own: Any, version: int) -> None
     assert found == wanted, (engine, served.route, version, found - wanted, wanted - found)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, **_settings)
 @given(_partitions, _steps)
 def test_every_version_is_read_back_equal_by_every_engine(

@@ -8,6 +8,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from lakeshelf import query
@@ -31,6 +32,7 @@ def table(rows: list[model.Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, model.SCHEMA)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     phases=[Phase.explicit, Phase.generate],

@@ -59,6 +59,7 @@ def run(root: Path, arrival: Arrival, found: QueryPlan | None = None) -> None:
         seen.update(now)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=100,
     deadline=None,
