@@ -15,11 +15,12 @@ export UV_SYSTEM_CERTS ?= true
 unexport PYTHONDONTWRITEBYTECODE
 # More processes than cores: most of a slow test is waiting for another process.
 PROCESSES ?= 4
-TESTS = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+TESTS = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+COVERED ?= not nightly
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-nightly bench fmt check check-lock lock ci clean
+.PHONY: help setup demo test test-fast test-nightly coverage bench fmt check check-lock lock ci clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -32,13 +33,20 @@ demo: setup ## Set up, then run the main job on real receipts and reconcile the 
 	@$(BIN)/lakeshelf demo
 
 test: setup ## Set up, then run all tests
-	@$(TESTS) -m "not nightly"
+	@$(BIN)/python $(TESTS) -m "not nightly"
 
 test-fast: setup ## Run the tests that take 3 minutes together
-	@$(TESTS) -m "not (slow or setup or faults or nightly)"
+	@$(BIN)/python $(TESTS) -m "not (slow or setup or faults or nightly)"
 
 test-nightly: setup ## Run the long repetitions; what they came to stands in tests/results/nightly.json
 	@$(BIN)/python -m pytest -m nightly --result tests/results/nightly.json
+
+coverage: setup ## Run the tests of `make test`, or those of COVERED=…, and tell the branches that each room covers
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	@$(BIN)/coverage run $(TESTS) -m "$(COVERED)"; tested=$$?; \
+		$(BIN)/coverage combine --quiet && \
+		$(BIN)/coverage json --quiet -o .cache/coverage/report.json && \
+		$(BIN)/python -m tests.rooms .cache/coverage/report.json && exit $$tested
 
 bench: setup ## Run the benchmarks and write their results
 	@$(BIN)/python -m benchmarks
