@@ -53,9 +53,11 @@ def show(report: LoopReport, checks: Any, folder: Path) -> None:
 def _figures(report: LoopReport) -> Any:
     reached, table = report.achieved, grid("", "")
     shares = {"service": reached.service_level, "waste": reached.waste}
-    told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items() if share is not None)
+    percentages = ", ".join(
+        f"{name} {share:.1%}" for name, share in shares.items() if share is not None
+    )
     turns = f", turns {reached.turns:.2f}" if reached.turns is not None else ""
-    add(table, "achieved", f"{told}{turns}, sales {reached.sales:,.2f}")
+    add(table, "achieved", f"{percentages}{turns}, sales {reached.sales:,.2f}")
     add(table, "events", f"{sum(report.records.values()):,}")
     add(table, "pace", f"{report.days_per_minute} business days a minute")
     add(table, "memory", f"{report.peak_memory / 2**30:.2f} GiB at most, all processes")

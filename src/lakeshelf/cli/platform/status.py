@@ -29,48 +29,48 @@ def status(
     from lakeshelf.stack.observing.status import collect
 
     settings = access.settings()
-    told = collect(settings)
+    current = collect(settings)
     if as_json:
-        print_json(told)
+        print_json(current)
     elif watch:
-        with Live(_page(told), console=console(), auto_refresh=False) as live:
+        with Live(_page(current), console=console(), auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_S)
-                told = collect(settings)
-                live.update(_page(told), refresh=True)
+                current = collect(settings)
+                live.update(_page(current), refresh=True)
     else:
-        console().print(_page(told))
+        console().print(_page(current))
     access.present()  # of a lake that is not there, what the contract knows is told before it is refused
-    raise typer.Exit(0 if told["ok"] else 1)
+    raise typer.Exit(0 if current["ok"] else 1)
 
 
-def _page(told: dict[str, Any]) -> RenderableType:
-    head = f"{told['lake']}: {told['state']}" + (
-        f", Kafka {told['bootstrap_servers']}" if told["bootstrap_servers"] else ""
+def _page(status: dict[str, Any]) -> RenderableType:
+    head = f"{status['lake']}: {status['state']}" + (
+        f", Kafka {status['bootstrap_servers']}" if status["bootstrap_servers"] else ""
     )
     restarts = ", ".join(
         f"{name} {part['state']}, {part['restarts']} restarts"
         + (f", last by {part['ended']}" if part.get("ended") else "")
-        for name, part in told["parts"].items()
+        for name, part in status["parts"].items()
     )
     refused = (
-        ", ".join(f"{count:,} {reason}" for reason, count in told["quarantine"].items()) or "none"
+        ", ".join(f"{count:,} {reason}" for reason, count in status["quarantine"].items()) or "none"
     )
     isolated = [
         f"isolated                 {q['isolated']:,} by {q['query']}, the last {q['last_isolated']}"
-        for q in told["queries"]
+        for q in status["queries"]
         if q["isolated"]
     ]
-    bare = told["shelves_without_profile"]
+    bare = status["shelves_without_profile"]
     lines = [
         Styled(head, "bold"),
         *([restarts] if restarts else []),
-        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        *(Styled(f"problem: {line}", "red") for line in status["problems"]),
         "",
-        _queries(told["queries"]),
+        _queries(status["queries"]),
         "",
-        *([_components(told["components"]), ""] if told["components"] else []),
-        _tables(told["tables"]),
+        *([_components(status["components"]), ""] if status["components"] else []),
+        _tables(status["tables"]),
         "",
         f"quarantine               {refused}",
         *isolated,

@@ -56,46 +56,46 @@ def show_live(settings: Settings) -> None:
             live.update(page(numbers.look()), refresh=True)
 
 
-def page(told: Mapping[str, Any]) -> RenderableType:
+def page(look: Mapping[str, Any]) -> RenderableType:
     """What `lakeshelf.stack.observing.live` tells, for people."""
     parts = "  ".join(
         f"{name} {part['state']}, {part['restarts']} restarts"
-        for name, part in told["parts"].items()
+        for name, part in look["parts"].items()
     )
     return Group(
-        Styled(f"{told['lake']}: {told['state']}", "bold"),
+        Styled(f"{look['lake']}: {look['state']}", "bold"),
         *([parts] if parts else []),
-        *(Styled(f"problem: {line}", "red") for line in told["problems"]),
+        *(Styled(f"problem: {line}", "red") for line in look["problems"]),
         "",
-        _figures(told),
+        _figures(look),
         "",
         Styled("since the last commit", "bold"),
-        _freshness(told["tables"]),
+        _freshness(look["tables"]),
     )
 
 
-def _figures(told: Mapping[str, Any]) -> RenderableType:
-    stock, lost, orders = told["stock"], told["lost_sales"] or {}, told["orders"] or {}
+def _figures(look: Mapping[str, Any]) -> RenderableType:
+    stock, lost, orders = look["stock"], look["lost_sales"] or {}, look["orders"] or {}
     table = grid("", "")
-    add(table, "events a second", told["events_per_second"])
-    add(table, "events in all", told["events"])
-    add(table, "business time", _clock(told["clock"]))
+    add(table, "events a second", look["events_per_second"])
+    add(table, "events in all", look["events"])
+    add(table, "business time", _clock(look["clock"]))
     add(table, "units on shelves", stock["shelves"])
     add(table, "units in back rooms", stock["back_rooms"])
     add(table, "units in transit", stock["in_transit"])
-    add(table, "low shelves", told["low_shelves"])
-    add(table, "open alerts", _counts(told["alerts"]))
-    for kind, plans in told["plans"].items():
+    add(table, "low shelves", look["low_shelves"])
+    add(table, "open alerts", _counts(look["alerts"]))
+    for kind, plans in look["plans"].items():
         add(table, f"{kind} plans", _counts(plans))
     add(table, "orders under way", _counts(orders))
     add(table, "lost sales today", lost.get("today"))
     add(table, "lost sales in all", lost.get("total"))
-    add(table, "in quarantine", told["quarantine"])
+    add(table, "in quarantine", look["quarantine"])
     return table
 
 
 def _freshness(tables: list[dict[str, Any]]) -> RenderableType:
-    lines = (f"{told['table']} {_age(told['age_s'])}" for told in tables)
+    lines = (f"{table['table']} {_age(table['age_s'])}" for table in tables)
     return Columns(list(lines), padding=(0, 3))
 
 
