@@ -77,8 +77,8 @@ def _can_be_written(archive: Path) -> bool:
 
 def _jars_of_spark() -> Iterable[Path]:
     """Jars that the wheel brings and no class path names."""
-    found = importlib.util.find_spec("pyspark")
-    return Path(found.origin).parent.glob("jars/*") if found and found.origin else ()
+    spec = importlib.util.find_spec("pyspark")
+    return Path(spec.origin).parent.glob("jars/*") if spec and spec.origin else ()
 
 
 def _as_it_is(jar: str) -> tuple[int, int]:
