@@ -145,6 +145,13 @@ def order_of(shelf: str, day: date) -> Row:
     return {**names, **times, **figures, "delivery_date": day, "delivery_ts": None}
 
 
+def test_a_shelf_has_one_order_a_delivery_whichever_plan_asks(lake: Tables, worker: Worker) -> None:
+    worker.tick(SUNDAY)
+    lake.keep(ORDERS, order_of("A", at("Mon", 8).date()))
+    lake.keep(PLANS, plan("A", at("Sun", 11)), plan("B", at("Sun", 11)))
+    assert ordered(worker.tick(at("Sun", 12))) == [("B", 12)]
+
+
 def test_goods_of_a_missed_delivery_keep_their_date_and_have_the_true_time(
     lake: Tables, worker: Worker
 ) -> None:
