@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,38 @@ def test_a_cursor_is_noted_without_rows(lake: Lake) -> None:
     found = lake.changes(SOURCE, COPY)
     assert lake.note(OUTPUT, txn=found.txns).operation == "note"
     assert lake.changes(SOURCE, COPY).start == found.end
+
+
+def test_a_note_that_stands_is_not_made_again(lake: Lake) -> None:
+    lake.append(SOURCE, rows((1, "a")))
+    take_up(lake)
+    lake.append(SOURCE, rows((2, "not wanted")))
+    found = lake.changes(SOURCE, COPY)
+    noted = [lake.note(OUTPUT, txn=found.txns) for _ in range(2)]
+    assert [note.skipped for note in noted] == ["", "already committed"]
+    assert lake.snapshot(OUTPUT).version == noted[0].version
+
+
+def listed(lake: Lake) -> list[tuple[Any, ...]]:
+    found = lake.read(cursors.CURSORS).read_all().to_pylist()
+    return [(row["consumer"], row["dataset"], row["output"]) for row in found]
+
+
+def test_a_consumer_is_listed_once_however_often_it_reads(lake: Lake) -> None:
+    for number in range(3):
+        lake.append(SOURCE, rows((number, "a")))
+        take_up(lake)
+    assert listed(lake) == [(COPY.id, SOURCE, OUTPUT)]
+
+
+def test_a_consumer_that_two_processes_list_at_once_is_listed_once(tmp_path: Path) -> None:
+    def meanwhile() -> datetime:
+        cursors.register(other, COPY, SOURCE)
+        return other.clock()
+
+    other = Lake(tmp_path)
+    cursors.register(Lake(tmp_path, clock=meanwhile), COPY, SOURCE)
+    assert listed(other) == [(COPY.id, SOURCE, OUTPUT)]
 
 
 def test_a_source_that_was_created_again_is_read_anew(lake: Lake, tmp_path: Path) -> None:

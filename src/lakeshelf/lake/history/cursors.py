@@ -102,20 +102,19 @@ def of(root: Root, consumer: Consumer, dataset: str, table_id: str) -> Cursor:
 
 def register(lake: Tables, consumer: Consumer, dataset: str) -> None:
     """List a consumer in `ops/cursors`, once."""
-    if consumer in _registered(lake.root, dataset):
-        return
-    now = lake.clock()
-    row = {
-        "consumer": consumer.id,
-        "dataset": dataset,
-        "output": consumer.output,
-        "created_at": now,
-    }
-    # Of two that register at once the second finds the transaction of the first.
+    # Read before the list is: of two that register at once, the write of the second is overtaken.
     app = f"registered:{consumer.id}:{dataset}:{consumer.output}"
     table = _opened(lake.root, CURSORS)
     recorded = table.transaction_version(app) if table else None
     before = ABSENT if recorded is None else recorded
+    if consumer in _registered(lake.root, dataset):
+        return
+    row = {
+        "consumer": consumer.id,
+        "dataset": dataset,
+        "output": consumer.output,
+        "created_at": lake.clock(),
+    }
     lake.append(CURSORS, [row], txn=Txn(app, before + 1, before))
 
 
