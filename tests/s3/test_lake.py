@@ -112,7 +112,7 @@ def test_all_tables_of_the_product_are_created_once(root: str) -> None:
     made = tables.ensure_all(root)
     assert {one.outcome for one in made} == {"created"}
     assert {one.outcome for one in tables.ensure_all(root)} == {"unchanged"}
-    assert tables.found(root) == sorted(one.table for one in made)
+    assert tables.existing(root) == sorted(one.table for one in made)
 
 
 def test_a_table_is_removed_with_all_that_lies_below_it(lake: Lake) -> None:

@@ -12,7 +12,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import Lake, StorageError
 from lakeshelf.lake.place import object_stores
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.object_store_errors import told
+from lakeshelf.lake.place.object_store_errors import cause_and_hint
 
 from .conftest import SECRET, TOKEN, Server, free_port
 
@@ -149,7 +149,7 @@ def test_nothing_that_is_shown_of_a_lake_holds_its_credentials(written: Lake) ->
     ],
 )  # fmt: skip
 def test_a_cause_is_known_by_what_delta_and_arrow_write(text: str, cause: str) -> None:
-    found = told(text)
+    found = cause_and_hint(text)
     assert found is not None
     assert cause in found[0]
 
@@ -163,7 +163,7 @@ def test_a_cause_is_known_by_what_delta_and_arrow_write(text: str, cause: str) -
     ],
 )
 def test_what_is_no_refusal_of_a_store_is_left_alone(text: str) -> None:
-    assert told(text) is None
+    assert cause_and_hint(text) is None
 
 
 def test_without_conditional_put_nothing_is_committed(written: Lake) -> None:

@@ -122,7 +122,7 @@ def test_nothing_is_made_in_the_place_of_what_was_lost(stack, settings):
     refused = stack.command("up")
     assert refused.returncode == 1
     assert "shelf-aggregator does not start: its checkpoint is gone" in refused.stderr
-    assert not list(tables.found(settings.lake_root))
+    assert not list(tables.existing(settings.lake_root))
     assert not (settings.checkpoint_dir / "shelf-aggregator" / checkpoint.POINTER).exists()
 
 

@@ -39,7 +39,7 @@ def candidate(topic: str, number: int, **values: Any) -> Candidate:
 
 def rehearse(bench: Bench, *candidates: Candidate) -> list[tuple[int, str]]:
     """Places of the candidates that would be refused, and why; the lake stays as it is."""
-    names = tables.found(bench.root)
+    names = tables.existing(bench.root)
     before = {name: tables.open_table(bench.root, name).version() for name in names}
     found = rehearsal.refusals(bench.root, plan(harness.jobs().values()), candidates)
     after = {name: tables.open_table(bench.root, name).version() for name in names}

@@ -170,11 +170,11 @@ def _partitions(snapshot: Snapshot) -> Iterator[tuple[list[Condition], dict[str,
     if not columns:
         yield [], {}
         return
-    found: set[tuple[Any, ...]] = set()
+    partitions: set[tuple[Any, ...]] = set()
     for batch in snapshot.scan(columns=columns):
         distinct = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        found |= {tuple(row[c] for c in columns) for row in distinct.to_pylist()}
-    for values in sorted(found, key=repr):
+        partitions |= {tuple(row[c] for c in columns) for row in distinct.to_pylist()}
+    for values in sorted(partitions, key=repr):
         pairs = list(zip(columns, values, strict=True))
         yield [(c, "is null") if v is None else (c, "=", v) for c, v in pairs], dict(pairs)
 

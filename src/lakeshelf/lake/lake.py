@@ -149,9 +149,9 @@ class Lake(WritableLake):
         named = names.columns(keys or (), f"the key of {name}")
         order = names.columns(order_by or (), f"the order of {name}")
         dataset, source, handle = self._target(name, rows, named, merged=True)
-        found = named or dataset.key
-        made = merging.upsert(handle, name, source, found, write, order, schema_mode)
-        return self._recorder.wrote(cursors.noted(handle, write, made), keys=found)
+        key_columns = named or dataset.key
+        made = merging.upsert(handle, name, source, key_columns, write, order, schema_mode)
+        return self._recorder.wrote(cursors.noted(handle, write, made), keys=key_columns)
 
     def delete(
         self,
@@ -252,8 +252,8 @@ class Lake(WritableLake):
             SchemaError: Columns that the table does not have.
             Conflict: The owner does not answer in time, or cannot be asked.
         """
-        wanted = {"partition": partition, "columns": list(columns), "dry_run": dry_run}
-        return self._maintain(name, "optimize", wanted)
+        arguments = {"partition": partition, "columns": list(columns), "dry_run": dry_run}
+        return self._maintain(name, "optimize", arguments)
 
     def vacuum(
         self,
@@ -279,8 +279,8 @@ class Lake(WritableLake):
                 hint="give a timedelta, such as timedelta(days=30)",
             )
         hours = None if retention is None else retention / timedelta(hours=1)
-        wanted = {"retention_hours": hours, "dry_run": dry_run}
-        return self._maintain(name, "vacuum", wanted)
+        arguments = {"retention_hours": hours, "dry_run": dry_run}
+        return self._maintain(name, "vacuum", arguments)
 
     def enable(self, name: str, feature: str) -> bool:
         """Turn a table feature on (`lakeshelf.lake.form.features`); whether anything had to be done.
@@ -321,10 +321,10 @@ class Lake(WritableLake):
         """
         return Run(self, run_id, why, profile)
 
-    def _maintain(self, name: str, action: Action, wanted: Mapping[str, Any]) -> Done:
+    def _maintain(self, name: str, action: Action, arguments: Mapping[str, Any]) -> Done:
         from lakeshelf.lake.upkeep import requests  # noqa: PLC0415 - slow to import, and seldom needed
 
-        return requests.carry_out(self, name, action, wanted)
+        return requests.carry_out(self, name, action, arguments)
 
 
 class Run(Lake):

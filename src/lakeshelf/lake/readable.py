@@ -71,7 +71,7 @@ class ReadableLake:
 
     def names(self) -> list[str]:
         """Datasets whose tables are there."""
-        return tables.found(self.root)
+        return tables.existing(self.root)
 
     def snapshot(self, name: str, at: At | None = None) -> Snapshot:
         """A dataset at one version: the latest, a version, the version of a time, or that of a run.
@@ -81,8 +81,8 @@ class ReadableLake:
             VersionNotFound: No such version, or no such run.
             TimeOutOfRange: Before the first commit, in the future, or without a zone.
         """
-        wanted = self._recorder.pinned(name) if at is None else at
-        return self._recorder.read(self._at(name, wanted), latest=at is None)
+        effective_at = self._recorder.pinned(name) if at is None else at
+        return self._recorder.read(self._at(name, effective_at), latest=at is None)
 
     def read(
         self,
@@ -142,10 +142,10 @@ class ReadableLake:
             if not isinstance(at, int) or isinstance(at, bool):
                 raise
             return self._before_damage(name, at)
-        wanted = dataset.pin if at is None else at
-        if wanted is None:
+        effective_at = dataset.pin if at is None else at
+        if effective_at is None:
             return Snapshot(dataset, latest)
-        version = self._version(name, latest, wanted)
+        version = self._version(name, latest, effective_at)
         return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
 
     def _version(self, name: str, latest: DeltaTable, at: At) -> int:
@@ -173,7 +173,7 @@ class ReadableLake:
                 ) from None
             if known:
                 raise
-            raise names.unknown(name, {*self.catalog, *tables.found(self.root)}) from None
+            raise names.unknown(name, {*self.catalog, *tables.existing(self.root)}) from None
         return self.catalog[name] if known else tables.described(handle, name), handle
 
 

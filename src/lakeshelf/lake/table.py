@@ -55,8 +55,8 @@ class Table:
         version = self._version(at)
         if version is None:
             return Snapshot(dataset, self.handle)
-        found = opened_at(self.handle.table_uri, version, self.handle, self.address)
-        return Snapshot(dataset, found)
+        handle = opened_at(self.handle.table_uri, version, self.handle, self.address)
+        return Snapshot(dataset, handle)
 
     def read(
         self,

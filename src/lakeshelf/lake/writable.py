@@ -57,7 +57,7 @@ class WritableLake(ReadableLake):
         self.writer = writer
 
     def create(
-        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **given: Any
+        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **options: Any
     ) -> Commit:
         """Create the table of a dataset, without rows.
 
@@ -65,13 +65,13 @@ class WritableLake(ReadableLake):
             name: The dataset.
             schema: Columns of a dataset that is not in the catalogue.
             exist_ok: Whether a table that is there is left as it is.
-            given: `key`, `partition_by`, `profile`, `constraints`, `doc` of a dataset that is not in the catalogue.
+            options: `key`, `partition_by`, `profile`, `constraints`, `doc` of a dataset that is not in the catalogue.
 
         Raises:
             Conflict: The table is there.
         """
         known = names.checked(name) in self.catalog
-        dataset = self.catalog[name] if known else Dataset(name, schema, **given)
+        dataset = self.catalog[name] if known else Dataset(name, schema, **options)
         self._require_writer(dataset)
         write = self._write(None, None)
         if tables.exists(self.root, name):

@@ -36,7 +36,7 @@ def _tables() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.lake.rows import tables as lake_tables
 
-    return {*CATALOG.tables, *lake_tables.found(access.settings().lake_root)}
+    return {*CATALOG.tables, *lake_tables.existing(access.settings().lake_root)}
 
 
 def _contracts() -> Iterable[str]:

@@ -34,36 +34,36 @@ class Txn:
         version: Which write of that writer, for example the batch id.
         after: The version that has to stand there before (`ABSENT`: none), so that of two who go on from the same
             place one is skipped; None: any older one.
-        told: What the commit tells of the write, for whoever has to finish what it is part of.
+        metadata: Entries of the commit, for whoever has to finish what the write is part of.
     """
 
     app_id: str
     version: int
     after: int | None = None
-    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 Txns = tuple[str, int] | Txn | tuple[Txn, ...]
 """Identity of a write as it is given: (application, number), or identities, of which the first decides."""
 
 
-def identities(given: Txns | None) -> tuple[Txn, ...]:
+def identities(identity: Txns | None) -> tuple[Txn, ...]:
     """Identities as they are kept.
 
     Raises:
         NameRefused: They are no identities.
     """
-    if given is None or given == ():
+    if identity is None or identity == ():
         return ()
-    found: tuple[Any, ...] = given if isinstance(given, tuple) else (given,)
-    if len(found) == 2 and not isinstance(found[0], Txn):
-        found = (Txn(*found),)
-    if not all(_is_identity(txn) for txn in found):
+    txns: tuple[Any, ...] = identity if isinstance(identity, tuple) else (identity,)
+    if len(txns) == 2 and not isinstance(txns[0], Txn):
+        txns = (Txn(*txns),)
+    if not all(_is_identity(txn) for txn in txns):
         raise NameRefused(
-            f"{given!r} is no identity of a write",
+            f"{identity!r} is no identity of a write",
             hint="give (application, number), a text and a number from 0 to 2**63 - 1",
         )
-    return found
+    return txns
 
 
 def _is_identity(txn: Any) -> bool:
@@ -113,7 +113,9 @@ class Write:
     @classmethod
     def once(cls, *txns: Txn) -> Write:
         """A write that is made unless the first identity stands in the table."""
-        return cls(txns, metadata={name: value for txn in txns for name, value in txn.told.items()})
+        return cls(
+            txns, metadata={name: value for txn in txns for name, value in txn.metadata.items()}
+        )
 
     def properties(
         self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()

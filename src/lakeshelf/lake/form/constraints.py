@@ -44,8 +44,8 @@ def _texts(constraints: Mapping[str, str]) -> list[str]:
     return [*constraints, *constraints.values()]
 
 
-def _is_text(given: object) -> bool:
-    return isinstance(given, str) and bool(given.strip())
+def _is_text(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip())
 
 
 def _fault(table: DeltaTable, constraints: Mapping[str, str]) -> str | None:

@@ -198,8 +198,7 @@ def refuse_unfit(name: str, features: Iterable[str], writers: Sequence[str]) -> 
     Raises:
         FeatureRefused: With the engine and the feature; nothing is written.
     """
-    wanted = list(features)
-    for feature in wanted:
+    for feature in features:
         if cannot_read([feature]):
             raise _unfit(name, feature, "cannot be read by delta-rs, which serves every engine")
         for writer in writers:
@@ -215,10 +214,10 @@ def refuse_unfit_properties(
     Raises:
         FeatureRefused: With the engine and the feature; nothing is written.
     """
-    for feature, found in FEATURES.items():
-        value = properties.get(found.setting, "") if found.setting else ""
+    for feature, definition in FEATURES.items():
+        value = properties.get(definition.setting, "") if definition.setting else ""
         if value not in _OFF:
-            _wanted(name, feature)
+            _feature_to_enable(name, feature)
             refuse_unfit(name, [feature], writers)
     for key in properties:
         if key.startswith("delta.feature."):
@@ -260,10 +259,12 @@ def enable(handle: DeltaTable, name: str, feature: str, writers: Sequence[str]) 
         FeatureRefused: One of the engines cannot handle it, only Spark can turn it on, or nobody knows it.
         LakeError: The protocol is not what was asked for.
     """
-    wanted = _wanted(name, feature)
+    definition = _feature_to_enable(name, feature)
     refuse_unfit(name, [feature], writers)
     before = in_force(handle)
-    is_set = not wanted.setting or handle.metadata().configuration.get(wanted.setting) == "true"
+    is_set = (
+        not definition.setting or handle.metadata().configuration.get(definition.setting) == "true"
+    )
     if feature in before and is_set:
         return False
     with explained(f"{feature} was not enabled on {name}", LakeError):
@@ -271,7 +272,7 @@ def enable(handle: DeltaTable, name: str, feature: str, writers: Sequence[str]) 
             _name_in_protocol(handle, before | {feature})
         if not is_set:
             handle.alter.set_table_properties(
-                {wanted.setting: "true"}, post_commithook_properties=HOOKS
+                {definition.setting: "true"}, post_commithook_properties=HOOKS
             )
     handle.update_incremental()
     _compare(name, before | {feature}, in_force(handle))
@@ -292,9 +293,9 @@ def support(handle: DeltaTable, profile: str) -> dict[str, Any]:
     }
 
 
-def _wanted(name: str, feature: str) -> Feature:
+def _feature_to_enable(name: str, feature: str) -> Feature:
     if feature not in FEATURES:
-        listed = ", ".join(f for f, found in FEATURES.items() if found.how != "spark")
+        listed = ", ".join(f for f, definition in FEATURES.items() if definition.how != "spark")
         raise FeatureRefused(f"no feature {feature!r} is known", hint=f"there is {listed}")
     if FEATURES[feature].how == "spark":
         raise FeatureRefused(
@@ -315,9 +316,9 @@ def _name_in_protocol(handle: DeltaTable, features: Iterable[str]) -> None:
     )
 
 
-def _compare(name: str, expected: frozenset[str], found: frozenset[str]) -> None:
+def _compare(name: str, expected: frozenset[str], actual: frozenset[str]) -> None:
     implied = {feature for _, feature in _LEGACY}
-    lost, more = expected - found, found - expected - BROUGHT - implied
+    lost, more = expected - actual, actual - expected - BROUGHT - implied
     if lost or more:
         what = [*(f"lacks {f}" for f in sorted(lost)), *(f"also has {f}" for f in sorted(more))]
         raise LakeError(

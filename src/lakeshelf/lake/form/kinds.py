@@ -17,16 +17,16 @@ RESERVED = ("_change_type", "_commit_version", "_commit_timestamp")
 
 def refused(kind: pa.DataType) -> str | None:
     """Why Delta cannot keep values of a type, nested ones included; None: it can."""
-    for found in (kind, *inner(kind)):
+    for part in (kind, *inner(kind)):
         for is_such, reason in _REFUSED:
-            if is_such(found):
-                return f"{found}: {reason}"
+            if is_such(part):
+                return f"{part}: {reason}"
     return None
 
 
 def has_untold(kind: pa.DataType) -> bool:
     """Whether a type, or one in it, is that of nulls alone: nobody has told which values it has."""
-    return any(pa.types.is_null(found) for found in (kind, *inner(kind)))
+    return any(pa.types.is_null(part) for part in (kind, *inner(kind)))
 
 
 def has_no_exact_statistics(kind: pa.DataType) -> bool:
@@ -50,7 +50,7 @@ def bad_name(field: pa.Field) -> str | None:
     folded = [f.name.lower() for f in parts]
     if len(set(folded)) < len(folded):
         return f"{name!r} has a field twice; capitals do not count"
-    return next((told for f in parts if (told := bad_name(f))), None)
+    return next((reason for f in parts if (reason := bad_name(f))), None)
 
 
 def inner(kind: pa.DataType) -> Iterator[pa.DataType]:

@@ -110,7 +110,7 @@ def _as_json(key: str, value: Any) -> str:
         ) from error
 
 
-def told(entry: Mapping[str, Any]) -> dict[str, Any]:
+def custom(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of a commit that its writer gave: through delta-rs a key each, through Spark one text."""
     _, own = decoded(entry)
     words = _value(entry.get("userMetadata"))

@@ -80,9 +80,9 @@ def _is_garbled(value: Any) -> bool:
 def _require_plain(name: str, column: str, values: Iterable[Any]) -> None:
     for value in values:
         if _is_garbled(value):
-            told = f"{value:f}" if isinstance(value, Decimal) else f"the bytes {value[:20].hex()}"
+            shown = f"{value:f}" if isinstance(value, Decimal) else f"the bytes {value[:20].hex()}"
             hint = "partition it by a whole number or a text, or write it with Spark"
-            raise _refused(name, column, f"it has {told}", hint)
+            raise _refused(name, column, f"it has {shown}", hint)
 
 
 def _require_years(name: str, column: str, values: pa.Array, unit: int) -> None:

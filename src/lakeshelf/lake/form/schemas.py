@@ -78,10 +78,10 @@ def storable(name: str, field: pa.Field) -> pa.Field:
             f"column {field.name} for {name} has no value that would tell its type",
             hint="give rows with a schema, or create the dataset first",
         )
-    if told := kinds.bad_name(field) or kinds.refused(field.type):
+    if reason := kinds.bad_name(field) or kinds.refused(field.type):
         raise SchemaError(
-            f"column {field.name} for {name} cannot be kept: {told.partition('; ')[0]}",
-            hint=told.partition("; ")[2] or "rename it",
+            f"column {field.name} for {name} cannot be kept: {reason.partition('; ')[0]}",
+            hint=reason.partition("; ")[2] or "rename it",
         )
     return pa.field(field.name, plain(field.type), field.nullable)
 
@@ -98,13 +98,13 @@ def require_unique(name: str, schema: pa.Schema) -> None:
 
 
 def fitting(
-    name: str, given: pa.Schema, expected: pa.Schema, mode: SchemaMode | None = None
+    name: str, row_schema: pa.Schema, expected: pa.Schema, mode: SchemaMode | None = None
 ) -> pa.Schema:
     """The schema in which rows are written to a table: the table's types, and columns that `mode` adds.
 
     Args:
         name: The dataset.
-        given: Schema of the rows.
+        row_schema: Schema of the rows.
         expected: Schema of the table.
         mode: `merge`: new columns are added, and missing ones are null; `overwrite`: the rows' schema replaces
             the table's; None: the columns are the same.
@@ -112,37 +112,37 @@ def fitting(
     Raises:
         SchemaError: A column is missing, unknown, twice there, or has a type that would lose values.
     """
-    require_unique(name, given)
+    require_unique(name, row_schema)
     if mode == "overwrite":
-        return pa.schema([storable(name, field) for field in given])
+        return pa.schema([storable(name, field) for field in row_schema])
     known = set(expected.names)
-    extra = [field for field in given if field.name not in known]
+    extra = [field for field in row_schema if field.name not in known]
     if mode is None:
-        missing = [c for c in expected.names if c not in set(given.names)]
+        missing = [c for c in expected.names if c not in set(row_schema.names)]
         if extra or missing:
             raise _columns_differ(name, [field.name for field in extra], missing, expected)
     fields = []
-    for field in given:
+    for field in row_schema:
         if field.name not in known:  # rows that are there have no value of it
             fields.append(storable(name, field).with_nullable(True))
             continue
-        wanted = expected.field(field.name)
-        if not is_lossless(field.type, wanted.type):
+        target = expected.field(field.name)
+        if not is_lossless(field.type, target.type):
             raise SchemaError(
-                f"column {field.name} of {name} is {wanted.type}, the rows have {field.type}",
+                f"column {field.name} of {name} is {target.type}, the rows have {field.type}",
                 hint=f"to widen it, read all rows, cast the column and `overwrite` with `schema_mode='overwrite'`; "
-                f"cast the rows to {wanted.type} where losing values is meant",
+                f"cast the rows to {target.type} where losing values is meant",
             )
-        fields.append(wanted.remove_metadata())
+        fields.append(target.remove_metadata())
     return pa.schema(fields)
 
 
-def is_lossless(given: pa.DataType, wanted: pa.DataType) -> bool:
+def is_lossless(source: pa.DataType, target: pa.DataType) -> bool:
     """Whether every value of a type is a value of the other; times of nanoseconds are looked at one by one."""
-    given, wanted = _decoded(given), _decoded(wanted)
-    if given.equals(wanted) or pa.types.is_null(given) or plain(given).equals(wanted):
-        return not _loses_zone(given, wanted)
-    return any(rule(given, wanted) for rule in _RULES)
+    source, target = _decoded(source), _decoded(target)
+    if source.equals(target) or pa.types.is_null(source) or plain(source).equals(target):
+        return not _loses_zone(source, target)
+    return any(rule(source, target) for rule in _RULES)
 
 
 def cast(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
@@ -178,10 +178,13 @@ def _require_days(batch: pa.RecordBatch, name: str) -> None:
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if not pa.types.is_date32(field.type):
             continue
-        found = pc.min_max(column.cast(pa.int32())).as_py()
-        if found["min"] is not None and not _FIRST_DAY <= found["min"] <= found["max"] <= _LAST_DAY:
+        bounds = pc.min_max(column.cast(pa.int32())).as_py()
+        if (
+            bounds["min"] is not None
+            and not _FIRST_DAY <= bounds["min"] <= bounds["max"] <= _LAST_DAY
+        ):
             raise SchemaError(
-                f"rows for {name} have {found['min']} to {found['max']} days since 1970 in {field.name}",
+                f"rows for {name} have {bounds['min']} to {bounds['max']} days since 1970 in {field.name}",
                 hint="delta-rs knows the days of the years -262143 to 262142; keep others as whole numbers",
             )
 
@@ -190,56 +193,56 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type.equals(kind) else pc.cast(column, kind)
 
 
-def _integers(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if not (pa.types.is_integer(given) and pa.types.is_integer(wanted)):
+def _integers(source: pa.DataType, target: pa.DataType) -> bool:
+    if not (pa.types.is_integer(source) and pa.types.is_integer(target)):
         return False
-    if pa.types.is_signed_integer(given) == pa.types.is_signed_integer(wanted):
-        return bool(given.bit_width <= wanted.bit_width)
-    return bool(pa.types.is_signed_integer(wanted) and given.bit_width < wanted.bit_width)
+    if pa.types.is_signed_integer(source) == pa.types.is_signed_integer(target):
+        return bool(source.bit_width <= target.bit_width)
+    return bool(pa.types.is_signed_integer(target) and source.bit_width < target.bit_width)
 
 
-def _floats(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if not pa.types.is_floating(wanted):
+def _floats(source: pa.DataType, target: pa.DataType) -> bool:
+    if not pa.types.is_floating(target):
         return False
-    exact = {16: 8, 32: 16, 64: 32}[wanted.bit_width]
-    if pa.types.is_integer(given):
-        return bool(given.bit_width <= exact)
-    return bool(pa.types.is_floating(given) and given.bit_width <= wanted.bit_width)
+    exact = {16: 8, 32: 16, 64: 32}[target.bit_width]
+    if pa.types.is_integer(source):
+        return bool(source.bit_width <= exact)
+    return bool(pa.types.is_floating(source) and source.bit_width <= target.bit_width)
 
 
-def _decimals(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if not pa.types.is_decimal(wanted):
+def _decimals(source: pa.DataType, target: pa.DataType) -> bool:
+    if not pa.types.is_decimal(target):
         return False
-    room = wanted.precision - wanted.scale
-    if pa.types.is_integer(given):
-        return bool(room >= _INTEGER_DIGITS[given.bit_width])
-    if not pa.types.is_decimal(given):
+    room = target.precision - target.scale
+    if pa.types.is_integer(source):
+        return bool(room >= _INTEGER_DIGITS[source.bit_width])
+    if not pa.types.is_decimal(source):
         return False
-    return bool(given.scale <= wanted.scale and given.precision - given.scale <= room)
+    return bool(source.scale <= target.scale and source.precision - source.scale <= room)
 
 
-def _times(given: pa.DataType, wanted: pa.DataType) -> bool:
-    both = pa.types.is_timestamp(given) and pa.types.is_timestamp(wanted)
-    return bool(both and (given.tz is None) == (wanted.tz is None))
+def _times(source: pa.DataType, target: pa.DataType) -> bool:
+    both = pa.types.is_timestamp(source) and pa.types.is_timestamp(target)
+    return bool(both and (source.tz is None) == (target.tz is None))
 
 
-def _nested(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if _is_list(given) and _is_list(wanted):
-        return is_lossless(given.value_type, wanted.value_type)
-    if pa.types.is_map(given) and pa.types.is_map(wanted):
-        return is_lossless(given.key_type, wanted.key_type) and is_lossless(
-            given.item_type, wanted.item_type
+def _nested(source: pa.DataType, target: pa.DataType) -> bool:
+    if _is_list(source) and _is_list(target):
+        return is_lossless(source.value_type, target.value_type)
+    if pa.types.is_map(source) and pa.types.is_map(target):
+        return is_lossless(source.key_type, target.key_type) and is_lossless(
+            source.item_type, target.item_type
         )
-    if not (pa.types.is_struct(given) and pa.types.is_struct(wanted)):
+    if not (pa.types.is_struct(source) and pa.types.is_struct(target)):
         return False
-    names = [field.name for field in given]
-    return names == [field.name for field in wanted] and all(
-        is_lossless(a.type, b.type) for a, b in zip(given, wanted, strict=True)
+    names = [field.name for field in source]
+    return names == [field.name for field in target] and all(
+        is_lossless(a.type, b.type) for a, b in zip(source, target, strict=True)
     )
 
 
-def _loses_zone(given: pa.DataType, wanted: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(given) and (given.tz is None) != (wanted.tz is None))
+def _loses_zone(source: pa.DataType, target: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(source) and (source.tz is None) != (target.tz is None))
 
 
 def _decoded(kind: pa.DataType) -> pa.DataType:
@@ -266,10 +269,10 @@ def _is_list(kind: pa.DataType) -> bool:
 def _columns_differ(
     name: str, extra: list[str], missing: list[str], expected: pa.Schema
 ) -> SchemaError:
-    found = [f"{name} has no column {', '.join(extra)}"] if extra else []
-    found += [f"rows for {name} lack {', '.join(missing)}"] if missing else []
+    problems = [f"{name} has no column {', '.join(extra)}"] if extra else []
+    problems += [f"rows for {name} lack {', '.join(missing)}"] if missing else []
     return SchemaError(
-        "; ".join(found),
+        "; ".join(problems),
         hint=f"its columns are {', '.join(expected.names)}; `schema_mode='merge'` adds and fills columns",
     )
 

@@ -61,13 +61,18 @@ def changes(lake: Tables, name: str, consumer: Consumer) -> Changes:
     cursor = cursors.of(lake.root, consumer, name, source.table_id)
     if cursor.epoch == 0:
         cursors.register(lake, consumer, name)
-    found = _since(cursor, source)
-    if isinstance(found, str):
+    rows_or_reason = _since(cursor, source)
+    if isinstance(rows_or_reason, str):
         return Changes(
-            name, None, source.version, found, cursor.begun(source.version), lambda: _all(source)
+            name,
+            None,
+            source.version,
+            rows_or_reason,
+            cursor.begun(source.version),
+            lambda: _all(source),
         )
     txns = cursor.moved(source.version) if cursor.position != source.version else ()
-    return Changes(name, cursor.position, source.version, None, txns, found)
+    return Changes(name, cursor.position, source.version, None, txns, rows_or_reason)
 
 
 def _since(cursor: Cursor, source: Snapshot) -> Callable[[], pa.RecordBatchReader] | str:

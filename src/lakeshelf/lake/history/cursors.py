@@ -91,8 +91,8 @@ def read(output: DeltaTable | None, consumer: Consumer, dataset: str, table_id: 
     if output is None:
         return start
     epoch = output.transaction_version(_base(consumer, dataset)) or 0
-    found = Cursor(consumer, dataset, table_id, epoch)
-    return Cursor(consumer, dataset, table_id, epoch, output.transaction_version(found.app(epoch)))
+    cursor = Cursor(consumer, dataset, table_id, epoch)
+    return Cursor(consumer, dataset, table_id, epoch, output.transaction_version(cursor.app(epoch)))
 
 
 def of(root: Root, consumer: Consumer, dataset: str, table_id: str) -> Cursor:
@@ -164,21 +164,21 @@ def oldest_version(root: Root, dataset: str) -> int | None:
     if source is None:
         return None
     table_id = str(source.metadata().id)
-    found = [of(root, consumer, dataset, table_id).position for consumer in readers]
-    return min((position for position in found if position is not None), default=None)
+    positions = [of(root, consumer, dataset, table_id).position for consumer in readers]
+    return min((position for position in positions if position is not None), default=None)
 
 
 def as_of(lake: ReadTables, output: str, then: DeltaTable) -> tuple[Txn, ...]:
     """Transactions that put the cursors of an output back to where they were in an earlier version of it."""
     now = _opened(lake.root, output)
-    found: list[Txn] = []
+    txns: list[Txn] = []
     for consumer, dataset in consumers(lake.root):
         if consumer.output == output and tables.exists(lake.root, dataset):
             table_id = lake.snapshot(dataset).table_id
-            found += _put_back(
+            txns += _put_back(
                 read(now, consumer, dataset, table_id), read(then, consumer, dataset, table_id)
             )
-    return tuple(found)
+    return tuple(txns)
 
 
 def _put_back(now: Cursor, then: Cursor) -> list[Txn]:

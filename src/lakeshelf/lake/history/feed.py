@@ -78,16 +78,16 @@ class _Feed:
     def in_order(self) -> pa.Table:
         """All of it, in the order of the versions."""
         with explained(self._what):
-            found = self._opened(None).read_all()
-        rows = found.select(self.schema.names).cast(self.schema)
-        order = pa.table({"version": found[_VERSION], "kind": rows[CHANGE_TYPE]})
+            changes = self._opened(None).read_all()
+        rows = changes.select(self.schema.names).cast(self.schema)
+        order = pa.table({"version": changes[_VERSION], "kind": rows[CHANGE_TYPE]})
         by = [("version", "ascending"), ("kind", "ascending")]
         return rows.take(pc.sort_indices(order, sort_keys=by))
 
     def _opened(self, columns: list[str] | None) -> pa.RecordBatchReader:
         start, end = self._versions
-        found = self._handle.load_cdf(starting_version=start, ending_version=end, columns=columns)
-        return pa.RecordBatchReader.from_stream(found)
+        stream = self._handle.load_cdf(starting_version=start, ending_version=end, columns=columns)
+        return pa.RecordBatchReader.from_stream(stream)
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

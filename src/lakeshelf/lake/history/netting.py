@@ -118,8 +118,8 @@ def _passes(batch: pa.RecordBatch, key: Sequence[str], several: pa.Table | None)
     )
     pairs = pc.fill_null(pairs, False)
     alone, no = pc.invert(pc.or_(before, after)), pa.array([False])
-    found = pc.or_(alone, pc.or_(_joined(pairs, no), _joined(no, pairs)))
-    return pc.and_(found, pc.invert(_among(batch, key, several)))
+    mask = pc.or_(alone, pc.or_(_joined(pairs, no), _joined(no, pairs)))
+    return pc.and_(mask, pc.invert(_among(batch, key, several)))
 
 
 def _joined(first: pa.Array, second: pa.Array) -> pa.Array:
@@ -149,14 +149,14 @@ def _among(batch: pa.RecordBatch, key: Sequence[str], several: pa.Table | None) 
     """Rows whose key is null in part or one of several keys; all, where these are not known."""
     if several is None:
         return pa.repeat(True, batch.num_rows)
-    found = reduce(pc.or_, (batch.column(column).is_null() for column in key))
+    mask = reduce(pc.or_, (batch.column(column).is_null() for column in key))
     if not several.num_rows:
-        return found
+        return mask
     if len(key) == 1:
         values = several[key[0]].combine_chunks()
-        return pc.or_(found, pc.is_in(batch.column(key[0]), values))
-    there, wanted = _encoded(batch, key), _encoded(_one_batch(several), key)
-    return pc.or_(found, pc.is_in(there, wanted))
+        return pc.or_(mask, pc.is_in(batch.column(key[0]), values))
+    row_keys, several_keys = _encoded(batch, key), _encoded(_one_batch(several), key)
+    return pc.or_(mask, pc.is_in(row_keys, several_keys))
 
 
 def _are_distinct(column: pa.ChunkedArray) -> bool:
@@ -219,9 +219,9 @@ def _ids(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
 
 def _ranks(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
     """The same, in the order of the values as they are encoded."""
-    found = _encoded(batch, columns).dictionary_encode()
-    ranks = pc.inverse_permutation(pc.sort_indices(found.dictionary).cast("int64"))
-    return ranks.take(found.indices)
+    encoded = _encoded(batch, columns).dictionary_encode()
+    ranks = pc.inverse_permutation(pc.sort_indices(encoded.dictionary).cast("int64"))
+    return ranks.take(encoded.indices)
 
 
 def _as_often(counted: pa.Table) -> pa.Table:

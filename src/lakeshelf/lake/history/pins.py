@@ -25,11 +25,11 @@ def oldest(root: Root, name: str, retention: timedelta | None = None) -> int | N
     """
     if not is_name(name) or not any(tables.exists(root, t) for t in (runs.RUNS, cursors.CURSORS)):
         return None
-    found = (
+    versions = (
         runs.oldest_version(root, name, retention or configured_retention(), datetime.now(UTC)),
         cursors.oldest_version(root, name),
     )
-    return min((version for version in found if version is not None), default=None)
+    return min((version for version in versions if version is not None), default=None)
 
 
 def configured_retention() -> timedelta:

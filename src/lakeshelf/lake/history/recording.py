@@ -15,18 +15,18 @@ class Recorder:
         """The version at which a dataset is read where none is asked for; None: the latest."""
         return None
 
-    def read(self, found: Snapshot, *, latest: bool) -> Snapshot:
+    def read(self, snapshot: Snapshot, *, latest: bool) -> Snapshot:
         """What is read of a snapshot is read of the one that this gives.
 
         Args:
-            found: The snapshot.
+            snapshot: The snapshot.
             latest: Whether no version was asked for.
         """
-        return found
+        return snapshot
 
-    def changed(self, found: Changes) -> Changes:
+    def changed(self, changes: Changes) -> Changes:
         """Called with changes that somebody asked for."""
-        return found
+        return changes
 
     def wrote(
         self,

@@ -78,28 +78,28 @@ class Book(Recorder):
         """The version that the run has read or written before."""
         return self._pins.get(name)
 
-    def read(self, found: Snapshot, *, latest: bool) -> Snapshot:
+    def read(self, snapshot: Snapshot, *, latest: bool) -> Snapshot:
         """The snapshot, with what is read of it recorded."""
-        name = found.dataset.name
+        name = snapshot.dataset.name
         if name in _BOOKS:
-            return found
+            return snapshot
         if latest:
-            self._pins[name] = found.version
-        if self._is_own(name, found.version):
-            return found
-        self._tables[name, "read"] = found.handle
+            self._pins[name] = snapshot.version
+        if self._is_own(name, snapshot.version):
+            return snapshot
+        self._tables[name, "read"] = snapshot.handle
         parts = self._parts.setdefault((name, "read"), [])
-        return Recorded(found.dataset, found.handle, parts)
+        return Recorded(snapshot.dataset, snapshot.handle, parts)
 
-    def changed(self, found: Changes) -> Changes:
+    def changed(self, changes: Changes) -> Changes:
         """The changes, recorded as read."""
-        parts = self._parts.get((found.dataset, "read"))
-        if found.start is not None and parts is not None:
-            part = Access(found.end, "changes", since=found.start)
-            part.content = Content.of(found.rows)
+        parts = self._parts.get((changes.dataset, "read"))
+        if changes.start is not None and parts is not None:
+            part = Access(changes.end, "changes", since=changes.start)
+            part.content = Content.of(changes.rows)
             part.is_whole = True
             parts.append(part)
-        return found
+        return changes
 
     def wrote(
         self, commit: Commit, keys: tuple[str, ...] = (), where: Where | None = None
@@ -179,17 +179,17 @@ def version_of(root: Root, run_id: str, name: str, latest: DeltaTable) -> int:
     Raises:
         VersionNotFound: No such run, it is not published, it did not touch the dataset, or that was created again.
     """
-    found = {
+    by_kind = {
         row["kind"]: row
         for row in rows_of(root, run_id)
         if row["dataset"] == name and row["status"] == "published"
     }
-    if not found:
+    if not by_kind:
         raise VersionNotFound(
             f"no published run {run_id!r} has touched {name}",
             hint="`lakeshelf lake runs` lists the runs",
         )
-    row = found.get("write") or found["read"]
+    row = by_kind.get("write") or by_kind["read"]
     if row["table_id"] != latest.metadata().id:
         raise VersionNotFound(
             f"{name} was created again since run {run_id}", hint="read a later run"
@@ -201,17 +201,17 @@ def rows_of(root: Root, run_id: str) -> list[dict[str, Any]]:
     """Rows of `ops/runs` of one run; none where there is no such run."""
     if not tables.exists(root, RUNS):
         return []
-    found = tables.rows(root, RUNS, where=[("run_id", "=", run_id)]).to_pylist()
-    return sorted(found, key=lambda row: (row["dataset"], row["kind"]))
+    rows = tables.rows(root, RUNS, where=[("run_id", "=", run_id)]).to_pylist()
+    return sorted(rows, key=lambda row: (row["dataset"], row["kind"]))
 
 
 def latest_first(root: Root) -> list[dict[str, Any]]:
     """All rows of `ops/runs`, the latest run first."""
     if not tables.exists(root, RUNS):
         return []
-    found = tables.rows(root, RUNS)
+    rows = tables.rows(root, RUNS)
     order = [("started_at", "descending"), ("run_id", "ascending"), ("dataset", "ascending")]
-    return list(found.sort_by([*order, ("kind", "ascending")]).to_pylist())
+    return list(rows.sort_by([*order, ("kind", "ascending")]).to_pylist())
 
 
 def oldest_version(root: Root, dataset: str, retention: timedelta, now: datetime) -> int | None:
@@ -227,13 +227,13 @@ def oldest_version(root: Root, dataset: str, retention: timedelta, now: datetime
         return None
     table_id = str(tables.open_table(root, dataset).metadata().id)
     chosen = [("dataset", "=", dataset), ("status", "=", "published")]
-    found = [
+    versions = [
         version
         for row in tables.rows(root, RUNS, where=chosen).to_pylist()
         if row["table_id"] == table_id and row["finished_at"] > now - retention
         for version in _referred(row)
     ]
-    return min(found, default=None)
+    return min(versions, default=None)
 
 
 def _referred(row: Mapping[str, Any]) -> Iterator[int]:

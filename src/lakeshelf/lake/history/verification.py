@@ -89,12 +89,12 @@ def _row(lake: ReadTables, row: Mapping[str, Any]) -> Iterator[Difference]:
 
 def _table(opened: _Opened, row: Mapping[str, Any]) -> Iterator[Difference]:
     handle = opened.at(row["version"])
-    found = facts(handle)
+    actual = facts(handle)
     schema = reading.scan(handle, opened.name).schema
-    found["schema_fingerprint"] = fingerprint(schema)
+    actual["schema_fingerprint"] = fingerprint(schema)
     for what in (*_FACTS, "schema_fingerprint"):
-        if row[what] != found[what]:
-            yield _difference(row, row["version"], what, row[what], found[what])
+        if row[what] != actual[what]:
+            yield _difference(row, row["version"], what, row[what], actual[what])
 
 
 def _part(opened: _Opened, row: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[Difference]:
@@ -111,8 +111,8 @@ def _content(opened: _Opened, part: Mapping[str, Any]) -> Content:
     handle = opened.at(part["version"])
     if part["operation"] == "changes":
         key = opened.lake.dataset(opened.name).key
-        found = feed.between(handle, opened.name, part["since"], part["version"], key)
-        return Content.of(found())
+        changed_rows = feed.between(handle, opened.name, part["since"], part["version"], key)
+        return Content.of(changed_rows())
     if part["operation"] != READ:
         return Content.of(reading.scan(handle, opened.name))
     where = where_of(part, reading.schema_of(handle))
@@ -137,17 +137,17 @@ def _written(opened: _Opened, part: Mapping[str, Any]) -> int | None:
 
 def _changed(before: DeltaTable, after: DeltaTable, name: str, keys: list[str]) -> int:
     """Rows that a merge inserted, updated or deleted; an update is one that went and one that came."""
-    found = diff.diff(before, after, name, keys).read_all().select([diff.CHANGE_TYPE, *keys])
-    came = pc.is_in(found[diff.CHANGE_TYPE], pa.array([diff.INSERT, diff.AFTER]))
-    counted = found.append_column(_CAME, came.cast(pa.int64())).group_by(keys)
+    changes = diff.diff(before, after, name, keys).read_all().select([diff.CHANGE_TYPE, *keys])
+    came = pc.is_in(changes[diff.CHANGE_TYPE], pa.array([diff.INSERT, diff.AFTER]))
+    counted = changes.append_column(_CAME, came.cast(pa.int64())).group_by(keys)
     by_key = counted.aggregate([(_CAME, "sum"), (_CAME, "count")])
     gone = pc.subtract(by_key[f"{_CAME}_count"], by_key[f"{_CAME}_sum"])
     return int(pc.sum(pc.max_element_wise(by_key[f"{_CAME}_sum"], gone)).as_py() or 0)
 
 
 def _came(before: DeltaTable, after: DeltaTable, name: str) -> int:
-    found = diff.diff(before, after, name, ())
-    return sum(batch.column(0).to_pylist().count(diff.INSERT) for batch in found)
+    changes = diff.diff(before, after, name, ())
+    return sum(batch.column(0).to_pylist().count(diff.INSERT) for batch in changes)
 
 
 def _count(handle: DeltaTable, name: str, where: Any = None) -> int:
@@ -156,6 +156,6 @@ def _count(handle: DeltaTable, name: str, where: Any = None) -> int:
 
 
 def _difference(
-    row: Mapping[str, Any], version: int, what: str, recorded: Any, found: Any
+    row: Mapping[str, Any], version: int, what: str, recorded: Any, actual: Any
 ) -> Difference:
-    return Difference(row["dataset"], row["kind"], version, what, recorded, found)
+    return Difference(row["dataset"], row["kind"], version, what, recorded, actual)

@@ -47,8 +47,10 @@ def claim(root: Place, state_dir: Path) -> None:
     with explained(f"{place} cannot be claimed", StorageError):
         if not DeltaTable.is_deltatable(place.of(CLAIM), place.options):
             _create(place, json.dumps(ours))
-        found = DeltaTable(place.of(CLAIM), storage_options=place.options).metadata().description
-    held = json.loads(found or "{}")
+        description = (
+            DeltaTable(place.of(CLAIM), storage_options=place.options).metadata().description
+        )
+    held = json.loads(description or "{}")
     if held.get("id") != ours["id"]:
         raise Conflict(
             f"the jobs of {place} run with {held.get('folder')} on {held.get('host')}, not with {ours['folder']}",
@@ -56,12 +58,12 @@ def claim(root: Place, state_dir: Path) -> None:
         )
 
 
-def _create(place: Root, told: str) -> None:
+def _create(place: Root, description: str) -> None:
     with suppress(LakeError), explained(f"{place} was claimed by another meanwhile", Conflict):
         DeltaTable.create(
             place.of(CLAIM),
             schema=Schema([Field("id", PrimitiveType("string"))]),
-            description=told,
+            description=description,
             storage_options=place.options,
         )
 

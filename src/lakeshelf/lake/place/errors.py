@@ -179,17 +179,17 @@ def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged
 
     Words count in the first line alone, and not within quotes or a path: what a user named is no reason.
     """
-    if (refused := object_store_errors.told(str(error))) is not None:
+    if (refused := object_store_errors.cause_and_hint(str(error))) is not None:
         cause, hint = refused
         return StorageError(f"{what}: {cause}", hint=hint)
     ways = (*_STORES, *_PLACES.get(otherwise, ()))
     words = _QUOTED.sub("", first_line(error))
     by_words = next(((k, h) for text, k, h in ways if re.search(text, words)), None)
     by_type = next(((k, h) for such, k, h in _TYPES if isinstance(error, such)), None)
-    told = (
+    matches = (
         (by_words, by_type) if by_words and by_words[0] is FeatureRefused else (by_type, by_words)
     )
-    kind, hint = told[0] or told[1] or _unknown(error, otherwise)
+    kind, hint = matches[0] or matches[1] or _unknown(error, otherwise)
     return kind(f"{what}: {first_line(error)}", hint=hint)
 
 

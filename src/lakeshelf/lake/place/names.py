@@ -50,21 +50,21 @@ def unknown(name: str, known: Iterable[str]) -> NotFound:
     return NotFound(f"no dataset {name!r}", hint=hint)
 
 
-def columns(given: str | Iterable[str], what: str) -> tuple[str, ...]:
+def columns(columns: str | Iterable[str], what: str) -> tuple[str, ...]:
     """Columns as somebody gives them: one name, or several.
 
     Raises:
         SchemaError: They are no names, or one is there twice.
     """
-    if isinstance(given, str):
-        return (given,)
-    found = tuple(given) if isinstance(given, Iterable) else ()
-    if not isinstance(given, Iterable) or not all(isinstance(name, str) for name in found):
-        raise SchemaError(f"{given!r} names no columns for {what}", hint="give a list of names")
-    twice = sorted({name for name in found if found.count(name) > 1})
+    if isinstance(columns, str):
+        return (columns,)
+    column_names = tuple(columns) if isinstance(columns, Iterable) else ()
+    if not isinstance(columns, Iterable) or not all(isinstance(name, str) for name in column_names):
+        raise SchemaError(f"{columns!r} names no columns for {what}", hint="give a list of names")
+    twice = sorted({name for name in column_names if column_names.count(name) > 1})
     if twice:
         raise SchemaError(f"{', '.join(twice)} is named twice for {what}", hint="name it once")
-    return found
+    return column_names
 
 
 def suggestion(column: str, known: Iterable[str]) -> str:

@@ -63,11 +63,11 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         "check AWS_ENDPOINT_URL and the network",
     ),
 )
-"""What tells a cause → the cause, and the way out. The first that is there counts."""
+"""Pattern of a message → its cause, and the hint. The first that matches counts."""
 
 
-def told(text: str) -> tuple[str, str] | None:
-    """What a message of an object store says, and the way out; None: it is no refusal of a store."""
+def cause_and_hint(text: str) -> tuple[str, str] | None:
+    """Cause and hint for a message of an object store; None: it is no refusal of a store."""
     if not _FROM_STORE.search(text):
         return None
     for pattern, cause, hint in _CAUSES:
@@ -79,16 +79,16 @@ def told(text: str) -> tuple[str, str] | None:
 
 def _where(text: str) -> Iterable[str]:
     """Bucket, endpoint, status and code, as far as they are known."""
-    if bucket := _found(_BUCKET, text):
+    if bucket := _first_group(_BUCKET, text):
         yield f"bucket {bucket}"
     if request := _REQUEST.search(text):
         parts = urlsplit(request[1])
         yield f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    known = (_found(_STATUS, text), _found(_CODE, text))
+    known = (_first_group(_STATUS, text), _first_group(_CODE, text))
     if status := " ".join(filter(None, known)):
         yield status
 
 
-def _found(pattern: re.Pattern[str], text: str) -> str:
-    found = pattern.search(text)
-    return next(filter(None, found.groups()), "") if found else ""
+def _first_group(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return next(filter(None, match.groups()), "") if match else ""

@@ -31,29 +31,29 @@ _PROFILE_PLACE = {"region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
 
 
 def options(
-    given: Mapping[str, str], environment: Mapping[str, str] | None = None
+    user_options: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Storage options of an object store: those given, bounds, and what a profile file says.
 
     Args:
-        given: The user's own, which count before all others; then come variables, then a profile.
+        user_options: The user's own, which count before all others; then come variables, then a profile.
         environment: Variables; None: those of this process.
 
     Raises:
         ConfigurationError: A profile that is not there or has no keys, or an endpoint without encryption.
     """
     environment = os.environ if environment is None else environment
-    found = {**BOUNDS, **_profile(given, environment), **given}
-    endpoint = first(found, environment, *ENDPOINTS) or ""
-    if endpoint.startswith("http://") and first(found, environment, "allow_http") is None:
+    merged = {**BOUNDS, **_profile(user_options, environment), **user_options}
+    endpoint = first(merged, environment, *ENDPOINTS) or ""
+    if endpoint.startswith("http://") and first(merged, environment, "allow_http") is None:
         _require_loopback(endpoint)
-        found["AWS_ALLOW_HTTP"] = "true"
-    return found
+        merged["AWS_ALLOW_HTTP"] = "true"
+    return merged
 
 
-def first(given: Mapping[str, str], environment: Mapping[str, str], *names: str) -> str | None:
+def first(options: Mapping[str, str], environment: Mapping[str, str], *names: str) -> str | None:
     """The value of an option, however it is spelt: `region`, `aws_region` or `AWS_REGION`; then of a variable."""
-    spelt = {name.lower().removeprefix("aws_"): value for name, value in given.items()}
+    spelt = {name.lower().removeprefix("aws_"): value for name, value in options.items()}
     for name in names:
         if value := spelt.get(name) or environment.get(f"AWS_{name.upper()}"):
             return value
@@ -72,7 +72,7 @@ def _require_loopback(endpoint: str) -> None:
         )
 
 
-def _profile(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+def _profile(options: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Keys and place of the profile that is chosen, unless options or variables have them."""
     named = environment.get("AWS_PROFILE")
     section = _section(named or "default", environment)
@@ -83,9 +83,11 @@ def _profile(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[s
     place = {
         option: section[key]
         for key, option in _PROFILE_PLACE.items()
-        if section and key in section and _lacks(given, environment, key)
+        if section and key in section and _lacks(options, environment, key)
     }
-    if not _lacks(given, environment, "access_key_id", "web_identity_token_file", "skip_signature"):
+    if not _lacks(
+        options, environment, "access_key_id", "web_identity_token_file", "skip_signature"
+    ):
         return place
     keys = {option: section[key] for key, option in _PROFILE.items() if section and key in section}
     if named and len(keys) < 2:
@@ -96,9 +98,9 @@ def _profile(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[s
     return place | keys
 
 
-def _lacks(given: Mapping[str, str], environment: Mapping[str, str], *names: str) -> bool:
+def _lacks(options: Mapping[str, str], environment: Mapping[str, str], *names: str) -> bool:
     synonyms = {"region": ("region", "default_region"), "endpoint_url": ENDPOINTS}
-    return not any(first(given, environment, *synonyms.get(name, (name,))) for name in names)
+    return not any(first(options, environment, *synonyms.get(name, (name,))) for name in names)
 
 
 def _section(name: str, environment: Mapping[str, str]) -> dict[str, str] | None:
@@ -110,7 +112,7 @@ def _section(name: str, environment: Mapping[str, str]) -> dict[str, str] | None
     credentials = environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"
     config = environment.get("AWS_CONFIG_FILE") or home / "config"
     titled = name if name == "default" else f"profile {name}"
-    found: dict[str, str] | None = None
+    entries: dict[str, str] | None = None
     for file, section in ((config, titled), (credentials, name)):
         parser = ConfigParser(interpolation=None, default_section="")
         try:
@@ -119,5 +121,5 @@ def _section(name: str, environment: Mapping[str, str]) -> dict[str, str] | None
             # The error itself would quote the line, which may hold a secret.
             raise ConfigurationError(f"{file} cannot be read", hint="correct the file") from error
         if parser.has_section(section):
-            found = {**(found or {}), **parser[section]}
-    return found
+            entries = {**(entries or {}), **parser[section]}
+    return entries

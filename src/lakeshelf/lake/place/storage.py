@@ -89,14 +89,14 @@ def filesystem(root: Root) -> tuple[FileSystem, str]:
 
 def _arguments(options: Mapping[str, str]) -> dict[str, str]:
     """What tells one bucket's file system from another's, for pyarrow."""
-    found = {
+    arguments = {
         argument: value
         for argument, names in _S3_OPTIONS.items()
         if (value := object_stores.first(options, os.environ, *names))
     }
-    if found.get("endpoint_override", "").startswith("http://"):
-        found["scheme"] = "http"
-    return found
+    if arguments.get("endpoint_override", "").startswith("http://"):
+        arguments["scheme"] = "http"
+    return arguments
 
 
 @lru_cache(maxsize=8)
@@ -128,13 +128,15 @@ def dataset_of(handle: DeltaTable, paths: Sequence[str], schema: pa.Schema) -> D
         return dataset.dataset(schema.empty_table())
     root, name = place_of(handle)
     files, base = filesystem(root)
-    given = pa.schema([schema.field(column) for column in handle.metadata().partition_columns])
+    partition_schema = pa.schema(
+        [schema.field(column) for column in handle.metadata().partition_columns]
+    )
     return dataset.dataset(
         [f"{base}/{name}/{unquote(path)}" for path in paths],
         schema=schema,
         format="parquet",
         filesystem=files,
-        partitioning=dataset.partitioning(given, flavor="hive"),
+        partitioning=dataset.partitioning(partition_schema, flavor="hive"),
         partition_base_dir=f"{base}/{name}",
     )
 
@@ -171,10 +173,10 @@ def is_empty(root: Root) -> bool:
 
     files, base = filesystem(root)
     with explained(f"{root} cannot be listed", StorageError):
-        found = files.get_file_info(fs.FileSelector(base, allow_not_found=True))
-        if not found:
+        infos = files.get_file_info(fs.FileSelector(base, allow_not_found=True))
+        if not infos:
             _require_bucket(root)
-        return not found
+        return not infos
 
 
 def _require_bucket(root: Root) -> None:

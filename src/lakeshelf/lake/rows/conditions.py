@@ -125,13 +125,13 @@ def checked(where: Where | None, schema: pa.Schema) -> Junction:
         )
     if isinstance(where, tuple) and where and isinstance(where[0], str):
         raise PredicateError(f"{where!r} is no list of conditions", hint="put it into a list")
-    found = _junction("all", where, schema, negated=False, level=0)
-    count = sum(1 for _ in comparisons(found))
+    tree = _junction("all", where, schema, negated=False, level=0)
+    count = sum(1 for _ in comparisons(tree))
     if count > MOST:
         raise PredicateError(
             f"{count:,} comparisons are more than {MOST:,}", hint="use `in` with a list of values"
         )
-    return found
+    return tree
 
 
 def comparisons(tree: Checked) -> Iterator[Comparison]:
@@ -145,7 +145,9 @@ def comparisons(tree: Checked) -> Iterator[Comparison]:
 
 def columns_of(where: Where | None, schema: pa.Schema) -> list[str]:
     """Columns that conditions look at, each once."""
-    return list(dict.fromkeys(found.column for found in comparisons(checked(where, schema))))
+    return list(
+        dict.fromkeys(comparison.column for comparison in comparisons(checked(where, schema)))
+    )
 
 
 def _junction(

@@ -50,8 +50,8 @@ def diff(
     with explained(f"the versions of {name} cannot be compared"):
         engine = QueryBuilder().register("a", before).register("b", after)
         text = _by_row(columns, [column for column in key if column in schema.names])
-        found = pa.RecordBatchReader.from_stream(engine.execute(text))
-    return pa.RecordBatchReader.from_batches(shared, _batches(found, shared, name))
+        reader = pa.RecordBatchReader.from_stream(engine.execute(text))
+    return pa.RecordBatchReader.from_batches(shared, _batches(reader, shared, name))
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class _Column:
 
 def _columns(before: DeltaTable, after: DeltaTable, name: str) -> list[_Column]:
     earlier, later = _by_physical(before), _by_physical(after)
-    found = [_Column(field, _name(earlier, p), field.name) for p, field in later.items()]
-    taken = {column.field.name for column in found}
+    columns = [_Column(field, _name(earlier, p), field.name) for p, field in later.items()]
+    taken = {column.field.name for column in columns}
     for physical, field in earlier.items():
         if physical in later:
             _require_same(field, later[physical], name)
@@ -76,8 +76,8 @@ def _columns(before: DeltaTable, after: DeltaTable, name: str) -> list[_Column]:
                 hint="read both",
             )
         else:
-            found.append(_Column(field, field.name, None))
-    return [_Column(c.field.with_nullable(True), c.before, c.after) for c in found]
+            columns.append(_Column(field, field.name, None))
+    return [_Column(c.field.with_nullable(True), c.before, c.after) for c in columns]
 
 
 def _by_physical(handle: DeltaTable) -> dict[str, pa.Field]:
@@ -126,9 +126,11 @@ def _paired(key: Sequence[str]) -> str:
     return " AND ".join([alone, *(f"{quoted(column)} IS NOT NULL" for column in key)])
 
 
-def _batches(found: pa.RecordBatchReader, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+def _batches(
+    reader: pa.RecordBatchReader, schema: pa.Schema, name: str
+) -> Iterator[pa.RecordBatch]:
     with explained(f"the versions of {name} cannot be compared"):
-        for batch in found:
+        for batch in reader:
             yield _expanded(batch).cast(schema)
 
 

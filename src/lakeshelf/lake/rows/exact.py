@@ -45,7 +45,7 @@ def compared(op: str, values: Sequence[Any], kind: pa.DataType) -> tuple[str, tu
 
 def around(value: Any, kind: pa.DataType) -> Around:
     """The values of a column on both sides of a value; twice the same where it is one of them."""
-    return next(found(value, kind) for is_such, found in _AROUND if is_such(kind))
+    return next(neighbours(value, kind) for is_such, neighbours in _AROUND if is_such(kind))
 
 
 def _nearest(op: str, below: Any, above: Any) -> tuple[str, tuple[Any, ...]]:
@@ -53,8 +53,8 @@ def _nearest(op: str, below: Any, above: Any) -> tuple[str, tuple[Any, ...]]:
         return op, (below,)
     if op in ("=", "!="):
         return NEVER if op == "=" else IF_THERE
-    found, widened = (below, "<=") if op in ("<", "<=") else (above, ">=")
-    return NEVER if found is None else (widened, (found,))
+    bound, widened = (below, "<=") if op in ("<", "<=") else (above, ">=")
+    return NEVER if bound is None else (widened, (bound,))
 
 
 def _integer(value: Number, kind: pa.DataType) -> Around:

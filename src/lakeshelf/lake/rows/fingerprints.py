@@ -51,10 +51,10 @@ class Content:
     @classmethod
     def of(cls, batches: Iterable[pa.RecordBatch]) -> Content:
         """The content of batches, one of which is in memory at a time."""
-        found = cls()
+        content = cls()
         for batch in batches:
-            found.add(batch)
-        return found
+            content.add(batch)
+        return content
 
     @property
     def fingerprint(self) -> str:

@@ -60,8 +60,8 @@ def files_with_far_times(handle: DeltaTable) -> dict[str, frozenset[str]]:
         for path, all_near in zip(files["path"].to_pylist(), near, strict=True)
         if not all(all_near)
     ]
-    found = _found(handle, paths, _far_times)
-    return {path: columns for path, columns in found.items() if columns}
+    columns_by_file = _columns_by_file(handle, paths, _far_times)
+    return {path: columns for path, columns in columns_by_file.items() if columns}
 
 
 def short_lists(handle: DeltaTable) -> frozenset[str]:
@@ -69,7 +69,7 @@ def short_lists(handle: DeltaTable) -> frozenset[str]:
     if not _columns(handle, lambda kind: pa.types.is_list(kind) or pa.types.is_map(kind)):
         return frozenset()
     paths = added(handle)["path"].to_pylist()
-    return frozenset().union(*_found(handle, paths, _short_lists).values())
+    return frozenset().union(*_columns_by_file(handle, paths, _short_lists).values())
 
 
 def _columns(handle: DeltaTable, is_such: Callable[[pa.DataType], bool]) -> list[str]:
@@ -101,27 +101,29 @@ def _near(files: pa.Table, column: str) -> Iterator[bool]:
 
 def _numbers(files: pa.Table, name: str) -> list[int | None]:
     """A statistic of each file, a time in microseconds; None where there is none."""
-    found = files[name] if name in files.column_names else None
-    if found is not None and pa.types.is_timestamp(found.type):
-        found = found.cast(_MICROS).cast(pa.int64())
-    if found is None or not pa.types.is_integer(found.type):
+    statistic = files[name] if name in files.column_names else None
+    if statistic is not None and pa.types.is_timestamp(statistic.type):
+        statistic = statistic.cast(_MICROS).cast(pa.int64())
+    if statistic is None or not pa.types.is_integer(statistic.type):
         return [None] * files.num_rows
-    numbers: list[int | None] = found.to_pylist()
+    numbers: list[int | None] = statistic.to_pylist()
     return numbers
 
 
-def _found(handle: DeltaTable, paths: Sequence[str], look: Look) -> dict[str, frozenset[str]]:
+def _columns_by_file(
+    handle: DeltaTable, paths: Sequence[str], look: Look
+) -> dict[str, frozenset[str]]:
     """File → its columns that are looked for."""
     if not paths:
         return {}
     root, name = storage.place_of(handle)
     files, base = storage.filesystem(root)
-    names, told = _names(handle), dict[str, frozenset[str]]()
+    names, columns_by_file = _names(handle), dict[str, frozenset[str]]()
     for path in paths:
         with explained(f"the footer of {unquote(path)} of {name} cannot be read"):
             columns = _once(look, files, path_of(f"{base}/{name}", path))
-        told[path] = frozenset(names[column] for column in columns if column in names)
-    return told
+        columns_by_file[path] = frozenset(names[column] for column in columns if column in names)
+    return columns_by_file
 
 
 def _once(look: Look, files: FileSystem, path: str) -> frozenset[str]:

@@ -76,7 +76,7 @@ def apart(where: Where | None, schema: pa.Schema) -> tuple[Junction, Junction]:
 def needs_values(tree: Checked, most_literals: int = MOST_LITERALS) -> bool:
     """Whether conditions have to look at each value: floats, and more literals than a predicate may have."""
     return _literals(tree) > most_literals or any(
-        pa.types.is_floating(found.kind) for found in comparisons(tree)
+        pa.types.is_floating(comparison.kind) for comparison in comparisons(tree)
     )
 
 
@@ -97,7 +97,9 @@ def expression(tree: Checked) -> pc.Expression | None:
     if not tree.parts:
         return None if tree.kind == "all" else pc.scalar(False)
     always = pc.scalar(True)
-    parts = [always if (found := expression(part)) is None else found for part in tree.parts]
+    parts = [
+        always if (converted := expression(part)) is None else converted for part in tree.parts
+    ]
     return _joined(parts, and_ if tree.kind == "all" else or_)
 
 
@@ -110,7 +112,7 @@ def _joined(parts: Sequence[pc.Expression], operator: Callable[[Any, Any], Any])
 
 
 def _literals(tree: Checked) -> int:
-    return sum(len(found.values) for found in comparisons(tree))
+    return sum(len(comparison.values) for comparison in comparisons(tree))
 
 
 def _bounds(tree: Checked) -> list[Checked]:
@@ -124,38 +126,38 @@ def _bounds(tree: Checked) -> list[Checked]:
     ]
 
 
-def _sql(found: Comparison) -> str:
-    text = _term(found)
+def _sql(comparison: Comparison) -> str:
+    text = _term(comparison)
     # delta-rs compares with statistics what is not wrapped, and takes a file for one that has all rows or none.
-    return f"({text}) IS TRUE" if kinds.has_no_exact_statistics(found.kind) else text
+    return f"({text}) IS TRUE" if kinds.has_no_exact_statistics(comparison.kind) else text
 
 
-def _term(found: Comparison) -> str:
-    name = quoted(found.column)
-    if found.op in NULLS:
-        return f"{name} {found.op.upper()}"
-    literals = [literal(value, found.kind) for value in found.values]
-    if found.op in COMPARISONS:
-        return f"{name} {found.op} {literals[0]}"
+def _term(comparison: Comparison) -> str:
+    name = quoted(comparison.column)
+    if comparison.op in NULLS:
+        return f"{name} {comparison.op.upper()}"
+    literals = [literal(value, comparison.kind) for value in comparison.values]
+    if comparison.op in COMPARISONS:
+        return f"{name} {comparison.op} {literals[0]}"
     if not literals:
-        return "FALSE" if found.op == "in" else f"{name} IS NOT NULL"
-    return f"{name} {found.op.upper()} ({', '.join(literals)})"
+        return "FALSE" if comparison.op == "in" else f"{name} IS NOT NULL"
+    return f"{name} {comparison.op.upper()} ({', '.join(literals)})"
 
 
-def _expression(found: Comparison) -> pc.Expression:
-    field = pc.field(found.column)
-    if found.op in NULLS:
-        return field.is_null() if found.op == "is null" else field.is_valid()
-    kind, values = found.kind, found.values
+def _expression(comparison: Comparison) -> pc.Expression:
+    field = pc.field(comparison.column)
+    if comparison.op in NULLS:
+        return field.is_null() if comparison.op == "is null" else field.is_valid()
+    kind, values = comparison.kind, comparison.values
     if pa.types.is_floating(kind):
         kind, field = pa.float64(), field.cast(pa.float64())
-    if found.op in COMPARISONS:
-        one = COMPARISONS[found.op](field, pc.scalar(pa.scalar(values[0], kind)))
-        return ~one if found.is_opposite else one
+    if comparison.op in COMPARISONS:
+        one = COMPARISONS[comparison.op](field, pc.scalar(pa.scalar(values[0], kind)))
+        return ~one if comparison.is_opposite else one
     if 0.0 in values and pa.types.is_floating(kind):
         values = (*values, 0.0, -0.0)  # its hash knows two zeros
     among = field.isin(pa.array(values, kind))
-    return among if found.op == "in" else ~among & field.is_valid()
+    return among if comparison.op == "in" else ~among & field.is_valid()
 
 
 def literal(value: Any, kind: pa.DataType) -> str:

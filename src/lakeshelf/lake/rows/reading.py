@@ -46,18 +46,18 @@ def scan(
         Vacuumed: While rows are read: a file of the version is gone.
     """
     schema = schema_of(handle)
-    wanted = schema if columns is None else selected(schema, columns, name)
+    requested = schema if columns is None else selected(schema, columns, name)
     by_file, by_value = apart(where, schema)
-    needed = _with(wanted, [found.column for found in comparisons(by_value)], schema)
+    needed = _with(requested, [comparison.column for comparison in comparisons(by_value)], schema)
     read = [*needed.names, *columns_of(where, schema)]
     traits.require_readable(handle, name, read)
     with explained(f"{name} cannot be read"):
-        found = handle.scan(columns=needed.names, predicate=sql(by_file))
-        reader = pa.RecordBatchReader.from_stream(found)
+        stream = handle.scan(columns=needed.names, predicate=sql(by_file))
+        reader = pa.RecordBatchReader.from_stream(stream)
     batches = _cast(reader, needed, name)
     if (condition := expression(by_value)) is not None:
-        batches = _chosen(batches, condition, wanted.names)
-    return pa.RecordBatchReader.from_batches(wanted, batches)
+        batches = _chosen(batches, condition, requested.names)
+    return pa.RecordBatchReader.from_batches(requested, batches)
 
 
 def rows(
@@ -90,10 +90,10 @@ def _chosen(
         yield batch.filter(condition).select(columns)
 
 
-def _with(wanted: pa.Schema, columns: Sequence[str], schema: pa.Schema) -> pa.Schema:
-    """The wanted columns, and after them those that conditions need."""
-    more = [column for column in dict.fromkeys(columns) if column not in wanted.names]
-    return pa.schema([*wanted, *(schema.field(column) for column in more)])
+def _with(requested: pa.Schema, columns: Sequence[str], schema: pa.Schema) -> pa.Schema:
+    """The requested columns, then those that conditions need."""
+    more = [column for column in dict.fromkeys(columns) if column not in requested.names]
+    return pa.schema([*requested, *(schema.field(column) for column in more)])
 
 
 def selected(schema: pa.Schema, columns: Sequence[str], name: str) -> pa.Schema:

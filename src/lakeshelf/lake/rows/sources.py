@@ -48,23 +48,23 @@ class Source:
     _first: pa.RecordBatchReader | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, given: Any, schema: pa.Schema | None = None) -> Source:
+    def of(cls, rows: Any, schema: pa.Schema | None = None) -> Source:
         """The source that something is.
 
         Args:
-            given: What holds the rows.
-            schema: Columns of records, where `given` is a list of them.
+            rows: What holds the rows.
+            schema: Columns of records, where `rows` is a list of them.
 
         Raises:
             SchemaError: It holds no rows that could be read.
         """
-        if isinstance(given, Source):
-            return given
-        if isinstance(given, list | tuple):
-            return cls(_from_records(given, schema), once=False)
-        if callable(given) and not hasattr(given, "__arrow_c_stream__"):
-            return cls(given, once=False)
-        return cls(given, once=_is_one_shot(given))
+        if isinstance(rows, Source):
+            return rows
+        if isinstance(rows, list | tuple):
+            return cls(_from_records(rows, schema), once=False)
+        if callable(rows) and not hasattr(rows, "__arrow_c_stream__"):
+            return cls(rows, once=False)
+        return cls(rows, once=_is_one_shot(rows))
 
     @property
     def schema(self) -> pa.Schema:
@@ -192,37 +192,37 @@ def _read_before() -> Conflict:
     )
 
 
-def _reader(given: Any) -> pa.RecordBatchReader:
-    if isinstance(given, pa.RecordBatchReader):
-        return given
-    if isinstance(given, pa.Table):
-        return given.to_reader(max_chunksize=BATCH_ROWS)
-    if isinstance(given, pa.RecordBatch):
-        return pa.Table.from_batches([given]).to_reader()
-    opened = next((way(given) for such, way in _WAYS if hasattr(given, such)), None)
+def _reader(rows: Any) -> pa.RecordBatchReader:
+    if isinstance(rows, pa.RecordBatchReader):
+        return rows
+    if isinstance(rows, pa.Table):
+        return rows.to_reader(max_chunksize=BATCH_ROWS)
+    if isinstance(rows, pa.RecordBatch):
+        return pa.Table.from_batches([rows]).to_reader()
+    opened = next((way(rows) for such, way in _WAYS if hasattr(rows, such)), None)
     if opened is not None:
         return opened
     raise SchemaError(
-        f"{type(given).__name__} holds no rows that can be read",
+        f"{type(rows).__name__} holds no rows that can be read",
         hint="give an Arrow table or reader, a frame, a relation, or a list of records",
     )
 
 
-def _relation(given: Any) -> pa.RecordBatchReader:
+def _relation(relation: Any) -> pa.RecordBatchReader:
     # A relation that was looked at gives only the rest of that; its projection begins anew.
-    fresh = given.project("*") if hasattr(given, "project") else given
+    fresh = relation.project("*") if hasattr(relation, "project") else relation
     return fresh.to_arrow_reader(BATCH_ROWS)
 
 
-def _frames(given: Any) -> pa.RecordBatchReader:
-    empty = pa.table(given.collect_schema().to_frame())
-    frames = given.collect_batches(chunk_size=BATCH_ROWS, lazy=True)
+def _frames(lazy_frame: Any) -> pa.RecordBatchReader:
+    empty = pa.table(lazy_frame.collect_schema().to_frame())
+    frames = lazy_frame.collect_batches(chunk_size=BATCH_ROWS, lazy=True)
     batches = (batch for frame in frames for batch in pa.table(frame).to_batches())
     return pa.RecordBatchReader.from_batches(empty.schema, batches)
 
 
 _WAYS: tuple[tuple[str, Callable[[Any], pa.RecordBatchReader]], ...] = (
-    ("to_pyarrow_batches", lambda found: found.to_pyarrow_batches(chunk_size=BATCH_ROWS)),  # Ibis
+    ("to_pyarrow_batches", lambda table: table.to_pyarrow_batches(chunk_size=BATCH_ROWS)),  # Ibis
     ("to_arrow_reader", _relation),  # DuckDB, whose Arrow interface holds all rows at once
     ("collect_batches", _frames),  # Polars, lazy
     ("toArrow", lambda frame: frame.toArrow().to_reader(BATCH_ROWS)),  # Spark
@@ -230,13 +230,13 @@ _WAYS: tuple[tuple[str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("scan", lambda table: pa.RecordBatchReader.from_stream(table.scan())),  # Delta
     ("__arrow_c_stream__", pa.RecordBatchReader.from_stream),
 )
-"""What tells a library's rows → how they are read without all of them in memory. The first that is there counts."""
+"""Method of a library's rows → how they are read without all of them in memory. The first that exists counts."""
 
 
-def _is_one_shot(given: Any) -> bool:
-    if isinstance(given, pa.RecordBatchReader):
+def _is_one_shot(rows: Any) -> bool:
+    if isinstance(rows, pa.RecordBatchReader):
         return True
-    return type(given).__name__ in ("RecordBatchReader", "RecordBatchStream", "DuckDBPyConnection")
+    return type(rows).__name__ in ("RecordBatchReader", "RecordBatchStream", "DuckDBPyConnection")
 
 
 def _from_records(records: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.Table:
@@ -252,9 +252,9 @@ def _from_records(records: Sequence[Mapping[str, Any]], schema: pa.Schema | None
         )
     if not columns:
         return pa.table({}) if schema is None else schema.empty_table()
-    given = pa.table({n: _column(n, [record.get(n) for record in records]) for n in columns})
+    table = pa.table({n: _column(n, [record.get(n) for record in records]) for n in columns})
     try:
-        return given if schema is None else _with_exact_numbers(given, schema)
+        return table if schema is None else _with_exact_numbers(table, schema)
     except _UNFIT as error:
         raise SchemaError(f"records do not fit: {error}", hint="compare their values") from error
 
@@ -285,14 +285,14 @@ def _is_value(value: Any) -> bool:
     return True
 
 
-def _with_exact_numbers(given: pa.Table, schema: pa.Schema) -> pa.Table:
+def _with_exact_numbers(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Whole numbers as the numbers that a schema has, where none of them is changed by it."""
-    for name in set(given.column_names) & set(schema.names):
-        column, wanted = given[name], schema.field(name).type
-        is_number = any(such(wanted) for such in _NUMBERS)
+    for name in set(table.column_names) & set(schema.names):
+        column, kind = table[name], schema.field(name).type
+        is_number = any(such(kind) for such in _NUMBERS)
         if is_number and pa.types.is_integer(column.type):
-            given = given.set_column(given.column_names.index(name), name, column.cast(wanted))
-    return given
+            table = table.set_column(table.column_names.index(name), name, column.cast(kind))
+    return table
 
 
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError)

@@ -89,8 +89,8 @@ def exists(root: Root | Path | str, name: str) -> bool:
         return DeltaTable.is_deltatable(place.of(name), place.options)
 
 
-def found(root: Root | Path | str) -> list[str]:
-    """Names of the tables that are there."""
+def existing(root: Root | Path | str) -> list[str]:
+    """Names of the existing tables."""
     return storage.table_names(Root.at(root))
 
 
@@ -162,16 +162,16 @@ def ensure(root: Root | Path | str, contract: Table) -> Created:
     Raises:
         LakeError: A column has another type than the contract says, or the table is newer than the code.
     """
-    wanted = planned(root, contract)
-    if wanted.outcome == "created":
+    plan = planned(root, contract)
+    if plan.outcome == "created":
         create(root, of_contract(contract))
-    elif wanted.outcome == "evolved":
+    elif plan.outcome == "evolved":
         table = open_table(root, contract.name)
         if added := _missing_columns(table, contract):
             table.alter.add_columns(added, post_commithook_properties=HOOKS)
         if altered := _altered_properties(table, contract):
             table.alter.set_table_properties(altered, post_commithook_properties=HOOKS)
-    return wanted
+    return plan
 
 
 def planned(root: Root | Path | str, contract: Table) -> Created:
@@ -219,9 +219,9 @@ def _require_key(dataset: Dataset, schema: pa.Schema) -> None:
 
 def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
     present = {field.name: field for field in table.schema().fields}
-    wanted = of_contract(contract).schema
+    expected = of_contract(contract).schema
     missing = []
-    for field in _delta_fields(wanted):
+    for field in _delta_fields(expected):
         if field.name not in present:
             missing.append(Field(field.name, field.type, nullable=True, metadata=field.metadata))
         elif present[field.name].type != field.type:
@@ -234,8 +234,8 @@ def _missing_columns(table: DeltaTable, contract: Table) -> list[Field]:
 
 def _altered_properties(table: DeltaTable, contract: Table) -> dict[str, str]:
     present = table.metadata().configuration
-    wanted = delta_contract.properties(contract)
-    return {name: value for name, value in wanted.items() if present.get(name) != value}
+    expected = delta_contract.properties(contract)
+    return {name: value for name, value in expected.items() if present.get(name) != value}
 
 
 def _delta_fields(schema: pa.Schema) -> list[Field]:

@@ -109,7 +109,7 @@ def _held(
 ) -> Iterator[tuple[str, frozenset[str]]]:
     key = (handle.table_uri, str(handle.metadata().id), int(handle.version()))
     if key not in _KEPT:
-        _KEPT[key] = tuple(_found(handle))
+        _KEPT[key] = tuple(_traits(handle))
         if len(_KEPT) > _MOST_KEPT:
             _KEPT.popitem(last=False)
     for trait, held in _KEPT[key]:
@@ -118,7 +118,7 @@ def _held(
             yield trait, among
 
 
-def _found(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
+def _traits(handle: DeltaTable) -> Iterator[tuple[str, frozenset[str]]]:
     schema = plain_schema(pa.schema(handle.schema().to_arrow()))
     by = handle.metadata().partition_columns
     yield UNTYPED, frozenset(f.name for f in schema if kinds.has_untold(f.type))
@@ -149,22 +149,22 @@ def _partly_known(handle: DeltaTable, schema: pa.Schema) -> frozenset[str]:
     if not structs:
         return frozenset()
     kind = pa.schema(handle.get_add_actions().schema)
-    told = [kind.field(side).type for side in ("min", "max") if side in kind.names]
+    sides = [kind.field(side).type for side in ("min", "max") if side in kind.names]
     return frozenset(
         field.name
         for field in structs
-        for side in told
+        for side in sides
         if side.get_field_index(field.name) >= 0
         and _has_other_fields(side.field(field.name).type, field.type)
     )
 
 
-def _has_other_fields(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if not pa.types.is_struct(wanted):
+def _has_other_fields(bounds: pa.DataType, kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind):
         return False
-    if not pa.types.is_struct(given) or [f.name for f in given] != [f.name for f in wanted]:
+    if not pa.types.is_struct(bounds) or [f.name for f in bounds] != [f.name for f in kind]:
         return True
-    return any(_has_other_fields(a.type, b.type) for a, b in zip(given, wanted, strict=True))
+    return any(_has_other_fields(a.type, b.type) for a, b in zip(bounds, kind, strict=True))
 
 
 def _rounded(handle: DeltaTable, fields: Sequence[pa.Field]) -> frozenset[str]:
@@ -174,8 +174,8 @@ def _rounded(handle: DeltaTable, fields: Sequence[pa.Field]) -> frozenset[str]:
     ]
     if not fine:
         return frozenset()
-    told = pa.table(handle.get_add_actions())
-    sides = [told[side].to_pylist() for side in ("min", "max") if side in told.column_names]
+    actions = pa.table(handle.get_add_actions())
+    sides = [actions[side].to_pylist() for side in ("min", "max") if side in actions.column_names]
     return frozenset(
         field.name
         for field in fine
@@ -195,8 +195,8 @@ def _partitions(handle: DeltaTable) -> list[dict[str, Any] | None]:
     kinds_of = [schema.field(column).type for column in by]
     if not any(pa.types.is_decimal(kind) or partitions.is_binary(kind) for kind in kinds_of):
         return []
-    found: list[dict[str, Any] | None] = added(handle)["partition"].to_pylist()
-    return found
+    partition_values: list[dict[str, Any] | None] = added(handle)["partition"].to_pylist()
+    return partition_values
 
 
 def _is_char(metadata: dict[str, Any]) -> bool:

@@ -149,16 +149,16 @@ def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Tabl
     log = LogFiles.of(files.get_file_info(fs.FileSelector(f"{place}/{LOG}", allow_not_found=True)))
     if log.latest is None:
         tables.open_table(root, name, to_read=True)
-    found = [*_log_damage(files, place, log, name)]
+    damage = [*_log_damage(files, place, log, name)]
     health = TableHealth(name, log.latest, log_entries=len(log.commits))
     try:
         handle = tables.open_table(root, name, to_read=True)
         health = _content(handle, files, place, health)
-        found += _file_damage(handle, files, place, name, progress)
+        damage += _file_damage(handle, files, place, name, progress)
     except LakeError as error:
-        if not found:
-            found.append(_unreadable(root, name, log, error))
-    return _with(health, found)
+        if not damage:
+            damage.append(_unreadable(root, name, log, error))
+    return _with(health, damage)
 
 
 def _unreadable(root: Root, name: str, log: LogFiles, error: LakeError) -> Damage:

@@ -182,15 +182,15 @@ def optimize(
         FeatureRefused: delta-rs cannot write the table.
     """
     _, name = storage.place_of(handle)
-    wanted = tuple(columns)
+    z_columns = tuple(columns)
     with _ONE_AT_A_TIME:
         handle.update_incremental()
         features.require_writable(handle, name)
         optimizing.require_partition(handle, name, partition)
-        optimizing.require_z_columns(handle, name, wanted)
+        optimizing.require_z_columns(handle, name, z_columns)
         files = optimizing.matching(optimizing.files_of(handle), partition)
-        if wanted:
-            plan = optimizing.to_z_order(files, optimizing.recorded(handle, wanted, files))
+        if z_columns:
+            plan = optimizing.to_z_order(files, optimizing.recorded(handle, z_columns, files))
         else:
             plan = optimizing.to_compact(files, min_small_files, small_bytes)
         if dry_run:
@@ -198,8 +198,8 @@ def optimize(
         if plan.due:
             int96.rewrite(handle, name)
             traits.require_near_times(handle, name)
-        if wanted:
-            return optimizing.z_order(handle, name, plan, wanted, None)
+        if z_columns:
+            return optimizing.z_order(handle, name, plan, z_columns, None)
         return optimizing.compact(handle, name, plan, small_bytes)
 
 
@@ -228,9 +228,9 @@ def perform(handle: DeltaTable, action: Action, arguments: Mapping[str, Any]) ->
         arguments: Theirs, as JSON: `partition`, `columns`, `min_small_files`, `small_bytes`; `retention_hours`.
     """
     if action == "optimize":
-        found: Optimized | Swept = optimize(handle, **arguments)
+        done: Optimized | Swept = optimize(handle, **arguments)
     else:
         hours = arguments.get("retention_hours")
         retention = None if hours is None else timedelta(hours=min(hours, _MOST_HOURS))
-        found = vacuum(handle, retention, dry_run=arguments.get("dry_run", False))
-    return asdict(found)
+        done = vacuum(handle, retention, dry_run=arguments.get("dry_run", False))
+    return asdict(done)

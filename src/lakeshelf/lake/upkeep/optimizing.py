@@ -97,13 +97,13 @@ def to_compact(
 ) -> RewritePlan:
     """Partitions that have enough small files, the smallest first, up to a bound in bytes."""
     small = _by_partition(file for file in files if file.size < small_bytes)
-    enough = {p: found for p, found in small.items() if len(found) >= max(2, min_small_files)}
+    enough = {p: group for p, group in small.items() if len(group) >= max(2, min_small_files)}
     due: dict[Partition, list[DataFile]] = {}
     left: dict[Partition, list[DataFile]] = {}
     total = 0
-    for partition, found in sorted(enough.items(), key=lambda item: (_bytes(item[1]), item[0])):
-        total += _bytes(found)
-        (left if most_bytes is not None and total > most_bytes else due)[partition] = found
+    for partition, group in sorted(enough.items(), key=lambda item: (_bytes(item[1]), item[0])):
+        total += _bytes(group)
+        (left if most_bytes is not None and total > most_bytes else due)[partition] = group
     return RewritePlan(due, left)
 
 
@@ -118,14 +118,14 @@ def to_z_order(
         new_share: For a table without partitions, the least share of bytes that are newer.
     """
     grouped = _by_partition(files)
-    due = {p: found for p, found in grouped.items() if _is_due(p, found, marks.get(p), new_share)}
+    due = {p: group for p, group in grouped.items() if _is_due(p, group, marks.get(p), new_share)}
     return RewritePlan(due, {})
 
 
 def matching(files: Iterable[DataFile], partition: Mapping[str, str] | None) -> list[DataFile]:
     """Files of the partitions that have the given values; None: all."""
-    wanted = set((partition or {}).items())
-    return [file for file in files if wanted <= set(file.partition)]
+    values = set((partition or {}).items())
+    return [file for file in files if values <= set(file.partition)]
 
 
 def files_of(handle: DeltaTable) -> list[DataFile]:
@@ -174,18 +174,18 @@ def z_order(
     marks: list[Txn] = []
 
     def rewrite(partition: Partition) -> dict[str, Any]:
-        found = handle.optimize.z_order(
+        metrics = handle.optimize.z_order(
             list(columns),
             partition_filters=_filters(partition),
             target_size=target_bytes,
             max_concurrent_tasks=1,
-            commit_properties=_write(_told(columns, partition)).properties(),
+            commit_properties=_write(_metadata(columns, partition)).properties(),
             post_commithook_properties=HOOKS,
         )
         now = [file for file in files_of(handle) if file.partition == partition]
-        if len(now) == found["numFilesAdded"]:  # otherwise somebody has appended meanwhile
+        if len(now) == metrics["numFilesAdded"]:  # otherwise somebody has appended meanwhile
             marks.append(Txn(_app(columns, partition), _mark(partition, now)))
-        return found
+        return metrics
 
     done = _rewritten(handle, name, plan, "z-ordered", rewrite)
     if marks:
@@ -242,7 +242,7 @@ def _rewritten(
     rewrite: Callable[[Partition], dict[str, Any]],
 ) -> Optimized:
     done, failed = [], []
-    for partition, found in plan.due.items():
+    for partition, files in plan.due.items():
         place = f"partition {label(partition)} of {name}" if partition else name
 
         def attempt(partition: Partition = partition, place: str = place) -> dict[str, Any]:
@@ -252,10 +252,10 @@ def _rewritten(
         try:
             metrics = repeated(handle, attempt)
         except LakeError as error:
-            failed.append(Rewrite(label(partition), len(found), _bytes(found), note=str(error)))
+            failed.append(Rewrite(label(partition), len(files), _bytes(files), note=str(error)))
             continue
         made, removed = metrics["numFilesAdded"], metrics["numFilesRemoved"]
-        done.append(Rewrite(label(partition), removed, _bytes(found), made))
+        done.append(Rewrite(label(partition), removed, _bytes(files), made))
     return Optimized(
         tuple(done), tuple(failed), _parts(plan.left, "more bytes than a round may write")
     )
@@ -270,9 +270,9 @@ def _record(handle: DeltaTable, name: str, write: Write) -> None:
         commit_files(handle, [], "append", write)
 
 
-def _parts(found: Mapping[Partition, list[DataFile]], note: str = "") -> tuple[Rewrite, ...]:
+def _parts(by_partition: Mapping[Partition, list[DataFile]], note: str = "") -> tuple[Rewrite, ...]:
     return tuple(
-        Rewrite(label(p), len(files), _bytes(files), note=note) for p, files in found.items()
+        Rewrite(label(p), len(files), _bytes(files), note=note) for p, files in by_partition.items()
     )
 
 
@@ -298,7 +298,7 @@ def _app(columns: Sequence[str], partition: Partition) -> str:
     return f"z-order:{','.join(columns)}:{label(partition)}"
 
 
-def _told(columns: Sequence[str], partition: Partition) -> dict[str, Any]:
+def _metadata(columns: Sequence[str], partition: Partition) -> dict[str, Any]:
     return {"z_order": {"columns": list(columns), "partition": label(partition)}}
 
 

@@ -97,15 +97,15 @@ def repair(
 
 def _dropped(lake: Tables, name: str, dry_run: bool) -> Repaired:
     """Put the last commit aside, with what was derived of it; other damage is left for another run."""
-    found = doctor.examine(lake.root, name)
-    last = next((d for d in found.damage if d.is_last or _is_cut_off(d, found)), None)
+    health = doctor.examine(lake.root, name)
+    last = next((d for d in health.damage if d.is_last or _is_cut_off(d, health)), None)
     if last is None:
         raise Conflict(
             f"the last commit of {name} can be read, so it is not dropped",
             hint=f"`lakeshelf lake restore {name} VERSION` goes back to an earlier version",
         )
     aside = _entries(lake, name, last)
-    left = tuple(d for d in found.damage if d.path not in aside)
+    left = tuple(d for d in health.damage if d.path not in aside)
     if dry_run:
         return Repaired(name, aside, left=left)
     _put_aside(lake, name, list(aside))
@@ -130,21 +130,21 @@ def _entries(lake: Tables, name: str, commit: Damage) -> tuple[str, ...]:
 
 
 def _repaired(lake: Tables, name: str, dry_run: bool) -> Repaired:
-    found = doctor.examine(lake.root, name)
-    aside = [d.path for d in found.damage if d.repairable and d.kind != MISSING_FILE]
+    health = doctor.examine(lake.root, name)
+    aside = [d.path for d in health.damage if d.repairable and d.kind != MISSING_FILE]
     if dry_run:
-        missing = [d for d in found.damage if d.kind == MISSING_FILE]
-        left = tuple(d for d in found.damage if not d.repairable)
+        missing = [d for d in health.damage if d.kind == MISSING_FILE]
+        left = tuple(d for d in health.damage if not d.repairable)
         rows = _rows(_opened(lake, name), missing) if missing else 0
         return Repaired(name, tuple(aside), tuple(d.path for d in missing), rows, None, left)
     if aside:
         _put_aside(lake, name, aside)
-        found = doctor.examine(
+        health = doctor.examine(
             lake.root, name
         )  # what is missing shows once the table can be opened
-    missing = [d for d in found.damage if d.kind == MISSING_FILE]
+    missing = [d for d in health.damage if d.kind == MISSING_FILE]
     rows, version = _taken_out(lake, name, missing) if missing else (0, None)
-    left = tuple(d for d in found.damage if d.kind != MISSING_FILE)
+    left = tuple(d for d in health.damage if d.kind != MISSING_FILE)
     return Repaired(name, tuple(aside), tuple(d.path for d in missing), rows, version, left)
 
 
@@ -175,8 +175,8 @@ def _taken_out(lake: Tables, name: str, missing: list[Damage]) -> tuple[int | No
 
 def _rows(handle: DeltaTable, missing: list[Damage]) -> int | None:
     counts = _counts(handle)
-    found = [counts.get(damage.path) for damage in missing]
-    return None if None in found else sum(count or 0 for count in found)
+    row_counts = [counts.get(damage.path) for damage in missing]
+    return None if None in row_counts else sum(count or 0 for count in row_counts)
 
 
 def _counts(handle: DeltaTable) -> Mapping[str, int | None]:

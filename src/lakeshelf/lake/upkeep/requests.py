@@ -154,10 +154,10 @@ def stack_of(root: Root, dataset: Dataset, stack: Path | None) -> Path:
 def asked(stack: Path, names: Iterable[str]) -> list[str]:
     """Those of the names for which there is a request."""
     try:
-        there = set(os.listdir(stack / FOLDER))
+        files = set(os.listdir(stack / FOLDER))
     except FileNotFoundError:
         return []
-    return [name for name in names if _file(name, _REQUEST) in there]
+    return [name for name in names if _file(name, _REQUEST) in files]
 
 
 def serve(stack: Path, name: str, opened: Callable[[], DeltaTable]) -> None:
@@ -194,12 +194,12 @@ class _Request:
             asks = {"id": self._id, "action": action, "arguments": dict(arguments)}
             write_atomically(self._path(_REQUEST), json.dumps(asks).encode())
             self._is_made = True
-        found = _read(self._path(_ANSWER))
-        if found.get("id") != self._id:
+        answer = _read(self._path(_ANSWER))
+        if answer.get("id") != self._id:
             return None
-        if "error" in found:
-            raise LakeError(found["error"], hint=found["hint"])
-        return dict(found["report"])
+        if "error" in answer:
+            raise LakeError(answer["error"], hint=answer["hint"])
+        return dict(answer["report"])
 
     def withdraw(self) -> None:
         """Take back what nobody has taken up."""
@@ -231,10 +231,10 @@ def _file(name: str, kind: str) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _unanswered(dataset: Dataset, timeout_s: float) -> Conflict:

@@ -86,15 +86,15 @@ def vacuum(
     files, base = storage.filesystem(root)
     place = f"{base}/{name}"
     reach = _reach(handle, name, pin, retention, now)
-    found = _candidates(handle, name, files, place, reach, retention)
-    chosen = found[:most_files]
+    candidates = _candidates(handle, name, files, place, reach, retention)
+    chosen = candidates[:most_files]
     entries = _expired_entries(handle, files, place, reach, now)
     if not dry_run:
         _delete(files, [info.path for info in chosen])
         _delete(files, entries)
-    told = tuple(info.path.removeprefix(f"{place}/") for info in chosen) if dry_run else ()
+    paths = tuple(info.path.removeprefix(f"{place}/") for info in chosen) if dry_run else ()
     size = sum(info.size for info in chosen)
-    return Swept(len(chosen), size, len(found) - len(chosen), len(entries), pin, told)
+    return Swept(len(chosen), size, len(candidates) - len(chosen), len(entries), pin, paths)
 
 
 def duration(handle: DeltaTable, kept: tuple[str, timedelta]) -> timedelta:
@@ -107,10 +107,10 @@ def duration(handle: DeltaTable, kept: tuple[str, timedelta]) -> timedelta:
     text = handle.metadata().configuration.get(name)
     if text is None:
         return default
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or found[2].lower() not in _UNITS:
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or match[2].lower() not in _UNITS:
         raise LakeError(f"{name} is {text!r}, which is no duration", hint="write `interval 7 days`")
-    return timedelta(**{f"{found[2].lower()}s": int(found[1])})
+    return timedelta(**{f"{match[2].lower()}s": int(match[1])})
 
 
 def entries_before(names: Iterable[str], version: int) -> list[str]:
@@ -122,10 +122,10 @@ def checkpoints(names: Iterable[str]) -> list[int]:
     """Versions of the checkpoints that are complete, ascending."""
     parts: dict[tuple[int, int], set[int]] = {}
     for name in names:
-        if found := _CHECKPOINT.fullmatch(name):
-            number, of = int(found[2] or 1), int(found[3] or 1)
-            parts.setdefault((int(found[1]), of), set()).add(number)
-    return sorted({version for (version, of), there in parts.items() if len(there) == of})
+        if match := _CHECKPOINT.fullmatch(name):
+            number, of = int(match[2] or 1), int(match[3] or 1)
+            parts.setdefault((int(match[1]), of), set()).add(number)
+    return sorted({version for (version, of), numbers in parts.items() if len(numbers) == of})
 
 
 def _reach(
@@ -138,7 +138,7 @@ def _reach(
             f"a retention of {retention} would delete files that readers of {name} may use: it keeps them {own}",
             hint=f"wait, or set the table's {KEPT[0]} if it has no readers",
         )
-    wanted = [] if pin is None else [pin]
+    versions = [] if pin is None else [pin]
     if retention is not None and retention > own:
         # The log forgets files that were replaced longer ago than the property says: they are kept by version.
         timeline = Timeline.of(name, handle)
@@ -147,8 +147,8 @@ def _reach(
             for v, at in zip(timeline.versions, timeline.times, strict=True)
             if now - at >= retention  # a long one would lead out of the calendar
         ]
-        wanted.append(older[-1] if older else timeline.versions[0])
-    reach = min(wanted, default=None)
+        versions.append(older[-1] if older else timeline.versions[0])
+    reach = min(versions, default=None)
     return reach if reach is not None and _is_there(handle, reach) else None
 
 
@@ -170,14 +170,14 @@ def _candidates(
 ) -> list[FileInfo]:
     hours = None if retention is None else math.ceil(retention / timedelta(hours=1))
     with explained(f"the files of {name} cannot be listed", LakeError):
-        found = handle.vacuum(
+        paths = handle.vacuum(
             retention_hours=hours,
             dry_run=True,
             enforce_retention_duration=False,
             full=True,
             keep_versions=None if reach is None else [reach],
         )
-        infos = files.get_file_info([f"{place}/{path}" for path in sorted(set(found))])
+        infos = files.get_file_info([f"{place}/{path}" for path in sorted(set(paths))])
     since = None if reach is None else _committed_at(files, place, reach) - COMMITTING
     return [info for info in infos if info.is_file and (since is None or info.mtime < since)]
 
@@ -187,8 +187,8 @@ def _committed_at(files: FileSystem, place: str, version: int) -> datetime:
     try:
         with files.open_input_stream(f"{place}/{LOG}/{version:020d}.json") as entry:
             lines = entry.read().decode().splitlines()
-        found = [json.loads(line).get("commitInfo") for line in lines]
-        stamp = next(info["timestamp"] for info in found if info)
+        commit_infos = [json.loads(line).get("commitInfo") for line in lines]
+        stamp = next(info["timestamp"] for info in commit_infos if info)
     except (OSError, ValueError, KeyError, StopIteration):
         return datetime.min.replace(tzinfo=UTC) + 2 * COMMITTING
     return datetime.fromtimestamp(int(stamp) / 1000, UTC)
@@ -215,8 +215,8 @@ def _expired_entries(
 
 
 def _last_version(name: str) -> int | None:
-    found = _ENTRY.fullmatch(name)
-    return int(found[2] or found[1]) if found else None
+    match = _ENTRY.fullmatch(name)
+    return int(match[2] or match[1]) if match else None
 
 
 def _delete(files: FileSystem, paths: Iterable[str]) -> None:

@@ -40,12 +40,12 @@ def delete(handle: DeltaTable, name: str, where: Where, write: Write) -> Commit:
             return write.skipped(name, DELETE)
         _require_changeable(handle, name)
         with explained(f"no rows of {name} were deleted", LakeError):
-            found = handle.delete(
+            metrics = handle.delete(
                 predicate,
                 commit_properties=write.properties(),
                 post_commithook_properties=HOOKS,
             )
-        return _told(handle, name, DELETE, int(found["num_deleted_rows"]), write)
+        return _commit(handle, name, DELETE, int(metrics["num_deleted_rows"]), write)
 
     return repeated(handle, attempt)
 
@@ -92,19 +92,19 @@ def update(
         if differing == 0:
             return write.skipped(name, UPDATE, "nothing changed")
         with explained(f"no rows of {name} were updated", LakeError):
-            found = handle.update(
+            metrics = handle.update(
                 updates,
                 predicate=predicate,
                 commit_properties=write.properties(),
                 post_commithook_properties=HOOKS,
             )
-        rows = int(found["num_updated_rows"]) if differing is None else differing
-        return _told(handle, name, UPDATE, rows, write)
+        rows = int(metrics["num_updated_rows"]) if differing is None else differing
+        return _commit(handle, name, UPDATE, rows, write)
 
     return repeated(handle, attempt)
 
 
-def _told(handle: DeltaTable, name: str, operation: str, rows: int, write: Write) -> Commit:
+def _commit(handle: DeltaTable, name: str, operation: str, rows: int, write: Write) -> Commit:
     if not rows:
         return write.skipped(name, operation, "nothing changed")
     return Commit(name, handle.version(), operation, rows, write.metadata)
@@ -217,8 +217,8 @@ def _differs(one: tuple[str, Any]) -> Condition:
 
 def _differing(handle: DeltaTable, name: str, where: Where, values: Mapping[str, Any]) -> int:
     differs = any_of(*map(_differs, values.items()))
-    found = reading.scan(handle, name, list(values)[:1], [*where, differs])
-    return sum(batch.num_rows for batch in found)
+    reader = reading.scan(handle, name, list(values)[:1], [*where, differs])
+    return sum(batch.num_rows for batch in reader)
 
 
 def _literal(value: Any, field: pa.Field) -> str:

@@ -65,11 +65,11 @@ def upsert(
         if write.is_done(handle):
             return write.skipped(name, OPERATION)
         content(source.schema)
-        given = _without_preimages(source.table())
-        _require_columns_of(name, given.schema, (*keys, *order_by), schema_of(handle), mode)
-        schema = fitting(name, content(given.schema), schema_of(handle), "merge")
+        incoming = _without_preimages(source.table())
+        _require_columns_of(name, incoming.schema, (*keys, *order_by), schema_of(handle), mode)
+        schema = fitting(name, content(incoming.schema), schema_of(handle), "merge")
         features.refuse_naive_times(name, schema, features.in_force(handle))
-        rows = _with_change_type(_conformed(given, schema, name), given)
+        rows = _with_change_type(_conformed(incoming, schema, name), incoming)
         latest = newest(rows, keys, order_by, name)
         if not latest.num_rows:
             return write.skipped(name, OPERATION, "no rows")
@@ -113,8 +113,8 @@ def _merge(
         _without_required(handle, rows.column_names),
         explained(f"{name} was not written", LakeError),
     ):
-        found = _merger(handle, rows, keys, order_by, write).execute()
-    changed = sum(found[f"num_target_rows_{done}"] for done in ("inserted", "updated", "deleted"))
+        metrics = _merger(handle, rows, keys, order_by, write).execute()
+    changed = sum(metrics[f"num_target_rows_{done}"] for done in ("inserted", "updated", "deleted"))
     if not changed:
         return write.skipped(name, OPERATION, "nothing changed")
     return Commit(name, handle.version(), OPERATION, changed, write.metadata)
@@ -190,10 +190,10 @@ def _without_preimages(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.not_equal(rows[CHANGE_TYPE], BEFORE))
 
 
-def _with_change_type(rows: pa.Table, given: pa.Table) -> pa.Table:
-    if CHANGE_TYPE not in given.column_names:
+def _with_change_type(rows: pa.Table, incoming: pa.Table) -> pa.Table:
+    if CHANGE_TYPE not in incoming.column_names:
         return rows
-    return rows.append_column(CHANGE_TYPE, given[CHANGE_TYPE])
+    return rows.append_column(CHANGE_TYPE, incoming[CHANGE_TYPE])
 
 
 def _conformed(rows: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
@@ -204,9 +204,9 @@ def _conformed(rows: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
 
 
 @contextmanager
-def _without_required(handle: DeltaTable, given: Container[str]) -> Iterator[None]:
+def _without_required(handle: DeltaTable, columns: Container[str]) -> Iterator[None]:
     """Name the columns without which no row can be new, where a constraint was broken."""
-    required = [f.name for f in schema_of(handle) if not f.nullable and f.name not in given]
+    required = [f.name for f in schema_of(handle) if not f.nullable and f.name not in columns]
     try:
         yield
     except KeyViolation as error:
@@ -220,18 +220,18 @@ def _without_required(handle: DeltaTable, given: Container[str]) -> Iterator[Non
 
 def _require_columns_of(
     name: str,
-    given: pa.Schema,
+    row_schema: pa.Schema,
     needed: Sequence[str],
     schema: pa.Schema,
     mode: Literal["merge"] | None,
 ) -> None:
     """Raise `SchemaError` for rows that lack a key, or have columns that may not be added."""
-    if missing := [column for column in needed if column not in given.names]:
+    if missing := [column for column in needed if column not in row_schema.names]:
         raise SchemaError(
             f"rows for {name} lack {', '.join(missing)}",
             hint=f"merge by {', '.join(needed)}; other columns may be left out",
         )
-    extra = [c for c in content(given).names if c not in schema.names]
+    extra = [c for c in content(row_schema).names if c not in schema.names]
     if extra and mode is None:
         raise SchemaError(
             f"{name} has no column {', '.join(map(repr, extra))}",

@@ -60,8 +60,10 @@ def rewrite(
 
 
 def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
-    found = handle.metadata().configuration
-    checks = {k.removeprefix(CONSTRAINT): v for k, v in found.items() if k.startswith(CONSTRAINT)}
+    configuration = handle.metadata().configuration
+    checks = {
+        k.removeprefix(CONSTRAINT): v for k, v in configuration.items() if k.startswith(CONSTRAINT)
+    }
     if not checks or not rows.num_rows:
         return
     broken = ", ".join(
@@ -86,8 +88,8 @@ def _written(handle: DeltaTable, name: str, rows: pa.Table) -> AddAction:
     bounds = {key: pc.min_max(rows[key]).as_py() for key in keys}
     stats = {
         "numRecords": rows.num_rows,
-        "minValues": {key: found["min"] for key, found in bounds.items()},
-        "maxValues": {key: found["max"] for key, found in bounds.items()},
+        "minValues": {key: bound["min"] for key, bound in bounds.items()},
+        "maxValues": {key: bound["max"] for key, bound in bounds.items()},
         "nullCount": dict.fromkeys(keys, 0),
     }
     return AddAction(

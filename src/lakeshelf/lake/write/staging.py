@@ -83,9 +83,9 @@ def _written(handle: DeltaTable, rows: pa.RecordBatchReader, folder: str) -> lis
     files, base = storage.filesystem(root)
     log = f"{base}/{place}/{folder}/{storage.LOG}"
     with files.open_input_stream(f"{log}/{0:020d}.json") as commit:
-        found = [_action(folder, add) for add in _adds(bytes(commit.read()))]
+        actions = [_action(folder, add) for add in _adds(bytes(commit.read()))]
     files.delete_dir(log)
-    return found
+    return actions
 
 
 def _is_fraction(field: pa.Field) -> bool:
@@ -93,18 +93,18 @@ def _is_fraction(field: pa.Field) -> bool:
 
 
 def _with_texts(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    found = [
+    columns = [
         column if column.type.equals(field.type) else _texts(column)
         for column, field in zip(batch.columns, schema, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(found, schema=schema)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _texts(decimals: pa.Array) -> pa.Array:
     """Decimals as Delta keeps them; Arrow writes small ones with an exponent."""
-    found = decimals.dictionary_encode()
-    texts = pa.array([f"{value:f}" for value in found.dictionary.to_pylist()], pa.string())
-    return texts.take(found.indices)
+    encoded = decimals.dictionary_encode()
+    texts = pa.array([f"{value:f}" for value in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)
 
 
 def _adds(commit: bytes) -> Iterator[dict[str, Any]]:

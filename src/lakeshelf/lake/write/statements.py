@@ -86,12 +86,14 @@ class PreparedStatement:
 
     def takes(self, relations: Mapping[str, pa.Table]) -> bool:
         """Whether the relations have the columns for which it was prepared."""
-        return all(given.schema.equals(relations[n].schema) for n, given in self.inputs.items())
+        return all(
+            relation.schema.equals(relations[n].schema) for n, relation in self.inputs.items()
+        )
 
     def put(self, relations: Mapping[str, pa.Table | None]) -> None:
         """Give the inputs rows, or take them away."""
-        for name, given in self.inputs.items():
-            given.rows = relations.get(name)
+        for name, relation in self.inputs.items():
+            relation.rows = relations.get(name)
 
 
 class Statements:

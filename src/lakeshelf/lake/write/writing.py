@@ -139,9 +139,9 @@ def _write(
     mode: SchemaMode | None,
     predicate: str | None = None,
 ) -> Commit:
-    told = operation if predicate is None else "replace"
+    operation_name = operation if predicate is None else "replace"
     if write.is_done(handle):
-        return write.skipped(name, told)
+        return write.skipped(name, operation_name)
     if operation == "overwrite":
         features.require_changeable(handle, name)
         features.require_removable(handle, name)
@@ -157,11 +157,11 @@ def _write(
     staged = staging.columns(handle, schema) if predicate is None and mode is None else []
     rows = Counted(source.reader(), schema, name, [c for c in partition_by if c not in staged])
     if rows.is_empty and operation == "append":
-        return write.skipped(name, told, "no rows")
+        return write.skipped(name, operation_name, "no rows")
     with rows.blamed(), explained(f"{name} was not written", LakeError):
         if staged and not rows.is_empty:
             version = _staged(handle, rows, operation, write)
-            return Commit(name, version, told, rows.rows, write.metadata)
+            return Commit(name, version, operation_name, rows.rows, write.metadata)
         write_deltalake(
             handle,
             rows.reader(),
@@ -171,11 +171,11 @@ def _write(
             commit_properties=write.properties(schema),
             post_commithook_properties=HOOKS,
         )
-    return Commit(name, handle.version(), told, rows.rows, write.metadata)
+    return Commit(name, handle.version(), operation_name, rows.rows, write.metadata)
 
 
 def _staged(handle: DeltaTable, rows: Counted, operation: Mode, write: Write) -> int:
     before = int(handle.version())
-    found = staging.staged(handle, rows.reader())
-    commit_files(handle, found.files, operation, write)
-    return found.version(handle, before)
+    staged = staging.staged(handle, rows.reader())
+    commit_files(handle, staged.files, operation, write)
+    return staged.version(handle, before)

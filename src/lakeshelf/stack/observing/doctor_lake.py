@@ -78,7 +78,7 @@ def _alteration(setting: str, actual: str, declared: str) -> str:
 def delta_tables(settings: Settings) -> Iterator[Finding]:
     """Tables against the contract and against what this release can write."""
     root = settings.lake_root
-    present = set(tables.found(root)) & CATALOG.tables.keys()
+    present = set(tables.existing(root)) & CATALOG.tables.keys()
     missing = [name for name in CATALOG.tables if name not in present]
     if missing:
         yield _missing(settings, missing, present)

@@ -121,7 +121,7 @@ def refusals(
     Returns:
         Their places in `candidates`, and the refusals.
     """
-    present = set(tables.found(root))
+    present = set(tables.existing(root))
     placed = []
     for plan in plans:
         read = {topic.name for topic in plan.topics}

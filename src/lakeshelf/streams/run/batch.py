@@ -372,9 +372,9 @@ class BatchProcessor(Generic[Rows]):
     def identity(self, what: str, batch_id: int, part: BatchPart | None) -> Txn:
         """Identity of a write of a batch, or of a part of one."""
         if part is None or not part.name:
-            return Txn(f"{self.app_id}:{what}", batch_id, told=self._batch_metadata(batch_id))
+            return Txn(f"{self.app_id}:{what}", batch_id, metadata=self._batch_metadata(batch_id))
         name = f"{self.app_id}:{what}:{batch_id}:{part.name}"
-        return Txn(name, 0, told=self._batch_metadata(batch_id))
+        return Txn(name, 0, metadata=self._batch_metadata(batch_id))
 
     def _batch_metadata(self, batch_id: int) -> dict[str, Any]:
         """Metadata of each commit of a batch, from which a query goes on whose checkpoint is lost."""

@@ -249,7 +249,7 @@ def _require_adjacent(offsets: Offsets, standing: Standing) -> None:
 def _batches(handle: DeltaTable, app_id: str) -> Iterator[dict[str, Any]]:
     """Batches in the metadata of a table's latest commits; the ledger's also hold one that is done in parts."""
     for entry in handle.history(COMMITS):
-        batch = metadata.told(entry).get(BATCH)
+        batch = metadata.custom(entry).get(BATCH)
         if batch and batch["app_id"] == app_id:
             yield batch
 

@@ -120,7 +120,7 @@ class PartedProcessor(BatchProcessor[Rows]):
 
     def _parted(self, batch_id: int) -> Txn:
         metadata = self._batch_metadata(batch_id)
-        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, told=metadata)
+        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, metadata=metadata)
 
 
 def _of(frame: DataFrame, positions: Positions, part: BatchPart) -> DataFrame:

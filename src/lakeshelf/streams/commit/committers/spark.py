@@ -138,7 +138,7 @@ class SparkCommitter:
         if self.is_committed(name, txn):
             return done(Write.once(txn).skipped(name, "append"))
         writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
-        writer.option("userMetadata", orjson.dumps(dict(txn.told)).decode())
+        writer.option("userMetadata", orjson.dumps(dict(txn.metadata)).decode())
         writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
             self._path(name)
         )
@@ -152,7 +152,7 @@ class SparkCommitter:
         self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
         self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
         self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
-        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.told)).decode())
+        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.metadata)).decode())
         self._merge(name, source)
         return self._committed(name, "merge")
 
