@@ -122,8 +122,8 @@ WITH surplus AS (
         UNION ALL SELECT {keys}, entry, -1 FROM ({actual}) AS entry
     ) GROUP BY ALL HAVING sum(side) <> 0
 )
-SELECT key, any_value(entry) FILTER (times > 0) AS expected,
-       any_value(entry) FILTER (times < 0) AS actual
+SELECT key, any_value(entry) FILTER (times > 0) AS wanted,
+       any_value(entry) FILTER (times < 0) AS had
 FROM surplus GROUP BY key
 """
 """Keys whose rows are not the same, or not as many."""
@@ -255,7 +255,7 @@ class Books:
             " (SELECT count(*) FROM differing)"
         )
         rows = self.db.execute(
-            f"SELECT key, expected, actual FROM differing ORDER BY key LIMIT {SAMPLES}"
+            f"SELECT key, wanted, had FROM differing ORDER BY key LIMIT {SAMPLES}"
         ).fetchall()
         return Check(
             name,
