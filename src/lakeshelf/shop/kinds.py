@@ -48,7 +48,7 @@ KINDS: Mapping[str, tuple[Home, ...]] = {
 
 
 def kinds(history: History, identifier: str) -> list[str]:
-    """What an id is, found by looking."""
+    """Kinds of things that have this id."""
     return [
         kind
         for kind, homes in KINDS.items()

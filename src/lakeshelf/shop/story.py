@@ -34,7 +34,7 @@ class Story:
     _lines: list[StoryLine] = field(default_factory=list)
 
     def tell(self, lines: LastLines | Iterable[StoryLine], role: str = "") -> list[StoryLine]:
-        """Add lines; those that are told already stay as they are."""
+        """Add lines; those that the story has already stay as they are."""
         cut = (lines if isinstance(lines, LastLines) else _all_lines(lines)).last(self.limit)
         if left := cut.total - len(cut.lines):
             section = cut.lines[0].section

@@ -46,7 +46,7 @@ def trace(root: Place, identifier: str, limit: int = LIMIT) -> list[Story]:
     Args:
         root: Lake root.
         identifier: An id of one of `KINDS`.
-        limit: Most lines of each part of a story; the last ones are told.
+        limit: Most lines of each part of a story; the last ones are kept.
 
     Raises:
         ConfigurationError: Nothing has this id.
@@ -84,7 +84,7 @@ def _item(history: History, story: Story) -> None:
 
 
 def _tell_stock(history: History, story: Story, column: str, identifier: str) -> None:
-    """What moved of a shelf or an item, and what of it is there."""
+    """Movements of a shelf or an item, and its present stock."""
     moved = history.events(OF_STOCK, equal(column, identifier), limit=story.limit)
     story.tell(moved + history.receipt_lines(column, identifier, limit=story.limit))
     for name in BY_SHELF:
