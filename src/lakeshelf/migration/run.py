@@ -69,7 +69,7 @@ class _Ledger:
         return [footer for footer in self.files if self.states[footer.file.name] == state]
 
     def report(self, plan: Plan, outcome: Outcome, **details: Any) -> Report:
-        """The report of what became of them."""
+        """The report of these files."""
         return reported(self.source, plan, self.files, self.states, outcome, **details)
 
 

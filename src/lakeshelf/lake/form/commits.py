@@ -48,10 +48,10 @@ Txns = tuple[str, int] | Txn | tuple[Txn, ...]
 
 
 def identities(identity: Txns | None) -> tuple[Txn, ...]:
-    """Identities as they are kept.
+    """The identities of a write, as a tuple.
 
     Raises:
-        NameRefused: They are no identities.
+        NameRefused: One is no identity.
     """
     if identity is None or identity == ():
         return ()

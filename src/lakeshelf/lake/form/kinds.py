@@ -25,7 +25,7 @@ def refused(kind: pa.DataType) -> str | None:
 
 
 def has_untold(kind: pa.DataType) -> bool:
-    """Whether a type, or one in it, is that of nulls alone: nobody has told which values it has."""
+    """Whether a type, or one in it, is the null type, which says nothing of its values."""
     return any(pa.types.is_null(part) for part in (kind, *inner(kind)))
 
 

@@ -111,7 +111,7 @@ def _as_json(key: str, value: Any) -> str:
 
 
 def custom(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata of a commit that its writer gave: through delta-rs a key each, through Spark one text."""
+    """Custom metadata of a commit, which delta-rs keeps as a key each and Spark as one text."""
     _, own = decoded(entry)
     words = _value(entry.get("userMetadata"))
     return {**own, **words} if isinstance(words, dict) else own

@@ -86,7 +86,7 @@ class Cursor:
 
 
 def read(output: DeltaTable | None, consumer: Consumer, dataset: str, table_id: str) -> Cursor:
-    """The cursor that stands in an output; None: there is no output yet."""
+    """The cursor that an output table records; at the start where `output` is None."""
     start = Cursor(consumer, dataset, table_id)
     if output is None:
         return start

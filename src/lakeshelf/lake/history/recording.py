@@ -16,16 +16,16 @@ class Recorder:
         return None
 
     def read(self, snapshot: Snapshot, *, latest: bool) -> Snapshot:
-        """What is read of a snapshot is read of the one that this gives.
+        """The snapshot from which rows are read: the same, or one that records what is read.
 
         Args:
-            snapshot: The snapshot.
+            snapshot: The snapshot that was opened.
             latest: Whether no version was asked for.
         """
         return snapshot
 
     def changed(self, changes: Changes) -> Changes:
-        """Called with changes that somebody asked for."""
+        """Called with the changes that a consumer reads."""
         return changes
 
     def wrote(

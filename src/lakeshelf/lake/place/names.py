@@ -51,7 +51,7 @@ def unknown(name: str, known: Iterable[str]) -> NotFound:
 
 
 def columns(columns: str | Iterable[str], what: str) -> tuple[str, ...]:
-    """Columns as somebody gives them: one name, or several.
+    """Names of columns as a tuple, from one name or several.
 
     Raises:
         SchemaError: They are no names, or one is there twice.

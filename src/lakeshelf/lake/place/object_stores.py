@@ -33,10 +33,10 @@ _PROFILE_PLACE = {"region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
 def options(
     user_options: Mapping[str, str], environment: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Storage options of an object store: those given, bounds, and what a profile file says.
+    """Storage options of an object store: the user's, `BOUNDS`, and those of a profile.
 
     Args:
-        user_options: The user's own, which count before all others; then come variables, then a profile.
+        user_options: The user's own options, which precede variables; those precede a profile.
         environment: Variables; None: those of this process.
 
     Raises:

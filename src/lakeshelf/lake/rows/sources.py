@@ -49,10 +49,10 @@ class Source:
 
     @classmethod
     def of(cls, rows: Any, schema: pa.Schema | None = None) -> Source:
-        """The source that something is.
+        """A source of rows; a `Source` is returned as it is.
 
         Args:
-            rows: What holds the rows.
+            rows: An Arrow table or reader, a frame, a relation, a callable or a list of records.
             schema: Columns of records, where `rows` is a list of them.
 
         Raises:

@@ -220,12 +220,12 @@ def vacuum(
 
 
 def perform(handle: DeltaTable, action: Action, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what was asked for, and report it as JSON.
+    """Optimize or vacuum a table; the report is made of plain values.
 
     Args:
         handle: The table.
         action: `optimize` or `vacuum`.
-        arguments: Theirs, as JSON: `partition`, `columns`, `min_small_files`, `small_bytes`; `retention_hours`.
+        arguments: Arguments of the action: `partition`, `columns`, `min_small_files`, `small_bytes`; `retention_hours`.
     """
     if action == "optimize":
         done: Optimized | Swept = optimize(handle, **arguments)

@@ -152,7 +152,7 @@ def stack_of(root: Root, dataset: Dataset, stack: Path | None) -> Path:
 
 
 def asked(stack: Path, names: Iterable[str]) -> list[str]:
-    """Those of the names for which there is a request."""
+    """The names for which a request is pending."""
     try:
         files = set(os.listdir(stack / FOLDER))
     except FileNotFoundError:

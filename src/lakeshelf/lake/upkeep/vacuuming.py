@@ -98,10 +98,10 @@ def vacuum(
 
 
 def duration(handle: DeltaTable, kept: tuple[str, timedelta]) -> timedelta:
-    """A duration that stands in a property of a table.
+    """The duration that a table property holds, or its default.
 
     Raises:
-        LakeError: It is none.
+        LakeError: The property is no duration.
     """
     name, default = kept
     text = handle.metadata().configuration.get(name)
