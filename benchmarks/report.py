@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks import (
     bronze,
     catchup,
+    decoding,
     demo,
     growth,
     idle,
@@ -41,6 +42,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         library,
         queries,
         bronze,
+        decoding,
     )
 )
 PAGE = "docs/benchmarks.md"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from benchmarks import (
     bronze,
     catchup,
+    decoding,
     demo,
     growth,
     harness,
@@ -35,6 +36,7 @@ BENCHMARKS = (
     library,
     queries,
     bronze,
+    decoding,
 )
 
 

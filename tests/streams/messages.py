@@ -138,6 +138,36 @@ def records_table(found: Iterable[Record]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+def received_table(found: Iterable[Record]) -> pa.Table:
+    """Records in the columns in which the driver takes them."""
+    rows = [
+        {
+            "topic": record.topic,
+            "kafka_partition": 0,
+            "kafka_offset": number,
+            "kafka_timestamp": datetime(2017, 6, 1, tzinfo=UTC),
+            "original_key": record.key,
+            "original_value": record.value,
+            "producer": record.header("producer"),
+            "header_version": record.header("version"),
+        }
+        for number, record in enumerate(found)
+    ]
+    schema = pa.schema(
+        [
+            ("topic", pa.string()),
+            ("kafka_partition", pa.int64()),
+            ("kafka_offset", pa.int64()),
+            ("kafka_timestamp", pa.timestamp("us", tz="UTC")),
+            ("original_key", pa.binary()),
+            ("original_value", pa.binary()),
+            ("producer", pa.string()),
+            ("header_version", pa.string()),
+        ]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
 def plain(topic: Topic, event_type: str | None = None, *, sparse: bool = False) -> Record:
     """A valid record of a topic, as its owner sends it; sparse ones leave out what they may."""
     message = example(topic, event_type)

@@ -25,7 +25,7 @@ from lakeshelf.streams.take.decode import decode
 from lakeshelf.streams.take.refusal import Refused, judge
 from tests.contracts.cases import example
 
-from .messages import Record, framed
+from .messages import Record, framed, received_table
 
 TOPICS = tuple(CATALOG.topics.values())
 MOST = 900_000
@@ -90,42 +90,12 @@ def _with_awkward_field(draw: st.DrawFn, message: dict[str, Any]) -> bytes:
     return b"{" + b",".join(b'"%s":%s' % part for part in held) + b"}"
 
 
-def received(found: list[Record]) -> pa.Table:
-    """Records in the columns in which the driver takes them."""
-    rows = [
-        {
-            "topic": record.topic,
-            "kafka_partition": 0,
-            "kafka_offset": number,
-            "kafka_timestamp": datetime(2017, 6, 1, tzinfo=UTC),
-            "original_key": record.key,
-            "original_value": record.value,
-            "producer": record.header("producer"),
-            "header_version": record.header("version"),
-        }
-        for number, record in enumerate(found)
-    ]
-    schema = pa.schema(
-        [
-            ("topic", pa.string()),
-            ("kafka_partition", pa.int64()),
-            ("kafka_offset", pa.int64()),
-            ("kafka_timestamp", pa.timestamp("us", tz="UTC")),
-            ("original_key", pa.binary()),
-            ("original_value", pa.binary()),
-            ("producer", pa.string()),
-            ("header_version", pa.string()),
-        ]
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
-
-
 DUCK = Duck()
 
 
 def taken(found: list[Record]) -> tuple[dict[int, str], list[Refused]]:
     """Topics of the rows that records become, by offset, and those that are refused."""
-    batch = decode(DUCK, received(found), TOPICS)
+    batch = decode(received_table(found), TOPICS)
     judgement = judge(DUCK.query(intake.SUSPECTS, batch=batch))
     rows: dict[int, str] = {}
     for topic in TOPICS:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
-from lakeshelf.contracts import CATALOG, DATE, TIMESTAMP, ListOf
-from lakeshelf.contracts.model import KEY_SEPARATOR, nested
+from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
 from lakeshelf.streams.declare import intake
@@ -21,109 +17,33 @@ from lakeshelf.streams.take.decode import decode
 from lakeshelf.streams.take.parse import parse, received
 from lakeshelf.streams.take.refusal import Judgement, judge
 
-from .messages import JUNK, TOKENS, Record, framed, generated, plain, records_table
+from .corpus import POS, SHELF, TOPICS, adversarial, every_plain
+from .messages import Record, framed, generated, plain, received_table, records_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.slow
-
-TOPICS = tuple(CATALOG.topics.values())
-SHELF = CATALOG.topics["shelf_events"]
-POS = CATALOG.topics["pos_transactions"]
 GENERATED = 3000
+COMMITTERS = ["driver", pytest.param("spark", marks=pytest.mark.slow)]
 
 
-def parsed(spark: SparkSession, engine: str, found: list[Record]) -> pa.Table:
-    records = spark.createDataFrame(records_table(found))
-    if engine == "spark":
-        return parse(records, TOPICS).toArrow()
-    return decode(Duck(), received(records, TOPICS).toArrow(), TOPICS).sort_by("kafka_offset")
-
-
-def every_plain() -> list[Record]:
-    return [
-        plain(topic, event_type, sparse=sparse)
-        for topic in TOPICS
-        for event_type in topic.event_types or (None,)
-        for sparse in (False, True)
-    ]
-
-
-def each_token() -> Iterator[Record]:
-    """Every token in every field of two topics, and every junk around them."""
-    for topic in (SHELF, POS):
-        record = plain(topic)
-        value = record.value or b""
-        for junk in JUNK:
-            yield framed(topic, value + junk, reference(topic, value))
-            yield framed(topic, junk + value, reference(topic, value))
-        for field in topic.fields:
-            for token in TOKENS:
-                extra = f',"{field.name}":{token}}}'.encode()
-                yield framed(topic, value[:-1] + extra, reference(topic, value))
-
-
-def each_edge_of_time() -> Iterator[Record]:
-    """The first day of the contract and the day before it, in every date and time of every topic."""
-    rest = {DATE: "", TIMESTAMP: "T00:00:00Z"}
-    for topic in TOPICS:
-        record = plain(topic)
-        value = record.value or b""
-        for field in (f for f in topic.fields if f.type in rest):
-            for day in ("0000-12-31", "0001-01-01"):
-                told = orjson.loads(value) | {field.name: day + rest[field.type]}
-                yield framed(topic, orjson.dumps(told), reference(topic, value))
-
-
-def each_disagreement() -> Iterator[Record]:
-    """What values that stand in two places do not agree on."""
-    for topic in TOPICS:
-        record = plain(topic)
-        told = orjson.loads(record.value or b"")
-        for name, _ in topic.equal:
-            yield framed(topic, orjson.dumps({**told, name: "S2"}), told)
-        for name, inner in topic.unique:
-            line = told[name][0]
-            for numbers in ((1, 1), (1, 2), (1, 2, 1), (-1, 0, 1), (2, 2, 2), ()):
-                lines = [{**line, inner: number} for number in numbers]
-                yield framed(topic, orjson.dumps({**told, name: lines}), told)
-        for version in (b"7", b"8", b"07", b"+7", b" 7", b"7.0", b"", b"\xff", b"9" * 30):
-            headers = (("version", version), ("producer", topic.owner.encode()))
-            for value in (record.value, None) if topic.compacted else ():
-                yield replace(record, value=value, headers=headers)
-
-
-def each_long_list() -> Iterator[Record]:
-    """Lists of as many elements as may be, of one more, and of one that is too long itself."""
-    for topic in TOPICS:
-        value = orjson.loads(plain(topic).value or b"")
-        for field in (f for f in topic.fields if isinstance(f.type, ListOf)):
-            one, most = value[field.name][0], field.most or 0
-            texts: list[Any] = [f"L{n}" for n in range(most + 1)]
-            lines = [{**one, "line": n} for n in range(most + 1)] if nested(field) else texts
-            long = [{**one, "item_id": "x" * 257}] if nested(field) else ["x" * 257]
-            for elements in (lines[:-1], lines, long, [*lines[:9], *long]):
-                told = {**value, field.name: elements}
-                yield framed(topic, orjson.dumps(told), told)
+def parsed(request: pytest.FixtureRequest, committer: str, found: list[Record]) -> pa.Table:
+    """Records as a committer parses them."""
+    if committer == "driver":
+        return decode(received_table(found), TOPICS).sort_by("kafka_offset")
+    spark: SparkSession = request.getfixturevalue("spark")
+    return parse(spark.createDataFrame(records_table(found)), TOPICS).toArrow()
 
 
 @pytest.fixture(scope="module")
 def corpus() -> list[Record]:
-    fixed = [
-        *every_plain(),
-        *each_token(),
-        *each_edge_of_time(),
-        *each_disagreement(),
-        *each_long_list(),
-    ]
-    return [*fixed, *generated(GENERATED)]
+    return [*adversarial(), *generated(GENERATED)]
 
 
-@pytest.fixture(scope="module", params=["spark", "duckdb"])
-def batch(spark: SparkSession, corpus: list[Record], request: pytest.FixtureRequest) -> pa.Table:
-    """The corpus as each engine parses it."""
-    found = parsed(spark, request.param, corpus)
+@pytest.fixture(scope="module", params=COMMITTERS)
+def batch(corpus: list[Record], request: pytest.FixtureRequest) -> pa.Table:
+    """The corpus as each committer parses it."""
+    found = parsed(request, request.param, corpus)
     assert found["kafka_offset"].to_pylist() == list(range(len(corpus)))
     return found
 
@@ -210,6 +130,7 @@ def test_what_is_refused_keeps_its_bytes(
     assert refused == kept
 
 
+@pytest.mark.slow
 def test_columns_of_a_parsed_batch(spark: SparkSession) -> None:
     good, bad = plain(SHELF, "pickup", sparse=True), framed(SHELF, b"{", {"shelf_id": "S1"})
     frame = parse(spark.createDataFrame(records_table([good, bad])), (SHELF,))
@@ -224,6 +145,7 @@ def test_columns_of_a_parsed_batch(spark: SparkSession) -> None:
     assert_df_equality(found, wanted, ignore_nullable=True)
 
 
+@pytest.mark.slow
 def test_a_batch_without_compacted_topics_needs_no_headers(spark: SparkSession) -> None:
     rows = records_table([plain(SHELF, "pickup")]).drop_columns(["headers"])
     found = parse(spark.createDataFrame(rows), (SHELF, POS)).toArrow()
@@ -231,8 +153,18 @@ def test_a_batch_without_compacted_topics_needs_no_headers(spark: SparkSession) 
     assert found["pos_transactions"].to_pylist() == [None]
 
 
-@pytest.mark.parametrize("engine", ["spark", "duckdb"])
-def test_the_first_batch_of_an_empty_topic_has_no_rows(spark: SparkSession, engine: str) -> None:
-    one = parsed(spark, engine, [plain(SHELF, "pickup")])
-    nothing = parsed(spark, engine, [])
+@pytest.mark.slow
+def test_the_driver_receives_records_as_they_came(
+    spark: SparkSession, corpus: list[Record]
+) -> None:
+    found = received(spark.createDataFrame(records_table(corpus)), TOPICS).toArrow()
+    assert found.equals(received_table(corpus))
+
+
+@pytest.mark.parametrize("committer", COMMITTERS)
+def test_the_first_batch_of_an_empty_topic_has_no_rows(
+    request: pytest.FixtureRequest, committer: str
+) -> None:
+    one = parsed(request, committer, [plain(SHELF, "pickup")])
+    nothing = parsed(request, committer, [])
     assert (nothing.num_rows, nothing.column_names) == (0, one.column_names)

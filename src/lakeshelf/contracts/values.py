@@ -36,10 +36,17 @@ LAST_TIME = datetime.max.replace(tzinfo=UTC)
 """What a time outside the calendar in UTC is read as."""
 
 DATE_PATTERN = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-TIME_PATTERN = (
-    r"T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-    r"(Z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?|[+-]18(:?00)?)"
-)
+
+
+def time_pattern(digits: int) -> str:
+    """What a time has behind its date, with at most so many digits of a second's fraction."""
+    return (
+        rf"T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,{digits}}})?)?"
+        r"(Z|[+-](0[0-9]|1[0-7])(:?[0-5][0-9])?|[+-]18(:?00)?)"
+    )
+
+
+TIME_PATTERN = time_pattern(digits=9)
 
 _DATE = re.compile(DATE_PATTERN)
 _TIME = re.compile(DATE_PATTERN + TIME_PATTERN)

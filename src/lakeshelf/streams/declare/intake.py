@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lakeshelf.contracts import BOOLEAN, LONG, STRING, TIMESTAMP, Field, Topic
+from lakeshelf.contracts import BOOLEAN, LONG, TIMESTAMP, Field, Topic
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.contracts.model import KEY_SEPARATOR
 
 SUMMARY = """
     SELECT topic, count(*) AS rows_in, sum(CASE WHEN suspect THEN 1 ELSE 0 END) AS suspects,
@@ -64,31 +63,12 @@ def schema(topic: Topic) -> pa.Schema:
 
 
 def _value(topic: Topic, field: Field) -> str:
+    """SQL of a column, of messages that have a value: the reference validator reads the others."""
     if field in POSITION:
         return field.name
     if field == DELETED:
-        return "tombstone"
-    if not topic.compacted:
-        return f"{topic.name}.{field.name}"
-    in_value = f"{topic.name}.{field.name}" if field in topic.fields else None
-    if field.name in topic.key:
-        part = _key_part(topic, topic.key.index(field.name))
-        return f"coalesce({in_value}, {part})" if in_value else part
-    return (
-        f"coalesce({in_value}, TRY_CAST(header_version AS BIGINT))"
-        if field.name == "version"
-        else str(in_value)
-    )
-
-
-def _key_part(topic: Topic, index: int) -> str:
-    text = (
-        f"split_part(key_text, '{KEY_SEPARATOR}', {index + 1})"
-        if len(topic.key) > 1
-        else "key_text"
-    )
-    type_ = topic.field(topic.key[index]).type
-    return text if type_ == STRING else f"TRY_CAST({text} AS {type_})"
+        return "false"
+    return "key_text" if field in topic.key_only else f"{topic.name}.{field.name}"
 
 
 def raw_rows(topic: Topic, *, held: bool) -> str:

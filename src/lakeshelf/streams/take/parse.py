@@ -37,8 +37,6 @@ POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$"
 PLAIN_DATE = r"^\d{4}-\d\d-\d\d\z"
 NOT_WRITTEN_AS_TEXT = r"^([\[{]|(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false)$)"
-VERSION = r"^\d{1,18}\z"
-"""A version as a header tells it."""
 BEYOND_DOUBLE = ("Infinity", "-Infinity", '"Infinity"', '"-Infinity"')
 FIRST_YEAR = "0001"
 CORRUPT = "_corrupt"
@@ -84,8 +82,8 @@ def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
 
     Returns:
         `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`; `key` and `value` (null unless suspect),
-        `original_key`, `original_value`; `suspect`, `tombstone`; `key_text`, `producer` and `header_version`
-        (null on events); and a struct a topic.
+        `original_key`, `original_value`; `suspect`; `key_text`, `producer` and `header_version` (null on
+        events); and a struct a topic.
     """
     read = records.withColumn("text", F.col("value").cast("string"))
     for topic in topics:
@@ -105,12 +103,11 @@ def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         F.col("key").alias("original_key"),
         F.col("value").alias("original_value"),
         "suspect",
-        F.col("value").isNull().alias("tombstone"),
         "producer",
         "header_version",
         *(
             F.when(
-                (F.col("topic") == topic.name) & ~F.col("suspect") & F.col("value").isNotNull(),
+                (F.col("topic") == topic.name) & ~F.col("suspect"),
                 _typed(topic),
             ).alias(topic.name)
             for topic in topics
@@ -178,15 +175,9 @@ def _good(topic: Topic) -> Column:
     if not topic.compacted:
         return valid
     key = F.col("key").cast("string")
-    tombstone = (
-        F.col("value").isNull() & F.col("header_version").rlike(VERSION) & _key_whole(topic, key)
-    )
     named = key.isNotNull() & (key != "") & F.is_valid_utf8(key)
-    return (
-        named
-        & (F.col("producer") == topic.owner)
-        & (tombstone | (valid & _version_matches(topic) & _key_matches(topic, key)))
-    )
+    owned = named & (F.col("producer") == topic.owner)
+    return valid & owned & _version_matches(topic) & _key_matches(topic, key)
 
 
 def _version_matches(topic: Topic) -> Column:
@@ -202,21 +193,6 @@ def _key_matches(topic: Topic, key: Column) -> Column:
     return key == F.concat_ws(
         KEY_SEPARATOR, *(F.col(topic.name)[name].cast("string") for name in topic.key)
     )
-
-
-def _key_whole(topic: Topic, key: Column) -> Column:
-    """Whether a key that no value confirms has all its parts."""
-    if topic.fixed_key:
-        return key == topic.fixed_key
-    if any(topic.field(name).type != STRING for name in topic.key):
-        return F.lit(False)
-    parts = F.split(key, KEY_SEPARATOR) if len(topic.key) > 1 else F.array(key)
-    fitting = (
-        F.length(F.get(parts, F.lit(i))) <= F.lit(topic.field(name).longest)
-        for i, name in enumerate(topic.key)
-    )
-    whole = (F.size(parts) == len(topic.key)) & ~F.array_contains(parts, F.lit(""))
-    return whole & _all(fitting)
 
 
 def _one_object(topic: Topic) -> Column:

@@ -75,7 +75,7 @@ class DriverCommitter:
         """The batch as one Arrow table."""
         rows = frame.toArrow()
         self._duck.use_threads(1 if rows.num_rows < SMALL_ROWS else 2)
-        return decode(self._duck, rows, topics)
+        return decode(rows, topics)
 
     def end(self) -> None:
         """Nothing is held a batch; commits are waited for."""
