@@ -210,6 +210,8 @@ def listed(lake: Lake) -> list[tuple[Any, ...]]:
 def test_a_consumer_is_listed_once_however_often_it_reads(lake: Lake) -> None:
     for number in range(3):
         lake.append(SOURCE, rows((number, "a")))
+        lake.changes(SOURCE, COPY)
+        lake.changes(SOURCE, COPY)
         take_up(lake)
     assert listed(lake) == [(COPY.id, SOURCE, OUTPUT)]
 

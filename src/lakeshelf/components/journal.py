@@ -62,7 +62,7 @@ class Journal:
         positions = {topic: self.position(topic, 0) for topic in topic_ids}
         self._topic_ids = topic_ids
         taken = [Txn(self._position_id(t, 0), at) for t, at in positions.items() if at is not None]
-        if topic_ids and not commits.is_committed(self._handle, first):
+        if topic_ids:
             writing.note(self._handle, self._contract.name, Write.once(first, *taken))
 
     def position(self, topic: str, partition: int) -> int | None:
