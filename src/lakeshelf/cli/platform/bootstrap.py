@@ -29,11 +29,11 @@ def bootstrap(
         for c in tables.ensure_all(settings.lake_root)
     ]
     with kafka_for(settings, "lakeshelf bootstrap") as client:
-        found = topics.ensure_all(client)
-        found = topics.alter(client, found) if alter_topics else found
+        ensured = topics.ensure_all(client)
+        ensured = topics.alter(client, ensured) if alter_topics else ensured
     made_topics = [
         {"topic": e.topic, "outcome": e.outcome, "differences": [list(d) for d in e.differences]}
-        for e in found
+        for e in ensured
     ]
     differing = [t for t in made_topics if t["outcome"] == "differs"]
     if as_json:
@@ -132,8 +132,8 @@ def _show(made_tables: list[dict[str, Any]], made_topics: list[dict[str, Any]]) 
         if entry["added"]:
             out.print(f"  {entry['table']} has new columns {', '.join(entry['added'])}")
     for entry in made_topics:
-        for name, found, wanted in entry["differences"]:
-            line = f"  {entry['topic']}: {name} is {found}, the contract says {wanted}"
+        for name, actual, declared in entry["differences"]:
+            line = f"  {entry['topic']}: {name} is {actual}, the contract says {declared}"
             out.print(line, style="red", soft_wrap=True)
     if any(entry["differences"] for entry in made_topics):
         out.print("next    `lakeshelf bootstrap --alter-topics`")

@@ -20,7 +20,7 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
     """List the components: what each follows, what it publishes, where its journal is."""
     from lakeshelf.components import registry
 
-    found: list[dict[str, Any]] = [
+    listed: list[dict[str, Any]] = [
         {
             "component": name,
             "phase": component.phase,
@@ -31,8 +31,8 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
         }
         for name, component in registry.discover(access.settings().home).items()
     ]
-    shown = found[: most(limit, every, as_json)]
-    print_list(shown, len(found), "components", as_json)
+    shown = listed[: most(limit, every, as_json)]
+    print_list(shown, len(listed), "components", as_json)
 
 
 @app.command("run")
@@ -53,9 +53,9 @@ def run(
 
     settings = access.settings()
     known = registry.discover(settings.home)
-    wanted = registry.select((registry.CLOCK, *known), names or ())
+    selected = registry.select((registry.CLOCK, *known), names or ())
     running_client(settings)
-    for name in wanted:
+    for name in selected:
         if name in known:
             tables.open_table(settings.lake_root, known[name].journal)
-    components_process.run(settings, wanted)
+    components_process.run(settings, selected)

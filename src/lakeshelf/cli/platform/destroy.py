@@ -28,31 +28,31 @@ def destroy(
     from lakeshelf.stack.supervision import destroying
 
     settings = access.present()
-    found = destroying.doomed(settings)
-    _require_name(found, yes, settings.lake)
-    left = destroying.destroy(settings, found)
+    doomed = destroying.doomed(settings)
+    _require_name(doomed, yes, settings.lake)
+    left = destroying.destroy(settings, doomed)
     if as_json:
-        removed = [*found.tables, *found.others, *map(str, found.state)]
+        removed = [*doomed.tables, *doomed.others, *map(str, doomed.state)]
         print_json({"lake": settings.lake, "removed": removed, "left": left})
         return
-    console().print(f"{settings.lake} is removed: {len(found.tables)} tables, {_others(found)}")
+    console().print(f"{settings.lake} is removed: {len(doomed.tables)} tables, {_others(doomed)}")
     if left:
         console().print(f"left, because it is not the lake's: {', '.join(left)}", soft_wrap=True)
 
 
-def _require_name(found: Doomed, given: str | None, lake: str) -> None:
-    if given is None:
+def _require_name(doomed: Doomed, typed: str | None, lake: str) -> None:
+    if typed is None:
         if not sys.stdin.isatty():
             raise ConfigurationError(
-                f"nobody can be asked whether to remove {lake}", hint=f"give --yes {found.name}"
+                f"nobody can be asked whether to remove {lake}", hint=f"give --yes {doomed.name}"
             )
-        console().print(f"{lake}: {len(found.tables)} tables, {_others(found)}", soft_wrap=True)
-        given = input(f"This removes them for ever. Type the lake's name, {found.name}: ")
-    if given != found.name:
+        console().print(f"{lake}: {len(doomed.tables)} tables, {_others(doomed)}", soft_wrap=True)
+        typed = input(f"This removes them for ever. Type the lake's name, {doomed.name}: ")
+    if typed != doomed.name:
         raise ConfigurationError(
-            f"the lake is called {found.name!r}, not {given!r}; nothing was removed"
+            f"the lake is called {doomed.name!r}, not {typed!r}; nothing was removed"
         )
 
 
-def _others(found: Doomed) -> str:
-    return ", ".join([*found.others, *(path.name for path in found.state)]) or "nothing else"
+def _others(doomed: Doomed) -> str:
+    return ", ".join([*doomed.others, *(path.name for path in doomed.state)]) or "nothing else"

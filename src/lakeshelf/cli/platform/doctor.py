@@ -20,19 +20,19 @@ def doctor(*, as_json: AsJson = False) -> None:
     """Examine machine, Kafka and lake; exit code 0 when all is well, 1 when something is not."""
     from lakeshelf.stack.observing.doctor import examine
 
-    told(examine(access.settings()), as_json=as_json)
+    print_diagnoses(examine(access.settings()), as_json=as_json)
 
 
-def told(diagnoses: Iterable[Diagnosis], *, as_json: bool) -> None:
-    """Print what is found as it is found, and end with exit code 1 when something is not in order."""
-    found = []
+def print_diagnoses(diagnoses: Iterable[Diagnosis], *, as_json: bool) -> None:
+    """Print diagnoses as they come, and end with exit code 1 when something is not in order."""
+    shown = []
     for diagnosis in diagnoses:
-        found.append(replace(diagnosis, fix=access.completed(diagnosis.fix)))
+        shown.append(replace(diagnosis, fix=access.completed(diagnosis.fix)))
         if not as_json:
             _show(diagnosis)
-    ok = all(diagnosis.ok for diagnosis in found)
+    ok = all(diagnosis.ok for diagnosis in shown)
     if as_json:
-        print_json({"ok": ok, "checks": [asdict(diagnosis) for diagnosis in found]})
+        print_json({"ok": ok, "checks": [asdict(diagnosis) for diagnosis in shown]})
     raise typer.Exit(0 if ok else 1)
 
 

@@ -31,7 +31,7 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
     for job in jobs.values():
         binding.bind(job)
     plans = plan.plan(jobs.values())
-    found: list[dict[str, Any]] = [
+    listed: list[dict[str, Any]] = [
         {
             "job": job.name,
             "query": query.name,
@@ -42,8 +42,8 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
         for query in plans
         for job in query.jobs
     ]
-    shown = sorted(found, key=lambda job: str(job["job"]))[: most(limit, every, as_json)]
-    print_list(shown, len(found), "jobs", as_json)
+    shown = sorted(listed, key=lambda job: str(job["job"]))[: most(limit, every, as_json)]
+    print_list(shown, len(listed), "jobs", as_json)
 
 
 @app.command("run")
@@ -68,8 +68,10 @@ def run(
     settings = access.settings(committer=committer)
     registry.select(registry.discover(settings.home), names or ())
     client = running_client(settings)
-    wanted = [topic.name for topic in CATALOG.topics.values()]
-    if missing := [name for name, ends in topics.end_offsets(client, wanted).items() if not ends]:
+    topic_names = [topic.name for topic in CATALOG.topics.values()]
+    if missing := [
+        name for name, ends in topics.end_offsets(client, topic_names).items() if not ends
+    ]:
         raise ConfigurationError(
             f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`"
         )
@@ -98,15 +100,15 @@ def accept_gap(
     recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf jobs accept-gap") as client:
         lost = recovery.accept_gap(settings, jobs, client, query)
-    told = [
+    gaps = [
         {"topic": topic, "partition": p, "from": start, "until": end, "records": end - start}
         for topic, parts in lost.items()
         for p, (start, end) in parts.items()
     ]
     if as_json:
-        print_json(told)
-    elif told:
-        console().print(rows(told, right=("partition", "from", "until", "records")))
+        print_json(gaps)
+    elif gaps:
+        console().print(rows(gaps, right=("partition", "from", "until", "records")))
         console().print(
             "These records are lost and noted in ops/batch_ledger. Next: `lakeshelf up`"
         )

@@ -42,15 +42,15 @@ def logs(
     from lakeshelf import log_lines
 
     folder = access.present().stack_dir / "logs"
-    known, wanted = log_lines.parts(folder), parts or []
-    if unknown := [part for part in wanted if part not in known]:
+    known, selected = log_lines.parts(folder), parts or []
+    if unknown := [part for part in selected if part not in known]:
         raise ConfigurationError(
             f"no log of {unknown[0]!r}",
             hint=f"there is {', '.join(known) or 'none yet; `lakeshelf up` begins one'}",
         )
     most = None if every else limit or LINES
     total = _print_latest(
-        (line for line in log_lines.read(folder, wanted) if line.is_at_least(level)),
+        (line for line in log_lines.read(folder, selected) if line.is_at_least(level)),
         most,
         json_lines,
         as_document=json_lines and not follow,
@@ -59,7 +59,7 @@ def logs(
         console().print(f"{most:,} of {total:,} lines; --all shows them")
     if follow:
         with suppress(KeyboardInterrupt):
-            for line in log_lines.follow(folder, wanted):
+            for line in log_lines.follow(folder, selected):
                 if line.is_at_least(level):
                     _print(line, json_lines)
 

@@ -22,27 +22,27 @@ def plan(*, as_json: AsJson = False) -> None:
     """
     from lakeshelf.stack.observing import planning
 
-    told = planning.planned(access.settings())
+    changes = planning.planned(access.settings())
     if as_json:
-        print_json(told)
+        print_json(changes)
     else:
-        _show(told)
-    raise typer.Exit(1 if _is_bad(told) else 0)
+        _show(changes)
+    raise typer.Exit(1 if _is_bad(changes) else 0)
 
 
-def _show(told: Mapping[str, Any]) -> None:
+def _show(changes: Mapping[str, Any]) -> None:
     out = console()
-    out.print(f"tables       {_counts(told['tables'])}")
-    for table in told["tables"]:
+    out.print(f"tables       {_counts(changes['tables'])}")
+    for table in changes["tables"]:
         if table["action"] != KEPT:
             more = f", new columns {', '.join(table['added'])}" if table["added"] else ""
             problem = f": {table['problem']}" if table["problem"] else ""
             out.print(f"  {table['action']:7} {table['table']}{more}{problem}", soft_wrap=True)
-    topics = told["topics"]
+    topics = changes["topics"]
     out.print(
         f"topics       {_counts(topics)}"
         if topics is not None
-        else f"topics       unknown: {told['topics_unknown']}",
+        else f"topics       unknown: {changes['topics_unknown']}",
         soft_wrap=True,
     )
     for topic in topics or ():
@@ -51,17 +51,17 @@ def _show(told: Mapping[str, Any]) -> None:
             out.print(f"  differs {topic['topic']}: {values}", style="red", soft_wrap=True)
         if topic["action"] == "create":
             out.print(f"  create  {topic['topic']}")
-    out.print(f"checkpoints  {len(told['breaks']) or 'none'} would not survive")
-    for one in told["breaks"]:
+    out.print(f"checkpoints  {len(changes['breaks']) or 'none'} would not survive")
+    for one in changes["breaks"]:
         out.print(f"  breaks  {one['query']}: {one['problem']}", style="red", soft_wrap=True)
-    out.print(f"Next: `lakeshelf {'doctor' if _is_bad(told) else 'up'}`")
+    out.print(f"Next: `lakeshelf {'doctor' if _is_bad(changes) else 'up'}`")
 
 
-def _counts(found: list[dict[str, Any]]) -> str:
-    counts = Counter(one["action"] for one in found)
+def _counts(changes: list[dict[str, Any]]) -> str:
+    counts = Counter(one["action"] for one in changes)
     return ", ".join(f"{count} to {action}" for action, count in sorted(counts.items()))
 
 
-def _is_bad(told: Mapping[str, Any]) -> bool:
-    actions = {one["action"] for one in (*told["tables"], *(told["topics"] or ()))}
-    return bool(told["breaks"] or actions & {"refuse", "differs"})
+def _is_bad(changes: Mapping[str, Any]) -> bool:
+    actions = {one["action"] for one in (*changes["tables"], *(changes["topics"] or ()))}
+    return bool(changes["breaks"] or actions & {"refuse", "differs"})

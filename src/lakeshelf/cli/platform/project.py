@@ -15,7 +15,7 @@ import typer
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, console, print_json
-from lakeshelf.cli.platform.doctor import told
+from lakeshelf.cli.platform.doctor import print_diagnoses
 from lakeshelf.errors import ConfigurationError
 
 NAMES = {"gitignore": ".gitignore"}
@@ -34,9 +34,9 @@ def init(
 ) -> None:
     """Write a project folder: settings, environment of containers, an example of files that become rows."""
     files = {folder / path: content for path, content in _template()}
-    if (there := [str(file) for file in files if file.exists()]) and not force:
+    if (existing := [str(file) for file in files if file.exists()]) and not force:
         raise ConfigurationError(
-            f"{there[0]} is there already; nothing was written",
+            f"{existing[0]} is there already; nothing was written",
             hint="name another folder, or write the project's files anew with --force",
         )
     for file, content in files.items():
@@ -54,7 +54,7 @@ def check(*, as_json: AsJson = False) -> None:
     """Examine what is declared: settings, environment of containers, contract, jobs, components, datasets of files."""
     from lakeshelf.stack.observing import checking, doctor
 
-    told(doctor.examine(access.settings(), checking.EXAMINATIONS), as_json=as_json)
+    print_diagnoses(doctor.examine(access.settings(), checking.EXAMINATIONS), as_json=as_json)
 
 
 def _template() -> Iterator[tuple[str, str]]:

@@ -62,22 +62,22 @@ def up(
     )
     if settings.simulation and "clock_speed" not in settings.model_fields_set:
         settings = settings.model_copy(update={"clock_speed": LIVELY})
-    told = running_stack(settings)
-    if told and not (simulation and speed is stores is shelves is seed is None):
+    status = running_stack(settings)
+    if status and not (simulation and speed is stores is shelves is seed is None):
         raise LakeshelfError(
-            f"the stack of {told['lake']} is up already, with settings of its own",
+            f"the stack of {status['lake']} is up already, with settings of its own",
             hint="run `lakeshelf down` first to change them",
         )
     if foreground:
         _stay(settings)
         return
-    if not told:
+    if not status:
         with Start().shown() as show:
-            told = _started(settings, Patience(timeout), show)
+            status = _started(settings, Patience(timeout), show)
     elif not as_json:
-        stands = "is up" if told["state"] == "running" else f"is {told['state']}"
-        console().print(f"The stack of {told['lake']} {stands} already.")
-    _report(told, settings, as_json=as_json)
+        stands = "is up" if status["state"] == "running" else f"is {status['state']}"
+        console().print(f"The stack of {status['lake']} {stands} already.")
+    _report(status, settings, as_json=as_json)
     if watch and not as_json and console().is_terminal:
         show_live(settings)
 
@@ -91,13 +91,13 @@ def down(
     from lakeshelf.stack.supervision.supervisor import running_stack
 
     settings = access.settings()
-    told = running_stack(settings)
-    if told:
+    status = running_stack(settings)
+    if status:
         with Steps({"down": "queries finish their batches"}).shown() as show:
-            _stopped(told, timeout, show)
+            _stopped(status, timeout, show)
     if as_json:
-        print_json({"stopped": bool(told), "lake": settings.lake})
-    elif told:
+        print_json({"stopped": bool(status), "lake": settings.lake})
+    elif status:
         console().print(
             f"The stack is down; its data stay in {settings.lake}. Next: `lakeshelf up`"
         )
@@ -125,12 +125,12 @@ def _started(settings: Settings, patience: Patience, show: Start) -> dict[str, A
     child = handover.start("lakeshelf.stack.supervision.supervisor", [], settings, log)
     reached: dict[str, float] = {}
     while not patience.is_over(reached):
-        told = running_stack(settings)
-        if told.get("pid") == child.pid:
-            show(told)
-            reached = told["reached"]
-            if told["state"] == "running":
-                return told
+        status = running_stack(settings)
+        if status.get("pid") == child.pid:
+            show(status)
+            reached = status["reached"]
+            if status["state"] == "running":
+                return status
         if child.poll() is not None:
             raise _refusal(child, log, begun)
         time.sleep(POLL_S)
@@ -149,12 +149,12 @@ def _refusal(child: subprocess.Popen[bytes], log: Path, begun: int) -> Lakeshelf
     return LakeshelfError(line or f"the stack ended with code {child.returncode}; see {log}")
 
 
-def _stopped(told: dict[str, Any], timeout: float, show: Steps) -> None:
+def _stopped(status: dict[str, Any], timeout: float, show: Steps) -> None:
     import signal
 
     from lakeshelf.stack.machine.processes import ProcessId
 
-    supervisor = ProcessId(told["pid"], told["started"])
+    supervisor = ProcessId(status["pid"], status["started"])
     supervisor.send(signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while supervisor.is_alive:
@@ -167,16 +167,16 @@ def _stopped(told: dict[str, Any], timeout: float, show: Steps) -> None:
         time.sleep(POLL_S)
 
 
-def _report(told: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
+def _report(status: dict[str, Any], settings: Settings, *, as_json: bool) -> None:
     if as_json:
-        print_json(told)
+        print_json(status)
         return
     table = grid("", "")
-    add(table, "Kafka", told["bootstrap_servers"])
-    add(table, "lake", told["lake"])
+    add(table, "Kafka", status["bootstrap_servers"])
+    add(table, "lake", status["lake"])
     add(table, "logs", settings.stack_dir.absolute() / "logs")
-    add(table, "supervisor", f"process {told['pid']}, {told['state']}")
-    for name, part in told["parts"].items():
+    add(table, "supervisor", f"process {status['pid']}, {status['state']}")
+    for name, part in status["parts"].items():
         add(
             table,
             name,
