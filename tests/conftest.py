@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from lakeshelf.cli import main
+from lakeshelf.contracts import project
 from tests import packing
 from tests.results import Recording
 
@@ -83,7 +84,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def lakeshelf(lake: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+def lakeshelf(lake: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Runs the command line as a shell would, in this process."""
 
     def run(*arguments: object) -> Result:
@@ -91,4 +92,5 @@ def lakeshelf(lake: Path, capfd: pytest.CaptureFixture[str]) -> Run:
         code = main.run([str(argument) for argument in arguments])
         return Result(code, *capfd.readouterr())
 
-    return run
+    yield run
+    project.include(None)

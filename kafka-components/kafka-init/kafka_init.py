@@ -11,16 +11,16 @@ from typing import Annotated
 
 import typer
 
+from lakeshelf.contracts import project
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka.topics import Ensured, ensure_all
-from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.clients import running_client
 
 
 def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Create every topic that is missing."""
     try:
-        ensured = ensure_all(running_client(load_settings()))
+        ensured = ensure_all(running_client(project.load()))
     except LakeshelfError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error

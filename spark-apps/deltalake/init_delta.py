@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
+from lakeshelf.contracts import project
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake.rows import tables
-from lakeshelf.settings import load_settings
 
 
 def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Create or evolve every table of the lake."""
     try:
-        created = tables.ensure_all(load_settings().lake_root)
+        created = tables.ensure_all(project.load().lake_root)
     except LakeshelfError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error

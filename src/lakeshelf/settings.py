@@ -33,7 +33,7 @@ CommitterName = Literal["driver", "spark"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 _ROOT_NAMES = ("LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT")
 """Names of the lake's root, outside and in a file."""
-_PLACES = (*_ROOT_NAMES, "home", "cache_dir", "state_dir", "java_home")
+_PLACES = (*_ROOT_NAMES, "home", "project", "cache_dir", "state_dir", "java_home")
 """Settings that are places."""
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     home: Path = Field(
         default_factory=lambda: project_home(),  # noqa: PLW0108 - defined below
         description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
+    )
+    project: Path | None = Field(
+        None,
+        description="Folder with jobs, components and tables of your own: Python of its spark-apps/ and "
+        "kafka-components/ is run; unset: none.",
     )
     lake_root: Annotated[Path | str, BeforeValidator(_folder_or_address)] = Field(
         default_factory=lambda: project_home() / "delta",
@@ -168,6 +173,11 @@ class Settings(BaseSettings):
         file = config_file()
         toml = _ProjectFile(settings_cls, file) if file else None
         return (init_settings, env_settings, *([toml] if toml else []))
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """Folders whose spark-apps/ and kafka-components/ count: the checkout, then the project."""
+        return (self.home,) if self.project is None else (self.home, self.project)
 
     @property
     def stack_dir(self) -> Path:

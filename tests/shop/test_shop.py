@@ -203,10 +203,10 @@ def test_tables_are_written_by_spark_and_by_the_driver(running: Path) -> None:
     assert any("Spark" in engine for engine in engines), engines
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS)
+@pytest.mark.parametrize("kind", kinds.homes())
 def test_the_story_of_every_kind_of_id_is_told(running: Path, kind: str) -> None:
     told = 0
-    for table, columns in kinds.KINDS[kind]:
+    for table, columns in kinds.homes()[kind]:
         rows = tables.rows(running, table, list(columns)).to_pylist()
         named = [row for row in rows if None not in row.values()]
         for row in (*named[:1], *named[-1:]):

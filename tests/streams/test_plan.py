@@ -11,7 +11,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.settings import project_home
 from lakeshelf.streams.declare import registry
-from lakeshelf.streams.declare.job import Fold, Latest, Movements, View, validate
+from lakeshelf.streams.declare.job import Fold, Job, Latest, Movements, View, validate
 from lakeshelf.streams.declare.plan import plan
 
 from . import harness
@@ -91,6 +91,14 @@ def test_every_table_has_one_owner_and_every_job_is_discovered() -> None:
         folder.name for folder in (project_home() / "spark-apps").iterdir() if folder.is_dir()
     }
     assert JOBS.keys() == folders - {"deltalake", "__pycache__"}
+
+
+def test_a_job_of_a_project_comes_last_and_leaves_its_query_the_name() -> None:
+    """The name of a query is that of its checkpoint."""
+    first = Job("a-first", "Eager.", mirrors=("foot_traffic",), trigger_ms=1)
+    for own in (False, True):
+        (found,) = plan([JOBS["foot-traffic-raw-sink"], replace(first, own=own)])
+        assert found.name == ("foot-traffic-raw-sink" if own else "a-first")
 
 
 def test_a_job_that_does_not_exist_is_answered_with_its_neighbours() -> None:

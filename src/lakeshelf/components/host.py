@@ -54,7 +54,7 @@ class Host:
     """
 
     def __init__(self, names: Iterable[str], settings: Settings, client: Mapping[str, str]) -> None:
-        known = registry.discover(settings.home)
+        known = registry.discover(*settings.homes)
         self.names = registry.select((registry.CLOCK, *known), names)
         self._settings = settings
         self._context = Context(settings, client, Lake(settings.lake_root))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lakeshelf import modules
 from lakeshelf.components.component import Component
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
-from lakeshelf.streams.declare.registry import load
 
+ROOM = "kafka-components"
 CLOCK = "clock"
 """The business clock, which runs beside the components."""
 SALES = "sales"
@@ -25,41 +26,54 @@ def module(home: Path, name: str) -> Any:
     Raises:
         ConfigurationError: There is no such component.
     """
-    folder = home / "kafka-components" / name
+    folder = home / ROOM / name
     file = folder / f"{name.replace('-', '_')}.py"
     if not file.is_file():
         raise ConfigurationError(
-            f"no component {name} at {file}", hint="set LAKESHELF_HOME to the checkout"
+            f"no component {name} at {file}",
+            hint="name the file as the folder, underscores for hyphens",
         )
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    return load(file)
+    return modules.load(file)
 
 
-def discover(home: Path) -> dict[str, type[Component]]:
+def discover(home: Path, *projects: Path) -> dict[str, type[Component]]:
     """The components that follow the clock, by name: folders whose module declares a `COMPONENT`.
 
+    Args:
+        home: The checkout.
+        projects: Folders whose components are there beside the product's.
+
     Raises:
-        ConfigurationError: No `kafka-components/` there.
+        ConfigurationError: No `kafka-components/` in the checkout, one that cannot be loaded, or two of a name.
     """
-    folder = home / "kafka-components"
-    if not folder.is_dir():
+    if not (home / ROOM).is_dir():
         raise ConfigurationError(
             f"no kafka-components/ in {home}", hint="set LAKESHELF_HOME to the checkout"
         )
-    names = sorted(entry.name for entry in folder.iterdir() if any(entry.glob("*.py")))
-    modules = (module(home, name) for name in names)
-    components = (m.COMPONENT for m in modules if hasattr(m, "COMPONENT"))
-    return {component.name: component for component in components}
+    known: dict[str, type[Component]] = {}
+    for component in (one for folder in (home, *projects) for one in _components(folder)):
+        if component.name in known or component.name == CLOCK:
+            raise ConfigurationError(
+                f"there are two components {component.name}", hint="rename yours"
+            )
+        known[component.name] = component
+    return known
+
+
+def _components(home: Path) -> Iterator[type[Component]]:
+    names = sorted(file.parent.name for file in (home / ROOM).glob("*/*.py"))
+    apps = (module(home, name) for name in dict.fromkeys(names))
+    yield from (app.COMPONENT for app in apps if hasattr(app, "COMPONENT"))
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:
     """The components that a stack of these settings runs: all, or all but the store simulation."""
-    simulated = {
-        name for name, component in discover(settings.home).items() if component.phase == SALES
-    }
+    known = discover(*settings.homes)
+    simulated = {name for name, component in known.items() if component.phase == SALES}
     left_out = frozenset() if settings.simulation else simulated
-    return tuple(name for name in (CLOCK, *discover(settings.home)) if name not in left_out)
+    return tuple(name for name in (CLOCK, *known) if name not in left_out)
 
 
 def select(known: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:

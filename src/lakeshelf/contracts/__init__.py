@@ -1,6 +1,7 @@
 """What flows: every topic, table and view, declared once.
 
-`CATALOG` holds the declarations; everything else is derived from them:
+`PRODUCT` holds the declarations, `CATALOG` those in force, which a project may add to (`project`); everything else is
+derived from them:
 
 | module | gives |
 |---|---|
@@ -12,11 +13,12 @@
 | `kafka` | settings of topics |
 | `docs` | the reference pages |
 | `release` | comparison with the stored release |
+| `project` | what a project declares of its own |
 """
 
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.model import Bounds, Rule, Table, Topic, View
-from lakeshelf.contracts.retail import CATALOG
+from lakeshelf.contracts.retail import PRODUCT
 from lakeshelf.contracts.types import (
     BINARY,
     BOOLEAN,
@@ -31,6 +33,8 @@ from lakeshelf.contracts.types import (
     Struct,
 )
 
+CATALOG = PRODUCT.with_also()
+
 __all__ = [
     "BINARY",
     "BOOLEAN",
@@ -38,6 +42,7 @@ __all__ = [
     "DATE",
     "DOUBLE",
     "LONG",
+    "PRODUCT",
     "STRING",
     "TIMESTAMP",
     "Bounds",

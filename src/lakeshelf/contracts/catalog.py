@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,6 +23,11 @@ class Names(dict[str, Entry], Generic[Entry]):
                 raise ContractError(f"{what} {entry.name} is declared twice", hint="remove one")
             self[entry.name] = entry
 
+    def hold(self, others: Names[Entry]) -> None:
+        """Hold others instead."""
+        self.clear()
+        self.update(others)
+
     def __missing__(self, name: str) -> Entry:
         import difflib  # noqa: PLC0415 - slow to import, and only mistakes need it
 
@@ -34,9 +39,9 @@ class Names(dict[str, Entry], Generic[Entry]):
 class Catalog:
     """All topics, tables and views; `topics[name]` of an unknown name raises `ContractError`."""
 
-    topics: Mapping[str, Topic]
-    tables: Mapping[str, Table]
-    views: Mapping[str, View]
+    topics: Names[Topic]
+    tables: Names[Table]
+    views: Names[View]
 
     @classmethod
     def of(
@@ -55,6 +60,25 @@ class Catalog:
             for name in view.tables:
                 catalog.tables[name]
         return catalog
+
+    def with_also(
+        self,
+        topics: Iterable[Topic] = (),
+        tables: Iterable[Table] = (),
+        views: Iterable[View] = (),
+    ) -> Catalog:
+        """A catalogue that has these too; errors as for `of`."""
+        return Catalog.of(
+            (*self.topics.values(), *topics),
+            (*self.tables.values(), *tables),
+            (*self.views.values(), *views),
+        )
+
+    def hold(self, other: Catalog) -> None:
+        """Hold what another one holds instead, for all who have this one."""
+        self.topics.hold(other.topics)
+        self.tables.hold(other.tables)
+        self.views.hold(other.views)
 
     @property
     def raw_topics(self) -> tuple[str, ...]:

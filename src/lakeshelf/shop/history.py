@@ -24,12 +24,9 @@ from lakeshelf.streams.commit.ledger import LEDGER
 
 RECEIPTS = Raw.POS_TRANSACTIONS
 MOVEMENTS = (Raw.WH_EVENTS, Raw.SHELF_EVENTS)
-_RAW = tuple(f"raw/{topic}" for topic in CATALOG.raw_topics)
-EVENTS = (*MOVEMENTS, RECEIPTS, *(name for name in _RAW if name not in (*MOVEMENTS, RECEIPTS)))
-"""Tables of events; those of one time are told in this order: goods leave the back room before they reach a shelf."""
+_FIRST = (*MOVEMENTS, RECEIPTS)
 ALERTS = (Ops.ALERTS, Ops.SHELF_ALERTS, Ops.WH_ALERTS)
 SECTION = {
-    **dict.fromkeys(EVENTS, "events"),
     **dict.fromkeys(ALERTS, "alerts"),
     Ops.SHELF_RESTOCK_PLAN: "plans",
     Ops.WH_SUPPLIER_PLAN: "plans",
@@ -37,9 +34,10 @@ SECTION = {
     Ops.WH_SUPPLIER_RECEIPTS: "receipts",
     Analytics.DAILY_DISCOUNTS: "discounts",
 }
-"""Table → part of a story, in the order in which what happened at one time is told; all others are state."""
-STATE = "state"
-TIMES = {"events": "event_time", STATE: "last_event_time"}
+"""Table → part of a story, in the order in which what happened at one time is told; before them come events, and all
+others are state."""
+EVENT, STATE = "events", "state"
+TIMES = {EVENT: "event_time", STATE: "last_event_time"}
 """Part of a story → column of its business time; `created_at` for all others."""
 NO_TIME = datetime.min.replace(tzinfo=UTC)
 HEAD = (
@@ -75,7 +73,7 @@ class StoryLine:
     @property
     def section(self) -> str:
         """The part of a story that it belongs to."""
-        return SECTION.get(self.table, STATE)
+        return section(self.table)
 
     @property
     def time(self) -> datetime | None:
@@ -86,7 +84,8 @@ class StoryLine:
     @property
     def order(self) -> tuple[datetime, int, str, int]:
         """Its place in a story; what happened at one time stands as cause before effect."""
-        rank = list(SECTION).index(self.table) if self.table in SECTION else len(SECTION)
+        ranks = (*event_tables(), *SECTION)
+        rank = ranks.index(self.table) if self.table in ranks else len(ranks)
         return (
             self.time or NO_TIME,
             rank,
@@ -121,9 +120,20 @@ class LastLines:
         return LastLines(ordered if limit is None else ordered[-limit:], self.total)
 
 
+def event_tables() -> tuple[str, ...]:
+    """Tables of events, in the order in which those of one time are told: goods leave the back room before all else."""
+    mirrors = (f"raw/{topic}" for topic in CATALOG.raw_topics)
+    return (*_FIRST, *(name for name in mirrors if name not in _FIRST))
+
+
+def section(table: str) -> str:
+    """The part of a story that rows of a table belong to."""
+    return EVENT if table in event_tables() else SECTION.get(table, STATE)
+
+
 def events_with(column: str) -> tuple[str, ...]:
     """Tables of events that have a column."""
-    contracts = (CATALOG.tables[name] for name in EVENTS)
+    contracts = (CATALOG.tables[name] for name in event_tables())
     return tuple(t.name for t in contracts if column in {field.name for field in t.columns})
 
 
@@ -192,14 +202,14 @@ class History:
         return self._tables[name]
 
     def _last_lines(self, name: str, rows: pa.Table, limit: int | None) -> LastLines:
-        time = TIMES.get(SECTION.get(name, STATE), "created_at")
+        time = TIMES.get(section(name), "created_at")
         if time in rows.column_names:
             rows = rows.sort_by(time)
         kept = rows if limit is None else rows.slice(max(0, rows.num_rows - limit))
         return LastLines([self._line(name, row) for row in kept.to_pylist()], rows.num_rows)
 
     def _line(self, name: str, row: dict[str, Any]) -> StoryLine:
-        batch = self._batch(name, row) if name in EVENTS else None
+        batch = self._batch(name, row) if section(name) == EVENT else None
         if batch is None:
             return StoryLine(name, self.version(name), row)
         commit = {k: batch[k] for k in ("query", "batch_id", "committed_at")}
@@ -229,7 +239,7 @@ class History:
 def _ranges(row: dict[str, Any]) -> Iterator[tuple[str, str, int, int, dict[str, Any]]]:
     versions, offsets = orjson.loads(row["table_versions"]), orjson.loads(row["offsets"])
     decoded = {**row, "table_versions": versions}
-    for name in versions.keys() & set(EVENTS):
+    for name in versions.keys() & set(event_tables()):
         for partition, (first, end) in offsets.get(name.partition("/")[2], {}).items():
             yield name, partition, first, end, decoded
 

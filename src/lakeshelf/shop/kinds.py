@@ -9,7 +9,7 @@ from lakeshelf.contracts import CATALOG, DATE, Field
 from lakeshelf.contracts.layers import Analytics, Cleansed, Curated, Ops, Raw, Staging
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.lake.rows.conditions import Condition
-from lakeshelf.shop.history import ALERTS, EVENTS, History, equal, events_with
+from lakeshelf.shop.history import ALERTS, History, equal, event_tables, events_with
 from lakeshelf.shop.naming import PROFILES
 
 PLANS, SUPPLY = Ops.SHELF_RESTOCK_PLAN, Ops.WH_SUPPLIER_PLAN
@@ -22,9 +22,7 @@ LOTS = Staging.LOT_CATALOG_STORE
 POLICIES = (Staging.SHELF_POLICIES, Staging.WH_POLICIES)
 COMMANDS = (Ops.SHELF_COMMANDS, Ops.WH_COMMANDS)
 TRAFFIC = Raw.FOOT_TRAFFIC
-BY_CUSTOMER = events_with("customer_id")
 TOTALS = Curated.PRODUCT_TOTAL_STATE
-OF_STOCK = events_with("shelf_id")
 Home = tuple[str, tuple[str, ...]]
 """A table, and its columns in which an id stands."""
 
@@ -40,19 +38,26 @@ KINDS: Mapping[str, tuple[Home, ...]] = {
     "discount": ((DISCOUNTS, ("shelf_id", "discount_date")),),
     "alert": tuple((name, ("alert_id",)) for name in ALERTS),
     "command": tuple((name, ("event_id",)) for name in COMMANDS),
-    "event": tuple((name, ("event_id",)) for name in EVENTS),
-    "visit": ((TRAFFIC, ("visit_id",)),),
-    "customer": tuple((name, ("customer_id",)) for name in BY_CUSTOMER),
 }
-"""What an id can be → tables and columns where it then stands; parts of a key are joined as in its topic."""
+"""What an id can be beside an event and what stands in one → its homes."""
+
+
+def homes() -> dict[str, tuple[Home, ...]]:
+    """What an id can be → tables and columns where it then stands; parts of a key are joined as in its topic."""
+    return {
+        **KINDS,
+        "event": tuple((name, ("event_id",)) for name in event_tables()),
+        "visit": ((TRAFFIC, ("visit_id",)),),
+        "customer": tuple((name, ("customer_id",)) for name in events_with("customer_id")),
+    }
 
 
 def kinds(history: History, identifier: str) -> list[str]:
     """Kinds of things that have this id."""
     return [
         kind
-        for kind, homes in KINDS.items()
-        if any(_stands(history, table, columns, identifier) for table, columns in homes)
+        for kind, places in homes().items()
+        if any(_stands(history, table, columns, identifier) for table, columns in places)
     ]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -17,12 +16,11 @@ from lakeshelf.shop.explain import FIGURES, POLICIES, broken
 from lakeshelf.shop.lists import ALL, Filter, Listed
 from lakeshelf.shop.naming import PROFILES, require_known, with_names
 from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.declare.job import KEYS, RELATION, DecisionView, Job, relation
+from lakeshelf.streams.declare.job import KEYS, RELATION, DecisionView, Job, tables_by_relation
 
 ENGINES = {"store": "shelf-alert-engine", "warehouse": "wh-alert-engine"}
 """Location → job that decides what is low there."""
 _ALERT = {"store": AlertKind.REFILL_REQUEST, "warehouse": AlertKind.SUPPLIER_REQUEST}
-_TABLES = {relation(name): name for name in CATALOG.tables}
 _COMING = {"store": "in_transit", "warehouse": "ordered"}
 
 
@@ -41,7 +39,8 @@ def judged(root: Place, engine: Job, **instead: pa.Table) -> pa.Table:
     text = next(u.scope.sql for u in engine.updates if isinstance(u, DecisionView) and u.scope)
     assert text is not None
     names = set(RELATION.findall(text)) - {KEYS} - set(instead)
-    known = {name: tables.rows(root, _TABLES[name]) for name in names}
+    of_relation = tables_by_relation()
+    known = {name: tables.rows(root, of_relation[name].name) for name in names}
     shelves = tables.rows(root, PROFILES, ["shelf_id"])
     return Duck(threads=1).query(text, keys=shelves, **known, **instead)
 

@@ -13,9 +13,16 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.shop.explain import explanation
-from lakeshelf.shop.history import EVENTS, MOVEMENTS, History, LastLines, StoryLine, equal
+from lakeshelf.shop.history import (
+    MOVEMENTS,
+    History,
+    LastLines,
+    StoryLine,
+    equal,
+    event_tables,
+    events_with,
+)
 from lakeshelf.shop.kinds import (
-    BY_CUSTOMER,
     BY_LOT,
     BY_SHELF,
     COMMANDS,
@@ -23,7 +30,6 @@ from lakeshelf.shop.kinds import (
     GOODS,
     KINDS,
     LOTS,
-    OF_STOCK,
     ORDERS,
     PENDING,
     PLANS,
@@ -45,7 +51,7 @@ def trace(root: Place, identifier: str, limit: int = LIMIT) -> list[Story]:
 
     Args:
         root: Lake root.
-        identifier: An id of one of `KINDS`.
+        identifier: An id of one of the kinds of `kinds.homes`.
         limit: Most lines of each part of a story; the last ones are kept.
 
     Raises:
@@ -85,7 +91,7 @@ def _item(history: History, story: Story) -> None:
 
 def _tell_stock(history: History, story: Story, column: str, identifier: str) -> None:
     """Movements of a shelf or an item, and its present stock."""
-    moved = history.events(OF_STOCK, equal(column, identifier), limit=story.limit)
+    moved = history.events(events_with("shelf_id"), equal(column, identifier), limit=story.limit)
     story.tell(moved + history.receipt_lines(column, identifier, limit=story.limit))
     for name in BY_SHELF:
         story.tell(history.find(name, equal(column, identifier), limit=story.limit))
@@ -174,7 +180,7 @@ def _visit(history: History, story: Story) -> None:
     steps = story.tell(history.find(TRAFFIC, equal("visit_id", story.id)), "this")
     times = [line.row["event_time"] for line in steps]
     events = history.events(
-        BY_CUSTOMER,
+        events_with("customer_id"),
         equal("customer_id", *(line.row["customer_id"] for line in steps)),
         equal("store_id", *(line.row["store_id"] for line in steps)),
         ("event_time", ">=", min(times)),
@@ -185,7 +191,11 @@ def _visit(history: History, story: Story) -> None:
 
 
 def _customer(history: History, story: Story) -> None:
-    story.tell(history.events(BY_CUSTOMER, equal("customer_id", story.id), limit=story.limit))
+    story.tell(
+        history.events(
+            events_with("customer_id"), equal("customer_id", story.id), limit=story.limit
+        )
+    )
 
 
 def _alert(history: History, story: Story) -> None:
@@ -207,7 +217,7 @@ def _alert(history: History, story: Story) -> None:
 
 
 def _event(history: History, story: Story) -> None:
-    events = story.tell(history.events(EVENTS, equal("event_id", story.id)), "this")
+    events = story.tell(history.events(event_tables(), equal("event_id", story.id)), "this")
     for event in events:
         _tell_causes(history, story, event)
     if any(event.row.get("order_id") for event in events):
@@ -243,7 +253,7 @@ def _tell_causes(history: History, story: Story, event: StoryLine) -> None:
         for order in story.tell(history.find(ORDERS, equal("order_id", order_id)), "cause"):
             _tell_plan_of_order(history, story, order)
     if cause := row.get("cause_event_id"):
-        causes = history.events(EVENTS, equal("event_id", cause))
+        causes = history.events(event_tables(), equal("event_id", cause))
         if not causes.lines:
             story.missing.append(cause)
         for line in story.tell(causes, "cause"):

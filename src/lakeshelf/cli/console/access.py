@@ -46,7 +46,20 @@ def options() -> GlobalOptions:
 
 
 def settings(**overrides: Any) -> Settings:
-    """The settings in force; an override that is None does not count.
+    """The settings in force, and in the catalogue what their project declares.
+
+    Raises:
+        ConfigurationError: As for `plain`, or a project that declares what cannot be.
+    """
+    from lakeshelf.contracts import project  # noqa: PLC0415 - slow to import
+
+    in_force = plain(**overrides)
+    project.include(in_force.project)
+    return in_force
+
+
+def plain(**overrides: Any) -> Settings:
+    """The settings in force, for what has to work whatever a project declares; an override of None does not count.
 
     Raises:
         ConfigurationError: A setting that cannot be, or a lake where a file is.
@@ -61,13 +74,13 @@ def settings(**overrides: Any) -> Settings:
     return in_force
 
 
-def present() -> Settings:
-    """The settings in force of a lake that exists: for commands that create none.
+def present(in_force: Settings | None = None) -> Settings:
+    """The settings in force, or those named, of a lake that exists: for commands that create none.
 
     Raises:
         LakeError: Nothing is at its place.
     """
-    in_force = settings()
+    in_force = in_force or settings()
     root = in_force.lake_root
     if _exists(root):
         return in_force

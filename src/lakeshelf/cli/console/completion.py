@@ -36,25 +36,27 @@ def _tables() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
     from lakeshelf.lake.rows import tables as lake_tables
 
-    return {*CATALOG.tables, *lake_tables.existing(access.settings().lake_root)}
+    present = lake_tables.existing(access.settings().lake_root)
+    return {*CATALOG.tables, *present}
 
 
 def _contracts() -> Iterable[str]:
     from lakeshelf.contracts import CATALOG
 
+    access.settings()  # a project declares more
     return [*CATALOG.topics, *CATALOG.tables, *CATALOG.views]
 
 
 def _jobs() -> Iterable[str]:
     from lakeshelf.streams.declare import registry
 
-    return registry.discover(access.settings().home)
+    return registry.discover(*access.settings().homes)
 
 
 def _components() -> Iterable[str]:
     from lakeshelf.components import registry
 
-    return (registry.CLOCK, *registry.discover(access.settings().home))
+    return (registry.CLOCK, *registry.discover(*access.settings().homes))
 
 
 def _file_states() -> Iterable[str]:

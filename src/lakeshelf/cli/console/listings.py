@@ -30,8 +30,9 @@ def tables(*, limit: Most = None, every: All = False, as_json: AsJson = False) -
     from lakeshelf.contracts import CATALOG
     from lakeshelf.stack.observing.status import table_rows
 
+    settings = access.settings()
     names = list(CATALOG.tables)
-    listed = table_rows(access.present(), names[: most(limit, every, as_json)])
+    listed = table_rows(access.present(settings), names[: most(limit, every, as_json)])
     shown = [name for name in listed[0] if name != "error"]
     print_list(listed, len(names), "tables", as_json, columns=shown, right=NUMBERS)
     if as_json:

@@ -32,6 +32,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one topic, table or view: keys, fields, meaning."""
+    access.settings()  # a project declares more
     contract = _declared(name)
     key, owner = getattr(contract, "key", ()), getattr(contract, "owner", None)
     fields = [
@@ -63,10 +64,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare the contract with the stored release; refuse what breaks readers."""
-    from lakeshelf.contracts import CATALOG, release
+    from lakeshelf.contracts import PRODUCT, release
 
     folder = releases or release.FOLDER
-    changes = [str(change) for change in release.check(CATALOG, folder)]
+    changes = [str(change) for change in release.check(PRODUCT, folder)]
     if as_json:
         print_json({"release": release.latest(folder), "changes": changes})
         return
@@ -89,7 +90,7 @@ def docs(
     as_json: AsJson = False,
 ) -> None:
     """Write the reference pages of all topics, tables and jobs."""
-    from lakeshelf.contracts import CATALOG
+    from lakeshelf.contracts import PRODUCT
     from lakeshelf.contracts import docs as pages
     from lakeshelf.streams.declare import lineage, registry
 
@@ -97,7 +98,7 @@ def docs(
     target = folder or home / "docs" / "reference"
     further = {lineage.PAGE: lineage.render(registry.discover(home).values())}
     bring = pages.difference if only_check else pages.write
-    stale = bring(CATALOG, target, further)
+    stale = bring(PRODUCT, target, further)
     if only_check and stale:
         raise ContractError(
             f"{len(stale)} pages below {target} do not fit the contract: {', '.join(stale[:3])}",

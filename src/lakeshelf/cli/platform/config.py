@@ -15,7 +15,7 @@ def config(*, as_json: AsJson = False) -> None:
     """Print the settings in force, secrets masked."""
     from lakeshelf.settings import Settings, config_file  # noqa: PLC0415 - pydantic is slow to import
 
-    settings = access.settings()
+    settings = access.plain()
     if as_json:
         print_json({name: settings_value(settings, name) for name in Settings.model_fields})
         return

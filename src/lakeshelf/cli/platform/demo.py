@@ -108,10 +108,12 @@ def _settings(lake: str | None, committer: str | None) -> Settings:
     from lakeshelf.settings import load_settings
     from lakeshelf.stack.demos.demo import demo_lake
 
-    root = demo_lake(access.settings(committer=committer), lake or access.options().lake)
+    root = demo_lake(access.plain(committer=committer), lake or access.options().lake)
     access.use(replace(access.options(), lake=root))
     chosen = {"committer": committer} if committer else {}
-    return load_settings(lake_root=access.absolute(root), bootstrap_servers=None, **chosen)
+    return load_settings(
+        lake_root=access.absolute(root), bootstrap_servers=None, project=None, **chosen
+    )
 
 
 def _number(settings: Settings, stores: str) -> int | None:

@@ -27,7 +27,7 @@ def destroy(
     """Remove a lake with its tables, its files in bronze/ and its local state; nothing else, and nothing comes back."""
     from lakeshelf.stack.supervision import destroying
 
-    settings = access.present()
+    settings = access.present(access.plain())
     doomed = destroying.doomed(settings)
     _require_name(doomed, yes, settings.lake)
     left = destroying.destroy(settings, doomed)

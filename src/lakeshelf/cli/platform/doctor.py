@@ -20,7 +20,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     """Examine machine, Kafka and lake; exit code 0 when all is well, 1 when something is not."""
     from lakeshelf.stack.observing.doctor import examine
 
-    print_diagnoses(examine(access.settings()), as_json=as_json)
+    print_diagnoses(examine(access.plain()), as_json=as_json)
 
 
 def print_diagnoses(diagnoses: Iterable[Diagnosis], *, as_json: bool) -> None:

@@ -41,7 +41,7 @@ def logs(
     """Show what the parts of the stack did, the latest lines last; followed as JSON it is one object a line."""
     from lakeshelf import log_lines
 
-    folder = access.present().stack_dir / "logs"
+    folder = access.present(access.plain()).stack_dir / "logs"
     known, selected = log_lines.parts(folder), parts or []
     if unknown := [part for part in selected if part not in known]:
         raise ConfigurationError(

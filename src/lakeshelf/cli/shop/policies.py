@@ -135,7 +135,7 @@ def _make(
     if change.is_known:
         _print_known(change, as_json)
         return
-    engine = registry.discover(settings.home)[ENGINES[change.location]]
+    engine = registry.discover(*settings.homes)[ENGINES[change.location]]
     today = change.message["updated_at"].date()
     effect = policies.effect(settings.lake_root, engine, change, today)
     if not as_json:

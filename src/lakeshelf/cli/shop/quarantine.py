@@ -37,8 +37,9 @@ def list_(
     from lakeshelf.contracts import CATALOG
     from lakeshelf.streams.recover import quarantine
 
+    settings = access.settings()
     known("topic", topic, CATALOG.topics)
-    held = quarantine.chosen(access.settings().lake_root, topic, reason)
+    held = quarantine.chosen(settings.lake_root, topic, reason)
     most = held.num_rows if as_json else SHOWN_RECORDS
     records = quarantine.readable(held.slice(0, most if limit is None else limit))
     if as_json:
@@ -72,7 +73,7 @@ def replay_quarantine(
     from lakeshelf.streams.recover import corrections
 
     settings = access.settings()
-    plans = plan.plan(registry.discover(settings.home).values())
+    plans = plan.plan(registry.discover(*settings.homes).values())
     client, records = running_client(settings), _records(file)
     sent = corrections.send(settings.lake_root, client, records, plans)
     if as_json:

@@ -67,7 +67,7 @@ def low(
 
     settings = access.present()
     filter_ = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
-    jobs = registry.discover(settings.home)
+    jobs = registry.discover(*settings.homes)
     listed = shortage.low(settings.lake_root, jobs, filter_, location)
     shown = listed.rows if as_json else [{**r, "why": "; ".join(r["why"])} for r in listed.rows]
     numbers = ("stock", "coming", "suggested_qty")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.retail import (
+    apps,
     tables_commands,
     tables_curated,
     tables_decisions,
@@ -17,8 +18,8 @@ from lakeshelf.contracts.retail import (
     views,
 )
 
-CATALOG = Catalog.of(
-    topics=(*topics_events.TOPICS, *topics_reference.TOPICS, *topics_state.TOPICS),
+PRODUCT = Catalog.of(
+    topics=(*topics_events.TOPICS, *topics_reference.TOPICS, *topics_state.TOPICS, *apps.TOPICS),
     tables=(
         *tables_raw.TABLES,
         *tables_state.TABLES,
@@ -27,7 +28,8 @@ CATALOG = Catalog.of(
         *tables_commands.TABLES,
         *tables_curated.TABLES,
         *tables_library.TABLES,
+        *apps.TABLES,
     ),
     views=views.VIEWS,
 )
-"""Every topic, table and view of the retail half."""
+"""Every topic, table and view that the product declares."""

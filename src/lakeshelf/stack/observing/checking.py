@@ -45,7 +45,7 @@ def compose(_: Settings) -> Iterator[Finding]:
 
 def components(settings: Settings) -> Iterator[Finding]:
     """Declarations of the components."""
-    yield good(f"{len(registry.discover(settings.home))} components")
+    yield good(f"{len(registry.discover(*settings.homes))} components")
 
 
 def datasets(settings: Settings) -> Iterator[Finding]:
@@ -68,6 +68,7 @@ def _declarations(root: Path | str, name: str) -> list[Path]:
 EXAMINATIONS = (
     ("settings", settings_in_force),
     ("containers", compose),
+    ("project", doctor_lake.own),
     ("contract", doctor_lake.contract),
     ("jobs", doctor_lake.jobs),
     ("components", components),

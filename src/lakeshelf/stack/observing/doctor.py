@@ -44,6 +44,7 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("clock", doctor_machine.clock),
     ("permissions", doctor_machine.permissions),
     ("ports", doctor_machine.broker_ports),
+    ("project", doctor_lake.own),
     ("kafka", doctor_lake.kafka),
     ("topics", doctor_lake.topic_settings),
     ("tables", doctor_lake.delta_tables),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lakeshelf.contracts import CATALOG, Table, release
+from lakeshelf.contracts import CATALOG, PRODUCT, Table, project, release
 from lakeshelf.contracts import docs as contract_docs
 from lakeshelf.errors import LakeError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
@@ -138,12 +138,22 @@ def places(settings: Settings) -> Iterator[Finding]:
         yield good(f"each record stands once in {len(present)} tables")
 
 
+def own(settings: Settings) -> Iterator[Finding]:
+    """What the project declares beside the product; the examinations behind this one know it."""
+    project.include(settings.project)
+    if settings.project is None:
+        yield good("no project")
+        return
+    own = (len(CATALOG.topics) - len(PRODUCT.topics), len(CATALOG.tables) - len(PRODUCT.tables))
+    yield good(f"{own[0]} topics, {own[1]} tables of {settings.project}")
+
+
 def contract(settings: Settings) -> Iterator[Finding]:
     """The contract against its stored release, and its pages."""
-    changes = release.check(CATALOG)
+    changes = release.check(PRODUCT)
     yield good(f"release {release.latest()}, {len(changes)} changes since, none breaks readers")
     folder = settings.home / "docs" / "reference"
-    if folder.is_dir() and (stale := contract_docs.difference(CATALOG, folder)):
+    if folder.is_dir() and (stale := contract_docs.difference(PRODUCT, folder)):
         yield bad(
             f"{len(stale)} pages below {folder} do not fit the contract",
             "run `lakeshelf contracts docs`",
@@ -166,7 +176,7 @@ def _begun(settings: Settings) -> list[str]:
 
 
 def _plans(settings: Settings) -> tuple[plan.QueryPlan, ...]:
-    return plan.plan(registry.discover(settings.home).values())
+    return plan.plan(registry.discover(*settings.homes).values())
 
 
 def _is_down(settings: Settings) -> bool:

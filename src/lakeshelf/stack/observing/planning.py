@@ -12,11 +12,13 @@ from lakeshelf.kafka import topics
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import running_client
+from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.run import checkpoint
 
 REBUILD = "`lakeshelf rebuild` begins new checkpoints"
+FROM_NOW_ON = "begins with what comes from now on; `lakeshelf rebuild` folds what was before"
 RENAMES = {"created": "create", "evolved": "change", "unchanged": "keep", "differs": "differs"}
 
 
@@ -24,18 +26,36 @@ def planned(settings: Settings) -> dict[str, Any]:
     """What there would be to do; nothing is written.
 
     Returns:
-        `tables` (`table`, `action`: create, change, keep or refuse, `added`, `problem`), `topics` (`topic`, `action`:
-        create, keep or differs, `differences`), None while Kafka does not answer, `topics_unknown` (why), and
-        `breaks` (`query`, `problem`): checkpoints that do not survive.
+        `tables` (`table`, `action`: create, change, keep or refuse, `added`, `problem`), `late` (see there), `topics`
+        (`topic`, `action`: create, keep or differs, `differences`), None while Kafka does not answer,
+        `topics_unknown` (why), and `breaks` (`query`, `problem`): checkpoints that do not survive.
     """
     topic_rows, unknown = _topics(settings)
     return {
         "lake": settings.lake,
         "tables": [_table(settings, name) for name in CATALOG.tables],
+        "late": late(settings),
         "topics": topic_rows,
         "topics_unknown": unknown,
         "breaks": list(_breaks(settings)),
     }
+
+
+def late(settings: Settings) -> list[str]:
+    """Tables that are still to be made though their query has begun: they hold what comes from then on."""
+    begun = {pointer.parent.name for pointer in _pointers(settings)}
+    plans = plan.plan(registry.discover(*settings.homes).values())
+    return [name for query in plans if query.name in begun for name in _late(settings, query)]
+
+
+def _late(settings: Settings, query: QueryPlan) -> list[str]:
+    root = settings.lake_root
+    try:
+        known = ledger.account(root, query.name).versions
+        kept = [update.table for update in query.updates if update.table not in known]
+        return [name for name in kept if not tables.exists(root, name)]
+    except LakeError:
+        return []  # what is lost or damaged is told by the start that it keeps from going on
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
@@ -64,7 +84,7 @@ def _topic(ensured: topics.Ensured) -> dict[str, Any]:
 
 def _breaks(settings: Settings) -> Iterator[dict[str, str]]:
     """Checkpoints of queries that read other topics now, or that are no more (a checkpoint fixes both)."""
-    plans = {one.name: one for one in plan.plan(registry.discover(settings.home).values())}
+    plans = {one.name: one for one in plan.plan(registry.discover(*settings.homes).values())}
     begun = sorted(pointer.parent.name for pointer in _pointers(settings))
     for query in begun:
         try:

@@ -45,7 +45,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     """
     stack = running_stack(settings)
     driver = _driver(settings)
-    plans = plan.plan(registry.discover(settings.home).values())
+    plans = plan.plan(registry.discover(*settings.homes).values())
     lags, opened, unreachable = _kafka(settings, plans)
     kept = dict(trials.all_kept(settings.stack_dir))
     queries = [

@@ -20,9 +20,10 @@ from typing import IO
 from pydantic import SecretStr
 
 from lakeshelf import logs
+from lakeshelf.contracts import project
 from lakeshelf.errors import LakeshelfError, first_line
 from lakeshelf.logs import log
-from lakeshelf.settings import Settings, load_settings
+from lakeshelf.settings import Settings
 
 UntilPrepared = Callable[[], object]
 """Returns when a supervisor has said that topics and tables are there."""
@@ -94,7 +95,7 @@ def main(
     part = PARTS[parts]
     try:
         if options.supervised is None:
-            settings = load_settings()
+            settings = project.load()
             begin_log(part, settings, printed=True)
             run(settings, names, lambda: None)
         else:
@@ -119,8 +120,8 @@ def begin_log(part: str, settings: Settings, *, printed: bool = False) -> None:
 
 
 def receive() -> Settings:
-    """The settings that the parent handed over."""
-    return load_settings(**json.loads(sys.stdin.readline()))
+    """The settings that the parent handed over, and in the catalogue what their project declares."""
+    return project.load(**json.loads(sys.stdin.readline()))
 
 
 def dumped(settings: Settings) -> str:

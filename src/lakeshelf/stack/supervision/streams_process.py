@@ -59,7 +59,7 @@ def run(
     """
     # What batches held goes back to the system when they end.
     pa.set_memory_pool(pa.system_memory_pool())
-    jobs = registry.select(registry.discover(settings.home), names)
+    jobs = registry.select(registry.discover(*settings.homes), names)
     class_path = jars.spark_class_path(settings)
     os.environ.update(java.UTF_8, JAVA_HOME=str(java.java_home(settings)))
     driver = Driver(jobs, settings, client_settings(settings))

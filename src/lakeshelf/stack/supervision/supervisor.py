@@ -219,7 +219,7 @@ class Supervisor:
 
     def _require_continuity(self, client: Mapping[str, str]) -> None:
         """Refuse what the driver would refuse before anything is made in the place of what was lost."""
-        known = streams_registry.discover(self._settings.home)
+        known = streams_registry.discover(*self._settings.homes)
         for query in plan(streams_registry.select(known, self._jobs)):
             try:
                 standing = continuity.examine(query, self._settings, client)

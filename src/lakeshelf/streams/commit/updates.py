@@ -10,7 +10,7 @@ from typing import Generic
 
 import pyarrow as pa
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.streams.commit.committers.base import Rows
@@ -29,12 +29,12 @@ from lakeshelf.streams.declare.job import (
     contract,
     relation,
     relations,
+    tables_by_relation,
 )
 
 BATCH_TIME = "batch_time"
 STAMP = f"CAST({{{BATCH_TIME}}} AS TIMESTAMP)"
 """Without its type, an engine would plan the statement again for each time that it is given."""
-TABLE_OF = {relation(name): name for name in CATALOG.tables}
 
 
 @dataclass(frozen=True)
@@ -222,16 +222,15 @@ class Updater(Generic[Rows]):
         if name == "current":
             return self._sink.table(table)
         if name.startswith(TOUCHED):
-            return self._sink.from_arrow(_no_keys(TABLE_OF[name.removeprefix(TOUCHED)]))
+            return self._sink.from_arrow(_no_keys(tables_by_relation()[name.removeprefix(TOUCHED)]))
         if name in CATALOG.topics:
             return self._sink.from_arrow(intake.schema(CATALOG.topics[name]).empty_table())
-        return self._sink.table(TABLE_OF[name])
+        return self._sink.table(tables_by_relation()[name].name)
 
 
 def _removes(update: Update) -> bool:
     return isinstance(update, View) and update.removes
 
 
-def _no_keys(table: str) -> pa.Table:
-    contract = CATALOG.tables[table]
-    return arrow_contract.schema(contract.column(key) for key in contract.key).empty_table()
+def _no_keys(table: Table) -> pa.Table:
+    return arrow_contract.schema(table.column(key) for key in table.key).empty_table()

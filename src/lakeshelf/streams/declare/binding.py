@@ -33,7 +33,7 @@ from lakeshelf.streams.declare.job import (
     Update,
     View,
     contract,
-    relation,
+    tables_by_relation,
 )
 
 CHANGED, CURRENT, TOUCHED_KEYS = "changed", "current", "touched"
@@ -41,7 +41,6 @@ STAMPED = frozenset({"updated_at"})
 """Columns of a table that the batch adds to what a text gives."""
 JUDGED = {"kafka_partition": pa.int32(), "kafka_offset": pa.int64(), "detail": pa.string()}
 """What an objection gives."""
-NAMES = {relation(name): table for name, table in CATALOG.tables.items()}
 SHORTENING = "statistics_propagation,empty_result_pullup,filter_pushdown,join_filter_pushdown"
 """What would leave columns out of a plan because the tables are empty, or hide them in a scan."""
 
@@ -171,11 +170,10 @@ class Binder:
             return intake.CLOCK_RELATION
         if name in CATALOG.topics:
             return intake.schema(CATALOG.topics[name])
-        if name != plain and plain in NAMES:
-            keys = NAMES[plain].key
-            return arrow_contract.schema(NAMES[plain].column(key) for key in keys)
-        if name in NAMES:
-            return arrow_contract.schema(NAMES[name].columns)
+        table = tables_by_relation().get(plain)
+        if table is not None:
+            keys = (table.column(key) for key in table.key)
+            return arrow_contract.schema(table.columns if name == plain else keys)
         raise ConfigurationError(f"{self._place(text)} reads {{{name}}}, which nothing declares")
 
     def _compare(self, text: Text, schema: pa.Schema) -> None:

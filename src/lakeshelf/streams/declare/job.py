@@ -187,6 +187,7 @@ class Job:
         updates: Tables that it keeps, in order; a later one may read an earlier one.
         objections: What it refuses; the topics are those that its updates read.
         trigger_ms: How often a batch may start.
+        own: Whether it is of a project, and not of the product.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Job:
     updates: tuple[Update, ...] = ()
     objections: tuple[Objection, ...] = ()
     trigger_ms: int = 250
+    own: bool = False
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -240,6 +242,11 @@ def relation(table: str) -> str:
     return table.replace("/", "_")
 
 
+def tables_by_relation() -> dict[str, Table]:
+    """Tables by their name in SQL."""
+    return {relation(name): table for name, table in CATALOG.tables.items()}
+
+
 def relations(part: Update | Objection) -> frozenset[str]:
     """Names in braces that a part of a job reads."""
     if isinstance(part, Fold):
@@ -262,7 +269,7 @@ def validate(job: Job) -> Job:
     Raises:
         ConfigurationError: A relation, table or topic that no contract declares.
     """
-    known = CATALOG.topics.keys() | {relation(name) for name in CATALOG.tables} | {"current", TIME}
+    known = CATALOG.topics.keys() | tables_by_relation().keys() | {"current", TIME}
     for part in (*job.updates, *job.objections):
         for name in relations(part):
             if name.removeprefix(TOUCHED) not in known:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.docs import NOTICE
-from lakeshelf.streams.declare.binding import NAMES, Bound, bind
-from lakeshelf.streams.declare.job import TOUCHED, Job
+from lakeshelf.streams.declare.binding import Bound, bind
+from lakeshelf.streams.declare.job import TOUCHED, Job, tables_by_relation
 
 PAGE = "jobs.md"
 
@@ -46,9 +46,10 @@ def _reads(bound: Bound) -> Iterator[str]:
 def _label(name: str) -> str:
     """A relation as a reader knows it: a table or topic, keys of a table, or what the job itself made."""
     plain = name.removeprefix(TOUCHED)
-    if plain in NAMES:
+    table = tables_by_relation().get(plain)
+    if table is not None:
         keys = "keys that the batch touched of " if name != plain else ""
-        return keys + _linked(NAMES[plain].name)
+        return keys + _linked(table.name)
     return _linked(name) if name in CATALOG.topics else f"`{{{name}}}`"
 
 

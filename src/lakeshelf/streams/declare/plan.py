@@ -98,8 +98,11 @@ def _reads(one: Job, other: Job) -> bool:
 
 
 def _in_order(group: list[Job]) -> tuple[Job, ...]:
-    """Jobs so that each comes behind those whose topics it reads; else owners of raw tables and eager ones first."""
-    waiting = sorted(group, key=lambda job: (not job.mirrors, job.trigger_ms, job.name))
+    """Jobs so that each comes behind those whose topics it reads; else owners of raw tables and eager ones first.
+
+    Jobs of a project come behind all others, so that the query keeps its name and with it its checkpoint.
+    """
+    waiting = sorted(group, key=lambda job: (job.own, not job.mirrors, job.trigger_ms, job.name))
     ordered: list[Job] = []
     while waiting:
         chosen = next(

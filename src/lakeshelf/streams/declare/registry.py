@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
+from lakeshelf import modules
+from lakeshelf.contracts import project
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.streams.declare.job import Job, validate
 
+ROOM = "spark-apps"
 
-def discover(home: Path) -> dict[str, Job]:
-    """All jobs of the checkout by name.
+
+def discover(home: Path, *projects: Path) -> dict[str, Job]:
+    """All jobs of the checkout, and behind them those of a project, by name.
+
+    Args:
+        home: The checkout.
+        projects: Folders whose jobs are there beside the product's.
 
     Raises:
-        ConfigurationError: No `spark-apps/` there, or a declaration that names what no contract declares.
+        ConfigurationError: No `spark-apps/` in the checkout, an app that cannot be loaded, two jobs of a name, or a
+            declaration that names what no contract declares.
     """
-    folder = home / "spark-apps"
+    folder = home / ROOM
     if not folder.is_dir():
         raise ConfigurationError(
             f"no spark-apps/ in {home}", hint="set LAKESHELF_HOME to the checkout"
         )
-    modules = (load(file) for file in sorted(folder.glob("*/*.py")))
-    jobs = (module.JOB for module in modules if hasattr(module, "JOB"))
-    return {job.name: validate(job) for job in jobs}
+    own = (replace(job, own=True) for folder in projects for job in _jobs(folder / ROOM))
+    known: dict[str, Job] = {}
+    for job in (*_jobs(folder), *own):
+        if job.name in known:
+            raise ConfigurationError(f"there are two jobs {job.name}", hint="rename yours")
+        known[job.name] = validate(job)
+    return known
+
+
+def _jobs(folder: Path) -> Iterator[Job]:
+    files = (file for file in sorted(folder.glob("*/*.py")) if file.name != project.FILE)
+    apps = (modules.load(file) for file in files)
+    yield from (app.JOB for app in apps if hasattr(app, "JOB"))
 
 
 def select(jobs: dict[str, Job], names: Iterable[str]) -> tuple[Job, ...]:
@@ -44,17 +61,3 @@ def select(jobs: dict[str, Job], names: Iterable[str]) -> tuple[Job, ...]:
                 hint=f"did you mean {', '.join(near)}? see `lakeshelf jobs list`",
             )
     return tuple(jobs[name] for name in selected)
-
-
-def load(file: Path) -> ModuleType:
-    """The module of an app; its name is unique over the checkout, so it is imported once."""
-    name = file.stem
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{file} is no Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -31,7 +31,7 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import Updater
 from lakeshelf.streams.declare import intake
-from lakeshelf.streams.declare.job import Job
+from lakeshelf.streams.declare.job import Fold, Job, Latest
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import doubles, restart
 from lakeshelf.streams.recover.restart import RestartPlace
@@ -216,8 +216,9 @@ def _rebuild_query(
     root = Root.at(settings.lake_root)
     app_id = standing.app_id or plan.name
     number = standing.next_number(app_id)
+    following = _following(plan)
     for name in plan.tables:
-        if _follows_from_raw(name):
+        if name in following:
             storage.remove(root, name)
         tables.ensure(root, CATALOG.tables[name])
     for topic in plan.mirrors:
@@ -245,12 +246,14 @@ def _rebuild_query(
 
 def _kept(plans: Iterable[QueryPlan]) -> list[str]:
     """Tables that a rebuild does not drop, so that they have to be readable."""
-    return [name for plan in plans for name in plan.tables if not _follows_from_raw(name)]
+    return [name for plan in plans for name in plan.tables if name not in _following(plan)]
 
 
-def _follows_from_raw(table: str) -> bool:
-    """Whether a rebuild drops the table; what was decided stays."""
-    return table.startswith(("cleansed/", "staging/")) or table in FOLDED_BESIDES
+def _following(plan: QueryPlan) -> frozenset[str]:
+    """Tables of a query that a rebuild drops, since folding again fills them; what was decided stays."""
+    folded = {update.table for update in plan.updates if isinstance(update, Fold | Latest)}
+    layers = {name for name in plan.tables if name.startswith(("cleansed/", "staging/"))}
+    return frozenset(folded | layers | set(FOLDED_BESIDES))
 
 
 def _fold(plan: QueryPlan, root: Root, place: RestartPlace, report: Report) -> int:
