@@ -49,9 +49,9 @@ def _run(file: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # code of others raises whatever there is
         del sys.modules[name]
-        told = f"{type(error).__name__}: {first_line(error)}"
+        cause = f"{type(error).__name__}: {first_line(error)}"
         raise ConfigurationError(
-            f"{file}{_line(file, error)}: {told}", hint="correct it"
+            f"{file}{_line(file, error)}: {cause}", hint="correct it"
         ) from error
     return module
 

@@ -60,6 +60,8 @@ READING = {
     "files rebuild": [hostile.DATASET, "--dry-run"],
     "files upload": ["sales", "/\x1b[31m"],
     "replay-quarantine": ["/\x1b[31m"],
+    "jobs new": [hostile.TEXT],
+    "components new": [hostile.TEXT],
     "jobs run": [hostile.TEXT],
     "jobs accept-gap": [hostile.TEXT],
     "components run": [hostile.TEXT],

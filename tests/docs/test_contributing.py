@@ -17,6 +17,7 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
+from tests.docs.references import Checkout
 from tests.support import eventually
 
 HOME = Path(__file__).parents[2]
@@ -69,16 +70,21 @@ def into(file: Path, name: str, content: str) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout to which the job was added."""
-    made = tmp_path_factory.mktemp("checkout")
+def copied(made: Path) -> Path:
+    """A copy of the checkout."""
     for name in COPIED:
         source = HOME / name
         if source.is_dir():
             shutil.copytree(source, made / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, made / name)
+    return made
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout to which the job was added."""
+    made = copied(tmp_path_factory.mktemp("checkout"))
     follow(made)
     return made
 
@@ -127,6 +133,25 @@ def test_a_mistake_in_its_sql_is_named_before_anything_runs(copy: Path) -> None:
     assert done.returncode != 0
     assert "event_tmie" in done.stderr
     assert "price-changes" in done.stderr
+
+
+@pytest.mark.slow
+def test_what_new_writes_passes_everything_at_once(tmp_path: Path) -> None:
+    made = copied(tmp_path)
+    job = json.loads(lakeshelf(made, "jobs", "new", "lost-by-day", "--topic=lost_sales", "--json"))
+    component = json.loads(lakeshelf(made, "components", "new", "daily-visits", "--json"))
+    written = [*job["written"], *component["written"]]
+    assert "lost-by-day" in lakeshelf(made, "jobs", "list")
+    assert "daily-visits" in lakeshelf(made, "components", "list")
+    assert "No reader" in lakeshelf(made, "contracts", "check")
+    assert lakeshelf(made, "contracts", "docs", "--check").startswith("0 pages")
+    assert "bad" not in lakeshelf(made, "check")
+    files = [file for file in written if file.endswith(".py")]
+    for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)):
+        done = run(made, "-m", *tool, *files)
+        assert done.returncode == 0, f"{tool}\n{done.stdout}\n{done.stderr}"
+    broken = Checkout(made).broken()
+    assert [one for one in broken if str(made / one.file) in written] == []
 
 
 @pytest.mark.slow

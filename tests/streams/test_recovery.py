@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.cli.platform import scaffolding
+from lakeshelf.contracts import CATALOG, project
 from lakeshelf.errors import ConfigurationError, LakeError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.recover import recovery
 from lakeshelf.streams.run import checkpoint
@@ -106,6 +108,27 @@ def test_a_rebuild_goes_on_at_exactly_the_offsets_that_it_folded(
     runner.again(2)
     assert harness.state(lake) == model.tables(facts([*FIRST, SECOND[0], SECOND[1], SECOND[4]]))
     assert tables.row_count(lake, "raw/shelf_events") == 2, "raw holds each place once"
+
+
+@pytest.fixture
+def own_job(settings: Settings, tmp_path: Path) -> Iterator[Job]:
+    """A job of a project that counts shelf events."""
+    app = scaffolding.App(scaffolding.JOB, "moves-by-day", "shelf_events")
+    scaffolding.write(tmp_path / "project", app.of_project())
+    project.include(tmp_path / "project")
+    yield registry.discover(settings.home, tmp_path / "project")[app.name]
+    project.include(None)
+
+
+def test_a_rebuild_folds_the_table_of_a_project_from_the_beginning_and_once(
+    settings: Settings, lake: Path, own_job: Job
+) -> None:
+    harness.Runner(lake, ledger=True).run(0, FIRST)
+    tables.ensure(lake, CATALOG.tables["own/moves_by_day"])
+    for _ in range(2):
+        recovery.rebuild(settings, [*folding_jobs(), own_job])
+        (row,) = tables.rows(lake, "own/moves_by_day").to_pylist()
+        assert (row["event_type"], row["events"]) == ("restock", 1)
 
 
 def test_an_interrupted_rebuild_is_noticed_by_the_next_start_and_can_be_repeated(

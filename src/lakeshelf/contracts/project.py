@@ -70,12 +70,12 @@ def declared(project: Path) -> Declarations:
         raise ConfigurationError(
             f"no project at {project}", hint="correct the setting `project`, or leave it out"
         )
-    found = Declarations()
+    own = Declarations()
     for file in files(project):
         module = modules.run(file)
         for name in KINDS:
-            getattr(found, name.lower()).extend(_entries(file, name, getattr(module, name, ())))
-    return found
+            getattr(own, name.lower()).extend(_entries(file, name, getattr(module, name, ())))
+    return own
 
 
 def files(project: Path) -> list[Path]:
@@ -84,9 +84,9 @@ def files(project: Path) -> list[Path]:
 
 
 def _joined(project: Path) -> Catalog:
-    found = declared(project)
+    own = declared(project)
     try:
-        joined = PRODUCT.with_also(found.topics, found.tables, found.views)
+        joined = PRODUCT.with_also(own.topics, own.tables, own.views)
     except ContractError as error:
         raise ConfigurationError(f"project {project}: {error.message}", hint=error.hint) from error
     names = Counter(name.replace("/", "_") for name in (*joined.topics, *joined.tables))
@@ -97,10 +97,10 @@ def _joined(project: Path) -> Catalog:
     return joined
 
 
-def _entries(file: Path, name: str, given: Any) -> Iterator[Any]:
-    if not isinstance(given, tuple | list):
+def _entries(file: Path, name: str, entries: Any) -> Iterator[Any]:
+    if not isinstance(entries, tuple | list):
         raise ConfigurationError(f"{file}: {name} is no tuple", hint=f"write {name} = (…,)")
-    for entry in given:
+    for entry in entries:
         if not isinstance(entry, (kind := KINDS[name])):
             raise ConfigurationError(
                 f"{file}: {name} holds {entry!r}", hint=f"declare a {kind.__name__}"

@@ -21,9 +21,11 @@ def bootstrap(
     """Create every table and topic that is missing, and add missing columns; change nothing else unasked."""
     from lakeshelf.kafka import topics
     from lakeshelf.lake.rows import tables
+    from lakeshelf.stack.observing import planning
     from lakeshelf.stack.supervision.supervisor import kafka_for
 
     settings = access.settings()
+    late = planning.late(settings)
     made_tables = [
         {"table": c.table, "outcome": c.outcome, "added": list(c.added)}
         for c in tables.ensure_all(settings.lake_root)
@@ -37,9 +39,12 @@ def bootstrap(
     ]
     differing = [t for t in made_topics if t["outcome"] == "differs"]
     if as_json:
-        print_json({"ok": not differing, "tables": made_tables, "topics": made_topics})
+        told = {"ok": not differing, "tables": made_tables, "late": late, "topics": made_topics}
+        print_json(told)
     else:
         _show(made_tables, made_topics)
+        for name in late:
+            console().print(f"{name} {planning.FROM_NOW_ON}", soft_wrap=True)
     raise typer.Exit(1 if differing else 0)
 
 
@@ -59,7 +64,7 @@ def rebuild(
     from lakeshelf.streams.recover import recovery
 
     settings = access.present()
-    jobs = registry.discover(settings.home).values()
+    jobs = registry.discover(*settings.homes).values()
     recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf rebuild") as client, Steps({}).shown() as show:
         result = recovery.rebuild(settings, jobs, show, client, accept_loss=accept_loss)
@@ -90,7 +95,7 @@ def continue_(*, as_json: AsJson = False) -> None:
     from lakeshelf.streams.recover import continuing, recovery
 
     settings = access.present()
-    jobs = registry.discover(settings.home).values()
+    jobs = registry.discover(*settings.homes).values()
     recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf continue") as client:
         starts = continuing.go_on(settings, jobs, client)

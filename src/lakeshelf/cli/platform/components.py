@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""`components`: which there are, run some."""
+"""`components`: which there are, write a new one, run some."""
 
 from __future__ import annotations
 
@@ -29,10 +29,24 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
             "journal": component.journal,
             "doc": component.doc,
         }
-        for name, component in registry.discover(access.settings().home).items()
+        for name, component in registry.discover(*access.settings().homes).items()
     ]
     shown = listed[: most(limit, every, as_json)]
     print_list(shown, len(listed), "components", as_json)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Its name, such as daily-visits.")],
+    *,
+    topic: Annotated[str, typer.Option(help="Topic whose events it counts.")] = "foot_traffic",
+    as_json: AsJson = False,
+) -> None:
+    """Write a component that runs: once a business day it counts the events of the day before by store."""
+    from lakeshelf.cli.platform import scaffolding
+
+    component = scaffolding.App(scaffolding.COMPONENT, name, topic)
+    scaffolding.show(scaffolding.new(access.settings(), component), as_json=as_json)
 
 
 @app.command("run")
@@ -52,7 +66,7 @@ def run(
     from lakeshelf.stack.supervision import components_process
 
     settings = access.settings()
-    known = registry.discover(settings.home)
+    known = registry.discover(*settings.homes)
     selected = registry.select((registry.CLOCK, *known), names or ())
     running_client(settings)
     for name in selected:

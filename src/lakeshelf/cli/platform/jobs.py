@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""`jobs`: which there are, run some, accept lost records."""
+"""`jobs`: which there are, write a new one, run some, accept lost records."""
 
 from __future__ import annotations
 
@@ -18,16 +18,29 @@ from lakeshelf.cli.console.output import (
     print_list,
     rows,
 )
+from lakeshelf.errors import LakeshelfError
 
 app = typer.Typer(help="Streaming jobs.")
 
 
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps."""
+    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps.
+
+    Where those of a project cannot be read, the product's are listed all the same, and it ends with the error.
+    """
+    from lakeshelf.contracts import project
     from lakeshelf.streams.declare import binding, plan, registry
 
-    jobs = registry.discover(access.settings().home)
+    settings = access.plain()
+    failure: LakeshelfError | None = None
+    try:
+        project.include(settings.project)
+        jobs = registry.discover(*settings.homes)
+    except LakeshelfError as error:
+        if settings.project is None:
+            raise
+        failure, jobs = error, registry.discover(settings.home)
     for job in jobs.values():
         binding.bind(job)
     plans = plan.plan(jobs.values())
@@ -44,6 +57,22 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
     ]
     shown = sorted(listed, key=lambda job: str(job["job"]))[: most(limit, every, as_json)]
     print_list(shown, len(listed), "jobs", as_json)
+    if failure is not None:
+        raise failure
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Its name, such as visits-by-day.")],
+    *,
+    topic: Annotated[str, typer.Option(help="Topic whose events it counts.")] = "foot_traffic",
+    as_json: AsJson = False,
+) -> None:
+    """Write a job that runs: it counts events of a topic by store, type and day, in a table of its own."""
+    from lakeshelf.cli.platform import scaffolding
+
+    job = scaffolding.App(scaffolding.JOB, name, topic)
+    scaffolding.show(scaffolding.new(access.settings(), job), as_json=as_json)
 
 
 @app.command("run")
@@ -66,7 +95,7 @@ def run(
     from lakeshelf.streams.declare import registry
 
     settings = access.settings(committer=committer)
-    registry.select(registry.discover(settings.home), names or ())
+    registry.select(registry.discover(*settings.homes), names or ())
     client = running_client(settings)
     topic_names = [topic.name for topic in CATALOG.topics.values()]
     if missing := [
@@ -96,7 +125,7 @@ def accept_gap(
     from lakeshelf.streams.recover import recovery
 
     settings = access.present()
-    jobs = registry.discover(settings.home).values()
+    jobs = registry.discover(*settings.homes).values()
     recovery.require_stopped(settings, jobs)
     with kafka_for(settings, "lakeshelf jobs accept-gap") as client:
         lost = recovery.accept_gap(settings, jobs, client, query)

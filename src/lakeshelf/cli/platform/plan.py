@@ -31,6 +31,8 @@ def plan(*, as_json: AsJson = False) -> None:
 
 
 def _show(changes: Mapping[str, Any]) -> None:
+    from lakeshelf.stack.observing import planning
+
     out = console()
     out.print(f"tables       {_counts(changes['tables'])}")
     for table in changes["tables"]:
@@ -38,6 +40,8 @@ def _show(changes: Mapping[str, Any]) -> None:
             more = f", new columns {', '.join(table['added'])}" if table["added"] else ""
             problem = f": {table['problem']}" if table["problem"] else ""
             out.print(f"  {table['action']:7} {table['table']}{more}{problem}", soft_wrap=True)
+    for name in changes["late"]:
+        out.print(f"  late    {name} {planning.FROM_NOW_ON}", soft_wrap=True)
     topics = changes["topics"]
     out.print(
         f"topics       {_counts(topics)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.cli.console.output import AsJson, Steps, add, console, errors, grid, print_json
 from lakeshelf.cli.console.starting import Patience, Start
 from lakeshelf.cli.platform.watch import show_live
 from lakeshelf.errors import LakeshelfError
@@ -51,6 +51,7 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start broker, jobs, components and a simulated shop, and go on where they were."""
+    from lakeshelf.stack.observing import planning
     from lakeshelf.stack.supervision.supervisor import running_stack
 
     settings = access.settings(
@@ -72,6 +73,8 @@ def up(
         _stay(settings)
         return
     if not status:
+        for name in planning.late(settings):
+            errors().print(f"{name} {planning.FROM_NOW_ON}", soft_wrap=True)
         with Start().shown() as show:
             status = _started(settings, Patience(timeout), show)
     elif not as_json:
@@ -90,7 +93,7 @@ def down(
     """Stop jobs at a batch boundary, then the broker; data stay."""
     from lakeshelf.stack.supervision.supervisor import running_stack
 
-    settings = access.settings()
+    settings = access.plain()
     status = running_stack(settings)
     if status:
         with Steps({"down": "queries finish their batches"}).shown() as show:

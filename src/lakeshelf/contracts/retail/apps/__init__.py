@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from lakeshelf.contracts.model import Table, Topic
 
-_MODULES = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+_MODULES = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
 
 TOPICS: tuple[Topic, ...] = tuple(t for module in _MODULES for t in getattr(module, "TOPICS", ()))
 TABLES: tuple[Table, ...] = tuple(t for module in _MODULES for t in getattr(module, "TABLES", ()))
