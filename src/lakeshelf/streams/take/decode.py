@@ -46,8 +46,8 @@ def decode(records: pa.Table, topics: Sequence[Topic]) -> pa.Table:
             `original_value`, `producer`, `header_version`.
         topics: Topics that may occur.
     """
-    found = [_taken(topic, part) for topic in topics for part in _of(records, topic)]
-    return pa.concat_tables([_schema(topics).empty_table(), *found], promote_options="default")
+    parts = [_taken(topic, part) for topic in topics for part in _of(records, topic)]
+    return pa.concat_tables([_schema(topics).empty_table(), *parts], promote_options="default")
 
 
 def _schema(topics: Sequence[Topic]) -> pa.Schema:
@@ -97,8 +97,10 @@ def _is_owned(
     topic: Topic, records: pa.RecordBatch, keys: pa.Array, values: pa.StructArray
 ) -> pa.Array:
     """Whether a record of a compacted topic is its owner's, and key and version are those of the value."""
-    told, version = records["header_version"], pc.struct_field(values, "version")
-    agreeing = pc.or_kleene(pc.is_null(told), pc.equal(told, version.cast(pa.string())))
+    header_version, version = records["header_version"], pc.struct_field(values, "version")
+    agreeing = pc.or_kleene(
+        pc.is_null(header_version), pc.equal(header_version, version.cast(pa.string()))
+    )
     owned = pc.and_(pc.equal(records["producer"], topic.owner), pc.not_equal(keys, ""))
     return reduce(pc.and_, [values.is_valid(), owned, agreeing, *_keyed(topic, keys, values)])
 

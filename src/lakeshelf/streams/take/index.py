@@ -101,28 +101,28 @@ class IdIndex:
         suspects = pa.concat_arrays([window.suspects(part) for window, part in self._split(ids)])
         if len(suspects) == 0:
             return _schema(self._handle).empty_table()
-        wanted = pa.table({"event_id": suspects.unique()})
-        files = self._duck.query(_POSSIBLE_FILES, adds=_adds(self._handle), wanted=wanted)
-        found = self._read(files["path"].to_pylist(), "*", wanted)
-        return found.select(_schema(self._handle).names).cast(_schema(self._handle))
+        requested = pa.table({"event_id": suspects.unique()})
+        files = self._duck.query(_POSSIBLE_FILES, adds=_adds(self._handle), requested=requested)
+        rows = self._read(files["path"].to_pylist(), "*", requested)
+        return rows.select(_schema(self._handle).names).cast(_schema(self._handle))
 
     def _split(self, ids: pa.ChunkedArray) -> list[tuple[IdWindow, pa.Array]]:
         array = ids.combine_chunks()
         ours = pc.match_substring_regex(array, OURS)
         return [(self._ours, array.filter(ours)), (self._foreign, array.filter(pc.invert(ours)))]
 
-    def _read(self, paths: list[str], columns: str, wanted: pa.Table | None = None) -> pa.Table:
+    def _read(self, paths: list[str], columns: str, requested: pa.Table | None = None) -> pa.Table:
         if not paths:
             return _schema(self._handle).empty_table()
         root, name = storage.place_of(self._handle)
         if root.folder is not None:
             files = [str(root.folder / name / unquote(path)) for path in paths]
-            return self._duck.read_parquet(files, columns, wanted)
-        found = storage.dataset_of(self._handle, paths, _schema(self._handle))
+            return self._duck.read_parquet(files, columns, requested)
+        dataset = storage.dataset_of(self._handle, paths, _schema(self._handle))
         # Files that were rewritten hold texts as views, whose statistics Arrow cannot compare: hence the cast.
         ids = pc.field("event_id").cast(pa.string())
-        chosen = None if wanted is None else ids.isin(wanted["event_id"])
-        return found.to_table(None if columns == "*" else [columns], filter=chosen)
+        chosen = None if requested is None else ids.isin(requested["event_id"])
+        return dataset.to_table(None if columns == "*" else [columns], filter=chosen)
 
 
 _NEWEST_FILES = """
@@ -132,7 +132,7 @@ _NEWEST_FILES = """
 
 _POSSIBLE_FILES = """
     SELECT path FROM {adds} AS a
-    WHERE low IS NULL OR EXISTS (SELECT 1 FROM {wanted} AS w WHERE w.event_id BETWEEN a.low AND a.high)"""
+    WHERE low IS NULL OR EXISTS (SELECT 1 FROM {requested} AS r WHERE r.event_id BETWEEN a.low AND a.high)"""
 
 
 def _adds(handle: DeltaTable) -> pa.Table:
@@ -159,5 +159,5 @@ def _schema(handle: DeltaTable) -> pa.Schema:
 
 
 def _bounds(ids: pa.Array) -> tuple[str, str]:
-    found = pc.min_max(ids).as_py()
-    return found["min"], found["max"]
+    bounds = pc.min_max(ids).as_py()
+    return bounds["min"], bounds["max"]

@@ -119,8 +119,8 @@ def _with_headers(read: DataFrame, topics: Sequence[Topic]) -> DataFrame:
     def header(name: str) -> Column:
         if not any(topic.compacted for topic in topics):
             return F.lit(None).cast("string")
-        found = F.filter("headers", lambda h: h["key"] == name)
-        return F.get(found, F.lit(0))["value"].cast("string")
+        matches = F.filter("headers", lambda h: h["key"] == name)
+        return F.get(matches, F.lit(0))["value"].cast("string")
 
     version, producer = (F.make_valid_utf8(header(name)) for name in ("version", "producer"))
     return read.withColumn("producer", producer).withColumn("header_version", version)
@@ -181,8 +181,8 @@ def _good(topic: Topic) -> Column:
 
 
 def _version_matches(topic: Topic) -> Column:
-    told = F.col("header_version")
-    return told.isNull() | (told == F.col(topic.name)["version"].cast("string"))
+    header_version = F.col("header_version")
+    return header_version.isNull() | (header_version == F.col(topic.name)["version"].cast("string"))
 
 
 def _key_matches(topic: Topic, key: Column) -> Column:

@@ -57,7 +57,7 @@ class Refused:
             **_cut("value", self.value, VALUE_BYTES),
             **_cut("key", self.key, KEY_BYTES),
         }
-        return self._told(self.value and self.value[:VALUE_BYTES], cut)
+        return self._message(self.value and self.value[:VALUE_BYTES], cut)
 
     def message_key(self) -> bytes | None:
         """Key of that message."""
@@ -65,10 +65,10 @@ class Refused:
 
     def whole(self) -> bytes:
         """The value of the message with nothing cut, for a journal."""
-        return self._told(self.value, {})
+        return self._message(self.value, {})
 
-    def _told(self, value: bytes | None, cut: dict[str, Any]) -> bytes:
-        told = {
+    def _message(self, value: bytes | None, cut: dict[str, Any]) -> bytes:
+        fields = {
             "event_id": f"{self.topic}:{self.partition}:{self.offset}",
             "event_type": "refused",
             "event_time": _event_time(self.kafka_timestamp),
@@ -81,21 +81,21 @@ class Refused:
             "value": None if value is None else base64.b64encode(value).decode(),
             **cut,
         }
-        return orjson.dumps(told, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
     @classmethod
     def of(cls, key: bytes | None, message: bytes | str) -> Refused:
-        """The refusal that a message tells of in which nothing is cut."""
-        told = orjson.loads(message)
+        """The refusal in a message in which nothing is cut."""
+        fields = orjson.loads(message)
         return cls(
-            told["topic"],
-            told["partition"],
-            told["offset"],
-            datetime.fromisoformat(told["event_time"]),
+            fields["topic"],
+            fields["partition"],
+            fields["offset"],
+            datetime.fromisoformat(fields["event_time"]),
             key,
-            None if told["value"] is None else base64.b64decode(told["value"]),
-            told["reason"],
-            told["detail"],
+            None if fields["value"] is None else base64.b64decode(fields["value"]),
+            fields["reason"],
+            fields["detail"],
         )
 
 
@@ -160,8 +160,8 @@ def accepted(message: Message) -> dict[str, Any] | None:
 
 def _header(message: Message, name: str) -> str | None:
     """The first header of a name, as text."""
-    found = next((pair[1] for pair in message.headers() or () if pair[0] == name), None)
-    return found.decode(errors="replace") if isinstance(found, bytes) else found
+    value = next((pair[1] for pair in message.headers() or () if pair[0] == name), None)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def refuse(record: dict[str, Any], reason: str, detail: str) -> Refused:
@@ -202,8 +202,8 @@ def isolated(root: Place, topic: str) -> frozenset[tuple[Any, ...]]:
     refused all the same.
     """
     where = [("topic", "=", topic), ("reason", "=", UNPROCESSABLE)]
-    found = tables.rows(root, QUARANTINE, PLACE[1:], where=where)
-    return frozenset(zip(*(found[name].to_pylist() for name in PLACE[1:]), strict=True))
+    rows = tables.rows(root, QUARANTINE, PLACE[1:], where=where)
+    return frozenset(zip(*(rows[name].to_pylist() for name in PLACE[1:]), strict=True))
 
 
 def _places(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
@@ -218,24 +218,26 @@ def _refusal(topic: Topic, record: dict[str, Any]) -> tuple[str, str] | None:
             return MISSING, f"{name} is missing"
     if record["value"] is None and topic.compacted:
         return _key_refusal(topic, record["key"]) or _version_refusal(record["header_version"])
-    found = check(topic, record["value"], record["key"])
-    if found is not None:
-        return found.reason, found.detail
-    told = record["header_version"] if topic.compacted else None
-    return None if told is None else _disagreement(told, parse(topic, record["value"])["version"])
-
-
-def _version_refusal(told: str) -> tuple[str, str] | None:
-    """Why the version of a tombstone, which the header alone tells, cannot be."""
-    if WHOLE_NUMBER.fullmatch(told) and values.is_of(LONG, int(told)):
+    refused = check(topic, record["value"], record["key"])
+    if refused is not None:
+        return refused.reason, refused.detail
+    header_version = record["header_version"] if topic.compacted else None
+    if header_version is None:
         return None
-    return MISTYPED, f"header version = {told!r} is not {LONG}"
+    return _disagreement(header_version, parse(topic, record["value"])["version"])
 
 
-def _disagreement(told: str, version: int) -> tuple[str, str] | None:
-    if told == str(version):
+def _version_refusal(header_version: str) -> tuple[str, str] | None:
+    """Why the version of a tombstone, which only its header has, cannot be."""
+    if WHOLE_NUMBER.fullmatch(header_version) and values.is_of(LONG, int(header_version)):
         return None
-    return IMPOSSIBLE, f"header version = {told!r} is not version = {version}"
+    return MISTYPED, f"header version = {header_version!r} is not {LONG}"
+
+
+def _disagreement(header_version: str, version: int) -> tuple[str, str] | None:
+    if header_version == str(version):
+        return None
+    return IMPOSSIBLE, f"header version = {header_version!r} is not version = {version}"
 
 
 def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
@@ -250,7 +252,7 @@ def _key_refusal(topic: Topic, key: bytes) -> tuple[str, str] | None:
         return MISSING, f"key {key!r} lacks a part"
     texts = {name: part for name, part in named.items() if isinstance(part, str)}
     excess = filter(None, (over_length(topic.field(name), part) for name, part in texts.items()))
-    return next(((TOO_LONG, f"key: {told}") for told in excess), None)
+    return next(((TOO_LONG, f"key: {detail}") for detail in excess), None)
 
 
 def _keys(topic: Topic, key: bytes) -> dict[str, Any]:
