@@ -88,7 +88,7 @@ class Settings(BaseSettings):
         description="Folder of jars and the Java home, filled at set-up.",
     )
     state_dir: Path = Field(
-        default_factory=lambda given: _state_dir(given),  # noqa: PLW0108 - defined below
+        default_factory=lambda settings: _state_dir(settings),  # noqa: PLW0108 - defined below
         description="Folder of broker data, checkpoints, locks and logs; unset: the lake's, or for one in a bucket "
         "a folder of its own below `cache_dir`.",
     )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
@@ -38,7 +37,7 @@ def verify_run(run: RunId, *, as_json: AsJson = False) -> None:
     with Steps({"verify": f"verify {run}"}).shown() as steps:
         steps("verify")
         for difference in verify(lake, run):
-            differences.append(asdict(difference))
+            differences.append(difference.as_json())
             steps("verify", len(differences))
     if as_json or differences:
         print_list(differences, len(differences), "differences", as_json, right=("version",))

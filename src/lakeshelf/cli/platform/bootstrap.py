@@ -39,8 +39,8 @@ def bootstrap(
     ]
     differing = [t for t in made_topics if t["outcome"] == "differs"]
     if as_json:
-        told = {"ok": not differing, "tables": made_tables, "late": late, "topics": made_topics}
-        print_json(told)
+        report = {"ok": not differing, "tables": made_tables, "late": late, "topics": made_topics}
+        print_json(report)
     else:
         _show(made_tables, made_topics)
         for name in late:

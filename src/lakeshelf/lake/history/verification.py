@@ -41,7 +41,7 @@ class Difference:
         version: The version.
         what: What differs: a column of `ops/runs`, `content` (values of rows), or `data` (cannot be read).
         recorded: As it was recorded.
-        found: As it is.
+        actual: As it is.
     """
 
     dataset: str
@@ -49,7 +49,18 @@ class Difference:
     version: int
     what: str
     recorded: Any
-    found: Any
+    actual: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """The difference as plain values."""
+        return {
+            "dataset": self.dataset,
+            "kind": self.kind,
+            "version": self.version,
+            "what": self.what,
+            "recorded": self.recorded,
+            "found": self.actual,
+        }
 
 
 @dataclass(frozen=True)

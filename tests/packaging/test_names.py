@@ -1,0 +1,76 @@
+"""Values are named by what they are: no name of the code is a word that says nothing of its value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).parents[2]
+FOLDERS = ("src", "spark-apps", "kafka-components", "benchmarks")
+VAGUE = {"found", "told", "wanted", "given", "there"}
+
+
+def named(node: ast.AST) -> str | None:
+    """The name that a node gives to a value, a function or a class."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return name
+        case ast.arg(arg=name) | ast.alias(asname=name) | ast.MatchMapping(rest=name):
+            return name
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.ExceptHandler(name=name) | ast.MatchAs(name=name) | ast.MatchStar(name=name):
+            return name
+    return None
+
+
+def vague(root: Path) -> Iterator[str]:
+    """File, line and name of each vague name in the code of a checkout."""
+    for file in sorted(f for folder in FOLDERS for f in (root / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            name = named(node)
+            if name is not None and name.lstrip("_") in VAGUE:
+                yield f"{file.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)} {name}"
+
+
+def test_no_name_is_vague() -> None:
+    """A value is called rows, path, message or requested columns: whatever it is."""
+    places = list(vague(HOME))
+    assert not places, "\n".join(places)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "found = 1",
+        "lake.wanted = 1",
+        "class Row:\n    there: int",
+        "rows = [told for told in lake]",
+        "if found := lake: ...",
+        "with lake as given: ...",
+        "def rows(given): ...",
+        "def rows(*, wanted=None, **options): ...",
+        "rows = lambda found: lake",
+        "def told(): ...",
+        "async def _found(): ...",
+        "import rows as given",
+        "try: ...\nexcept OSError as told: ...",
+        "match lake:\n    case [_, *there]: ...",
+    ],
+)
+def test_a_vague_name_is_refused_with_its_place(tmp_path: Path, code: str) -> None:
+    """Each is in the last line."""
+    file = tmp_path / "src" / "shop" / "rows.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(code)
+    (place,) = vague(tmp_path)
+    assert place.startswith(f"src/shop/rows.py:{len(code.splitlines())} ")
+
+
+def test_a_text_and_a_key_may_be_any_word(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "rows.py").write_text('"""What was found."""\nrow = {"found": 1}\n')
+    assert not list(vague(tmp_path))
