@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.told_shop import write_all
+from tests.cli.shop.told_shop import write_all
 
 
 @pytest.fixture(scope="session")

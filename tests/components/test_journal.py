@@ -16,7 +16,7 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep.maintenance import SMALL_FILES
-from tests.lake.test_maintenance import NO_RETENTION
+from tests.lake.upkeep.test_maintenance import NO_RETENTION
 
 OWNER, TABLE = "wh-supplier-manager", "ops/journal_wh_supplier_manager"
 ORDERS, RECEIPTS = "ops/wh_supplier_orders", "ops/wh_supplier_receipts"

@@ -19,7 +19,7 @@ _HEAD = """\
 
 Which table features each engine is served, and who writes tables that have them. Three words say what does not work:
 `notimpl`: we could; `notyet`: the engine must; `never`: by design. Everything is tried: `tests/matrix` has Spark write
-a table with each feature and every engine read it, and `tests/lake/test_features.py` tries each feature alone.
+a table with each feature and every engine read it, and `tests/lake/form/test_features.py` tries each feature alone.
 
 """
 _SERVED = """\

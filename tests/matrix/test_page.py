@@ -12,7 +12,7 @@ UNTRIED = {
     "checkpointProtection", "icebergCompatV1", "vacuumProtocolCheck", "variantShredding-preview",
     "variantType-preview", "typeWidening-preview", "catalogOwned-preview",
 }  # fmt: skip
-"""Spark writes no table with them here; tests/lake/test_features.py names each in a protocol."""
+"""Spark writes no table with them here; tests/lake/form/test_features.py names each in a protocol."""
 
 
 def test_the_page_of_engines_is_what_is_declared() -> None:

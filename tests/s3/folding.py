@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests.streams import harness
-from tests.streams.test_recovery import FIRST, SECOND
+from tests.streams.recover.test_recovery import FIRST, SECOND
 
 
 def main(root: str) -> None:

@@ -29,8 +29,14 @@ from lakeshelf.streams.recover import quarantine, recovery
 from lakeshelf.streams.run.runner import Driver
 from lakeshelf.streams.take.index import IdIndex
 from tests.streams import harness, model
+from tests.streams.recover.test_recovery import (
+    BOOKS,
+    FIRST,
+    SECOND,
+    folding_jobs,
+    read_catalogue_again,
+)
 from tests.streams.strategies import facts
-from tests.streams.test_recovery import BOOKS, FIRST, SECOND, folding_jobs, read_catalogue_again
 
 from .conftest import Server
 

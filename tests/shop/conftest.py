@@ -18,6 +18,7 @@ from lakeshelf.shop import lists
 from lakeshelf.stack.demos.loop import LoopPlan, run
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.recover.recovery import rebuild
+from tests.streams.conftest import client, own_settings, spark  # noqa: F401 - fixtures
 from tests.support import eventually
 
 TIMES = tuple(time(hour) for hour in (0, 8, 12, 21))
