@@ -143,7 +143,7 @@ def test_the_prompt_answers_until_the_input_ends(
             raise EOFError from None
 
     monkeypatch.setattr("builtins.input", read)
-    monkeypatch.setattr(command, "_given", lambda statement, file: None)
+    monkeypatch.setattr(command, "_statement_text", lambda statement, file: None)
     told = lakeshelf("sql")
     assert told.code == 0
     assert told.out.split() == ["n", "3", "m", "8"]

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,18 +98,36 @@ def journals(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def continued(old_lake: Path) -> Continued:
-    """The lake after today's stack has caught up with it, and has stopped."""
+    """The lake after today's stack has caught up with it, and has come to rest."""
     before = ledger.entries(old_lake), journals(old_lake)
-    try:
-        up = shell(old_lake, "up", "--no-watch", "--speed", "5760", *SHOP)
-        assert up.returncode == 0, up.stderr
-        caught_up = f"every query reads on, every component decides: {old_lake}"
+    caught_up = f"every query reads on, every component decides: {old_lake}"
+    with up(old_lake, "--speed", "5760", *SHOP):
         eventually(lambda: _caught_up(old_lake, *before), caught_up, FOLD_S)
         status = told(old_lake, "status")
-    finally:
-        down = shell(old_lake, "down")
-    assert down.returncode == 0, down.stderr
+    with up(old_lake, "--speed", "1", "--no-simulation"):
+        eventually(lambda: _is_at_rest(old_lake), f"nothing is left to fold: {old_lake}", FOLD_S)
     return Continued(old_lake, *before, status)
+
+
+@contextmanager
+def up(root: Path, *options: str) -> Iterator[None]:
+    """A stack on the lake."""
+    try:
+        started = shell(root, "up", "--no-watch", *options)
+        assert started.returncode == 0, started.stderr
+        yield
+    finally:
+        stopped = shell(root, "down")
+    assert stopped.returncode == 0, stopped.stderr
+
+
+def _is_at_rest(root: Path) -> bool:
+    """Whether the slow clock brings nothing new, so that the books of different topics belong together."""
+    status = told(root, "status")
+    parts = [*status["queries"], *status["components"]]
+    return {part["state"] for part in parts} == {"running"} and not any(
+        query["lag"] for query in status["queries"]
+    )
 
 
 def _caught_up(root: Path, rows: list[Any], entries: dict[str, list[Any]]) -> bool:

@@ -16,6 +16,7 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.rows import tables, traits
+from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, translated
@@ -88,7 +89,7 @@ class Result:
         with self._run.watched():
             for batch in self._reader:
                 self._run.require_time()
-                yield batch.cast(self.schema) if batch.schema != self.schema else batch
+                yield conformed(batch, self.schema)
 
     def read_all(self) -> pa.Table:
         """The rows in memory."""

@@ -26,9 +26,11 @@ TABLES = {JOB: "own/sales_by_day", COMPONENT: "own/daily_visits"}
 
 def files(folder: Path) -> dict[str, str]:
     """Files of a project → content."""
-    found = (file for file in folder.rglob("*") if file.is_file())
+    written = (file for file in folder.rglob("*") if file.is_file())
     return {
-        str(file.relative_to(folder)): file.read_text() for file in found if "lock" not in file.name
+        str(file.relative_to(folder)): file.read_text()
+        for file in written
+        if "lock" not in file.name and file.suffix != ".pyc"
     }
 
 

@@ -38,7 +38,7 @@ def up(broker: Broker) -> Broker:
 
 
 def create_topic(broker: Broker) -> None:
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(10)
 
 
@@ -136,7 +136,11 @@ def test_broker_of_another_lake_on_the_port_is_not_taken_for_ours(
 
 def test_message_over_the_limit_is_refused_and_the_broker_goes_on(shared: Broker) -> None:
     create_topic(shared)
-    limits = {"bootstrap.servers": shared.bootstrap_servers, "message.max.bytes": 20_000_000}
+    limits = {
+        "bootstrap.servers": shared.bootstrap_servers,
+        "message.max.bytes": 20_000_000,
+        "log_level": 0,
+    }
     refused: list[str] = []
     producer = Producer(limits)
     producer.produce(
@@ -159,7 +163,7 @@ def test_unknown_topics_are_not_created(shared: Broker) -> None:
     producer.produce("no_such_topic", "x")
     producer.flush(10)
 
-    admin = AdminClient({"bootstrap.servers": shared.bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": shared.bootstrap_servers, "log_level": 0})
     assert "no_such_topic" not in admin.list_topics(timeout=10).topics
 
 

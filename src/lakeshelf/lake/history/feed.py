@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from lakeshelf.lake.history import netting
 from lakeshelf.lake.place.errors import explained
 from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.conforming import conformed, conformed_table
 from lakeshelf.lake.rows.diff import CHANGE_TYPE
 from lakeshelf.lake.rows.reading import schema_of
 
@@ -73,13 +74,13 @@ class _Feed:
         schema = pa.schema([self.schema.field(column) for column in chosen])
         with explained(self._what):
             for batch in _gathered(self._opened(None if columns is None else chosen)):
-                yield batch.select(chosen).cast(schema)
+                yield conformed(batch.select(chosen), schema)
 
     def in_order(self) -> pa.Table:
         """All of it, in the order of the versions."""
         with explained(self._what):
             changes = self._opened(None).read_all()
-        rows = changes.select(self.schema.names).cast(self.schema)
+        rows = conformed_table(changes.select(self.schema.names), self.schema)
         order = pa.table({"version": changes[_VERSION], "kind": rows[CHANGE_TYPE]})
         by = [("version", "ascending"), ("kind", "ascending")]
         return rows.take(pc.sort_indices(order, sort_keys=by))

@@ -11,6 +11,7 @@ from deltalake import DeltaTable, QueryBuilder
 from lakeshelf.lake.form.schemas import plain_schema
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows import traits
+from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import quoted
 from lakeshelf.lake.rows.reading import schema_of
 
@@ -131,7 +132,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     with explained(f"the versions of {name} cannot be compared"):
         for batch in reader:
-            yield _expanded(batch).cast(schema)
+            yield conformed(_expanded(batch), schema)
 
 
 def _expanded(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -140,7 +141,7 @@ def _expanded(batch: pa.RecordBatch) -> pa.RecordBatch:
     places = [place for place, number in enumerate(more) for _ in range(abs(number))]
     kinds = pa.array([_KINDS[paired[place], more[place] > 0] for place in places], pa.string())
     rows = batch.drop_columns([_MORE, _PAIRED])
-    rows = rows.cast(plain_schema(rows.schema)).take(pa.array(places, pa.int64()))
+    rows = conformed(rows, plain_schema(rows.schema)).take(pa.array(places, pa.int64()))
     return pa.RecordBatch.from_arrays(
         [kinds, *rows.columns], names=[CHANGE_TYPE, *rows.schema.names]
     )

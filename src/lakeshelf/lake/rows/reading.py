@@ -17,6 +17,7 @@ from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows import traits
 from lakeshelf.lake.rows.conditions import Where, columns_of, comparisons
+from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import apart, expression, sql
 
 
@@ -80,7 +81,8 @@ def count(handle: DeltaTable, name: str) -> int:
 
 def _cast(reader: pa.RecordBatchReader, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
     with explained(f"{name} cannot be read"):
-        yield from reader if reader.schema.equals(schema) else reader.cast(schema)
+        for batch in reader:
+            yield conformed(batch, schema)
 
 
 def _chosen(

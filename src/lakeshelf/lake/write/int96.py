@@ -23,6 +23,7 @@ from lakeshelf.lake.form.commits import HOOKS, Write
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import explained
 from lakeshelf.lake.rows import footers
+from lakeshelf.lake.rows.conforming import conformed
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -81,7 +82,7 @@ def _written(
         target = footers.path_of(folder, path)
         with parquet.ParquetWriter(target, schema, filesystem=files) as writer:
             for batch in old.iter_batches(BATCH_ROWS):
-                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+                writer.write_batch(conformed(batch, schema))
         rows = old.metadata.num_rows
     partition = {key: _text(value) for key, value in (known.get("partition") or {}).items()}
     size = files.get_file_info(target).size
