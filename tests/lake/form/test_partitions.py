@@ -95,6 +95,25 @@ def test_values_that_no_partition_keeps_are_refused_before_a_commit(
     assert lake.snapshot(NAME).version == 0
 
 
+def test_an_empty_text_is_refused_where_a_partition_is_required(lake: Lake) -> None:
+    """Delta keeps it as null, and a table that has it cannot be opened again."""
+    schema = pa.schema([("k", pa.int64()), pa.field("p", pa.string(), nullable=False)])
+    rows = pa.Table.from_pylist([{"k": 1, "p": "a"}], schema=schema)
+    empty = pa.Table.from_pylist([{"k": 1, "p": ""}], schema=schema)
+    lake.create(NAME, schema, partition_by=("p",))
+    lake.append(NAME, rows)
+    for write in (
+        lambda: lake.append(NAME, empty),
+        lambda: lake.overwrite(NAME, empty),
+        lambda: lake.merge(NAME, empty, keys=("k",)),
+        lambda: lake.replace(NAME, empty, [("k", "=", 1)]),
+        lambda: lake.update(NAME, [("k", "=", 1)], {"p": ""}),
+    ):
+        with pytest.raises(SchemaError, match="an empty text means null there"):
+            write()
+    require_equal(lake, rows)
+
+
 def test_negative_and_tiny_decimals_are_right_as_partitions(prices: Lake) -> None:
     require_equal(prices, ROWS)
     found = prices.read(NAME, where=[("price", "=", D("-1.5"))]).read_all()

@@ -59,7 +59,7 @@ def require_values(name: str, rows: pa.RecordBatch | pa.Table, columns: Iterable
         elif pa.types.is_timestamp(kind):
             _require_years(name, column, values.cast(pa.int64()), _DAY_US)
         elif pa.types.is_string(kind) or pa.types.is_floating(kind):
-            _require_no_null(name, column, values.to_pylist())
+            _require_no_null(name, rows.schema.field(column), values.to_pylist())
             _require_short(name, column, values.to_pylist())
 
 
@@ -98,9 +98,12 @@ def _require_years(name: str, column: str, values: pa.Array, unit: int) -> None:
         )
 
 
-def _require_no_null(name: str, column: str, values: Iterable[str | float]) -> None:
+def _require_no_null(name: str, field: pa.Field, values: Iterable[str | float]) -> None:
     if HIVE_NULL in values:
-        raise _refused(name, column, f"{HIVE_NULL} means null there", "use another text")
+        raise _refused(name, field.name, f"{HIVE_NULL} means null there", "use another text")
+    if "" in values and not field.nullable:
+        why = "an empty text means null there, and the column is required"
+        raise _refused(name, field.name, why, "use another text, or let the column be null")
 
 
 def _require_short(name: str, column: str, values: Iterable[str | float]) -> None:

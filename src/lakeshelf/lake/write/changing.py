@@ -148,7 +148,7 @@ def _fitted(
         _require_plain(name, schema.field(column), values[column])
     fitted = {column: _value(name, schema.field(column), value) for column, value in values.items()}
     for column in set(partitioned_by) & set(fitted):
-        row = pa.table({column: pa.array([fitted[column]], schema.field(column).type)})
+        row = pa.Table.from_pylist([fitted], schema=pa.schema([schema.field(column)]))
         partitions.require_values(name, row, [column])
     return fitted
 
