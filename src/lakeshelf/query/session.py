@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from lakeshelf.errors import LakeshelfError
+from lakeshelf.lake.form.conforming import conformed
 from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.rows import tables, traits
-from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, translated

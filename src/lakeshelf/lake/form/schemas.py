@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.lake.form import kinds
+from lakeshelf.lake.form import conforming, kinds
 from lakeshelf.lake.place.errors import KeyViolation, SchemaError
 
 SchemaMode = Literal["merge", "overwrite"]
@@ -157,7 +157,7 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
     if batch.schema.equals(schema):
         return batch
     try:
-        columns = [_cast(batch.column(field.name), field.type) for field in schema]
+        columns = [conforming.array(batch.column(field.name), field.type) for field in schema]
     except pa.ArrowInvalid as error:
         raise SchemaError(
             f"a value for {name} does not fit its column: {error}", hint="round or cast it first"
@@ -187,10 +187,6 @@ def _require_days(batch: pa.RecordBatch, name: str) -> None:
                 f"rows for {name} have {bounds['min']} to {bounds['max']} days since 1970 in {field.name}",
                 hint="delta-rs knows the days of the years -262143 to 262142; keep others as whole numbers",
             )
-
-
-def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    return column if column.type.equals(kind) else pc.cast(column, kind)
 
 
 def _integers(source: pa.DataType, target: pa.DataType) -> bool:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from lakeshelf.lake.form.conforming import conformed, conformed_table
 from lakeshelf.lake.history import netting
 from lakeshelf.lake.place.errors import explained
 from lakeshelf.lake.rows import traits
-from lakeshelf.lake.rows.conforming import conformed, conformed_table
 from lakeshelf.lake.rows.diff import CHANGE_TYPE
 from lakeshelf.lake.rows.reading import schema_of
 

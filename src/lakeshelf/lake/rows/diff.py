@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
+from lakeshelf.lake.form.conforming import conformed
 from lakeshelf.lake.form.schemas import plain_schema
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows import traits
-from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import quoted
 from lakeshelf.lake.rows.reading import schema_of
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from lakeshelf.lake.form.conforming import conformed
 from lakeshelf.lake.form.schemas import plain_schema
 from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows import traits
 from lakeshelf.lake.rows.conditions import Where, columns_of, comparisons
-from lakeshelf.lake.rows.conforming import conformed
 from lakeshelf.lake.rows.predicates import apart, expression, sql
 
 

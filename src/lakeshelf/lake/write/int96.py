@@ -20,10 +20,10 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.commits import HOOKS, Write
+from lakeshelf.lake.form.conforming import conformed
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import explained
 from lakeshelf.lake.rows import footers
-from lakeshelf.lake.rows.conforming import conformed
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.lake import Lake
-from lakeshelf.lake.rows.conforming import conformed, conformed_table
+from lakeshelf.lake.form.conforming import conformed, conformed_table
 
 PAIRS = st.none() | st.fixed_dictionaries(
     {"a": st.text(max_size=3), "b": st.none() | st.text(max_size=3)}
@@ -44,6 +44,12 @@ def test_a_value_that_its_type_does_not_hold_is_refused() -> None:
     batch = pa.record_batch({"n": [1 << 40]})
     with pytest.raises(pa.ArrowInvalid):
         conformed(batch, pa.schema([pa.field("n", pa.int32())]))
+
+
+def test_a_null_is_refused_in_a_column_that_has_to_have_values() -> None:
+    batch = pa.record_batch({"n": pa.array([1, None], pa.int64())})
+    with pytest.raises(pa.ArrowInvalid, match="n has a null"):
+        conformed(batch, pa.schema([pa.field("n", pa.int64(), nullable=False)]))
 
 
 def test_a_null_struct_with_required_fields_is_read_as_it_was_written(tmp_path: Path) -> None:
