@@ -45,6 +45,14 @@ def test_each_way_of_writing_is_one_commit_that_is_read_back(lake: Lake) -> None
     assert lake.names() == [NAME]
 
 
+def test_whether_a_table_moved_is_seen_without_opening_it(lake: Lake) -> None:
+    assert not storage.has_version(lake.root, NAME, 0)
+    version = lake.append(NAME, notes((1, "a"))).version
+    assert version is not None
+    assert storage.has_version(lake.root, NAME, version)
+    assert not storage.has_version(lake.root, NAME, version + 1)
+
+
 def test_a_write_with_an_identity_is_made_once(lake: Lake) -> None:
     assert lake.append(NAME, notes((1, "a")), txn=("me", 1)).version == 1
     assert lake.append(NAME, notes((1, "a")), txn=("me", 1)).skipped

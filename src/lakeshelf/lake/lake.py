@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.form import features
+from lakeshelf.lake.form import features, owners
 from lakeshelf.lake.form.commits import HOOKS, Commit, Txns
 from lakeshelf.lake.form.schemas import ADDING, SchemaMode
 from lakeshelf.lake.history import cursors
@@ -39,7 +40,7 @@ class Lake(WritableLake):
         storage_options: What delta-rs is given to reach an object store; never shown.
         who: Who writes, for the history; None: the user of this process.
         why: Why, in words.
-        writer: The owner whose tables this process may write; tables that a job owns have no second writer.
+        writer: The owner whose tables this process may write; a table that has an owner has no second writer.
         clock: Gives the present time.
 
     Raises:
@@ -54,6 +55,7 @@ class Lake(WritableLake):
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
         schema_mode: SchemaMode | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Append rows in one commit; no rows are no commit.
 
@@ -64,14 +66,16 @@ class Lake(WritableLake):
                 it is tried.
             metadata: Entries of the commit; JSON values, which come back typed.
             schema_mode: `merge` adds columns that the table lacks; None: columns are the same.
+            expected: The version that the table has to be at: the commit follows it, or there is none, whatever
+                others committed meanwhile; None: the newest, also when others are quicker.
 
         Raises:
             SchemaError: Names or types do not fit; nothing is written.
             KeyViolation: A row breaks a constraint; nothing is written.
-            Conflict: Others own the table, or got in the way each time.
+            Conflict: Others own the table, or got in the way each time; or it is not at the version expected.
         """
-        write = self._write(txn, metadata, schema_mode, ADDING)
-        _, source, handle = self._target(name, rows)
+        write = self._write(txn, metadata, schema_mode, ADDING, expected)
+        _, source, handle = self._target(name, rows, expected=expected)
         made = writing.append(handle, name, source, write, schema_mode)
         return self._recorder.wrote(cursors.noted(handle, write, made))
 
@@ -83,13 +87,14 @@ class Lake(WritableLake):
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
         schema_mode: SchemaMode | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Make rows the only rows of a dataset, in one commit; arguments and errors as for `append`.
 
         `schema_mode='overwrite'` gives the table the schema of the rows.
         """
-        write = self._write(txn, metadata, schema_mode)
-        _, source, handle = self._target(name, rows)
+        write = self._write(txn, metadata, schema_mode, expected=expected)
+        _, source, handle = self._target(name, rows, expected=expected)
         return self._recorder.wrote(writing.overwrite(handle, name, source, write, schema_mode))
 
     def replace(
@@ -100,6 +105,7 @@ class Lake(WritableLake):
         *,
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Make rows the only rows of a slice, in one commit; no rows delete the slice.
 
@@ -109,12 +115,13 @@ class Lake(WritableLake):
             where: Conditions that make the slice; every row meets them.
             txn: As for `append`.
             metadata: As for `append`.
+            expected: As for `append`.
 
         Raises:
             KeyViolation: A row lies outside the slice; nothing is written.
         """
-        write = self._write(txn, metadata)
-        _, source, handle = self._target(name, rows, where=where)
+        write = self._write(txn, metadata, expected=expected)
+        _, source, handle = self._target(name, rows, where=where, expected=expected)
         made = writing.replace(handle, name, source, write, where)
         return self._recorder.wrote(made, where=where)
 
@@ -128,6 +135,7 @@ class Lake(WritableLake):
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
         schema_mode: Literal["merge"] | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Insert rows of new keys and update rows that differ, in one commit; none when nothing changes.
 
@@ -140,15 +148,16 @@ class Lake(WritableLake):
             txn: As for `append`.
             metadata: As for `append`.
             schema_mode: `merge` adds columns that the table lacks; None: the rows have none of their own.
+            expected: As for `append`.
 
         Raises:
             KeyViolation: A key is null, or a new row lacks a column that may not be null.
             SchemaError: The dataset has no key, or columns do not fit.
         """
-        write = self._write(txn, metadata, schema_mode, ADDING)
+        write = self._write(txn, metadata, schema_mode, ADDING, expected)
         named = names.columns(keys or (), f"the key of {name}")
         order = names.columns(order_by or (), f"the order of {name}")
-        dataset, source, handle = self._target(name, rows, named, merged=True)
+        dataset, source, handle = self._target(name, rows, named, merged=True, expected=expected)
         key_columns = named or dataset.key
         made = merging.upsert(handle, name, source, key_columns, write, order, schema_mode)
         return self._recorder.wrote(cursors.noted(handle, write, made), keys=key_columns)
@@ -160,6 +169,7 @@ class Lake(WritableLake):
         *,
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Delete the rows that meet conditions, in one commit; none when no row does.
 
@@ -168,12 +178,13 @@ class Lake(WritableLake):
             where: `[(column, op, value), …]`, all of which hold; one at least.
             txn: As for `append`.
             metadata: As for `append`.
+            expected: As for `append`.
 
         Raises:
             PredicateError: There is no condition, or one that cannot choose rows to be changed.
         """
         _, handle = self._changeable(name)
-        write = self._write(txn, metadata)
+        write = self._write(txn, metadata, expected=expected)
         made = cursors.noted(handle, write, changing.delete(handle, name, where, write))
         return self._recorder.wrote(made, where=where)
 
@@ -185,6 +196,7 @@ class Lake(WritableLake):
         *,
         txn: Txns | None = None,
         metadata: Mapping[str, Any] | None = None,
+        expected: int | None = None,
     ) -> Commit:
         """Set columns of the rows that meet conditions, in one commit; none when nothing changes.
 
@@ -194,6 +206,7 @@ class Lake(WritableLake):
             set: Column → the value that it gets in each of them; None: null.
             txn: As for `append`.
             metadata: As for `append`.
+            expected: As for `append`.
 
         Raises:
             PredicateError: As for `delete`.
@@ -201,7 +214,7 @@ class Lake(WritableLake):
             KeyViolation: A key would change, or a constraint be broken; nothing is written.
         """
         dataset, handle = self._changeable(name)
-        write = self._write(txn, metadata)
+        write = self._write(txn, metadata, expected=expected)
         made = changing.update(handle, name, where, set, dataset.key, write)
         return self._recorder.wrote(cursors.noted(handle, write, made), where=where)
 
@@ -209,14 +222,13 @@ class Lake(WritableLake):
         """Make the rows of an earlier version the latest, in one commit.
 
         Raises:
-            Conflict: A job owns the table: its checkpoint would not fit any more.
+            Conflict: Others own the table: the checkpoint of a job would not fit any more.
             Vacuumed: Files of that version are gone.
         """
-        dataset = self.dataset(name)
+        dataset, then = self.dataset(name), self.snapshot(name, at)
+        target, handle = then.version, tables.open_table(self.root, name)
+        owners.require(handle, name, self.writer)
         self._require_writer(dataset, "`lakeshelf rebuild` computes it again from `raw`")
-        then = self.snapshot(name, at)
-        target = then.version
-        handle = tables.open_table(self.root, name)
         if target == handle.version():
             return Commit(name, None, "restore", 0, metadata or {}, "it is the latest")
         with explained(f"{name} was not restored", LakeError):
@@ -289,24 +301,44 @@ class Lake(WritableLake):
             FeatureRefused: One of the engines that read and write the dataset cannot handle it.
             Conflict: Others own the table.
         """
-        dataset = self.dataset(name)
+        dataset, handle = self._opened(name)
+        owners.require(handle, name, self.writer)
         self._require_writer(dataset)
-        handle = tables.open_table(self.root, name, to_read=True)
         done = features.enable(handle, name, feature, features.writers_of(dataset.profile))
         if done:
             self._recorder.wrote(Commit(name, int(handle.version()), "enable", 0))
         return done
 
-    def changes(self, name: str, consumer: Consumer) -> Changes:
-        """Changes of a dataset since a consumer last read it (`lakeshelf.lake.history.changes`)."""
-        return self._recorder.changed(changes(self, name, consumer))
+    def changes(self, name: str, consumer: Consumer, *, touched: bool = False) -> Changes:
+        """Changes of a dataset since a consumer last read it (`lakeshelf.lake.history.changes`).
 
-    def note(self, name: str, *, txn: Txns, metadata: Mapping[str, Any] | None = None) -> Commit:
-        """Record identities in a commit without rows, such as a cursor that moves on without output."""
-        self._require_writer(self.dataset(name))
-        handle, write = tables.open_table(self.root, name), self._write(txn, metadata)
-        made = writing.repeated(handle, lambda: writing.note(handle, name, write))
-        return self._recorder.wrote(made)
+        With `touched` they are the keys of all that was written, changed or deleted since, whatever that nets to.
+        """
+        return self._recorder.changed(changes(self, name, consumer, touched=touched))
+
+    def note(
+        self,
+        name: str,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expected: int | None = None,
+    ) -> Commit:
+        """Make a commit without rows: identities, such as a cursor that moves on, or a fence that others stop at.
+
+        Args:
+            name: The dataset.
+            txn: As for `append`; None: it is made each time.
+            metadata: As for `append`.
+            expected: As for `append`; whoever expects the same version is refused afterwards.
+
+        Raises:
+            Conflict: As for `append`.
+        """
+        _, handle = self._changeable(name)
+        write = self._write(txn, metadata, expected=expected)
+        note = partial(writing.note, handle, name, write)
+        return self._recorder.wrote(writing.committed(handle, name, "note", write, note))
 
     def run(self, run_id: str | None = None, *, why: str = "", profile: str = "") -> Run:
         """A run: this lake, with what it reads and writes recorded and published at its end.

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.dataset import Dataset, Datasets
 from lakeshelf.lake.history import runs
 from lakeshelf.lake.history.recording import Recorder
@@ -146,7 +147,7 @@ class ReadableLake:
         if effective_at is None:
             return Snapshot(dataset, latest)
         version = self._version(name, latest, effective_at)
-        return Snapshot(dataset, opened_at(self.root.of(name), version, latest, name))
+        return Snapshot(dataset, opened_at(latest.table_uri, version, latest, name))
 
     def _version(self, name: str, latest: DeltaTable, at: At) -> int:
         if isinstance(at, datetime):
@@ -174,7 +175,10 @@ class ReadableLake:
             if known:
                 raise
             raise names.unknown(name, {*self.catalog, *tables.existing(self.root)}) from None
-        return self.catalog[name] if known else tables.described(handle, name), handle
+        dataset = (
+            owners.named(self.catalog[name], handle) if known else tables.described(handle, name)
+        )
+        return dataset, handle
 
 
 def configured_root() -> str:

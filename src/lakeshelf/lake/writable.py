@@ -13,9 +13,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import Catalog
-from lakeshelf.lake.form import features
+from lakeshelf.lake.form import features, owners
 from lakeshelf.lake.form.commits import Commit, Txns, Write, identities
-from lakeshelf.lake.form.dataset import Dataset, Datasets
+from lakeshelf.lake.form.dataset import LIBRARY, Dataset, Datasets
 from lakeshelf.lake.form.metadata import stamp
 from lakeshelf.lake.form.schemas import SchemaMode, require_mode
 from lakeshelf.lake.place import names
@@ -65,16 +65,19 @@ class WritableLake(ReadableLake):
             name: The dataset.
             schema: Columns of a dataset that is not in the catalogue.
             exist_ok: Whether a table that is there is left as it is.
-            options: `key`, `partition_by`, `profile`, `constraints`, `doc` of a dataset that is not in the catalogue.
+            options: `key`, `partition_by`, `profile`, `constraints`, `properties`, `doc`, `path` and `owner` of a
+                dataset that is not in the catalogue. An owner other than the library stands in the table's properties,
+                and is the only one who writes it.
 
         Raises:
-            Conflict: The table is there.
+            Conflict: The table is there, or others own it.
         """
         known = names.checked(name) in self.catalog
         dataset = self.catalog[name] if known else Dataset(name, schema, **options)
         self._require_writer(dataset)
         write = self._write(None, None)
         if tables.exists(self.root, name):
+            owners.require(tables.open_table(self.root, name, to_read=True), name, self.writer)
             if exist_ok:
                 return write.skipped(name, "create", "exists")
             raise Conflict(f"{name} exists", hint="append to it, or choose another name")
@@ -84,6 +87,7 @@ class WritableLake(ReadableLake):
     def _changeable(self, name: str) -> tuple[Dataset, DeltaTable]:
         """A dataset that is there, and its table, for who may write it."""
         dataset, handle = self._opened(name)
+        owners.require(handle, name, self.writer)
         self._require_writer(dataset)
         features.require_writable(handle, name)
         return dataset, handle
@@ -96,13 +100,18 @@ class WritableLake(ReadableLake):
         where: Where | None = None,
         *,
         merged: bool = False,
+        expected: int | None = None,
     ) -> tuple[Dataset, Source, DeltaTable]:
         """What rows go to, and the rows; a table that is not there is created, unless it would be refused."""
         try:
             dataset, handle = self._opened(name)
         except NotFound:
+            if expected is not None:
+                raise
             dataset = self.catalog[name] if name in self.catalog else Dataset(name, key=keys)
             handle = None
+        if handle is not None:
+            owners.require(handle, name, self.writer)
         self._require_writer(dataset)
         source = Source.of(rows, dataset.schema)
         if handle is None:
@@ -123,12 +132,14 @@ class WritableLake(ReadableLake):
         metadata: Mapping[str, Any] | None,
         schema_mode: SchemaMode | None = None,
         modes: Sequence[SchemaMode] = get_args(SchemaMode),
+        expected: int | None = None,
     ) -> Write:
         require_mode(schema_mode, modes)
-        return Write(identities(txn), self.stamp, {} if metadata is None else metadata)
+        own = {} if metadata is None else metadata
+        return Write(identities(txn), self.stamp, own, expected, self.writer)
 
     def _require_writer(self, dataset: Dataset, way_out: str = "") -> None:
-        if dataset.writers == "one" and dataset.owner != self.writer:
+        if dataset.owner not in (LIBRARY, self.writer):
             raise Conflict(
                 f"{dataset.name} is written by {dataset.owner} alone",
                 hint=way_out or "send a command to its owner, or write a dataset of your own",

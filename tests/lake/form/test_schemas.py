@@ -13,8 +13,11 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake import Lake, SchemaError
 from lakeshelf.lake.form import schemas
+from lakeshelf.lake.form.kinds import sql_name
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32()]
 NUMBERS = [
@@ -212,3 +215,17 @@ def test_unsigned_numbers_get_room_for_every_value(tmp_path: Path) -> None:
     lake.append(LAYER, rows)
     assert lake.read(LAYER).read_all().to_pylist() == [{"a": 255, "b": 2**32 - 1}]
     lake.append(LAYER, rows)
+
+
+def test_a_type_of_arrow_has_the_name_in_sql_that_contracts_give_it() -> None:
+    declared = {field.type for table in CATALOG.tables.values() for field in table.columns}
+    assert {type_: sql_name(arrow_contract.data_type(type_)) for type_ in declared} == {
+        type_: str(type_) for type_ in declared
+    }
+    others = {
+        pa.int32(): "int",
+        pa.float32(): "float",
+        pa.timestamp("us"): "timestamp_ntz",
+        pa.map_(pa.string(), pa.list_(pa.int8())): "map<string,array<tinyint>>",
+    }
+    assert {kind: sql_name(kind) for kind in others} == others

@@ -127,6 +127,7 @@ def test_without_the_place_that_both_began_at_the_second_would_double_rows(lake:
     assert held(lake) == [(1, "a"), (2, "b"), (2, "b"), (3, "c")]
 
 
+@pytest.mark.faults
 def test_a_consumer_that_is_killed_before_or_after_its_commit_loses_and_doubles_nothing(
     lake: Lake, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts import jsonschema as json_contract
+from lakeshelf.contracts.derived import jsonschema as json_contract
 from lakeshelf.lake import Lake, NotFound, all_of, any_of, not_
 from lakeshelf.lake.history.cursors import Consumer
 from lakeshelf.lake.history.verification import Difference, verify

@@ -10,6 +10,7 @@ import pytest
 from lakeshelf import query
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake import Lake
+from lakeshelf.lake.place import storage
 from lakeshelf.settings import load_settings
 
 ROWS = [{"shelf": "S1", "units": 3}, {"shelf": "S2", "units": 4}]
@@ -18,6 +19,15 @@ USABLE = (
     "a&b", "a=b;c", "-x", "~t", "$HOME", "@a", "a`b", "(x)",
 )  # fmt: skip
 UNUSABLE = ("[a]", "a*b", "a?b", "a|b", "a^b", "a\\b", "50%", "a%20b", "a\nb", "a\x1bb", "a\udce9b")
+
+
+def test_whether_a_table_moved_is_seen_without_opening_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert not storage.has_version(lake.root, "curated/stock", 0)
+    version = lake.append("curated/stock", ROWS).version
+    assert version is not None
+    assert storage.has_version(lake.root, "curated/stock", version)
+    assert not storage.has_version(lake.root, "curated/stock", version + 1)
 
 
 @pytest.mark.parametrize("name", USABLE)

@@ -144,7 +144,9 @@ def nested(leaf: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(where=st.lists(nested(leaves()), max_size=3), layout=st.sampled_from(sorted(CUTS)))
 def test_conditions_choose_the_rows_that_meet_them(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lakeshelf.contracts import CATALOG, LONG, STRING
 from lakeshelf.contracts import arrow as arrow_contract
@@ -19,7 +21,7 @@ from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import merging
 
-NAME = "cleansed/shelf_state"
+NAME, REFUSED = "cleansed/shelf_state", "raw/quarantine"
 TABLE = CATALOG.tables[NAME]
 
 
@@ -129,3 +131,41 @@ def test_text_that_merges_wrote_is_found(tmp_path: Path) -> None:
     found = tables.rows(tmp_path, name, ["receipt_id"], [("order_id", "=", "o1")])
     assert found.to_pylist() == [{"receipt_id": "r1"}]
     assert tables.rows(tmp_path, name).num_rows == 3
+
+
+OFFSETS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.integers(0, 2)), max_size=12
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(places=OFFSETS, size=st.integers(1, 5))
+def test_pages_of_a_table_are_its_rows_in_order_each_once(
+    tmp_path_factory: pytest.TempPathFactory, places: list[tuple[str, int, int]], size: int
+) -> None:
+    root, start = tmp_path_factory.mktemp("pages"), datetime(2026, 3, 1, tzinfo=UTC)
+    tables.ensure(root, CATALOG.tables[REFUSED])
+    by_key = {(topic, offset): second for topic, offset, second in places}
+    rows = [
+        {
+            "topic": topic,
+            "partition": 0,
+            "offset": offset,
+            "kafka_timestamp": start + timedelta(seconds=second),
+            "reason": "not_json",
+            "detail": "",
+            "ingested_at": start,
+        }
+        for (topic, offset), second in by_key.items()
+    ]
+    schema = arrow_contract.schema(CATALOG.tables[REFUSED].columns)
+    written = pa.Table.from_pylist(rows, schema=schema)
+    write_deltalake(tables.open_table(root, REFUSED), written, mode="append")
+    order = [("kafka_timestamp", "descending"), ("topic", "ascending")]
+    paged = []
+    for offset in range(0, len(rows) + 1, size):
+        page, total = tables.page(root, REFUSED, order, offset=offset, limit=size)
+        paged += page.to_pylist()
+        assert total == len(rows)
+    kept = sorted(rows, key=lambda r: (-r["kafka_timestamp"].timestamp(), r["topic"], r["offset"]))
+    assert [(r["topic"], r["offset"]) for r in paged] == [(r["topic"], r["offset"]) for r in kept]

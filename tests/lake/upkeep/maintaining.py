@@ -1,4 +1,4 @@
-"""A writer that appends numbers for ever and maintains its table whenever it is told to."""
+"""A writer that appends numbers, maintains its table when it is told to, and then waits to be told to go on."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def main(root: Path) -> None:
         sys.stdout.flush()
         sys.stdin.readline()
         maintenance.maintain(handle)
+        sys.stdout.write("maintained\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
 
 
 if __name__ == "__main__":

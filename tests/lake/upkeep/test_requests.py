@@ -208,6 +208,7 @@ def test_a_dataset_that_many_write_is_maintained_at_once_beside_its_writers(
     assert len(rows(tmp_path)) == 3 * appended
 
 
+@pytest.mark.faults
 def test_a_process_that_is_killed_while_it_optimizes_and_vacuums_loses_no_row(
     tmp_path: Path, start: Start
 ) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from lakeshelf.lake import Lake
+from lakeshelf.lake import Lake, NameRefused
 from lakeshelf.lake.form.commits import HOOKS
-from lakeshelf.lake.place import storage
+from lakeshelf.lake.place import projects, storage
 from lakeshelf.lake.upkeep import doctor, requests
 from lakeshelf.lake.upkeep.doctor import BAD_COMMIT, MISSING_FILE, examine
 from lakeshelf.lake.upkeep.repair import repair
@@ -84,3 +84,14 @@ def test_a_table_in_a_bucket_is_kept_small_and_sound(lake: Lake) -> None:
     assert (len(report.aside), report.lost, report.lost_rows, report.left) == (1, (lost,), 1, ())
     assert MISSING_FILE not in {d.kind for d in examine(lake.root, NAME).damage}
     assert counts(lake) == list(range(FILES))
+
+
+def test_datasets_of_projects_are_found_in_a_bucket(lake: Lake) -> None:
+    name = "retail/shelf_policies"
+    lake.create(name, SCHEMA, path=projects.main(name))
+    lake.append(name, [{"n": 1, "m": 0, "day": "a"}])
+    assert lake.names() == sorted([NAME, name])
+    assert lake.read(name, columns=["n"]).read_all()["n"].to_pylist() == [1]
+    assert examine(lake.root, name).rows == 1
+    with pytest.raises(NameRefused, match="retail is a project"):
+        lake.append("retail/notes", [{"n": 1}])

@@ -187,7 +187,7 @@ def test_tables_of_others_and_append_only_ones_are_refused(tmp_path: Path) -> No
         lambda lake: lake.delete(owned.name, [("k", "=", 1)]),
         lambda lake: lake.update(owned.name, [("k", "=", 1)], {"units": 2}),
     ):
-        with pytest.raises(Conflict, match="written by a-job alone"):
+        with pytest.raises(Conflict, match="belongs to a-job"):
             refused(Lake(tmp_path, Datasets([owned])))
     only = Dataset("curated/only", SCHEMA, properties={"delta.appendOnly": "true"})
     lake = Lake(tmp_path, Datasets([only]))

@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 
 from lakeshelf.lake.form.metadata import Stamp, encoded, stamp
 from lakeshelf.lake.form.schemas import fingerprint
-from lakeshelf.lake.place.errors import NameRefused
+from lakeshelf.lake.place.errors import NameRefused, VersionNotFound
 
 HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
@@ -101,14 +101,22 @@ class Write:
         txns: Identities: the write is made unless the first stands in the table; all are recorded.
         stamp: Who writes, and why.
         metadata: The caller's own entries of the commit.
+        expected: The version that the table has to be at: the commit follows it, or there is none; None: any.
+        writer: The owner whose tables it may write (`lakeshelf.lake.form.owners`); None: none that name one.
     """
 
     txns: tuple[Txn, ...] = ()
     stamp: Stamp = field(default_factory=stamp)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    expected: int | None = None
+    writer: str | None = None
 
     def __post_init__(self) -> None:
         encoded(self.stamp, self.metadata)
+        if self.expected is not None and (type(self.expected) is not int or self.expected < 0):
+            raise VersionNotFound(
+                f"{self.expected!r} is no version", hint="expect the number of one that was read"
+            )
 
     @classmethod
     def once(cls, *txns: Txn) -> Write:
@@ -117,6 +125,15 @@ class Write:
             txns, metadata={name: value for txn in txns for name, value in txn.metadata.items()}
         )
 
+    @property
+    def retries(self) -> int | None:
+        """How often delta-rs may commit on a later version than it read: never, where one is expected.
+
+        With a single one it lets commits go by that changed no rows that were read, such as empty ones
+        (docs/design/pitfalls.md#trap-55).
+        """
+        return None if self.expected is None else 0
+
     def properties(
         self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()
     ) -> CommitProperties:
@@ -124,6 +141,7 @@ class Write:
         stamped = self.stamp.of(fingerprint(schema) if schema is not None else "", order_by)
         return CommitProperties(
             custom_metadata=encoded(stamped, self.metadata),
+            max_commit_retries=self.retries,
             app_transactions=[Transaction(t.app_id, t.version) for t in self.txns],
         )
 

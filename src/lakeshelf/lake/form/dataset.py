@@ -15,8 +15,8 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.contracts.model import PROFILES, Profile
 from lakeshelf.lake.form.schemas import fingerprint
-from lakeshelf.lake.place import names
-from lakeshelf.lake.place.errors import SchemaError, TimeOutOfRange
+from lakeshelf.lake.place import names, projects
+from lakeshelf.lake.place.errors import NameRefused, SchemaError, TimeOutOfRange
 from lakeshelf.lake.place.location import masked
 
 Writers = Literal["one", "many"]
@@ -43,6 +43,8 @@ class Dataset:
         doc: What it holds.
         storage_options: What reaches its table, where it differs from the lake's; never shown.
         pin: Version or time at which it is always read; None: the latest.
+        path: Path of its table below the lake's root: its name, or the place of a project's dataset
+            (`lakeshelf.lake.place.projects`); empty: its name.
     """
 
     name: str
@@ -57,9 +59,11 @@ class Dataset:
     doc: str = ""
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     pin: int | datetime | None = None
+    path: str = ""
 
     def __post_init__(self) -> None:
         names.checked(self.name)
+        object.__setattr__(self, "path", _path(self.name, self.path))
         for part in ("key", "partition_by"):
             listed = names.columns(getattr(self, part), f"the {part} of {self.name}")
             object.__setattr__(self, part, listed)
@@ -68,11 +72,6 @@ class Dataset:
                 f"{self.name} has no profile {self.profile!r}",
                 hint=f"there are {', '.join(PROFILES)}",
             )
-
-    @property
-    def path(self) -> str:
-        """Path of its table below the lake's root."""
-        return self.name
 
     def pinned(self, at: int | datetime) -> Dataset:
         """The same dataset, always read at a version or a time."""
@@ -134,6 +133,18 @@ class Datasets(Mapping[str, Dataset]):
         """The catalogue as JSON that is the same for the same catalogue; credentials are masked."""
         listed = [self._datasets[name].as_json() for name in sorted(self._datasets)]
         return json.dumps(listed, indent=1, sort_keys=True)
+
+
+def _path(name: str, path: str) -> str:
+    """The path of a dataset, from which its name can be told.
+
+    Raises:
+        NameRefused: It is another's, or nobody's.
+    """
+    if path in ("", name) or projects.named(path) == name:
+        return path or name
+    own = f" or {projects.main(name)}" if projects.may_be(name) else ""
+    raise NameRefused(f"{path!r} is no path of {name}", hint=f"its table lies in {name}{own}")
 
 
 def of_contract(table: Table) -> Dataset:

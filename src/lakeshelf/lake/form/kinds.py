@@ -11,6 +11,16 @@ FORBIDDEN = frozenset(" ,;{}()\n\t=")
 MOST_DIGITS = 38
 DIGITS_OF_STATISTICS = 15
 """Digits of decimals in statistics of files, which delta-rs writes as doubles."""
+_SQL_NAMES = {
+    pa.int8(): "tinyint",
+    pa.int16(): "smallint",
+    pa.int32(): "int",
+    pa.int64(): "bigint",
+    pa.float32(): "float",
+    pa.bool_(): "boolean",
+    pa.date32(): "date",
+}
+"""Names of types in SQL, where Arrow has others."""
 RESERVED = ("_change_type", "_commit_version", "_commit_timestamp")
 """Columns of the change feed."""
 
@@ -51,6 +61,21 @@ def bad_name(field: pa.Field) -> str | None:
     if len(set(folded)) < len(folded):
         return f"{name!r} has a field twice; capitals do not count"
     return next((reason for f in parts if (reason := bad_name(f))), None)
+
+
+def sql_name(kind: pa.DataType) -> str:
+    """The name of a type in SQL, as contracts and their documentation write it: `bigint`, `array<string>`."""
+    if pa.types.is_list(kind):
+        return f"array<{sql_name(kind.value_type)}>"
+    if pa.types.is_map(kind):
+        return f"map<{sql_name(kind.key_type)},{sql_name(kind.item_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{field.name}:{sql_name(field.type)}' for field in kind)}>"
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_timestamp(kind):
+        return "timestamp" if kind.tz else "timestamp_ntz"
+    return _SQL_NAMES.get(kind, str(kind))
 
 
 def inner(kind: pa.DataType) -> Iterator[pa.DataType]:

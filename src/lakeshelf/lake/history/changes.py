@@ -3,17 +3,21 @@
 1. The cursor is read from the consumer's output, and the feed from the version after it.
 2. The consumer writes its output with `txn=changes.txns`, which moves the cursor in the same commit.
 3. Where the feed cannot be told, all rows are given, with the reason; the consumer then overwrites its output.
+
+Who asks for what was touched gets keys by the same rules: after a full refresh all of the dataset, and of deleted rows
+those that the feed still tells of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
 from lakeshelf.lake.form.commits import Txn
-from lakeshelf.lake.history import cursors, feed
+from lakeshelf.lake.history import cursors, feed, touching
 from lakeshelf.lake.history.cursors import Consumer, Cursor
 from lakeshelf.lake.place.errors import FeatureRefused, Vacuumed, VersionNotFound
 from lakeshelf.lake.rows.diff import INSERT
@@ -33,6 +37,7 @@ class Changes:
         end: Version up to which the changes reach.
         full_refresh: Why all rows are given, as inserts; None: they are changes. The output is then overwritten.
         txns: What moves the cursor; given as `txn` to the write of the output, and to one write only.
+        touched: Whether keys are given of what was touched, instead of rows that changed.
     """
 
     dataset: str
@@ -41,6 +46,7 @@ class Changes:
     full_refresh: str | None
     txns: tuple[Txn, ...]
     _open: Callable[[], pa.RecordBatchReader] = field(repr=False)
+    touched: bool = False
 
     @property
     def rows(self) -> pa.RecordBatchReader:
@@ -48,20 +54,35 @@ class Changes:
 
         With a key they are the net effect, one key after the other in no order: `insert`, `delete`, or
         `update_preimage` and `update_postimage`. Without one they are the feed, in the order of the versions.
+
+        What was touched are its key columns alone, each key once, in no order: of every row that was written, changed
+        or deleted, also where nothing of that is left. Which of them are there, and how, a snapshot at `end` says.
         """
         return self._open()
 
 
-def changes(lake: Tables, name: str, consumer: Consumer) -> Changes:
+def changes(lake: Tables, name: str, consumer: Consumer, *, touched: bool = False) -> Changes:
     """Changes of a dataset since a consumer last read it; at its first time it is registered.
 
-    What `lakeshelf.lake.history.feed` says is held in memory; rows are a stream.
+    What `lakeshelf.lake.history.feed` and, of what was touched, `lakeshelf.lake.history.touching` says is held in
+    memory; rows are a stream.
+
+    Args:
+        lake: The lake.
+        name: The dataset.
+        consumer: Who reads them.
+        touched: Whether to give keys of what was touched, instead of rows that changed.
+
+    Raises:
+        SchemaError: What was touched is asked for, and the dataset has no key.
     """
     source = lake.snapshot(name)
+    if touched:
+        touching.schema_of_key(source.handle, name, source.dataset.key)
     cursor = cursors.of(lake.root, consumer, name, source.table_id)
     if cursor.epoch == 0:
         cursors.register(lake, consumer, name)
-    rows_or_reason = _since(cursor, source)
+    rows_or_reason = _since(cursor, source, touched)
     if isinstance(rows_or_reason, str):
         return Changes(
             name,
@@ -69,13 +90,16 @@ def changes(lake: Tables, name: str, consumer: Consumer) -> Changes:
             source.version,
             rows_or_reason,
             cursor.begun(source.version),
-            lambda: _all(source),
+            partial(touching.known if touched else _all, source),
+            touched,
         )
     txns = cursor.moved(source.version) if cursor.position != source.version else ()
-    return Changes(name, cursor.position, source.version, None, txns, rows_or_reason)
+    return Changes(name, cursor.position, source.version, None, txns, rows_or_reason, touched)
 
 
-def _since(cursor: Cursor, source: Snapshot) -> Callable[[], pa.RecordBatchReader] | str:
+def _since(
+    cursor: Cursor, source: Snapshot, touched: bool
+) -> Callable[[], pa.RecordBatchReader] | str:
     """The changes after a cursor, or why they cannot be told."""
     name, position, latest = source.dataset.name, cursor.position, source.version
     if cursor.epoch == 0:
@@ -87,7 +111,8 @@ def _since(cursor: Cursor, source: Snapshot) -> Callable[[], pa.RecordBatchReade
             f"{name} was put back: its latest version is {latest}, the cursor stands at {position}"
         )
     try:
-        return _unlike(cursor, source) or feed.between(
+        read = touching.between if touched else feed.between
+        return _unlike(cursor, source) or read(
             source.handle, name, position, latest, source.dataset.key
         )
     except (Vacuumed, VersionNotFound, FeatureRefused) as error:

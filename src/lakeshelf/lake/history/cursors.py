@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from deltalake import DeltaTable
@@ -207,4 +208,5 @@ def noted(handle: DeltaTable, write: Write, commit: Commit) -> Commit:
     """The commit; one without rows where a cursor would otherwise fall too far behind."""
     if not commit.skipped or not is_far_behind(write.txns):
         return commit
-    return writing.repeated(handle, lambda: writing.note(handle, commit.table, write))
+    note = partial(writing.note, handle, commit.table, write)
+    return writing.committed(handle, commit.table, "note", write, note)

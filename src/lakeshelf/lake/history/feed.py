@@ -46,7 +46,7 @@ def between(
         FeatureRefused: A version in between kept no feed, or a column is one that delta-rs would read wrong.
     """
     traits.require_readable(handle, name)
-    feed = _Feed(handle, name, start, end)
+    feed = Feed(handle, name, start, end)
     if end <= start or not key:
         rows = feed.schema.empty_table() if end <= start else feed.in_order()
         return partial(rows.to_reader, max_chunksize=BATCH_ROWS)
@@ -59,8 +59,15 @@ def between(
     return opened
 
 
-class _Feed:
-    """The feed as the table has it, in the types of the table."""
+class Feed:
+    """The feed as the table has it, in the types of the table.
+
+    Args:
+        handle: The table.
+        name: Its name, for errors.
+        start: Version after which it begins.
+        end: Version with which it ends.
+    """
 
     def __init__(self, handle: DeltaTable, name: str, start: int, end: int) -> None:
         self.schema = with_change_type(schema_of(handle))

@@ -34,7 +34,7 @@ def repeated(
     Returns:
         The keys, each once; None: they cannot be told apart quickly, floats for example, and all may have.
     """
-    if any(_is_intricate(schema.field(column).type) for column in key):
+    if any(is_intricate(schema.field(column).type) for column in key):
         return None
     held = _sided(feed, key, schema)
     changed = held.filter(pc.invert(held[AFTER])).select(list(key))
@@ -172,9 +172,17 @@ def _are_distinct(column: pa.ChunkedArray) -> bool:
     return int(marked.null_count) + len(column) == len(marked)
 
 
-def _is_intricate(kind: pa.DataType) -> bool:
+def is_intricate(kind: pa.DataType) -> bool:
     """Whether equal values need not be equal bytes, or cannot be grouped."""
     return bool(pa.types.is_floating(kind) or pa.types.is_nested(kind))
+
+
+def first_of_each(rows: pa.Table) -> pa.Table:
+    """Of equal rows the first, whatever the types of their columns."""
+    groups = pa.table({"row": _ids(_one_batch(rows), rows.column_names)})
+    groups = groups.append_column("place", _places(rows.num_rows))
+    firsts = groups.group_by("row", use_threads=False).aggregate([("place", "min")])
+    return rows.take(firsts["place_min"])
 
 
 def net(feed: pa.Table, key: Sequence[str]) -> pa.Table:

@@ -18,7 +18,7 @@ from lakeshelf.lake.rows.reading import schema_of
 from lakeshelf.lake.rows.snapshot import Snapshot
 
 Status = Literal["published", "failed"]
-READ = "read"
+READ, CHANGES, TOUCHED = "read", "changes", "touched"
 ROUTE = "delta-rs scan"
 
 
@@ -28,7 +28,7 @@ class Access:
 
     Attributes:
         version: Version that was read or made.
-        operation: What was done: `read`, `changes`, or that of the commit.
+        operation: What was done: `read`, `changes`, `touched`, or that of the commit.
         content: Rows that were read; of a commit: all rows of its version.
         is_whole: Whether `content` is all there is: a stream may be left before its end.
         columns: Columns that were read; None: all.

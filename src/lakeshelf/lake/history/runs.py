@@ -23,7 +23,7 @@ from lakeshelf.lake.form.commits import ABSENT, Commit, Txn
 from lakeshelf.lake.history.changes import Changes
 from lakeshelf.lake.history.cursors import CURSORS
 from lakeshelf.lake.history.recording import Recorder
-from lakeshelf.lake.history.records import Access, Recorded, Status, facts
+from lakeshelf.lake.history.records import CHANGES, TOUCHED, Access, Recorded, Status, facts
 from lakeshelf.lake.place.errors import Conflict, NameRefused, VersionNotFound
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import tables
@@ -95,7 +95,8 @@ class Book(Recorder):
         """The changes, recorded as read."""
         parts = self._parts.get((changes.dataset, "read"))
         if changes.start is not None and parts is not None:
-            part = Access(changes.end, "changes", since=changes.start)
+            operation = TOUCHED if changes.touched else CHANGES
+            part = Access(changes.end, operation, since=changes.start)
             part.content = Content.of(changes.rows)
             part.is_whole = True
             parts.append(part)
@@ -110,8 +111,7 @@ class Book(Recorder):
         name, version = commit.table, commit.version
         self._pins[name] = version
         latest = tables.open_table(self._lake.root, name)
-        place = self._lake.root.of(name)
-        self._tables[name, "write"] = opened_at(place, version, latest, name)
+        self._tables[name, "write"] = opened_at(latest.table_uri, version, latest, name)
         part = Access(
             version,
             commit.operation,

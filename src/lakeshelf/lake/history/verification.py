@@ -17,8 +17,8 @@ from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.form.schemas import fingerprint
-from lakeshelf.lake.history import feed
-from lakeshelf.lake.history.records import READ, facts, where_of
+from lakeshelf.lake.history import feed, touching
+from lakeshelf.lake.history.records import CHANGES, READ, TOUCHED, facts, where_of
 from lakeshelf.lake.history.runs import rows_of
 from lakeshelf.lake.place.errors import NotFound
 from lakeshelf.lake.rows import diff, reading, tables
@@ -27,6 +27,7 @@ from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.versions import opened_at
 
 _FACTS = ("table_id", "reader_version", "writer_version", "features")
+_FEEDS = {CHANGES: feed.between, TOUCHED: touching.between}
 _EVERY_ROW = ("overwrite", "replace")
 _CAME = "__came"
 
@@ -72,7 +73,7 @@ class _Opened:
     latest: DeltaTable
 
     def at(self, version: int) -> DeltaTable:
-        return opened_at(self.lake.root.of(self.name), version, self.latest, self.name)
+        return opened_at(self.latest.table_uri, version, self.latest, self.name)
 
 
 def verify(lake: ReadTables, run_id: str) -> Iterator[Difference]:
@@ -90,7 +91,7 @@ def verify(lake: ReadTables, run_id: str) -> Iterator[Difference]:
 
 def _row(lake: ReadTables, row: Mapping[str, Any]) -> Iterator[Difference]:
     try:
-        opened = _Opened(lake, row["dataset"], tables.open_table(lake.root, row["path"]))
+        opened = _Opened(lake, row["dataset"], tables.open_table(lake.root, row["dataset"]))
         yield from _table(opened, row)
         for part in json.loads(row["parts"]):
             yield from _part(opened, row, part)
@@ -120,10 +121,9 @@ def _part(opened: _Opened, row: Mapping[str, Any], part: Mapping[str, Any]) -> I
 
 def _content(opened: _Opened, part: Mapping[str, Any]) -> Content:
     handle = opened.at(part["version"])
-    if part["operation"] == "changes":
-        key = opened.lake.dataset(opened.name).key
-        changed_rows = feed.between(handle, opened.name, part["since"], part["version"], key)
-        return Content.of(changed_rows())
+    if part["operation"] in _FEEDS:
+        key, between = opened.lake.dataset(opened.name).key, _FEEDS[part["operation"]]
+        return Content.of(between(handle, opened.name, part["since"], part["version"], key)())
     if part["operation"] != READ:
         return Content.of(reading.scan(handle, opened.name))
     where = where_of(part, reading.schema_of(handle))

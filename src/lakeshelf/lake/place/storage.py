@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from lakeshelf.lake.place import object_stores
+from lakeshelf.lake.place import object_stores, projects
 from lakeshelf.lake.place.errors import StorageError, explained
 from lakeshelf.lake.place.location import Root
 
@@ -33,6 +33,11 @@ _S3_OPTIONS = {
 
 
 def table_names(root: Root) -> list[str]:
+    """Names of the Delta tables of a lake: those in layers, and those of the datasets of projects."""
+    return sorted({*layer_tables(root), *project_tables(root)})
+
+
+def layer_tables(root: Root) -> list[str]:
     """Names of the Delta tables two levels below the root."""
     require_folders(root)
     with explained(f"the tables of {root} cannot be listed", StorageError):
@@ -51,6 +56,51 @@ def table_names(root: Root) -> list[str]:
         )
 
 
+def project_tables(root: Root) -> list[str]:
+    """Names of the datasets of projects whose tables are there."""
+    with explained(f"the projects of {root} cannot be listed", StorageError):
+        if root.folder is not None:
+            above = root.folder / projects.FOLDER
+            logs = above.glob(f"*/{projects.DATASETS}/*/{projects.MAIN}/{LOG}")
+            paths = [log.parent.relative_to(root.folder).as_posix() for log in logs]
+        else:
+            paths = list(_remote_mains(root))
+        return sorted(name for name in map(projects.named, paths) if name is not None)
+
+
+def is_table(root: Root, path: str) -> bool:
+    """Whether a Delta table stands at a path below the root.
+
+    Raises:
+        StorageError: What reading the place meets.
+    """
+    if root.folder is not None:
+        return (root.folder / path / LOG).is_dir()
+    from deltalake import DeltaTable  # noqa: PLC0415 - slow to import, and local lakes do without
+
+    with explained(f"{path} at {root} cannot be looked for", StorageError):
+        return DeltaTable.is_deltatable(root.of(path), root.options)
+
+
+def has_version(root: Root, path: str, version: int) -> bool:
+    """Whether the log of the table at a path has an entry of a version: the cheapest way to see whether it moved."""
+    entry = f"{path}/{LOG}/{version:020}.json"
+    if root.folder is not None:
+        return (root.folder / entry).is_file()
+    files, base = filesystem(root)
+    with explained(f"{path} at {root} cannot be looked for", StorageError):
+        return str(files.get_file_info(f"{base}/{entry}").type.name) == "File"
+
+
+def has_folder(root: Root, path: str) -> bool:
+    """Whether a folder lies at a path below the root."""
+    if root.folder is not None:
+        return (root.folder / path).is_dir()
+    files, base = filesystem(root)
+    with explained(f"{path} at {root} cannot be looked for", StorageError):
+        return str(files.get_file_info(f"{base}/{path}").type.name) == "Directory"
+
+
 def require_folders(root: Root, path: str = "") -> None:
     """Raise `StorageError` for a file that stands where a folder should be, at a path below the root or above."""
     if root.folder is None:
@@ -64,11 +114,25 @@ def require_folders(root: Root, path: str = "") -> None:
 
 
 def place_of(handle: DeltaTable) -> tuple[Root, str]:
-    """Root of the lake that a table lies in, and its name: the last two folders of its address."""
+    """Root of the lake that a table lies in, and its path below it.
+
+    That is the last two folders of its address, or the place of a project's dataset, unless the table says by its own
+    name that it lies in a layer.
+    """
     uri = handle.table_uri.rstrip("/")
     uri = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
     above, layer, name = uri.rsplit("/", 2)
-    return Root.at(above, handle._storage_options), f"{layer}/{name}"  # noqa: SLF001
+    path = f"{layer}/{name}"
+    in_project = projects.apart(uri)
+    if in_project is not None and handle.metadata().name != f"{layer}.{name}":
+        above, path = in_project
+    return Root.at(above, handle._storage_options), path  # noqa: SLF001
+
+
+def name_of(handle: DeltaTable) -> str:
+    """Name of the dataset whose table it is, by its place."""
+    _, path = place_of(handle)
+    return projects.named(path) or path
 
 
 def filesystem(root: Root) -> tuple[FileSystem, str]:
@@ -126,18 +190,18 @@ def dataset_of(handle: DeltaTable, paths: Sequence[str], schema: pa.Schema) -> D
 
     if not paths:
         return dataset.dataset(schema.empty_table())
-    root, name = place_of(handle)
+    root, place = place_of(handle)
     files, base = filesystem(root)
     partition_schema = pa.schema(
         [schema.field(column) for column in handle.metadata().partition_columns]
     )
     return dataset.dataset(
-        [f"{base}/{name}/{unquote(path)}" for path in paths],
+        [f"{base}/{place}/{unquote(path)}" for path in paths],
         schema=schema,
         format="parquet",
         filesystem=files,
         partitioning=dataset.partitioning(partition_schema, flavor="hive"),
-        partition_base_dir=f"{base}/{name}",
+        partition_base_dir=f"{base}/{place}",
     )
 
 
@@ -205,6 +269,16 @@ def _folders(files: FileSystem, path: str, name: str | None = None) -> list[Any]
         for entry in listed
         if entry.type == fs.FileType.Directory and name in (None, entry.base_name)
     ]
+
+
+def _remote_mains(root: Root) -> Iterator[str]:
+    """Paths of the tables of projects in a bucket."""
+    files, base = filesystem(root)
+    for project in _folders(files, f"{base}/{projects.FOLDER}"):
+        for dataset in _folders(files, f"{project.path}/{projects.DATASETS}"):
+            main = f"{dataset.path}/{projects.MAIN}"
+            if _folders(files, main, LOG):
+                yield main.removeprefix(f"{base}/")
 
 
 def _name(log: Path) -> str:

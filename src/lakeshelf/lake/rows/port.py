@@ -1,4 +1,4 @@
-"""What is asked of a lake by those who stand below it: history, maintenance, components, tests.
+"""What is asked of a lake by those who need less than all of it: history, upkeep, components, files that become rows.
 
 `Lake` is one; whoever needs less than all of it names one of these.
 """
@@ -50,6 +50,11 @@ class Tables(ReadTables, Protocol):
     writer: str | None
     stamp: Stamp
 
+    def create(
+        self, name: str, schema: pa.Schema | None = None, *, exist_ok: bool = False, **options: Any
+    ) -> Commit:
+        """Create the table of a dataset, without rows."""
+
     def append(
         self,
         name: str,
@@ -60,6 +65,17 @@ class Tables(ReadTables, Protocol):
         schema_mode: SchemaMode | None = None,
     ) -> Commit:
         """Append rows."""
+
+    def overwrite(
+        self,
+        name: str,
+        rows: Rows,
+        *,
+        txn: Txns | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        schema_mode: SchemaMode | None = None,
+    ) -> Commit:
+        """Make rows the only rows of a dataset."""
 
     def merge(
         self,

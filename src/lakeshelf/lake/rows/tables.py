@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema
@@ -13,11 +13,11 @@ from deltalake import DeltaTable, Field, Schema
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.form import constraints, features, partitions
+from lakeshelf.lake.form import constraints, features, owners, partitions
 from lakeshelf.lake.form.commits import HOOKS, Write
-from lakeshelf.lake.form.dataset import PROPERTY, Dataset, of_contract
+from lakeshelf.lake.form.dataset import LIBRARY, PROPERTY, Dataset, of_contract
 from lakeshelf.lake.form.schemas import require_unique, storable
-from lakeshelf.lake.place import names, storage
+from lakeshelf.lake.place import layers, names, projects, storage
 from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
@@ -59,18 +59,19 @@ def open_table(
         FeatureRefused: It has a feature that delta-rs cannot read, or, unless it is only read, cannot write.
     """
     place = Root.at(root)
-    shown = f"{place}/{name}"
+    path = layers.path_of(place, name)
+    shown = f"{place}/{path}"
     try:
         with explained(f"table {name} at {shown} cannot be read"):
-            table = DeltaTable(place.of(name), version, place.options)
+            table = DeltaTable(place.of(path), version, place.options)
     except NotFound as error:
-        storage.require_folders(place, name)
+        storage.require_folders(place, path)
         raise NotFound(
             f"no Delta table {name} at {shown}",
             hint="`lakeshelf bootstrap` creates the product's tables, a first write any other",
         ) from error
     except Damaged:
-        storage.require_folders(place, name)
+        storage.require_folders(place, path)
         raise
     check = features.require_readable if to_read else features.require_writable
     check(table, name)
@@ -84,9 +85,10 @@ def exists(root: Root | Path | str, name: str) -> bool:
         StorageError: A file stands where a folder should be, or what reading the place meets.
     """
     place = Root.at(root)
-    storage.require_folders(place, name)
+    path = layers.path_of(place, name)
+    storage.require_folders(place, path)
     with explained(f"{name} at {place} cannot be looked for"):
-        return DeltaTable.is_deltatable(place.of(name), place.options)
+        return DeltaTable.is_deltatable(place.of(path), place.options)
 
 
 def existing(root: Root | Path | str) -> list[str]:
@@ -103,14 +105,24 @@ def described(table: DeltaTable, name: str, kind: type[Dataset] = Dataset) -> Da
         if key.startswith(PROPERTY)
     }
     key = own.get("key", "")
-    return kind(
+    dataset = kind(
         name,
         schema_of(table),
         key=tuple(key.split(",")) if key else (),
         partition_by=tuple(metadata.partition_columns),
         profile="spark_only" if own.get("profile") == features.SPARK_ONLY else "shared",
         doc=metadata.description or "",
+        path=_own_path(table, name),
     )
+    return owners.named(dataset, table)
+
+
+def _own_path(table: DeltaTable, name: str) -> str:
+    """Where a project's dataset lies; empty where the name is that of a table in a layer, or an address."""
+    if not projects.may_be(name):
+        return ""
+    _, path = storage.place_of(table)
+    return path if projects.named(path) == name else ""
 
 
 def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None) -> DeltaTable:
@@ -123,6 +135,7 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         Conflict: Somebody else created it meanwhile.
     """
     place = Root.at(root)
+    layers.require_path(place, dataset.name, dataset.path)
     if not dataset.schema:
         raise SchemaError(f"{dataset.name} has no columns", hint="give a schema or rows")
     properties = dict(dataset.properties) or delta_contract.profile_properties(dataset.profile)
@@ -131,10 +144,7 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
     _require_key(dataset, schema)
     partitions.require_columns(dataset.name, schema, dataset.partition_by)
     features.refuse_naive_times(dataset.name, schema)
-    if dataset.key and not dataset.properties:
-        properties[f"{PROPERTY}key"] = ",".join(dataset.key)
-    if dataset.profile == features.SPARK_ONLY:
-        properties[f"{PROPERTY}profile"] = dataset.profile
+    properties |= _own_properties(dataset)
     writers = features.writers_of(dataset.profile)
     features.refuse_unfit_properties(dataset.name, properties, writers)
     constraints.require(dataset.name, schema, dataset.constraints)
@@ -198,6 +208,42 @@ def rows(
     return reading.rows(open_table(root, name), name, columns, where)
 
 
+def page(
+    root: Root | Path | str,
+    name: str,
+    order: Sequence[tuple[str, str]],
+    where: Where | None = None,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[pa.Table, int]:
+    """Some rows of a table of the catalogue in an order, and how many there are in all.
+
+    Of the others no more is read than the key and what they are ordered by.
+
+    Args:
+        root: Lake root.
+        name: The table; its key decides where the order does not.
+        order: Column and `ascending` or `descending`.
+        where: Conditions that all hold.
+        offset: Rows that are passed over.
+        limit: Most rows; None: all that follow.
+    """
+    handle, key = open_table(root, name), CATALOG.tables[name].key
+    ranks = dict(order)
+    places = reading.rows(handle, name, list(dict.fromkeys([*ranks, *key])), where)
+    by = [*order, *((column, "ascending") for column in key if column not in ranks)]
+    chosen = places.sort_by(by).slice(offset, limit)
+    within = [(column, "in", tuple(chosen[column].unique().to_pylist())) for column in key]
+    rows = reading.rows(handle, name, None, [*(where or ()), *within])
+    at = {place: number for number, place in enumerate(_tuples(rows.select(chosen.column_names)))}
+    numbers = pa.array([at[place] for place in _tuples(chosen)], pa.int64())
+    return rows.take(numbers), places.num_rows
+
+
+def _tuples(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in rows.columns), strict=True)
+
+
 def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
     """Create or evolve every table of the catalogue."""
     return tuple(ensure(root, table) for table in CATALOG.tables.values())
@@ -206,6 +252,20 @@ def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
 def row_count(root: Root | Path | str, name: str) -> int:
     """Rows of the table at its latest version."""
     return count(open_table(root, name, to_read=True), name)
+
+
+def _own_properties(dataset: Dataset) -> dict[str, str]:
+    """What a table says of itself where no contract says it."""
+    own: dict[str, str] = {}
+    if dataset.profile == features.SPARK_ONLY:
+        own[f"{PROPERTY}profile"] = dataset.profile
+    if dataset.name in CATALOG.tables:
+        return own
+    if dataset.key:
+        own[f"{PROPERTY}key"] = ",".join(dataset.key)
+    if dataset.owner != LIBRARY:
+        own[owners.OWNER] = dataset.owner
+    return own
 
 
 def _require_key(dataset: Dataset, schema: pa.Schema) -> None:

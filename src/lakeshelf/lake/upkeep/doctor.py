@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,8 +16,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError, first_line
+from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.actions import added
-from lakeshelf.lake.place import names, storage
+from lakeshelf.lake.place import layers, names, storage
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.storage import LOG
 from lakeshelf.lake.rows import reading, tables
@@ -116,6 +118,13 @@ class LogFiles:
         )
         return cls(sizes, tuple(commits), tuple(checkpoints(sizes)))
 
+    @classmethod
+    def at(cls, files: FileSystem, place: str) -> LogFiles:
+        """The files of the log of the table in a folder; none where there is no log."""
+        from pyarrow import fs  # noqa: PLC0415 - slow to import
+
+        return cls.of(files.get_file_info(fs.FileSelector(f"{place}/{LOG}", allow_not_found=True)))
+
     @property
     def latest(self) -> int | None:
         """The latest version that is named; None: there is none."""
@@ -142,11 +151,9 @@ def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Tabl
         NotFound: There is no such table.
         StorageError: Its files cannot be listed.
     """
-    from pyarrow import fs  # noqa: PLC0415 - slow to import
-
     files, base = storage.filesystem(root)
-    place = f"{base}/{names.checked(name)}"
-    log = LogFiles.of(files.get_file_info(fs.FileSelector(f"{place}/{LOG}", allow_not_found=True)))
+    place = f"{base}/{layers.path_of(root, names.checked(name))}"
+    log = LogFiles.at(files, place)
     if log.latest is None:
         tables.open_table(root, name, to_read=True)
     damage = [*_log_damage(files, place, log, name)]
@@ -158,7 +165,23 @@ def examine(root: Root, name: str, progress: Progress = lambda *_: None) -> Tabl
     except LakeError as error:
         if not damage:
             damage.append(_unreadable(root, name, log, error))
+    way_out = owners.mending(_owner(root, name, log), name) if damage else None
+    if way_out is not None:
+        damage = [replace(one, way_out=way_out) for one in damage]
     return _with(health, damage)
+
+
+def latest_sound(root: Root, name: str, log: LogFiles) -> DeltaTable | None:
+    """The latest version of a table that can be opened; None: none can."""
+    for version in (None, *sorted({*log.commits, *log.whole}, reverse=True)):
+        with suppress(LakeError):
+            return tables.open_table(root, name, to_read=True, version=version)
+    return None
+
+
+def _owner(root: Root, name: str, log: LogFiles) -> str | None:
+    handle = latest_sound(root, name, log)
+    return None if handle is None else owners.owner_of(handle)
 
 
 def _unreadable(root: Root, name: str, log: LogFiles, error: LakeError) -> Damage:

@@ -127,7 +127,7 @@ def maintain(handle: DeltaTable, limits: UpkeepLimits = LIMITS) -> UpkeepReport:
     Raises:
         LakeError: A partition could not be merged; everything else was done.
     """
-    root, name = storage.place_of(handle)
+    (root, _), name = storage.place_of(handle), storage.name_of(handle)
     with _ONE_AT_A_TIME:
         handle.update_incremental()
         if features.cannot_write(features.in_force(handle)):
@@ -181,7 +181,7 @@ def optimize(
         SchemaError: Columns that the table does not have.
         FeatureRefused: delta-rs cannot write the table.
     """
-    _, name = storage.place_of(handle)
+    name = storage.name_of(handle)
     z_columns = tuple(columns)
     with _ONE_AT_A_TIME:
         handle.update_incremental()
@@ -212,7 +212,7 @@ def vacuum(
         LakeError: The retention is shorter than the table's own, or pins cannot be read.
         FeatureRefused: delta-rs cannot write the table, so it does not know all of its files.
     """
-    root, name = storage.place_of(handle)
+    (root, _), name = storage.place_of(handle), storage.name_of(handle)
     with _ONE_AT_A_TIME:
         handle.update_incremental()
         features.require_writable(handle, name)

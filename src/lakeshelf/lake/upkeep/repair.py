@@ -14,11 +14,12 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.commits import HOOKS, Write
-from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.form.dataset import LIBRARY, Dataset
 from lakeshelf.lake.form.metadata import stamp
-from lakeshelf.lake.place import storage
+from lakeshelf.lake.place import layers, projects, storage
 from lakeshelf.lake.place.errors import Conflict, explained
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.port import Tables
@@ -79,12 +80,15 @@ def repair(
             latest then, and what the commit wrote is no part of the table.
 
     Raises:
-        Conflict: Its owner is up, or its last commit can be read and would be dropped.
+        Conflict: Its owner is up, or named by the table itself, so that nobody else repairs it; or its last commit can
+            be read and would be dropped.
         NotFound: There is no such table.
     """
     dataset = lake.catalog[name] if name in lake.catalog else Dataset(name)
     work = _dropped if drop_last_commit else _repaired
-    if dry_run or dataset.writers == "many":
+    if not dry_run:
+        _require_owner(lake, name)
+    if dry_run or dataset.owner in (LIBRARY, lake.writer):
         return work(lake, name, dry_run)
     with requests.leased(lake.root, dataset, stack) as is_ours:
         if not is_ours:
@@ -93,6 +97,23 @@ def repair(
                 hint="stop it with `lakeshelf down`, then repair",
             )
         return work(lake, name, dry_run)
+
+
+def _require_owner(lake: Tables, name: str) -> None:
+    """Refuse a table that names another owner in the latest of its versions that can be opened.
+
+    Raises:
+        Conflict: Others own it, or it is a project's and no version says whose.
+    """
+    log = doctor.LogFiles.at(*_folder(lake, name))
+    handle = doctor.latest_sound(lake.root, name, log)
+    if handle is None:
+        if projects.named(layers.path_of(lake.root, name)) is not None:
+            raise Conflict(
+                f"no version of {name} can be opened to see who owns it", hint=doctor.COPY
+            )
+        return
+    owners.require(handle, name, lake.writer)
 
 
 def _dropped(lake: Tables, name: str, dry_run: bool) -> Repaired:
@@ -122,9 +143,9 @@ def _entries(lake: Tables, name: str, commit: Damage) -> tuple[str, ...]:
     """A commit and what was derived of it: its checkpoint and its checksum."""
     from pyarrow import fs  # noqa: PLC0415 - slow to import
 
-    files, base = storage.filesystem(lake.root)
+    files, base = _folder(lake, name)
     version = commit.path.rpartition("/")[2].removesuffix("json")
-    listed = files.get_file_info(fs.FileSelector(f"{base}/{name}/{storage.LOG}"))
+    listed = files.get_file_info(fs.FileSelector(f"{base}/{storage.LOG}"))
     names = sorted(info.base_name for info in listed if info.is_file)
     return tuple(f"{storage.LOG}/{one}" for one in names if one.lstrip(".").startswith(version))
 
@@ -149,11 +170,17 @@ def _repaired(lake: Tables, name: str, dry_run: bool) -> Repaired:
 
 
 def _put_aside(lake: Tables, name: str, paths: list[str]) -> None:
-    files, base = storage.filesystem(lake.root)
-    aside = f"{base}/{name}/{ASIDE}"
+    files, base = _folder(lake, name)
+    aside = f"{base}/{ASIDE}"
     files.create_dir(aside, recursive=True)
     for path in paths:
-        files.move(f"{base}/{name}/{path}", _free(files, f"{aside}/{path.rpartition('/')[2]}"))
+        files.move(f"{base}/{path}", _free(files, f"{aside}/{path.rpartition('/')[2]}"))
+
+
+def _folder(lake: Tables, name: str) -> tuple[FileSystem, str]:
+    """The file system of a lake, and a table's folder in it."""
+    files, base = storage.filesystem(lake.root)
+    return files, f"{base}/{layers.path_of(lake.root, name)}"
 
 
 def _free(files: FileSystem, path: str) -> str:

@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
 from lakeshelf.files import write_atomically
+from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.dataset import Dataset
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.errors import Conflict
@@ -86,7 +87,7 @@ def carry_out(
         Conflict: The owner does not answer in time, or cannot be asked.
         LakeError: What the owner was refused.
     """
-    dataset = lake.dataset(name)
+    dataset = owners.named(lake.dataset(name), tables.open_table(lake.root, name, to_read=True))
 
     def here() -> Done:
         handle = tables.open_table(lake.root, name)

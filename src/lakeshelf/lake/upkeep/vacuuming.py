@@ -82,9 +82,10 @@ def vacuum(
         LakeError: The retention is shorter than the table's own, which protects its readers.
     """
     now = now or datetime.now(UTC)
-    root, name = storage.place_of(handle)
+    root, path = storage.place_of(handle)
+    name = storage.name_of(handle)
     files, base = storage.filesystem(root)
-    place = f"{base}/{name}"
+    place = f"{base}/{path}"
     reach = _reach(handle, name, pin, retention, now)
     candidates = _candidates(handle, name, files, place, reach, retention)
     chosen = candidates[:most_files]

@@ -19,7 +19,7 @@ from lakeshelf.lake.rows.conditions import Condition, Where, all_of, any_of, col
 from lakeshelf.lake.rows.predicates import literal, quoted, to_sql
 from lakeshelf.lake.rows.reading import schema_of
 from lakeshelf.lake.write import int96
-from lakeshelf.lake.write.writing import repeated, require_exact
+from lakeshelf.lake.write.writing import committed, require_exact
 
 DELETE, UPDATE = "delete", "update"
 
@@ -36,9 +36,7 @@ def delete(handle: DeltaTable, name: str, where: Where, write: Write) -> Commit:
     predicate = to_sql(where, schema)
 
     def attempt() -> Commit:
-        if write.is_done(handle):
-            return write.skipped(name, DELETE)
-        _require_changeable(handle, name)
+        _require_changeable(handle, name, write)
         with explained(f"no rows of {name} were deleted", LakeError):
             metrics = handle.delete(
                 predicate,
@@ -47,7 +45,7 @@ def delete(handle: DeltaTable, name: str, where: Where, write: Write) -> Commit:
             )
         return _commit(handle, name, DELETE, int(metrics["num_deleted_rows"]), write)
 
-    return repeated(handle, attempt)
+    return committed(handle, name, DELETE, write, attempt)
 
 
 def update(
@@ -85,9 +83,7 @@ def update(
     }
 
     def attempt() -> Commit:
-        if write.is_done(handle):
-            return write.skipped(name, UPDATE)
-        _require_changeable(handle, name)
+        _require_changeable(handle, name, write)
         differing = _differing(handle, name, where, fitted) if inexact else None
         if differing == 0:
             return write.skipped(name, UPDATE, "nothing changed")
@@ -101,7 +97,7 @@ def update(
         rows = int(metrics["num_updated_rows"]) if differing is None else differing
         return _commit(handle, name, UPDATE, rows, write)
 
-    return repeated(handle, attempt)
+    return committed(handle, name, UPDATE, write, attempt)
 
 
 def _commit(handle: DeltaTable, name: str, operation: str, rows: int, write: Write) -> Commit:
@@ -110,10 +106,10 @@ def _commit(handle: DeltaTable, name: str, operation: str, rows: int, write: Wri
     return Commit(name, handle.version(), operation, rows, write.metadata)
 
 
-def _require_changeable(handle: DeltaTable, name: str) -> None:
+def _require_changeable(handle: DeltaTable, name: str, write: Write) -> None:
     features.require_changeable(handle, name)
     features.require_removable(handle, name)
-    int96.rewrite(handle, name)
+    int96.rewrite(handle, name, write.expected)
     traits.require_copyable(handle, name)
 
 

@@ -33,12 +33,13 @@ PLAIN = (str, int, date, type(None))
 """Values of partitions whose text in the log is the one that they print as."""
 
 
-def rewrite(handle: DeltaTable, name: str) -> None:
+def rewrite(handle: DeltaTable, name: str, expected: int | None = None) -> None:
     """Write files with such times again; those whose partition is no text, whole number or date stay as they are.
 
     Args:
         handle: The table, brought to the version that is made.
         name: Its name.
+        expected: The version that the table has to be at; None: any.
 
     Raises:
         LakeError: A file cannot be read or written, or another writer was quicker.
@@ -48,6 +49,7 @@ def rewrite(handle: DeltaTable, name: str) -> None:
     chosen = [known[path] for path in far if _is_plain(known[path].get("partition") or {})]
     if not chosen:
         return
+    write = Write(metadata={"rewritten": "INT96"}, expected=expected)
     root, place = storage.place_of(handle)
     files, base = storage.filesystem(root)
     with explained(f"times of {name} cannot be written again"):
@@ -58,7 +60,7 @@ def rewrite(handle: DeltaTable, name: str) -> None:
             [*new, *gone],
             "append",
             handle.schema(),
-            commit_properties=Write(metadata={"rewritten": "INT96"}).properties(),
+            commit_properties=write.properties(),
             post_commithook_properties=HOOKS,
         )
     handle.update_incremental()

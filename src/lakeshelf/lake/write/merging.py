@@ -23,7 +23,7 @@ from lakeshelf.lake.rows.predicates import quoted
 from lakeshelf.lake.rows.reading import schema_of
 from lakeshelf.lake.rows.sources import Rows, Source
 from lakeshelf.lake.write import int96
-from lakeshelf.lake.write.writing import repeated, require_exact
+from lakeshelf.lake.write.writing import committed, require_exact
 
 _PLACE = "__place"
 OPERATION = "merge"
@@ -62,8 +62,6 @@ def upsert(
     source = Source.of(rows, schema_of(handle))
 
     def attempt() -> Commit:
-        if write.is_done(handle):
-            return write.skipped(name, OPERATION)
         content(source.schema)
         incoming = _without_preimages(source.table())
         _require_columns_of(name, incoming.schema, (*keys, *order_by), schema_of(handle), mode)
@@ -77,7 +75,7 @@ def upsert(
         partitions.require_values(name, latest, [c for c in parted if c in latest.column_names])
         return _merge(handle, name, latest, keys, order_by, write)
 
-    return repeated(handle, attempt)
+    return committed(handle, name, OPERATION, write, attempt)
 
 
 def newest(rows: pa.Table, keys: Sequence[str], order_by: Sequence[str], name: str) -> pa.Table:
@@ -107,7 +105,7 @@ def _merge(
     write: Write,
 ) -> Commit:
     features.require_removable(handle, name)
-    int96.rewrite(handle, name)
+    int96.rewrite(handle, name, write.expected)
     traits.require_copyable(handle, name)
     with (
         _without_required(handle, rows.column_names),

@@ -6,6 +6,7 @@ Names and types are compared before a file is written, and an identity is looked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Literal, TypeVar
 
 import pyarrow as pa
@@ -13,9 +14,10 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
-from lakeshelf.lake.form import features, partitions
+from lakeshelf.lake.form import features, owners, partitions
 from lakeshelf.lake.form.commits import HOOKS, Commit, Write
 from lakeshelf.lake.form.schemas import SchemaMode, fitting
+from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import Conflict, PredicateError, explained
 from lakeshelf.lake.rows import traits
 from lakeshelf.lake.rows.conditions import Where, columns_of
@@ -37,7 +39,8 @@ def append(
 ) -> Commit:
     """Append rows; no rows are no commit."""
     source = Source.of(rows, schema_of(handle))
-    return repeated(handle, lambda: _write(handle, name, source, write, "append", mode))
+    attempt = partial(_write, handle, name, source, write, "append", mode)
+    return committed(handle, name, "append", write, attempt)
 
 
 def overwrite(
@@ -45,7 +48,8 @@ def overwrite(
 ) -> Commit:
     """Make rows the only rows of the table."""
     source = Source.of(rows, schema_of(handle))
-    return repeated(handle, lambda: _write(handle, name, source, write, "overwrite", mode))
+    attempt = partial(_write, handle, name, source, write, "overwrite", mode)
+    return committed(handle, name, "overwrite", write, attempt)
 
 
 def replace(handle: DeltaTable, name: str, rows: Rows, write: Write, where: Where) -> Commit:
@@ -63,9 +67,8 @@ def replace(handle: DeltaTable, name: str, rows: Rows, write: Write, where: Wher
         )
     require_exact(schema, columns_of(where, schema), "a slice")
     source, predicate = Source.of(rows, schema), to_sql(where, schema)
-    return repeated(
-        handle, lambda: _write(handle, name, source, write, "overwrite", None, predicate)
-    )
+    attempt = partial(_write, handle, name, source, write, "overwrite", None, predicate)
+    return committed(handle, name, "replace", write, attempt)
 
 
 def require_exact(schema: pa.Schema, columns: Iterable[str], what: str) -> None:
@@ -82,12 +85,14 @@ def note(handle: DeltaTable, name: str, write: Write) -> Commit:
     """Record once that a write had no rows, so that it is not made again."""
     if write.is_done(handle):
         return write.skipped(name, "note")
-    commit_files(handle, [], "append", write)
+    with explained(f"nothing was noted in {name}", LakeError):
+        commit_files(handle, [], "append", write)
     return Commit(name, handle.version(), "note", 0, write.metadata)
 
 
 def commit_files(handle: DeltaTable, files: Sequence[AddAction], mode: Mode, write: Write) -> None:
-    """Commit files that are written already."""
+    """Commit files that are written already; errors as for `owners.require`."""
+    owners.require(handle, storage.name_of(handle), write.writer)
     handle.create_write_transaction(
         list(files),
         mode,
@@ -96,6 +101,53 @@ def commit_files(handle: DeltaTable, files: Sequence[AddAction], mode: Mode, wri
         post_commithook_properties=HOOKS,
     )
     handle.update_incremental()  # other writes leave the handle at their own version, this one does not
+
+
+def committed(
+    handle: DeltaTable, name: str, operation: str, write: Write, attempt: Callable[[], Commit]
+) -> Commit:
+    """Make a write, unless it stands in the table: after the version that it expects, or after the newest.
+
+    Args:
+        handle: The table.
+        name: The dataset.
+        operation: What is done.
+        write: Identities and what is expected.
+        attempt: Makes the write on the handle; raises `Conflict` when others were quicker.
+
+    Raises:
+        Conflict: The table is at another version than is expected; nothing is tried again. Or, where none is
+            expected, others got in the way each time.
+    """
+
+    def once() -> Commit:
+        owners.require(handle, name, write.writer)
+        if write.is_done(handle):
+            return write.skipped(name, operation)
+        return (
+            attempt() if write.expected is None else _after(write.expected, handle, name, attempt)
+        )
+
+    return repeated(handle, once) if write.expected is None else once()
+
+
+def _after(expected: int, handle: DeltaTable, name: str, attempt: Callable[[], Commit]) -> Commit:
+    """Make a write on the version that is expected; one that changes nothing is told of that version alone."""
+    _require_version(handle, name, expected, expected)
+    made = attempt()
+    if made.version is None:
+        stood = int(handle.version())
+        handle.update_incremental()
+        _require_version(handle, name, stood, expected)
+    return made
+
+
+def _require_version(handle: DeltaTable, name: str, version: int, expected: int) -> None:
+    if handle.version() != version:
+        raise Conflict(
+            f"{name} is at version {handle.version()}, expected was {expected}",
+            hint="read it again, and repeat the change on what it is now",
+        )
 
 
 def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = ATTEMPTS) -> Made:
@@ -140,13 +192,11 @@ def _write(
     predicate: str | None = None,
 ) -> Commit:
     operation_name = operation if predicate is None else "replace"
-    if write.is_done(handle):
-        return write.skipped(name, operation_name)
     if operation == "overwrite":
         features.require_changeable(handle, name)
         features.require_removable(handle, name)
     if predicate is not None:
-        int96.rewrite(handle, name)
+        int96.rewrite(handle, name, write.expected)
         traits.require_copyable(handle, name)
     schema = fitting(name, source.schema, schema_of(handle), mode)
     if mode is not None:
