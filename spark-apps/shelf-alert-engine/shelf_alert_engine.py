@@ -115,6 +115,7 @@ CONDITIONS = """
 ALERTS = DecisionView(
     table="ops/shelf_alerts",
     scope=SHELVES,
+    conditions=CONDITIONS,
     sql=alerts(SHELVES.name, CONDITIONS, "ops_shelf_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )

@@ -83,6 +83,7 @@ CONDITIONS = """
 ALERTS = DecisionView(
     table="ops/wh_alerts",
     scope=ROOMS,
+    conditions=CONDITIONS,
     sql=alerts(ROOMS.name, CONDITIONS, "ops_wh_commands"),
     emits=(Emission(topic="alerts", sql=alert_events()),),
 )

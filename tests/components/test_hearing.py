@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING
 
 from lakeshelf.components.component import Heard
 from lakeshelf.components.hearing import Hearings
+from lakeshelf.components.service import going_on
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams.run.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
 
@@ -70,3 +72,14 @@ def test_not_all_messages_are_refused_one_after_the_other(
             hearings.hopeless(command(offset + 1))
             hearings.heard()
     assert refused == (2 * MOST_IN_A_ROW if heard_between else MOST_IN_A_ROW)
+
+
+@pytest.mark.parametrize(
+    ("at", "end", "begins"),
+    [(None, 4, OFFSET_BEGINNING), (0, 0, 0), (3, 4, 3), (4, 4, 4), (5, 4, OFFSET_BEGINNING)],
+)
+def test_a_topic_that_ends_before_what_was_heard_is_heard_from_its_beginning(
+    at: int | None, end: int, begins: int
+) -> None:
+    """Kafka would go on at its end, and nothing that it holds would be heard."""
+    assert going_on(at, end) == begins

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
 )
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.kafka import settings as topic_settings
+from lakeshelf.contracts.derived.kafka import settings as topic_settings
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
 from lakeshelf.kafka.topic_counts import TopicCount

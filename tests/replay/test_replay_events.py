@@ -123,6 +123,7 @@ def test_ten_stores_are_a_million_events() -> None:
     assert 800_000 < found.records < 1_100_000
 
 
+@pytest.mark.slow
 def test_all_stores_are_the_whole_year(tmp_path) -> None:
     plan = ReplayPlan(stores=None)
     with build(plan, tmp_path) as db:
@@ -136,6 +137,7 @@ def test_all_stores_are_the_whole_year(tmp_path) -> None:
     assert found.records < 6_500_000
 
 
+@pytest.mark.slow
 def test_ten_stores_sell_what_they_have_and_carry_nothing_off(
     ten_stores: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -147,6 +149,7 @@ def test_ten_stores_sell_what_they_have_and_carry_nothing_off(
     assert row == (27_783_740, 0, 93_419, 1, True)
 
 
+@pytest.mark.slow
 def test_no_stock_is_negative_at_any_moment(ten_stores: duckdb.DuckDBPyConnection) -> None:
     (lowest,) = ten_stores.execute(
         "SELECT min(stock) FROM (SELECT"
@@ -156,6 +159,7 @@ def test_no_stock_is_negative_at_any_moment(ten_stores: duckdb.DuckDBPyConnectio
     assert lowest > 0
 
 
+@pytest.mark.slow
 def test_no_lot_of_a_warehouse_gives_more_than_it_has(
     ten_stores: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -16,6 +16,8 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import lists
 from lakeshelf.stack.demos.loop import LoopPlan, run
+from lakeshelf.stack.supervision.parts import GOVERNED
+from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.recover.recovery import rebuild
 from tests.streams.conftest import client, own_settings, spark  # noqa: F401 - fixtures
@@ -51,16 +53,25 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def running(lived: Path) -> Iterator[Path]:
-    """The same shop, up again."""
+    """The same shop, up again, with the service of governed datasets."""
     by_spark = json.dumps(dict.fromkeys(BY_SPARK, "spark"))
     up = ("up", "--no-simulation", "--no-watch", "--speed", "60")
     try:
-        started = lakeshelf(lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark)
+        started = lakeshelf(
+            lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark, LAKESHELF_GOVERNANCE="true"
+        )
         assert started.returncode == 0, started.stderr
+        eventually(lambda: serves(lived), "governed datasets are served", 120)
         acknowledge(lived)
         yield lived
     finally:
         lakeshelf(lived, "down")
+
+
+def serves(lake: Path) -> bool:
+    """Whether the service of governed datasets runs."""
+    parts = running_stack(load_settings(lake_root=lake)).get("parts", {})
+    return all(parts.get(part.name, {}).get("state") == "running" for part in GOVERNED)
 
 
 def acknowledge(lake: Path) -> None:

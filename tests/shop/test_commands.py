@@ -47,6 +47,12 @@ def bench() -> Iterator[Bench]:
             [("dismiss", f"expired_removal:store:{SHELF}:L1:5")], [], "open", id="not of an engine"
         ),
         pytest.param(
+            [("dismiss", f"expired-removal:store:{SHELF}:L1:5")],
+            [f"no alert or plan is called expired-removal:store:{SHELF}:L1:5"],
+            "open",
+            id="almost not of an engine",
+        ),
+        pytest.param(
             [("ack", "door")], ["no alert or plan is called door"], "open", id="about nothing"
         ),
         pytest.param(

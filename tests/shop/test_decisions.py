@@ -371,16 +371,26 @@ class Deciding(RuleBasedStateMachine):
             assert len(set(pending)) == len(pending)
 
 
-EXAMPLES = int(os.environ.get("LAKESHELF_TEST_EXAMPLES", "25"))
-Deciding.TestCase.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=30,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @pytest.mark.slow
 class TestDeciding(Deciding.TestCase):  # type: ignore[name-defined,misc]
     """Runs the machine."""
+
+    settings = _settings(int(os.environ.get("LAKESHELF_TEST_EXAMPLES", "10")))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+class TestDecidingOften(Deciding.TestCase):  # type: ignore[name-defined,misc]
+    """Runs it ten times as often."""
+
+    settings = _settings(100)

@@ -45,14 +45,17 @@ def change(root: Path, shelf: str, fields: dict[str, object]) -> policies.Policy
     return policies.PolicyChange("store", shelf, tables.rows(root, NAME), message)
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(shelf=st.sampled_from([SHELF, GLOBAL]), fields=FIELDS)
 def test_the_effect_of_a_change_is_what_the_engine_makes_of_it(
     shop: Path, shelf: str, fields: dict[str, object]
 ) -> None:
     engine = discover(load_settings().home)[ENGINES["store"]]
     made = change(shop, shelf, fields)
-    effect = policies.effect(shop, engine, made, TODAY)
+    effect = policies.effect(shop, engine, made, TODAY).totals
     (row,) = judged(shop, engine, staging_shelf_policies=made.rows).to_pylist()
     found = (effect["low"]["then"], effect["plans"]["then"], effect["units"]["then"])
     assert found == (row["low"], row["wanted"] > 0, row["wanted"])

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakeshelf.governance.client import Client, Project, Request, Session
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
-from lakeshelf.shop import counting, kinds, lists, shortage
-from lakeshelf.shop.trace import trace
+from lakeshelf.shop import counting, lists, shortage
+from lakeshelf.shop.tracing import kinds
+from lakeshelf.shop.tracing.trace import trace
 from lakeshelf.stack.embedded.clients import running_client
+from lakeshelf.stack.supervision import governed
 from lakeshelf.streams.declare.registry import discover
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared
@@ -81,9 +84,12 @@ OTHERS = {
     "contracts docs",
     *("files rebuild", "files retry", "files scan", "files upload", "files watch"),
     *("lake forget", "lake migrate", "lake optimize", "lake repair", "lake restore", "lake vacuum"),
-    *("lake export", "lake verify-run", "files show"),
+    *("lake export", "lake verify-run", "files show", "lake migrate-postgres"),
+    *(path for path in PATHS if path.split()[0] in ("users", "data", "cr", "import", "webhooks")),
+    *("migrate parquet", "migrate postgres"),
 }
-"""Commands that change something, or read what a shop does not have: a project, uploads, runs, other places."""
+"""Commands that change something, or read what a shop does not have: a project, uploads, runs, other places, the
+service of governed datasets."""
 
 
 def with_json() -> Iterator[tuple[str, ...]]:
@@ -125,8 +131,15 @@ def test_a_store_managers_day_is_done_by_commands_alone(running: Path) -> None:
         rows = tables.rows(running, "staging/shelf_policies", where=where).to_pylist()
         return rows[0] if rows else {}
 
-    eventually(lambda: held(SHELF).get("version") == 2, "the policy of a shelf is ended")
-    assert (held(SHELF)["active"], held(SHELF)["actor"]) == (False, getpass.getuser())
+    assert "CR 3 of shelf_policies (End the policy of SIM-001-00001)" in done.stdout
+    assert "Who may approve it: ben, cat." in done.stdout
+    assert held("__GLOBAL__") == {}
+    for number in ("2", "3"):
+        for act in ("approve", "merge"):
+            assert shell(running, "cr", act, number, "--as", "ben", "--yes").returncode == 0
+    eventually(lambda: held(SHELF).get("active") is False, "the policy of a shelf is ended")
+    eventually(lambda: "min_qty" in held("__GLOBAL__"), "the policy of all shelves is in force")
+    assert held(SHELF)["actor"] == "ann"
     assert (held("__GLOBAL__")["active"], held("__GLOBAL__")["min_qty"]) == (True, 2)
     where = [("event_type", "in", ("adjustment", "wh_adjustment"))]
     counted = [
@@ -136,16 +149,16 @@ def test_a_store_managers_day_is_done_by_commands_alone(running: Path) -> None:
     assert counted == [1, 1]
 
 
-def quiet_shelf(root: Path) -> str:
-    """A shelf of which nothing is on its way."""
+def quiet_shelves(root: Path) -> list[str]:
+    """Shelves with stock of which nothing is on its way."""
     busy = {row["shelf_id"] for row in lists.plans(root).rows}
     busy |= {row["shelf_id"] for row in shortage.low(root, discover(load_settings().home)).rows}
     rows = tables.rows(root, "cleansed/shelf_state").to_pylist()
-    return next(r["shelf_id"] for r in rows if r["shelf_id"] not in busy and r["balance"] > 3)
+    return [r["shelf_id"] for r in rows if r["shelf_id"] not in busy and r["balance"] > 3]
 
 
 def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
-    shelf = quiet_shelf(running)
+    shelf = quiet_shelves(running)[-1]
     books = counting.books(running, shelf, "store")
     lot, units = max(books.lots.items(), key=lambda held: held[1])
     counted = counting.StockCount(books, lot, units - 1)
@@ -163,8 +176,99 @@ def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
     assert found["quantity"].to_pylist() == [-1]
 
 
+POLICIES = (
+    {"threshold_pct": 100.0, "target_pct": 100.0, "min_qty": 0},
+    {"threshold_pct": 0.0, "target_pct": 100.0, "min_qty": 60},
+    {"threshold_pct": 0.0, "target_pct": 100.0, "min_qty": 0},
+)
+"""Cells of policies: everything is refilled to the brim, by share and by units; nothing is ever refilled."""
+
+
+DECIDED = {"ops/shelf_restock_plan": "plan_id", "ops/alerts": "alert_id"}
+"""Tables of what the jobs decide, and the column of its id."""
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """The id of an alert or a plan."""
+    return str(next(row[column] for column in DECIDED.values() if column in row))
+
+
+def new(lake: Path, name: str, shelves: Sequence[str], known: set[str]) -> list[dict[str, Any]]:
+    """What was decided of some shelves, apart from what is known."""
+    rows = tables.rows(lake, name, where=[("shelf_id", "in", shelves)]).to_pylist()
+    return [row for row in rows if row_id(row) not in known]
+
+
+def is_refill(alert: Mapping[str, Any]) -> bool:
+    """Whether an alert asks for a refill."""
+    return bool(alert["event_type"] == "refill_request")
+
+
+def project(lake: Path, name: str) -> Project:
+    """The project of the shop, as somebody sees it."""
+    settings = load_settings(lake_root=lake)
+    token = (governed.tokens(settings) / name).read_text().strip()
+    return Client(governed.address(settings), token).project("retail")
+
+
+def policies_of(session: Session, known: set[str], shelves: Sequence[str]) -> None:
+    """Give each shelf one of the policies, in turn."""
+    for shelf, cells in zip(shelves, cycle(POLICIES), strict=False):
+        if shelf in known:
+            for column, value in ({"active": True} | cells).items():
+                session.set(shelf, column, value)
+        else:
+            session.insert(shelf, {"active": True, "near_expiry_days": 2} | cells)
+
+
+def merged(request: Request, reviewer: Project) -> None:
+    """Have somebody else approve and merge a request, and wait until the jobs obey it."""
+    review = reviewer.request(request.number)
+    content = review.get()["request"]["content_hash"]
+    review.approve(content)
+    review.merge(content)
+
+    def in_force() -> bool:
+        outcome = review.outcome()
+        return bool(outcome["counts"]["in_force"] == outcome["total"] > 0)
+
+    eventually(in_force, f"request {request.number} is in force", 60)
+
+
+def test_what_the_effect_of_a_request_says_is_what_the_jobs_do(running: Path) -> None:
+    ann, ben = (project(running, name) for name in ("ann", "ben"))
+    shelves = quiet_shelves(running)[:9]
+    dataset = ann.dataset("shelf_policies")
+    session = dataset.open_session()
+    known = {row["shelf_id"] for row in tables.rows(running, "staging/shelf_policies").to_pylist()}
+    policies_of(session, known, shelves)
+    request = session.submit("Full shelves")
+    [effect] = request.effect()
+    assert effect["totals"]["low"]["changed"] <= len(effect["shelves"]), "every shelf is listed"
+    newly = [row for row in effect["shelves"] if row["plans_then"] > row["plans_now"]]
+    units = {row["shelf_id"]: row["units_then"] for row in newly}
+    low = {row["shelf_id"] for row in effect["shelves"] if row["low_then"] > row["low_now"]}
+    assert units
+    total = effect["totals"]["units"]
+    assert total["then"] - total["now"] == sum(units.values())
+
+    def decided() -> tuple[dict[str, int], set[str]]:
+        """Units that new plans ask for, and shelves of new alerts."""
+        plans = new(running, "ops/shelf_restock_plan", shelves, before)
+        alerts = [row for row in new(running, "ops/alerts", shelves, before) if is_refill(row)]
+        units_of = {row["shelf_id"]: row["suggested_qty"] for row in plans}
+        return units_of, {row["shelf_id"] for row in alerts}
+
+    before = {row_id(row) for name in DECIDED for row in new(running, name, shelves, set())}
+    merged(request, ben)
+    eventually(lambda: decided() == (units, low), "the jobs decide what was foretold", 60)
+    merged(request.revert(), ben)
+    rows = tables.rows(running, "staging/shelf_policies", where=[("shelf_id", "in", shelves)])
+    assert not any(row["min_qty"] == 60 for row in rows.to_pylist() if row["active"])
+
+
 def test_a_change_shows_its_effect_and_is_not_sent_without_an_answer(running: Path) -> None:
-    change = ("policies", "set", SHELF, "threshold_pct=99.5")
+    change = ("policies", "set", SHELF, "threshold_pct=99.5", "--as", "ann")
     asked = subprocess.run(
         [sys.executable, "-m", "lakeshelf.cli.main", "--lake", str(running), *change],
         capture_output=True,
@@ -173,11 +277,14 @@ def test_a_change_shows_its_effect_and_is_not_sent_without_an_answer(running: Pa
         check=False,
     )
     assert asked.returncode == 2
-    assert "nothing was sent; give --yes to agree" in asked.stderr
+    assert "nothing was submitted; give --yes to agree" in asked.stderr
     assert "shelves that are low" in asked.stdout
-    refused = shell(running, "policies", "set", SHELF, "threshold_pct=101", "--yes")
+    refused = shell(running, "policies", "set", SHELF, "threshold_pct=101", "--as", "ann", "--yes")
     assert refused.returncode == 2
     assert "threshold_pct" in refused.stderr
+    nobody = shell(running, "policies", "set", SHELF, "threshold_pct=99.5", "--yes")
+    assert nobody.returncode == 2
+    assert "give --as with one of ann, ben, cat, vic" in nobody.stderr
 
 
 @pytest.mark.parametrize("arguments", list(with_json()), ids=" ".join)

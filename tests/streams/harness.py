@@ -25,7 +25,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import project_home
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.publisher import Outgoing, Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake, registry
@@ -246,14 +246,15 @@ class HeldProcessor(BatchProcessor[pa.Table]):
         wanted = set(positions)
         records = [
             row
-            for row in batch.fates.get(topic, batch.relations[topic]).to_pylist()
+            for row in batch.relations[topic].to_pylist()
             if (row["kafka_partition"], row["kafka_offset"]) in wanted
         ]
         assert len(records) == len(wanted)
         return [{**row, "topic": topic, **_told(topic, row)} for row in records]
 
-    def _tell(self, batch: Batch[pa.Table], change: TableChange[pa.Table]) -> None:
+    def _outgoing(self, change: TableChange[pa.Table]) -> list[Outgoing]:
         """Changes are read from the batch itself."""
+        return []
 
 
 def _told(topic: str, row: dict[str, Any]) -> dict[str, bytes]:

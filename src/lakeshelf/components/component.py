@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -192,6 +193,32 @@ class Component(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Let go of what it holds."""
+
+
+class Follower(ABC):
+    """A component that follows tables instead of ticks; it stands in `kafka-components/<name>/` as `COMPONENT`.
+
+    Stepped mode is without it: nothing that is simulated waits for it.
+
+    Attributes:
+        name: Its name, also that of its folder.
+        doc: One sentence for lists and documentation.
+        publishes: Topics that it writes.
+        journal: Table that what it sent is committed to.
+    """
+
+    name: ClassVar[str]
+    doc: ClassVar[str]
+    phase: ClassVar[str | None] = None
+    publishes: ClassVar[tuple[str, ...]] = ()
+    journal: ClassVar[str]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    @abstractmethod
+    def run(self, stop: threading.Event, ready: Callable[[], None]) -> None:
+        """Run until `stop` is set; `ready` is called once it works; raises when it cannot go on."""
 
 
 def midnight(day: date) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from lakeshelf.components import registry
 from lakeshelf.components.clock import ClockService
-from lakeshelf.components.component import Context
+from lakeshelf.components.component import Component, Context
 from lakeshelf.components.service import ComponentService, Service
 from lakeshelf.errors import first_line
 from lakeshelf.lake import Lake
@@ -101,7 +101,10 @@ class Host:
     def _service(self, name: str) -> Service:
         if name == registry.CLOCK:
             return ClockService(self._context)
-        return ComponentService(self._known[name], self._context)
+        component = self._known[name]
+        if issubclass(component, Component):
+            return ComponentService(component, self._context)
+        return component(self._context)
 
     def _write_status(self) -> None:
         members = [asdict(health) for health in self.health.values()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lakeshelf import modules
-from lakeshelf.components.component import Component
+from lakeshelf.components.component import Component, Follower
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
 
@@ -38,8 +38,11 @@ def module(home: Path, name: str) -> Any:
     return modules.load(file)
 
 
-def discover(home: Path, *projects: Path) -> dict[str, type[Component]]:
-    """The components that follow the clock, by name: folders whose module declares a `COMPONENT`.
+App = type[Component] | type[Follower]
+
+
+def discover(home: Path, *projects: Path) -> dict[str, App]:
+    """The components but the clock, by name: folders whose module declares a `COMPONENT`.
 
     Args:
         home: The checkout.
@@ -52,7 +55,7 @@ def discover(home: Path, *projects: Path) -> dict[str, type[Component]]:
         raise ConfigurationError(
             f"no kafka-components/ in {home}", hint="set LAKESHELF_HOME to the checkout"
         )
-    known: dict[str, type[Component]] = {}
+    known: dict[str, App] = {}
     for component in (one for folder in (home, *projects) for one in _components(folder)):
         if component.name in known or component.name == CLOCK:
             raise ConfigurationError(
@@ -62,10 +65,16 @@ def discover(home: Path, *projects: Path) -> dict[str, type[Component]]:
     return known
 
 
-def _components(home: Path) -> Iterator[type[Component]]:
+def _components(home: Path) -> Iterator[App]:
     names = sorted(file.parent.name for file in (home / ROOM).glob("*/*.py"))
     apps = (module(home, name) for name in dict.fromkeys(names))
     yield from (app.COMPONENT for app in apps if hasattr(app, "COMPONENT"))
+
+
+def ticking(home: Path) -> tuple[str, ...]:
+    """Names of the checkout's components that act on ticks, which are all that stepped mode has."""
+    known = discover(home).items()
+    return tuple(name for name, component in known if issubclass(component, Component))
 
 
 def chosen(settings: Settings) -> tuple[str, ...]:

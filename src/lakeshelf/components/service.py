@@ -122,9 +122,8 @@ class ComponentService:
         ]
 
     def _heard_until(self, topic: str) -> int:
-        """Where to go on hearing; a topic that ends before what was heard is another one, of which nothing was."""
-        at, (_, end) = self._journal.position(topic, 0), watermarks(self._consumer, topic, 0)
-        return OFFSET_BEGINNING if at is None or at > end else at
+        _, end = watermarks(self._consumer, topic, 0)
+        return going_on(self._journal.position(topic, 0), end)
 
     def _turn(self, stop: threading.Event) -> None:
         ends: dict[str, int] = {}
@@ -227,6 +226,16 @@ class ComponentService:
         if ends:
             offsets = [TopicPartition(topic, 0, end) for topic, end in ends.items()]
             self._consumer.commit(offsets=offsets, asynchronous=False)
+
+
+def going_on(at: int | None, end: int) -> int:
+    """Where to go on hearing; a topic that ends before what was heard is another one, of which nothing was.
+
+    Args:
+        at: Offset behind the latest message that was heard; None: none was.
+        end: Where the topic ends.
+    """
+    return OFFSET_BEGINNING if at is None or at > end else at
 
 
 def group(name: str) -> str:

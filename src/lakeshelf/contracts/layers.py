@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BRONZE, SILVER = "bronze", "silver"
+"""Folders of what comes as files, and of the tables that it is loaded into unless it says otherwise."""
+
 
 class Raw:
     """Events as they came."""
@@ -65,7 +68,9 @@ class Ops:
     CURSORS = "ops/cursors"
     FILES = "ops/files"
     FILE_REJECTS = "ops/file_rejects"
+    GOVERNANCE_AUDIT = "ops/governance_audit"
     JOURNAL_PRODUCER_SHELF = "ops/journal_producer_shelf"
+    PUBLICATIONS = "ops/publications"
     RUNS = "ops/runs"
     SHELF_ALERTS = "ops/shelf_alerts"
     SHELF_COMMANDS = "ops/shelf_commands"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Event
 from typing import Any, Literal
 
 from confluent_kafka import (
@@ -27,7 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.contracts.kafka import settings
+from lakeshelf.contracts.derived.kafka import settings
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka.consuming import RETRY_S, said
 
@@ -93,29 +94,51 @@ def first_offsets(client: Mapping[str, str], names: Iterable[str]) -> Offsets:
     return _offsets(client, names, OffsetSpec.earliest(), level)  # type: ignore[no-untyped-call]
 
 
-def ids(client: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+class Stopped(BrokerError):  # noqa: N818 - says what happened
+    """Who asked was told to stop before the broker answered."""
+
+
+def ids(
+    client: Mapping[str, str], names: Iterable[str], stop: Event | None = None
+) -> dict[str, str]:
     """Topic → the id that Kafka gave it when it was made, of those that are there.
+
+    Args:
+        client: librdkafka settings that reach the broker.
+        names: Topics.
+        stop: Set when nobody waits for the answer any longer.
 
     Raises:
         BrokerError: The broker does not answer.
+        Stopped: `stop` was set first.
     """
-    return asked_ids(client, names)()
+    return dict(_described(_asked(client, names), stop))
 
 
 def asked_ids(client: Mapping[str, str], names: Iterable[str]) -> Callable[[], dict[str, str]]:
     """Ask for the ids of topics; the answer comes with the call of what this returns."""
-    requested = list(names)
-    admin = _admin(tuple(sorted(client.items())))
-    asked = (
-        admin.describe_topics(TopicCollection(requested), request_timeout=TIMEOUT)
-        if requested
-        else {}
-    )
+    asked = _asked(client, names)
     return lambda: dict(_described(asked))
 
 
-def _described(asked: Mapping[str, Future[Any]]) -> Iterator[tuple[str, str]]:
+def _asked(client: Mapping[str, str], names: Iterable[str]) -> Mapping[str, Future[Any]]:
+    requested = list(names)
+    admin = _admin(tuple(sorted(client.items())))
+    if not requested:
+        return {}
+    answers: Mapping[str, Future[Any]] = admin.describe_topics(
+        TopicCollection(requested), request_timeout=TIMEOUT
+    )
+    return answers
+
+
+def _described(
+    asked: Mapping[str, Future[Any]], stop: Event | None = None
+) -> Iterator[tuple[str, str]]:
     for name, future in asked.items():
+        while stop is not None and not wait([future], RETRY_S).done:
+            if stop.is_set():
+                raise Stopped("nobody waits for the broker any longer")
         try:
             yield name, str(future.result().topic_id)
         except KafkaException as error:

@@ -35,12 +35,12 @@ LEFT_ALONE = "maintain"
 """Word that is for owners of tables."""
 
 _OWNER = " ".join(
-    f"WHEN c.target_id LIKE '{prefix}%' THEN '{owner}'"
+    f"WHEN startswith(c.target_id, '{prefix}') THEN '{owner}'"
     for owner, kinds in OWNERS.items()
     for prefix in kinds
 )
 _KIND = " ".join(
-    f"WHEN c.target_id LIKE '{prefix}%' THEN '{kind}'"
+    f"WHEN startswith(c.target_id, '{prefix}') THEN '{kind}'"
     for kinds in OWNERS.values()
     for prefix, kind in kinds.items()
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,20 +19,37 @@ POLICIES = {"store": "shelf_policies", "warehouse": "wh_policies"}
 
 
 def explanation(history: History, alert: StoryLine) -> dict[str, Any]:
-    """Why an alert was opened, and how it ended.
+    """Why an alert was opened, and how it ended, as `explanations` gives it."""
+    (explained,) = explanations(history, [alert.row])
+    return explained
+
+
+def explanations(history: History, alerts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Why alerts were opened, and how they ended.
+
+    Args:
+        history: The lake.
+        alerts: Rows of a table of alerts.
 
     Returns:
-        `why` (a sentence for each limit that was broken), `figures` (the alert's own, which follow the stock
-        while it is open), `policy` (as `policy` gives it), `end` (`status`, `at`, `actor`; None while it is open).
+        For each `why` (a sentence for each limit that was broken), `figures` (the alert's own, which follow the
+        stock while it is open), `policy` (as `policy` gives it), `end` (`status`, `at`, `actor`; None while it is
+        open).
     """
-    row = alert.row
-    current_policy = policy(history, POLICIES[row["location"]], row["shelf_id"])
+    by_topic: dict[str, set[str]] = {}
+    for row in alerts:
+        by_topic.setdefault(POLICIES[row["location"]], set()).add(row["shelf_id"])
+    known = {topic: policies(history, topic, shelves) for topic, shelves in by_topic.items()}
+    return [_explained(row, known[POLICIES[row["location"]]][row["shelf_id"]]) for row in alerts]
+
+
+def _explained(alert: Mapping[str, Any], current_policy: dict[str, Any]) -> dict[str, Any]:
     held = {name: field["value"] for name, field in current_policy["fields"].items()}
     return {
-        "why": broken(row, held),
-        "figures": {name: row[name] for name in FIGURES},
+        "why": broken(alert, held),
+        "figures": {name: alert[name] for name in FIGURES},
         "policy": current_policy,
-        "end": _end(row),
+        "end": _end(alert),
     }
 
 
@@ -48,30 +66,46 @@ FIGURES = (
 
 
 def policy(history: History, topic: str, shelf: str) -> dict[str, Any]:
-    """The policy of a shelf that is in force now.
+    """The policy of a shelf that is in force now, as `policies` gives it."""
+    return policies(history, topic, [shelf])[shelf]
+
+
+def policies(history: History, topic: str, shelves: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The policies of shelves that are in force now.
 
     Args:
         history: The lake.
         topic: `shelf_policies` or `wh_policies`.
-        shelf: The shelf.
+        shelves: The shelves.
 
     Returns:
-        `table`, `table_version` and `fields`: field → `value` and `from` (`shelf`, `__GLOBAL__` or `default`).
+        Shelf → `table`, `table_version` and `fields`: field → `value` and `from` (`shelf`, `__GLOBAL__` or `default`).
     """
     name = f"staging/{topic}"
-    rows = history.rows(name, equal("shelf_id", shelf, GLOBAL))
-    fields = in_force(topic, rows, shelf)
-    return {"table": name, "table_version": history.version(name), "fields": fields}
+    rows = history.rows(name, equal("shelf_id", *shelves, GLOBAL))
+    place = {"table": name, "table_version": history.version(name)}
+    fields = all_in_force(topic, rows, shelves)
+    return {shelf: {**place, "fields": fields[shelf]} for shelf in shelves}
 
 
-def in_force(topic: str, policies: pa.Table, shelf: str) -> dict[str, dict[str, Any]]:
-    """What holds for a shelf by some policies: field → `value` and `from`, as `policy` gives them."""
+def in_force(topic: str, rows: pa.Table, shelf: str) -> dict[str, dict[str, Any]]:
+    """What holds for a shelf by some policies: field → `value` and `from`, as `policies` gives them."""
+    return all_in_force(topic, rows, [shelf])[shelf]
+
+
+def all_in_force(
+    topic: str, rows: pa.Table, shelves: Collection[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What holds for shelves by some policies: shelf → field → `value` and `from`, as `policies` gives them."""
     query = f"""
-        SELECT {policy_in_force(topic)}, {_sources(topic)}
+        SELECT s.shelf_id AS shelf_id, {policy_in_force(topic)}, {_sources(topic)}
         FROM {{shelves}} AS s {policy_joins("policies", "s.shelf_id")}"""
-    shelves = pa.table({"shelf_id": pa.array([shelf])})
-    (row,) = Duck(threads=1).query(query, shelves=shelves, policies=policies).to_pylist()
-    return {n: {"value": row[n], "from": row[f"{n}_from"]} for n in limits(topic)}
+    asked = pa.table({"shelf_id": pa.array(list(shelves), pa.string())})
+    held = Duck(threads=1).query(query, shelves=asked, policies=rows).to_pylist()
+    return {
+        row["shelf_id"]: {n: {"value": row[n], "from": row[f"{n}_from"]} for n in limits(topic)}
+        for row in held
+    }
 
 
 def limits(topic: str) -> list[str]:
@@ -88,7 +122,7 @@ def _sources(topic: str) -> str:
     )
 
 
-def broken(alert: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+def broken(alert: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     """What the alert's figures broke, a sentence each.
 
     Args:
@@ -99,7 +133,7 @@ def broken(alert: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     return _BROKEN[alert["event_type"]](alert, figures)
 
 
-def _low(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+def _low(_: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     stock, room = figures.get("current_stock"), figures.get("max_stock")
     if stock is None:
         return []
@@ -112,7 +146,7 @@ def _low(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _short(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+def _short(_: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     stock, point = (
         figures.get("current_stock"),
         figures.get("min_qty", figures["reorder_point_qty"]),
@@ -122,7 +156,7 @@ def _short(_: dict[str, Any], figures: dict[str, Any]) -> list[str]:
     return [f"{stock} units in the back room are below reorder_point_qty {point}"]
 
 
-def _near(alert: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+def _near(alert: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     if figures.get("expiry_date") is None:
         return []
     days, limit = _days_left(alert), figures["near_expiry_days"]
@@ -131,7 +165,7 @@ def _near(alert: dict[str, Any], figures: dict[str, Any]) -> list[str]:
     return [f"{lot} {when}; near_expiry_days is {limit}"]
 
 
-def _expired(alert: dict[str, Any], figures: dict[str, Any]) -> list[str]:
+def _expired(alert: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     if figures.get("expiry_date") is None:
         return []
     return [f"lot {alert['batch_code']} expired {figures['expiry_date']} with units left"]
@@ -145,13 +179,13 @@ _BROKEN = {
 }
 
 
-def _days_left(alert: dict[str, Any]) -> int:
+def _days_left(alert: Mapping[str, Any]) -> int:
     opened: date = alert["created_at"].date()
     expiry: date = alert["expiry_date"]
     return (expiry - opened).days
 
 
-def _end(alert: dict[str, Any]) -> dict[str, Any] | None:
+def _end(alert: Mapping[str, Any]) -> dict[str, Any] | None:
     if alert["status"] in OPEN_ALERT:
         return None
     at = alert["decided_at"] or alert["updated_at"]

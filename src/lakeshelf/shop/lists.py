@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from lakeshelf.shop.naming import PROFILES, require_known, with_names
 ALERTS = Ops.ALERTS
 PLANS = {"refill": Ops.SHELF_RESTOCK_PLAN, "order": Ops.WH_SUPPLIER_PLAN}
 """Kind of plan → its table, whose key is its id."""
+Targets = dict[str, dict[str, Any] | ConfigurationError]
+"""Id → the alert or plan, or why nothing can be asked of it."""
 STATE = ("shelf_state", "wh_state", "shelf_batch_state", "wh_batch_state")
 NOT_SHOWN = ("held", "decided_at")
 
@@ -33,7 +36,8 @@ class Filter:
         store: Their store.
         shelf: Their shelf.
         kind: What an alert is about, or which kind of plan it is.
-        limit: Most rows, the newest.
+        limit: Most rows; None: all that follow.
+        offset: Rows that are passed over, the newest first.
     """
 
     status: str | None = None
@@ -41,6 +45,12 @@ class Filter:
     shelf: str | None = None
     kind: str | None = None
     limit: int | None = None
+    offset: int = 0
+
+    def page(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows that are on the page."""
+        until = None if self.limit is None else self.offset + self.limit
+        return rows[self.offset : until]
 
 
 ALL = Filter()
@@ -48,7 +58,7 @@ ALL = Filter()
 
 @dataclass(frozen=True)
 class Listed:
-    """The first rows of those that were asked for, and how many there are in all."""
+    """Some rows of those that were asked for, and how many there are in all."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -76,11 +86,20 @@ def plans(root: Place, filters: Filter = ALL) -> Listed:
     parts = []
     for kind in kinds:
         where = _where(PLANS[kind], filters, PENDING_PLAN)
-        rows = tables.rows(root, PLANS[kind], where=where).rename_columns(
-            {CATALOG.tables[PLANS[kind]].key[0]: "plan_id"}
-        )
-        parts.append(rows.add_column(1, "kind", pa.array([kind] * rows.num_rows, pa.string())))
+        parts.append(as_plans(kind, tables.rows(root, PLANS[kind], where=where)))
     return _newest(root, pa.concat_tables(parts, promote_options="default"), filters)
+
+
+def as_plans(kind: str, rows: pa.Table) -> pa.Table:
+    """Rows of the table of a kind of plans, as `plans` has them."""
+    renamed = rows.rename_columns({CATALOG.tables[PLANS[kind]].key[0]: "plan_id"})
+    return renamed.add_column(1, "kind", pa.array([kind] * rows.num_rows, pa.string()))
+
+
+def shown(root: Place, rows: pa.Table) -> list[dict[str, Any]]:
+    """Alerts or plans as they are listed, with the names of what stands on the shelves."""
+    kept = rows.drop_columns([name for name in NOT_SHOWN if name in rows.column_names])
+    return with_names(root, kept.to_pylist())
 
 
 def open_alert(root: Place, alert: str) -> dict[str, Any]:
@@ -89,7 +108,12 @@ def open_alert(root: Place, alert: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is none with this id, or it is closed.
     """
-    return _open_one(root, "alert", (ALERTS,), alert, OPEN_ALERT)
+    return _only(open_alerts(root, [alert]))
+
+
+def open_alerts(root: Place, alerts: Collection[str]) -> Targets:
+    """Alerts that are not closed, by id; for each other id the refusal of `open_alert`."""
+    return _open(root, "alert", (ALERTS,), alerts, OPEN_ALERT)
 
 
 def pending_plan(root: Place, plan: str) -> dict[str, Any]:
@@ -98,7 +122,12 @@ def pending_plan(root: Place, plan: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is none with this id, or it waits no more.
     """
-    return _open_one(root, "plan", tuple(PLANS.values()), plan, PENDING_PLAN)
+    return _only(pending_plans(root, [plan]))
+
+
+def pending_plans(root: Place, plans: Collection[str]) -> Targets:
+    """Plans that wait, by id; for each other id the refusal of `pending_plan`."""
+    return _open(root, "plan", tuple(PLANS.values()), plans, PENDING_PLAN)
 
 
 def stock(root: Place, shelf: str) -> dict[str, Any]:
@@ -117,22 +146,35 @@ def stock(root: Place, shelf: str) -> dict[str, Any]:
     return known
 
 
-def _open_one(
-    root: Place, what: str, names: tuple[str, ...], key: str, open_ones: tuple[str, ...]
-) -> dict[str, Any]:
-    having = ((name, [(CATALOG.tables[name].key[0], "=", key)]) for name in names)
-    rows = [
-        row for name, where in having for row in tables.rows(root, name, where=where).to_pylist()
-    ]
-    if not rows:
-        raise ConfigurationError(f"no {what} {key!r}", hint=f"see `lakeshelf {what}s list`")
-    (row,) = rows
-    if row["status"] not in open_ones:
-        raise ConfigurationError(
-            f"{what} {key!r} is {row['status']} already; nothing was sent",
-            hint=f"see `lakeshelf {what}s list` for those that are {open_ones[0]}",
-        )
-    return dict(row)
+def _only(targets: Targets) -> dict[str, Any]:
+    (target,) = targets.values()
+    if isinstance(target, ConfigurationError):
+        raise target
+    return target
+
+
+def _open(
+    root: Place, what: str, names: tuple[str, ...], ids: Collection[str], open_ones: tuple[str, ...]
+) -> Targets:
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
+        (key,) = CATALOG.tables[name].key
+        held = tables.rows(root, name, where=[(key, "in", tuple(ids))]).to_pylist()
+        rows |= {row[key]: row for row in held}
+    return {one: _judged(what, one, rows.get(one), open_ones) for one in ids}
+
+
+def _judged(
+    what: str, key: str, row: dict[str, Any] | None, open_ones: tuple[str, ...]
+) -> dict[str, Any] | ConfigurationError:
+    if row is None:
+        return ConfigurationError(f"no {what} {key!r}", hint=f"see `lakeshelf {what}s list`")
+    if row["status"] in open_ones:
+        return row
+    return ConfigurationError(
+        f"{what} {key!r} is {row['status']} already; nothing was sent",
+        hint=f"see `lakeshelf {what}s list` for those that are {open_ones[0]}",
+    )
 
 
 def _where(name: str, filters: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
@@ -153,9 +195,9 @@ def _word(name: str, column: str, what: str, word: str) -> str:
 def _newest(root: Place, rows: pa.Table, filters: Filter) -> Listed:
     if not rows.num_rows:
         require_known(root, store=filters.store, shelf=filters.shelf)
-    kept = rows.drop_columns([name for name in NOT_SHOWN if name in rows.column_names])
-    ordered = kept.sort_by([("created_at", "descending")]).slice(0, filters.limit)
-    return Listed(with_names(root, ordered.to_pylist()), rows.num_rows)
+    by = [("created_at", "descending"), (rows.column_names[0], "ascending")]
+    ordered = rows.sort_by(by).slice(filters.offset, filters.limit)
+    return Listed(shown(root, ordered), rows.num_rows)
 
 
 def _of_shelf(root: Place, name: str, shelf: str) -> list[dict[str, Any]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,24 +15,22 @@ from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG, Field
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import values as contract_values
-from lakeshelf.contracts.layers import Cleansed
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka.consuming import records
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
-from lakeshelf.shop import acts
+from lakeshelf.shop import acts, effects
+from lakeshelf.shop.books import Books
 from lakeshelf.shop.decisions import GLOBAL
+from lakeshelf.shop.effects import Effect
 from lakeshelf.shop.explain import POLICIES, in_force, limits
 from lakeshelf.shop.lists import Listed
 from lakeshelf.shop.naming import require_known, with_names
-from lakeshelf.shop.shortage import judged
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import Job, relation
 from lakeshelf.streams.take.refusal import accepted
 
 Values = Mapping[str, Any]
-LOTS = {"store": Cleansed.SHELF_BATCH_STATE, "warehouse": Cleansed.WH_BATCH_STATE}
-"""Location → table of the lots there."""
 
 
 def listed(root: Place, shelf: str | None = None, limit: int | None = None) -> Listed:
@@ -191,9 +188,7 @@ def unsetting(
     return _changed(client, root, location, shelf, known, {**held, "active": False}, actor)
 
 
-def effect(
-    root: Place, engine: Job, change: PolicyChange, today: date
-) -> dict[str, dict[str, int]]:
+def effect(root: Place, engine: Job, change: PolicyChange, today: date) -> Effect:
     """What a change would do to all shelves, by the rules of the engine over the books as they stand.
 
     Args:
@@ -201,41 +196,10 @@ def effect(
         engine: The job that follows the policies.
         change: The change.
         today: The business day, for lots that expire.
-
-    Returns:
-        `low` (shelves), `plans` (that ask for something), `units` (that they ask for) and `near_expiry` (lots), each
-        with `now`, `then` and `changed` (shelves for which it differs).
     """
     name = relation(_table(change.topic))
-    days = _days_left(root, change.location, today)
-    figures: dict[str, Callable[[dict[str, Any]], int]] = {
-        "low": lambda row: row["low"],
-        "plans": lambda row: row["wanted"] > 0,
-        "units": lambda row: row["wanted"],
-        "near_expiry": lambda row: sum(n <= row["near_expiry_days"] for n in days[row["shelf_id"]]),
-    }
-    now, then = (
-        {row["shelf_id"]: row for row in judged(root, engine, **{name: rows}).to_pylist()}
-        for rows in (change.known, change.rows)
-    )
-    return {
-        figure: {
-            "now": sum(map(of, now.values())),
-            "then": sum(map(of, then.values())),
-            "changed": sum(of(now[shelf]) != of(then[shelf]) for shelf in now),
-        }
-        for figure, of in figures.items()
-    }
-
-
-def _days_left(root: Place, location: str, today: date) -> defaultdict[str, list[int]]:
-    """Shelf → days until each of its lots with units expires, those that have not yet."""
-    where = [("balance", ">", 0), ("expiry_date", ">=", today)]
-    rows = tables.rows(root, LOTS[location], ["shelf_id", "expiry_date"], where).to_pylist()
-    days: defaultdict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        days[row["shelf_id"]].append((row["expiry_date"] - today).days)
-    return days
+    books = Books.of(root, engine, lots=True)
+    return effects.effect(books, today, {name: change.known}, {name: change.rows})
 
 
 def publish(client: Mapping[str, str], change: PolicyChange) -> None:

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
+from lakeshelf.shop.books import Books
 from lakeshelf.shop.decisions import GLOBAL
 from lakeshelf.shop.explain import FIGURES, POLICIES, broken
 from lakeshelf.shop.lists import ALL, Filter, Listed
-from lakeshelf.shop.naming import PROFILES, require_known, with_names
-from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.declare.job import KEYS, RELATION, DecisionView, Job, tables_by_relation
+from lakeshelf.shop.naming import require_known, with_names
+from lakeshelf.streams.declare.job import Job
 
 ENGINES = {"store": "shelf-alert-engine", "warehouse": "wh-alert-engine"}
 """Location → job that decides what is low there."""
@@ -25,24 +25,14 @@ _COMING = {"store": "in_transit", "warehouse": "ordered"}
 
 
 def judged(root: Place, engine: Job, **instead: pa.Table) -> pa.Table:
-    """What an engine makes of every shelf that has a profile.
+    """What an engine makes of every shelf that has a profile, as `Books.judged` gives it.
 
     Args:
         root: Lake root.
         engine: Job of one of `ENGINES`.
         instead: Relation of the engine → rows that stand for those of the table.
-
-    Returns:
-        A row a shelf: `stock`, the fields of the policy in force, `low`, `wanted` (units that a plan asks for)
-        and what the engine knows beside.
     """
-    text = next(u.scope.sql for u in engine.updates if isinstance(u, DecisionView) and u.scope)
-    assert text is not None
-    names = set(RELATION.findall(text)) - {KEYS} - set(instead)
-    of_relation = tables_by_relation()
-    known = {name: tables.rows(root, of_relation[name].name) for name in names}
-    shelves = tables.rows(root, PROFILES, ["shelf_id"])
-    return Duck(threads=1).query(text, keys=shelves, **known, **instead)
+    return Books.of(root, engine).judged(**instead)
 
 
 def low(
@@ -53,7 +43,7 @@ def low(
     Args:
         root: Lake root.
         jobs: The jobs of the checkout, by name.
-        filters: Store and shelf, and how many.
+        filters: Store and shelf, and which page.
         location: `store` or `warehouse`; None: both.
 
     Returns:
@@ -74,7 +64,7 @@ def low(
         and row["shelf_id"] == (filters.shelf or row["shelf_id"])
     ]
     chosen.sort(key=lambda row: (row.pop("share"), -row["suggested_qty"], row["shelf_id"]))
-    return Listed(with_names(root, chosen[: filters.limit]), len(chosen))
+    return Listed(with_names(root, filters.page(chosen)), len(chosen))
 
 
 def _low(root: Place, engine: Job, place: str) -> list[dict[str, Any]]:

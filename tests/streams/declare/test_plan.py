@@ -124,3 +124,15 @@ def test_a_declaration_that_names_what_no_contract_declares_is_refused() -> None
         validate(replace(job, updates=(View("cleansed/shelf_state", "SELECT 1"),)))
     with pytest.raises(ContractError, match="cleansed/nothing"):
         validate(replace(job, updates=(View("cleansed/nothing", "SELECT 1"),)))
+
+
+@pytest.mark.parametrize("topic", ["commands", "shelf_profiles"])
+def test_a_sum_over_a_topic_whose_repeats_nobody_recognises_is_refused(topic: str) -> None:
+    job = JOBS["wh-aggregator"]
+    (fold,) = job.updates
+    assert isinstance(fold, Fold)
+    over = replace(fold, movements=(Movements(f"{{{topic}}}", {}),))
+    with pytest.raises(ConfigurationError, match=f"adds up {topic} in {fold.table}"):
+        validate(replace(job, updates=(over,)))
+    highest = replace(over, combine=dict.fromkeys(fold.combine, "max"))
+    validate(replace(job, updates=(highest,)))

@@ -18,6 +18,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import doubles, recovery
 from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.take import duplicates
 from tests.streams.living import RAW, STATE, Living, copied, ends, moved
 from tests.support import eventually
 
@@ -275,12 +276,14 @@ def test_a_lake_that_was_doubled_is_mended_by_a_rebuild(
 
 def double(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on as releases did that asked neither ledger nor raw."""
-    from lakeshelf.streams.declare import intake
-
     with monkeypatch.context() as patched:
         patched.setattr(continuity, "require", lambda _, standing: standing)
-        raw_rows = intake.raw_rows
-        patched.setattr(intake, "raw_rows", lambda topic, *, held: raw_rows(topic, held=False))
+        fates = duplicates.event_fates
+        patched.setattr(
+            duplicates,
+            "event_fates",
+            lambda topic: fates(topic).replace(f"'{duplicates.HELD}'", f"'{duplicates.NEW}'"),
+        )
         living.up()
 
 

@@ -94,6 +94,15 @@ def test_what_a_rebuild_reads_again_is_no_longer_reached() -> None:
     assert held.number == 4, "numbers go on rising"
 
 
+def test_a_clock_that_was_set_back_takes_nothing_from_what_the_ledger_knows() -> None:
+    held = Account()
+    for number, offsets, version in ((5, [4, 9], 7), (4, [0, 4], 6)):
+        tables = {"table_versions": {"raw/shelf_events": version}}
+        held.take(row(number, {"shelf_events": {"0": offsets}}) | tables)
+    assert (held.number, held.reached) == (5, {"shelf_events": {"0": 9}})
+    assert held.versions == {"raw/shelf_events": 7}
+
+
 def test_a_pointer_of_old_has_the_identity_of_sparks_query(tmp_path: Path) -> None:
     found = checkpoint.begin(tmp_path, QUERY, {})
     pointer = tmp_path / QUERY / checkpoint.POINTER

@@ -8,15 +8,17 @@ import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
+from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.contracts.validate import parse as reference
 from lakeshelf.contracts.values import read
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.take.decode import decode
+from lakeshelf.streams.take.decode import decode, raw_rows, records_of
 from lakeshelf.streams.take.parse import parse, received
 from lakeshelf.streams.take.refusal import Judgement, judge
 from tests.streams.corpus import POS, SHELF, TOPICS, adversarial, every_plain
+from tests.streams.harness import NOW
 from tests.streams.messages import Record, framed, generated, plain, received_table, records_table
 
 if TYPE_CHECKING:
@@ -101,6 +103,19 @@ def test_fast_and_rescued_rows_together_are_what_the_reference_reads(
     for offset, record in valid.items():
         row = {k: v for k, v in rows[offset].items() if not k.startswith("kafka_")}
         assert row == expected(record), record
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_records_of_a_topic_are_those_that_its_relation_says(batch: pa.Table, topic: Topic) -> None:
+    """The driver takes columns as they are; Spark's SQL says which ones."""
+    schema = intake.schema(topic)
+    said = Duck().query(intake.relation(topic, rescued=False), batch=batch).cast(schema)
+    found = records_of(topic, batch)
+    assert found.sort_by("kafka_offset").equals(said.sort_by("kafka_offset"))
+    if f"raw/{topic.name}" in CATALOG.tables:
+        rows = raw_rows(found, NOW)
+        said = Duck().query(intake.raw_rows(topic), records=found, ingested_at=NOW)
+        assert rows.equals(said.cast(rows.schema))
 
 
 def expected(record: Record) -> dict[str, Any]:

@@ -28,11 +28,17 @@ def latest(name: str, owner: str, topic: Topic) -> Table:
     )
 
 
-TABLES = (
-    latest(Staging.LOT_CATALOG_STORE, "batch-state-updater", reference.BATCH_CATALOG),
-    latest(Staging.LOT_CATALOG_WH, "wh-batch-state-updater", reference.BATCH_CATALOG),
-    latest(Staging.SHELF_PROFILES, "reference-sink", reference.SHELF_PROFILES),
-    latest(Staging.SHELF_POLICIES, "shelf-alert-engine", reference.SHELF_POLICIES),
-    latest(Staging.WH_POLICIES, "wh-alert-engine", reference.WH_POLICIES),
-    latest(Staging.SUPPLIER_ORDERS, "wh-alert-engine", WH_SUPPLIER_ORDERS),
+_LATEST = (
+    (Staging.LOT_CATALOG_STORE, "batch-state-updater", reference.BATCH_CATALOG),
+    (Staging.LOT_CATALOG_WH, "wh-batch-state-updater", reference.BATCH_CATALOG),
+    (Staging.SHELF_PROFILES, "reference-sink", reference.SHELF_PROFILES),
+    (Staging.SHELF_POLICIES, "shelf-alert-engine", reference.SHELF_POLICIES),
+    (Staging.WH_POLICIES, "wh-alert-engine", reference.WH_POLICIES),
+    (Staging.SUPPLIER_ORDERS, "wh-alert-engine", WH_SUPPLIER_ORDERS),
 )
+TABLES = tuple(latest(*each) for each in _LATEST)
+
+
+def holding(topic: str) -> tuple[str, ...]:
+    """Tables that hold the latest message a key of a topic: what the jobs obey."""
+    return tuple(name for name, _, of in _LATEST if of.name == topic)

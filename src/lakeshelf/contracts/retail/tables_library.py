@@ -5,7 +5,7 @@ from __future__ import annotations
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
-from lakeshelf.contracts.types import DATE, LONG, STRING, TIMESTAMP, Field, ListOf, Struct
+from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING, TIMESTAMP, Field, ListOf, Struct
 
 JOURNAL_PREFIX = "ops/journal_"
 JOURNALING = (
@@ -210,6 +210,49 @@ CURSORS = Table(
     ),
 )
 
+PUBLICATIONS = Table(
+    name=Ops.PUBLICATIONS,
+    key=("dataset", "topic_id", "key", "delta_version"),
+    owner="dataset-publisher",
+    doc="One row a message that was sent for a row of a governed dataset, after the broker had it.",
+    profile="append_log",
+    columns=(
+        Field("dataset", STRING, "The dataset, `project/dataset`."),
+        Field("topic", STRING, "Topic that it was sent to."),
+        Field("topic_id", STRING, "Id that Kafka gave the topic when it was made."),
+        Field("key", STRING, "Key of the message."),
+        Field(
+            "version", LONG, "Version of the message: the base of the binding and `delta_version`."
+        ),
+        Field("delta_version", LONG, "Version of the dataset whose row was sent.", minimum=0),
+        Field("deleted", BOOLEAN, "Whether the row was gone, and a tombstone was sent."),
+        Field("published_at", TIMESTAMP, "When the broker had it."),
+    ),
+    stats=("version", "published_at"),
+)
+
+GOVERNANCE_AUDIT = Table(
+    name=Ops.GOVERNANCE_AUDIT,
+    key=("project", "number"),
+    owner="governance",
+    doc="One row an act on governed datasets: a copy of the chains of the audit, by which those are compared.",
+    profile="append_log",
+    columns=(
+        Field("project", STRING, "The chain; empty: that of users, tokens and projects."),
+        Field("number", LONG, "Place in the chain, from 1 on.", minimum=1),
+        Field("happened_at", TIMESTAMP, "When it happened."),
+        Field("user_id", STRING, "Who acted; empty: the service itself."),
+        Field("action", STRING, "What was done, such as `cr.approved`."),
+        Field("dataset", STRING, "Of which dataset; empty: of none."),
+        Field("change_request", LONG, "Number of its change request.", required=False),
+        Field("request_id", STRING, "Id of the call, as the log has it."),
+        Field("details", STRING, "What else is known, as JSON."),
+        Field("previous", STRING, "Hash of the link before it; empty at the first."),
+        Field("hash", STRING, "SHA-256 of all the fields before it."),
+    ),
+    stats=("number", "happened_at"),
+)
+
 TABLES = (
     BATCH_LEDGER,
     *(journal(component) for component in JOURNALING),
@@ -217,4 +260,6 @@ TABLES = (
     FILE_REJECTS,
     RUNS,
     CURSORS,
+    PUBLICATIONS,
+    GOVERNANCE_AUDIT,
 )

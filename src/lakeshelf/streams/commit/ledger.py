@@ -80,11 +80,25 @@ class LedgerEntry:
 def entries(root: Place, query: str | None = None) -> list[dict[str, Any]]:
     """Rows of the ledger, of one query or of all, oldest first, JSON columns decoded."""
     where = None if query is None else [("query", "=", query)]
-    rows = tables.rows(root, LEDGER, where=where).to_pylist()
-    decoded = [
-        {**row, **{k: json.loads(row[k]) for k in (*JSON, *OWN) if row.get(k)}} for row in rows
+    rows = tables.rows(root, LEDGER, where=where)
+    return sorted(_decoded(rows), key=lambda row: (row["committed_at"], row["batch_id"]))
+
+
+def page(
+    root: Place, query: str | None, offset: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Some rows of the ledger as `entries` gives them, the newest first, and how many there are in all."""
+    where = None if query is None else [("query", "=", query)]
+    order = (("committed_at", "descending"), ("batch_id", "descending"))
+    rows, total = tables.page(root, LEDGER, order, where, offset, limit)
+    return _decoded(rows), total
+
+
+def _decoded(rows: pa.Table) -> list[dict[str, Any]]:
+    return [
+        {**row, **{k: json.loads(row[k]) for k in (*JSON, *OWN) if row.get(k)}}
+        for row in rows.to_pylist()
     ]
-    return sorted(decoded, key=lambda row: (row["committed_at"], row["batch_id"]))
 
 
 def moved(offsets: Offsets) -> set[str]:
@@ -119,7 +133,7 @@ class Account:
     sources: dict[str, Any] = field(default_factory=dict)
 
     def take(self, row: Mapping[str, Any]) -> None:
-        """Go on with a later row."""
+        """Go on with another row, which may be of before the last one if the clock was set back."""
         if row["kind"] == REBUILD:
             self.reached, self.versions = {}, {}
         if row["kind"] == BATCH:
@@ -129,7 +143,10 @@ class Account:
         for topic, partitions in row["offsets"].items():
             known = self.reached.setdefault(topic, {})
             known |= {p: max(end, known.get(p, 0)) for p, (_, end) in partitions.items()}
-        self.versions |= row["table_versions"]
+        self.versions |= {
+            table: max(version, self.versions.get(table, -1))
+            for table, version in row["table_versions"].items()
+        }
         self.table_ids |= row.get("table_ids") or {}
         self.sources |= row.get("sources") or {}
 

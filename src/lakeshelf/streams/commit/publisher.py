@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -12,13 +14,26 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.errors import BrokerError
-from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.take.refusal import Refused
 
-Message = tuple[str | bytes | None, str | bytes | None, list[tuple[str, str | bytes]]]
+if TYPE_CHECKING:
+    from lakeshelf.streams.declare.duck import Duck
+
+Headers = list[tuple[str, str | bytes | None]]
+Message = tuple[str | bytes | None, str | bytes | None, Headers]
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 QUEUE_MESSAGES = 200_000
 FLUSH_SECONDS = 60.0
+ORIGIN = "origin"
+"""Header by which a sender knows its own messages among those of the topic's owner."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Messages of one topic, encoded, to be sent once."""
+
+    topic: str
+    messages: Iterator[Message]
 
 
 class MessageTooLarge(BrokerError):  # noqa: N818 - says what is too large
@@ -33,7 +48,6 @@ class Publisher:
     """
 
     def __init__(self, client: Mapping[str, str]) -> None:
-        self._duck = Duck(threads=1)
         self._failed: list[KafkaError] = []
         self._producer = Producer(
             {
@@ -47,26 +61,28 @@ class Publisher:
             }
         )
 
-    def rows(self, topic: Topic, producer: str, rows: pa.Table) -> int:
-        """Publish rows of the topic's table; the value is the row without internal columns.
+    def rows(self, topic: Topic, rows: pa.Table, origin: str = "") -> Outgoing:
+        """Messages of rows of the topic's table; the value is the row without internal columns.
 
         Args:
             topic: A compacted topic.
-            producer: Owner of the topic, for the header.
             rows: Rows with the columns of the topic's value and key.
+            origin: By what its sender knows a message of its own, for a further header; empty: none.
         """
-        return self._send(topic.name, _messages(topic, producer, rows, self._values(topic, rows)))
+        return Outgoing(topic.name, _messages(topic, rows, self._values(topic, rows), origin))
 
-    def events(self, topic: Topic, rows: pa.Table) -> int:
-        """Publish events; their ids derive from their cause, so that sending them again is harmless."""
-        values = self._values(topic, rows)
-        headers: list[tuple[str, str | bytes]] = []
-        keys = message_key(topic, rows)
-        return self._send(topic.name, ((k, v, headers) for k, v in zip(keys, values, strict=True)))
+    def tombstones(self, topic: Topic, rows: pa.Table, origin: str = "") -> Outgoing:
+        """Messages of the removal of rows; `rows` hold at least key and `version`, the rest as for `rows`."""
+        return Outgoing(topic.name, _messages(topic, rows, [None] * rows.num_rows, origin))
 
-    def tombstones(self, topic: Topic, producer: str, rows: pa.Table) -> int:
-        """Publish the removal of rows; `rows` hold at least key and `version`."""
-        return self._send(topic.name, _messages(topic, producer, rows, [None] * rows.num_rows))
+    def events(self, topic: Topic, rows: pa.Table) -> Outgoing:
+        """Messages of events; their ids derive from their cause, so that sending them again is harmless."""
+        keys, values = message_key(topic, rows), self._values(topic, rows)
+        return Outgoing(topic.name, ((k, v, []) for k, v in zip(keys, values, strict=True)))
+
+    def send(self, outgoing: Outgoing) -> int:
+        """Publish encoded messages; how many there are."""
+        return self._send(outgoing.topic, outgoing.messages)
 
     def encoded(self, topic: Topic, messages: Iterable[tuple[str, str]]) -> int:
         """Publish messages that are encoded already, as key and value, with the headers of the topic."""
@@ -99,6 +115,12 @@ class Publisher:
                 hint="see `lakeshelf status`; the batch is repeated",
             )
 
+    @cached_property
+    def _duck(self) -> Duck:
+        from lakeshelf.streams.declare.duck import Duck  # noqa: PLC0415 - heavy, and many send no rows
+
+        return Duck(threads=1)
+
     def _values(self, topic: Topic, rows: pa.Table) -> list[str | None]:
         members = ", ".join(map(_member, topic.fields))
         text = f"SELECT to_json(struct_pack({members})) AS value FROM changed"
@@ -106,13 +128,19 @@ class Publisher:
         return values
 
     def _send(self, topic: str, messages: Iterator[Message]) -> int:
+        # A call a message is a fifth of what publishing costs, so the common case makes one and no more.
+        produce, delivered = self._producer.produce, self._delivered
         sent = 0
         for key, value, headers in messages:
-            self._produce(topic, key, value, headers)
+            try:
+                produce(topic, value, key, headers=headers, on_delivery=delivered)
+            except (BufferError, KafkaException):
+                self._produce(topic, key, value, headers)
             sent += 1
         return sent
 
-    def _produce(self, topic: str, key: Any, value: Any, headers: Any) -> None:
+    def _produce(self, topic: str, key: Any, value: Any, headers: Headers) -> None:
+        """Queue a message as soon as there is room."""
         while True:
             try:
                 self._producer.produce(
@@ -140,7 +168,7 @@ def message_key(topic: Topic, rows: pa.Table) -> list[str]:
     """Kafka keys of rows."""
     if topic.fixed_key:
         return [topic.fixed_key] * rows.num_rows
-    columns = [rows[name].to_pylist() for name in topic.key]
+    columns = [_as_text(rows[name]).to_pylist() for name in topic.key]
     return (
         columns[0]
         if len(columns) == 1
@@ -148,18 +176,24 @@ def message_key(topic: Topic, rows: pa.Table) -> list[str]:
     )
 
 
-def _headers(topic: Topic, value: str) -> list[tuple[str, str | bytes]]:
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def _headers(topic: Topic, value: str) -> Headers:
     if not topic.compacted:
         return []
     return [("version", str(orjson.loads(value)["version"])), ("producer", topic.owner)]
 
 
 def _messages(
-    topic: Topic, producer: str, rows: pa.Table, values: list[str | None]
+    topic: Topic, rows: pa.Table, values: Sequence[str | None], origin: str
 ) -> Iterator[Message]:
-    keys, versions = message_key(topic, rows), rows["version"].to_pylist()
-    for key, value, version in zip(keys, values, versions, strict=True):
-        yield key, value, [("version", str(version)), ("producer", producer)]
+    """Messages whose parts are there already; so many small objects at once would keep the collector busy."""
+    marks: Headers = [("producer", topic.owner), *([(ORIGIN, origin)] if origin else [])]
+    versions = rows["version"].cast(pa.string()).to_pylist()
+    parts = zip(message_key(topic, rows), values, versions, strict=True)
+    return ((key, value, [("version", version), *marks]) for key, value, version in parts)
 
 
 def _member(field: Field) -> str:

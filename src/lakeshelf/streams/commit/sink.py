@@ -59,6 +59,18 @@ class Sink(Generic[Rows]):
             committer.attend(frame.sparkSession)
         return self._committer.begin(frame, topics)
 
+    def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:
+        """Valid records of a topic, of a batch that was taken."""
+        return self._committer.records_of(topic, taken, rescued)
+
+    def raw_rows(self, topic: Topic, records: Rows, ingested_at: datetime) -> Rows:
+        """Rows of the raw table of a topic for records of it."""
+        return self._committer.raw_rows(topic, records, ingested_at)
+
+    def without(self, rows: Rows, others: Rows, keys: Sequence[str]) -> Rows:
+        """Those of `rows` whose key `others` do not have."""
+        return self._committer.without(rows, others, keys)
+
     def end(self) -> None:
         """Let go of a batch."""
         for committer in self._committers():

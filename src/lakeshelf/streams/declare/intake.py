@@ -71,17 +71,10 @@ def _value(topic: Topic, field: Field) -> str:
     return "key_text" if field in topic.key_only else f"{topic.name}.{field.name}"
 
 
-def raw_rows(topic: Topic, *, held: bool) -> str:
-    """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic.
-
-    Args:
-        topic: The topic.
-        held: Whether to leave out those that raw holds at the same place, given rows of raw as `{held}`.
-    """
+def raw_rows(topic: Topic) -> str:
+    """Query over `{records}`, taken at `{ingested_at}`, that gives rows of the raw table of a topic."""
     names = ", ".join(f.name for f in columns(topic))
-    stamps = (
-        "CAST({ingested_at} AS TIMESTAMP) AS ingested_at, CAST(event_time AS DATE) AS event_date"
+    return (
+        f"SELECT {names}, CAST({{ingested_at}} AS TIMESTAMP) AS ingested_at, "
+        "CAST(event_time AS DATE) AS event_date FROM {records}"
     )
-    place = ", ".join(f.name for f in POSITION)
-    others = f" LEFT ANTI JOIN {{held}} USING ({place})" if held else ""
-    return f"SELECT {names}, {stamps} FROM {{records}}{others}"

@@ -146,12 +146,14 @@ class DecisionView(View):
     Attributes:
         emits: Events that follow.
         scope: What it is about; None: whatever its SQL says.
+        conditions: The part of its SQL, named `conditions`, that says what holds of its scope; empty: none has a name.
     """
 
     kind: ClassVar[str] = "decision"
 
     emits: tuple[Emission, ...] = ()
     scope: Scope | None = None
+    conditions: str = ""
 
 
 Update = Fold | Latest | View
@@ -267,7 +269,8 @@ def validate(job: Job) -> Job:
     """Return the job when every name in it is known.
 
     Raises:
-        ConfigurationError: A relation, table or topic that no contract declares.
+        ConfigurationError: A relation, table or topic that no contract declares, or a sum over a topic whose
+            repeats nobody recognises.
     """
     known = CATALOG.topics.keys() | tables_by_relation().keys() | {"current", TIME}
     for part in (*job.updates, *job.objections):
@@ -276,8 +279,22 @@ def validate(job: Job) -> Job:
                 raise ConfigurationError(
                     f"job {job.name} reads {{{name}}}, which no contract declares"
                 )
+    for update in job.updates:
+        _require_recognised(job, update)
     for name in job.tables:
         owner = CATALOG.tables[name].owner
         if owner != job.name:
             raise ConfigurationError(f"job {job.name} writes {name}, which {owner} owns")
     return job
+
+
+def _require_recognised(job: Job, update: Update) -> None:
+    """Raise where a record that is sent twice would be added twice."""
+    if not isinstance(update, Fold) or "sum" not in update.combine.values():
+        return
+    for name in sorted(relations(update) & CATALOG.topics.keys()):
+        if f"raw/{name}" not in CATALOG.tables:
+            raise ConfigurationError(
+                f"job {job.name} adds up {name} in {update.table}, but no raw table tells its repeats",
+                hint=f"declare raw/{name} and a job that mirrors {name}, or combine by min and max alone",
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.docs import NOTICE
+from lakeshelf.contracts.derived.docs import NOTICE
 from lakeshelf.streams.declare.binding import Bound, bind
 from lakeshelf.streams.declare.job import TOUCHED, Job, tables_by_relation
 

@@ -9,7 +9,11 @@ import pyarrow as pa
 
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.conditions import Condition
 from lakeshelf.streams.take.refusal import QUARANTINE
+
+ORDER = (("kafka_timestamp", "descending"), ("topic", "ascending"), ("offset", "descending"))
+"""Of refused records: the newest first."""
 
 
 def listed(
@@ -26,10 +30,20 @@ def listed(
 
 def chosen(root: Place, topic: str | None = None, reason: str | None = None) -> pa.Table:
     """Rows of raw/quarantine of a topic or reason, newest first."""
+    return tables.rows(root, QUARANTINE, where=_where(topic, reason)).sort_by([*ORDER])
+
+
+def page(
+    root: Place, topic: str | None, reason: str | None, offset: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Some refused records as `listed` gives them, and how many there are in all."""
+    rows, total = tables.page(root, QUARANTINE, ORDER, _where(topic, reason), offset, limit)
+    return readable(rows), total
+
+
+def _where(topic: str | None, reason: str | None) -> list[Condition]:
     filters = (("topic", topic), ("reason", reason))
-    where = [(name, "=", value) for name, value in filters if value is not None]
-    order = [("kafka_timestamp", "descending"), ("topic", "ascending"), ("offset", "descending")]
-    return tables.rows(root, QUARANTINE, where=where).sort_by(order)
+    return [(name, "=", value) for name, value in filters if value is not None]
 
 
 def readable(rows: pa.Table) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.lane import Lane, Result
 from lakeshelf.streams.commit.ledger import Counts
-from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.publisher import Outgoing, Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake
@@ -102,8 +102,9 @@ class Rehearsal(BatchProcessor[pa.Table]):
     def _quarantine(self, *_: object) -> None:
         """What is refused here was never sent."""
 
-    def _tell(self, batch: Batch[pa.Table], change: TableChange[pa.Table]) -> None:
+    def _outgoing(self, change: TableChange[pa.Table]) -> list[Outgoing]:
         """Nothing is sent."""
+        return []
 
 
 def refusals(

@@ -32,7 +32,7 @@ from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.publisher import Outgoing, Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
@@ -118,59 +118,58 @@ class BatchProcessor(Generic[Rows]):
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
         appended_at = max((row["latest"] for row in summary), default=self._clock())
         batch = Batch(batch_id, frame, taken, started, appended_at, counts)
-        suspects = sum(int(row["suspects"]) for row in summary)
-        self._relate(batch, suspects)
+        suspects = any(row["suspects"] for row in summary)
+        self._relate(batch, self._judged(batch) if suspects else refusal.Judgement())
         return batch
 
-    def _relate(self, batch: Batch[Rows], suspects: int) -> None:
-        records = (
-            self._sink.to_arrow(self._sink.query(intake.SUSPECTS, batch=batch.taken))
-            if suspects
-            else None
-        )
-        judgement = refusal.judge(records) if records is not None else None
+    def _judged(self, batch: Batch[Rows]) -> refusal.Judgement:
+        suspects = self._sink.query(intake.SUSPECTS, batch=batch.taken)
+        return refusal.judge(self._sink.to_arrow(suspects))
+
+    def _relate(self, batch: Batch[Rows], judgement: refusal.Judgement) -> None:
         for topic in self._plan.topics:
             if topic.name not in batch.counts:
                 nothing = intake.schema(topic).empty_table()
                 batch.relations[topic.name] = self._sink.from_arrow(nothing)
                 continue
-            inputs = {"batch": batch.taken}
-            rescued = judgement is not None and topic.name in judgement.valid
-            if judgement is not None and rescued:
-                inputs[intake.RESCUED] = self._sink.from_arrow(judgement.rows(topic))
-            batch.relations[topic.name] = self._sink.query(
-                intake.relation(topic, rescued=rescued), **inputs
-            )
-        if judgement is not None:
-            batch.refused += judgement.refused
+            rescued = judgement.rows(topic) if topic.name in judgement.valid else None
+            batch.relations[topic.name] = self._sink.records_of(topic, batch.taken, rescued)
+        batch.refused += judgement.refused
 
     def _sort_out(self, batch: Batch[Rows]) -> None:
         """Step 2."""
         for name, counts in batch.counts.items():
             topic = CATALOG.topics[name]
+            counts.valid = self._sink.count(batch.relations[name])
             fates = self._fates(topic, batch)
-            if fates is None:
-                counts.valid = self._sink.count(batch.relations[name])
-                continue
-            batch.fates[name] = fates
-            tally = self._sink.to_arrow(
-                self._sink.query(duplicates.TALLY, records=fates)
-            ).to_pylist()
-            by_fate = {row["fate"]: row["records"] for row in tally}
-            counts.valid, counts.duplicate = (
-                by_fate.get(duplicates.NEW, 0),
-                by_fate.get(duplicates.DUPLICATE, 0),
-            )
-            if not by_fate.keys() <= {duplicates.NEW, duplicates.DUPLICATE}:
-                batch.refused += self._contradictions(batch, topic, fates)
-            batch.relations[name] = self._sink.freeze(
-                self._sink.query(duplicates.fresh(topic), records=fates)
-            )
+            if fates is not None:
+                batch.fates[name] = fates
+                self._tell_apart(batch, topic, fates)
         for refused in batch.refused:
             batch.counts[refused.topic].quarantined += 1
 
+    def _tell_apart(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> None:
+        """Count, refuse and leave out what is not new."""
+        tally = self._sink.to_arrow(self._sink.query(duplicates.TALLY, fates=fates)).to_pylist()
+        by_fate = {row["fate"]: row["records"] for row in tally}
+        counts = batch.counts[topic.name]
+        counts.duplicate = by_fate.get(duplicates.DUPLICATE, 0)
+        counts.valid -= sum(n for fate, n in by_fate.items() if fate not in duplicates.FIRST)
+        if duplicates.HELD in by_fate:
+            batch.held[topic.name] = self._of_fates(fates, {duplicates.HELD})
+        if not by_fate.keys() <= duplicates.HARMLESS:
+            batch.refused += self._contradictions(batch, topic, fates)
+        if gone := by_fate.keys() - duplicates.going_on(topic):
+            left = self._sink.without(
+                batch.relations[topic.name], self._of_fates(fates, gone), duplicates.POSITION
+            )
+            batch.relations[topic.name] = self._sink.freeze(left)
+
+    def _of_fates(self, fates: Rows, named: Iterable[str]) -> Rows:
+        return self._sink.query(duplicates.of_fates(named), fates=fates)
+
     def _fates(self, topic: Topic, batch: Batch[Rows]) -> Rows | None:
-        """The records with what becomes of each; None when all of them are certainly new."""
+        """What becomes of records; those of which nothing is said, or of all that, are certainly new."""
         records = batch.relations[topic.name]
         if topic.compacted:
             held = self._plan.latest(topic.name)
@@ -186,9 +185,7 @@ class BatchProcessor(Generic[Rows]):
         repeats = self._sink.to_arrow(
             self._sink.query(duplicates.repeated("event_id"), records=records)
         )
-        if self._sink.count(seen):
-            batch.held[topic.name] = seen
-        elif repeats["repeats"][0].as_py() == 0:
+        if self._sink.count(seen) == 0 and repeats["repeats"][0].as_py() == 0:
             return None
         return self._sink.freeze(
             self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
@@ -197,9 +194,8 @@ class BatchProcessor(Generic[Rows]):
     def _contradictions(
         self, batch: Batch[Rows], topic: Topic, fates: Rows
     ) -> list[refusal.Refused]:
-        conflicts = self._sink.to_arrow(
-            self._sink.query(duplicates.CONFLICTS, records=fates)
-        ).to_pylist()
+        named = {duplicates.CONFLICT, duplicates.CONFLICTING_VERSION}
+        conflicts = self._sink.to_arrow(self._of_fates(fates, named)).to_pylist()
         reasons = {_position(row): row["fate"] for row in conflicts}
         detail = "an earlier record has this id or version and other content"
         return [
@@ -221,11 +217,10 @@ class BatchProcessor(Generic[Rows]):
         """Step 3."""
         for name in self._plan.mirrors:
             if name in batch.counts:
-                held = {"held": batch.held[name]} if name in batch.held else {}
-                text = intake.raw_rows(CATALOG.topics[name], held=bool(held))
-                rows = self._sink.query(
-                    text, records=batch.relations[name], ingested_at=self._clock(), **held
-                )
+                records = batch.relations[name]
+                if name in batch.held:
+                    records = self._sink.without(records, batch.held[name], duplicates.POSITION)
+                rows = self._sink.raw_rows(CATALOG.topics[name], records, self._clock())
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
@@ -248,7 +243,8 @@ class BatchProcessor(Generic[Rows]):
             if change is not None:
                 batch.changes.append(change)
                 self._sink.then(lambda: self._point("between_tables", batch))
-                self._sink.then(partial(self._tell, batch, change))
+                if outgoing := self._outgoing(change):
+                    self._sink.then(partial(self._tell, batch, outgoing))
         self._object(batch, updater, informed=time.informed)
 
     def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
@@ -275,7 +271,7 @@ class BatchProcessor(Generic[Rows]):
         """What is refused is neither valid nor a duplicate, whichever it was counted as."""
         repeats: dict[str, set[tuple[int, int]]] = {}
         for topic in {r.topic for r in refused} & batch.fates.keys():
-            rows = self._sink.query(duplicates.REPEATS, records=batch.fates[topic])
+            rows = self._of_fates(batch.fates[topic], {duplicates.DUPLICATE})
             repeats[topic] = {_position(row) for row in self._sink.to_arrow(rows).to_pylist()}
         for r in refused:
             counts = batch.counts[r.topic]
@@ -306,20 +302,25 @@ class BatchProcessor(Generic[Rows]):
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
-    def _tell(self, batch: Batch[Rows], change: TableChange[Rows]) -> None:
-        """Send what a change leads to, behind its commit."""
-        if change.update.topic is None and not change.events:
-            return
-        self._point("before_publish", batch)
+    def _outgoing(self, change: TableChange[Rows]) -> list[Outgoing]:
+        """What a change leads to, made ready while its commit is made."""
+        outgoing = []
         if change.update.topic is not None:
             topic = CATALOG.topics[change.update.topic]
-            self._publisher.rows(topic, topic.owner, self._sink.to_arrow(change.rows))
+            outgoing.append(self._publisher.rows(topic, self._sink.to_arrow(change.rows)))
             if change.removed is not None:
                 removed = self._sink.to_arrow(change.removed)
-                self._publisher.tombstones(topic, topic.owner, removed)
+                outgoing.append(self._publisher.tombstones(topic, removed))
         for emission, events in change.events:
             topic = CATALOG.topics[emission.topic]
-            self._publisher.events(topic, self._sink.to_arrow(events))
+            outgoing.append(self._publisher.events(topic, self._sink.to_arrow(events)))
+        return outgoing
+
+    def _tell(self, batch: Batch[Rows], outgoing: Iterable[Outgoing]) -> None:
+        """Send what a change leads to, behind its commit."""
+        self._point("before_publish", batch)
+        for messages in outgoing:
+            self._publisher.send(messages)
 
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5, to its end."""

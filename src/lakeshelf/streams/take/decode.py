@@ -7,6 +7,7 @@ valid is `suspect`, and the reference validator decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import reduce
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 from lakeshelf.contracts import Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.streams.declare import intake
+from lakeshelf.streams.take.columns import TIMES
 from lakeshelf.streams.take.decoder import decoder
 
 AT_ONCE = 8_192
@@ -26,7 +29,7 @@ TAKEN = pa.schema(
         ("topic", pa.string()),
         ("kafka_partition", pa.int64()),
         ("kafka_offset", pa.int64()),
-        ("kafka_timestamp", pa.timestamp("us", "UTC")),
+        ("kafka_timestamp", TIMES),
         ("key", pa.binary()),
         ("key_text", pa.string()),
         ("value", pa.binary()),
@@ -46,8 +49,33 @@ def decode(records: pa.Table, topics: Sequence[Topic]) -> pa.Table:
             `original_value`, `producer`, `header_version`.
         topics: Topics that may occur.
     """
-    parts = [_taken(topic, part) for topic in topics for part in _of(records, topic)]
-    return pa.concat_tables([_schema(topics).empty_table(), *parts], promote_options="default")
+    schema = _schema(topics)
+    parts = (_taken(topic, part, schema) for topic in topics for part in _of(records, topic))
+    return pa.Table.from_batches(parts, schema)
+
+
+def records_of(topic: Topic, taken: pa.Table) -> pa.Table:
+    """Valid records of a topic, in the columns of its relation (`lakeshelf.streams.declare.intake`).
+
+    Args:
+        topic: The topic.
+        taken: What `decode` gave.
+    """
+    schema = intake.schema(topic)
+    parts = (_good(topic, part) for part in taken.to_batches())
+    batches = [
+        pa.RecordBatch.from_arrays(list(_flat(topic, part)), schema=schema)
+        for part in parts
+        if len(part)
+    ]
+    return pa.Table.from_batches(batches, schema)
+
+
+def raw_rows(records: pa.Table, ingested_at: datetime) -> pa.Table:
+    """Records with the columns that a raw table has besides."""
+    ingested = pa.repeat(pa.scalar(ingested_at, TIMES), records.num_rows)
+    dated = records.append_column("ingested_at", ingested)
+    return dated.append_column("event_date", records["event_time"].cast(pa.date32()))
 
 
 def _schema(topics: Sequence[Topic]) -> pa.Schema:
@@ -61,21 +89,41 @@ def _of(records: pa.Table, topic: Topic) -> list[pa.RecordBatch]:
     return parts
 
 
-def _taken(topic: Topic, records: pa.RecordBatch) -> pa.Table:
+def _taken(topic: Topic, records: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     values, keys = decoder(topic)(records["original_value"]), _texts(records["original_key"])
     valid = values.is_valid()
     if topic.compacted:
         valid = pc.fill_null(_is_owned(topic, records, keys, values), False)
-    suspect, none = pc.invert(valid), pa.nulls(len(records))
+        values = pc.if_else(valid, values, None)
+    suspect = pc.invert(valid)
     columns = {
         **{name: records[name] for name in (*POSITION, *HEADERS)},
-        "key": pc.if_else(suspect, records["original_key"], none),
-        "key_text": keys if topic.compacted else none,
-        "value": pc.if_else(suspect, records["original_value"], none),
+        "key": pc.if_else(suspect, records["original_key"], None),
+        "value": pc.if_else(suspect, records["original_value"], None),
         "suspect": suspect,
-        topic.name: pc.if_else(valid, values, none),
+        topic.name: values,
+        **({"key_text": keys} if topic.compacted else {}),
     }
-    return pa.table(columns)
+    arrays = [columns.get(f.name, pa.nulls(len(records), f.type)) for f in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _good(topic: Topic, taken: pa.RecordBatch) -> pa.RecordBatch:
+    """Those that are of the topic and no suspects; a part that holds no others stays as it is."""
+    good = pc.and_not(pc.equal(taken["topic"], topic.name), taken["suspect"])
+    return taken.filter(good) if good.false_count else taken
+
+
+def _flat(topic: Topic, taken: pa.RecordBatch) -> Iterator[pa.Array]:
+    names = [field.name for field in topic.fields]
+    values = dict(zip(names, taken[topic.name].flatten(), strict=True))
+    for field in intake.columns(topic):
+        if field in intake.POSITION:
+            yield taken[field.name]
+        elif field == intake.DELETED:
+            yield pa.repeat(False, len(taken))
+        else:
+            yield taken["key_text"] if field in topic.key_only else values[field.name]
 
 
 def _texts(values: pa.Array) -> pa.Array:

@@ -2,35 +2,41 @@
 
 A record is a duplicate only if `raw`, or an earlier record of the batch, holds its `event_id` at
 *another* place; the same place is this batch's own row from before a crash and still counts
-(docs/design/exactly-once.md#duplicates), but `raw` has it already.
+(docs/design/exactly-once.md#duplicates), but `raw` has it already. Fates are told of records of which it
+is not clear beforehand that they are new: a batch is large, and hardly any of its ids are known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lakeshelf.contracts import Table, Topic
-from lakeshelf.streams.declare import intake
 
 POSITION = ("kafka_partition", "kafka_offset")
 PLACE = (*POSITION, "kafka_timestamp")
 """Where a record stood; the time tells it from a record of a topic that was made anew."""
-NEW, DUPLICATE = "new", "duplicate"
+NEW, HELD, DUPLICATE = "new", "held", "duplicate"
 CONFLICT, CONFLICTING_VERSION = "conflicting_duplicate", "conflicting_version"
+FIRST = frozenset((NEW, HELD))
+"""Fates of the first record of an id; raw has one that is held from before a crash."""
+HARMLESS = FIRST | {DUPLICATE}
 
-CONFLICTS = f"""
-    SELECT kafka_partition, kafka_offset, fate FROM {{records}} WHERE fate NOT IN ('{NEW}', '{DUPLICATE}')"""
-REPEATS = f"SELECT kafka_partition, kafka_offset FROM {{records}} WHERE fate = '{DUPLICATE}'"
-TALLY = "SELECT fate, count(*) AS records FROM {records} GROUP BY fate"
+TALLY = "SELECT fate, count(*) AS records FROM {fates} GROUP BY fate"
 
 
-def fresh(topic: Topic) -> str:
-    """Those of `{records}` that go on, without their fate.
+def going_on(topic: Topic) -> frozenset[str]:
+    """Fates of records that go on.
 
     Messages of compacted topics go on even if they say nothing new: the repeat of a batch cannot tell
     its own messages from earlier ones, and the highest version wins anyway.
     """
-    names = ", ".join(f.name for f in intake.columns(topic))
-    kept = f"('{NEW}', '{DUPLICATE}')" if topic.compacted else f"('{NEW}')"
-    return f"SELECT {names} FROM {{records}} WHERE fate IN {kept}"
+    return HARMLESS if topic.compacted else FIRST
+
+
+def of_fates(fates: Iterable[str]) -> str:
+    """Those of `{fates}` that are some of these."""
+    named = ", ".join(f"'{fate}'" for fate in sorted(fates))
+    return f"SELECT * FROM {{fates}} WHERE fate IN ({named})"
 
 
 def repeated(key: str) -> str:
@@ -39,27 +45,32 @@ def repeated(key: str) -> str:
 
 
 def event_fates(topic: Topic) -> str:
-    """`{records}` with a column `fate`, given the rows of raw that share an id with them, `{seen}`."""
+    """Places and fates of those of `{records}` whose id stands there twice or in `{seen}`, rows of raw."""
     content = [field.name for field in topic.fields]
     columns = ", ".join(("event_id", *PLACE))
     struct = f"struct({', '.join(content)}) AS content"
     return f"""
-        WITH earlier AS (
+        WITH named AS (
+            SELECT event_id FROM {{seen}}
+            UNION SELECT event_id FROM {{records}} GROUP BY event_id HAVING count(*) > 1),
+        doubtful AS (SELECT * FROM {{records}} LEFT SEMI JOIN named USING (event_id)),
+        earlier AS (
             SELECT {columns}, {struct}, 0 AS place FROM {{seen}}
-            UNION ALL SELECT {columns}, {struct}, 1 AS place FROM {{records}}),
+            UNION ALL SELECT {columns}, {struct}, 1 AS place FROM doubtful),
         ranked AS (
             SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY place, {", ".join(POSITION)}) AS turn
             FROM earlier),
-        original AS (SELECT {columns}, content FROM ranked WHERE turn = 1)
-        SELECT r.*, CASE
-            WHEN {" AND ".join(f"r.{c} = o.{c}" for c in PLACE)} THEN '{NEW}'
+        original AS (SELECT {columns}, content, place FROM ranked WHERE turn = 1)
+        SELECT {", ".join(f"r.{c}" for c in POSITION)}, CASE
+            WHEN {" AND ".join(f"r.{c} = o.{c}" for c in PLACE)}
+                THEN CASE o.place WHEN 0 THEN '{HELD}' ELSE '{NEW}' END
             WHEN struct({", ".join(f"r.{c}" for c in content)}) <=> o.content THEN '{DUPLICATE}'
             ELSE '{CONFLICT}' END AS fate
-        FROM {{records}} AS r JOIN original AS o ON r.event_id = o.event_id"""
+        FROM doubtful AS r JOIN original AS o ON r.event_id = o.event_id"""
 
 
 def version_fates(topic: Topic, held: Table) -> str:
-    """`{records}` of a compacted topic with a column `fate`, given what the table `held` has, `{current}`.
+    """Places and fates of `{records}` of a compacted topic, given what the table `held` has, `{current}`.
 
     An older version, or an equal one with the same content, says nothing new; an equal version with
     other content contradicts. Content is what the table keeps of a message.
@@ -88,7 +99,7 @@ def version_fates(topic: Topic, held: Table) -> str:
             FROM messages AS r JOIN earlier AS e ON {both} AND (e.kafka_partition < 0
                 OR (e.kafka_partition = r.kafka_partition AND e.kafka_offset < r.kafka_offset))
             GROUP BY r.kafka_partition, r.kafka_offset)
-        SELECT r.*, CASE
+        SELECT r.kafka_partition, r.kafka_offset, CASE
             WHEN b.version IS NULL OR b.version < r.version THEN '{NEW}'
             WHEN b.conflicts = 1 THEN '{CONFLICTING_VERSION}'
             ELSE '{DUPLICATE}' END AS fate

@@ -30,8 +30,8 @@ from lakeshelf.contracts import (
     ListOf,
     Topic,
 )
+from lakeshelf.contracts.derived.spark import data_type
 from lakeshelf.contracts.model import KEY_SEPARATOR, nested
-from lakeshelf.contracts.spark import data_type
 
 POSITION = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp")
 TIME_IN_UTC = r"^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$"

@@ -149,8 +149,8 @@ def accepted(message: Message) -> dict[str, Any] | None:
     record = {
         "key": message.key(),
         "value": message.value(),
-        "producer": _header(message, "producer"),
-        "header_version": _header(message, "version"),
+        "producer": header(message, "producer"),
+        "header_version": header(message, "version"),
         "kafka_partition": message.partition(),
         "kafka_offset": message.offset(),
         "kafka_timestamp": None,
@@ -158,7 +158,7 @@ def accepted(message: Message) -> dict[str, Any] | None:
     return None if _refusal(topic, record) else _row(topic, record)
 
 
-def _header(message: Message, name: str) -> str | None:
+def header(message: Message, name: str) -> str | None:
     """The first header of a name, as text."""
     value = next((pair[1] for pair in message.headers() or () if pair[0] == name), None)
     return value.decode(errors="replace") if isinstance(value, bytes) else value

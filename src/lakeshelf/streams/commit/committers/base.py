@@ -42,6 +42,21 @@ class Committer(Protocol[Rows]):
         Called once a batch, before any query.
         """
 
+    def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:
+        """Valid records of a topic, in the columns of its relation (`lakeshelf.streams.declare.intake`).
+
+        Args:
+            topic: One of those that the batch was taken with.
+            taken: What `begin` gave.
+            rescued: Suspects that turned out valid, in those columns; None: there are none.
+        """
+
+    def raw_rows(self, topic: Topic, records: Rows, ingested_at: datetime) -> Rows:
+        """Rows of the raw table of a topic for records of it."""
+
+    def without(self, rows: Rows, others: Rows, keys: Sequence[str]) -> Rows:
+        """Those of `rows` whose key `others` do not have; no part of a key is null."""
+
     def settle(self) -> None:
         """Wait until every commit is made; raises what made one fail."""
 

@@ -25,8 +25,7 @@ from lakeshelf.lake.write import rewriting, writing
 from lakeshelf.streams.commit.lane import Lane, done
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.sql import REMOVED
-from lakeshelf.streams.take import parse
-from lakeshelf.streams.take.decode import decode
+from lakeshelf.streams.take import decode, parse
 from lakeshelf.streams.take.index import IdIndex
 
 BETWEEN = "\x1f"
@@ -75,7 +74,20 @@ class DriverCommitter:
         """The batch as one Arrow table."""
         rows = frame.toArrow()
         self._duck.use_threads(1 if rows.num_rows < SMALL_ROWS else 2)
-        return decode(rows, topics)
+        return decode.decode(rows, topics)
+
+    def records_of(self, topic: Topic, taken: pa.Table, rescued: pa.Table | None) -> pa.Table:
+        """Valid records of a topic, without a copy of what they hold."""
+        records = decode.records_of(topic, taken)
+        return records if rescued is None else pa.concat_tables([records, rescued])
+
+    def raw_rows(self, topic: Topic, records: pa.Table, ingested_at: datetime) -> pa.Table:
+        """Records with the columns that raw has besides."""
+        return decode.raw_rows(records, ingested_at)
+
+    def without(self, rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
+        """Those of `rows` whose key `others` do not have."""
+        return _without(rows, others, keys)
 
     def end(self) -> None:
         """Nothing is held a batch; commits are waited for."""
@@ -188,17 +200,22 @@ class DriverCommitter:
 
 
 def _without(rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """Those of `rows` whose key `others` do not have."""
-    exact = any(pc.any(pc.match_substring(_text(others, key), BETWEEN)).as_py() for key in keys)
-    mine, theirs = (_key(some, keys, exact=exact) for some in (rows, others))
-    return rows.filter(pc.invert(pc.is_in(mine, value_set=theirs)))
+    """Those of `rows` whose key `others` do not have.
+
+    Whole keys are compared as texts, which is slow: only those that share their last part are.
+    """
+    last = keys[-1]
+    held = pc.is_in(rows[last], value_set=others[last]).combine_chunks()
+    if len(keys) > 1 and held.true_count:
+        exact = any(pc.any(pc.match_substring(_text(others, key), BETWEEN)).as_py() for key in keys)
+        mine, theirs = (_key(some, keys, exact=exact) for some in (rows.filter(held), others))
+        held = pc.replace_with_mask(held, held, pc.is_in(mine, value_set=theirs).combine_chunks())
+    return rows.filter(pc.invert(held))
 
 
 def _key(rows: pa.Table, keys: Sequence[str], *, exact: bool) -> pa.ChunkedArray:
     """Keys as one text each; `exact` ones differ whatever they hold, which takes twice as long."""
     columns = [_text(rows, key) for key in keys]
-    if len(columns) == 1:
-        return columns[0]
     lengths = [pc.binary_length(column).cast(pa.string()) for column in columns] if exact else []
     return pc.binary_join_element_wise(*lengths, *columns, BETWEEN)
 

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
-from lakeshelf.contracts.spark import data_type
+from lakeshelf.contracts.derived.spark import data_type
 from lakeshelf.lake.form import commits
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.location import Place, Root
@@ -25,6 +25,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.streams.commit.lane import done
+from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED
 from lakeshelf.streams.take.parse import parse
@@ -65,6 +66,21 @@ class SparkCommitter:
         taken = frame.drop("original_key", "original_value").persist()
         self._held = [taken]
         return taken
+
+    def records_of(self, topic: Topic, taken: DataFrame, rescued: pa.Table | None) -> DataFrame:
+        """Valid records of a topic, read from its struct."""
+        if rescued is None:
+            return self.query(intake.relation(topic, rescued=False), batch=taken)
+        others = {intake.RESCUED: self.from_arrow(rescued)}
+        return self.query(intake.relation(topic, rescued=True), batch=taken, **others)
+
+    def raw_rows(self, topic: Topic, records: DataFrame, ingested_at: datetime) -> DataFrame:
+        """Rows of a raw table."""
+        return self.query(intake.raw_rows(topic), records=records, ingested_at=ingested_at)
+
+    def without(self, rows: DataFrame, others: DataFrame, keys: Sequence[str]) -> DataFrame:
+        """Those of `rows` whose key `others` do not have."""
+        return rows.join(others, list(keys), "left_anti")
 
     def settle(self) -> None:
         """Every commit is made when its call returns."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lakeshelf.contracts import CATALOG, docs
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.derived import docs
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 
 
 def test_the_committed_pages_are_up_to_date() -> None:

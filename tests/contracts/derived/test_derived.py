@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from lakeshelf.contracts import CATALOG, arrow, jsonschema, kafka, spark
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.derived import jsonschema, kafka, spark
 from lakeshelf.contracts.validate import check
-
-from .cases import encode, example
+from tests.contracts.cases import encode, example
 
 FIELDS = {
     **{name: topic.fields for name, topic in CATALOG.topics.items()},
@@ -56,7 +56,7 @@ def test_comments_are_carried_on_request() -> None:
 def test_the_contract_loads_without_spark_arrow_or_delta() -> None:
     code = (
         "import sys, lakeshelf.contracts, lakeshelf.contracts.validate, "
-        "lakeshelf.contracts.docs, lakeshelf.contracts.release\n"
+        "lakeshelf.contracts.derived.docs, lakeshelf.contracts.release\n"
         "heavy = {'pyspark', 'pyarrow', 'deltalake', 'confluent_kafka'} & set(sys.modules)\n"
         "raise SystemExit(', '.join(heavy) or 0)"
     )

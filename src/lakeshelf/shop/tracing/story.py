@@ -15,7 +15,7 @@ class Story:
     """What there is to tell of one thing.
 
     Attributes:
-        kind: What the id is, one of `lakeshelf.shop.kinds.homes`.
+        kind: What the id is, one of `lakeshelf.shop.tracing.kinds.homes`.
         id: The id.
         limit: Most lines of each part of the story; the last ones are told.
         explanation: Of an alert, why it was opened (`lakeshelf.shop.explain`).

@@ -22,7 +22,8 @@ from lakeshelf.shop.history import (
     event_tables,
     events_with,
 )
-from lakeshelf.shop.kinds import (
+from lakeshelf.shop.naming import PROFILES, item_names
+from lakeshelf.shop.tracing.kinds import (
     BY_LOT,
     BY_SHELF,
     COMMANDS,
@@ -40,8 +41,7 @@ from lakeshelf.shop.kinds import (
     conditions,
     kinds,
 )
-from lakeshelf.shop.naming import PROFILES, item_names
-from lakeshelf.shop.story import Story
+from lakeshelf.shop.tracing.story import Story
 
 LIMIT = 30
 

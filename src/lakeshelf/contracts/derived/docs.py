@@ -7,8 +7,9 @@ from pathlib import Path
 from textwrap import dedent
 from types import MappingProxyType
 
-from lakeshelf.contracts import delta, kafka
+from lakeshelf.contracts import delta
 from lakeshelf.contracts.catalog import Catalog
+from lakeshelf.contracts.derived import kafka
 from lakeshelf.contracts.model import KEY_SEPARATOR, Rule, Table, Topic, View, nested
 from lakeshelf.contracts.types import Field
 
