@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from lakeshelf.ingestion.io import fencing, target
 from lakeshelf.ingestion.services import loading
 from tests.ingestion.conftest import DECLARED
 from tests.ingestion.rig import Clock, Rig, sales, whole_and_once
+from tests.support import eventually
 
 FILES = 6
 pytestmark = pytest.mark.faults
@@ -82,13 +83,23 @@ def test_a_rebuild_killed_at_each_step_leaves_the_rows(
     assert_all_loaded(shop)
 
 
+def written(shop: Rig) -> int:
+    """Files of the lake: how far a worker has come, in steps smaller than a commit."""
+    return sum(len(files) for _, _, files in os.walk(shop.root))
+
+
 def test_workers_killed_at_random_times_load_every_file_once(shop: Rig) -> None:
     for number in range(FILES, 30):
         shop.drop(f"pos/{number}.csv", sales(number))
     chance = random.Random(7)
     for _ in range(4):
+        goal = written(shop) + chance.randint(1, 12)
         worker = shop.start(limit=3, lease=0.5)
-        time.sleep(chance.uniform(0.5, 2.5))
+        eventually(
+            lambda goal=goal, worker=worker: written(shop) >= goal or worker.poll() is not None,
+            "the worker writes",
+            60,
+        )
         worker.kill()
         worker.wait(60)
     shop.scan(wait=True, limit=5)

@@ -130,6 +130,7 @@ def test_unknown_columns_name_their_neighbours(rig: Rig) -> None:
         ('decimal = ","\nthousands = ","', "decimal and thousands are both ','"),
         ("header = true", "header = True is no int"),
         ("header = -1", "header = -1 is no line"),
+        (f"header = {10**40}", f"header = {10**40} is no line"),
         ("header = 0", "header = 0 is no line"),
         ('delimiter = "ab"', "delimiter 'ab' is not one character"),
         ("delimiter = '\"'", "is a quote or the end of a line"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as csv_text
 import gzip
 import io
 import zipfile
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.ingestion.declared.dialect import PLAIN
+from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.errors import FileRefused
 from lakeshelf.ingestion.formats import csv_rows, formats, xlsx_parts, xlsx_rows
 from tests.ingestion.rig import Rig, csv, sales
@@ -172,6 +173,40 @@ def test_both_readers_of_csv_see_the_same(records: list[list[str]], end: str) ->
     slow, fast = csv_rows._by_record(text, PLAIN), csv_rows._vectorised(text, PLAIN)
     if fast is not None:
         assert (fast.table, fast.lines, fast.refused) == (slow.table, slow.lines, slow.refused)
+
+
+@given(
+    st.text("\"'a ,é\n", max_size=40),
+    st.sampled_from(("\n", "\r\n")),
+    st.sampled_from((PLAIN, Dialect(quote="'"), Dialect(quote=""))),
+    st.integers(0, 2),
+)
+def test_both_readers_of_csv_see_the_same_in_quotes_or_refuse(
+    text: str, end: str, dialect: Dialect, above: int
+) -> None:
+    text = f"x,{dialect.quote}y{dialect.quote}\n{text}".replace("\n", end)
+    fast = csv_rows._vectorised(text, dialect, above)
+    if fast is not None:
+        slow = csv_rows._by_record(text, dialect, above)
+        assert (fast.table, fast.lines, fast.refused) == (slow.table, slow.lines, slow.refused)
+
+
+@given(st.lists(st.lists(st.text("\"'a ,é", max_size=4), min_size=2, max_size=2), min_size=2))
+def test_arrow_reads_what_is_quoted_line_by_line(records: list[list[str]]) -> None:
+    out = io.StringIO()
+    writer = csv_text.writer(out, quoting=csv_text.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([["x", "y"], *([f"a{a}", b] for a, b in records)])
+    fast = csv_rows._vectorised(out.getvalue(), PLAIN)
+    assert fast is not None
+    assert fast.table.to_pylist() == [{"x": f"a{a}", "y": b or None} for a, b in records]
+
+
+def test_many_records_that_python_reads_are_all_there() -> None:
+    count = csv_rows.AT_ONCE + 3
+    text = 'x,y\n"a\nb",1\n' + "c,2\n" * count
+    parsed = csv_rows._by_record(text, PLAIN)
+    assert parsed.table.num_rows == count + 1
+    assert parsed.lines.to_pylist() == [2, *range(4, count + 4)]
 
 
 def test_large_csv_goes_through_arrow_and_keeps_its_lines(rig: Rig) -> None:

@@ -109,7 +109,10 @@ def test_ctrl_c_clears_the_line_and_stops_a_statement_and_ctrl_d_leaves(
         ("\\?", ["\\d TABLE"]),
         ("\\d", ["sales.lines", "cleansed.shelf_state"]),
         ("\\d sales.lines;", ["item", "string"]),
-        ("\\d cleansed/shelf_state", ["current_stock", "units", "One facing of one item"]),
+        (
+            "\\d cleansed/shelf_state",
+            ["current_stock", "bigint", "units", "One facing of one item"],
+        ),
         ("\\d cleansed.shelf_stat", ["did you mean cleansed/shelf_state"]),
         ("\\x", ["no command \\x; \\? lists them"]),
         ("\\dt *.*", ["no command \\dt; \\? lists them"]),

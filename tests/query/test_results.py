@@ -32,6 +32,7 @@ def test_a_result_is_appended_overwritten_and_merged(tmp_path: Path, engine: str
     assert found["text"].to_pylist()[0].endswith(streaming.TEXT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_result_is_written_in_less_memory_than_it_has(tmp_path: Path, engine: str) -> None:
     rows, data_mb, limit_mb = SIZES[engine]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -17,6 +18,7 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake import Lake, NotFound, TimeOutOfRange, VersionNotFound
 from lakeshelf.query import duck, session, statement
 from lakeshelf.query.engines import ENGINES, PLAIN
+from lakeshelf.query.errors import translated
 from tests.query.conftest import NAME, rows
 
 # Each runs on its own connection, as on the command line; the extension makes that slow, so they share a test.
@@ -268,3 +270,11 @@ def test_times_are_in_utc_wherever_it_runs(shop: Lake) -> None:
     found = ask(shop, "SELECT TIMESTAMPTZ '2026-05-01 06:00:00+02' AS t")[0]["t"]
     assert (found.utcoffset(), found.hour) == (timedelta(0), 4)
     assert isinstance(found, datetime)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(duckdb.Error, "Error"), (duckdb.OutOfMemoryException, "OutOfMemoryException")],
+)
+def test_an_error_that_says_nothing_is_told_by_its_name(kind: type[Exception], name: str) -> None:
+    assert translated(kind(""), None).message == name

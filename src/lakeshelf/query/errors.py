@@ -2,7 +2,9 @@
 
 LakeshelfError
 ├── SqlError          a statement that is refused or wrong        ValueError
-├── LimitReached      time or memory that a statement may take    RuntimeError
+├── LimitReached      what a statement may take                   RuntimeError
+│   ├── TooLong       time
+│   └── TooLarge      memory, with what it writes to temporary files
 └── UntestedVersions  libraries that were not tried together      (in `engines`)
 """
 
@@ -25,6 +27,14 @@ class LimitReached(LakeshelfError, RuntimeError):
     """Time or memory that a statement may take."""
 
 
+class TooLong(LimitReached):
+    """Time that a statement may take."""
+
+
+class TooLarge(LimitReached):
+    """Memory that a statement may take."""
+
+
 def translated(error: Exception, text: str | None) -> LakeshelfError:
     """The error of this package for one of DuckDB (`errors_as_json`), in one line.
 
@@ -34,13 +44,11 @@ def translated(error: Exception, text: str | None) -> LakeshelfError:
     """
     fields = _fields(str(error))
     message = str(fields.get("exception_message", error))
+    line = next(iter(message.strip().splitlines()), type(error).__name__)
     if type(error).__name__ == "OutOfMemoryException":
-        return LimitReached(
-            message.splitlines()[0], hint="give more with --memory, or ask for less"
-        )
-    first = message.splitlines()[0].rstrip(".!")
+        return TooLarge(line, hint="give more with --memory, or ask for less")
     where = _place(text, fields.get("position"))
-    return SqlError(f"{first}{where}", hint=_hint(fields, message))
+    return SqlError(f"{line.rstrip('.!')}{where}", hint=_hint(fields, message))
 
 
 def _fields(message: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -26,14 +27,31 @@ def plain(value: Any) -> Any:
     return next((write(value) for kind, write in _PLAIN if isinstance(value, kind)), value)
 
 
-def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
-    """Write rows as CSV (RFC 4180), with a header; nested values as JSON, null as nothing. How many there were."""
+def as_csv(schema: pa.Schema, batches: Batches) -> Iterator[str]:
+    """Rows as CSV (RFC 4180), a text a batch after the header; nested values as JSON, null as nothing."""
+    file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(schema.names)
+    yield file.getvalue()
+    for batch in batches:
+        file.seek(0)
+        file.truncate()
+        writer.writerows([_cell(value) for value in row] for row in rows([batch]))
+        yield file.getvalue()
+
+
+def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
+    """Write rows as CSV, as `as_csv` has them. How many there were."""
     count = 0
-    for row in rows(batches):
-        writer.writerow([_cell(value) for value in row])
-        count += 1
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in batches:
+            count += batch.num_rows
+            yield batch
+
+    for text in as_csv(schema, counted()):
+        file.write(text)
     return count
 
 
@@ -61,6 +79,41 @@ def to_parquet(schema: pa.Schema, batches: Batches, path: str) -> int:
     return count
 
 
+def as_parquet(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
+    """Rows as a Parquet file, in parts, a batch in memory at a time.
+
+    Raises:
+        pa.ArrowNotImplementedError: Parquet lacks the type of a column; before the first part.
+    """
+    from pyarrow import parquet  # noqa: PLC0415 - slow to import, and seldom needed
+
+    sink = _Parts()
+    with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            yield sink.taken()
+    yield sink.taken()
+
+
+class _Parts(io.RawIOBase):
+    """A file that is taken away as it is written."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._parts.append(bytes(part))
+        return len(self._parts[-1])
+
+    def taken(self) -> bytes:
+        whole = b"".join(self._parts)
+        self._parts.clear()
+        return whole
+
+
 class Cut:
     """The first rows of a stream; knows how many have passed, and counts the others on demand.
 
@@ -86,6 +139,10 @@ class Cut:
             self.passed += first.num_rows
             yield first
 
+    def has_more(self) -> bool:
+        """Whether there are rows beyond the first; the rest is not read."""
+        return self.others > 0 or any(batch.num_rows for batch in self._batches)
+
     @property
     def total(self) -> int:
         """All rows of the stream, which is read to its end."""
@@ -100,11 +157,46 @@ def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(column: pa.Array) -> list[Any]:
+    try:
+        return _in_calendar(column)
+    except (OverflowError, ValueError):
+        return [_value(scalar) for scalar in column]
+
+
+def _in_calendar(column: pa.Array) -> list[Any]:
     if str(column.type) != "timestamp[us, tz=UTC]":
         return list(column.to_pylist())
     # pyarrow imports pandas, for most of a second, to make a time with a zone.
     times = column.cast("timestamp[us]").to_pylist()
     return [at and at.replace(tzinfo=UTC) for at in times]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    """A value; days and times that Python's calendar lacks (before year 1, after 9999) as Arrow writes them."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        local = scalar.cast(
+            _replaced(scalar.type, _without_zone)
+        )  # Arrow takes another year where there is a zone
+        return local.cast(_replaced(local.type, _as_text)).as_py()
+
+
+def _without_zone(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind
+
+
+def _as_text(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_date(kind) or pa.types.is_timestamp(kind) else kind
+
+
+def _replaced(kind: pa.DataType, other: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """A type with other types in place of those that it is made of."""
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _replaced(field.type, other)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_replaced(kind.key_type, other), _replaced(kind.item_type, other))
+    return pa.list_(_replaced(kind.value_type, other)) if pa.types.is_list(kind) else other(kind)
 
 
 def _cell(value: Any) -> Any:

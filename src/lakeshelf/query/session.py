@@ -19,7 +19,7 @@ from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.rows import tables, traits
 from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query import duck, engines, views
-from lakeshelf.query.errors import LimitReached, translated
+from lakeshelf.query.errors import LimitReached, TooLong, translated
 from lakeshelf.query.serving import Rows
 from lakeshelf.query.statement import Reference, Statement, parse
 from lakeshelf.quiet import quiet
@@ -172,7 +172,7 @@ class _Run:
             raise self.too_late()
 
     def too_late(self) -> LimitReached:
-        return LimitReached(
+        return TooLong(
             f"the statement takes longer than {self.limits.seconds:g} s",
             hint="ask for less, or give more with --timeout",
         )

@@ -15,6 +15,8 @@ ENCODINGS = (
     *(UTF_8, "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "iso8859-2", "iso8859-15", "cp437", "cp850", "cp852"),
     *("cp1250", "cp1251", "cp1252", "cp1254", "cp1257", "mac-roman", "gb18030", "shift_jis", "big5", "euc_kr"),
 )  # fmt: skip
+MOST_LINES = 1_048_576
+"""Rows of a sheet of Excel; a header stands in one of them."""
 QUOTES = ('"', "'", "")
 POINTS = (".", ",")
 GROUPS = ("", ".", ",", "'", "\u2019", " ", "\u00a0", "\u202f", "_")
@@ -68,8 +70,9 @@ def of_settings(settings: Mapping[str, Any]) -> Dialect:
         chosen["assume_zone"] = zone(chosen["assume_zone"])
     dialect = Dialect(**chosen | {"nulls": tuple(chosen.get("nulls", PLAIN.nulls))})
     _require_characters(dialect)
-    if chosen.get("header", 1) < 1:
-        raise DeclarationError(f"header = {dialect.header} is no line", hint="lines count from 1")
+    if not 1 <= chosen.get("header", 1) <= MOST_LINES:
+        hint = f"lines count from 1 to {MOST_LINES}"
+        raise DeclarationError(f"header = {dialect.header} is no line", hint=hint)
     return dialect
 
 

@@ -168,8 +168,10 @@ def _floats(text: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _has_digits(value: float, text: str) -> bool:
-    """Whether a float, written with as many digits as a text has, is the number that stands there."""
+    """Whether a text is the number of a float: its own text, or its digits, as many as the text has."""
     number = Decimal(text)
+    if Decimal(repr(value)) == number:
+        return True
     digits = len(number.as_tuple().digits)
     return digits <= _MOST_DIGITS and Decimal(f"{value:.{max(digits, 1) - 1}e}") == number
 

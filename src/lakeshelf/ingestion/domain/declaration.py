@@ -31,6 +31,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts import types
+from lakeshelf.contracts.layers import SILVER
 from lakeshelf.errors import ContractError
 from lakeshelf.ingestion.declared import dialect
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
@@ -41,7 +42,6 @@ from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import NameRefused
 
 FILES = ("_dataset.toml", "_dataset.json")
-SILVER = "silver"
 
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 _SETTINGS: Mapping[str, type] = {

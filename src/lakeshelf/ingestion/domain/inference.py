@@ -34,7 +34,7 @@ def spec_of(
         columns = tuple(Column(f.name, f.type) for f in known.schema if f.name not in ORIGIN.names)
         key = declared.key or tuple(k for k in known.key if k not in ORIGIN.names)
         return _spec(declared, columns, key, known.partition_by)
-    if columns := _inferred_columns(files or {}, declared.dialect.assume_zone):
+    if columns := inferred_columns(files or {}, declared.dialect.assume_zone):
         return _spec(declared, columns, declared.key, declared.partition_by)
     return None
 
@@ -80,7 +80,7 @@ def _require_partitions(spec: Spec) -> None:
             )
 
 
-def _inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[Column, ...]:
+def inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[Column, ...]:
     """Names from the first file that has columns, types from all files that have no others."""
     for first in files.values():
         if names := first.table.column_names:

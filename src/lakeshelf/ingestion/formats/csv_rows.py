@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from lakeshelf.ingestion.formats.headers import require_names, stripped
 
 VECTORISED_BYTES = 64 << 10
 """From this size on Arrow's reader is faster than Python's."""
+AT_ONCE = 50_000
+"""Records that are values of Python at a time."""
 
 
 def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
@@ -45,6 +48,7 @@ def _below(text: str, header: int) -> tuple[str, int]:
 def _by_record(text: str, dialect: Dialect, above: int = 0) -> Parsed:
     line, header = above + 1, None
     rows: list[list[str]] = []
+    parts: list[list[pa.Array]] = []
     lines: list[int] = []
     refused: list[RowRefusal] = []
     reader = _reader(text, dialect)
@@ -60,6 +64,9 @@ def _by_record(text: str, dialect: Dialect, above: int = 0) -> Parsed:
                 lines.append(first)
             else:
                 refused.append(_miscounted(first, record, len(header), dialect))
+            if len(rows) == AT_ONCE:
+                parts.append(_columns(rows))
+                rows.clear()
     except csv.Error as error:
         raise FileRefused(
             f"the record that begins in line {line} is broken: {error}",
@@ -67,16 +74,22 @@ def _by_record(text: str, dialect: Dialect, above: int = 0) -> Parsed:
         ) from error
     if header is None:
         raise FileRefused("the file has no header")
-    columns = list(zip(*rows, strict=True)) if rows else [() for _ in header]
-    arrays = [pa.array(column, pa.string()) for column in columns]
+    parts.append(_columns(rows) or [pa.array([], pa.string()) for _ in header])
+    arrays = [pa.concat_arrays(column) for column in zip(*parts, strict=True)]
     return _parsed(header, arrays, pa.array(lines, pa.int64()), refused, dialect)
+
+
+def _columns(rows: Sequence[list[str]]) -> list[pa.Array]:
+    return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
 
 
 def _reader(text: str, dialect: Dialect) -> Any:
     # The limit is the process's, and meant for programs that read line by line.
     csv.field_size_limit(MAX_BYTES)
     return csv.reader(
-        io.StringIO(text, newline=""),
+        io.TextIOWrapper(
+            io.BytesIO(text.encode()), "utf-8", newline=""
+        ),  # StringIO takes four bytes a letter
         delimiter=dialect.delimiter,
         quotechar=dialect.quote or None,
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
@@ -91,12 +104,13 @@ def _is_blank(record: Sequence[str]) -> bool:
 
 def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
     """The same by Arrow; None where a line is not always a record."""
-    if dialect.quote and dialect.quote in text:
+    quoted = bool(dialect.quote) and dialect.quote in text
+    if quoted and not _records(dialect).fullmatch(text):
         return None
     if text.count("\r") != text.count("\r\n") or _blank(dialect).search(text):
         return None
     first, _, rest = text.partition("\n")
-    header = _header(first.rstrip("\r").split(dialect.delimiter), dialect)
+    header = _header(_split(first.rstrip("\r"), dialect), dialect)
     if len(header) < 2 or not rest:
         return None
     from pyarrow import csv as arrow_csv  # noqa: PLC0415 - slow to import
@@ -108,30 +122,51 @@ def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
         return "skip"
 
     names = [f"c{n}" for n in range(len(header))]
+    quote: str | bool = dialect.quote if quoted else False
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(rest.encode()),
             arrow_csv.ReadOptions(use_threads=False, column_names=names),
-            arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char=False, invalid_row_handler=invalid),
+            arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char=quote, invalid_row_handler=invalid),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )  # fmt: skip
     except pa.ArrowInvalid:
         return None
-    total = table.num_rows + len(wrong)
-    lines = pa.array([above + n + 1 for n in range(1, total + 1) if n not in wrong], pa.int64())
+    lines = pa.arange(above + 2, above + 2 + table.num_rows + len(wrong))
+    if wrong:
+        skipped = pa.array([above + 1 + number for number in wrong], pa.int64())
+        lines = lines.filter(pc.invert(pc.is_in(lines, skipped)))
     refused = [
-        _miscounted(
-            above + number + 1, row.rstrip("\r\n").split(dialect.delimiter), len(header), dialect
-        )
+        _miscounted(above + number + 1, _split(row.rstrip("\r\n"), dialect), len(header), dialect)
         for number, row in wrong.items()
     ]
     arrays = [column.combine_chunks() for column in table.columns]
     return _parsed(header, arrays, lines, refused, dialect)
 
 
+def _split(line: str, dialect: Dialect) -> list[str]:
+    """The values of a record that is a line."""
+    return next(_reader(line, dialect)) if line else [line]
+
+
+@cache
+def _records(dialect: Dialect) -> re.Pattern[str]:
+    """Text in which every line is a record: a quote begins and ends a value, and is doubled inside."""
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    inside = rf"[^{quote}\n]*+"
+    value = rf"(?:{quote}{inside}(?:{quote}{quote}{inside})*+{quote}|[^{quote}{delimiter}\n]*+)"
+    line = rf"{value}(?:{delimiter}{value})*+\r?+"
+    return re.compile(rf"(?:{line}\n)*+(?:{line})?+")
+
+
+@cache
 def _blank(dialect: Dialect) -> re.Pattern[str]:
-    """Lines that `_is_blank`, the header among them, but for the end of the text."""
-    return re.compile(rf"^[^\S\n]*(?:{re.escape(dialect.delimiter)}[^\S\n]*)*$(?!\Z)", re.MULTILINE)
+    """Lines that `_is_blank`, the header among them, but for the end of the text behind the last of them."""
+    quote, space = re.escape(dialect.quote), r"[^\S\n]*"
+    value = rf"(?:{quote}{space}{quote}|{space})" if quote else space
+    return re.compile(
+        rf"^(?!\Z){value}(?:{re.escape(dialect.delimiter)}{value})*\r?$", re.MULTILINE
+    )
 
 
 def _parsed(

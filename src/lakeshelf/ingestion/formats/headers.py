@@ -15,6 +15,9 @@ from lakeshelf.lake.form.kinds import RESERVED
 
 MAX_COLUMNS = 1_000
 DELIMITERS = (";", "\t", ",", "|")
+UNDER_COLUMNS = "declare it under [columns]"
+OPTIONAL = ", or declare it with optional = true: then it is null"
+"""Ways out that only a declaration has."""
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,126}")
 _SEP = re.compile(r"sep=(.)")
@@ -85,7 +88,7 @@ def require_header(names: Sequence[str], spec: Spec, complete: bool) -> None:
     if missing and complete:
         raise FileRefused(
             f"column {listed(missing)} is missing",
-            hint="add it, or declare it with optional = true: then it is null",
+            hint=f"add it{OPTIONAL}",
         )
 
 
@@ -130,4 +133,4 @@ def _neighbours(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), folded, n=2, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(repr(folded[one]) for one in near)}? Capitals count"
-    return "take it out of the file, or declare it under [columns]"
+    return f"take it out of the file, or {UNDER_COLUMNS}"

@@ -61,9 +61,7 @@ def parse(content: bytes, spec: Spec | None = None, dialect: Dialect = PLAIN) ->
 def _read(content: bytes) -> pa.Table:
     try:
         file = _opened(content, "us")
-        groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
-        unpacked = sum(group.total_byte_size for group in groups)
-        if unpacked > MAX_BYTES:
+        if (unpacked := unpacked_bytes(content)) > MAX_BYTES:
             raise FileRefused(f"the file has {unpacked:,} bytes unpacked", hint="split it")
         if not file.schema_arrow.names:
             raise FileRefused("the file has no columns", hint="write it again")
@@ -76,6 +74,33 @@ def _read(content: bytes) -> pa.Table:
         raise FileRefused(
             f"the file is damaged or no Parquet: {first_line(error)}", hint="write it again"
         ) from error
+
+
+def unpacked_bytes(content: bytes) -> int:
+    """Bytes that the values of a file take, those of each row; a text that repeats is not unpacked for it.
+
+    Raises:
+        ArrowException, OSError: It is damaged or no Parquet.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+        leaves = [file.schema.column(n) for n in range(len(file.schema))]
+    names = [
+        one.path for one in leaves if one.physical_type == "BYTE_ARRAY" and one.path == one.name
+    ]
+    size: int = sum(group.total_byte_size for group in groups)
+    with pq.ParquetFile(pa.BufferReader(content), read_dictionary=names) as file:
+        batches = file.iter_batches(columns=names) if names else ()
+        return size + sum(_length(column) for batch in batches for column in batch.columns)
+
+
+def _length(column: pa.Array) -> int:
+    if pa.types.is_dictionary(column.type):
+        lengths = pc.binary_length(column.dictionary).cast(pa.int64()).take(column.indices)
+        return pc.sum(lengths).as_py() or 0
+    return pc.sum(pc.binary_length(column)).as_py() or 0
 
 
 def _opened(content: bytes, unit: str) -> pq.ParquetFile:

@@ -11,6 +11,7 @@ import math
 import posixpath
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from lakeshelf.ingestion.formats.encoding import kind_of
 Cell = tuple[int, int]
 """Row and column, counted from 0."""
 _WORKBOOK = "xl/workbook.xml"
+_SHARED = "xl/sharedStrings.xml"
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _MOST_DIGITS = 15
 """Digits of a number that Excel keeps."""
@@ -38,11 +40,13 @@ class Cells:
         wrong: Cell that holds no value to be trusted → why.
         undated: Cells whose number is no day or time, should its format say that it is one.
         last: Last row and last column that have a cell which is not empty.
+        shared: Characters of the texts that cells share, as often as they do.
     """
 
     wrong: Mapping[Cell, str]
     undated: frozenset[Cell]
     last: Cell
+    shared: int = 0
 
 
 def require_sound(content: bytes) -> None:
@@ -85,7 +89,10 @@ def cells(content: bytes, sheet: str) -> Cells:
         if path not in archive.namelist():
             raise FileRefused(f"the workbook has no part of sheet {sheet!r}", hint="save it again")
         _parsed(archive.read(path), handlers.start, handlers.end, handlers.text)
-    return Cells(handlers.wrong, frozenset(handlers.undated), handlers.last)
+        lengths = _shared(archive) if handlers.shared else []
+    known = ((lengths[n], times) for n, times in handlers.shared.items() if n < len(lengths))
+    shared = sum(length * times for length, times in known)
+    return Cells(handlers.wrong, frozenset(handlers.undated), handlers.last, shared)
 
 
 def place(row: int, column: int) -> str:
@@ -95,6 +102,23 @@ def place(row: int, column: int) -> str:
         column, digit = divmod(column - 1, 26)
         letters = chr(ord("A") + digit) + letters
     return f"{letters}{row + 1}"
+
+
+def _shared(archive: zipfile.ZipFile) -> list[int]:
+    """Characters of each text that cells can share."""
+    lengths: list[int] = []
+
+    def start(tag: str, _: dict[str, str]) -> None:
+        if tag == "si":
+            lengths.append(0)
+
+    def text(part: str) -> None:
+        if lengths:
+            lengths[-1] += len(part)
+
+    if _SHARED in archive.namelist():
+        _parsed(archive.read(_SHARED), start, text=text)
+    return lengths
 
 
 def _path(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -149,6 +173,7 @@ class _Sheet:
 
     def __init__(self) -> None:
         self.wrong: dict[Cell, str] = {}
+        self.shared: Counter[int] = Counter()
         self.undated: set[Cell] = set()
         self.last = (-1, -1)
         self._at = (-1, -1)
@@ -194,6 +219,8 @@ class _Sheet:
                 self.wrong[self._at] = "a formula without a value"
         elif self._kind == "n":
             self._judge_number()
+        elif self._kind == "s" and self._text.isdecimal():
+            self.shared[int(self._text)] += 1
 
     def _judge_number(self) -> None:
         try:

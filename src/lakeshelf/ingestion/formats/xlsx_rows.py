@@ -23,6 +23,8 @@ _SECOND_CALENDAR = 1904
 
 MOST_CELLS = 20_000_000
 """Largest rectangle of cells."""
+MOST_TEXT = 256 << 20
+"""Most characters of the texts that cells share, each of which the reader copies."""
 
 
 def parse(content: bytes, dialect: Dialect = PLAIN) -> Parsed:
@@ -125,6 +127,10 @@ def _require_bounded(sheet: str, cells: Cells) -> None:
         raise FileRefused(
             f"sheet {sheet!r} reaches to {place(row, column)}, which are {area:,} cells, most of them empty",
             hint="delete what stands far away, or save it as CSV",
+        )
+    if cells.shared > MOST_TEXT:
+        raise FileRefused(
+            f"sheet {sheet!r} repeats texts to {cells.shared:,} characters", hint="split it"
         )
 
 

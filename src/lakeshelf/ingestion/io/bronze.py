@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.errors import first_line
 from lakeshelf.files import write_atomically
 from lakeshelf.ingestion.domain import declaration
@@ -22,8 +23,6 @@ from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.lake.place.errors import StorageError, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.storage import filesystem
-
-BRONZE = "bronze"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK = 1 << 20

@@ -18,12 +18,12 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.manifest import WAITING, File, Identity, files_of
-from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.form.dataset import of_contract
 from lakeshelf.lake.place.errors import Conflict, NotFound, explained
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.rows.reading import scan, schema_of
 from lakeshelf.lake.write import merging, writing
 
@@ -44,7 +44,7 @@ class Manifest:
         lake: The lake.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Tables) -> None:
         self._lake = lake
 
     def resolve(self, files: Sequence[File]) -> list[File]:
@@ -142,7 +142,7 @@ class Manifest:
         return tables.open_table(self._lake.root, FILES)
 
 
-def ensured(lake: Lake, name: str) -> None:
+def ensured(lake: Tables, name: str) -> None:
     """Create or evolve a table of the library; somebody else may do it at the same time."""
     for last in (False, True):
         try:

@@ -13,9 +13,9 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.ingestion.declared.parsed import RowRefusal
 from lakeshelf.ingestion.io.fencing import LOADED, fence, fenced
 from lakeshelf.ingestion.io.manifest import ensured
-from lakeshelf.lake import Lake
 from lakeshelf.lake.form.dataset import of_contract
 from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.port import Tables
 
 REJECTS = Ops.FILE_REJECTS
 KEY = CATALOG.tables[REJECTS].key
@@ -29,7 +29,7 @@ class Rejects:
         lake: The lake.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Tables) -> None:
         self._lake = lake
 
     def record(

@@ -12,12 +12,13 @@ from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.ingestion.io.fencing import LOADED, committed, fence
-from lakeshelf.lake import Lake
+from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.commits import HOOKS
-from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.form.dataset import LIBRARY, Dataset
 from lakeshelf.lake.form.schemas import is_lossless
 from lakeshelf.lake.place.errors import Conflict, explained
 from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.port import Tables
 
 OWN_LAYER = "ops"
 
@@ -30,7 +31,7 @@ class Target:
         name: The dataset.
     """
 
-    def __init__(self, lake: Lake, name: str) -> None:
+    def __init__(self, lake: Tables, name: str) -> None:
         self._lake = lake
         self.name = name
 
@@ -43,8 +44,13 @@ class Target:
         """Why no files may be loaded into it; empty: they may."""
         if self.name.startswith(f"{OWN_LAYER}/"):
             return f"{self.name} is one of the platform's own books"
+        if self.exists:
+            handle = tables.open_table(self._lake.root, self.name, to_read=True)
+            named = owners.owner_of(handle)
+            if named not in (None, self._lake.writer):
+                return str(owners.refusal(self.name, named))
         known = self.known()
-        if known is not None and known.writers == "one" and known.owner != self._lake.writer:
+        if known is not None and known.owner not in (LIBRARY, self._lake.writer):
             return f"{self.name} is written by {known.owner} alone"
         return ""
 

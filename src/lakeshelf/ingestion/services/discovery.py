@@ -11,7 +11,7 @@ from lakeshelf.ingestion.domain.found import FoundFile, Look, Waiting
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.formats import formats
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import Tables
 
 REGISTERED_AT_ONCE = 2_000
 """Files that one commit registers: hashing them takes about as long as the commit."""
@@ -64,7 +64,7 @@ def discover(
     return new, waiting
 
 
-def known_datasets(lake: Lake) -> set[str]:
+def known_datasets(lake: Tables) -> set[str]:
     """Datasets that files were loaded into, or that a folder of `bronze/` is for."""
     shop = Workshop(lake)
     look = shop.bronze.discover(shop.now(), timedelta(0))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from lakeshelf import crash
+from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
 from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
@@ -19,7 +20,6 @@ from lakeshelf.ingestion.domain.rows import Judged, judged
 from lakeshelf.ingestion.domain.rules import message
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.formats import formats
-from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.ingestion.services.repositories import TableRepository
 from lakeshelf.ingestion.services.workshop import Workshop
 from lakeshelf.lake.place.errors import Conflict, StorageError

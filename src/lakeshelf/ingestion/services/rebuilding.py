@@ -18,8 +18,8 @@ from lakeshelf.ingestion.io.target import fitted
 from lakeshelf.ingestion.services.discovery import discover
 from lakeshelf.ingestion.services.loading import fail, read_files, standing
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import NotFound
+from lakeshelf.lake.rows.port import Tables
 
 LEASE = timedelta(minutes=5)
 
@@ -58,7 +58,7 @@ class Rebuild:
 
 
 def rebuild(
-    lake: Lake, dataset: str, *, dry_run: bool = False, drop_gone: bool = False, **how: Any
+    lake: Tables, dataset: str, *, dry_run: bool = False, drop_gone: bool = False, **how: Any
 ) -> Rebuild:
     """Make what lies in `bronze/` the only rows of a dataset: the same rows each time.
 

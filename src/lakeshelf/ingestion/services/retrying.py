@@ -10,12 +10,12 @@ from lakeshelf.ingestion.domain.manifest import RETRIED, File, Mode, claimed
 from lakeshelf.ingestion.errors import TransitionRefused
 from lakeshelf.ingestion.services.loading import load
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import NotFound
+from lakeshelf.lake.rows.port import Tables
 
 
 def retry(
-    lake: Lake, file_ids: Sequence[int] = (), *, datasets: Collection[str] = (), **how: Any
+    lake: Tables, file_ids: Sequence[int] = (), *, datasets: Collection[str] = (), **how: Any
 ) -> list[File]:
     """Try files again that are partial, quarantined or failed; only rows that are still refused are loaded.
 
@@ -40,7 +40,7 @@ def retry(
     return _in_batches(shop, files, "retry")
 
 
-def force(lake: Lake, file_ids: Sequence[int], **how: Any) -> list[File]:
+def force(lake: Tables, file_ids: Sequence[int], **how: Any) -> list[File]:
     """Load files again whatever became of them: their rows replace exactly those that they left, under the same ids.
 
     Args:
@@ -59,7 +59,11 @@ def force(lake: Lake, file_ids: Sequence[int], **how: Any) -> list[File]:
 
 
 def retried(
-    lake: Lake, file_ids: Sequence[int] = (), *, datasets: Collection[str] = (), force: bool = False
+    lake: Tables,
+    file_ids: Sequence[int] = (),
+    *,
+    datasets: Collection[str] = (),
+    force: bool = False,
 ) -> list[File]:
     """Files that `retry`, or `force`, would take; errors as theirs, and nothing is done."""
     shop = Workshop(lake)

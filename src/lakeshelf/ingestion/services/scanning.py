@@ -27,7 +27,7 @@ from lakeshelf.ingestion.domain.manifest import (
 from lakeshelf.ingestion.services.discovery import discover
 from lakeshelf.ingestion.services.loading import conclude_from_tables, load, read_files
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import Tables
 
 SETTLE = timedelta(seconds=1)
 LOOK_AGAIN_S = 0.5
@@ -86,7 +86,7 @@ class Scan:
 
 
 def scan(
-    lake: Lake,
+    lake: Tables,
     *,
     datasets: Collection[str] = (),
     settle: timedelta = SETTLE,
@@ -118,7 +118,7 @@ def scan(
 
 
 def watch(
-    lake: Lake,
+    lake: Tables,
     report: Callable[[Scan], object],
     *,
     interval: float = 5.0,

@@ -6,18 +6,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.ingestion.domain.found import UPLOADS, FoundFile, refusal
 from lakeshelf.ingestion.domain.manifest import File
 from lakeshelf.ingestion.errors import FileRefused
-from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.ingestion.services.discovery import registered
 from lakeshelf.ingestion.services.workshop import Workshop
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import Tables
 
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 
 
-def upload(lake: Lake, folder: str, name: str, content: bytes) -> File:
+def upload(lake: Tables, folder: str, name: str, content: bytes) -> File:
     """Keep a file and register it; the next scan loads it.
 
     The same name with the same content is the same file, which is registered once.

@@ -23,7 +23,7 @@ from lakeshelf.ingestion.services.repositories import (
     RejectRepository,
     TableRepository,
 )
-from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.port import Tables
 
 Progress = Callable[[str, int, int], None]
 """Is told the step, how much of it is done, and how much there is."""
@@ -57,7 +57,7 @@ class Workshop:
         MissingExtra: The readers of formats are not installed; no file is claimed.
     """
 
-    lake: Lake
+    lake: Tables
     worker: str = field(default_factory=own_name)
     limits: BatchLimits = field(default_factory=BatchLimits)
     lease: timedelta = LEASE
