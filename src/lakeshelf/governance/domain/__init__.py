@@ -1,0 +1,1 @@
+"""What holds for governed datasets, as pure functions over records and Arrow tables."""

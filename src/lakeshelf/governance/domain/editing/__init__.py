@@ -1,0 +1,1 @@
+"""What people bring: edits of a session, and rows of files."""

@@ -1,0 +1,1 @@
+"""Tables with versions, wherever they are stored: `StorageBackend`, and those of Delta and PostgreSQL."""

@@ -1,0 +1,105 @@
+"""A definition grows: what rows, readers and the contract rely on stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.types import LONG, STRING
+from lakeshelf.governance.domain.binding import bound
+from lakeshelf.governance.domain.changes import Change, changes, require_allowed
+from lakeshelf.governance.domain.definition import Column, Definition, Policy, Rule
+from lakeshelf.governance.errors import GovernanceError
+
+from .cases import PRICE, column
+
+SKU, PRICES, ACTOR = column("sku", STRING), column("price", PRICE), column("actor", STRING)
+OLD = Definition(4, (SKU, PRICES, replace(ACTOR, system=True)), ("sku",))
+BOUND = bound(CATALOG.topics["shelf_policies"])
+
+
+def field(there: Column, **parts: Any) -> Column:
+    return replace(there, field=replace(there.field, **parts))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"columns": (*OLD.columns, column("stock", LONG))},
+        {"columns": (SKU, replace(PRICES, hidden=True, label="Price"), OLD.columns[2])},
+        {"columns": (SKU, field(PRICES, doc="What it costs."), OLD.columns[2])},
+        {"rules": (Rule("positive", "between", ("price",), {"minimum": 0}),)},
+        {"policy": Policy(2)},
+        {"deletes": False},
+        {"strictness": "row"},
+    ],
+    ids=range(7),
+)
+def test_what_a_definition_may_change(change: dict[str, Any]) -> None:
+    require_allowed(OLD, OLD.next(**change))
+    assert changes(OLD, OLD.next(**change))
+
+
+REFUSED: list[tuple[dict[str, Any], list[str]]] = [
+    ({"columns": (SKU, OLD.columns[2])}, ["price is gone"]),
+    ({"columns": (SKU, column("cost", PRICE), OLD.columns[2])}, ["price is gone"]),
+    ({"columns": (SKU, column("price", LONG), OLD.columns[2])}, ["cannot become bigint"]),
+    ({"columns": (SKU, field(PRICES, required=True), OLD.columns[2])}, ["other properties"]),
+    ({"columns": (SKU, field(PRICES, maximum=5), OLD.columns[2])}, ["other properties"]),
+    ({"columns": (PRICES, SKU, OLD.columns[2])}, ["another order"]),
+    ({"columns": (SKU, PRICES, ACTOR)}, ["a system column"]),
+    ({"columns": (*OLD.columns, column("stock", LONG, required=True))}, ["cannot be required"]),
+    ({"columns": (*OLD.columns, replace(column("by", STRING), system=True))}, ["system column"]),
+    ({"key": ("sku", "price")}, ["the key is sku"]),
+    ({"topic": "shelf_policies"}, ["bound to no topic"]),
+    ({"rules": (Rule("mine", "unique", ("price",), fixed=True),)}, ["does not come"]),
+    ({"columns": (SKU,), "key": ("sku",)}, ["price is gone", "actor is gone"]),
+]
+
+
+@pytest.mark.parametrize(("change", "problems"), REFUSED, ids=range(len(REFUSED)))
+def test_what_a_definition_may_not_change_is_told_problem_by_problem(
+    change: dict[str, Any], problems: list[str]
+) -> None:
+    with pytest.raises(GovernanceError) as refusal:
+        require_allowed(OLD, OLD.next(**change))
+    assert refusal.value.code == "definition_invalid"
+    told = refusal.value.details["problems"]
+    assert len(told) == len(problems)
+    assert all(problem in text for problem, text in zip(problems, told, strict=True))
+
+
+@pytest.mark.parametrize("kept", [(), tuple(replace(r, severity="info") for r in BOUND.rules)])
+def test_rules_that_come_with_the_topic_stay(kept: tuple[Rule, ...]) -> None:
+    with pytest.raises(GovernanceError) as refusal:
+        require_allowed(BOUND, BOUND.next(rules=kept))
+    assert len(refusal.value.details["problems"]) == len(BOUND.rules)
+    require_allowed(BOUND, BOUND.next(rules=(*BOUND.rules, Rule("low", "unique", ("min_qty",)))))
+
+
+def test_a_new_column_of_a_bound_dataset_takes_no_name_of_a_field() -> None:
+    topic = CATALOG.topics["shelf_policies"]
+    require_allowed(BOUND, BOUND.next(columns=(*BOUND.columns, column("note", STRING))), topic)
+    with pytest.raises(GovernanceError, match="version is a field of shelf_policies"):
+        require_allowed(BOUND, BOUND.next(columns=(*BOUND.columns, column("version", LONG))), topic)
+
+
+def test_a_version_follows_the_one_before_and_changes_something() -> None:
+    with pytest.raises(GovernanceError, match="does not follow"):
+        require_allowed(OLD, replace(OLD, version=6, deletes=False))
+    with pytest.raises(GovernanceError) as refusal:
+        require_allowed(OLD, OLD.next())
+    assert refusal.value.code == "nothing_changed"
+
+
+def test_changes_are_told_part_by_part() -> None:
+    new = OLD.next(deletes=False, columns=(*OLD.columns, column("stock", LONG)))
+    found = changes(OLD, new)
+    assert [(c.part, c.name, c.old) for c in found] == [
+        ("column", "stock", None),
+        ("deletes", "deletes", True),
+    ]
+    assert found[1] == Change("deletes", "deletes", old=True, new=False)
