@@ -1,0 +1,1 @@
+"""What people ask of governed datasets, as steps in order."""

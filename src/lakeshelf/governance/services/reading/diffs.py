@@ -1,0 +1,244 @@
+"""What a change request changes, cell by cell: conflicts first, with what is known of each."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.governance.domain import staged as staging
+from lakeshelf.governance.domain.definition import Definition
+from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.keys import row_ids
+from lakeshelf.governance.domain.requests.lifecycle import OPEN
+from lakeshelf.governance.domain.staged import Cell
+from lakeshelf.governance.domain.values import shown
+from lakeshelf.governance.errors import GovernanceError
+from lakeshelf.governance.metadata.opening import Transaction
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest
+from lakeshelf.governance.services.access import require_right
+from lakeshelf.governance.services.changes import proposals
+from lakeshelf.governance.services.changes.merging import plan_of
+from lakeshelf.governance.services.changes.proposals import Proposal
+from lakeshelf.governance.services.context import Caller, Context
+from lakeshelf.governance.services.datasets import table_of
+from lakeshelf.governance.services.history import Change
+from lakeshelf.governance.storage.logs import CELLS, Log
+from lakeshelf.governance.storage.main import OpenedTable
+
+
+@dataclass(frozen=True)
+class CellDiff:
+    """A change of a change request.
+
+    Attributes:
+        row_id: The row.
+        column: The cell; None: the row comes or goes.
+        op: `set`, `insert` or `delete`.
+        base: What the author saw; of a row an object of its cells.
+        main: What main has now.
+        staged: What is wanted.
+        conflict: Kind of the conflict; None: there is none.
+        findings: What the row violates in this column; None: that is not known now.
+        comments: How many remarks there are on it.
+        blame: Who wrote what main has; None: it was adopted, or is not there.
+    """
+
+    row_id: str
+    column: str | None
+    op: str
+    base: Any
+    main: Any
+    staged: Any
+    conflict: str | None = None
+    findings: Sequence[Mapping[str, Any]] | None = None
+    comments: int = 0
+    blame: Change | None = None
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A page of what a change request changes.
+
+    Attributes:
+        cells: The changes of the page.
+        total: How many there are.
+        version: Version of main that they are compared with.
+        counts: Rows inserted, updated and deleted, cells, conflicts and overwritten ones.
+        summary: Findings by severity; None: that is not known now.
+    """
+
+    cells: Sequence[CellDiff]
+    total: int
+    version: int
+    counts: Mapping[str, int]
+    summary: Mapping[str, Any] | None = None
+
+
+def diff(
+    context: Context, caller: Caller, project: str, number: int, offset: int, limit: int
+) -> Diff:
+    """A page of what a change request changes; of a merged one what its merge did.
+
+    Raises:
+        GovernanceError: `not_found`.
+    """
+    with context.metadata.reading() as tx:
+        require_right(tx, caller, project, "read")
+        request = tx.requests.get(project, number)
+        if request.merged_version is not None:
+            return _merged(context, request, offset, limit)
+        if request.status not in (*OPEN, "merging") or not request.revision:
+            return Diff((), 0, request.base_version, {})
+        proposal = proposals.load(context, tx, request)
+        opened = table_of(context, tx, project, request.dataset).opened()
+        return _Compared(context, tx, proposal, opened).page(offset, limit)
+
+
+def _merged(context: Context, request: ChangeRequest, offset: int, limit: int) -> Diff:
+    plan = plan_of(context, request)
+    changes = list(by_row(plan["cells"]))
+    page = changes[offset : offset + limit]
+    return Diff(page, len(changes), int(request.merged_version or 0), plan["counts"])
+
+
+def first_rows(cells: pa.Table, count: int) -> list[CellDiff]:
+    """What a merge would do to its first rows, as `by_row`; of the cells that it would change."""
+    some = cells["row_id"].unique().slice(0, count)
+    listed = cells.filter(pc.is_in(cells["row_id"], value_set=some))
+    return list(by_row(one.values() for one in listed.to_pylist()))
+
+
+def by_row(cells: Iterable[Iterable[Any]]) -> Iterator[CellDiff]:
+    """Cells of a merge (row, column, old and new as JSON text), by row; a row that comes or goes is one change."""
+    rows: defaultdict[str, list[tuple[str, Any, Any]]] = defaultdict(list)
+    for row_id, *cell in cells:
+        column, old, new = cell
+        rows[row_id].append((column, old, new))
+    for row_id, changed in rows.items():
+        op = _op(*changed[0][1:])
+        before, after = ({cell[0]: _value(cell[side]) for cell in changed} for side in (1, 2))
+        if op == staging.SET:
+            for column, value in after.items():
+                yield CellDiff(row_id, column, op, before[column], value, value)
+        elif op == staging.INSERT:
+            yield CellDiff(row_id, None, op, None, after, after)
+        else:
+            yield CellDiff(row_id, None, op, before, None, None)
+
+
+def _op(old: str | None, new: str | None) -> str:
+    if old is None:
+        return staging.INSERT
+    return staging.DELETE if new is None else staging.SET
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A change request beside main."""
+
+    context: Context
+    tx: Transaction
+    proposal: Proposal
+    opened: OpenedTable
+
+    def page(self, offset: int, limit: int) -> Diff:
+        merged = self.proposal.merged(self.opened)
+        kinds: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
+        for one in merged.conflicts:
+            kinds[one.row_id][one.column] = one.kind
+        cells = sorted(staging.cells(self.proposal.staged), key=lambda cell: not _kind(kinds, cell))
+        report = self._report(merged.conflicts)
+        known = self._known(cells[offset : offset + limit], report)
+        listed = [replace(one, conflict=_kind(kinds, (one.row_id, one.column))) for one in known]
+        summary = report.summary() if report else None
+        return Diff(listed, len(cells), self.opened.version, merged.counts, summary)
+
+    def _report(self, conflicts: Sequence[object]) -> Report | None:
+        """What the rows violate; None where conflicts are left, or nobody is there to judge."""
+        if conflicts:
+            return None
+        try:
+            merged, definition = self.proposal.merged(self.opened), self.proposal.definition
+            return proposals.judged(
+                self.context, self.tx, "preview", definition, self.opened, merged
+            )
+        except GovernanceError as error:
+            if error.code != "validator_unavailable":
+                raise
+            return None
+
+    def _known(self, cells: Sequence[Cell], report: Report | None) -> list[CellDiff]:
+        request, definition = self.proposal.request, self.proposal.definition
+        ids = pa.array(list(dict.fromkeys(row_id for row_id, _ in cells)), pa.string())
+        staged = self.proposal.staged
+        staged = staged.filter(pc.is_in(staged["row_id"], ids))
+        here = replace(self.proposal, staged=staged)
+        main = self.opened.rows(here.keys)
+        of_main = dict(zip(row_ids(definition, main).to_pylist(), main.to_pylist(), strict=True))
+        by_id = {row["row_id"]: row for row in staged.to_pylist()}
+        said = Counter(
+            (one.row_id, one.column)
+            for one in self.tx.reviews.comments(request.project, request.number)
+        )
+        findings = _by_cell(report)
+        blame = self._blame(ids)
+        return [
+            CellDiff(
+                row_id,
+                column,
+                by_id[row_id]["op"],
+                _side(definition, by_id[row_id]["base"], column),
+                _side(definition, of_main.get(row_id), column),
+                _side(definition, by_id[row_id]["new"], column),
+                findings=None if findings is None else findings[row_id, column],
+                comments=said[row_id, column],
+                blame=blame.get((row_id, column)),
+            )
+            for row_id, column in cells
+        ]
+
+    def _blame(self, ids: pa.Array) -> dict[Cell, Change]:
+        """The latest change of each cell of rows."""
+        request = self.proposal.request
+        folder = self.context.folder(request.project, request.dataset)
+        rows = Log(self.context.root, folder.cells, CELLS).rows(
+            where=[("row_id", "in", ids.to_pylist())]
+        )
+        ordered = rows.sort_by([("version", "ascending")]).to_pylist()
+        return {(row["row_id"], row["column"]): Change.of(row) for row in ordered}
+
+
+def _by_cell(report: Report | None) -> defaultdict[Cell, list[dict[str, Any]]] | None:
+    if report is None:
+        return None
+    by_cell: defaultdict[Cell, list[dict[str, Any]]] = defaultdict(list)
+    for one in report.findings:
+        if one.row_id is not None:
+            by_cell[one.row_id, one.column].append(asdict(one))
+            by_cell[one.row_id, None].append(asdict(one))
+    return by_cell
+
+
+def _kind(kinds: Mapping[str, Mapping[str | None, str]], cell: Cell) -> str | None:
+    of_row = kinds.get(cell[0], {})
+    whole = next(iter(of_row.values()), None) if cell[1] is None else None
+    return of_row.get(cell[1]) or of_row.get(None) or whole
+
+
+def _side(definition: Definition, row: Mapping[str, Any] | None, column: str | None) -> Any:
+    """A cell of a row as JSON, or all of its cells."""
+    if row is None:
+        return None
+    if column is not None:
+        return shown(definition[column], row[column])
+    return {one.name: shown(one, row[one.name]) for one in definition.content}

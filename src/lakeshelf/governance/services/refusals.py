@@ -1,0 +1,44 @@
+"""What every error comes to for whoever asked: a refusal, in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lakeshelf.errors import LakeshelfError
+from lakeshelf.governance.errors import GovernanceError, refused
+from lakeshelf.lake.place.errors import NotFound, Vacuumed, VersionNotFound
+from lakeshelf.query.errors import LimitReached, SqlError, TooLarge, TooLong
+
+_OF_KIND: Mapping[type[LakeshelfError], str] = {
+    SqlError: "query_refused",
+    TooLong: "query_too_long",
+    TooLarge: "query_too_large",
+    LimitReached: "query_refused",
+    Vacuumed: "gone",
+    VersionNotFound: "not_found",
+    NotFound: "not_found",
+}
+"""Errors of other packages → code; every other one is of the storage."""
+_HINTS = {
+    "query_too_long": "ask for less, or give more `seconds`",
+    "query_too_large": "ask for less",
+}
+"""Hints of errors that speak of options of a command."""
+
+
+def governed(error: Exception) -> GovernanceError:
+    """The refusal that an error stands for; one that nobody thought of says nothing of itself."""
+    if isinstance(error, GovernanceError):
+        return error
+    if isinstance(error, LakeshelfError):
+        code = next((c for kind, c in _OF_KIND.items() if isinstance(error, kind)), None)
+        code = code or "storage_unavailable"
+        return refused(code, error.message, hint=_HINTS.get(code, error.hint))
+    return refused("internal", "something went wrong here", hint="the log has it by request id")
+
+
+def shape(error: GovernanceError) -> dict[str, Any]:
+    """The body that tells of a refusal."""
+    message = f"{error.message}; {error.hint}" if error.hint else error.message
+    return {"error": {"code": error.code, "message": message, "details": error.details}}

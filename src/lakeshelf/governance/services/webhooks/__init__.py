@@ -1,0 +1,4 @@
+"""Events that are sent to addresses outside.
+
+docs/design/governance.md#webhooks
+"""

@@ -1,0 +1,1 @@
+"""Rules of datasets, judged by Great Expectations in a process of its own."""

@@ -1,0 +1,131 @@
+"""How often values of a change occur in a table, for rules that need rows which are not in the change.
+
+Only DuckDB reads the whole of a table, once a rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.errors import first_line
+from lakeshelf.governance.domain.rows import nowhere
+from lakeshelf.governance.domain.values import whole
+from lakeshelf.governance.errors import refused
+from lakeshelf.governance.validation.suite import Check
+from lakeshelf.quiet import quiet
+
+Main = Callable[[Sequence[str]], pa.RecordBatchReader]
+"""Some columns of all rows of main, at one version."""
+Others = Callable[[str, str], pa.RecordBatchReader]
+"""A column of all rows of another dataset, by both names."""
+Sides = tuple[pa.Array, pa.Array]
+"""How often the value of each new row, and of each base row, occurs; null where it is null."""
+MEMORY = "512MB"
+_SQL = """
+    WITH sides AS (
+        SELECT value, count(*) FILTER (new) AS come, count(*) FILTER (NOT new) AS gone
+        FROM touched GROUP BY value),
+    there AS (
+        SELECT value, count(*) AS held
+        FROM whole SEMI JOIN sides USING (value) GROUP BY value)
+    SELECT row, new, come, gone, coalesce(held, 0) AS held
+    FROM touched JOIN sides USING (value) LEFT JOIN there USING (value)"""
+
+
+def occurrences(check: Check, new: pa.Table, base: pa.Table, main: Main, others: Others) -> Sides:
+    """How often values occur: of `unique` in the table as it would be and as it is, else in the other dataset.
+
+    Args:
+        check: What is judged.
+        new: Rows as they would be.
+        base: The rows of main that they replace, and those that are deleted.
+        main: Columns of main.
+        others: Columns of other datasets.
+    """
+    names = [column.name for column in check.columns]
+    if check.rule.kind == "unique":
+        counted = _counted(_values(new, names), _values(base, names), main(names), names)
+        change = pc.subtract(counted["come"], counted["gone"])
+        change = pc.if_else(counted["new"], change, 0)
+        return _sides(counted, pc.add(counted["held"], change), len(new), len(base))
+    other = check.rule.params["column"]
+    reader = others(check.rule.params["dataset"], other)
+    counted = _counted(_values(new, names), _values(base, names), reader, [other])
+    return _sides(counted, counted["held"], len(new), len(base))
+
+
+def _counted(
+    new: pa.Array, base: pa.Array, whole: pa.RecordBatchReader, names: Sequence[str]
+) -> pa.Table:
+    import duckdb  # noqa: PLC0415 - an extra
+
+    rows = len(new) + len(base)
+    touched = pa.table(
+        {
+            "row": pa.array(np.arange(rows)),
+            "new": pa.array(np.arange(rows) < len(new)),
+            "value": pa.chunked_array([new, base]),
+        }
+    )
+    touched = touched.filter(touched["value"].is_valid())
+    with TemporaryDirectory(prefix="lakeshelf-") as spill:
+        config: dict[str, Any] = {"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}
+        with quiet(duckdb.connect(config=config)) as connection:
+            connection.register("touched", touched)
+            connection.register("whole", _as_values(whole, names, touched.schema.field("value")))
+            try:
+                return connection.execute(_SQL).to_arrow_table()
+            except duckdb.Error as error:
+                raise refused(
+                    "storage_unavailable",
+                    f"{', '.join(names)} of all rows could not be counted: {first_line(error)}",
+                    hint="try again",
+                ) from error
+
+
+def _as_values(
+    whole: pa.RecordBatchReader, names: Sequence[str], value: pa.Field
+) -> pa.RecordBatchReader:
+    schema = pa.schema([value])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in whole:
+            cells = _values(pa.Table.from_batches([batch]), names)
+            yield pa.record_batch([cells.cast(value.type)], schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _values(rows: pa.Table, names: Sequence[str]) -> pa.Array:
+    """A value for each row, of several columns a struct; null where one of them is."""
+    columns = [_alike(whole(rows[name])) for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    missing = nowhere(len(rows))
+    for column in columns:
+        missing = pc.or_(missing, column.is_null())
+    return pa.StructArray.from_arrays(
+        columns, [f"part_{n}" for n in range(len(names))], mask=missing
+    )
+
+
+def _sides(counted: pa.Table, counts: pa.ChunkedArray, new: int, base: int) -> Sides:
+    numbers = np.full(new + base, np.nan)
+    numbers[counted["row"].to_numpy()] = counts.to_numpy()
+    known = pa.array(numbers, from_pandas=True)
+    return known[:new], known[new:]
+
+
+def _alike(cells: pa.Array) -> pa.Array:
+    """Floats as integers, one for each value: engines differ on whether NaN is NaN, and 0.0 is -0.0."""
+    if not pa.types.is_floating(cells.type):
+        return cells
+    plain = pc.if_else(pc.is_nan(cells), pa.scalar(math.nan), pc.add(cells, 0.0))
+    return plain.view(pa.int64())
