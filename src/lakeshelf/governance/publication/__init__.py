@@ -1,0 +1,1 @@
+"""Merged rows on their way to the topics that the jobs obey."""
