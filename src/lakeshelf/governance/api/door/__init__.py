@@ -1,0 +1,1 @@
+"""What every call goes through, whichever operation it asks for."""

@@ -1,0 +1,71 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the call that needs it
+"""What staff of the shop asks for: acknowledge, dismiss, cancel, correct a count; and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+
+from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.routes.shop.shapes import (
+    ActAnswer,
+    ActsAnswer,
+    Adjustment,
+    Asked,
+    Word,
+)
+
+routes = router("acts", shop_tables)
+State = Annotated[Literal["asked", "done", "refused"] | None, Query()]
+
+
+@routes.post("/acts", status_code=201)
+def ask(context: On, caller: By, shop: In, body: Asked) -> list[ActAnswer]:
+    """Acknowledge or dismiss alerts, or cancel plans: each is asked of its owner, or refused with the reason.
+
+    A call that is sent again under its `X-Request-ID` asks once.
+    """
+    from lakeshelf.governance.services.shop import acting
+
+    asked = acting.Ask(body.command, body.targets, body.reason)
+    return [ActAnswer.model_validate(one) for one in acting.ask(context, caller, shop, asked)]
+
+
+@routes.post("/shelves/{shelf}/adjust", status_code=201)
+def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> ActAnswer:
+    """Correct the stock of a shelf by a difference to the books.
+
+    A call that is sent again under its `X-Request-ID` corrects once.
+    """
+    from lakeshelf.governance.services.shop import acting
+
+    asked = acting.Ask(acting.ADJUST, [shelf], body.reason, body.quantity)
+    (act,) = acting.ask(context, caller, shop, asked)
+    return ActAnswer.model_validate(act)
+
+
+@routes.get("/acts")
+def list_acts(
+    context: On,
+    caller: By,
+    user: Word = None,
+    target: Word = None,
+    state: State = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> ActsAnswer:
+    """What was asked for in the last 90 days, the newest first: `asked`, `done`, or `refused` with the reason."""
+    from lakeshelf.governance.services.shop import acting
+
+    criteria = {"user": user, "target": target, "state": state}
+    equal = {name: value for name, value in criteria.items() if value is not None}
+    return ActsAnswer.model_validate(acting.listed(context, caller, equal, offset, limit))
+
+
+@routes.get("/acts/{act}")
+def get_act(context: On, caller: By, act: str) -> ActAnswer:
+    """What was asked for: `asked`, `done`, or `refused` with the reason."""
+    from lakeshelf.governance.services.shop import acting
+
+    return ActAnswer.model_validate(acting.act(context, caller, act))

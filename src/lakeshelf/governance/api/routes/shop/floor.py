@@ -1,0 +1,98 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the call that needs it
+"""The shop floor: alerts and plans with why, shelves, what is low, stories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query
+
+from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.routes.shop.shapes import Id, RowsAnswer, Traced, Word
+from lakeshelf.shop.lists import Filter
+
+routes = router("shop", shop_tables)
+Lines = Annotated[int, Query(ge=1, le=1_000)]
+
+
+def _filter(
+    status: Word = None,
+    store: Word = None,
+    shelf: Word = None,
+    kind: Word = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> Filter:
+    """What is asked of a list of alerts or plans."""
+    return Filter(status, store, shelf, kind, limit, offset)
+
+
+Filters = Annotated[Filter, Depends(_filter)]
+
+
+@routes.get("/alerts")
+def list_alerts(context: On, caller: By, filters: Filters) -> RowsAnswer:
+    """Alerts, the newest first, with why each was opened; open ones unless a state is named."""
+    from lakeshelf.governance.services.shop import looking
+
+    return RowsAnswer.model_validate(looking.alerts(context, caller, filters))
+
+
+@routes.get("/alerts/{alert}")
+def get_alert(context: On, caller: By, alert: str) -> Mapping[str, Any]:
+    """An alert, open or not, with why it was opened, how it ended, and what the caller may do."""
+    from lakeshelf.governance.services.shop import looking
+
+    return looking.alert(context, caller, alert)
+
+
+@routes.get("/plans")
+def list_plans(context: On, caller: By, filters: Filters) -> RowsAnswer:
+    """Plans, the newest first, with the alert for which each was made; pending ones unless a state is named."""
+    from lakeshelf.governance.services.shop import looking
+
+    return RowsAnswer.model_validate(looking.plans(context, caller, filters))
+
+
+@routes.get("/plans/{plan}")
+def get_plan(context: On, caller: By, plan: str) -> Mapping[str, Any]:
+    """A plan, pending or not, with the alert for which it was made, and what the caller may do."""
+    from lakeshelf.governance.services.shop import looking
+
+    return looking.plan(context, caller, plan)
+
+
+@routes.get("/shelves/{shelf}")
+def get_shelf(context: On, caller: By, shelf: str) -> Mapping[str, Any]:
+    """A shelf: profile, stock, back room, lots, what is on its way, policies in force, open alerts and plans."""
+    from lakeshelf.governance.services.shop import looking
+
+    return looking.shelf(context, caller, shelf)
+
+
+@routes.get("/low_shelves")
+def list_low(
+    context: On,
+    caller: By,
+    shop: In,
+    store: Word = None,
+    shelf: Word = None,
+    location: Literal["store", "warehouse"] | None = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> RowsAnswer:
+    """What is low by the policy in force and why, the worst first."""
+    from lakeshelf.governance.services.shop import looking
+
+    filters = Filter(store=store, shelf=shelf, limit=limit, offset=offset)
+    return RowsAnswer.model_validate(looking.low(context, caller, shop, filters, location))
+
+
+@routes.get("/trace")
+def get_trace(context: On, caller: By, id: Id, limit: Lines = 30) -> Traced:  # noqa: A002 - its name in addresses
+    """The story of a shelf, lot, alert or event: the last `limit` lines of each part, and how many are left out."""
+    from lakeshelf.governance.services.shop import looking
+
+    stories = looking.trace(context, caller, id, limit)
+    return Traced(id=id, kinds=[story["kind"] for story in stories], stories=stories)

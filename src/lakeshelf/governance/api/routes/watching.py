@@ -1,0 +1,162 @@
+"""What happens and happened: events as a stream, notices, the audit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Header, Query
+from fastapi.encoders import jsonable_encoder
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from lakeshelf.governance.api import answers, shapes
+from lakeshelf.governance.api.calling import By, Limit, Now, On, router
+from lakeshelf.governance.metadata.tables.events import AuditEvent, Event
+from lakeshelf.governance.services.context import Caller, Context
+from lakeshelf.governance.services.people.users import still
+from lakeshelf.governance.services.reading import listing
+from lakeshelf.governance.services.shop.live import Live
+
+routes = router("watching")
+LIVE = "live"
+"""Topic of live numbers."""
+POLL_S = 0.5
+PING_S = 10
+AT_ONCE = 500
+HIGHEST = 2**53
+"""Highest number of an event that somebody may name."""
+STILL_S = 60.0
+"""How often it is looked whether who listens still may."""
+
+
+@routes.get("/events", response_class=EventSourceResponse)
+async def stream_events(
+    context: On,
+    caller: By,
+    live: Now,
+    topics: Annotated[str | None, Query(max_length=1_000)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=40)] = None,
+) -> EventSourceResponse:
+    """Events of the caller's projects as they happen, or from the one after `Last-Event-ID` on.
+
+    `topics`, separated by commas: `cr`, `dataset`, `act`, …, `cr:41`, or `live` for a whole look of live numbers a
+    second (`numbers`, without an id: what was missed is of no use). Where events after that id are no longer kept, or
+    it is none of ours, a `reset` says to fetch anew.
+    """
+    listing.require_reading(caller)
+    chosen = frozenset(topics.split(",")) if topics else None
+    watched = live if LIVE in (chosen or ()) else None
+    stream = _stream(context, caller, last_event_id, chosen, watched)
+    return EventSourceResponse(stream, ping=PING_S, headers={"X-Accel-Buffering": "no"})
+
+
+@routes.get("/events/list")
+def list_events(
+    context: On, caller: By, after: Annotated[int, Query(ge=0, le=HIGHEST)] = 0, limit: Limit = 100
+) -> list[Event]:
+    """Events of the caller's projects with a higher number, in order."""
+    return listing.happened(context, caller, after, limit)[0]
+
+
+@routes.get("/notices")
+def list_notices(
+    context: On, caller: By, unread: bool = False, limit: Limit = 100
+) -> list[answers.NoticeAnswer]:
+    """What the caller is told of, the newest first."""
+    listed = listing.notices(context, caller, unread=unread, limit=limit)
+    return [answers.NoticeAnswer(event=event, read_at=notice.read_at) for notice, event in listed]
+
+
+@routes.post("/notices/read")
+def read_notices(context: On, caller: By, body: shapes.UpTo) -> dict[str, int]:
+    """Remember that notices were read up to an event."""
+    return {"read": listing.read_notices(context, caller, body.event)}
+
+
+@routes.get("/audit")
+def installation_audit(
+    context: On, caller: By, after: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Limit = 200
+) -> list[AuditEvent]:
+    """Acts on users, tokens and projects themselves, for admins."""
+    return listing.audited(context, caller, "", after, limit)
+
+
+@routes.get("/projects/{project}/audit")
+def project_audit(
+    context: On,
+    caller: By,
+    project: str,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Limit = 200,
+    user: str | None = None,
+    action: str | None = None,
+    dataset: str | None = None,
+    request: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> list[AuditEvent]:
+    """Acts in a project, in order."""
+    criteria = {"user": user, "action": action, "dataset": dataset, "request": request}
+    equal = {name: value for name, value in criteria.items() if value is not None}
+    return listing.audited(context, caller, project, after, limit, **equal)
+
+
+@routes.get("/projects/{project}/audit/verify")
+def verify_audit(context: On, caller: By, project: str) -> answers.Verdict:
+    """Whether the chain of a project's acts is as it was written."""
+    broken = listing.verified(context, caller, project)
+    return answers.Verdict(whole=broken is None, broken=vars(broken) if broken else None)
+
+
+async def _stream(
+    context: Context,
+    caller: Caller,
+    last: str | None,
+    topics: frozenset[str] | None,
+    live: Live | None,
+) -> AsyncIterator[ServerSentEvent]:
+    known = _number(last)
+    _, newest, follows = await run_in_threadpool(_after, context, caller, known or 0)
+    if last is not None and (known is None or not follows):
+        yield ServerSentEvent(event="reset", data=json.dumps({"newest": newest}), id=str(newest))
+        known = newest
+    number = newest if known is None else known
+    loop = asyncio.get_running_loop()
+    looked, shown = loop.time(), ""
+    while True:
+        if loop.time() - looked >= STILL_S:
+            looked = loop.time()
+            if not await run_in_threadpool(still, context, caller):
+                return
+        listed, newest, _ = await run_in_threadpool(_after, context, caller, number)
+        for event in listed:
+            number = event.number
+            if _is_wanted(event, topics):
+                yield _sent(event)
+        if live is not None and (point := live.peek()) is not None and point.id != shown:
+            shown = point.id
+            yield ServerSentEvent(event="numbers", data=point.text)
+        if len(listed) < AT_ONCE:
+            number = max(number, newest)
+            await asyncio.sleep(POLL_S)
+
+
+def _number(last: str | None) -> int | None:
+    """The number of an event that was seen; None: it is none that an event has."""
+    number = int(last) if last and last.isascii() and last.isdigit() else None
+    return None if number is None or number > HIGHEST else number
+
+
+def _after(context: Context, caller: Caller, number: int) -> tuple[list[Event], int, bool]:
+    return listing.happened(context, caller, number, AT_ONCE)
+
+
+def _sent(event: Event) -> ServerSentEvent:
+    data = json.dumps(jsonable_encoder(event), ensure_ascii=False)
+    return ServerSentEvent(event=event.kind.partition(".")[0], data=data, id=str(event.number))
+
+
+def _is_wanted(event: Event, topics: frozenset[str] | None) -> bool:
+    kind = event.kind.partition(".")[0]
+    return topics is None or kind in topics or f"{kind}:{event.request}" in topics

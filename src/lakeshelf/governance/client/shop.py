@@ -1,0 +1,122 @@
+"""The shop and its stack: what is seen of them, and what staff asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from lakeshelf.governance.client.calls import Calls, Json, many, one, part
+
+PAGE = 200
+"""Rows that are asked for at once."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The shop that obeys the datasets, and its stack.
+
+    Lists are whole, page by page, unless `most` says how many are wanted.
+    """
+
+    calls: Calls
+
+    def alerts(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """Alerts, the newest first, with why each was opened; by `status`, `store`, `shelf`, `kind`."""
+        return self._all("/alerts", "rows", most, filters)
+
+    def alert(self, alert_id: str) -> Json:
+        """An alert, open or not."""
+        return one(self.calls.get(f"/alerts/{part(alert_id)}"))
+
+    def plans(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """Plans, the newest first, with why each was made; by `status`, `store`, `shelf`, `kind`."""
+        return self._all("/plans", "rows", most, filters)
+
+    def plan(self, plan_id: str) -> Json:
+        """A plan, pending or not."""
+        return one(self.calls.get(f"/plans/{part(plan_id)}"))
+
+    def shelf(self, shelf_id: str) -> Json:
+        """What is known of a shelf."""
+        return one(self.calls.get(f"/shelves/{part(shelf_id)}"))
+
+    def low(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """What is low by the policy in force, the worst first; by `store`, `shelf`, `location`."""
+        return self._all("/low_shelves", "rows", most, filters)
+
+    def trace(self, identifier: str, *, limit: int = 30) -> Json:
+        """The story of a thing: `kinds`, and a story for each."""
+        return one(self.calls.get("/trace", id=identifier, limit=limit))
+
+    def numbers(self) -> Json:
+        """Live numbers: `id` and `numbers`."""
+        return one(self.calls.get("/numbers"))
+
+    def numbers_history(self) -> list[Json]:
+        """Live numbers of the last ten minutes in which somebody asked, the oldest first."""
+        return many(self.calls.get("/numbers/history")["points"])
+
+    def status(self) -> Json:
+        """How queries, components, parts and tables are."""
+        return one(self.calls.get("/status"))
+
+    def lag(self) -> Json:
+        """Query → topic → records that are not folded yet."""
+        return one(self.calls.get("/lag"))
+
+    def doctor(self) -> Json:
+        """What keeps the stack from working, for admins: `ok` and `checks`."""
+        return one(self.calls.get("/doctor"))
+
+    def ledger(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """Batches, the newest first; by `query`."""
+        return self._all("/ledger", "rows", most, filters)
+
+    def quarantine(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """Refused records, the newest first; by `topic`, `reason`."""
+        return self._all("/quarantine", "rows", most, filters)
+
+    def tables(self, *, most: int | None = None) -> list[Json]:
+        """Tables and views that the user sees, by name."""
+        return self._all("/tables", "rows", most, {})
+
+    def table(self, name: str) -> Json:
+        """A table or view, such as `ops/alerts`."""
+        layer, _, table = name.partition("/")
+        return one(self.calls.get(f"/tables/{part(layer)}/{part(table)}"))
+
+    def lineage(self, focus: str | None = None) -> Json:
+        """What everything is made from: `nodes` and `edges`; or what leads to a node and away from it."""
+        return one(self.calls.get("/lineage", **({} if focus is None else {"focus": focus})))
+
+    def ask(self, command: str, targets: Collection[str], *, reason: str = "") -> list[Json]:
+        """`ack` or `dismiss` alerts, or `cancel` plans; each is asked, or refused with the reason."""
+        body = {"command": command, "targets": list(targets), "reason": reason}
+        return many(self.calls.post("/acts", body))
+
+    def adjust(self, shelf_id: str, quantity: int, *, reason: str = "") -> Json:
+        """Correct the stock of a shelf by a difference to the books."""
+        body = {"quantity": quantity, "reason": reason}
+        return one(self.calls.post(f"/shelves/{part(shelf_id)}/adjust", body))
+
+    def acts(self, *, most: int | None = None, **filters: str) -> list[Json]:
+        """What was asked for, the newest first, with what became of it; by `user`, `target`, `state`."""
+        return self._all("/acts", "acts", most, filters)
+
+    def act(self, act_id: str) -> Json:
+        """What was asked for, with what became of it."""
+        return one(self.calls.get(f"/acts/{part(act_id)}"))
+
+    def _all(
+        self, path: str, records: str, most: int | None, filters: dict[str, Any]
+    ) -> list[Json]:
+        listed: list[Json] = []
+        while True:
+            limit = PAGE if most is None else min(PAGE, most - len(listed))
+            if not limit:
+                return listed
+            page = one(self.calls.get(path, offset=len(listed), limit=limit, **filters))
+            listed += page[records]
+            if not page[records] or len(listed) >= page["total"]:
+                return listed

@@ -1,0 +1,121 @@
+"""Alerts, plans, shelves and stories by HTTP are those of the commands, page by page, with why and what can be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from tests.cli.shop.told_shop import SHELF
+from tests.governance.api.people import Person, issue
+
+API = "/api/v1"
+
+
+def pages(person: Person, path: str, limit: int, **params: Any) -> list[dict[str, Any]]:
+    """Every row of a list, page by page."""
+    rows: list[dict[str, Any]] = []
+    while True:
+        page = person.get(f"{API}/{path}", offset=len(rows), limit=limit, **params)
+        rows += page["rows"]
+        if not page["rows"]:
+            assert page["total"] == len(rows)
+            return rows
+
+
+def test_an_alert_says_why_it_is_open_and_what_can_be_done(ben: Person, vic: Person) -> None:
+    alerts = {row["alert_id"]: row for row in ben.get(f"{API}/alerts")["rows"]}
+    low = alerts["a1"]
+    assert low["name"] == "Whole milk"
+    assert low["why"] == [
+        "2 of 10 units, 20.0 %, is below threshold_pct 40",
+        "2 units are below min_qty 3",
+    ]
+    assert low["figures"]["current_stock"] == 2
+    assert low["policy"]["fields"]["min_qty"] == {"value": 3, "from": "shelf"}
+    assert low["policy"]["fields"]["threshold_pct"] == {"value": 40.0, "from": "__GLOBAL__"}
+    assert low["can"] == {"ack": True, "dismiss": True}
+    assert ben.get(f"{API}/alerts/a1") == low
+    by_vic = vic.get(f"{API}/alerts/a1")["can"]["ack"]
+    assert by_vic == "a viewer may not; owners and contributors and services may"
+
+
+def test_a_plan_names_the_alert_for_which_it_was_made(ben: Person) -> None:
+    plan = ben.get(f"{API}/plans/p1")
+    assert (plan["kind"], plan["alert_id"], plan["status"]) == ("refill", "a1", "issued")
+    assert plan["why"] == ben.get(f"{API}/alerts/a1")["why"]
+    assert plan["can"] == {"cancel": "it is issued"}
+    [listed] = ben.get(f"{API}/plans", kind="refill", status="issued")["rows"]
+    assert listed == plan
+    assert ben.get(f"{API}/plans/sp1")["alert_id"] == "a2"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_lists_come_whole_by_pages_of_any_size(ben: Person, limit: int) -> None:
+    assert [row["alert_id"] for row in pages(ben, "alerts", limit)] == ["a1", "a3", "a2"]
+    assert [row["batch_id"] for row in pages(ben, "ledger", limit)] == [1, 0]
+    names = [row["name"] for row in pages(ben, "tables", max(limit, 20))]
+    assert names == sorted(set(names))
+    assert {"ops/alerts", "curated/sales_lines", "retail/shelf_policies"} <= set(names)
+
+
+def test_a_shelf_is_told_with_all_that_stands_on_it(ben: Person) -> None:
+    shelf = ben.get(f"{API}/shelves/{SHELF}")
+    assert shelf["shelf_profiles"][0]["name"] == "Whole milk"
+    assert shelf["shelf_state"][0]["current_stock"] == 3
+    assert shelf["shelf_batch_state"][0]["expiry_date"] == "2026-03-04"
+    assert shelf["policies"]["store"]["min_qty"]["value"] == 3
+    assert [row["alert_id"] for row in shelf["alerts"]] == ["a1", "a3", "a2"]
+    assert shelf["can"] == {"adjust": True}
+
+
+def test_what_is_low_is_told_by_the_rules_of_the_engines(ben: Person) -> None:
+    listed = ben.get(f"{API}/low_shelves", location="store")
+    assert [row["shelf_id"] for row in listed["rows"]] == [SHELF]
+    assert listed["rows"][0]["why"] == ["3 of 10 units, 30.0 %, is below threshold_pct 40"]
+
+
+def test_a_story_says_how_much_of_it_is_left_out(ben: Person) -> None:
+    told = ben.get(f"{API}/trace", id=SHELF, limit=2)
+    assert told["kinds"] == ["shelf"]
+    [story] = told["stories"]
+    assert story["omitted"]["events"] > 0
+    assert {line["section"] for line in story["lines"]} >= {"events", "alerts"}
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("alerts?status=gone", "request_invalid", "no status 'gone'"),
+        ("alerts?store=S9", "request_invalid", "no store 'S9'"),
+        ("plans?kind=move", "request_invalid", "no kind of plan 'move'"),
+        ("low_shelves?shelf=S9", "request_invalid", "no shelf 'S9'"),
+        ("low_shelves?location=moon", "request_invalid", "location"),
+        ("alerts/none", "not_found", "no alert 'none'"),
+        ("plans/none", "not_found", "no plan 'none'"),
+        ("shelves/none", "not_found", "no shelf 'none'"),
+        ("trace?id=none", "not_found", "the id 'none'"),
+        ("alerts?limit=1001", "request_invalid", "limit"),
+        ("quarantine?topic=nothing", "request_invalid", "no topic 'nothing'"),
+        ("tables/ops/nothing", "not_found", "no table 'ops/nothing'"),
+        ("lineage?focus=job:nothing", "not_found", "no node 'job:nothing'"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_what_to_do(
+    ben: Person, path: str, code: str, words: str
+) -> None:
+    answer = ben.call("GET", f"{API}/{path}").json()["error"]
+    assert answer["code"] == code
+    assert words in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["alerts", "plans", "alerts/a1", "shelves/S1", "ledger", "quarantine", "trace?id=S1"]
+)
+def test_a_lake_without_its_tables_is_no_shop_that_has_nothing(context: Context, path: str) -> None:
+    ben = Person(application(context), issue(context, "ben", "ben"))
+    error = ben.call("GET", f"{API}/{path}").json()["error"]
+    assert error["code"] == "service_unavailable"
+    assert "lakeshelf up" in error["message"]
