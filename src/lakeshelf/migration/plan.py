@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakeshelf.errors import first_line
-from lakeshelf.lake import Dataset, Lake
-from lakeshelf.lake.form import kinds
-from lakeshelf.lake.form.dataset import PROPERTY
+from lakeshelf.lake.form import kinds, owners
+from lakeshelf.lake.form.dataset import PROPERTY, Dataset
 from lakeshelf.lake.form.schemas import is_lossless
+from lakeshelf.lake.place import layers
 from lakeshelf.lake.place.errors import Conflict, Damaged, NameRefused, SchemaError
 from lakeshelf.lake.place.names import checked
 from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.port import Tables
 from lakeshelf.migration import types
 from lakeshelf.migration.files import SourceFile, discover
 from lakeshelf.migration.types import Unfit
@@ -122,7 +123,7 @@ class Plan:
             raise SchemaError(self.problems[0] + rest, hint="nothing was written")
 
 
-def footers(lake: Lake, source: Path, name: str, options: Options) -> tuple[Footer, ...]:
+def footers(lake: Tables, source: Path, name: str, options: Options) -> tuple[Footer, ...]:
     """What the footers of a source's files say.
 
     Raises:
@@ -134,7 +135,7 @@ def footers(lake: Lake, source: Path, name: str, options: Options) -> tuple[Foot
     return tuple(_footer(file) for file in discover(source, hive=options.hive))
 
 
-def planned(lake: Lake, name: str, files: Sequence[Footer], options: Options) -> Plan:
+def planned(lake: Tables, name: str, files: Sequence[Footer], options: Options) -> Plan:
     """The plan of a migration of files into a dataset.
 
     Raises:
@@ -144,12 +145,13 @@ def planned(lake: Lake, name: str, files: Sequence[Footer], options: Options) ->
     return _Planning(dataset, files, options, fixed=name in lake.catalog).plan(is_new)
 
 
-def _require_apart(lake: Lake, source: Path, name: str) -> None:
+def _require_apart(lake: Tables, source: Path, name: str) -> None:
     folder = lake.root.folder
     if folder is None:
         checked(name)
         return
-    target, source_path = (folder / checked(name)).resolve(), source.resolve()
+    path = layers.path_of(lake.root, checked(name))
+    target, source_path = (folder / path).resolve(), source.resolve()
     if source_path.is_relative_to(target) or target.is_relative_to(source_path):
         raise NameRefused(
             f"{source_path} and the table {target} lie in each other",
@@ -157,15 +159,18 @@ def _require_apart(lake: Lake, source: Path, name: str) -> None:
         )
 
 
-def _target(lake: Lake, name: str) -> tuple[Dataset, bool]:
+def _target(lake: Tables, name: str) -> tuple[Dataset, bool]:
     known = lake.catalog[name] if name in lake.catalog else None  # noqa: SIM401 - `get` raises too
     if known is not None and known.writers == "one" and known.owner != lake.writer:
         raise Conflict(
             f"{name} is written by {known.owner} alone", hint="migrate into a dataset of your own"
         )
     if not tables.exists(lake.root, name):
-        return known or Dataset(name), True
+        new = known or Dataset(name)
+        layers.require_path(lake.root, name, new.path)
+        return new, True
     handle = tables.open_table(lake.root, name)
+    owners.require(handle, name, lake.writer)
     configuration = handle.metadata().configuration
     constraints = {
         key.removeprefix(_CONSTRAINT): text

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from deltalake import DeltaTable
 
-from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound
 from lakeshelf.lake.place.names import checked
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.port import Tables
 from lakeshelf.migration import rows, staging
 from lakeshelf.migration.plan import Footer, Options, Plan, footers, planned
 from lakeshelf.migration.report import Outcome, Report, differences, reported
@@ -37,8 +37,8 @@ class Reporter(Protocol):
         """A step has done so much."""
 
 
-def _silent(step: str, done: int = 0, total: int = 0) -> None:
-    pass
+def silent(step: str, done: int = 0, total: int = 0) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Ledger:
 
 
 def dry_run(
-    lake: Lake, source: Path, name: str, options: Options, progress: Reporter = _silent
+    lake: Tables, source: Path, name: str, options: Options, progress: Reporter = silent
 ) -> Report:
     """What a migration would do, and what stands in its way. Writes nothing."""
     ledger = _ledger(lake, source, name, options, progress)
@@ -84,13 +84,13 @@ def dry_run(
 
 
 def migrate(
-    lake: Lake,
+    lake: Tables,
     source: Path,
     name: str,
     options: Options,
     *,
     incremental: bool = False,
-    progress: Reporter = _silent,
+    progress: Reporter = silent,
 ) -> Report:
     """Bring the rows of parquet files into a dataset, all or none, each file once however often it is tried.
 
@@ -121,7 +121,7 @@ def migrate(
 
 
 def verify(
-    lake: Lake, source: Path, name: str, options: Options, progress: Reporter = _silent
+    lake: Tables, source: Path, name: str, options: Options, progress: Reporter = silent
 ) -> Report:
     """Compare the files that were migrated with the rows of the dataset, column by column.
 
@@ -142,7 +142,7 @@ def verify(
     )  # fmt: skip
 
 
-def _migrated(lake: Lake, plan: Plan, ledger: _Ledger, progress: Reporter) -> Report:
+def _migrated(lake: Tables, plan: Plan, ledger: _Ledger, progress: Reporter) -> Report:
     name, new = plan.dataset.name, plan.files
     made = Staging(lake, plan, {f.file.name: ledger.digests[f.file.name] for f in new})
     staging.tidy(lake, name, made.id)
@@ -160,7 +160,7 @@ def _migrated(lake: Lake, plan: Plan, ledger: _Ledger, progress: Reporter) -> Re
     return ledger.report(plan, "migrated", version=commit.version, compared=compared)
 
 
-def _ledger(lake: Lake, source: Path, name: str, options: Options, progress: Reporter) -> _Ledger:
+def _ledger(lake: Tables, source: Path, name: str, options: Options, progress: Reporter) -> _Ledger:
     files = footers(lake, source, name, options)
     target = tables.open_table(lake.root, name) if tables.exists(lake.root, name) else None
     seen = _counting(progress, "hash", len(files))

@@ -23,7 +23,6 @@ from deltalake.transaction import AddAction
 
 from lakeshelf.errors import LakeError
 from lakeshelf.files import read_json
-from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained
 from lakeshelf.lake.place.location import Root
@@ -31,6 +30,7 @@ from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.place.storage import LOG, filesystem
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.rows.reading import scan
 from lakeshelf.lake.write import writing
 from lakeshelf.migration import rows
@@ -63,7 +63,7 @@ class Staging:
         digests: File → hash, of the files that are loaded.
     """
 
-    def __init__(self, lake: Lake, plan: Plan, digests: Mapping[str, int]) -> None:
+    def __init__(self, lake: Tables, plan: Plan, digests: Mapping[str, int]) -> None:
         self._lake = lake
         self._plan = plan
         self._digests = digests
@@ -97,24 +97,26 @@ class Staging:
             Conflict: The target has appeared, or somebody else has migrated the files, meanwhile.
         """
         name = self._plan.dataset.name
-        adds = list(_adds(self._root, name))
+        path = self._plan.dataset.path
+        adds = list(_adds(self._root, path))
         metadata = {"migration": {"id": self.id, "files": len(self._digests)}}
         txns = tuple(txn(file, digest) for file, digest in sorted(self._digests.items()))
-        write = Write(txns, self._lake.stamp, metadata)
+        write = Write(txns, self._lake.stamp, metadata, writer=self._lake.writer)
         if not self._plan.is_new or self._lake.root.folder is None:
             return self._commit(adds, write)
         made = _below(self._lake.root, f"{self._base}/made")
         shutil.rmtree(made.uri, ignore_errors=True)
-        _copy(self._root, made, name, adds)
+        _copy(self._root, made, path, adds)
         handle = tables.create(made, self._plan.dataset, Write(stamp=self._lake.stamp))
         writing.commit_files(handle, adds, "append", write)
-        _rename(made.of(name), self._lake.root.of(name), name)
+        _rename(made.of(path), self._lake.root.of(path), name)
         return Commit(name, handle.version(), "migrate", 0, metadata)
 
     def _append(self, handle: DeltaTable, footer: Footer) -> None:
         name, faults = self._plan.dataset.name, list[LakeError]()
         entry = txn(footer.file.name, self._digests[footer.file.name])
-        write = Write((entry,), self._lake.stamp, {"file": footer.file.name})
+        metadata = {"file": footer.file.name}
+        write = Write((entry,), self._lake.stamp, metadata, writer=self._lake.writer)
         source = _Watched(lambda: rows.converted(footer, self._plan.schema), faults)
         try:
             commit = writing.append(handle, name, source.reader, write)
@@ -133,7 +135,7 @@ class Staging:
         handle = tables.open_table(root, name)
         if self._plan.added:
             _add_columns(handle, self._plan)
-        _copy(self._root, root, name, adds)
+        _copy(self._root, root, self._plan.dataset.path, adds)
 
         def attempt() -> Commit:
             if any(state(handle, file, d) != "new" for file, d in self._digests.items()):
@@ -175,7 +177,7 @@ def content_of(handle: DeltaTable, plan: Plan) -> Content:
 
 
 @contextmanager
-def alone(lake: Lake, name: str) -> Iterator[None]:
+def alone(lake: Tables, name: str) -> Iterator[None]:
     """Hold the migration into a dataset; on an object store the commit alone decides.
 
     Raises:
@@ -200,7 +202,7 @@ def alone(lake: Lake, name: str) -> Iterator[None]:
         lease.release()
 
 
-def tidy(lake: Lake, name: str, kept: str | None = None) -> None:
+def tidy(lake: Tables, name: str, kept: str | None = None) -> None:
     """Remove the staging tables of a dataset but one."""
     files, base = filesystem(lake.root)
     with explained(f"staging tables of {name} cannot be removed", StorageError):
@@ -233,12 +235,12 @@ def _below(root: Root, path: str) -> Root:
     return replace(root, uri=root.of(path))
 
 
-def _adds(root: Root, name: str) -> Iterator[AddAction]:
+def _adds(root: Root, path: str) -> Iterator[AddAction]:
     """Files that a staging table is made of; it was appended to and nothing else."""
     files, base = filesystem(root)
     from pyarrow import fs  # noqa: PLC0415 - slow to import
 
-    log = fs.FileSelector(f"{base}/{name}/{LOG}")
+    log = fs.FileSelector(f"{base}/{path}/{LOG}")
     for info in sorted(files.get_file_info(log), key=lambda info: info.path):
         if not info.path.endswith(".json"):
             continue
@@ -267,17 +269,17 @@ def _add_columns(handle: DeltaTable, plan: Plan) -> None:
         handle.alter.add_columns(missing)
 
 
-def _copy(source: Root, target: Root, name: str, adds: Sequence[AddAction]) -> None:
+def _copy(source: Root, target: Root, path: str, adds: Sequence[AddAction]) -> None:
     """Put the files of the staging table into the target's folder, where no commit knows them yet."""
-    with explained(f"the files of {name} cannot be published", StorageError):
+    with explained(f"the files of {path} cannot be published", StorageError):
         if source.folder is not None and target.folder is not None:
             for add in adds:
-                _link(source.folder / name / add.path, target.folder / name / add.path)
+                _link(source.folder / path / add.path, target.folder / path / add.path)
             return
         files, base = filesystem(source)
         _, to = filesystem(target)
         for add in adds:
-            files.copy_file(f"{base}/{name}/{add.path}", f"{to}/{name}/{add.path}")
+            files.copy_file(f"{base}/{path}/{add.path}", f"{to}/{path}/{add.path}")
 
 
 def _link(source: Path, target: Path) -> None:
