@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 MASK = "***"
@@ -18,6 +19,21 @@ _SHORTEST = 6
 def is_address(place: object) -> bool:
     """Whether a place is an address of an object store; all else is a folder."""
     return "://" in str(place)
+
+
+def is_confidential(place: str) -> bool:
+    """Whether nobody on the way reads what is sent to an address: by https, or on this machine."""
+    parts = urlsplit(place)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def unusable(folder: str) -> str:

@@ -17,6 +17,13 @@ BATCH_POINTS = (
     "after_ledger",
 )
 DECISION_POINTS = ("before_journal", "after_journal", "after_messages")
+MERGE_POINTS = (
+    "merge_after_lease",
+    "merge_after_plan",
+    "merge_after_commit",
+    "merge_after_settled",
+    "merge_after_cells",
+)
 FILE_POINTS = (
     "files_after_register",
     "files_after_claim",
@@ -25,6 +32,13 @@ FILE_POINTS = (
     "files_after_resolve",
     "files_after_outcome",
 )
+PUBLICATION_POINTS = (
+    "before_rows",
+    "between_rows",
+    "after_rows",
+    "after_publication",
+)
+ADOPTION_POINTS = ("before_adoption", "after_adoption")
 POISON, RAISES = "LAKESHELF_POISON", "LAKESHELF_POISON_RAISES"
 
 

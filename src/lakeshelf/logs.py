@@ -6,7 +6,7 @@
 | `level` | `debug`, `info`, `warning`, `error` |
 | `event` | what happened, in words that do not change |
 | `part` | the process: `supervisor`, `streams`, `components` |
-| `query`, `component`, `batch_id`, `table`, `version` | where they apply |
+| `query`, `component`, `batch_id`, `table`, `version`, `request_id` | where they apply |
 | `exception` | the traceback of a failure |
 
 A process that never calls `begin` logs nothing: the library is quiet unless a program gives the logger `lakeshelf` a
@@ -65,6 +65,7 @@ log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
     _logger,
     processors=[
         structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _process,

@@ -33,7 +33,15 @@ CommitterName = Literal["driver", "spark"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 _ROOT_NAMES = ("LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT")
 """Names of the lake's root, outside and in a file."""
-_PLACES = (*_ROOT_NAMES, "home", "project", "cache_dir", "state_dir", "java_home")
+_PLACES = (
+    *_ROOT_NAMES,
+    "home",
+    "project",
+    "cache_dir",
+    "state_dir",
+    "java_home",
+    "oidc_client_secret_file",
+)
 """Settings that are places."""
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
@@ -97,6 +105,69 @@ class Settings(BaseSettings):
     )
     kafka_username: str | None = Field(None, description="SASL user; unset: no authentication.")
     kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    governance_database: SecretStr | None = Field(
+        None,
+        description="PostgreSQL that keeps what is known of governed datasets, postgresql://user:password@host/name; "
+        "unset: a file of SQLite in `state_dir`.",
+    )
+    governance: bool = Field(
+        True,
+        description="Whether `lakeshelf up` starts the service of governed datasets, where its extra is installed.",
+    )
+    governance_worker: str | None = Field(
+        None,
+        pattern=r"^(http://[^/]+|/.+)$",
+        description="Process that judges rows of governed datasets, http://host:port or the path of a socket; "
+        "unset: that of the stack.",
+    )
+    api_host: str = Field("127.0.0.1", description="Address that the API listens at.")
+    api_port: int | None = Field(
+        None, ge=1, le=65_535, description="Port of the API; unset: one of the lake's own."
+    )
+    api_origin: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@?#]+$",
+        description="Where browsers find the API if a proxy stands before it, such as https://shelves.example; "
+        "unset: where they call it.",
+    )
+    api_hosts: str = Field(
+        "",
+        pattern=r"^[^\s/@]*$",
+        description="Further names by which the API is called, separated by commas; loopback names, `api_host` and the "
+        "host of `api_origin` are known.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$",
+        description="OpenID provider by which people sign in to the API, as it calls itself; unset: none.",
+    )
+    oidc_client_id: str | None = Field(None, description="The name of the API at that provider.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File of the secret that both share; unset: there is none."
+    )
+    api_calls_per_s: float = Field(
+        50.0,
+        gt=0,
+        description="Calls a second that one user may make for long; ten seconds' worth at once.",
+    )
+    api_failures_per_minute: int = Field(
+        20,
+        ge=1,
+        description="Calls and sign-ins of one address that may fail within a minute to prove who makes them.",
+    )
+    webhook_private_addresses: bool = Field(
+        False,
+        description="Whether webhooks may lead into private networks and to this machine, by plain http, too.",
+    )
+    api_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@]+/?$",
+        description="API of governed datasets that commands use; unset: that of the lake's stack.",
+    )
+    api_token: SecretStr | None = Field(None, description="Token for that API.")
+    api_user: str | None = Field(
+        None, description="User whose token of this machine commands use, where no other is named."
+    )
     committer: CommitterName = Field(
         "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."
     )
@@ -183,6 +254,16 @@ class Settings(BaseSettings):
     def stack_dir(self) -> Path:
         """Folder where the embedded stack keeps broker data, locks, logs and status."""
         return self.state_dir / "_stack"
+
+    @property
+    def governance_place(self) -> Path | str:
+        """Where it is kept what is known of governed datasets: a file of SQLite, or an address."""
+        address = self.governance_database
+        return (
+            address.get_secret_value()
+            if address
+            else self.state_dir / "_governance" / "metadata.db"
+        )
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -43,3 +43,6 @@ class StatusFile:
 
 STREAMS = StatusFile("streams.json", "queries")
 COMPONENTS = StatusFile("components.json", "components")
+PUBLICATION = StatusFile("publication.json", "datasets")
+API = StatusFile("api.json", "members")
+WORKER = StatusFile("worker.json", "members")

@@ -18,22 +18,22 @@ from lakeshelf.cli.console import access, listings, placing
 from lakeshelf.cli.console.access import GlobalOptions
 from lakeshelf.cli.console.output import errors
 from lakeshelf.cli.console.terminal import lines
-from lakeshelf.cli.data import contracts, files, lake, sql
+from lakeshelf.cli.data import contracts, files, lake, migrate, sql
+from lakeshelf.cli.governed import data as governed_data
+from lakeshelf.cli.governed import files as governed_files
+from lakeshelf.cli.governed import requests, users, webhooks
 from lakeshelf.cli.platform import (
     bootstrap,
     components,
     config,
     demo,
     destroy,
-    doctor,
     jobs,
-    logs,
     plan,
     project,
     stack,
-    status,
-    watch,
 )
+from lakeshelf.cli.platform.observing import doctor, logs, status, watch
 from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
 from lakeshelf.errors import LakeshelfError, first_line
 
@@ -94,6 +94,7 @@ app.command("continue")(bootstrap.continue_)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(components.app, name="components")
 app.add_typer(lake.app, name="lake")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(files.app, name="files")
 app.command("sql")(sql.sql)
 app.command("tables")(listings.tables)
@@ -105,6 +106,11 @@ app.add_typer(stock.app, name="stock")
 app.add_typer(policies.app, name="policies")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("replay-quarantine")(quarantine.replay_quarantine)
+app.add_typer(users.app, name="users")
+app.command("import")(governed_files.import_)
+app.add_typer(governed_data.app, name="data")
+app.add_typer(requests.app, name="cr")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("config")(config.config)
 
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Lake
+from lakeshelf.lake.place import projects
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,7 @@ from lakeshelf.lake import Lake
     [
         ("lake his", ["history"]),
         ("lake history sales/", ["sales/lines"]),
+        ("lake history retail/", ["retail/shelf_policies"]),
         ("lake history raw/shelf", ["raw/shelf_events"]),
         ("jobs run wh-a", ["wh-aggregator", "wh-alert-engine"]),
         ("components run clo", ["clock"]),
@@ -27,6 +30,8 @@ from lakeshelf.lake import Lake
 )
 def test_what_a_shell_offers(lake: Path, typed: str, offered: list[str]) -> None:
     Lake(lake).append("sales/lines", [{"id": 1}])
+    name = "retail/shelf_policies"
+    Lake(lake).create(name, pa.schema([("id", pa.int64())]), path=projects.main(name))
     words = f"lakeshelf {typed}"
     asked = {
         "_LAKESHELF_COMPLETE": "complete_bash",

@@ -132,7 +132,7 @@ def test_an_unknown_option_is_refused_with_its_neighbour(lakeshelf, lake, path):
 
 @pytest.mark.parametrize("path", [p for p in PATHS if " " in p])
 def test_an_unknown_command_of_a_group_is_refused_with_its_neighbour(lakeshelf, path):
-    group, name = path.split()
-    refused = lakeshelf(group, f"{name[:-1]}x{name[-1]}")
+    *groups, name = path.split()
+    refused = lakeshelf(*groups, f"{name[:-1]}x{name[-1]}")
     assert refused.code == 2
     assert f"Did you mean '{name}'" in refused.error.replace('"', "'")

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Lake
@@ -112,3 +113,16 @@ def test_the_state_of_a_lake_that_keeps_it_elsewhere_goes_too(
     (tmp_path / "state" / "_stack").mkdir(parents=True)
     assert lakeshelf("destroy", "--yes", "lake").code == 0
     assert not (tmp_path / "state" / "_stack").exists()
+
+
+def test_datasets_of_projects_go_with_all_that_they_have(lakeshelf, filled):
+    folder = filled / "projects/retail/datasets/shelf_policies"
+    Lake(filled).create(
+        "retail/shelf_policies",
+        pa.schema([("id", pa.int64())]),
+        path=str(folder.relative_to(filled) / "main"),
+    )
+    (folder / "staging").mkdir()
+    done = lakeshelf("destroy", "--yes", "lake", "--json")
+    assert "retail/shelf_policies" in json.loads(done.out)["removed"]
+    assert not filled.exists()

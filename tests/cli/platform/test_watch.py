@@ -25,7 +25,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
-from lakeshelf.cli.platform import watch
+from lakeshelf.cli.platform.observing import watch
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.kafka import consuming
@@ -71,7 +71,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     made = Broker(load_settings(lake_root=tmp_path_factory.mktemp("watch") / "lake"))
     made.start(die_with_parent=True)
     made.wait_healthy()
-    make_topics({"bootstrap.servers": made.bootstrap_servers})
+    make_topics({"bootstrap.servers": made.bootstrap_servers, "log_level": "0"})
     yield made
     made.kill()
 
@@ -263,15 +263,17 @@ def test_a_table_whose_log_was_shortened_is_read_once(held, lake: Path):
 
 @pytest.mark.slow
 def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, broker: Broker):
-    seconds = iter([10.0, 14.0, 15.0, 16.0])
-    with closing(Numbers(settings, seconds=lambda: next(seconds))) as numbers:
+    seconds = 10.0
+    with closing(Numbers(settings, seconds=lambda: seconds)) as numbers:
         first = numbers.look()
         assert first["events_per_second"] is None
         send(broker, "shelf_events", *[b"{}"] * 50)
         send(broker, "alerts", *[b"{}"] * 1000)
+        seconds += 4.0
         second = numbers.look()
         assert second["events"] == first["events"] + 50
         assert second["events_per_second"] == 12.5
+        seconds += 1.0
         assert numbers.look()["events_per_second"] == 0.0
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
         admin.delete_topics(["shelf_events"])["shelf_events"].result()
@@ -279,7 +281,7 @@ def test_the_rate_is_that_of_the_raw_topics_between_two_looks(settings, broker: 
             lambda: "shelf_events" not in admin.list_topics(timeout=5).topics, "the topic is gone"
         )
         assert numbers.look()["events_per_second"] is None
-    make_topics({"bootstrap.servers": broker.bootstrap_servers})
+    make_topics({"bootstrap.servers": broker.bootstrap_servers, "log_level": "0"})
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lakeshelf.files import read_json
@@ -16,7 +17,7 @@ from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
-from lakeshelf.stack.supervision import handover
+from lakeshelf.stack.supervision import governed, handover
 from lakeshelf.stack.supervision.supervisor import STACK_FILE, end_leftovers, running_stack
 from lakeshelf.streams.run import checkpoint
 from tests.support import eventually
@@ -32,14 +33,18 @@ class Stack:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         root = ["--lake", str(self.settings.lake_root)]
         command = [sys.executable, "-m", "lakeshelf.cli.main", *root, *arguments]
-        environ = {**os.environ, "PYTHONPATH": str(self.settings.home / "src")}
+        environ = {**os.environ, "PYTHONPATH": str(self.settings.home / "src"), **more}
         return subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
 
     def told(self) -> Told:
         return running_stack(self.settings)
+
+    def is_running(self, *parts: str) -> bool:
+        told = self.told().get("parts", {})
+        return all(told.get(part, {}).get("state") == "running" for part in parts)
 
     def lags(self) -> set[int]:
         told = json.loads(self.command("status", "--json").stdout)
@@ -66,20 +71,28 @@ class Stack:
         end_leftovers(self.settings)
 
 
-@pytest.fixture
-def stack(settings: Settings) -> Iterator[Stack]:
-    stack = Stack(settings)
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One lake for all: a stack that runs when a test begins is up for the next one as well."""
+    stack = Stack(load_settings(lake_root=tmp_path_factory.mktemp("stack") / "lake"))
     yield stack
     stack.end()
 
 
 def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
-    assert stack.command("up", "--no-simulation").returncode == 0
+    up = stack.command("up", "--no-simulation", LAKESHELF_GOVERNANCE="true")
+    assert up.returncode == 0
+    eventually(lambda: stack.is_running("api", "worker"), "governed datasets are served", 60)
     status = json.loads(stack.command("status", "--json").stdout)
-    assert status["ok"]
+    assert status["ok"], status["problems"]
     assert {q["state"] for q in status["queries"]} == {"running"}
     assert {c["state"] for c in status["components"]} == {"running"}
     eventually(lambda: stack.lags() == {0}, "the queries stand at the end of their topics")
+
+    api = governed.address(stack.settings)
+    assert api in up.stdout
+    assert str(governed.tokens(stack.settings)) in up.stdout
+    assert httpx.get(f"{api}/__heartbeat__").json()["status"] == "ok"
 
     again = stack.command("up")
     assert again.returncode == 0
@@ -95,7 +108,7 @@ def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
     assert stack.command("status").returncode == 1
 
     assert stack.command("up").returncode == 0
-    assert stack.command("down").returncode == 0
+    assert json.loads(stack.command("status", "--json").stdout)["ok"]
 
 
 def test_a_killed_driver_and_a_killed_broker_come_back(stack):
@@ -115,28 +128,27 @@ def test_the_parts_of_a_killed_supervisor_end_and_the_next_one_goes_on(stack):
     assert not any(process.is_alive for process in processes)
 
 
-def test_nothing_is_made_in_the_place_of_what_was_lost(stack, settings):
-    begun = checkpoint.begin(settings.checkpoint_dir, "shelf-aggregator", {})
-    begun.path.mkdir()
-    (begun.path.parent / checkpoint.POINTER).unlink()
-    refused = stack.command("up")
-    assert refused.returncode == 1
-    assert "shelf-aggregator does not start: its checkpoint is gone" in refused.stderr
-    assert not list(tables.existing(settings.lake_root))
-    assert not (settings.checkpoint_dir / "shelf-aggregator" / checkpoint.POINTER).exists()
-
-
-def test_a_second_signal_kills(stack, settings):
+def test_a_second_signal_kills(stack):
     assert stack.command("up").returncode == 0
     told = stack.told()
     processes = [identify(told["pid"]), *(identify(part["pid"]) for part in told["parts"].values())]
     os.kill(told["pid"], signal.SIGTERM)
-    eventually(
-        lambda: read_json(settings.stack_dir / STACK_FILE)["state"] == "stopping", "it stops"
-    )
+    folder = stack.settings.stack_dir
+    eventually(lambda: read_json(folder / STACK_FILE)["state"] == "stopping", "it stops")
     os.kill(told["pid"], signal.SIGTERM)
     eventually(lambda: not any(process.is_alive for process in processes), "all are dead", 10)
-    eventually(lambda: not is_held(settings.stack_dir / "stack.lock"), "the lake is free", 10)
+    eventually(lambda: not is_held(folder / "stack.lock"), "the lake is free", 10)
+
+
+def test_nothing_is_made_in_the_place_of_what_was_lost(settings):
+    begun = checkpoint.begin(settings.checkpoint_dir, "shelf-aggregator", {})
+    begun.path.mkdir()
+    (begun.path.parent / checkpoint.POINTER).unlink()
+    refused = Stack(settings).command("up")
+    assert refused.returncode == 1
+    assert "shelf-aggregator does not start: its checkpoint is gone" in refused.stderr
+    assert not list(tables.existing(settings.lake_root))
+    assert not (settings.checkpoint_dir / "shelf-aggregator" / checkpoint.POINTER).exists()
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])

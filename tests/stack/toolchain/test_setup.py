@@ -18,7 +18,11 @@ pytestmark = [pytest.mark.setup, pytest.mark.timeout(1500)]
 
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> dict[str, str]:
-    """An environment with an empty home folder and neither Java, Maven nor Docker on PATH."""
+    """An environment with an empty home folder and neither Java, Maven nor Docker on PATH.
+
+    Wheels that this machine has are not fetched and built again; a machine without any is that of
+    `tests/packaging/test_fresh_machine.py`.
+    """
     programs, home = tmp_path / "bin", tmp_path / "home"
     programs.mkdir()
     home.mkdir()
@@ -32,8 +36,11 @@ def bare_machine(tmp_path: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith(REGISTRY_VARIABLES) or name.upper() in PROXY_VARIABLES
     }
-    kept.pop("UV_CACHE_DIR", None)
-    return {**kept, "PATH": str(programs), "HOME": str(home)}
+    asked = subprocess.run(
+        [sys.executable, "-m", "uv", "cache", "dir"], capture_output=True, text=True, check=True
+    )
+    cache = {"UV_CACHE_DIR": asked.stdout.strip()}
+    return {**kept, **cache, "PATH": str(programs), "HOME": str(home)}
 
 
 def make(checkout: Path, environ: dict[str, str], *targets: str) -> str:

@@ -86,6 +86,11 @@ def plain(value: object) -> str:
     return str(value)
 
 
+def moment(text: str) -> str:
+    """A time of an answer, for people."""
+    return plain(datetime.fromisoformat(text))
+
+
 def rows(values: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> Grid:
     """A table of records that have the same names."""
     table = grid(*(values[0] if values else ()), right=right)
@@ -146,7 +151,7 @@ def agreed(question: str, yes: bool, hint: str = "nothing was sent; give --yes t
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigurationError(question, hint=hint)
+        raise ConfigurationError(f"nobody is there to answer {question!r}", hint=hint)
     if not typer.confirm(question, err=True):
         raise ConfigurationError("nothing was sent", hint="the answer was no")
 

@@ -91,7 +91,7 @@ def docs(
 ) -> None:
     """Write the reference pages of all topics, tables and jobs."""
     from lakeshelf.contracts import PRODUCT
-    from lakeshelf.contracts import docs as pages
+    from lakeshelf.contracts.derived import docs as pages
     from lakeshelf.streams.declare import lineage, registry
 
     home = access.settings().home
@@ -139,7 +139,8 @@ def _field(field: Field, key: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _settings(contract: Any) -> dict[str, Any]:
-    from lakeshelf.contracts import View, delta, kafka
+    from lakeshelf.contracts import View, delta
+    from lakeshelf.contracts.derived import kafka
 
     if _is_topic(contract):
         return {"kind": "topic", "settings": kafka.settings(contract)}

@@ -125,10 +125,11 @@ def _line(lake: Lake, name: str, unread: list[LakeError]) -> dict[str, Any]:
 for command in (
     lake_files.export,
     lake_files.migrate,
+    lake_files.migrate_postgres,
     lake_upkeep.optimize,
     lake_upkeep.vacuum,
     lake_upkeep.doctor,
     lake_upkeep.repair,
     lake_upkeep.features,
 ):
-    app.command(command.__name__)(command)
+    app.command(command.__name__.replace("_", "-"))(command)

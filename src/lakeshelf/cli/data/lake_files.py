@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""`lakeshelf lake export` and `lakeshelf lake migrate`: datasets to parquet files, and parquet files to datasets."""
+"""Datasets to parquet files, and parquet files and tables of PostgreSQL to datasets."""
 
 from __future__ import annotations
 
@@ -93,6 +93,41 @@ def migrate(
             made = migration.migrate(
                 lake, source, dataset_name, options, incremental=incremental, progress=steps
             )
+    if report is not None:
+        write_atomically(report, json.dumps(made.as_json(), indent=1).encode())
+    print_json(made.as_json()) if as_json else _show(made, limit)
+    raise typer.Exit(made.exit_code)
+
+
+def migrate_postgres(
+    table: Annotated[str, typer.Argument(help="Table of PostgreSQL, as `schema.table`.")],
+    name: Name,
+    *,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            envvar="LAKESHELF_POSTGRES",
+            help="Address of the database; nothing: what PGHOST and the like say.",
+            show_envvar=True,
+        ),
+    ] = "",
+    assume_utc: Annotated[
+        bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="File for the report as JSON.")
+    ] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a table of PostgreSQL, as it is at one moment, into a Delta table: all or none, and compared."""
+    from lakeshelf import migration
+    from lakeshelf.migration.postgres import migrate_postgres as migrated
+
+    options, lake = migration.Options(assume_utc=assume_utc), opened(made=True)
+    with Steps(migration.STEPS).shown() as steps:
+        made = migrated(lake, address, table, dataset(name), options, progress=steps)
     if report is not None:
         write_atomically(report, json.dumps(made.as_json(), indent=1).encode())
     print_json(made.as_json()) if as_json else _show(made, limit)

@@ -249,7 +249,8 @@ def _tell_damage(examined: list[TableHealth]) -> None:
 
 def _tell(name: str, damage: Mapping[str, Any]) -> None:
     place = f" {damage['path']}" if damage["path"] else ""
-    line = f"{name}: {damage['kind']}{place}: {damage['detail']}; {damage['way_out']}"
+    way_out = access.completed(damage["way_out"])
+    line = f"{name}: {damage['kind']}{place}: {damage['detail']}; {way_out}"
     console().print(line, style="red", soft_wrap=True)
 
 

@@ -94,6 +94,7 @@ def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
         NotFound: No such table; its neighbours are named.
     """
     from lakeshelf.contracts import CATALOG, arrow
+    from lakeshelf.lake.form.kinds import sql_name
     from lakeshelf.lake.rows import tables as lake_tables
 
     view = None if lake_tables.exists(lake.root, name) else CATALOG.views.get(name)
@@ -102,7 +103,7 @@ def columns(lake: Lake, name: str) -> list[dict[str, Any]]:
     return [
         {
             "column": column.name,
-            "type": str(column.type),
+            "type": sql_name(column.type),
             "unit": fields[column.name].unit if column.name in fields else "",
             "meaning": fields[column.name].doc if column.name in fields else _comment(column),
         }

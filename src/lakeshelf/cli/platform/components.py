@@ -19,12 +19,13 @@ app = typer.Typer(
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
     """List the components: what each follows, what it publishes, where its journal is."""
     from lakeshelf.components import registry
+    from lakeshelf.components.component import Component
 
     listed: list[dict[str, Any]] = [
         {
             "component": name,
             "phase": component.phase,
-            "reads": ["clock", *component.hears],
+            "reads": ["clock", *component.hears] if issubclass(component, Component) else [],
             "publishes": list(component.publishes),
             "journal": component.journal,
             "doc": component.doc,

@@ -11,7 +11,7 @@ import typer
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, console, print_json
-from lakeshelf.cli.platform.doctor import print_diagnoses
+from lakeshelf.cli.platform.observing.doctor import print_diagnoses
 from lakeshelf.errors import ConfigurationError
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ import typer
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, Steps, add, console, errors, grid, print_json
 from lakeshelf.cli.console.starting import Patience, Start
-from lakeshelf.cli.platform.watch import show_live
+from lakeshelf.cli.platform.observing.watch import show_live
 from lakeshelf.errors import LakeshelfError
 
 if TYPE_CHECKING:
@@ -27,62 +29,123 @@ NEXT = {"look": "watch", "ask": 'sql "SHOW TABLES"', "examine": "status", "stop"
 """What can be done with a stack that is up → the command."""
 
 
+Foreground = Annotated[
+    bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
+]
+Timeout = Annotated[
+    float, typer.Option(min=1, help="Longest wait for the next step of the start, seconds.")
+]
+Simulation = Annotated[bool, typer.Option(help="Simulate stores and their customers.")]
+Speed = Annotated[
+    float | None,
+    typer.Option(help=f"Business seconds a second; unset: {LIVELY:.0f} with a simulation, else 1."),
+]
+Stores = Annotated[int | None, typer.Option(help="Simulated stores.")]
+Shelves = Annotated[int | None, typer.Option(help="Shelves a simulated store.")]
+Seed = Annotated[int | None, typer.Option(help="Chooses what the simulation does.")]
+Governance = Annotated[
+    bool | None,
+    typer.Option(help="Serve governed datasets, so that what changes policies is reviewed."),
+]
+Watch = Annotated[bool, typer.Option(help="Show live numbers in a terminal once everything runs.")]
+
+
 def up(
     *,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay in the terminal; Ctrl-C stops, twice kills.")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Longest wait for the next step of the start, seconds.")
-    ] = 120.0,
-    simulation: Annotated[bool, typer.Option(help="Simulate stores and their customers.")] = True,
-    speed: Annotated[
-        float | None,
-        typer.Option(
-            help=f"Business seconds a second; unset: {LIVELY:.0f} with a simulation, else 1."
-        ),
-    ] = None,
-    stores: Annotated[int | None, typer.Option(help="Simulated stores.")] = None,
-    shelves: Annotated[int | None, typer.Option(help="Shelves a simulated store.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Chooses what the simulation does.")] = None,
-    watch: Annotated[
-        bool, typer.Option(help="Show live numbers in a terminal once everything runs.")
-    ] = True,
+    foreground: Foreground = False,
+    timeout: Timeout = 120.0,
+    simulation: Simulation = True,
+    speed: Speed = None,
+    stores: Stores = None,
+    shelves: Shelves = None,
+    seed: Seed = None,
+    governance: Governance = None,
+    watch: Watch = True,
     as_json: AsJson = False,
 ) -> None:
     """Start broker, jobs, components and a simulated shop, and go on where they were."""
-    from lakeshelf.stack.observing import planning
-    from lakeshelf.stack.supervision.supervisor import running_stack
-
-    settings = access.settings(
-        simulation=None if simulation else False,
-        clock_speed=speed,
-        simulation_stores=stores,
-        simulation_shelves=shelves,
-        simulation_seed=seed,
-    )
-    if settings.simulation and "clock_speed" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"clock_speed": LIVELY})
-    status = running_stack(settings)
-    if status and not (simulation and speed is stores is shelves is seed is None):
-        raise LakeshelfError(
-            f"the stack of {status['lake']} is up already, with settings of its own",
-            hint="run `lakeshelf down` first to change them",
-        )
+    shop = {
+        "simulation": None if simulation else False,
+        "clock_speed": speed,
+        "simulation_stores": stores,
+        "simulation_shelves": shelves,
+        "simulation_seed": seed,
+        "governance": governance,
+    }
+    launch = Launch.of(shop)
     if foreground:
-        _stay(settings)
+        launch.stay()
         return
-    if not status:
-        for name in planning.late(settings):
+    launch.start(timeout, as_json=as_json)
+    if watch and not as_json and console().is_terminal:
+        show_live(launch.settings)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A stack that is to be up.
+
+    Attributes:
+        settings: Its settings.
+        status: What it tells where it is up already; else empty.
+    """
+
+    settings: Settings
+    status: dict[str, Any]
+
+    @classmethod
+    def of(cls, shop: Mapping[str, Any]) -> Launch:
+        """The stack with settings of a shop; those that are None are not chosen.
+
+        Raises:
+            LakeshelfError: It is up already, and settings are chosen for it.
+        """
+        from lakeshelf.stack.supervision.supervisor import running_stack
+
+        settings = access.settings(**shop)
+        if settings.simulation and "clock_speed" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"clock_speed": LIVELY})
+        status = running_stack(settings)
+        if status and any(value is not None for value in shop.values()):
+            raise LakeshelfError(
+                f"the stack of {status['lake']} is up already, with settings of its own",
+                hint="run `lakeshelf down` first to change them",
+            )
+        return cls(settings, status)
+
+    def stay(self) -> None:
+        """Run it in this terminal."""
+        from lakeshelf.components import registry
+        from lakeshelf.stack.supervision import governed
+        from lakeshelf.stack.supervision.supervisor import Supervisor
+
+        settings = self.settings
+        supervisor = Supervisor(
+            settings, components=registry.chosen(settings), governed=governed.is_wanted(settings)
+        )
+        supervisor.acquire()
+        supervisor.stop_on_signals()
+        console().print(f"The stack of {settings.lake} starts; Ctrl-C stops it, twice kills.")
+        supervisor.run()
+
+    def start(self, timeout: float, *, as_json: bool) -> None:
+        """See to it that it runs in the background, and tell how it is."""
+        if not self.status:
+            status = self._started(timeout)
+        else:
+            status, state = self.status, self.status["state"]
+            if not as_json:
+                stands = "is up" if state == "running" else f"is {state}"
+                console().print(f"The stack of {status['lake']} {stands} already.")
+        _report(status, self.settings, as_json=as_json)
+
+    def _started(self, timeout: float) -> dict[str, Any]:
+        from lakeshelf.stack.observing import planning
+
+        for name in planning.late(self.settings):
             errors().print(f"{name} {planning.FROM_NOW_ON}", soft_wrap=True)
         with Start().shown() as show:
-            status = _started(settings, Patience(timeout), show)
-    elif not as_json:
-        stands = "is up" if status["state"] == "running" else f"is {status['state']}"
-        console().print(f"The stack of {status['lake']} {stands} already.")
-    _report(status, settings, as_json=as_json)
-    if watch and not as_json and console().is_terminal:
-        show_live(settings)
+            return _started(self.settings, Patience(timeout), show)
 
 
 def down(
@@ -106,17 +169,6 @@ def down(
         )
     else:
         console().print(f"Nothing runs on {settings.lake}.")
-
-
-def _stay(settings: Settings) -> None:
-    from lakeshelf.components import registry
-    from lakeshelf.stack.supervision.supervisor import Supervisor
-
-    supervisor = Supervisor(settings, components=registry.chosen(settings))
-    supervisor.acquire()
-    supervisor.stop_on_signals()
-    console().print(f"The stack of {settings.lake} starts; Ctrl-C stops it, twice kills.")
-    supervisor.run()
 
 
 def _started(settings: Settings, patience: Patience, show: Start) -> dict[str, Any]:
@@ -185,8 +237,22 @@ def _report(status: dict[str, Any], settings: Settings, *, as_json: bool) -> Non
             name,
             f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times",
         )
+    for meaning, value in _served(status, settings).items():
+        add(table, meaning, value)
     for meaning, words in NEXT.items():
         add(table, meaning, access.command(words))
     console().print(table)
     if settings.bootstrap_servers:
         console().print("Kafka is not ours here: `lakeshelf down` leaves it running.")
+
+
+def _served(status: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Where governed datasets are served, and where the tokens of the sample people lie."""
+    from lakeshelf.stack.supervision import governed
+
+    if not status["governed"]:
+        return {}
+    value = {"API": governed.address(settings)}
+    return value | (
+        {"tokens": str(governed.tokens(settings))} if governed.has_sample(settings) else {}
+    )

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +24,10 @@ from lakeshelf.cli.console.output import (
     print_json,
     print_list,
 )
-from lakeshelf.cli.shop.people import Actor, Shelf
+from lakeshelf.cli.governed import connecting
+from lakeshelf.cli.governed import policies as governed
+from lakeshelf.cli.governed.printing import print_proposed
+from lakeshelf.cli.shop.people import Shelf
 from lakeshelf.cli.shop.stock import Location
 from lakeshelf.errors import ConfigurationError
 
@@ -39,6 +45,14 @@ Everywhere = Annotated[
 ]
 Where = Annotated[
     Location | None, typer.Option(help="Policies of shelves (store) or back rooms (warehouse).")
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="USER",
+        help="Who does it; unset: you. Where datasets are governed, whose token of this machine is used.",
+    ),
 ]
 FIGURES = {
     "low": "shelves that are low",
@@ -82,13 +96,16 @@ def set_(
         typer.Argument(metavar="[SHELF] FIELD=VALUE...", help="What is set, and to what."),
     ],
     *,
-    actor: Actor,
+    user: By = None,
     everywhere: Everywhere = False,
     location: Where = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set fields of a policy; the others stay as they are in force. The effect is shown before it asks."""
+    """Set fields of a policy; the others stay as they are in force. The effect is shown before it asks.
+
+    Where datasets are governed it becomes a change request, which somebody else approves.
+    """
     from lakeshelf.shop import policies
     from lakeshelf.stack.embedded.clients import running_client
 
@@ -98,15 +115,16 @@ def set_(
     place = policies.location_of(fields, location)
     values = policies.typed(place, fields)
     client = running_client(settings)
+    actor = user or getpass.getuser()
     change = policies.setting(client, settings.lake_root, place, target, values, actor)
-    _make(settings, client, change, yes, as_json)
+    _make(settings, client, Proposal(change, values, user), yes, as_json)
 
 
 @app.command("unset")
 def unset(
     shelf: Target = None,
     *,
-    actor: Actor,
+    user: By = None,
     everywhere: Everywhere = False,
     location: Annotated[
         Location, typer.Option(help="Policies of shelves (store) or back rooms (warehouse).")
@@ -114,32 +132,72 @@ def unset(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """End a policy; what holds for all shelves, or the default, takes its place."""
+    """End a policy; what holds for all shelves, or the default, takes its place.
+
+    Where datasets are governed it becomes a change request, which somebody else approves.
+    """
     from lakeshelf.shop import policies
     from lakeshelf.stack.embedded.clients import running_client
 
     settings = access.present()
     client = running_client(settings)
     target = _target(shelf, everywhere)
+    actor = user or getpass.getuser()
     change = policies.unsetting(client, settings.lake_root, location, target, actor)
-    _make(settings, client, change, yes, as_json)
+    _make(settings, client, Proposal(change, {"active": False}, user), yes, as_json)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A policy as somebody asks for it.
+
+    Attributes:
+        change: The whole policy as it would be.
+        chosen: Fields that they named.
+        user: Who they said that they are.
+    """
+
+    change: PolicyChange
+    chosen: Mapping[str, Any]
+    user: str | None
 
 
 def _make(
+    settings: Settings, client: dict[str, str], proposal: Proposal, yes: bool, as_json: bool
+) -> None:
+    if connecting.is_served(settings):
+        _propose(settings, proposal, yes, as_json)
+    else:
+        _send(settings, client, proposal.change, yes, as_json)
+
+
+def _propose(settings: Settings, proposal: Proposal, yes: bool, as_json: bool) -> None:
+    """Submit a change request that makes the policy so."""
+    change = proposal.change
+    with connecting.dataset_of(proposal.user, change.topic) as dataset:
+        edits = governed.edits(change, proposal.chosen, governed.row_of(dataset, change.shelf))
+        if not edits:
+            _print_known(change, as_json)
+            return
+        effect = _effect(settings, change, as_json)
+        agreed("Submit it for review?", yes, "nothing was submitted; give --yes to agree")
+        made = governed.submitted(dataset, edits, governed.title_of(change, proposal.chosen))
+    if as_json:
+        print_json({"sent": False, "change_request": made, "effect": effect})
+    else:
+        print_proposed(made, as_json=False)
+
+
+def _send(
     settings: Settings, client: dict[str, str], change: PolicyChange, yes: bool, as_json: bool
 ) -> None:
+    """Send the message that makes the policy so."""
     from lakeshelf.shop import policies
-    from lakeshelf.shop.shortage import ENGINES
-    from lakeshelf.streams.declare import registry
 
     if change.is_known:
         _print_known(change, as_json)
         return
-    engine = registry.discover(*settings.homes)[ENGINES[change.location]]
-    today = change.message["updated_at"].date()
-    effect = policies.effect(settings.lake_root, engine, change, today)
-    if not as_json:
-        _print_effect(change, effect)
+    effect = _effect(settings, change, as_json)
     agreed("Send it?", yes)
     policies.publish(client, change)
     if as_json:
@@ -153,6 +211,20 @@ def _make(
         )
 
 
+def _effect(settings: Settings, change: PolicyChange, as_json: bool) -> dict[str, Any]:
+    """What a change would do to the shelves; people see it."""
+    from lakeshelf.shop import policies
+    from lakeshelf.shop.shortage import ENGINES
+    from lakeshelf.streams.declare import registry
+
+    engine = registry.discover(*settings.homes)[ENGINES[change.location]]
+    today = change.message["updated_at"].date()
+    effect = policies.effect(settings.lake_root, engine, change, today).totals
+    if not as_json:
+        _print_effect(change, effect)
+    return dict(effect)
+
+
 def _print_known(change: PolicyChange, as_json: bool) -> None:
     if as_json:
         print_json({"sent": False, "message": change.message, "effect": {}})
@@ -160,7 +232,7 @@ def _print_known(change: PolicyChange, as_json: bool) -> None:
         console().print(f"{change.shelf} has this policy already; nothing is sent.")
 
 
-def _print_effect(change: PolicyChange, effect: dict[str, dict[str, int]]) -> None:
+def _print_effect(change: PolicyChange, effect: Mapping[str, Mapping[str, int]]) -> None:
     fields = grid("field", "now", "from", "then", right=("now", "then"))
     for name, (now, source, then) in change.fields.items():
         add(fields, name, now, source, then, style="bold" if now != then else "")

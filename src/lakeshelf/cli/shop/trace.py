@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lakeshelf.shop.history import StoryLine
-    from lakeshelf.shop.story import Story
+    from lakeshelf.shop.tracing.story import Story
 
 Identifier = Annotated[
     str,
@@ -78,7 +78,7 @@ def trace(identifier: Identifier, *, limit: Most = 30, as_json: AsJson = False) 
 
     A lot of one shelf is SHELF::LOT, a discount SHELF::DATE.
     """
-    from lakeshelf.shop.trace import trace as stories_of
+    from lakeshelf.shop.tracing.trace import trace as stories_of
 
     stories = stories_of(access.settings().lake_root, identifier, limit)
     if as_json:

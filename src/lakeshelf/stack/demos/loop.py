@@ -127,7 +127,7 @@ def run(settings: Settings, loop_plan: LoopPlan, show: demo.Show) -> LoopReport:
         LakeshelfError: Something cannot start, or the queries do not get on.
     """
     demo.refuse_foreign(settings)
-    names = tuple(registry.discover(settings.home))
+    names = registry.ticking(settings.home)
     stack = demo.Stack(settings, show, names)
     stack.supervisor.acquire()
     demo.empty(settings)

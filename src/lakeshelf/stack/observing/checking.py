@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lakeshelf.components import registry
+from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.ingestion.domain import declaration
-from lakeshelf.ingestion.io.bronze import BRONZE
 from lakeshelf.settings import Settings, config_file, load_settings
 from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.stack.observing.diagnosis import Finding, bad, good

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka.consuming import said
 from lakeshelf.settings import Settings
-from lakeshelf.stack.observing import doctor_lake, doctor_machine
+from lakeshelf.stack.observing import doctor_lake, doctor_machine, governed
 from lakeshelf.stack.observing.diagnosis import Finding
 
 Examination = Callable[[Settings], Iterable[Finding]]
@@ -50,6 +50,11 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("tables", doctor_lake.delta_tables),
     ("checkpoints", doctor_lake.checkpoints),
     ("raw", doctor_lake.places),
+    ("service", governed.service),
+    ("published", governed.publication),
+    ("merges", governed.merges),
+    ("outside", governed.strangers),
+    ("audit", governed.audit),
     ("contract", doctor_lake.contract),
     ("jobs", doctor_lake.jobs),
 )

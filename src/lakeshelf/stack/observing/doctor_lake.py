@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakeshelf.contracts import CATALOG, PRODUCT, Table, project, release
-from lakeshelf.contracts import docs as contract_docs
+from lakeshelf.contracts.derived import docs as contract_docs
 from lakeshelf.errors import LakeError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
 from lakeshelf.lake.form.dataset import LIBRARY

@@ -29,6 +29,7 @@ from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.observing import governed
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import Tick, latest
@@ -37,6 +38,8 @@ Figure = Callable[[DeltaTable], Any]
 OPEN = pa.array(OPEN_ALERT)
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
+GOVERNED_S = 5.0
+"""Seconds between two looks at governed datasets, whose database may be far away."""
 LOST = Raw.LOST_SALES
 DOWN = "nothing runs; start it with `lakeshelf up`"
 
@@ -72,6 +75,8 @@ class Numbers:
         self._seconds = seconds
         self._kafka: Kafka | None = None
         self._before: tuple[int, float] | None = None
+        self._of_governed: list[str] = []
+        self._ask_again_at = seconds()
         root = settings.lake_root
         figures: dict[str, Figure] = {**FIGURES, LOST: LostSales(root)}
         self._tables = {name: Held(root, name, figures.get(name)) for name in CATALOG.tables}
@@ -94,7 +99,12 @@ class Numbers:
             "lake": self._settings.lake,
             "state": stack.get("state", "down"),
             "parts": stack.get("parts", {}),
-            "problems": [*([] if stack else [DOWN]), *unreachable, *self._unreadable()],
+            "problems": [
+                *([] if stack else [DOWN]),
+                *unreachable,
+                *self._governed(),
+                *self._unreadable(),
+            ],
             "events": events,
             "events_per_second": self._rate(events),
             "clock": None if tick is None else {name: tick[name] for name in TOLD_OF_TICK},
@@ -144,6 +154,14 @@ class Numbers:
         except (LakeshelfError, KafkaException) as error:
             self.close()
             return None, None, [said(error)]
+
+    def _governed(self) -> list[str]:
+        """What is wrong with governed datasets; the database is asked now and then."""
+        now = self._seconds()
+        if now >= self._ask_again_at:
+            self._ask_again_at = now + GOVERNED_S
+            self._of_governed = governed.problems(self._settings)
+        return self._of_governed
 
     def _unreadable(self) -> list[str]:
         lines = [table.problem for table in self._tables.values() if table.problem]

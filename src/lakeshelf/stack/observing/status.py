@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import Any
 
 import pyarrow as pa
@@ -20,19 +18,17 @@ from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
-from lakeshelf.stack.observing import lag
+from lakeshelf.stack.observing import governed, lag
+from lakeshelf.stack.observing.processes import fresh
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
-from lakeshelf.status_files import COMPONENTS, STREAMS, StatusFile
+from lakeshelf.status_files import COMPONENTS, STREAMS
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import quarantine
 from lakeshelf.streams.run import trials
 from lakeshelf.streams.run.parts import Positions
 from lakeshelf.streams.run.trials import Trial
-
-STALE_S = 20.0
-"""A process that wrote no status for so long is not running; it writes each second at least."""
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -57,6 +53,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         *_problems(parts, driver, queries),
         *_failed(members),
         *map(str, open_transactions.lasting(opened)),
+        *governed.problems(settings),
         *unreachable,
     ]
     return {
@@ -97,33 +94,16 @@ def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
 
 
 def _driver(settings: Settings) -> dict[str, Any]:
-    return _fresh(settings, STREAMS)
+    return fresh(settings, STREAMS)
 
 
 def _components(settings: Settings) -> list[dict[str, Any]]:
-    members: list[dict[str, Any]] = _fresh(settings, COMPONENTS).get(COMPONENTS.members, [])
+    members: list[dict[str, Any]] = fresh(settings, COMPONENTS).get(COMPONENTS.members, [])
     return members
 
 
 def _failed(members: list[dict[str, Any]]) -> list[str]:
     return [f"{m['component']} is failed: {m['error']}" for m in members if m["state"] == "failed"]
-
-
-def _fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
-    """The status that a living process of the stack wrote."""
-    status = file.read(settings.stack_dir)
-    fresh = time.time() - status.get("written_at", 0.0) < STALE_S
-    return status if fresh and _alive(int(status.get("pid", 0))) else {}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
 
 
 def _kafka(
@@ -188,7 +168,7 @@ def _parts(stack: dict[str, Any], driver: dict[str, Any]) -> dict[str, dict[str,
 
 def _state(stack: dict[str, Any], driver: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
     state = str(stack.get("state") or ("running" if driver else "down"))
-    whole = all(part["state"] == "running" for part in parts.values())
+    whole = all(part["state"] == "running" for part in parts.values() if _is_awaited(part))
     return "recovering" if state == "running" and not whole else state
 
 
@@ -206,9 +186,18 @@ def _problems(
     ]
 
 
+def _is_awaited(part: dict[str, Any]) -> bool:
+    return bool(part.get("awaited", True))
+
+
+def _is_beginning(part: dict[str, Any]) -> bool:
+    """Whether it starts for the first time, and nobody waits for it."""
+    return part["state"] == "starting" and not part["restarts"] and not _is_awaited(part)
+
+
 def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> str:
     """What is to be said of a part that does not run; empty if it does."""
-    if part["state"] == "running":
+    if part["state"] == "running" or _is_beginning(part):
         return ""
     ended = f"last ended by {part['ended']}" if part.get("ended") else ""
     again = f"{part['restarts']} restarts" if part["restarts"] else ""

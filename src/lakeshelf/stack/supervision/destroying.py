@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.errors import ConfigurationError, LakeError
-from lakeshelf.ingestion.io.bronze import BRONZE
-from lakeshelf.lake.place import storage
+from lakeshelf.lake.place import projects, storage
 from lakeshelf.lake.place.claims import CLAIM, IDENTITY
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.locks import Lease
@@ -29,12 +29,14 @@ class Doomed:
     Attributes:
         name: What the lake is called: the last part of its place.
         tables: Its tables.
+        folders: What they lie in, by path below its root; a project's dataset has more in its folder than the table.
         others: What it holds beside them, by path below its root.
         state: Files and folders of its local state.
     """
 
     name: str
     tables: tuple[str, ...]
+    folders: tuple[str, ...]
     others: tuple[str, ...]
     state: tuple[Path, ...]
 
@@ -59,7 +61,9 @@ def doomed(settings: Settings) -> Doomed:
     if not tables and not state:
         raise ConfigurationError(f"{root} is no lake: it has no tables and no state of a stack")
     others = tuple(name for name in OWN if root.folder is None or (root.folder / name).exists())
-    return Doomed(root.uri.rpartition("/")[2], tables, others, state)
+    in_projects = map(projects.folder, storage.project_tables(root))
+    places = (*storage.layer_tables(root), *in_projects)
+    return Doomed(root.uri.rpartition("/")[2], tables, places, others, state)
 
 
 def destroy(settings: Settings, doomed: Doomed) -> list[str]:
@@ -76,7 +80,7 @@ def destroy(settings: Settings, doomed: Doomed) -> list[str]:
     with ExitStack() as held:
         if settings.stack_dir.is_dir():
             held.enter_context(Lease(settings.stack_dir / STACK_LOCK, "lakeshelf destroy"))
-        for path in (*doomed.tables, *doomed.others):
+        for path in (*doomed.folders, *doomed.others):
             if root.folder is None:
                 storage.remove(root, path)
             else:

@@ -27,7 +27,7 @@ from lakeshelf.settings import Settings
 
 UntilPrepared = Callable[[], object]
 """Returns when a supervisor has said that topics and tables are there."""
-PARTS = {"jobs": "streams", "components": "components"}
+PARTS = {"jobs": "streams", "components": "components", "api": "api", "worker": "worker"}
 """What a process runs → its name in the log."""
 LARGEST_LOG = 10 * 1024 * 1024
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=200"}

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - Part says what its methods do
-"""The parts that the supervisor keeps alive: the embedded broker, the streams driver, the components."""
+"""The parts that the supervisor keeps alive: broker, streams driver, components, service of governed datasets."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Part(ABC):
 
     name: str
     log: Path
+    is_awaited = True
+    """Whether the stack is not ready before it."""
 
     @property
     @abstractmethod
@@ -212,3 +214,27 @@ class ComponentsPart(ProcessPart):
     module = "lakeshelf.stack.supervision.components_process"
     option = "--components"
     status = status_files.COMPONENTS
+
+
+class ApiPart(ProcessPart):
+    """The HTTP API of governed datasets."""
+
+    name = "api"
+    module = "lakeshelf.stack.serving.api_process"
+    option = "--api"
+    status = status_files.API
+    is_awaited = False
+
+
+class WorkerPart(ProcessPart):
+    """The process that judges rows of governed datasets."""
+
+    name = "worker"
+    module = "lakeshelf.stack.supervision.worker_process"
+    option = "--worker"
+    status = status_files.WORKER
+    is_awaited = False
+
+
+GOVERNED: tuple[type[ProcessPart], ...] = (ApiPart, WorkerPart)
+"""The service of governed datasets."""

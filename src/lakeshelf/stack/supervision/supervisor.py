@@ -25,12 +25,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lakeshelf.backoff import Backoff
 from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import read_json, write_atomically
@@ -43,8 +41,10 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.processes import ProcessId, identify
-from lakeshelf.stack.supervision import handover
+from lakeshelf.stack.supervision import governed, handover
+from lakeshelf.stack.supervision.care import Care
 from lakeshelf.stack.supervision.parts import (
+    GOVERNED,
     BrokerPart,
     ComponentsPart,
     Part,
@@ -63,30 +63,6 @@ BROKER_TRIES = 3
 LEFTOVER_S = 15.0
 
 
-@dataclass
-class Care:
-    """How a part is doing, and when it may start again."""
-
-    part: Part
-    backoff: Backoff
-    restarts: int = 0
-    error: str = ""
-    ended: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """For the stack's file."""
-        pid = self.part.pid
-        state = "failed" if pid is None else "running" if self.part.is_ready else "starting"
-        process = {"pid": pid, "started": identify(pid).started if pid else ""}
-        history = {
-            "restarts": self.restarts,
-            "error": self.error,
-            "ended": self.ended,
-            "log": str(self.part.log),
-        }
-        return {"state": state, **process, **history}
-
-
 class Supervisor:
     """Runs the stack of a lake in the calling thread.
 
@@ -94,6 +70,7 @@ class Supervisor:
         settings: The lake, and the Kafka if it is not the embedded one.
         jobs: Names of the jobs to run; none: all.
         components: Names of the components to run; none: none.
+        governed: Whether the service of governed datasets runs too, from when all else is ready.
 
     Attributes:
         prepared: Set when broker, topics and tables are there.
@@ -101,7 +78,12 @@ class Supervisor:
     """
 
     def __init__(
-        self, settings: Settings, jobs: Sequence[str] = (), components: Sequence[str] = ()
+        self,
+        settings: Settings,
+        jobs: Sequence[str] = (),
+        components: Sequence[str] = (),
+        *,
+        governed: bool = False,
     ) -> None:
         self.prepared = threading.Event()
         self.ready = threading.Event()
@@ -113,6 +95,8 @@ class Supervisor:
         self._processes: list[ProcessPart] = [StreamsPart(settings, jobs)]
         if components:
             self._processes.append(ComponentsPart(settings, components))
+        self._governed = governed
+        self._later: list[ProcessPart] = [part(settings) for part in GOVERNED] if governed else []
         self._cares: list[Care] = []
         self._state = "starting"
         self._error = ""
@@ -265,12 +249,24 @@ class Supervisor:
         ready = [care.part for care in self._cares if care.part.is_ready]
         for part in ready:
             self._reach(part.name)
-        if len(ready) == len(self._cares):
+        if all(part in ready for part in self._awaited):
             self._state = "running"
             self.ready.set()
+            self._start_later()
         elif self._state == "running":
             self._state = "recovering"
         self._write()
+
+    @property
+    def _awaited(self) -> list[Part]:
+        return [care.part for care in self._cares if care.part.is_awaited]
+
+    def _start_later(self) -> None:
+        """Start what nobody waits for, which would take the time of what is waited for."""
+        while self._later:
+            part = self._later.pop(0)
+            self._care_for(part)
+            part.go()
 
     def _tend_ended(self, care: Care) -> None:
         now = time.monotonic()
@@ -320,6 +316,7 @@ class Supervisor:
             "awaited": self.awaited,
             "lake": self._settings.lake,
             "bootstrap_servers": self._servers,
+            "governed": self._governed,
             "parts": {care.part.name: care.as_json() for care in self._cares},
         }
         if status != self._written:
@@ -332,7 +329,7 @@ class Supervisor:
 def end_leftovers(settings: Settings) -> None:
     """End the parts of a stack whose supervisor was killed; only its successor may, under the lease."""
     parts = read_json(settings.stack_dir / STACK_FILE).get("parts", {})
-    for name in (StreamsPart.name, ComponentsPart.name):
+    for name in (StreamsPart.name, ComponentsPart.name, *(part.name for part in GOVERNED)):
         left = _process(parts.get(name, {}))
         if left.is_alive and not left.wait_gone(LEFTOVER_S):
             left.send(signal.SIGKILL)
@@ -385,7 +382,9 @@ def main() -> int:
     """Run a stack with the settings that come on standard input; the exit code."""
     try:
         settings = handover.receive()
-        supervisor = Supervisor(settings, components=registry.chosen(settings))
+        supervisor = Supervisor(
+            settings, components=registry.chosen(settings), governed=governed.is_wanted(settings)
+        )
         supervisor.stop_on_signals()
         supervisor.run()
     except Exception as error:  # noqa: BLE001 - a process ends with one line, whatever it was

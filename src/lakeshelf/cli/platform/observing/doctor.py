@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +16,23 @@ if TYPE_CHECKING:
     from lakeshelf.stack.observing.doctor import Diagnosis
 
 
-def doctor(*, as_json: AsJson = False) -> None:
+def doctor(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="What to examine, such as `audit`; none: all."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Examine machine, Kafka and lake; exit code 0 when all is well, 1 when something is not."""
-    from lakeshelf.stack.observing.doctor import examine
+    from lakeshelf.choices import chosen
+    from lakeshelf.stack.observing.doctor import EXAMINATIONS, examine
 
-    print_diagnoses(examine(access.plain()), as_json=as_json)
+    known = dict(EXAMINATIONS)
+    for name in names or ():
+        chosen("examination", name, known)
+    selected = [(name, known[name]) for name in known if name in (names or known)]
+    print_diagnoses(examine(access.plain(), selected), as_json=as_json)
 
 
 def print_diagnoses(diagnoses: Iterable[Diagnosis], *, as_json: bool) -> None:

@@ -65,7 +65,7 @@ def _page(status: dict[str, Any]) -> RenderableType:
     lines = [
         Styled(head, "bold"),
         *([restarts] if restarts else []),
-        *(Styled(f"problem: {line}", "red") for line in status["problems"]),
+        *(Styled(f"problem: {access.completed(line)}", "red") for line in status["problems"]),
         "",
         _queries(status["queries"]),
         "",

@@ -65,7 +65,7 @@ def page(look: Mapping[str, Any]) -> RenderableType:
     return Group(
         Styled(f"{look['lake']}: {look['state']}", "bold"),
         *([parts] if parts else []),
-        *(Styled(f"problem: {line}", "red") for line in look["problems"]),
+        *(Styled(f"problem: {access.completed(line)}", "red") for line in look["problems"]),
         "",
         _figures(look),
         "",

@@ -1,0 +1,1 @@
+"""Commands that tell how the stack is."""
