@@ -17,6 +17,7 @@ from lakeshelf.lake.rows import tables
 
 TABLES = ("raw/shelf_events", "cleansed/shelf_state")
 VARIANTS = ("driver", "spark")
+RATIO_GOAL = 0.55
 WAYS = {
     "driver": "raw + state + topic, duplicates recognised, delta-rs commits",
     "spark": "the same job, Spark's Delta writer and MERGE commit",
@@ -27,13 +28,17 @@ WAYS = {
 def figures(parameters: Parameters) -> list[Figure]:
     """Rates of the three ways, cold, warm and with the start."""
     figures = []
-    for way, title in WAYS.items():
+    for way in parameters["ways"]:
+        title = WAYS[way]
         goal = 60_000.0 if way == "driver" and parameters["records"] >= 1_000_000 else None
         figures += [
             Figure(f"{way}_cold", f"{title}: first pass", "events/s", goal, higher=True),
             Figure(f"{way}_warm", f"{title}: second pass", "events/s", higher=True),
             Figure(f"{way}_with_start", f"{title}: first pass, with the start of the process", "events/s", higher=True),
         ]  # fmt: skip
+    if {"driver", "plain"} <= set(parameters["ways"]):
+        title = "raw + state + topic ÷ plain loop, second pass"
+        figures.append(Figure("driver_to_plain", title, "", RATIO_GOAL, higher=True))
     return figures
 
 
@@ -50,10 +55,10 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         seconds = stacks.send(client, events.records(shape, 0, total))
         say(f"{total:,} records sent in {seconds:.1f} s")
         ends = topics.end_offsets(client, [events.TOPIC])
-        reports: dict[str, Any] = {
-            "plain": plain(folder / "plain", client, ends[events.TOPIC], parameters)
-        }
-        for committer in VARIANTS:
+        reports: dict[str, Any] = {}
+        if "plain" in parameters["ways"]:
+            reports["plain"] = plain(folder / "plain", client, ends[events.TOPIC], parameters)
+        for committer in (way for way in VARIANTS if way in parameters["ways"]):
             lake = folder / committer
             reports[committer] = ours(lake, client, ends, committer, parameters["batch_rows"])
             repeats = events.repeats(shape, 0, total)
@@ -62,6 +67,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     for way, report in reports.items():
         measured.update(rates(way, report, parameters["records"]))
         say(f"{way}: " + ", ".join(f"{k} {v:,.0f}" for k, v in measured.items() if way in k))
+    if {"driver_warm", "plain_warm"} <= measured.keys():
+        measured["driver_to_plain"] = measured["driver_warm"] / measured["plain_warm"]
     return {"figures": rounded(measured), "send_seconds": round(seconds, 2), **reports}
 
 
@@ -135,6 +142,7 @@ BENCHMARK = Benchmark(
         "days": 365,
         "batch_rows": 200_000,
         "repeat_every": 1_000,
+        "ways": list(WAYS),
     },
     quick={"records": 5_000, "shelves": 500, "days": 4, "batch_rows": 2_500, "repeat_every": 100},
     figures=figures,

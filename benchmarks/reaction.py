@@ -176,9 +176,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
                 }
             measured |= {f"cores_{rate}": report["cores"], f"memory_{rate}": report["memory"]}
             say(f"{rate:,} events/s: {report['alert']}")
-        delays = [
-            _delay(stack, probes.demand_more(), probes) for _ in range(parameters["policies"])
-        ]
+        delays = [delay(stack, probes.demand_more(), probes) for _ in range(parameters["policies"])]
         detail["policy_s"] = spread(delays)
         measured["policy_p95"] = spread(delays)["p95"]
         measured["recovery"] = recovery(stack, probes)
@@ -232,7 +230,7 @@ def delays(
     return {step: spread(values) for step, values in by_step.items()}
 
 
-def _delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
+def delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
     """Seconds from the message about a shelf to the alert that follows."""
     since, at = {"alerts": {"0": probes.alerts_end}}, probes.taken[shelf]
 
@@ -250,7 +248,7 @@ def recovery(stack: stacks.Stack, probes: Probes) -> float:
     killed = time.time()
     os.kill(stack.parts["streams"], signal.SIGKILL)
     shelf = probes.take()
-    return _delay(stack, shelf, probes) + probes.taken[shelf] - killed
+    return delay(stack, shelf, probes) + probes.taken[shelf] - killed
 
 
 def _matcher(topic: str) -> Callable[[dict[str, Any]], bool]:

@@ -20,9 +20,14 @@ from benchmarks import (
     latency,
     library,
     loop,
+    merging,
+    obeying,
+    publication,
     queries,
     reaction,
+    serving,
     soak,
+    validation,
 )
 from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.machine import home
@@ -43,6 +48,11 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         queries,
         bronze,
         decoding,
+        validation,
+        publication,
+        merging,
+        serving,
+        obeying,
     )
 )
 PAGE = "docs/benchmarks.md"

@@ -17,10 +17,15 @@ from benchmarks import (
     latency,
     library,
     loop,
+    merging,
+    obeying,
+    publication,
     queries,
     reaction,
     report,
+    serving,
     soak,
+    validation,
 )
 
 BENCHMARKS = (
@@ -37,6 +42,11 @@ BENCHMARKS = (
     queries,
     bronze,
     decoding,
+    validation,
+    publication,
+    merging,
+    serving,
+    obeying,
 )
 
 

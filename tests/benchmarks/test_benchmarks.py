@@ -27,6 +27,11 @@ NAMES = (
     "queries",
     "bronze",
     "decoding",
+    "validation",
+    "publication",
+    "merging",
+    "serving",
+    "obeying",
 )
 
 
