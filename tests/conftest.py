@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from lakeshelf.cli import main
 from lakeshelf.contracts import project
 from tests import packing
 from tests.results import Recording
 
-settings.register_profile("lakeshelf", deadline=None)
+settings.register_profile("lakeshelf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lakeshelf")
 
 Run = Callable[..., "Result"]
@@ -35,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     A newer Python deprecates what packages still use: there, only warnings of our code are errors.
     """
     os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    os.environ.setdefault(
+        "LAKESHELF_GOVERNANCE", "false"
+    )  # two processes that few stacks here need
     result = config.getoption("--result")
     if result is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recording(result))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
 
-_LOOK_AGAIN_S = 0.05
+Made = TypeVar("Made")
+
+_LOOK_AGAIN_S, _AT_LATEST_S = 0.05, 3.0
+_REST = 4.0
+"""Times what a look took: who looks without rest takes the processor from what is waited for."""
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = 180.0) -> None:
@@ -22,10 +32,32 @@ def eventually(condition: Callable[[], object], what: str, seconds: float = 180.
         seconds: Deadline.
     """
     pause = threading.Event()
-    deadline = time.monotonic() + seconds
+    begun = time.monotonic()
+    deadline = begun + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        pause.wait(_LOOK_AGAIN_S)
+        looked = time.monotonic()
+        assert looked < deadline, f"{what}: not within {seconds:.0f} s"
+        pause.wait(min(max(_LOOK_AGAIN_S, _REST * (looked - begun)), _AT_LATEST_S))
+        begun = time.monotonic()
+
+
+def once(folders: pytest.TempPathFactory, name: str, make: Callable[[], Made]) -> Made:
+    """What the processes of a run share: the first that asks makes it, the others wait for it.
+
+    Args:
+        folders: Of the run.
+        name: Of what is made.
+        make: Makes it.
+    """
+    own = folders.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    kept = shared / f"{name}.pickle"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make()))
+    found: Made = pickle.loads(kept.read_bytes())
+    return found
 
 
 def make_topics(client: Mapping[str, str]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.faults.rig import Rig, red
+from tests.support import once
 
 SEED = 20170101
+Contents = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture
@@ -22,12 +24,16 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Contents:
     """Tables of the first 200 receipts when nothing goes wrong."""
-    with closing(Rig(tmp_path_factory.mktemp("undisturbed") / "lake")) as made:
-        made.send()
-        made.start()
-        made.await_folded()
-        assert made.stop() == 0
-        assert red(made.reconcile()) == []
-        return made.contents()
+
+    def make() -> Contents:
+        with closing(Rig(tmp_path_factory.mktemp("undisturbed") / "lake")) as made:
+            made.send()
+            made.start()
+            made.await_folded()
+            assert made.stop() == 0
+            assert red(made.reconcile()) == []
+            return made.contents()
+
+    return once(tmp_path_factory, "undisturbed", make)

@@ -1,21 +1,21 @@
 """A driver that has forgotten what it committed: exactly-once switched off, to see the tests notice."""
 
 import sys
-from typing import Any
 
+from lakeshelf.contracts import Topic
 from lakeshelf.lake.form import commits
 from lakeshelf.stack.supervision.streams_process import main
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
-from lakeshelf.streams.run import batch
+from lakeshelf.streams.take import duplicates
 
 
-def forgetful(topic: Any, *, held: bool) -> str:
-    """Rows for raw, those that it holds among them."""
-    return remembering(topic, held=False)
+def forgetful(topic: Topic) -> str:
+    """Fates of events, those that raw holds from before a crash taken for new ones."""
+    return remembering(topic).replace(f"'{duplicates.HELD}'", f"'{duplicates.NEW}'")
 
 
-remembering = batch.intake.raw_rows
-batch.intake.raw_rows = forgetful
+remembering = duplicates.event_fates
+duplicates.event_fates = forgetful
 commits.is_committed = lambda *_: False
 DriverCommitter.is_committed = lambda *_: False  # type: ignore[method-assign]
 

@@ -18,11 +18,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.nightly)])
 def test_a_driver_killed_at_random_moments_leaves_the_tables_of_an_undisturbed_run(
-    rig: Rig, undisturbed: Contents
+    rig: Rig, undisturbed: Contents, kills: int
 ) -> None:
     rig.send()
-    for _ in range(3):
+    for _ in range(kills):
         rig.start(max_batch_rows=800)
         goal = rig.batches() + rig.random.randint(1, 2)
         eventually(lambda goal=goal: rig.batches() >= goal or rig._folded(), f"batch {goal}", 120)

@@ -137,7 +137,7 @@ def require_rebuilt(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("days", "rounds"),
     [
-        (1, 2),
+        (1, 1),
         pytest.param(3, 4, marks=pytest.mark.nightly),
         pytest.param(30, 200, marks=[pytest.mark.nightly, pytest.mark.timeout(14400)]),
     ],

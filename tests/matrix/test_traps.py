@@ -70,6 +70,10 @@ SHOWN = {
     "errors of many types": ["lake/place/test_errors.py::test_what_libraries_raise"],
     "DuckDB's external access": ["matrix/test_traps.py::test_without_external_access"],
     "AT on a view over delta_scan": ["matrix/test_traps.py::test_at_does_not_work_on_a_view"],
+    "a commit on a version that was read": [
+        "lake/write/test_expecting.py::test_without_the_guard_the_write_goes_through_over_an_empty_commit"],
+    "a write that changes nothing": [
+        "lake/write/test_expecting.py::test_a_write_that_changes_nothing_does_not_succeed_on_an_old_version"],
 }  # fmt: skip
 """Trap → where it is shown, and where what the product does instead is tested.
 

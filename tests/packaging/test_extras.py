@@ -55,6 +55,7 @@ def test_every_extra_has_the_imports_of_its_requirements() -> None:
         ("duckdb", "lakeshelf[query]"),
         ("python_calamine.sheets", "lakeshelf[files]"),
         ("hamilton", "lakeshelf[hamilton]"),
+        ("sqlalchemy", "lakeshelf[governance]"),
     ],
 )
 def test_a_missing_module_leads_to_its_extra(module: str, hint: str) -> None:
