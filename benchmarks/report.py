@@ -14,6 +14,7 @@ from benchmarks import (
     catchup,
     decoding,
     demo,
+    effect,
     growth,
     idle,
     isolation,
@@ -52,6 +53,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         publication,
         merging,
         serving,
+        effect,
         obeying,
     )
 )

@@ -10,6 +10,7 @@ from benchmarks import (
     catchup,
     decoding,
     demo,
+    effect,
     growth,
     harness,
     idle,
@@ -46,6 +47,7 @@ BENCHMARKS = (
     publication,
     merging,
     serving,
+    effect,
     obeying,
 )
 

@@ -31,6 +31,7 @@ NAMES = (
     "publication",
     "merging",
     "serving",
+    "effect",
     "obeying",
 )
 
