@@ -38,6 +38,12 @@ def test_every_command_has_help(lakeshelf, command):
     assert f"lakeshelf {command}" in result.out
 
 
+@pytest.mark.parametrize("command", PATHS)
+def test_no_help_is_cut_in_a_narrow_terminal(lakeshelf, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "…" not in lakeshelf(*command.split(), "--help").out
+
+
 @pytest.mark.parametrize("command", sorted(set(PATHS) - RUNNING))
 def test_every_command_that_reports_has_json(lakeshelf, command):
     assert "--json" in lakeshelf(*command.split(), "--help").out

@@ -34,7 +34,7 @@ def test_scan_is_fine_when_all_is_loaded_and_2_when_rows_are_refused(
 ) -> None:
     done = lakeshelf("files", "scan", *NOW)
     assert (done.code, done.out.splitlines()[0]) == (
-        0, "1 files found; 1 success; 2 rows loaded, 0 refused",
+        0, "1 file found; 1 success; 2 rows loaded, 0 refused",
     )  # fmt: skip
     shop.drop("pos/b.csv", sales(1, "x"))
     shop.drop("pos/c.txt", "x")
@@ -181,7 +181,7 @@ def test_watch_loads_what_comes_and_ends_after_the_batch(shop: Rig) -> None:
     watching.send_signal(signal.SIGINT)
     out, err = watching.communicate(timeout=60)
     assert (watching.returncode, err) == (0, "")
-    assert "1 files found; 1 success; 2 rows loaded, 0 refused" in out
+    assert "1 file found; 1 success; 2 rows loaded, 0 refused" in out
 
 
 def test_a_long_value_is_cut_and_its_length_told() -> None:

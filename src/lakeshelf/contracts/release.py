@@ -24,6 +24,7 @@ from lakeshelf.contracts import delta
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.model import Rule, Table, Topic, nested
 from lakeshelf.contracts.types import Field
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ContractError
 
 Release = dict[str, Any]
@@ -108,7 +109,7 @@ def check(catalog: Catalog, folder: Path = FOLDER) -> list[ContractChange]:
     broken = [change for change in changes if change.breaking]
     if broken:
         raise ContractError(
-            f"{len(broken)} breaking changes since contract release {number}: "
+            f"{count_of(len(broken), 'breaking change')} since contract release {number}: "
             + "; ".join(f"{change.where}: {change.what}" for change in broken),
             hint="add a field or topic beside the old one instead",
         )

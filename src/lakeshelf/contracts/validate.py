@@ -35,6 +35,7 @@ import orjson
 from lakeshelf.contracts import values
 from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Topic, nested
 from lakeshelf.contracts.types import Field, Number, Struct, is_numeric
+from lakeshelf.counts import count_of
 
 REASONS = (
     "not_json",
@@ -202,7 +203,7 @@ def over_length(field: Field, text: str) -> str | None:
     """What is wrong with the length of a text; None if nothing is."""
     if field.longest is None or len(text) <= field.longest:
         return None
-    return f"{field.name} has {len(text):,} characters, at most {field.longest:,} may be"
+    return f"{field.name} has {count_of(len(text), 'character')}, at most {field.longest:,} may be"
 
 
 def _unknown_event_type(topic: Topic, message: Message) -> Iterator[str]:

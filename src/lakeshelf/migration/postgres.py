@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lakeshelf.counts import count_of
 from lakeshelf.errors import first_line
 from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, StorageError
 from lakeshelf.lake.rows.fingerprints import Content
@@ -107,7 +108,7 @@ def _copy(connection: Connection[Any], table: str, file: Path) -> None:
         target = Content.of(written.iter_batches(ROWS))
     if (count, source.fingerprint) != (target.rows, target.fingerprint):
         raise Damaged(
-            f"{table} has {count:,} rows, and {target.rows:,} were copied, or their values differ",
+            f"{table} has {count_of(count, 'row')}, and {target.rows:,} were copied, or their values differ",
             hint="nothing was published; run it again",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lakeshelf.counts import count_of
 from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.migration.plan import Footer, Plan
 from lakeshelf.migration.staging import State
@@ -137,7 +138,9 @@ def differences(source: Content, target: Content) -> tuple[str, ...]:
     """What two contents do not share; empty: they are the same rows."""
     differing = []
     if source.rows != target.rows:
-        differing.append(f"the source has {source.rows:,} rows, the target {target.rows:,}")
+        differing.append(
+            f"the source has {count_of(source.rows, 'row')}, the target {target.rows:,}"
+        )
     columns = [name for name, (a, b) in _checksums(source, target).items() if a != b]
     if columns:
         differing.append(f"values differ in {', '.join(columns)}")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.place.errors import Damaged, SchemaError
 from lakeshelf.lake.rows.fingerprints import Content
@@ -44,7 +45,8 @@ def original(footer: Footer) -> Iterator[pa.RecordBatch]:
             yield batch
         if seen != footer.rows:
             raise Damaged(
-                f"{name} has {seen:,} rows, its footer says {footer.rows:,}", hint="restore it"
+                f"{name} has {count_of(seen, 'row')}, its footer says {footer.rows:,}",
+                hint="restore it",
             )
 
 

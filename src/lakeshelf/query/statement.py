@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from lakeshelf.counts import count_of
 from lakeshelf.lake.rows.predicates import literal, quoted
 from lakeshelf.query.errors import SqlError, translated
 
@@ -123,7 +124,7 @@ def _kind(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     if kinds == ["CREATE", "SELECT"] and "pivot" in text.lower():
         raise SqlError("a PIVOT has to name its values", hint="write PIVOT t ON column IN (a, b) …")
     if len(kinds) != 1:
-        raise SqlError(f"{len(kinds)} statements", hint="give one statement at a time")
+        raise SqlError(count_of(len(kinds), "statement"), hint="give one statement at a time")
     return "EXPLAIN" if kinds[0] == "EXPLAIN" else kinds[0]
 
 

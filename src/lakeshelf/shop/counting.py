@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from lakeshelf.choices import chosen
 from lakeshelf.contracts.layers import Staging
 from lakeshelf.contracts.messages import event, event_id
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -66,13 +67,15 @@ class Expected:
             return held[0] if held else UNALLOTTED
         listed = "; ".join(self._described(lot) for lot in held or self.lots) or "none is known"
         raise ConfigurationError(
-            f"{self.state['shelf_id']} has {len(held)} lots there ({listed})",
+            f"{self.state['shelf_id']} has {count_of(len(held), 'lot')} there ({listed})",
             hint="name the one that was counted with --lot",
         )
 
     def _described(self, lot: str) -> str:
         expiry = self.expiry.get(lot)
-        return f"{lot}: {self.lots[lot]:,} units" + (f", expires {expiry}" if expiry else "")
+        return f"{lot}: {count_of(self.lots[lot], 'unit')}" + (
+            f", expires {expiry}" if expiry else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -105,15 +108,15 @@ class StockCount:
         units = self.books.elsewhere.get(self.lot, 0)
         if self.expected or units <= 0:
             return ""
-        return f"this lot is {PLACES[self.books.other]} ({units:,} units)"
+        return f"this lot is {PLACES[self.books.other]} ({count_of(units, 'unit')})"
 
     @property
     def doubt(self) -> str:
         """Why the count should be confirmed; empty: it need not be."""
         if self.expected < 0:
-            return f"the books are at {self.expected:,} units: movements are missing that may still come"
+            return f"the books are at {count_of(self.expected, 'unit')}: movements are missing that may still come"
         if abs(self.difference) > LARGE * self.expected:
-            return f"that is more than {LARGE:.0%} of the {self.expected:,} units in the books"
+            return f"that is more than {LARGE:.0%} of the {count_of(self.expected, 'unit')} in the books"
         return ""
 
 
@@ -153,30 +156,30 @@ def send(
 ) -> dict[str, Any]:
     """Send the adjustment that makes the books agree with a count.
 
-    Its id follows from shelf, lot, count and the state of the books, so that a count that is sent again before
-    the books have changed counts once.
-
     Returns:
         The event.
 
     Raises:
         ConfigurationError: The contract refuses it.
     """
+    return acts.send(client, *adjusted(counted, actor, reason, acts.business_now(client)))
+
+
+def adjusted(counted: StockCount, actor: str, reason: str | None, now: datetime) -> acts.Message:
+    """The adjustment that makes the books agree with a count.
+
+    Its id follows from shelf, lot, count and the state of the books, so that a count that is sent again before
+    the books have changed counts once.
+    """
     state, location = counted.books.state, counted.books.location
     topic, kind = _EVENT[location]
     lot = None if counted.lot == UNALLOTTED else counted.lot
-    cause = (
-        "count",
-        location,
-        state["shelf_id"],
-        lot or "",
-        str(state["version"]),
-        str(counted.units),
-    )
+    version, units = str(state["version"]), str(counted.units)
+    cause = ("count", location, state["shelf_id"], lot or "", version, units)
     fields = {name: state[name] for name in ("shelf_id", "item_id")}
     message = event(
         kind,
-        acts.business_now(client),
+        now,
         state["store_id"],
         cause,
         **fields,
@@ -185,8 +188,7 @@ def send(
         actor=actor,
         reason=reason or f"counted {counted.units}",
     )
-    message["event_id"] = event_id(state["last_event_time"], *cause)
-    return acts.send(client, topic, message)
+    return topic, {**message, "event_id": event_id(state["last_event_time"], *cause)}
 
 
 def is_booked(root: Place, sent: Mapping[str, Any]) -> bool:

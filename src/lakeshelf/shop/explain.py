@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.lives import OPEN_ALERT, AlertKind
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.shop.decisions import GLOBAL, policy_in_force, policy_joins
 from lakeshelf.shop.history import History, StoryLine, equal
 from lakeshelf.streams.declare.duck import Duck
@@ -139,10 +140,10 @@ def _low(_: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
         return []
     lines = []
     if room and 100 * stock < figures["threshold_pct"] * room:
-        share = f"{stock} of {room} units, {100 * stock / room:.1f} %"
+        share = f"{stock} of {count_of(room, 'unit')}, {100 * stock / room:.1f} %"
         lines.append(f"{share}, is below threshold_pct {figures['threshold_pct']:g}")
     if stock < figures["min_qty"]:
-        lines.append(f"{stock} units are below min_qty {figures['min_qty']}")
+        lines.append(f"{count_is(stock, 'unit')} below min_qty {figures['min_qty']}")
     return lines
 
 
@@ -153,15 +154,19 @@ def _short(_: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     )
     if stock is None or stock >= point:
         return []
-    return [f"{stock} units in the back room are below reorder_point_qty {point}"]
+    units, verb = count_of(stock, "unit"), "is" if stock == 1 else "are"
+    return [f"{units} in the back room {verb} below reorder_point_qty {point}"]
 
 
 def _near(alert: Mapping[str, Any], figures: dict[str, Any]) -> list[str]:
     if figures.get("expiry_date") is None:
         return []
     days, limit = _days_left(alert), figures["near_expiry_days"]
-    lot = f"{figures.get('current_stock')} units of lot {alert['batch_code']}"
-    when = f"expire {figures['expiry_date']}, {days} days after the alert was opened"
+    units = figures.get("current_stock")
+    held = "units" if units is None else count_of(units, "unit")
+    lot = f"{held} of lot {alert['batch_code']}"
+    verb = "expires" if units == 1 else "expire"
+    when = f"{verb} {figures['expiry_date']}, {count_of(days, 'day')} after the alert was opened"
     return [f"{lot} {when}; near_expiry_days is {limit}"]
 
 

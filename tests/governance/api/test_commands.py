@@ -106,10 +106,36 @@ def test_conflicts_are_shown_and_settled_by_commands(shell: Shell) -> None:
     assert "changed by others" in refused.error
     assert "S1" in refused.out
     assert "min_qty" in refused.out
-    assert "CONFLICT" in shell("ben", "cr", "show", second).out
-    shell("cat_", "cr", "resolve", second, "S1.min_qty=staged")
+    shown = shell("ben", "cr", "show", second).out
+    assert "CONFLICT" in shown
+    assert "1 conflict is in the way of a merge" in shown
+    assert f"cr resolve {second} S1.min_qty=staged" in shown
+    settled = shell("cat_", "cr", "resolve", second, "S1.min_qty=staged").out
+    assert f"none is left: CR {second} waits to be approved again" in settled
+    assert "Who may: ann, ben." in settled
     merge(shell, second)
     assert rows(shell)["S1"]["min_qty"] == 9
+    assert "conflict" not in shell("ben", "cr", "show", second).out
+
+
+def test_whoever_settles_or_approves_a_conflict_is_told_what_is_left(shell: Shell) -> None:
+    insert(shell, "S1", "S2")
+    for user, value in (("ann", 7), ("cat_", 9)):
+        for shelf in ("S1", "S2"):
+            shell(user, "data", "edit", DATASET, shelf, f"min_qty={value}")
+    first, second = (
+        shell.json(user, "data", "submit", DATASET, "--title", user)["request"]["number"]
+        for user in ("ann", "cat_")
+    )
+    merge(shell, first)
+    approved = shell("ben", "cr", "approve", second, "--yes").out
+    assert "2 conflicts are in the way of a merge" in approved
+    assert "cr merge" not in approved
+    settled = shell("cat_", "cr", "resolve", second, "S1.min_qty=staged").out
+    assert "1 conflict is settled." in settled
+    assert "1 conflict is in the way of a merge; what is settled is approved again." in settled
+    assert f"`lakeshelf cr resolve {second} S2.min_qty=staged" in settled
+    assert "none is left" in shell("cat_", "cr", "resolve", second, "--all", "main").out
 
 
 def test_cells_are_rejected_and_requests_withdrawn_by_commands(shell: Shell) -> None:
@@ -192,6 +218,8 @@ def test_a_session_is_meant_only_if_no_other_has_edits(shell: Shell) -> None:
     for words in (("preview",), ("submit", "--title", "which"), ("discard", "--yes")):
         refused = shell("ann", "data", words[0], DATASET, *words[1:], code=2)
         assert "2 sessions with edits" in refused.error
+        assert "(1 edit)" in refused.error
+        assert "(2 edits)" in refused.error
         assert session in refused.error
     words = ("data", "submit", DATASET, "--title", "these", "--session", session)
     assert shell.json("ann", *words)["request"]["number"] == number

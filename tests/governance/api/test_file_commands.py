@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -66,6 +68,20 @@ def test_a_first_load_makes_the_dataset_and_waits_for_a_review(
     assert shell.json("vic", "data", "show", "prices") == [{"sku": "00123", "price": "0.1"}]
 
 
+def test_a_dataset_that_is_not_there_is_made_by_the_command_that_is_named(
+    shell: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "my prices.csv"
+    file.write_bytes(b"sku,price\n00123,0.1\n")
+    refused = shell("ann", "import", file, "--dataset", "prices", code=1).error
+    assert f"name one that is there: {DATASET}" in refused
+    (command,) = re.findall("`lakeshelf ([^`]+)`", refused)
+    merge(shell, proposed(shell, "ann", *shlex.split(command)))
+    assert shell.json("vic", "data", "show", "prices")[0]["sku"] == "00123"
+    elsewhere = shell("ann", "import", file, "--dataset", "nowhere/prices", code=1).error
+    assert "--create" not in elsewhere
+
+
 def test_what_is_refused_of_a_file_is_shown_with_row_column_value_and_rule(
     shell: Shell, tmp_path: Path
 ) -> None:
@@ -76,7 +92,7 @@ def test_what_is_refused_of_a_file_is_shown_with_row_column_value_and_rule(
         ["S3", 30, 1, 80, 5, True],
     )
     done = shell("ann", "import", file, "--dataset", DATASET, code=1)
-    assert "2 cells of supplier.xlsx are refused" in done.error
+    assert "supplier.xlsx has 2 refused cells" in done.error
     assert "--leave-out" in done.error
     for seen in ("threshold_pct", "300", "min_qty", "x", "no bigint"):
         assert seen in done.out
@@ -199,9 +215,12 @@ def test_a_rejected_request_is_taken_up_and_submitted_again(shell: Shell) -> Non
     shell("cat_", "data", "edit", DATASET, "S1", "min_qty=7")
     number = proposed(shell, "cat_", "data", "submit", DATASET, "--title", "seven")
     shell("ben", "cr", "reject", number, "--comment", "eight")
-    assert "1 edits" in shell("cat_", "cr", "take-up", number).out
+    taken = shell("cat_", "cr", "take-up", number).out
+    assert "1 edit of CR" in taken
+    assert f"data submit {DATASET} --title seven --session" in taken
     shell("cat_", "data", "edit", DATASET, "S1", "min_qty=8")
-    assert proposed(shell, "cat_", "data", "submit", DATASET, "--title", "eight") == number
+    assert proposed(shell, "cat_", "data", "submit", DATASET, "--title", "eight, as said") == number
+    assert shell.json("ben", "cr", "show", number)["request"]["title"] == "eight, as said"
     merge(shell, number)
     assert rows(shell)["S1"]["min_qty"] == 8
 

@@ -251,6 +251,20 @@ def test_no_event_leads_into_the_network_of_the_service(context: Context, addres
     assert Place.of("https://hooks.example", is_private=True).resolved(resolving(address))
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LOCALHOST", "localhost.", "shop.localhost", "127.1", "2130706433", "0x7f.1", "0177.0.0.1",
+        "%31%32%37.0.0.1", "127.0.0.1.", "[::ffff:7f00:1]", "[fe80::1%25lo]", "0", "10.1",
+    ],
+)  # fmt: skip
+def test_no_spelling_of_an_address_of_this_machine_is_taken(context: Context, host: str) -> None:
+    person = Person(application(context), issue(context, "ann", "ann"))
+    refusal = person.refused("POST", HOOKS, {"url": f"https://{host}/x"})
+    assert refusal == "webhook_refused"
+    assert person.get(HOOKS) == []
+
+
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
 def test_addresses_of_the_internet_are_taken(address: str) -> None:
     place = Place.of("https://hooks.example", is_private=False)

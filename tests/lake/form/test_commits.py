@@ -68,7 +68,7 @@ def test_a_replacement_is_made_once_and_leaves_the_handle_at_its_version(
 def test_a_replacement_that_breaks_a_constraint_writes_nothing(handle: DeltaTable) -> None:
     writing.append(handle, NAME, rows(("a", 1)), Write.once(Txn("app", 1)))
     broken = rows(("a", -1))
-    with pytest.raises(LakeError, match=r"1 rows of ops/stock_discrepancies break .*missing_qty"):
+    with pytest.raises(LakeError, match=r"1 row of ops/stock_discrepancies against .*missing_qty"):
         rewriting.rewrite(handle, NAME, broken, broken, Write.once(Txn("app", 2)))
     assert held(handle) == {"a": 1}
 

@@ -171,7 +171,7 @@ def test_a_new_column_is_nullable_whatever_the_rows_say(lake: Lake) -> None:
 def test_a_null_where_every_row_needs_a_value_is_named(lake: Lake) -> None:
     lake.create(NAME, pa.schema([pa.field("k", pa.int64(), False), ("v", pa.int64())]))
     for write in (lake.append, lake.overwrite):
-        with pytest.raises(KeyViolation, match="1 rows for test/edges have no k"):
+        with pytest.raises(KeyViolation, match="1 row for test/edges without k"):
             write(NAME, [{"k": 1, "v": 1}, {"k": None, "v": 2}])
     assert lake.snapshot(NAME).version == 0
 

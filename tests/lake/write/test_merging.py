@@ -117,9 +117,7 @@ def test_a_null_key_is_refused(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.create(NAME, SCHEMA, key=("a", "b"))
     rows = as_table([{"a": "x", "b": 1}, {"a": "x", "b": None}])
-    with pytest.raises(
-        KeyViolation, match="1 rows for curated/stock have no b, the first is row 1"
-    ):
+    with pytest.raises(KeyViolation, match="1 row for curated/stock without b, the first is row 1"):
         lake.merge(NAME, rows)
     assert lake.snapshot(NAME).version == 0
 

@@ -257,7 +257,7 @@ def test_a_cause_that_every_record_meets_is_not_looked_for_in_the_records(tmp_pa
     world = World(batches(*[1] * 6), fails)
     run(world, tmp_path)
     assert len(world.refused) == MOST_IN_A_ROW
-    with pytest.raises(StreamError, match="3 records were isolated"):
+    with pytest.raises(StreamError, match="3 records isolated"):
         isolation_of(world, tmp_path).process(FRAME, MOST_IN_A_ROW)
 
 

@@ -44,7 +44,7 @@ Lake = Annotated[
         expose_value=False,
         callback=_set_lake,
         autocompletion=completion.lakes,
-        help="Folder or address of the lake; unset: LAKESHELF_LAKE_ROOT.",
+        help="Folder or address of the lake; unset: setting lake_root.",
     ),
 ]
 

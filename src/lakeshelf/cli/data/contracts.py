@@ -11,6 +11,7 @@ import typer
 
 from lakeshelf.cli.console import access, completion
 from lakeshelf.cli.console.output import AsJson, console, print_json, rows
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError, ContractError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def check(
     for change in changes:
         console().print(change, soft_wrap=True)
     console().print(
-        f"No reader of release {release.latest(folder)} breaks; {len(changes)} changes since."
+        f"No reader of release {release.latest(folder)} breaks; {count_of(len(changes), 'change')} since."
     )
 
 

@@ -17,6 +17,7 @@ from lakeshelf.cli.console import completion
 from lakeshelf.cli.console.listings import known
 from lakeshelf.cli.console.output import All, AsJson, Most, Steps, console, most, print_json, rows
 from lakeshelf.cli.data.lake_options import DryRun, dataset, opened
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -238,7 +239,9 @@ def rebuild(
         console().print(
             rows([summary], right=("files", "rows_before", "rows_loaded", "rows_refused"))
         )
-        _show_some([f"gone: {one['path']}, {one['rows']:,} rows" for one in gone], "files")
+        _show_some(
+            [f"gone: {one['path']}, {count_of(one['rows'], 'row')}" for one in gone], "files"
+        )
     refused = any(file.status != "success" for file in done.files)
     raise typer.Exit(IN_PART if refused and not dry_run else 0)
 
@@ -265,11 +268,11 @@ def _report(done: Scan, as_json: bool) -> None:
         return
     ended = ", ".join(f"{count:,} {status}" for status, count in sorted(summary["files"].items()))
     console().print(
-        f"{done.registered:,} files found; {ended or 'none to load'}; "
-        f"{summary['rows_loaded']:,} rows loaded, {summary['rows_refused']:,} refused"
+        f"{count_of(done.registered, 'file')} found; {ended or 'none to load'}; "
+        f"{count_of(summary['rows_loaded'], 'row')} loaded, {summary['rows_refused']:,} refused"
     )
     refused = [
-        f"waits: {count:,} files of {folder}: {why}"
+        f"waits: {count_of(count, 'file')} of {folder}: {why}"
         for folder, (why, count) in done.refused.items()
     ]
     _show_some(refused, "folders that wait")
@@ -278,7 +281,7 @@ def _report(done: Scan, as_json: bool) -> None:
     left_out = [f"{one['path']}: {one['what']}" for one in summary["left_out"]]
     _show_some(left_out, "files of which something was left out")
     if done.elsewhere:
-        console().print(f"{done.elsewhere:,} files are with other workers")
+        console().print(f"{count_is(done.elsewhere, 'file')} with other workers")
     if wrong := sorted(set(summary["files"]) - {"success"}):
         console().print(f"Look: `lakeshelf files list --status {wrong[0]}`{_others(wrong[1:])}")
 

@@ -11,6 +11,7 @@ import typer
 from lakeshelf.cli.console import access, completion
 from lakeshelf.cli.console.output import AsJson, Steps, console, print_json
 from lakeshelf.cli.data.lake_options import DryRun, Name, dataset, opened, show
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def repair(
         if report.lost:
             rows = "unknown" if report.lost_rows is None else f"{report.lost_rows:,}"
             console().print(
-                f"{len(report.lost)} lost files {verb} taken out of the log, rows: {rows}"
+                f"{count_of(len(report.lost), 'lost file')} {verb} taken out of the log, rows: {rows}"
             )
         for damage in report.left:
             _tell(report.dataset, vars(damage))

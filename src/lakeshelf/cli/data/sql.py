@@ -292,7 +292,7 @@ def _notes(result: Result, cut: Cut) -> Iterator[str]:
     except LimitReached:
         total = f"more than {cut.passed + cut.others:,}"
     shown = f"{cut.passed:,} of {total} rows; --max-rows shows more"
-    whole = "1 row" if cut.passed == 1 else f"{total} rows"
+    whole = "1 row" if cut.passed == 1 else total + " rows"
     yield shown if cut.others else whole
     for pin in result.pins:
         route = " through delta-rs, as Arrow" if pin.route == "scan" else ""

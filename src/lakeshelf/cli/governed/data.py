@@ -34,6 +34,7 @@ from lakeshelf.cli.governed.connecting import (
     project_of,
 )
 from lakeshelf.cli.governed.printing import explained, print_preview, print_proposed
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -201,12 +202,13 @@ def discard(
     with dataset_of(user, name) as dataset:
         own = _own_session(dataset, session)
         count = own.get()["edits"]
-        agreed(f"Throw {count} edits of {name} away?", yes, "nothing is gone; give --yes to agree")
+        edits = count_of(count, "edit")
+        agreed(f"Throw {edits} of {name} away?", yes, "nothing is gone; give --yes to agree")
         own.discard()
     if as_json:
         print_json({"discarded": own.id, "edits": count})
     else:
-        console().print(f"{count} edits are gone.")
+        console().print(f"{count_is(count, 'edit')} gone.")
 
 
 def _rows(dataset: Dataset, view: str, count: int) -> list[dict[str, Any]]:
@@ -229,14 +231,14 @@ def _chosen(dataset: Dataset, named: str | None) -> Session | None:
     opened = dataset.sessions()
     fitting = [one for one in opened if one["id"] == named] if named else opened
     edited = [one for one in fitting if one["edits"]]
-    listed = ", ".join(f"{one['id']} ({one['edits']} edits)" for one in opened)
+    listed = ", ".join(f"{one['id']} ({count_of(one['edits'], 'edit')})" for one in opened)
     if named and not fitting:
         raise ConfigurationError(
             f"you have no session {named} on {dataset.id}", hint=f"there are {listed or 'none'}"
         )
     if len(edited) > 1:
         raise ConfigurationError(
-            f"you have {len(edited)} sessions with edits of {dataset.id}",
+            f"of {dataset.id} you have {count_of(len(edited), 'session')} with edits",
             hint=f"give --session with one of {listed}",
         )
     chosen = (edited or fitting)[:1]
@@ -277,7 +279,7 @@ def _edited(
         raise ConfigurationError(
             first
             if len(refusals) == 1
-            else f"{len(refusals)} edits were not taken, the first: {first}"
+            else f"not taken: {count_of(len(refusals), 'edit')}, the first: {first}"
         )
     if not as_json:
         where = f" --session {named}" if named else ""

@@ -25,6 +25,7 @@ from lakeshelf.cli.console.output import (
 from lakeshelf.cli.governed.cells import paged, shown_text
 from lakeshelf.cli.governed.connecting import As, Name, Row, dataset_of, next_command
 from lakeshelf.cli.governed.printing import print_proposed
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 NOT_ASKED = "nothing was restored; give --yes to agree"
@@ -169,7 +170,7 @@ def snapshot(
         print_json(kept)
     else:
         console().print(
-            f"{label} keeps {kept['row_count']:,} rows of version {kept['delta_version']}."
+            f"{label} keeps {count_of(kept['row_count'], 'row')} of version {kept['delta_version']}."
         )
 
 

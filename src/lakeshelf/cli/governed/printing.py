@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lakeshelf.cli.console.output import add, console, grid, print_json, rows
 from lakeshelf.cli.governed.cells import shown
 from lakeshelf.cli.governed.connecting import next_command
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.governance.errors import GovernanceError
 
@@ -128,6 +130,35 @@ def print_state(answer: Mapping[str, Any], as_json: bool, verb: str) -> None:
     )
 
 
+def is_conflicting(seen: Mapping[str, Any]) -> bool:
+    """Whether conflicts are in the way of a merge."""
+    is_merged = seen["request"]["merged_version"] is not None
+    return not is_merged and seen["mark"] is not None and seen["mark"]["state"] == "conflicting"
+
+
+def print_conflicts(seen: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> None:
+    """Say that a change request cannot be merged as it is, and what settles that; nothing where it can.
+
+    Args:
+        seen: The change request.
+        cells: The first cells that it changes, those in conflict before the others.
+    """
+    if not is_conflicting(seen):
+        return
+    request, count = seen["request"], seen["mark"]["conflicts"]
+    console().print(
+        f"{count_is(count, 'conflict')} in the way of a merge; what is settled is approved again.",
+        soft_wrap=True,
+    )
+    for cell in [one for one in cells if one["conflict"]][:1]:
+        place = ".".join(part for part in (cell["row_id"], cell["column"]) if part)
+        settled = shlex.quote(f"{place}=staged")
+        command = next_command(f"cr resolve {request['number']} {settled}", request["project"])
+        console().print(
+            f"Settle one: `{command}`, or all: `--all main`", markup=False, soft_wrap=True
+        )
+
+
 def print_rights(seen: Mapping[str, Any]) -> None:
     """Print what somebody can do with a change request, and why not what its state alone would let them."""
     by_state = f"it is {seen['request']['status']}"
@@ -209,7 +240,7 @@ def print_definition(definition: Mapping[str, Any], as_json: bool) -> None:
         return
     key, policy = ", ".join(definition["key"]), definition["policy"]
     console().print(
-        f"version {definition['version']}, key {key}, {policy['approvals']} approvals",
+        f"version {definition['version']}, key {key}, {count_of(policy['approvals'], 'approval')}",
         soft_wrap=True,
     )
     console().print(rows([_column(one) for one in definition["columns"]]))

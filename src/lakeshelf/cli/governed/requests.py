@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ from lakeshelf.cli.governed.connecting import (
 )
 from lakeshelf.cli.governed.printing import (
     ROWS_SHOWN,
+    print_conflicts,
     print_diff,
     print_effect,
     print_head,
@@ -36,6 +38,7 @@ from lakeshelf.cli.governed.printing import (
     print_rights,
     print_state,
 )
+from lakeshelf.counts import count_of
 
 if TYPE_CHECKING:
     from lakeshelf.governance.client import Project
@@ -74,6 +77,7 @@ def show(asked: Asked) -> None:
         return
     print_head(seen)
     print_diff(seen, *changes)
+    print_conflicts(seen, changes[0])
     for review in said["reviews"]:
         stale = f" (no longer counts: {review['stale_reason']})" if review["stale_at"] else ""
         console().print(
@@ -129,16 +133,19 @@ def take_up(asked: Asked) -> None:
     """Open a session with the edits of your change request, to change it and submit it again."""
     with asked.request() as request:
         session = request.take_up()
-        opened = session.get()
+        opened, title = session.get(), request.get()["request"]["title"]
     if asked.as_json:
         print_json(opened)
         return
     name = name_of(asked.project, session.dataset.id)
     edited = next_command(f"data edit {name} ROW COLUMN=VALUE --session {session.id}")
-    submitted = next_command(f"data submit {name} --title … --session {session.id}")
+    submitted = next_command(
+        f"data submit {name} --title {shlex.quote(title)} --session {session.id}"
+    )
     console().print(
-        f"Your session has the {opened['edits']} edits of CR {asked.number}. "
+        f"Your session has {count_of(opened['edits'], 'edit')} of CR {asked.number}. "
         f"Next: `{edited}`, then `{submitted}`",
+        markup=False,
         soft_wrap=True,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -21,16 +21,20 @@ from lakeshelf.cli.console.output import (
 )
 from lakeshelf.cli.governed.asking import Asked, about_one
 from lakeshelf.cli.governed.cells import paged
+from lakeshelf.cli.governed.connecting import next_command
 from lakeshelf.cli.governed.printing import (
     ROWS_SHOWN,
     content_of,
     explained,
     finding_line,
+    is_conflicting,
+    print_conflicts,
     print_diff,
     print_head,
     print_preview,
     print_state,
 )
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import ConfigurationError
 
 CHOICES = {"main": "keep_main", "staged": "take_staged", "rebase": "rebase"}
@@ -60,13 +64,16 @@ def approve(
         seen = request.get()
         if not asked.as_json:
             print_head(seen)
-            print_diff(seen, *paged(request.diff, "cells", ROWS_SHOWN))
+            changes = paged(request.diff, "cells", ROWS_SHOWN)
+            print_diff(seen, *changes)
+            print_conflicts(seen, changes[0])
         agreed("Approve exactly this?", yes, "nothing was approved; give --yes to agree")
         with explained(asked.as_json):
             answer = request.approve(
                 content or content_of(seen), comment=comment, acknowledged=acknowledge or ()
             )
-    print_state(answer, asked.as_json, "cr merge" if answer["status"] == "approved" else "cr show")
+    is_next = answer["status"] == "approved" and not is_conflicting(seen)
+    print_state(answer, asked.as_json, "cr merge" if is_next else "cr show")
 
 
 @about_one
@@ -146,11 +153,32 @@ def resolve(
         chosen = {cell: _choice(choice) for cell, choice in cells.items()}
         if not chosen:
             raise ConfigurationError(
-                f"CR {asked.number} has {len(conflicts)} conflicts, and none is settled",
+                f"CR {asked.number} has {count_of(len(conflicts), 'conflict')}, and none is settled",
                 hint="write ROW.COLUMN=staged, or --all main",
             )
         answer = request.resolve(content_of(request.get()), cast("Any", chosen))
-    print_state(answer, asked.as_json, "cr show")
+        seen, first = request.get(), request.diff(limit=1)["cells"]
+    if asked.as_json:
+        print_json(answer)
+    else:
+        _print_settled(seen, first, len(chosen))
+
+
+def _print_settled(
+    seen: Mapping[str, Any], first: Sequence[Mapping[str, Any]], settled: int
+) -> None:
+    """Print how many conflicts are left, and what is next."""
+    number, project = seen["request"]["number"], seen["request"]["project"]
+    if is_conflicting(seen):
+        console().print(f"{count_is(settled, 'conflict')} settled.")
+        print_conflicts(seen, first)
+        return
+    shown = next_command(f"cr show {number}", project)
+    console().print(
+        f"{count_is(settled, 'conflict')} settled, and none is left: CR {number} waits to be approved again. "
+        f"Who may: {', '.join(seen['may_approve'])}. Next: `{shown}`",
+        soft_wrap=True,
+    )
 
 
 @about_one

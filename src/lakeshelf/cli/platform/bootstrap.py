@@ -9,6 +9,7 @@ import typer
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, Steps, console, print_json, rows
+from lakeshelf.counts import count_of
 
 
 def bootstrap(
@@ -84,7 +85,7 @@ def rebuild(
         rows([{"table": t, "rows": n} for t, n in result.rows.items()], right=("rows",))
     )
     console().print(
-        f"{result.folded:,} rows of raw folded in {result.seconds:.1f} s. Next: `lakeshelf up`"
+        f"{count_of(result.folded, 'row')} of raw folded in {result.seconds:.1f} s. Next: `lakeshelf up`"
     )
 
 

@@ -10,6 +10,7 @@ import typer
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, console, print_json
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def destroy(
         removed = [*doomed.tables, *doomed.others, *map(str, doomed.state)]
         print_json({"lake": settings.lake, "removed": removed, "left": left})
         return
-    console().print(f"{settings.lake} is removed: {len(doomed.tables)} tables, {_others(doomed)}")
+    console().print(
+        f"{settings.lake} is removed: {count_of(len(doomed.tables), 'table')}, {_others(doomed)}"
+    )
     if left:
         console().print(f"left, because it is not the lake's: {', '.join(left)}", soft_wrap=True)
 
@@ -46,7 +49,9 @@ def _require_name(doomed: Doomed, typed: str | None, lake: str) -> None:
             raise ConfigurationError(
                 f"nobody can be asked whether to remove {lake}", hint=f"give --yes {doomed.name}"
             )
-        console().print(f"{lake}: {len(doomed.tables)} tables, {_others(doomed)}", soft_wrap=True)
+        console().print(
+            f"{lake}: {count_of(len(doomed.tables), 'table')}, {_others(doomed)}", soft_wrap=True
+        )
         typed = input(f"This removes them for ever. Type the lake's name, {doomed.name}: ")
     if typed != doomed.name:
         raise ConfigurationError(

@@ -12,6 +12,7 @@ import typer
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, console, print_json
 from lakeshelf.cli.platform.observing.doctor import print_diagnoses
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 
@@ -37,7 +38,9 @@ def init(
     if as_json:
         print_json({"folder": str(folder.absolute()), "written": [str(file) for file in files]})
         return
-    console().print(f"{len(files)} files written below {folder.absolute()}", soft_wrap=True)
+    console().print(
+        f"{count_of(len(files), 'file')} written below {folder.absolute()}", soft_wrap=True
+    )
     is_here = folder.resolve() == Path.cwd()
     enter = "" if is_here else f"`cd {shlex.quote(str(folder))}`, then "
     console().print(f"Next: {enter}`lakeshelf up`", soft_wrap=True)

@@ -14,6 +14,7 @@ from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, Steps, add, console, errors, grid, print_json
 from lakeshelf.cli.console.starting import Patience, Start
 from lakeshelf.cli.platform.observing.watch import show_live
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeshelfError
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _report(status: dict[str, Any], settings: Settings, *, as_json: bool) -> Non
         add(
             table,
             name,
-            f"process {part['pid']}, {part['state']}, restarted {part['restarts']} times",
+            f"process {part['pid']}, {part['state']}, restarted {count_of(part['restarts'], 'time')}",
         )
     for meaning, value in _served(status, settings).items():
         add(table, meaning, value)

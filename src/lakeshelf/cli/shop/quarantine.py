@@ -14,6 +14,7 @@ import typer
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.listings import known
 from lakeshelf.cli.console.output import MOST_ROWS, AsJson, console, errors, print_json, rows
+from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 SHOWN, SHOWN_RECORDS = 80, 20
@@ -80,7 +81,7 @@ def replay_quarantine(
         print_json({"sent": sent})
     else:
         console().print(
-            f"{sent} records sent. Next: `lakeshelf quarantine list`, `lakeshelf status`"
+            f"{count_of(sent, 'record')} sent. Next: `lakeshelf quarantine list`, `lakeshelf status`"
         )
 
 

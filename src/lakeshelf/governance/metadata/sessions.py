@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from lakeshelf.counts import count_of
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.tables.datasets import LIVE_SESSIONS, LiveSession
 
@@ -67,7 +68,7 @@ class Sessions:
         if running.edits != seen.edits:
             raise refused(
                 "state_changed",
-                f"{running.edits - seen.edits} edits came into session {seen.id} while it was submitted",
+                f"{count_of(running.edits - seen.edits, 'edit')} came into session {seen.id} while it was submitted",
                 hint="submit it again",
                 session=seen.id,
             )

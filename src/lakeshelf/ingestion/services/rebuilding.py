@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf import crash
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError
 from lakeshelf.ingestion.domain.manifest import File, LoadResult, claimed, ended, renewed
 from lakeshelf.ingestion.domain.rows import judged
@@ -94,8 +95,8 @@ def rebuild(
     lost = [file for file in gone if file.rows_loaded]
     if lost and not drop_gone:
         raise FileRefused(
-            f"{len(lost)} files of {dataset} are gone or changed, the first is {lost[0].path}: a rebuild would lose "
-            f"{sum(file.rows_loaded for file in lost):,} rows",
+            f"gone or changed: {count_of(len(lost), 'file')} of {dataset}, the first is {lost[0].path}: a rebuild "
+            f"would lose {count_of(sum(file.rows_loaded for file in lost), 'row')}",
             hint="put them back, or give --drop-gone",
         )
     # 2.

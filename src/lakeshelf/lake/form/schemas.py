@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.counts import count_of
 from lakeshelf.lake.form import conforming, kinds
 from lakeshelf.lake.place.errors import KeyViolation, SchemaError
 
@@ -169,7 +170,7 @@ def _require_filled(batch: pa.RecordBatch, schema: pa.Schema, name: str) -> None
     for field in schema:
         if not field.nullable and (count := batch.column(field.name).null_count):
             raise KeyViolation(
-                f"{count} rows for {name} have no {field.name}, which every row has to have",
+                f"{count_of(count, 'row')} for {name} without {field.name}, which every row has to have",
                 hint="fill it; nothing was committed",
             )
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.form import features, partitions
 from lakeshelf.lake.form.commits import HOOKS, Commit, Write
@@ -242,7 +243,7 @@ def _require_keys(rows: pa.Table, keys: Sequence[str], name: str) -> None:
         if rows[key].null_count:
             place = pc.index(pc.is_null(rows[key]), pa.scalar(True)).as_py()
             raise KeyViolation(
-                f"{rows[key].null_count} rows for {name} have no {key}, the first is row {place}",
+                f"{count_of(rows[key].null_count, 'row')} for {name} without {key}, the first is row {place}",
                 hint="null is equal to nothing, so they would be inserted again and again; give them keys",
             )
 

@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.counts import count_of
 from lakeshelf.lake.form.commits import Commit, Write
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import KeyViolation, StorageError, explained
@@ -75,7 +76,7 @@ def _require_constraints(handle: DeltaTable, name: str, rows: pa.Table) -> None:
     for constraint, count in counts.items():
         if count:
             raise KeyViolation(
-                f"{count} rows of {name} break its constraint {constraint}: {checks[constraint]}",
+                f"{count_of(count, 'row')} of {name} against its constraint {constraint}: {checks[constraint]}",
                 hint="this is a fault of the job that computed them",
             )
 

@@ -21,6 +21,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from lakeshelf.components import registry as components
+from lakeshelf.counts import count_of
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
@@ -239,7 +240,7 @@ class Stack:
                 self._show("fold", *self._folded())
             if time.monotonic() - moved > STALL_S:
                 raise StreamError(
-                    f"nothing was folded for {STALL_S:.0f} s, {left} records are left; {self._why()}"
+                    f"nothing was folded for {STALL_S:.0f} s, {count_of(left, 'record')} left; {self._why()}"
                 )
             time.sleep(POLL_S)
         self.clock.end("folded")

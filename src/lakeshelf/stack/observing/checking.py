@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lakeshelf.components import registry
 from lakeshelf.contracts.layers import BRONZE
+from lakeshelf.counts import count_of
 from lakeshelf.ingestion.domain import declaration
 from lakeshelf.settings import Settings, config_file, load_settings
 from lakeshelf.stack.observing import doctor_lake
@@ -45,7 +46,7 @@ def compose(_: Settings) -> Iterator[Finding]:
 
 def components(settings: Settings) -> Iterator[Finding]:
     """Declarations of the components."""
-    yield good(f"{len(registry.discover(*settings.homes))} components")
+    yield good(count_of(len(registry.discover(*settings.homes)), "component"))
 
 
 def datasets(settings: Settings) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lakeshelf.contracts import CATALOG, PRODUCT, Table, project, release
 from lakeshelf.contracts.derived import docs as contract_docs
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import LakeError
 from lakeshelf.kafka import open_transactions, topic_counts, topics
 from lakeshelf.lake.form.dataset import LIBRARY
@@ -52,7 +53,7 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
     ends = topics.end_offsets(client, list(CATALOG.topics))
     if missing := [name for name, partitions in ends.items() if not partitions]:
         yield bad(
-            f"{len(missing)} topics are missing: {', '.join(missing[:3])}",
+            f"{count_is(len(missing), 'topic')} missing: {', '.join(missing[:3])}",
             "run `lakeshelf bootstrap`",
         )
         return
@@ -66,7 +67,9 @@ def topic_settings(settings: Settings) -> Iterator[Finding]:
         counts = topic_counts.readable(client, CATALOG.topics)
         about = "" if all(count.exact for count in counts.values()) else "at most "
         total = sum(count.records for count in counts.values())
-        yield good(f"{len(ends)} topics as the contract says, {about}{total:,} readable records")
+        yield good(
+            f"{count_of(len(ends), 'topic')} as the contract says, {about}{count_of(total, 'readable record')}"
+        )
 
 
 def _alteration(setting: str, actual: str, declared: str) -> str:
@@ -86,7 +89,7 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
     problems = [problem for table in contracts for problem in _table(settings, table)]
     yield from problems
     if not problems and not missing:
-        yield good(f"{len(present)} tables as the contract says")
+        yield good(f"{count_of(len(present), 'table')} as the contract says")
 
 
 def _missing(settings: Settings, missing: list[str], present: set[str]) -> Finding:
@@ -118,7 +121,7 @@ def checkpoints(settings: Settings) -> Iterator[Finding]:
             )
     if not has_breaks:
         begun = len(_begun(settings))
-        yield good(f"{begun} of {len(plans)} queries have one, all in order")
+        yield good(f"{begun} of {count_of(len(plans), 'query')} begun, all in order")
 
 
 def places(settings: Settings) -> Iterator[Finding]:
@@ -131,11 +134,11 @@ def places(settings: Settings) -> Iterator[Finding]:
     for name, rows in counted.items():
         if rows:
             yield bad(
-                f"{name} holds {rows} records a second time",
+                f"{name} holds {count_of(rows, 'record')} a second time",
                 "run `lakeshelf down`, then `lakeshelf rebuild`",
             )
     if not any(counted.values()):
-        yield good(f"each record stands once in {len(present)} tables")
+        yield good(f"each record stands once in {count_of(len(present), 'table')}")
 
 
 def own(settings: Settings) -> Iterator[Finding]:
@@ -145,13 +148,15 @@ def own(settings: Settings) -> Iterator[Finding]:
         yield good("no project")
         return
     own = (len(CATALOG.topics) - len(PRODUCT.topics), len(CATALOG.tables) - len(PRODUCT.tables))
-    yield good(f"{own[0]} topics, {own[1]} tables of {settings.project}")
+    yield good(f"{count_of(own[0], 'topic')}, {count_of(own[1], 'table')} of {settings.project}")
 
 
 def contract(settings: Settings) -> Iterator[Finding]:
     """The contract against its stored release, and its pages."""
     changes = release.check(PRODUCT)
-    yield good(f"release {release.latest()}, {len(changes)} changes since, none breaks readers")
+    yield good(
+        f"release {release.latest()}, {count_of(len(changes), 'change')} since, none breaks readers"
+    )
     folder = settings.home / "docs" / "reference"
     if folder.is_dir() and (stale := contract_docs.difference(PRODUCT, folder)):
         yield bad(
@@ -165,7 +170,9 @@ def jobs(settings: Settings) -> Iterator[Finding]:
     plans = _plans(settings)
     texts = [text for query in plans for job in query.jobs for text in binding.bind(job)]
     number = sum(len(query.jobs) for query in plans)
-    yield good(f"{number} jobs in {len(plans)} queries, {len(texts)} texts of SQL")
+    yield good(
+        f"{count_of(number, 'job')} in {count_of(len(plans), 'query')}, {count_of(len(texts), 'text')} of SQL"
+    )
 
 
 def _begun(settings: Settings) -> list[str]:

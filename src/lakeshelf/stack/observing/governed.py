@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf import extras
+from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Root
@@ -76,8 +77,10 @@ def _waits_for_long(health: Mapping[str, Any]) -> bool:
 def _published(listed: Sequence[Mapping[str, Any]]) -> str:
     waiting = sum(one.get("since") is not None for one in listed)
     if waiting:
-        return f"{len(listed) - waiting} datasets are published, {waiting} not yet: they are being bound"
-    return f"{len(listed)} datasets are published" if listed else "nothing is published"
+        return (
+            f"{count_is(len(listed) - waiting, 'dataset')} published, and {waiting:,} not bound yet"
+        )
+    return f"{count_is(len(listed), 'dataset')} published" if listed else "nothing is published"
 
 
 def merges(settings: Settings) -> Iterator[Finding]:
@@ -144,7 +147,7 @@ def strangers(settings: Settings) -> Iterator[Finding]:
             sound = False
             yield stranger
     if sound:
-        yield good(f"{examined} governed datasets, changed by change requests alone")
+        yield good(f"{count_of(examined, 'governed dataset')}, changed by change requests alone")
 
 
 def _stranger(root: Root, name: str) -> Finding | None:

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
+from lakeshelf.counts import count_of
 from lakeshelf.errors import BrokerError
 from lakeshelf.streams.take.refusal import Refused
 
@@ -111,7 +112,7 @@ class Publisher:
             reason = str(failed[0]) if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
             kind = MessageTooLarge if any(map(_is_too_large, failed)) else BrokerError
             raise kind(
-                f"{left + len(failed)} messages were not acknowledged: {reason}",
+                f"not acknowledged: {count_of(left + len(failed), 'message')}: {reason}",
                 hint="see `lakeshelf status`; the batch is repeated",
             )
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.counts import count_of
 from lakeshelf.errors import StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.location import Place as Lake
@@ -160,7 +161,7 @@ def _require_kept(
     held = _below(_places(standing, topic), first)
     if held < expected:
         raise StreamError(
-            f"raw/{topic} lacks {expected - held} rows whose records Kafka no longer has",
+            f"raw/{topic} lacks {count_of(expected - held, 'row')} whose records Kafka no longer has",
             hint="put a copy of the table back that has them, then rebuild; "
             "without them it goes on with `lakeshelf rebuild --accept-loss`",
         )

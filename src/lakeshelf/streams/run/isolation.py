@@ -24,6 +24,7 @@ from typing import Any
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame
 
+from lakeshelf.counts import count_of
 from lakeshelf.errors import StreamError
 from lakeshelf.logs import log
 from lakeshelf.streams.commit.ledger import Counts, Offsets
@@ -185,6 +186,6 @@ class Isolation:
 
 def _every_record_fails(trial: Trial, suspect: Suspect) -> StreamError:
     return StreamError(
-        f"{trial.unproven} records were isolated and the next one fails as well: {suspect.failure}",
+        f"{count_of(trial.unproven, 'record')} isolated, and the next one fails as well: {suspect.failure}",
         hint="the cause is not in the records; see the log of the streams driver",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.counts import count_of
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.editing.files import Mode
 from lakeshelf.governance.domain.keys import row_ids
@@ -89,8 +90,8 @@ def _require_deletes(
     absent = ids.filter(pc.invert(are_there))
     raise refused(
         "deletes_not_allowed",
-        f"the file lacks {len(absent):,} rows, the first {absent[0].as_py()[:80]!r}, and rows of this dataset are "
-        "not deleted",
+        f"the file lacks {count_of(len(absent), 'row')}, the first {absent[0].as_py()[:80]!r}, and rows of this "
+        "dataset are not deleted",
         hint="add them, or import it as `upsert`",
         row_ids=absent[:10].to_pylist(),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from lakeshelf.counts import count_of
 from lakeshelf.governance.domain.definition import Policy
 from lakeshelf.governance.domain.permissions import Actor, Role, Subject, can
 from lakeshelf.governance.errors import refused
@@ -190,7 +191,7 @@ def _missing(
 ) -> tuple[str, ...]:
     sentences = []
     if (lacking := policy.approvals - len(givers)) > 0:
-        sentences.append(f"{lacking} of {policy.approvals} approvals missing")
+        sentences.append(f"{lacking} of {count_of(policy.approvals, 'approval')} missing")
     groups: dict[str, list[str]] = {}
     for column, group in policy.groups.items():
         if column in columns:

@@ -12,6 +12,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.counts import count_of
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.requests.conflicts import (
     Conflict,
@@ -78,7 +79,7 @@ class Merged:
         named = [f"{c.row_id}{'.' + c.column if c.column else ''}" for c in self.conflicts[:_NAMED]]
         raise refused(
             "conflicts",
-            f"{len(self.conflicts):,} changes are in conflict with main: {', '.join(named)}"
+            f"{count_of(len(self.conflicts), 'conflict')} with main: {', '.join(named)}"
             + (" …" if len(self.conflicts) > _NAMED else ""),
             hint="resolve each: keep main, take staged, or rebase",
             conflicts=[conflict.as_json() for conflict in self.conflicts],

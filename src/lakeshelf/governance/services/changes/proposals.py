@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.counts import count_of
 from lakeshelf.governance.domain import staged as staging
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.findings import Point, Report
@@ -291,7 +292,7 @@ def require_valid(report: Report) -> None:
     first = next(one for one in findings if one["severity"] in ("error", "fatal"))
     raise refused(
         "violations",
-        f"rules are violated, {len(findings):,} times, the first: {first['message']}",
+        f"rules are violated, {count_of(len(findings), 'time')}, the first: {first['message']}",
         hint="correct the cells that the findings name",
         findings=findings,
         summary=report.summary(),

@@ -13,9 +13,13 @@ from urllib.parse import SplitResult, urlsplit
 from lakeshelf.governance.errors import GovernanceError, refused
 
 LONGEST_URL = 2_000
+LOOPBACK = "127.0.0.1"
 _URL = re.compile(r"[\x21-\x7e]+")
+_HOST = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """Addresses of IPv6 that a gateway makes addresses of IPv4 of."""
+_THIS_MACHINE = re.compile(r"(.+\.)?localhost")
+"""Names that lead to this machine alone, whether they are looked up or not."""
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 
 
@@ -37,7 +41,7 @@ class Place:
 
         Raises:
             GovernanceError: `webhook_refused`: it is no URL of http or https, holds credentials or a fragment, or
-                would send what is signed in the clear through the Internet, or names a private address.
+                would send what is signed in the clear through the Internet.
         """
         if len(url) > LONGEST_URL or not _URL.fullmatch(url):
             raise _refused(url, f"it is no text of 1 to {LONGEST_URL} visible ASCII characters")
@@ -46,37 +50,43 @@ class Place:
             _ = parts.port
         except ValueError as error:
             raise _refused(url, str(error)) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        is_named = _HOST.fullmatch(parts.hostname or "")
+        if parts.scheme not in ("http", "https") or not is_named or parts.port == 0:
             raise _refused(url, "it is no address of http or https")
         if "@" in parts.netloc or parts.fragment:
             raise _refused(url, "it holds credentials or a fragment")
         if parts.scheme == "http" and not is_private:
             raise _refused(url, "events go to addresses outside by https alone")
-        place = cls(parts, is_private)
-        place.require_literal()
-        return place
+        return cls(parts, is_private)
 
     @property
     def host(self) -> str:
-        """Name or address of the host."""
-        return str(self.url.hostname)
+        """Name or address of the host; a point behind it says nothing more."""
+        return str(self.url.hostname).removesuffix(".")
 
     @property
     def port(self) -> int:
         """The port."""
         return self.url.port or (443 if self.url.scheme == "https" else 80)
 
-    def require_literal(self) -> None:
-        """Refuse an address that is written out and private; names are looked at when they are resolved.
+    def addresses(self, resolve: Resolve = socket.getaddrinfo) -> list[str]:
+        """Addresses of the host as it is now, however it is written; none: nobody knows the name yet.
 
         Raises:
-            GovernanceError: `webhook_refused`.
+            GovernanceError: `webhook_refused`: one of them is private, or the name can have none.
         """
+        if _THIS_MACHINE.fullmatch(self.host):
+            self._require(LOOPBACK)
         try:
-            address = ipaddress.ip_address(self.host)
-        except ValueError:
-            return
-        self._require(str(address))
+            listed = resolve(self.host, self.port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise _refused(self.url.geturl(), f"{self.host} is no name: {error}") from error
+        except OSError:
+            return []
+        addresses = [str(one[4][0]) for one in listed]
+        for address in addresses:
+            self._require(address)
+        return addresses
 
     def resolved(self, resolve: Resolve = socket.getaddrinfo) -> str:
         """An address of the host as it is now.
@@ -84,14 +94,9 @@ class Place:
         Raises:
             GovernanceError: `webhook_refused`: it has none, or one of them is private.
         """
-        try:
-            listed = resolve(self.host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise _refused(self.url.geturl(), f"{self.host} has no address: {error}") from error
-        addresses = [str(one[4][0]) for one in listed]
-        for address in addresses:
-            self._require(address)
-        return addresses[0]
+        if addresses := self.addresses(resolve):
+            return addresses[0]
+        raise _refused(self.url.geturl(), f"nobody knows an address of {self.host}")
 
     def _require(self, address: str) -> None:
         if not self.is_private and not _is_public(address):

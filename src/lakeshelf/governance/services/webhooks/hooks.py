@@ -45,18 +45,13 @@ def add(
         GovernanceError: `forbidden`, `not_found`; `webhook_refused`: it leads where none may; `request_invalid`: a
             kind that none can be, or too many webhooks.
     """
+    with context.metadata.reading() as tx:
+        require_right(tx, caller, project, ACTION)
+    _require_kinds(kinds)
+    Place.of(url, is_private=is_private).addresses()
     now, secret = context.clock(), PREFIX + make()
-    wrong = [kind[:80] for kind in kinds if not _KIND.fullmatch(kind)]
     with context.metadata.transaction() as tx:
         require_right(tx, caller, project, ACTION)
-        if wrong:
-            raise refused(
-                "request_invalid",
-                f"{wrong[0]!r} is no kind of event",
-                hint="name kinds such as cr.merged, or families such as cr",
-                kinds=wrong,
-            )
-        Place.of(url, is_private=is_private)
         if len(tx.outbox.webhooks(project)) >= MOST:
             raise refused(
                 "request_invalid", f"{project} has {MOST} webhooks already", hint="remove one"
@@ -65,6 +60,16 @@ def add(
         tx.outbox.add(made)
         record(tx, caller, "webhook.added", now, project=project, details={"webhook": made.id})
     return made, secret
+
+
+def _require_kinds(kinds: Sequence[str]) -> None:
+    if wrong := [kind[:80] for kind in kinds if not _KIND.fullmatch(kind)]:
+        raise refused(
+            "request_invalid",
+            f"{wrong[0]!r} is no kind of event",
+            hint="name kinds such as cr.merged, or families such as cr",
+            kinds=wrong,
+        )
 
 
 def webhooks(context: Context, caller: Caller, project: str) -> list[Webhook]:
