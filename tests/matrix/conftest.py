@@ -12,6 +12,7 @@ import pytest
 from lakeshelf.lake import Lake
 from tests.matrix import written
 from tests.streams.conftest import own_settings, spark  # noqa: F401 - fixtures
+from tests.streams.pipeline import INTERPRETED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,6 +33,8 @@ def matrix(
     spark: SparkSession,  # noqa: F811 - the fixture
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Matrix:
+    for key, value in INTERPRETED.items():
+        spark.conf.set(key, value)
     root = tmp_path_factory.mktemp("matrix")
     rows = {name: written.write(spark, root, name) for name in written.TABLES}
     return Matrix(Lake(root, catalog={}), root, spark, rows)

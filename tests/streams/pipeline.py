@@ -39,7 +39,7 @@ INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-"""A batch of ten rows is done before its code would be compiled."""
+"""What concerns ten rows is done before its code would be compiled."""
 
 
 class ForgetfulDriver(DriverCommitter):
