@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
-from lakeshelf.governance.client import Client, Request
+from lakeshelf.governance.client import Client, Project, Request
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import issue
 from tests.governance.services.acting import ROW
 from tests.governance.services.conftest import DATASET, PROJECT
+from tests.governance.services.imports.filing import edited, workbook
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 As = Callable[[str], Client]
@@ -82,6 +84,47 @@ def test_a_change_lives_from_edit_to_revert(as_: As) -> None:
     view = policies.view(filters=[{"column": "shelf_id", "op": "=", "value": "S1"}])
     rows = policies.rows(view["id"])
     assert rows["columns"]["min_qty"] == [7]
+
+
+def test_files_rules_and_versions_are_in_the_client_s_hands_alone(as_: As) -> None:
+    """A supplier's workbook, an export that grew old, blame, yesterday's version, and a tighter rule."""
+    owner, reviewer = as_("ann"), as_("ben")
+    ann, ben, cat = (one.project(PROJECT) for one in (owner, reviewer, as_("cat_")))
+    supplier = workbook([("shelf_id", *ROW), *((f"S{n}", *ROW.values()) for n in range(3))])
+    loaded = ann.dataset(DATASET).upload("supplier.xlsx", lambda: [supplier]).load("Spring")
+    merged(ann.request(loaded["request"]["number"]), reviewer)
+    begun = ann.dataset(DATASET).get()["meta"]["delta_version"]
+
+    sink = io.BytesIO()
+    assert cat.dataset(DATASET).export(sink, "xlsx").endswith(".xlsx")
+    session = ann.dataset(DATASET).open_session()
+    session.set("S0", "min_qty", 7)
+    merged(session.submit("Seven"), reviewer)
+    old = edited(sink.getvalue(), {("S1", "min_qty"): 3})
+    loaded = cat.dataset(DATASET).upload("old.xlsx", lambda: [old]).load()
+    merged(cat.request(loaded["request"]["number"]), reviewer)
+    assert units(ann) == {"S0": 7, "S1": 3, "S2": 1}
+    assert ann.dataset(DATASET).blame("S1")["min_qty"]["actor"] == "cat_"
+
+    waiting = cat.dataset(DATASET).open_session()
+    waiting.set("S2", "min_qty", 5)
+    open_ = waiting.submit("Five")
+    ben.request(open_.number).approve(seen(open_))
+    definition = ben.dataset(DATASET).definition()["definition"]
+    rule = {"name": "few", "kind": "between", "columns": ["min_qty"], "params": {"maximum": 50}}
+    tighter = {**definition, "version": 2, "rules": [*definition["rules"], rule]}
+    merged(ben.dataset(DATASET).propose_definition(tighter, "At most 50"), owner)
+    assert open_.get()["request"]["status"] == "pending_review"
+
+    merged(ann.dataset(DATASET).restore(begun, "As it was"), reviewer)
+    assert units(ann) == {"S0": 1, "S1": 1, "S2": 1}
+
+
+def units(project: Project) -> dict[str, int]:
+    """Shelf → `min_qty` as it stands."""
+    dataset = project.dataset(DATASET)
+    columns = dataset.rows(dataset.view()["id"])["columns"]
+    return dict(zip(columns["shelf_id"], columns["min_qty"], strict=True))
 
 
 def test_a_refusal_comes_as_the_api_says_it(as_: As) -> None:

@@ -188,7 +188,12 @@ class Dataset:
         return one(self.calls.post(f"{self.path}/publish_again"))
 
     def propose_definition(self, definition: Mapping[str, Any], title: str) -> Request:
-        """A change request for the next version of the definition."""
+        """A change request for the next version of a definition.
+
+        Args:
+            definition: The one in force, changed, its `version` one higher.
+            title: What it does.
+        """
         body = {"definition": dict(definition), "title": title}
         return self._request(self.calls.post(f"{self.path}/definition", body))
 

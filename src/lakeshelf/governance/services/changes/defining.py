@@ -123,7 +123,7 @@ def checked_next(
         raise refused(
             "state_changed",
             f"the definition in force is version {present.version}, so version {definition.version} is not the next",
-            hint="read it again and repeat the change",
+            hint=f"make the change to the one in force, and send it as version {present.version + 1}",
             definition_version=present.version,
         )
     topic = None if present.topic is None else CATALOG.topics[present.topic]
