@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import stacks, usage
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from benchmarks.machine import GIB
+from lakeshelf.stack.supervision.parts import GOVERNED
 
 
 def figures(_: Parameters) -> list[Figure]:
@@ -19,6 +20,7 @@ def figures(_: Parameters) -> list[Figure]:
         Figure("up_again", "`lakeshelf up` → ready, existing lake", "s", 30.0),
         Figure("cores", "all processes, idle", "cores", 0.3),
         Figure("memory", "all processes, idle (PSS, most)", "GiB", 4.0),
+        Figure("governed", "service of governed datasets, idle, adoption and publication included", "cores", 0.03),
     ]  # fmt: skip
 
 
@@ -51,6 +53,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         "up_again": up_again,
         "cores": sum(cores.values()),
         "memory": sum(memory.values()),
+        "governed": sum(cores.get(part.name, 0.0) for part in GOVERNED),
     }
     parts = {"cores_by_part": rounded(cores), "memory_gib_by_part": rounded(memory)}
     return {"figures": rounded(measured), **parts}
