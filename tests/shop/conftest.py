@@ -55,7 +55,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(lived: Path) -> Iterator[Path]:
     """The same shop, up again, with the service of governed datasets."""
     by_spark = json.dumps(dict.fromkeys(BY_SPARK, "spark"))
-    up = ("up", "--no-simulation", "--no-watch", "--speed", "60")
+    up = ("up", "--no-simulation", "--no-watch", "--speed", "1")
     try:
         started = lakeshelf(
             lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark, LAKESHELF_GOVERNANCE="true"
