@@ -76,6 +76,7 @@ def merges(stack: stacks.Stack, number: int) -> tuple[list[float], list[float], 
     answered, obeyed = [], []
     with _client(stack, AUTHOR) as author, _client(stack, REVIEWER) as reviewer:
         wait_for("the service", lambda: _is_ready(author), START_S)
+        wait_for("who judges", Path(governed.worker(stack.settings)).exists, START_S)
         probes = Probes(stack.client, number)
         stack.wait_folded()
         names = usage.tree(stack.pid)

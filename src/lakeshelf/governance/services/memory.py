@@ -60,6 +60,11 @@ class Held(Generic[Value]):
             while len(self._values) > 1 and sum(n for _, n in self._values.values()) > self.most:
                 self._values.popitem(last=False)
 
+    def let_go(self) -> None:
+        """Hold none of them any longer."""
+        with self._lock:
+            self._values.clear()
+
     def _made(
         self, name: Hashable, make: Callable[[], Value], size: Callable[[Value], int]
     ) -> Value:
@@ -85,3 +90,14 @@ class Memory:
     orders: Held[np.ndarray] = field(default_factory=partial(Held, 256 * MIB))
     logs: Held[ReadLog] = field(default_factory=partial(Held, 128 * MIB))
     inserted: Held[pa.Table] = field(default_factory=partial(Held, 64 * MIB))
+
+    def make_room(self) -> None:
+        """Let go of all that can be made again, before work that needs much memory itself."""
+        for held in (self.tables, self.ranks, self.orders, self.logs, self.inserted):
+            held.let_go()
+        give_back()
+
+
+def give_back() -> None:
+    """Have memory that was let go given back to the machine."""
+    pa.default_memory_pool().release_unused()

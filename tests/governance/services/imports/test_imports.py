@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import imports
 from lakeshelf.governance.services.context import Caller, Context
-from lakeshelf.governance.services.imports import Loaded, uploading
+from lakeshelf.governance.services.imports import Loaded, loading, uploading
 from tests.governance.services.acting import (
     ROW,
     approved,
@@ -54,6 +55,16 @@ def test_a_file_becomes_a_change_request_that_is_reviewed_like_others(context: C
     assert made.upload.report["request"] == made.request.number
     put_through(context, made)
     assert {shelf: row["min_qty"] for shelf, row in rows(context).items()} == {"00123": 1, "NA": 4}
+
+
+@pytest.mark.parametrize(("large", "is_held"), [(0, False), (1_000, True)])
+def test_a_large_file_has_the_room_that_grids_held(
+    context: Context, monkeypatch: pytest.MonkeyPatch, large: int, is_held: bool
+) -> None:
+    monkeypatch.setattr(loading, "LARGE", large)
+    context.memory.inserted.put("rows", pa.table({}), 0)
+    loaded(context, csv({"shelf_id": "A1"}))
+    assert (context.memory.inserted.known("rows") is not None) is is_held
 
 
 def test_upsert_changes_what_differs_and_leaves_the_rest(context: Context) -> None:

@@ -27,6 +27,7 @@ from lakeshelf.governance.services.imports.broken import log, of_keys, violation
 from lakeshelf.governance.services.imports.forgetting import UPLOAD
 from lakeshelf.governance.services.imports.reading import Read, read
 from lakeshelf.governance.services.imports.uploading import RECEIVED, content_of
+from lakeshelf.governance.services.memory import give_back
 from lakeshelf.governance.services.refusals import governed
 from lakeshelf.governance.storage.main import MainTable, OpenedTable
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
@@ -41,6 +42,8 @@ READING, SUBMITTED, REFUSED_, UNCHANGED, FAILED = (
 )
 _FAULTS = ("upload_invalid", "body_too_large", "deletes_not_allowed", "gone")
 """Codes of refusals that the same file gets again."""
+LARGE = 10_000_000
+"""Bytes of a file from which on its rows need the room that grids hold."""
 _BEGUN = (RECEIVED, READING)
 """States from which an upload is loaded; one whose process died is loaded again."""
 
@@ -182,12 +185,16 @@ class _Desk:
 
     def change(self, dialect: Dialect, point: Point, *, leave_out: bool) -> _Change:
         """What the file comes to; it and its rows are let go as soon as they are not needed."""
+        if self.upload.size > LARGE:
+            self.context.memory.make_room()
         file = self._read(dialect)
         count, note = file.rows.num_rows, file.note
         rows, lines, ids, broken = self._keyed(file)
         del file
+        give_back()
         staged = self._against_base(rows, ids)
         del rows
+        give_back()
         judgement = self._judged(staged, point) if staged.num_rows else None
         places = violations(judgement, ids, lines)
         if places.num_rows and leave_out:
