@@ -121,9 +121,9 @@ def asked(folder: Path, number: int, shelves: int) -> dict[str, float]:
         seconds = [_timed(ask) for _ in range(CALLS)]
         spent = (time.process_time() - cpu) / (time.perf_counter() - began)
     warm = statistics.median(one for one, _ in seconds)
-    (told,) = seconds[-1][1]
-    if not told.known or told.totals["near_expiry"]["then"] < shelves // 2:
-        raise RuntimeError(f"the effect is {told}")
+    (last,) = seconds[-1][1]
+    if not last.known or last.totals["near_expiry"]["then"] < shelves // 2:
+        raise RuntimeError(f"the effect is {last}")
     return {"warm_s": warm, "cold_s": cold, "cpu_s": spent * warm, "mb": peak_mb("self")}
 
 

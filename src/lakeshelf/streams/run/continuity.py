@@ -13,7 +13,6 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.form import metadata
@@ -363,10 +362,7 @@ def _numbers(
         elif number is None and account.number < 0 and _is_read_anew(plan, held, name):
             unknown = reading.count(handle, name)
             if unknown:
-                yield Break(
-                    f"{name} has {count_of(unknown, 'row')}, of which the ledger knows nothing",
-                    name,
-                )
+                yield Break(f"{name} has rows of which the ledger knows nothing: {unknown:,}", name)
 
 
 def _identity(plan: QueryPlan, held: Checkpoint | None) -> str:
