@@ -15,6 +15,7 @@ CODES: Mapping[str, int] = {
     "comment_required": 422,
     "conflicts": 409,
     "content_changed": 409,
+    "count_doubted": 409,
     "csrf_refused": 403,
     "dataset_busy": 503,
     "definition_invalid": 422,

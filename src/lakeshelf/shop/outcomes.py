@@ -16,7 +16,8 @@ from lakeshelf.shop.acts import Message
 
 COMMANDS = (Ops.SHELF_COMMANDS, Ops.WH_COMMANDS)
 """Tables in which engines keep what was asked of them, with why it was refused."""
-EVENTS = Raw.SHELF_EVENTS
+EVENTS = {"shelf_events": Raw.SHELF_EVENTS, "wh_events": Raw.WH_EVENTS}
+"""Topic of adjustments → its mirror."""
 ENDS = {"ack": ("ack",), "dismiss": ("dismissed",)}
 """Command → states of an alert that obeyed it."""
 Outcomes = dict[str, str | None]
@@ -33,7 +34,8 @@ def outcomes(root: Place, messages: Sequence[Message], since: datetime) -> Outco
     """
     values = {str(message["event_id"]): (topic, message) for topic, message in messages}
     known = _judged(root, [one for one, (topic, _) in values.items() if topic == "commands"])
-    known |= _booked(root, [one for one, (topic, _) in values.items() if topic == "shelf_events"])
+    for adjusted, mirror in EVENTS.items():
+        known |= _booked(root, mirror, [o for o, (topic, _) in values.items() if topic == adjusted])
     rest = {one: values[one] for one in values.keys() - known.keys()}
     if rest:
         known |= _refused(root, rest.keys(), sorted({topic for topic, _ in rest.values()}), since)
@@ -49,10 +51,10 @@ def _judged(root: Place, ids: Sequence[str]) -> Outcomes:
     return {row["event_id"]: row["refusal"] for part in rows for row in part.to_pylist()}
 
 
-def _booked(root: Place, ids: Sequence[str]) -> Outcomes:
+def _booked(root: Place, mirror: str, ids: Sequence[str]) -> Outcomes:
     if not ids:
         return {}
-    rows = tables.rows(root, EVENTS, ["event_id"], [("event_id", "in", tuple(ids))])
+    rows = tables.rows(root, mirror, ["event_id"], [("event_id", "in", tuple(ids))])
     return dict.fromkeys(rows["event_id"].to_pylist())
 
 

@@ -201,6 +201,9 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/lineage"): EVERYBODY,
     ("POST", "/acts"): Rule(WRITERS),
     ("POST", "/shelves/{shelf}/adjust"): Rule(WRITERS),
+    ("GET", "/shelves/{shelf}/books"): EVERYBODY,
+    ("POST", "/shelves/{shelf}/count"): Rule(WRITERS),
+    ("POST", "/quarantine/corrections"): Rule(WRITERS),
     ("GET", "/acts"): Rule(MEMBERS, reads=True),
     ("GET", "/acts/{act}"): Rule(MEMBERS, reads=True),
 }
@@ -248,6 +251,10 @@ BODIES: Mapping[str, Any] = {
     "/query": {"sql": "SELECT 1"},
     "/acts": {"command": "ack", "targets": ["a1"]},
     "/shelves/{shelf}/adjust": {"quantity": 1},
+    "/shelves/{shelf}/count": {"units": 1, "agreed": True},
+    "/quarantine/corrections": {
+        "records": [{"topic": "shelf_events", "partition": 0, "offset": 1, "value": "{}"}]
+    },
 }
 PARAMS: Mapping[str, str] = {
     "/projects/{project}/inferences": "?file_name=x.csv",

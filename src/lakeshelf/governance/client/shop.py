@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lakeshelf.governance.client.calls import Calls, Json, many, one, part
 
+CORRECTED = ("topic", "partition", "offset", "value", "value_base64", "key", "key_base64")
+"""What of a refused record is sent."""
 PAGE = 200
 """Rows that are asked for at once."""
 
@@ -99,6 +101,44 @@ class Shop:
         """Correct the stock of a shelf by a difference to the books."""
         body = {"quantity": quantity, "reason": reason}
         return one(self.calls.post(f"/shelves/{part(shelf_id)}/adjust", body))
+
+    def books(self, shelf_id: str, *, location: str = "store") -> Json:
+        """What the books expect on a shelf (`store`) or in its back room (`warehouse`): `lots`, `elsewhere`."""
+        return one(self.calls.get(f"/shelves/{part(shelf_id)}/books", location=location))
+
+    def count(
+        self,
+        shelf_id: str,
+        units: int,
+        *,
+        lot: str | None = None,
+        location: str = "store",
+        reason: str = "",
+        agreed: bool = False,
+    ) -> Json:
+        """Say how many units of a lot are there; the books are adjusted by the `difference`, by the `act`.
+
+        Args:
+            shelf_id: The shelf.
+            units: Units that are there.
+            lot: The lot that was counted; None: the only one.
+            location: `store`: on the shelf; `warehouse`: in its back room.
+            reason: Why.
+            agreed: It is right although the books make it doubtful; without, that is refused (`count_doubted`).
+        """
+        body = {
+            "units": units,
+            "lot": lot,
+            "location": location,
+            "reason": reason,
+            "agreed": agreed,
+        }
+        return one(self.calls.post(f"/shelves/{part(shelf_id)}/count", body))
+
+    def correct(self, records: Iterable[Mapping[str, Any]]) -> int:
+        """Send corrected records of `quarantine` back to their topics, all or none; how many."""
+        known = [{name: row[name] for name in CORRECTED if name in row} for row in records]
+        return int(one(self.calls.post("/quarantine/corrections", {"records": known}))["sent"])
 
     def acts(self, *, most: int | None = None, **filters: str) -> list[Json]:
         """What was asked for, the newest first, with what became of it; by `user`, `target`, `state`."""

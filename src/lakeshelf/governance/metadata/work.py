@@ -211,6 +211,10 @@ class Acts:
         where = [columns.user == user, columns.request_id == request_id, columns.command == command]
         return ACTS.all(self._connection, where)
 
+    def of_messages(self, ids: Iterable[str]) -> list[Act]:
+        """Acts whose messages have these ids."""
+        return ACTS.all(self._connection, [ACTS.c.id.in_(list(ids))])
+
     def all(
         self, equal: Mapping[str, str], offset: int = 0, limit: int | None = None
     ) -> tuple[list[Act], int]:

@@ -33,6 +33,7 @@ def shop(settings: Settings) -> Shop:
         components=partial(_components, settings),
         now=partial(_now, settings),
         send=partial(_sent, settings),
+        correct=partial(_corrected, settings),
     )
 
 
@@ -99,6 +100,17 @@ def _sent(settings: Settings, messages: Sequence[Message]) -> None:
     reachable = client(settings)
     with _answering():
         send_all(reachable, messages)
+
+
+def _corrected(settings: Settings, records: Sequence[Mapping[str, Any]]) -> int:
+    from lakeshelf.streams.declare import plan
+    from lakeshelf.streams.recover import corrections
+
+    plans = plan.plan(_engines(settings).values())
+    candidates = corrections.checked(settings.lake_root, records, plans)
+    reachable = client(settings)
+    with _answering():
+        return corrections.publish(reachable, candidates)
 
 
 def _topic_id(settings: Settings, topic: str) -> str | None:

@@ -7,7 +7,7 @@ A corrected record is an ordinary message on its topic with the corrected value;
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lakeshelf.contracts import CATALOG
@@ -45,11 +45,27 @@ def send(
     Raises:
         ConfigurationError: A record that quarantine does not hold, or that would be refused again.
     """
+    return publish(client, checked(root, corrected, plans))
+
+
+def checked(
+    root: Place, corrected: Iterable[Mapping[str, Any]], plans: Iterable[QueryPlan] = ()
+) -> list[Candidate]:
+    """Corrected records as they are sent; arguments as for `send`.
+
+    Raises:
+        ConfigurationError: A record that quarantine does not hold, or that would be refused again.
+    """
     held = {(row["topic"], row["partition"], row["offset"]): row for row in listed(root)}
     ready = [(_place(record), _corrected(held, record)) for record in corrected]
     candidates = [candidate for _, candidate in ready]
     for n, refused in rehearsal.refusals(root, plans, candidates):
         raise _refused_again(ready[n][0], refused.reason, refused.detail)
+    return candidates
+
+
+def publish(client: Mapping[str, str], candidates: Sequence[Candidate]) -> int:
+    """Send records that were checked, and wait until the broker has them; how many."""
     publisher = Publisher(client)
     for sent in candidates:
         publisher.records(sent.topic, [sent.key], [sent.value])
@@ -96,6 +112,12 @@ def _refused_again(where: tuple[Any, ...], reason: str, detail: str) -> Configur
 
 def _bytes(record: Mapping[str, Any], name: str) -> bytes | None:
     if (encoded := record.get(f"{name}_base64")) is not None:
-        return base64.b64decode(encoded)
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{_label(_place(record))}: {name}_base64 is no base64: {error}",
+                hint="leave it as it was listed",
+            ) from error
     text = record.get(name)
     return text.encode() if isinstance(text, str) else None

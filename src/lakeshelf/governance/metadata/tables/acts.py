@@ -18,7 +18,7 @@ class Act:
         id: Its id, that of the message.
         user: Who asked.
         request_id: Id of the call; one call asks one thing of a target once.
-        command: One of `ack`, `dismiss`, `cancel`, `adjust`.
+        command: One of `ack`, `dismiss`, `cancel`, `adjust`, `count`.
         target: The alert, plan or shelf.
         reason: Why; empty: it was not said.
         topic: Topic of the message; None: it was refused at once.

@@ -35,7 +35,7 @@ class Ask:
     """What is asked for.
 
     Attributes:
-        command: `ack` or `dismiss` alerts, `cancel` plans, `adjust` a shelf.
+        command: `ack` or `dismiss` alerts, `cancel` plans, `adjust` or `count` a shelf.
         targets: Ids of alerts or plans; the shelf.
         reason: Why; empty: it is not said.
         quantity: Units that a shelf has more, or less, than the books say.
@@ -65,14 +65,34 @@ def ask(context: Context, caller: Caller, shop: Shop, asked: Ask) -> list[Act]:
         GovernanceError: `forbidden`; `not_found`: there is no such shelf; `request_invalid`: a value that cannot be;
             `service_unavailable`: the stack is down, and nobody knows of it.
     """
-    with context.metadata.reading() as tx:
-        require_staff(tx, caller, ASKS)
-        before = tx.acts.of_call(caller.user, caller.request_id, asked.command)
-    known = {act.target: act for act in before}
+    earlier = before(context, caller, asked.command)
+    known = {act.target for act in earlier}
     new = [target for target in dict.fromkeys(asked.targets) if target not in known]
     made = _made(context, caller, shop, asked, new) if new else []
-    known |= {act.target: act for act in _written(context, caller, asked, made)}
-    _send(context, shop, [act for act in known.values() if act.message and not act.sent_at])
+    return delivered(context, caller, shop, asked, [*earlier, *made])
+
+
+def before(context: Context, caller: Caller, command: str) -> list[Act]:
+    """What the same call has asked for already.
+
+    Raises:
+        GovernanceError: `forbidden`.
+    """
+    with context.metadata.reading() as tx:
+        require_staff(tx, caller, ASKS)
+        return tx.acts.of_call(caller.user, caller.request_id, command)
+
+
+def delivered(
+    context: Context, caller: Caller, shop: Shop, asked: Ask, made: Sequence[Act]
+) -> list[Act]:
+    """Write acts down, then send what is not sent yet; each target's act, in the order of the targets.
+
+    Raises:
+        GovernanceError: `service_unavailable`: the broker does not answer.
+    """
+    known = {one.target: one for one in _written(context, caller, asked, made)}
+    _send(context, shop, [one for one in known.values() if one.message and not one.sent_at])
     with context.metadata.reading() as tx:
         return [tx.acts.get(known[target].id) for target in dict.fromkeys(asked.targets)]
 
@@ -135,7 +155,7 @@ def _made(
             row = acts.stock_of(context.root, shelf)
         quantity, reason = int(asked.quantity or 0), asked.reason or None
         message = acts.adjusted(row, quantity, caller.user, reason, shop.now(), context.new_id())
-        return [_act(context, caller, asked, shelf, message)]
+        return [act_of(context, caller, asked, shelf, message)]
     known = acts.targets(context.root, asked.command, targets)
     is_open = any(not isinstance(row, ConfigurationError) for row in known.values())
     now = shop.now() if is_open else context.clock()
@@ -151,12 +171,12 @@ def _commanded(
     now: datetime,
 ) -> Act:
     if isinstance(row, ConfigurationError):
-        return _act(context, caller, asked, target, refusal=row.message)
+        return act_of(context, caller, asked, target, refusal=row.message)
     place = (row, asked.command, target, caller.user, asked.reason or None)
-    return _act(context, caller, asked, target, acts.commanded(*place, now, context.new_id()))
+    return act_of(context, caller, asked, target, acts.commanded(*place, now, context.new_id()))
 
 
-def _act(
+def act_of(
     context: Context,
     caller: Caller,
     asked: Ask,
@@ -164,6 +184,11 @@ def _act(
     message: Message | None = None,
     refusal: str | None = None,
 ) -> Act:
+    """An act for a target, with its message, or refused at once.
+
+    Raises:
+        GovernanceError: `request_invalid`: the contract refuses the message.
+    """
     now, topic, values = context.clock(), None, None
     if message is not None:
         topic = message[0]
@@ -186,17 +211,17 @@ def _act(
 
 
 def _written(context: Context, caller: Caller, asked: Ask, made: Sequence[Act]) -> list[Act]:
-    """Write down what is asked for, before it is; what the same call has written meanwhile stays as it is."""
+    """Write down what is asked for, before it is; what this call, or the same message, has asked for stays as it is."""
     if not made:
         return []
     with context.metadata.transaction() as tx:
         call = tx.acts.of_call(caller.user, caller.request_id, asked.command)
-        before = {one.target: one for one in call}
-        new = [tx.acts.add(one) for one in made if one.target not in before]
+        earlier = {one.target: one for one in (*tx.acts.of_messages(one.id for one in made), *call)}
+        new = [tx.acts.add(one) for one in made if one.target not in earlier]
         if new:
             details = _details(asked, new)
             record(tx, caller, "act.asked", context.clock(), project=SHOP, details=details)
-    return [before.get(one.target, one) for one in made]
+    return [earlier.get(one.target, one) for one in made]
 
 
 def _details(asked: Ask, acts_: Sequence[Act]) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Shop:
         components: Gives the components of the checkout, and what they read and write.
         now: Gives business time.
         send: Sends messages, each with its topic, and waits until the broker has them.
+        correct: Sends corrected records back to the topics that they were refused on; how many.
     """
 
     engines: Callable[[], Mapping[str, Job]] = dict
@@ -111,6 +112,7 @@ class Shop:
     components: Callable[[], Iterable[Process]] = tuple
     now: Callable[[], datetime] = no_stack
     send: Callable[[Sequence[Message]], None] = no_stack
+    correct: Callable[[Sequence[Mapping[str, Any]]], int] = no_stack
 
 
 @dataclass(frozen=True)

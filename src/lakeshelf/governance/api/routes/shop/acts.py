@@ -8,11 +8,16 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.door.failures import documented
 from lakeshelf.governance.api.routes.shop.shapes import (
     ActAnswer,
     ActsAnswer,
     Adjustment,
     Asked,
+    Corrections,
+    CorrectionsAnswer,
+    Count,
+    CountAnswer,
     Word,
 )
 
@@ -43,6 +48,30 @@ def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> A
     asked = acting.Ask(acting.ADJUST, [shelf], body.reason, body.quantity)
     (act,) = acting.ask(context, caller, shop, asked)
     return ActAnswer.model_validate(act)
+
+
+@routes.post("/shelves/{shelf}/count", status_code=201, responses=documented("count_doubted"))
+def count(context: On, caller: By, shop: In, shelf: str, body: Count) -> CountAnswer:
+    """Say how many units of a lot are there; the books are adjusted by the difference, as by `lakeshelf stock count`.
+
+    The same count counts once while the books are as they were.
+    """
+    from lakeshelf.governance.services.shop import counting
+
+    counted = counting.count(context, caller, shop, counting.Count(shelf, **body.model_dump()))
+    return CountAnswer.model_validate(counted)
+
+
+@routes.post("/quarantine/corrections")
+def correct(context: On, caller: By, shop: In, body: Corrections) -> CorrectionsAnswer:
+    """Send corrected records back to the topics that they were refused on, as `lakeshelf replay-quarantine`.
+
+    None is sent when one of them would be refused again. A record that keeps its `event_id` counts once.
+    """
+    from lakeshelf.governance.services.shop import correcting
+
+    records = [one.model_dump(exclude_none=True) for one in body.records]
+    return CorrectionsAnswer(sent=correcting.correct(context, caller, shop, records))
 
 
 @routes.get("/acts")

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
-from lakeshelf.governance.api.routes.shop.shapes import Id, RowsAnswer, Traced, Word
+from lakeshelf.governance.api.routes.shop.shapes import (
+    BooksAnswer,
+    Id,
+    Location,
+    RowsAnswer,
+    Traced,
+    Word,
+)
 from lakeshelf.shop.lists import Filter
 
 routes = router("shop", shop_tables)
@@ -69,6 +76,14 @@ def get_shelf(context: On, caller: By, shelf: str) -> Mapping[str, Any]:
     from lakeshelf.governance.services.shop import looking
 
     return looking.shelf(context, caller, shelf)
+
+
+@routes.get("/shelves/{shelf}/books")
+def get_books(context: On, caller: By, shelf: str, location: Location = "store") -> BooksAnswer:
+    """What the books expect on a shelf or in its back room, lot by lot: what a count is compared with."""
+    from lakeshelf.governance.services.shop import counting
+
+    return BooksAnswer.model_validate(counting.books(context, caller, shelf, location))
 
 
 @routes.get("/low_shelves")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -14,6 +14,8 @@ from lakeshelf.governance.api.shapes import Body, Title
 Word = Annotated[str | None, Query(min_length=1, max_length=200)]
 Id = Annotated[str, Query(min_length=1, max_length=400)]
 Target = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Value = Annotated[str, StringConstraints(max_length=2_000_000)]
+Location = Literal["store", "warehouse"]
 MOST_TARGETS = 500
 """Alerts or plans of one call."""
 MOST_UNITS = 10_000_000
@@ -123,6 +125,75 @@ class Adjustment(Body):
     reason: Title = ""
 
 
+class Count(Body):
+    """Units of a lot that were counted; `agreed`: it is right although the books make it doubtful."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"units": 7, "location": "store", "reason": "stocktaking"}]}
+    )
+    units: int = Field(ge=0, le=MOST_UNITS)
+    location: Location = "store"
+    lot: Target | None = None
+    reason: Title = ""
+    agreed: bool = False
+
+
+class Correction(Body):
+    """A refused record, by its place in the quarantine, with the value (and key) that is right.
+
+    What is no text is given in base64, as the quarantine does.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "topic": "shelf_events",
+                    "partition": 0,
+                    "offset": 41,
+                    "value": '{"event_id": "e1"}',
+                }
+            ]
+        }
+    )
+    topic: Target
+    partition: int = Field(ge=0, le=2**31 - 1)
+    offset: int = Field(ge=0, le=2**63 - 1)
+    value: Value | None = None
+    value_base64: Value | None = None
+    key: Value | None = None
+    key_base64: Value | None = None
+
+
+class Corrections(Body):
+    """Records that are sent together, or none of them."""
+
+    records: list[Correction] = Field(min_length=1, max_length=MOST_TARGETS)
+
+
+class CorrectionsAnswer(BaseModel):
+    """How many records were sent."""
+
+    sent: int
+
+
+class LotAnswer(BaseModel):
+    """What the books expect of a lot; below zero where movements are missing."""
+
+    batch_code: str
+    expected: int
+    expiry_date: date | None
+
+
+class BooksAnswer(BaseModel):
+    """What the books expect at one place, lot by lot, and of lots at the other place."""
+
+    shelf_id: str
+    location: str
+    lots: Sequence[LotAnswer]
+    elsewhere: Mapping[str, int]
+
+
 class ActAnswer(BaseModel):
     """Something that staff asked for, and what became of it."""
 
@@ -137,6 +208,18 @@ class ActAnswer(BaseModel):
     asked_at: datetime
     sent_at: datetime | None
     settled_at: datetime | None
+
+
+class CountAnswer(BaseModel):
+    """A count against the books, and the act that adjusts them; none where they agree."""
+
+    model_config = ConfigDict(from_attributes=True)
+    shelf_id: str
+    location: str
+    batch_code: str | None
+    counted: int
+    difference: int
+    act: ActAnswer | None
 
 
 class ActsAnswer(BaseModel):
