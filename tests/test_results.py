@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.results import HOME
 
 FILE = """
@@ -36,6 +38,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow
 def test_each_test_has_its_gravest_outcome(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"

@@ -68,6 +68,7 @@ def test_a_port_that_is_taken_ends_up(lakeshelf, taken_port):
     assert "ports.json" in result.error
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_seen_by_doctor(lakeshelf, taken_port):
     checks = json.loads(lakeshelf("doctor", "--json").out)["checks"]
     (found,) = (c for c in checks if c["name"] == "ports")
@@ -76,6 +77,7 @@ def test_a_port_that_is_taken_is_seen_by_doctor(lakeshelf, taken_port):
     assert found["fix"]
 
 
+@pytest.mark.slow
 def test_a_java_that_is_none(lakeshelf, monkeypatch, tmp_path):
     monkeypatch.setenv("LAKESHELF_JAVA_HOME", str(tmp_path))
     result = lakeshelf("bootstrap")
@@ -95,6 +97,7 @@ def test_a_java_that_is_too_old(lakeshelf, monkeypatch, tmp_path):
     assert "Java 11" in result.error
 
 
+@pytest.mark.slow
 def test_a_jar_with_a_wrong_checksum(lakeshelf, monkeypatch, tmp_path):
     cache = _cache_with_a_damaged_jar(tmp_path / "cache")
     monkeypatch.setenv("LAKESHELF_CACHE_DIR", str(cache))
@@ -106,6 +109,7 @@ def test_a_jar_with_a_wrong_checksum(lakeshelf, monkeypatch, tmp_path):
     assert any("SHA-256" in c["message"] and not c["ok"] for c in checks if c["name"] == "jars")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_damaged(lakeshelf, lake):
     pointer = lake / "_checkpoints" / "shelf-aggregator" / "current.json"
     pointer.parent.mkdir(parents=True)

@@ -154,6 +154,7 @@ def test_every_command_is_in_one_of_the_lists() -> None:
     assert set(PATHS) == READING.keys() | OTHERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", each(READING))
 def test_no_control_character_of_data_reaches_a_terminal(lakeshelf, hostile_lake, path):
     shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path])
@@ -162,6 +163,7 @@ def test_no_control_character_of_data_reaches_a_terminal(lakeshelf, hostile_lake
         assert not [line for line in text.splitlines() if line.startswith("error: forged")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "seen"),
     [
@@ -181,6 +183,7 @@ def test_what_would_be_obeyed_is_shown(lakeshelf, hostile_lake, path, seen):
     assert seen in shown.out + shown.err
 
 
+@pytest.mark.slow
 def test_csv_and_json_for_programs_hold_the_data_as_they_are(lakeshelf, hostile_lake):
     statement = "SELECT alert_id FROM ops.alerts"
     as_csv = lakeshelf("--lake", hostile_lake, "sql", statement, "--csv").out
@@ -226,6 +229,7 @@ def keys(value: Any) -> Iterator[str]:
             yield from () if name in BY_DATA else keys(one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", each(sorted(READING.keys() - ANSWERS)))
 def test_keys_of_json_are_snake_case_whatever_the_command(lakeshelf, hostile_lake, path):
     shown = lakeshelf("--lake", hostile_lake, *path.split(), *READING[path], "--json")

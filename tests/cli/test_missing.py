@@ -159,6 +159,7 @@ def test_a_place_that_cannot_be_written_is_refused_in_a_sentence(lakeshelf, path
     assert "unexpected" not in refused.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["-1", str(2**63), str(10**40)])
 def test_a_version_that_cannot_be_is_refused_by_words(lakeshelf, lake: Path, version):
     Lake(lake).append("a/b", [{"x": 1}])
@@ -201,6 +202,7 @@ def _run(*arguments: str, lake: Path, stdout: int) -> subprocess.CompletedProces
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("tables", "--json"), ("topics", "--json"), ("sql", "FROM range(9)")]
 )
@@ -240,6 +242,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         folder.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

@@ -264,6 +264,7 @@ MANY = settings(
 )
 
 
+@pytest.mark.slow
 @MANY
 @given(day=DAYS, past=pasts())
 def test_features_are_those_of_the_rules(day: date, past: model.Past) -> None:

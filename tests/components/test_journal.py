@@ -232,6 +232,7 @@ def expiring(root: Path, *names: str) -> None:
         tables.open_table(root, name).alter.set_table_properties(NO_RETENTION)
 
 
+@pytest.mark.slow
 def test_journal_and_tables_stay_small_over_hundreds_of_decisions(tmp_path: Path) -> None:
     expiring(tmp_path, TABLE, ORDERS, RECEIPTS)
     journal = Journal(tmp_path, OWNER, TABLE)
@@ -246,6 +247,7 @@ def test_journal_and_tables_stay_small_over_hundreds_of_decisions(tmp_path: Path
     assert rows(tmp_path, ORDERS) == [order("A")]
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_the_components_own_table_stays_small_too(tmp_path: Path) -> None:
     expiring(tmp_path, FEATURES)
     own, days = OwnTable(tmp_path, "shelf-daily-features", FEATURES), range(110)

@@ -113,6 +113,7 @@ def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_job_is_listed_bound_and_documented(copy: Path) -> None:
     listed = {job["job"]: job for job in json.loads(lakeshelf(copy, "jobs", "list", "--json"))}
     assert "curated/shelf_prices" in json.dumps(listed["price-changes"])
@@ -124,6 +125,7 @@ def test_the_job_is_listed_bound_and_documented(copy: Path) -> None:
     assert (reference / "topics" / "price_changes.md").is_file()
 
 
+@pytest.mark.slow
 def test_a_mistake_in_its_sql_is_named_before_anything_runs(copy: Path) -> None:
     module = copy / "spark-apps" / "price-changes" / "price_changes.py"
     right = module.read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_everything_that_is_named_is_there() -> None:
     """A part of a page is named by its anchor, as in `README.md#read-on`."""
     found = Checkout(HOME).broken()

@@ -18,6 +18,14 @@ __all__ = ["process", "worker"]
 NOW = datetime(2026, 3, 14, 10, 5, 11, 123456, UTC)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever needs a worker waits for its start, and is slow."""
+    for item in items:
+        if "worker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server of PostgreSQL, started when the first test asks for it."""

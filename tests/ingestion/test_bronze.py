@@ -239,6 +239,7 @@ def test_a_declaration_that_cannot_be_makes_its_files_wait_and_no_others(
     assert rig.statuses() == {"pos/a.csv": "success"}
 
 
+@pytest.mark.slow
 def test_rows_that_break_a_constraint_of_the_table_fail_their_file_alone(tmp_path: Path) -> None:
     import pyarrow as pa
 
@@ -278,6 +279,7 @@ def test_force_replaces_exactly_the_rows_of_its_file(rig: Rig) -> None:
     assert [row[:2] for row in rig.rows()] == [(2, 2), (2, 3)]
 
 
+@pytest.mark.slow
 def test_a_rebuild_refuses_to_lose_rows_of_files_that_are_gone(rig: Rig) -> None:
     rig.drop("pos/a.csv", sales(1)).with_name("a.csv")
     rig.drop("pos/b.csv", sales(2))

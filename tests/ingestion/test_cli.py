@@ -63,6 +63,7 @@ def test_a_list_without_files_says_so(lakeshelf: Run, shop: Rig) -> None:
     assert lakeshelf("files", "list", "--status", "failed").out.splitlines() == ["No files."]
 
 
+@pytest.mark.slow
 def test_list_show_and_retry_tell_what_became_of_files(lakeshelf: Run, shop: Rig) -> None:
     shop.drop("pos/b.csv", sales(1, "\x1b[31mred"))
     shop.drop("pos/c.csv", "wrong\n1\n")

@@ -180,6 +180,7 @@ def test_an_empty_quoted_value_alone_is_a_row() -> None:
     assert csv_rows.parse(b'id\n1\n""\n\n2\n').table["id"].to_pylist() == ["1", None, "2"]
 
 
+@pytest.mark.slow
 def test_a_value_of_any_length_is_loaded_and_a_line_of_any_length_is_kept(rig: Rig) -> None:
     rig.drop("n/a.csv", "id,v\n1," + "x" * 3_000_000 + "\n" + "y" * 3_000_000 + "\n2,z\n")
     rig.scan()
@@ -287,6 +288,7 @@ def test_a_partition_that_engines_write_differently_is_refused(rig: Rig, kind: s
     assert "partition by a text, a whole number or a day" in str(rig.files()[0].error)
 
 
+@pytest.mark.slow
 def test_a_file_that_the_table_cannot_keep_stands_alone(rig: Rig) -> None:
     rig.drop("n/a.csv", "id,v\n1,a\n")
     rig.scan()

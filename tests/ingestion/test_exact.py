@@ -89,6 +89,7 @@ def says(value: Any, text: str) -> bool:
     return bool(value == told.date())
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=5))
 def test_what_csv_says_is_what_is_loaded_whatever_type_is_inferred(texts: list[str]) -> None:
@@ -101,6 +102,7 @@ def test_what_csv_says_is_what_is_loaded_whatever_type_is_inferred(texts: list[s
     ) or (isinstance(values[0], datetime)), "different texts are different values"
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_a_number_of_json_keeps_its_digits_or_is_refused(numbers: list[str]) -> None:
@@ -111,6 +113,7 @@ def test_a_number_of_json_keeps_its_digits_or_is_refused(numbers: list[str]) -> 
         assert Decimal(str(row["x"])) == Decimal(numbers[row["file_line"] - 1])
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(NUMBERS, min_size=1, max_size=5),
@@ -131,6 +134,7 @@ def test_a_declared_number_is_exact_or_refused(numbers: list[str], kind: str, fo
         assert shown == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LONG, min_size=1, max_size=5), st.integers(1, 38), st.data())
 def test_a_decimal_is_the_number_that_stands_there(
@@ -216,6 +220,7 @@ def test_a_later_file_is_refused_by_row_where_its_value_is_no_value_of_the_colum
     assert [row[2:] for row in rig.rows("silver/n", "id", "x")] == [(1, 1.5), (3, 2.5), (6, 0.25)]
 
 
+@pytest.mark.slow
 def test_a_later_file_has_no_identifier_taken_for_a_number_unless_one_is_declared(rig: Rig) -> None:
     rig.drop("n/a.csv", "id,x\n1,1.5\n")
     rig.drop("m/_dataset.toml", '[columns]\nid = "bigint"\nx = "double"\n')

@@ -201,6 +201,7 @@ def test_arrow_reads_what_is_quoted_line_by_line(records: list[list[str]]) -> No
     assert fast.table.to_pylist() == [{"x": f"a{a}", "y": b or None} for a, b in records]
 
 
+@pytest.mark.slow
 def test_many_records_that_python_reads_are_all_there() -> None:
     count = csv_rows.AT_ONCE + 3
     text = 'x,y\n"a\nb",1\n' + "c,2\n" * count

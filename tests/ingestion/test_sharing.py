@@ -90,6 +90,7 @@ def _rivals(rig: Rig, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[int
     return [file.file_id for file in rig.files()]
 
 
+@pytest.mark.slow
 def test_ids_are_not_given_again_after_the_manifest_was_restored(rig: Rig) -> None:
     rig.drop("pos/a.csv", sales(1))
     rig.scan()
@@ -102,6 +103,7 @@ def test_ids_are_not_given_again_after_the_manifest_was_restored(rig: Rig) -> No
     assert [file.file_id for file in rig.files()] == [1, 3, 4]
 
 
+@pytest.mark.slow
 def test_ids_stay_through_force_and_rebuild(rig: Rig) -> None:
     rig.drop("pos/a.csv", sales(1))
     rig.drop("pos/b.csv", sales(2, "x"))
@@ -150,6 +152,7 @@ def test_a_scan_waits_for_a_lease_to_end(
     assert rig.statuses() == {"pos/a.csv": "success"}
 
 
+@pytest.mark.slow
 def test_a_file_whose_workers_keep_ending_is_given_up_alone(
     rig: Rig, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +202,7 @@ def test_any_other_change_is_refused_and_leaves_the_tables(
     assert (rig.lake.snapshot("ops/files").version, rig.rows()) == before
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_dead_after_the_last_attempt_and_comes_back_by_force(rig: Rig) -> None:
     rig.drop("pos/a.csv", "wrong\n")
     rig.scan(max_attempts=3)

@@ -175,6 +175,7 @@ def test_a_pinned_dataset_is_always_read_at_its_version(tmp_path: Path, notes: L
     assert len(rows(lake, at=2)) == 3
 
 
+@pytest.mark.slow
 def test_tables_that_a_job_owns_have_no_second_writer(tmp_path: Path) -> None:
     tables.ensure_all(tmp_path)
     lake = Lake(tmp_path)
@@ -266,6 +267,7 @@ print(lake.read("curated/notes").read_all().to_pylist())
 """
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_named_and_can_be_read() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", READ_ONLY, f"{folder}/lake"]
@@ -313,6 +315,7 @@ for write in (lake.append, lake.overwrite, lambda name, rows: lake.merge(name, r
 """
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_is_named_and_nothing_is_committed(notes: Lake, tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -286,6 +286,7 @@ def test_a_commit_of_zero_bytes_counts_as_a_version(place: str) -> None:
     assert values(place) == ["a", "b", "c"]
 
 
+@pytest.mark.slow
 def test_without_external_access_duckdb_scans_what_is_allowed_alone(place: str) -> None:
     ask = f"SELECT count(*) FROM delta_scan('{place}')"
     for allowed, works in (("[]", False), (f"['{place}/']", True)):

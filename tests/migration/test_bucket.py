@@ -55,6 +55,7 @@ def left_over(lake: Lake) -> list[str]:
     return [info.path for info in found if info.is_file and "_migrations" in info.path]
 
 
+@pytest.mark.slow
 def test_files_are_migrated_into_a_bucket_and_added_to_it(
     tmp_path: Path, bucket: dict[str, str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_files_are_migrated_into_a_bucket_and_added_to_it(
     assert left_over(lake) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_died_between_the_table_and_its_rows_goes_on(
     tmp_path: Path, bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_run_that_died_between_the_table_and_its_rows_goes_on(
     assert left_over(lake) == []
 
 
+@pytest.mark.slow
 def test_an_empty_table_of_somebody_else_is_not_taken(
     tmp_path: Path, bucket: dict[str, str]
 ) -> None:

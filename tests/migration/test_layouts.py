@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ def sources(
     return files, {f"p{i}": kind for i, kind in enumerate(partitions)}
 
 
+@pytest.mark.slow
 @given(source=sources())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_table_has_the_rows_of_the_files(source: Any) -> None:
@@ -101,6 +103,7 @@ WIDER = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(data=st.data(), pair=st.sampled_from(WIDER))
 @settings(max_examples=30, deadline=None)
 def test_merge_widens_to_what_keeps_every_value_and_fills_what_is_missing(

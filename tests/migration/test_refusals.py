@@ -180,6 +180,7 @@ def test_files_without_rows_make_a_table_without_rows(tmp_path: Path) -> None:
     assert migrate(lake, tmp_path / "in", NAME, Options()).outcome == "unchanged"
 
 
+@pytest.mark.slow
 def test_one_file_and_a_thousand_columns_are_sources_too(tmp_path: Path) -> None:
     file = put(tmp_path, "wide.parquet", {f"c{i}": [i] for i in range(1000)})
     lake = Lake(tmp_path / "lake")

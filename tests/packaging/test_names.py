@@ -36,6 +36,7 @@ def vague(root: Path) -> Iterator[str]:
                 yield f"{file.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)} {name}"
 
 
+@pytest.mark.slow
 def test_no_name_is_vague() -> None:
     """A value is called rows, path, message or requested columns: whatever it is."""
     places = list(vague(HOME))

@@ -39,6 +39,7 @@ def test_a_table_says_how_much_it_shows_and_what_it_read(lakeshelf: Run) -> None
     assert "sales.lines at version 1" in shown.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_csv_and_json_hold_the_same_rows(lakeshelf: Run) -> None:
     text = "FROM sales.lines ORDER BY id"
@@ -67,6 +68,7 @@ def test_values_that_json_lacks_are_text(lakeshelf: Run, filled: Lake) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_a_file_appears_when_it_is_whole_and_none_is_overwritten(
     lakeshelf: Run, tmp_path: Path
@@ -83,6 +85,7 @@ def test_a_file_appears_when_it_is_whole_and_none_is_overwritten(
     assert "1 of 3 rows" in cut.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_a_statement_comes_from_a_file_or_stdin(
     lakeshelf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -93,6 +96,7 @@ def test_a_statement_comes_from_a_file_or_stdin(
     assert json.loads(lakeshelf("sql", "--json").out) == [{"n": 7}]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_at_is_for_the_whole_statement(lakeshelf: Run) -> None:
     found = lakeshelf("sql", "SELECT count(*) AS n FROM sales.lines", "--at", 0, "--json")
@@ -130,6 +134,7 @@ def test_untested_versions_end_with_their_own_code(
     assert "9.9 was tried with this release" in failed.error
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_the_prompt_answers_until_the_input_ends(
     lakeshelf: Run, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +155,7 @@ def test_the_prompt_answers_until_the_input_ends(
     assert 'error: syntax error at or near "SELEC"' in told.err
 
 
+@pytest.mark.slow
 def test_an_answer_with_times_is_printed_without_importing_pandas(lake: Path) -> None:
     """pyarrow imports it for a time with a zone, which takes longer than the statement."""
     Lake(lake).append("curated/times", [{"at": datetime(2024, 1, 1, 12, tzinfo=UTC)}])

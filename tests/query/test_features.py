@@ -64,6 +64,7 @@ def test_the_own_route_of_an_engine_that_is_not_used_is_wrong(
         model.read(query.serve(lake.snapshot(NAME), engine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_sql_reads_them(lake: Lake, kind: str) -> None:
     foreign.table(Path(lake.root.uri) / NAME, **KINDS[kind])

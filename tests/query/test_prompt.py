@@ -79,6 +79,7 @@ def prompt(lake: Path) -> Iterator[Terminal]:
     opened.process.wait()
 
 
+@pytest.mark.slow
 def test_ctrl_c_clears_the_line_and_stops_a_statement_and_ctrl_d_leaves(
     prompt: Terminal, lake: Path
 ) -> None:

@@ -35,6 +35,7 @@ def ids(lake: Lake, text: str = IDS, **given: Any) -> list[int]:
     return [row["id"] for row in ask(lake, text, **given)]
 
 
+@pytest.mark.slow
 def test_tables_are_layer_and_name(shop: Lake) -> None:
     joined = "SELECT l.id, price FROM sales.lines l JOIN sales.prices USING (id) ORDER BY ALL"
     assert ask(shop, joined) == [{"id": 1, "price": 0.5}, {"id": 2, "price": 1.5}]
@@ -44,6 +45,7 @@ def test_tables_are_layer_and_name(shop: Lake) -> None:
     assert "delta" in str(ask(shop, "EXPLAIN FROM sales.lines")).lower()
 
 
+@pytest.mark.slow
 def test_at_reads_the_version_it_names(shop: Lake) -> None:
     assert ids(shop, "SELECT id FROM sales.lines AT (VERSION => 1)") == [1]
     assert ids(shop, "SELECT x.id FROM sales.lines x AT (VERSION => 2) ORDER BY id") == [1, 2]
@@ -56,6 +58,7 @@ def test_at_reads_the_version_it_names(shop: Lake) -> None:
     assert ids(shop, "EXPLAIN SELECT 1 AS id".removeprefix("EXPLAIN ")) == [1]
 
 
+@pytest.mark.slow
 def test_a_time_is_the_version_that_was_the_latest_then(shop: Lake, tmp_path: Path) -> None:
     entries = {entry.version: entry.committed_at for entry in shop.history(NAME)}
     instant = entries[2]
@@ -89,6 +92,7 @@ def test_a_version_that_cannot_be_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_all_tables_of_a_statement_are_pinned_before_it_runs(shop: Lake) -> None:
     with query.run(shop, IDS) as result:
         shop.append(NAME, rows(4))
@@ -187,6 +191,7 @@ def parser() -> Any:
     return duckdb.connect(config=dict(session.CONFIG))
 
 
+@pytest.mark.slow
 def test_a_statement_that_got_past_the_parser_still_cannot_leave_its_tables(
     shop: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -230,6 +235,7 @@ def test_an_error_says_what_and_where(shop: Lake, text: str, told: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_time_is_limited(shop: Lake) -> None:
     endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b, sales.lines"
     with pytest.raises(query.LimitReached, match=r"longer than 0\.5 s"):

@@ -98,6 +98,7 @@ def test_the_tables_of_a_view_are_pinned_and_named(shop: Lake) -> None:
     assert pins == {name: tables.open_table(shop.root, name).version() for name in read_by_view}
 
 
+@pytest.mark.slow
 def test_a_view_is_read_at_a_time_and_has_no_versions(shop: Lake) -> None:
     then = datetime.now(UTC)
     write(shop.root.folder, "raw/pos_transactions", {**RECEIPT, "event_id": "t3", "items": LINES})
@@ -110,6 +111,7 @@ def test_a_view_is_read_at_a_time_and_has_no_versions(shop: Lake) -> None:
             read(shop, text, **given)
 
 
+@pytest.mark.slow
 def test_a_view_is_listed_where_its_tables_are(shop: Lake, tmp_path: Path) -> None:
     assert NAME in read(shop, "SHOW TABLES")["name"].to_pylist()
     assert read(Lake(tmp_path / "other"), "SHOW TABLES").num_rows == 0

@@ -54,6 +54,7 @@ def failed(found: Reconciliation) -> set[str]:
     return {check.name for check in found.checks if not check.ok}
 
 
+@pytest.mark.slow
 def test_a_shop_that_is_right_reconciles(sound: Reconciliation) -> None:
     assert [(check.name, check.sample) for check in sound.checks if not check.ok] == []
     assert {check.name.split()[0] for check in sound.checks} >= {f"I{n}" for n in range(7)}
@@ -66,6 +67,7 @@ def test_every_check_that_can_have_something_to_compare_has(sound: Reconciliatio
     assert empty == {"picks", "discounts decided"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_movements_by_chance_are_folded_alike(seed: int, tmp_path: Path) -> None:
     model = shop.chance(seed)
@@ -244,6 +246,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "red"), CHANGES, ids=lambda v: getattr(v, "__name__", ""))
 def test_a_changed_table_is_found(
     change: Change, red: set[str], model: Model, after: After
@@ -264,12 +267,14 @@ def test_every_check_can_be_red(sound: Reconciliation) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_differing_row_tells_the_columns_that_differ(model: Model, after: After) -> None:
     put(SHELF_STATES[0], "item_id", "other")(model)
     checks = {check.name: check for check in after(model).checks}
     assert checks["I6 shelf_state"].sample == ("A: expected item_id=item A, found item_id=other",)
 
 
+@pytest.mark.slow
 def test_a_missing_row_is_told_as_nothing(model: Model, after: After) -> None:
     drop(RECEIPTS)(model)
     drop("ops/alerts")(model)
@@ -278,6 +283,7 @@ def test_a_missing_row_is_told_as_nothing(model: Model, after: After) -> None:
     assert checks["alerts kept"].sample[0].endswith("found nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event_id", ["s4", "s10", "s13", "w5", "w9", "w10"])
 def test_carts_transit_and_removals_are_counted_once(
     event_id: str, model: Model, after: After

@@ -96,6 +96,7 @@ def test_days_begin_with_the_stock_of_earlier_ones_and_keep_it_when_nothing_happ
     assert quiet[2] == Day(**nothing)
 
 
+@pytest.mark.slow
 def test_a_shop_in_which_nobody_wanted_anything_has_no_shares(lake: Path) -> None:
     before = MON - timedelta(days=1)
     found = achieved(lake, before, before)

@@ -39,6 +39,7 @@ def reconciled(model: Model, root: Path) -> Reconciliation:
     return reconcile(model.write(root), model.records, stores=PLAN.stores, baskets=PLAN.baskets)
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_right_reconciles(right: Model, tmp_path: Path) -> None:
     found = reconciled(right, tmp_path)
     assert found.ok, [check for check in found.checks if not check.ok]
@@ -50,6 +51,7 @@ def test_a_lake_that_is_right_reconciles(right: Model, tmp_path: Path) -> None:
     assert json.loads(json.dumps(found.as_json()))["ok"] is True
 
 
+@pytest.mark.slow
 def test_the_two_halves_can_be_asked_for_alone(right: Model, tmp_path: Path) -> None:
     right.write(tmp_path)
     assert all(check.ok for check in receipts(tmp_path, PLAN.stores, PLAN.baskets))
@@ -129,6 +131,7 @@ def swapped_units(model: Model) -> None:
     second["balance"] -= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "red"),
     [
@@ -161,6 +164,7 @@ def test_a_difference_is_found(
     assert all(check.sample for check in found.checks if not check.ok)
 
 
+@pytest.mark.slow
 def test_a_difference_names_the_shelf_and_both_figures(model: Model, tmp_path: Path) -> None:
     row = model.tables["cleansed/wh_state"][0]
     row["balance"] += 2
@@ -171,6 +175,7 @@ def test_a_difference_names_the_shelf_and_both_figures(model: Model, tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_a_record_more_in_the_topic_than_accounted_for_is_found(
     right: Model, tmp_path: Path
 ) -> None:
@@ -180,6 +185,7 @@ def test_a_record_more_in_the_topic_than_accounted_for_is_found(
     assert checks["I5"].sample[0].startswith("wh_events: ")
 
 
+@pytest.mark.slow
 def test_ids_that_look_alike_are_told_apart(model: Model, tmp_path: Path) -> None:
     """DuckDB's `hash` takes these two for one."""
     visits = model.tables["raw/foot_traffic"][:2]
@@ -190,6 +196,7 @@ def test_ids_that_look_alike_are_told_apart(model: Model, tmp_path: Path) -> Non
     assert reconciled(model, tmp_path).ok
 
 
+@pytest.mark.slow
 def test_shortages_that_are_recorded_are_no_difference(model: Model, tmp_path: Path) -> None:
     event = next(e for e in model.tables["raw/wh_events"] if e["event_type"] == "wh_in")
     event["quantity"] -= 1000
@@ -197,6 +204,7 @@ def test_shortages_that_are_recorded_are_no_difference(model: Model, tmp_path: P
     assert {"I3 stock", "I3 missing"}.isdisjoint(failed(reconciled(model, tmp_path)))
 
 
+@pytest.mark.slow
 def test_other_stores_than_those_replayed_are_a_difference(right: Model, tmp_path: Path) -> None:
     right.write(tmp_path)
     checks = {check.name: check for check in receipts(tmp_path, 4, PLAN.baskets)}

@@ -47,6 +47,7 @@ def ten_stores() -> duckdb.DuckDBPyConnection:
     return db
 
 
+@pytest.mark.slow
 def test_the_same_plan_gives_the_same_records(small: pa.Table) -> None:
     assert table(SMALL).equals(small)
 
@@ -55,6 +56,7 @@ def test_records_are_as_many_as_announced(small: pa.Table) -> None:
     assert Counter(small["topic"].to_pylist()) == totals(SMALL).topics
 
 
+@pytest.mark.slow
 def test_every_record_is_valid_by_the_contract(small: pa.Table) -> None:
     for topic, key, value in zip(
         *(small[name].to_pylist() for name in ("topic", "key", "value")), strict=True
@@ -113,6 +115,7 @@ def test_days_choose_the_receipts() -> None:
     assert (min(days), max(days)) == (date(2017, 3, 1), date(2017, 3, 7))
 
 
+@pytest.mark.slow
 def test_ten_stores_are_a_million_events() -> None:
     found = totals(ReplayPlan())
     shelves, supplies = found.clean["shelf_profiles"], (found.clean["wh_events"] - 93_419) // 2

@@ -57,6 +57,7 @@ def test_malformed_records_are_counted_by_topic_and_reason() -> None:
     assert counts(0) == {}
 
 
+@pytest.mark.slow
 def test_every_clean_event_is_sent_once(faulty: list[dict], clean: list[dict]) -> None:
     sent = [r for r in faulty if r["fault"] in (None, LATE)]
     assert sorted(map(content, sent)) == sorted(map(content, clean))
@@ -72,6 +73,7 @@ def test_faults_are_as_many_as_announced(faulty: list[dict]) -> None:
     assert len(reasons) == 7
 
 
+@pytest.mark.slow
 def test_the_report_counts_what_was_sent(faulty: list[dict]) -> None:
     tally, announced = _Tally(), totals(FAULTY)
     for batch in events(FAULTY):
@@ -114,6 +116,7 @@ def test_late_events_come_after_everything_in_order(faulty: list[dict]) -> None:
     assert min(i for i, r in enumerate(faulty) if r["fault"] == LATE) > last
 
 
+@pytest.mark.slow
 def test_another_seed_has_other_faults_and_the_same_receipts(
     faulty: list[dict], clean: list[dict]
 ) -> None:
@@ -128,6 +131,7 @@ def test_another_seed_has_other_faults_and_the_same_receipts(
     )
 
 
+@pytest.mark.slow
 def test_as_many_malformed_records_as_events_can_be_asked_for() -> None:
     plan = ReplayPlan(baskets=20, malformed=1.0, profiles=False)
     assert len(of_fault(rows(plan), MALFORMED)) == sum(totals(plan).clean.values())

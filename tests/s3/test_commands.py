@@ -70,6 +70,7 @@ COMMANDS: list[tuple[str, ...]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["setting", "option"])
 def test_every_command_of_the_library_works_on_a_bucket(
     run: Callable[..., Result], filled: Lake, by: str, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +86,7 @@ def test_every_command_of_the_library_works_on_a_bucket(
     assert run(*before, "lake", "ls").code == 0
 
 
+@pytest.mark.slow
 def test_files_are_uploaded_loaded_exported_and_migrated(
     run: Callable[..., Result], root: str, tmp_path: Path
 ) -> None:

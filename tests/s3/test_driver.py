@@ -57,6 +57,7 @@ def made(root: str) -> str:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commits", [1, 4])
 def test_a_batch_that_crashed_between_commits_is_committed_once(made: str, commits: int) -> None:
     runner = harness.Runner(made, ledger=True)
@@ -130,6 +131,7 @@ def _filler(kind: pa.DataType) -> object:
     return "" if pa.types.is_string(kind) else 0
 
 
+@pytest.mark.slow
 def test_another_identity_commits_the_batch_again(made: str) -> None:
     """The guarantee taken away: what keeps a repeated batch from being committed is its identity in the table."""
     runner = harness.Runner(made, ledger=True)
@@ -141,6 +143,7 @@ def test_another_identity_commits_the_batch_again(made: str) -> None:
     assert len(ledger.entries(made)) == 2
 
 
+@pytest.mark.slow
 def test_a_state_table_is_rewritten_in_one_file_below_its_own_address(made: str) -> None:
     harness.Runner(made).run(0, FIRST)
     handle = tables.open_table(made, "cleansed/wh_state")
@@ -150,6 +153,7 @@ def test_a_state_table_is_rewritten_in_one_file_below_its_own_address(made: str)
     assert handle.file_uris()[0].startswith(f"{made}/cleansed/wh_state/part-")
 
 
+@pytest.mark.slow
 def test_ids_that_have_left_the_window_are_found_in_the_files(made: str) -> None:
     harness.Runner(made).run(0, FIRST)
     handle = tables.open_table(made, "raw/wh_events")
@@ -162,6 +166,7 @@ def test_ids_that_have_left_the_window_are_found_in_the_files(made: str) -> None
         assert found.schema.names == [field.name for field in handle.schema().fields]
 
 
+@pytest.mark.slow
 def test_a_rebuild_folds_the_tables_again(made: str, settings: Settings) -> None:
     runner = harness.Runner(made, ledger=True)
     runner.run(0, FIRST)
@@ -173,6 +178,7 @@ def test_a_rebuild_folds_the_tables_again(made: str, settings: Settings) -> None
     assert (settings.state_dir / "_checkpoints").is_dir()
 
 
+@pytest.mark.slow
 def test_what_tells_of_a_lake_reads_it_through_its_address(made: str) -> None:
     harness.Runner(made, ledger=True).run(0, FIRST)
     assert quarantine.counted(made) == {}
@@ -186,6 +192,7 @@ def test_what_tells_of_a_lake_reads_it_through_its_address(made: str) -> None:
         assert books.rows["cleansed/wh_state"] == 1
 
 
+@pytest.mark.slow
 def test_a_second_driver_is_refused_on_this_machine_and_on_another(
     made: str, settings: Settings, tmp_path: Path
 ) -> None:
@@ -203,6 +210,7 @@ def test_a_second_driver_is_refused_on_this_machine_and_on_another(
     Driver(jobs, settings, {}).acquire()
 
 
+@pytest.mark.slow
 def test_spark_does_not_commit_to_a_bucket(made: str, settings: Settings) -> None:
     by_spark = settings.model_copy(update={"committer": "spark"})
     with pytest.raises(ConfigurationError, match="Spark does not commit to s3://"):

@@ -116,6 +116,7 @@ def test_a_file_that_is_gone_is_told_as_such_and_not_as_a_fault_of_the_store(lak
         lake.read(NAME).read_all()
 
 
+@pytest.mark.slow
 def test_all_tables_of_the_product_are_created_once(root: str) -> None:
     made = tables.ensure_all(root)
     assert {one.outcome for one in made} == {"created"}

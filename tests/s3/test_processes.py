@@ -97,6 +97,7 @@ def test_a_writer_that_is_killed_and_started_again_writes_each_row_once(root: st
     assert counted(root) - Counter({(99, 0): 1}) == WHOLE
 
 
+@pytest.mark.slow
 def test_without_conditional_put_commits_are_lost(server: Server) -> None:
     """The guarantee taken away: a store that takes every put."""
     root = f"s3://{server.bucket('unconditional')}/lake"
@@ -142,6 +143,7 @@ def test_a_lake_belongs_to_the_state_folder_that_claimed_it(root: str, tmp_path:
     assert Lake(root).names() == []
 
 
+@pytest.mark.slow
 def test_of_two_who_claim_a_lake_at_once_one_has_it(root: str, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from lakeshelf.lake.place.claims import claim\n"

@@ -63,6 +63,7 @@ def write_coming(root: Path, lots: dict[str, int]) -> None:
 CODES = st.sampled_from(["L3", "L4", "L9", UNALLOTTED])
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     lots=st.dictionaries(CODES, st.integers(-5, 30), max_size=4),

@@ -45,6 +45,7 @@ def change(root: Path, shelf: str, fields: dict[str, object]) -> policies.Policy
     return policies.PolicyChange("store", shelf, tables.rows(root, NAME), message)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

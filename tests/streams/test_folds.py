@@ -137,6 +137,7 @@ def test_processing_duplicates_as_new_is_noticed(
     assert differs(template, known, twice)
 
 
+@pytest.mark.slow
 def test_a_repeat_that_does_not_know_what_is_committed_is_noticed(
     template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_repeat_that_does_not_know_what_is_committed_is_noticed(
     assert differs(template, known, again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commits_before", range(11))
 def test_a_crash_between_any_two_commits_is_made_good(template: Path, commits_before: int) -> None:
     """After raw alone, the repeat finds its own rows there and counts them, and so on."""

@@ -57,6 +57,7 @@ def told(lake: Path, *arguments: str) -> Any:
     return json.loads(shell(lake, *arguments, "--json").stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", READING, ids=" ".join)
 def test_what_reads_understands_what_older_code_wrote(
     old_lake: Path, arguments: tuple[str, ...], lakeshelf: Any

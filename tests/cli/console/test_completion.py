@@ -14,6 +14,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.lake.place import projects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -45,6 +46,7 @@ def test_what_a_shell_offers(lake: Path, typed: str, offered: list[str]) -> None
     assert done.stdout.split() == offered
 
 
+@pytest.mark.slow
 def test_a_lake_that_cannot_be_read_offers_what_the_contract_knows_or_nothing(lake: Path) -> None:
     asked = {
         "_LAKESHELF_COMPLETE": "complete_bash",

@@ -93,6 +93,7 @@ def test_a_lake_of_the_environment_or_of_the_settings_file_holds_for_the_next_co
     )
 
 
+@pytest.mark.slow
 def test_advice_that_is_no_error_carries_the_lake_as_well(lakeshelf, tmp_path):
     shown = lakeshelf("--lake", tmp_path, "doctor")
     named = NAMED.findall(shown.out)

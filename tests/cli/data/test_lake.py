@@ -110,6 +110,7 @@ def owner(lake: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
+@pytest.mark.slow
 def test_an_owner_that_is_up_does_it_and_an_owner_that_is_stuck_is_named(
     lakeshelf: Run, owner: subprocess.Popen[str]
 ) -> None:

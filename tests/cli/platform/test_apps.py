@@ -34,6 +34,7 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [JOB, COMPONENT], ids=lambda command: command[0])
 def test_a_new_app_is_in_order_at_once_and_known_everywhere(lakeshelf, project, command):
     room, _, name, *_ = command
@@ -74,6 +75,7 @@ def visit(time: datetime) -> dict[str, object]:
     return {"event_id": str(time), "event_time": time, "store_id": "S1"}
 
 
+@pytest.mark.slow
 def test_a_table_of_a_job_that_joins_a_query_under_way_begins_late(lakeshelf, project):
     lake = project / "lake"
     own.include(None)
@@ -87,6 +89,7 @@ def test_a_table_of_a_job_that_joins_a_query_under_way_begins_late(lakeshelf, pr
     assert json.loads(lakeshelf("plan", "--json").out)["late"] == []
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_project_are_not_among_the_pages_of_the_product(
     lakeshelf, project, tmp_path
 ):
@@ -171,12 +174,14 @@ def test_without_a_project_in_its_settings_nothing_is_written_into_the_checkout(
     assert files(project) == before
 
 
+@pytest.mark.slow
 def test_only_a_project_that_settings_name_is_loaded(lakeshelf, project):
     (project / "lakeshelf.toml").write_text('lake_root = "lake"\n')
     assert "visits-by-day" not in lakeshelf("jobs", "list", "--all").out
     assert dict(CATALOG.tables) == dict(PRODUCT.tables)
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_be_loaded_is_named_and_the_others_are_listed(lakeshelf, project):
     job = project / "spark-apps" / "broken-job" / "broken_job.py"
     job.parent.mkdir()
@@ -189,6 +194,7 @@ def test_a_job_that_cannot_be_loaded_is_named_and_the_others_are_listed(lakeshel
     assert line in lakeshelf("up", "--no-watch").error
 
 
+@pytest.mark.slow
 def test_a_contract_that_cannot_be_loaded_hinders_nobody_who_stops_or_looks(lakeshelf, project):
     contract = project / "spark-apps" / "visits-by-day" / "contract.py"
     contract.write_text("TABLES = 1 / 0\n")
@@ -207,6 +213,7 @@ def test_a_contract_that_cannot_be_loaded_hinders_nobody_who_stops_or_looks(lake
     assert any(line in found["message"] for found in checked if found["name"] == "project")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ["spark-apps", "kafka-components"])
 def test_an_app_may_not_have_the_name_of_another(lakeshelf, project, room):
     name = {"spark-apps": "alerts-sink", "kafka-components": "removal-scheduler"}[room]
@@ -217,6 +224,7 @@ def test_an_app_may_not_have_the_name_of_another(lakeshelf, project, room):
     assert name in next(line for line in checked.out.splitlines() if line.startswith("bad"))
 
 
+@pytest.mark.slow
 def test_an_app_may_be_named_like_a_module_of_python(lakeshelf, project):
     lakeshelf(*JOB)
     folder = project / "spark-apps" / "sales-by-day"

@@ -35,6 +35,7 @@ def test_everything_is_to_be_made_where_nothing_is_and_nothing_is_made(lakeshelf
     assert "unknown: no broker runs" in shown
 
 
+@pytest.mark.slow
 def test_what_is_there_is_kept_and_what_lacks_a_column_is_changed(lakeshelf, lake):
     tables.ensure_all(lake)
     assert {one["action"] for one in planned(lakeshelf)[1]["tables"]} == {"keep"}

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 
+@pytest.mark.slow
 def test_a_new_project_is_in_order_and_is_found_from_below(lakeshelf, project, monkeypatch):
     checked = lakeshelf("check", "--json")
     told = json.loads(checked.out)
@@ -44,6 +45,7 @@ def test_nothing_is_overwritten_without_force(lakeshelf, project):
     assert "seed" not in (project / "lakeshelf.toml").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "named"),
     [
@@ -59,6 +61,7 @@ def test_what_cannot_be_is_found(lakeshelf, project, file, content, named):
     assert any(line.startswith("bad") and named in line for line in checked.out.splitlines())
 
 
+@pytest.mark.slow
 def test_a_secret_that_others_can_read_is_found(lakeshelf, project):
     (project / "compose.env").chmod(0o644)
     assert "`chmod 600" in lakeshelf("check").out

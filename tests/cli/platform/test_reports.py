@@ -24,6 +24,7 @@ def test_status_says_what_to_do_when_nothing_runs(lakeshelf):
     assert "lakeshelf up" in result.out
 
 
+@pytest.mark.slow
 def test_asking_writes_nothing(lakeshelf, lake):
     for command in (
         ("status",),
@@ -43,6 +44,7 @@ def test_down_where_nothing_runs_is_no_failure(lakeshelf):
     assert "Nothing runs" in result.out
 
 
+@pytest.mark.slow
 def test_tables_have_rows_and_versions(lakeshelf, lake):
     tables.ensure_all(lake)
     found = json.loads(lakeshelf("tables", "--json").out)
@@ -56,6 +58,7 @@ def test_topics_are_listed_without_a_broker(lakeshelf):
     assert {t["topic"] for t in found} == set(CATALOG.topics)
 
 
+@pytest.mark.slow
 def test_every_job_is_listed_with_what_it_reads_and_keeps(lakeshelf):
     found = {job["job"]: job for job in json.loads(lakeshelf("jobs", "list", "--json").out)}
     assert found["shelf-aggregator"]["reads"] == ["shelf_events"]
@@ -70,11 +73,13 @@ def test_a_contract_is_shown(lakeshelf, name):
     assert name in lakeshelf("contracts", "show", name).out
 
 
+@pytest.mark.slow
 def test_the_contract_fits_its_release_and_its_pages(lakeshelf):
     assert lakeshelf("contracts", "check").code == 0
     assert lakeshelf("contracts", "docs", "--check").code == 0
 
 
+@pytest.mark.slow
 def test_stale_pages_fail_the_check_and_are_written(lakeshelf, tmp_path):
     assert lakeshelf("contracts", "docs", "--check", "--folder", tmp_path).code == 1
     assert lakeshelf("contracts", "docs", "--folder", tmp_path).code == 0
@@ -89,6 +94,7 @@ def test_secrets_are_masked(lakeshelf, monkeypatch):
         assert "open-sesame" not in result.out
 
 
+@pytest.mark.slow
 def test_doctor_is_green_on_a_machine_that_is_set_up(lakeshelf):
     told = json.loads(lakeshelf("doctor", "--json").out)
     assert [c for c in told["checks"] if not c["ok"]] == []

@@ -118,6 +118,7 @@ def test_where_nothing_runs_and_nothing_is_it_says_so_and_writes_nothing(lakeshe
     assert not lake.exists()
 
 
+@pytest.mark.slow
 def test_empty_tables_have_zeros(bare: Settings):
     told = Numbers(bare).look()
     assert told["stock"] == {"shelves": 0, "back_rooms": 0, "in_transit": 0}
@@ -131,6 +132,7 @@ def test_empty_tables_have_zeros(bare: Settings):
     assert told["problems"] == [live.DOWN]
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_tables(lakeshelf, bare: Settings):
     lake = bare.lake_root
     write(
@@ -175,6 +177,7 @@ def test_the_numbers_are_those_of_the_tables(lakeshelf, bare: Settings):
     assert "1 orders, 20 units" in out
 
 
+@pytest.mark.slow
 def test_a_table_is_read_again_only_when_it_has_a_new_version(
     bare: Settings, monkeypatch: pytest.MonkeyPatch
 ):
@@ -196,6 +199,7 @@ def test_a_table_is_read_again_only_when_it_has_a_new_version(
     assert reads == ["cleansed/shelf_state"]
 
 
+@pytest.mark.slow
 def test_a_file_of_lost_sales_is_read_once(bare: Settings, monkeypatch: pytest.MonkeyPatch):
     read: list[str] = []
     units = live.LostSales._units
@@ -209,6 +213,7 @@ def test_a_file_of_lost_sales_is_read_once(bare: Settings, monkeypatch: pytest.M
     assert len(read) == 3
 
 
+@pytest.mark.slow
 def test_a_table_that_a_rebuild_made_anew_is_opened_again(bare: Settings):
     write(bare.lake_root, "cleansed/wh_state", {"balance": 4, "wh_current_stock": 4})
     numbers = Numbers(bare)
@@ -233,6 +238,7 @@ def held(bare: Settings) -> tuple[Held, list[int]]:
     return Held(bare.lake_root, "cleansed/wh_state", figure), reads
 
 
+@pytest.mark.slow
 def test_a_table_that_a_rebuild_has_brought_to_the_same_version_is_read_again(held, lake: Path):
     table, reads = held
     for balance in (4, 5):
@@ -244,6 +250,7 @@ def test_a_table_that_a_rebuild_has_brought_to_the_same_version_is_read_again(he
     assert reads[0] == reads[1]
 
 
+@pytest.mark.slow
 def test_a_table_whose_log_was_shortened_is_read_once(held, lake: Path):
     table, reads = held
     table.look()
@@ -335,6 +342,7 @@ def test_one_snapshot_has_a_rate_where_kafka_answers(settings):
     assert live.collect(settings, pause=0.01)["events_per_second"] == 0.0
 
 
+@pytest.mark.slow
 def test_it_follows_the_tables_until_ctrl_c_and_ends_with_success(bare: Settings):
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
@@ -357,6 +365,7 @@ def test_it_follows_the_tables_until_ctrl_c_and_ends_with_success(bare: Settings
     assert (process.returncode, said) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "text"), [(None, "-"), (3.4, "3 s"), (90, "2 min"), (7200, "2 h"), (2e5, "2 d")]
 )

@@ -98,6 +98,7 @@ def test_what_is_low_is_told_by_name_with_the_limit_that_it_broke(told, printed)
     assert "0 units in the back room are below reorder_point_qty 10" in printed("stock", "low")
 
 
+@pytest.mark.slow
 def test_two_limits_that_a_shelf_broke_stand_in_one_line(lakeshelf, tmp_path):
     root = tmp_path / "lake"
     write_all(root)

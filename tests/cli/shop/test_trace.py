@@ -39,6 +39,7 @@ def ids(told: dict[str, Any], role: str | None = None, section: str = "events") 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "kind"),
     [
@@ -266,6 +267,7 @@ def test_no_line_of_a_story_is_filled_up_to_the_longest(lakeshelf, told_lake, wa
     assert [line for line in lines if line != line.rstrip() or " " * 40 in line] == []
 
 
+@pytest.mark.slow
 def test_state_that_a_merge_wrote_is_found(lakeshelf, lake):
     tables.ensure_all(lake)
     name = "cleansed/shelf_state"

@@ -125,6 +125,7 @@ def mutations(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return topic.name, message
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(mutations())
 def test_json_schema_accepts_exactly_what_the_validator_accepts(

@@ -132,6 +132,7 @@ def rows(draw: Any, topic: Topic) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(TOPICS).flatmap(lambda topic: st.tuples(st.just(topic), rows(topic))))
 def test_the_rules_take_what_readers_take(case: tuple[Topic, dict[str, Any]]) -> None:

@@ -62,6 +62,7 @@ def stopped_overtaken_and_woken(place: Path | str, metadata: Metadata) -> str:
     return answer.strip()
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_stopped_and_overtaken_writes_nothing(
     database: Path | str, metadata: Metadata
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_holder_that_was_stopped_and_overtaken_writes_nothing(
         assert tx.requests.get("retail", 1).status == "pending_review"
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_stopped_for_too_long_and_not_overtaken_goes_on(
     database: Path | str, metadata: Metadata
 ) -> None:

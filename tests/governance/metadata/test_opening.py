@@ -35,6 +35,7 @@ def run(place: Path | str, statement: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_migrations_make_the_tables_that_are_declared(empty_database: Path | str) -> None:
     with Metadata.open(empty_database) as metadata, metadata._connected(writes=False) as connection:
         context = MigrationContext.configure(

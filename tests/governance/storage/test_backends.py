@@ -240,6 +240,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_every_version_is_what_a_plain_model_says(database: str, steps: list[Step]) -> None:

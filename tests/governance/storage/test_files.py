@@ -70,6 +70,7 @@ def test_no_name_leads_out_of_the_lake(tmp_path: Path, name: str) -> None:
         Folder(Root.at(tmp_path), "retail", name)
 
 
+@pytest.mark.slow
 def test_a_log_of_many_commits_is_a_few_files_and_holds_what_was_added(folder: Folder) -> None:
     for number in range(1, 2 * FILES + 3):
         log = Log(folder.root, folder.edits("ab12"), EDITS)

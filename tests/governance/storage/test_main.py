@@ -53,6 +53,7 @@ def test_rows_come_change_and_go_in_one_commit_each(tmp_path: Path) -> None:
     assert held(made) == {("s1", "a", 10), ("s2", "a", 3), ("s3", "a", 4)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [("shelf",), ("store", "shelf")], ids=["one column", "two columns"])
 @pytest.mark.parametrize("count", [3, FEW_KEYS + 5], ids=["few", "many"])
 def test_rows_of_keys_are_those_and_no_others(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -132,4 +133,4 @@ class Replay(RuleBasedStateMachine):
 
 
 Replay.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
-TestReplay = Replay.TestCase
+TestReplay = pytest.mark.slow(Replay.TestCase)

@@ -48,6 +48,7 @@ def told(rows: pa.Table) -> Counter[str]:
     return Counter(repr(row) for row in rows.to_pylist()) if rows.num_rows else Counter()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [("a",), ("a", "b"), ("v",), ("b",)])
 @given(feed=FEED, cuts=st.lists(st.integers(0, 20), max_size=3))
 def test_what_passes_at_once_is_what_counting_gives(

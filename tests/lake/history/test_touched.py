@@ -131,7 +131,7 @@ class Touching(RuleBasedStateMachine):
 
 
 Touching.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
-TestTouching = Touching.TestCase
+TestTouching = pytest.mark.slow(Touching.TestCase)
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_a_catalogue_that_has_the_path_makes_the_table_there_with_its_first_rows
     assert rows(opened(tmp_path)) == [FIRST]
 
 
+@pytest.mark.slow
 def test_sql_has_it_as_project_and_dataset(shop: Lake) -> None:
     with query.run(shop, "SELECT shelf_id FROM retail.shelf_policies ORDER BY ALL") as result:
         assert result.read_all()["shelf_id"].to_pylist() == ["A1", "A2"]

@@ -31,6 +31,7 @@ def table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist([{"k": k, "v": v} for k, v in rows], SCHEMA)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(_rows, _rows)
 def test_what_went_and_what_came_leads_from_one_version_to_the_other(

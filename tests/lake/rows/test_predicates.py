@@ -143,6 +143,7 @@ def nested(leaf: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,
@@ -168,6 +169,7 @@ SLICED = ("Number", "big", "money", "wide", 'q"uote', "ok", "day", "at", "raw")
 SLICES = pa.schema([SCHEMA.field(name) for name in ("row", "real", *SLICED)])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     where=st.lists(nested(leaves(SLICED)), min_size=1, max_size=2),
@@ -189,6 +191,7 @@ def test_a_slice_is_what_the_same_conditions_read(
         assert sorted(left) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.decimal128(21, 2), pa.string()])
 def test_a_list_of_a_hundred_thousand_values_is_read(tmp_path: Path, kind: pa.DataType) -> None:
     """Delta-rs overflows its stack with some ten thousand, and the process ends."""

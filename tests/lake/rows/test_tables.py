@@ -29,6 +29,7 @@ def log(root: Path, name: str = NAME) -> list[Path]:
     return sorted((tables.location(root, name) / "_delta_log").glob("*.json"))
 
 
+@pytest.mark.slow
 def test_every_table_is_created_once(tmp_path: Path) -> None:
     first = tables.ensure_all(tmp_path)
     assert {created.outcome for created in first} == {"created"}
@@ -119,6 +120,7 @@ def test_a_damaged_log_is_told_in_one_line(tmp_path: Path, content: str) -> None
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_text_that_merges_wrote_is_found(tmp_path: Path) -> None:
     tables.ensure_all(tmp_path)
     name = "ops/wh_supplier_receipts"

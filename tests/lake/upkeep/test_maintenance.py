@@ -65,6 +65,7 @@ def appended(handle: DeltaTable, count: int) -> None:
         writing.append(handle, LOG.name, entry(number), Write.once(Txn("app", number)))
 
 
+@pytest.mark.slow
 def test_small_files_become_one_and_every_row_and_identity_stays(tmp_path: Path) -> None:
     handle = opened(tmp_path, LOG.name)
     appended(handle, 60)
@@ -79,6 +80,7 @@ def test_small_files_become_one_and_every_row_and_identity_stays(tmp_path: Path)
     assert numbers(tmp_path) == list(range(61))
 
 
+@pytest.mark.slow
 def test_statistics_by_which_files_are_left_out_survive(tmp_path: Path) -> None:
     handle = opened(tmp_path, LOG.name)
     appended(handle, 60)
@@ -87,6 +89,7 @@ def test_statistics_by_which_files_are_left_out_survive(tmp_path: Path) -> None:
     assert (found["num_records"], found["min.batch_id"], found["max.batch_id"]) == (60, 0, 59)
 
 
+@pytest.mark.slow
 def test_few_files_are_left_alone(tmp_path: Path) -> None:
     handle = opened(tmp_path, LOG.name)
     appended(handle, maintenance.SMALL_FILES - 1)
@@ -95,6 +98,7 @@ def test_few_files_are_left_alone(tmp_path: Path) -> None:
     assert handle.version() == before
 
 
+@pytest.mark.slow
 def test_files_and_log_are_deleted_once_their_retention_is_over(tmp_path: Path) -> None:
     handle = opened(tmp_path, STATE.name)
     for version in range(60):
@@ -157,6 +161,7 @@ def entries_after(root: Path, write: Callable[[DeltaTable, int], None], count: i
     return sum(int(entry.stem) > before for entry in files(handle, "_delta_log/*.json"))
 
 
+@pytest.mark.slow
 @WRITES
 def test_commits_leave_expired_entries_to_maintenance(
     tmp_path: Path, write: Callable[[DeltaTable, int], None]
@@ -166,6 +171,7 @@ def test_commits_leave_expired_entries_to_maintenance(
     assert len(files(tables.open_table(tmp_path, STATE.name), "_delta_log/*.json")) < 25
 
 
+@pytest.mark.slow
 @WRITES
 def test_left_to_delta_commits_would_delete_expired_entries(
     tmp_path: Path,
@@ -177,6 +183,7 @@ def test_left_to_delta_commits_would_delete_expired_entries(
     assert entries_after(tmp_path, write, 45) < 25
 
 
+@pytest.mark.slow
 def test_a_table_has_its_turn_after_each_hundred_versions(tmp_path: Path) -> None:
     handle, owner, turns = opened(tmp_path, LOG.name), Maintenance(), []
     assert owner.take_due([handle]) == []
@@ -187,6 +194,7 @@ def test_a_table_has_its_turn_after_each_hundred_versions(tmp_path: Path) -> Non
     assert turns == [100, 200]
 
 
+@pytest.mark.slow
 def test_a_table_that_was_not_seen_before_waits_for_its_next_hundred(tmp_path: Path) -> None:
     handle, owner = opened(tmp_path, LOG.name), Maintenance()
     appended(handle, 130)
@@ -196,6 +204,7 @@ def test_a_table_that_was_not_seen_before_waits_for_its_next_hundred(tmp_path: P
     assert owner.take_due([handle]) == [handle]
 
 
+@pytest.mark.slow
 def test_maintenance_that_fails_is_not_tried_again_with_each_commit(tmp_path: Path) -> None:
     handle, owner = opened(tmp_path, LOG.name), Maintenance()
     owner.attend([handle])

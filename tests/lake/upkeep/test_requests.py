@@ -65,6 +65,7 @@ def owners(root: Path) -> list[int]:
     )
 
 
+@pytest.mark.slow
 def test_a_running_owner_does_what_is_asked_between_its_commits(
     tmp_path: Path, start: Start
 ) -> None:
@@ -184,6 +185,7 @@ def test_of_two_that_serve_one_does_it(tmp_path: Path) -> None:
     assert len(opened) == 1
 
 
+@pytest.mark.slow
 def test_a_dataset_that_many_write_is_maintained_at_once_beside_its_writers(
     tmp_path: Path,
 ) -> None:

@@ -58,6 +58,7 @@ def counts(lake: Lake) -> list[int]:
     return sorted(lake.read(NAME, columns=["n"]).read_all()["n"].to_pylist())
 
 
+@pytest.mark.slow
 def test_a_table_in_a_bucket_is_kept_small_and_sound(lake: Lake) -> None:
     done = requests.carry_out(lake, NAME, "optimize", {"min_small_files": 2})
     assert [part["files"] for part in done.report["done"]] == [FILES]
@@ -86,6 +87,7 @@ def test_a_table_in_a_bucket_is_kept_small_and_sound(lake: Lake) -> None:
     assert counts(lake) == list(range(FILES))
 
 
+@pytest.mark.slow
 def test_datasets_of_projects_are_found_in_a_bucket(lake: Lake) -> None:
     name = "retail/shelf_policies"
     lake.create(name, SCHEMA, path=projects.main(name))

@@ -245,6 +245,7 @@ def test_durations_are_read_as_delta_writes_them(
         assert vacuuming.duration(handle, ("lakeshelf.kept", timedelta(0))) == expected
 
 
+@pytest.mark.slow
 def test_every_commit_of_the_library_leaves_the_log_to_maintenance(tmp_path: Path) -> None:
     handle = without_retention(made(tmp_path, ("a",), files=25))
     lake = Lake(tmp_path)

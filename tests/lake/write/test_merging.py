@@ -97,7 +97,7 @@ class Upserts(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestUpserts = Upserts.TestCase
+TestUpserts = pytest.mark.slow(Upserts.TestCase)
 TestUpserts.settings = settings(
     max_examples=15, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
 )

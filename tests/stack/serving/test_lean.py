@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 IDLE = """
 import sys
 from lakeshelf.stack.serving import api_process, beside
@@ -25,6 +27,7 @@ def printed(program: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_api_loads_no_engine_before_somebody_asks() -> None:
     assert printed(IDLE) == ""
 

@@ -61,6 +61,7 @@ def others_go_on(root: Path, busy: DriverCommitter) -> None:
     assert files(handle, "_delta_log/*.json")[0].stem > f"{40:020}"
 
 
+@pytest.mark.slow
 def test_a_query_that_was_idle_goes_on_after_others_have_maintained_the_ledger(
     tmp_path: Path,
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_query_that_was_idle_goes_on_after_others_have_maintained_the_ledger(
     assert numbers(tmp_path) == list(range(62))
 
 
+@pytest.mark.slow
 def test_without_a_look_at_what_others_have_written_it_would_fail(tmp_path: Path) -> None:
     lake(tmp_path, ledger.LEDGER)
     idle, busy = DriverCommitter(tmp_path, 0), books(tmp_path)
@@ -82,6 +84,7 @@ def test_without_a_look_at_what_others_have_written_it_would_fail(tmp_path: Path
         note(idle, "idle", 60)
 
 
+@pytest.mark.slow
 def test_what_another_query_has_refused_meanwhile_is_known(tmp_path: Path) -> None:
     lake(tmp_path, QUARANTINE)
     idle, busy = books(tmp_path), books(tmp_path)
@@ -104,6 +107,7 @@ def lost(number: int) -> pa.Table:
     return pa.Table.from_pylist([row], arrow_contract.schema(CATALOG.tables[RAW].columns))
 
 
+@pytest.mark.slow
 def test_after_a_hundred_batches_files_are_merged_and_every_id_is_still_found(
     tmp_path: Path,
 ) -> None:

@@ -101,6 +101,7 @@ def test_movements_of_a_fold_are_bound_with_their_conditions() -> None:
     assert "quantity_" in refusal(job)
 
 
+@pytest.mark.slow
 def test_the_page_of_the_jobs_says_what_they_declare() -> None:
     page = (HOME / "docs" / "reference" / lineage.PAGE).read_text(encoding="utf-8")
     assert page == lineage.render(JOBS.values()), "run `lakeshelf contracts docs`"

@@ -53,6 +53,7 @@ def test_a_statement_that_fails_runs_again_with_other_rows() -> None:
     assert engine.native(strict, rows=pa.table({"word": ["4"]}))["number"].to_pylist() == [4]
 
 
+@pytest.mark.slow
 def test_of_very_many_statements_only_those_used_last_are_kept() -> None:
     engine = Duck(threads=1)
     for number in [*range(STATEMENTS), 0, STATEMENTS]:

@@ -71,6 +71,7 @@ def lake(settings: Settings) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_rebuild_gives_the_tables_that_were_there(settings: Settings, lake: Path) -> None:
     runner = harness.Runner(lake, ledger=True)
     runner.run(0, FIRST)
@@ -86,6 +87,7 @@ def test_a_rebuild_gives_the_tables_that_were_there(settings: Settings, lake: Pa
     assert not (settings.stack_dir / REBUILD_MARKER).exists()
 
 
+@pytest.mark.slow
 def test_a_rebuild_goes_on_at_exactly_the_offsets_that_it_folded(
     settings: Settings, lake: Path
 ) -> None:
@@ -119,6 +121,7 @@ def own_job(settings: Settings, tmp_path: Path) -> Iterator[Job]:
     project.include(None)
 
 
+@pytest.mark.slow
 def test_a_rebuild_folds_the_table_of_a_project_from_the_beginning_and_once(
     settings: Settings, lake: Path, own_job: Job
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_rebuild_folds_the_table_of_a_project_from_the_beginning_and_once(
         assert (row["event_type"], row["events"]) == ("restock", 1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_rebuild_is_noticed_by_the_next_start_and_can_be_repeated(
     settings: Settings, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +163,7 @@ def test_a_rebuild_is_refused_while_the_jobs_run(settings: Settings, lake: Path)
     assert not (settings.stack_dir / REBUILD_MARKER).exists()
 
 
+@pytest.mark.slow
 def test_a_rebuild_without_a_filter_on_offsets_would_be_noticed(
     settings: Settings, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,6 +155,7 @@ def everything_but(world: World, poison: Iterable[tuple[int, int]]) -> list[tupl
     return sorted(set(every) - set(poison))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 400), min_size=1, max_size=3),

@@ -103,6 +103,7 @@ def taken(found: list[Record]) -> tuple[dict[int, str], list[Refused]]:
     return rows, judgement.refused
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(found=st.lists(records(), min_size=1, max_size=12))
 def test_any_record_is_a_row_or_is_refused_with_a_message_that_fits(found: list[Record]) -> None:
@@ -117,6 +118,7 @@ def test_any_record_is_a_row_or_is_refused_with_a_message_that_fits(found: list[
         assert (r.key, r.value) == (found[r.offset].key, found[r.offset].value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1_000, 20_000, 100_000, 400_000])
 def test_what_nests_in_a_field_that_nobody_reads_ends_no_process(depth: int) -> None:
     deep = b',"ignored":' + b"[" * depth + b"]" * depth + b"}"

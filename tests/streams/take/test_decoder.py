@@ -161,6 +161,7 @@ def taken_wrongly(hostile: dict[str, list[bytes | None]]) -> list[bytes | None]:
     return [v for name, values in hostile.items() for v in wrong(CATALOG.topics[name], values)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "guard", "without"),
     [

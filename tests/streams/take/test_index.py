@@ -31,6 +31,7 @@ FOREIGN = st.one_of(
 IDS = st.one_of(OURS, FOREIGN)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(added=st.lists(st.lists(IDS, max_size=12), max_size=8), asked=st.lists(IDS, max_size=20))
 def test_a_window_suspects_what_it_holds_and_what_is_too_old_to_tell(
@@ -108,6 +109,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     batches=st.lists(st.lists(IDS, min_size=1, max_size=8), min_size=1, max_size=6),

@@ -54,6 +54,7 @@ def judgement(batch: pa.Table) -> Judgement:
     return judge(Duck().query(intake.SUSPECTS, batch=batch))
 
 
+@pytest.mark.slow
 def test_the_fast_path_accepts_nothing_that_the_contract_refuses(
     batch: pa.Table, corpus: list[Record]
 ) -> None:

@@ -29,6 +29,7 @@ def shown(case: Case, rows: dict[str, Any]) -> dict[str, Any]:
     return {key: content(case.definition, row) for key, row in rows.items() if row is not None}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(cases())
 def test_what_was_merged_is_taken_back_without_a_conflict(case: Case) -> None:
@@ -44,6 +45,7 @@ def test_what_was_merged_is_taken_back_without_a_conflict(case: Case) -> None:
     assert shown(case, written(after, merged)) == shown(case, case.main)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(cases())
 def test_a_difference_turns_one_table_into_the_other(case: Case) -> None:
@@ -57,6 +59,7 @@ def test_a_difference_turns_one_table_into_the_other(case: Case) -> None:
     assert shown(case, rows) == shown(case, wanted)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(cases())
 def test_what_came_from_outside_changes_nothing_when_it_is_merged(case: Case) -> None:

@@ -154,6 +154,7 @@ def agree(case: Case, merged: Merged, result: Result) -> None:
     assert len(found) == len(result.cells) == merged.counts["cells"]
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans(), st.booleans())
 def test_tables_are_merged_as_cells_are(case: Case, moved: bool, force: bool) -> None:
     staged, main = staged_of(case.definition, case.staged), table_of(case.definition, case.main)
@@ -167,6 +168,7 @@ def test_tables_are_merged_as_cells_are(case: Case, moved: bool, force: bool) ->
     )
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans(), st.data())
 def test_conflicts_go_the_way_that_they_were_resolved(case: Case, moved: bool, data: Any) -> None:
     staged, main = staged_of(case.definition, case.staged), table_of(case.definition, case.main)
@@ -179,6 +181,7 @@ def test_conflicts_go_the_way_that_they_were_resolved(case: Case, moved: bool, d
     agree(case, merged, model.merge(case.staged, case.main))
 
 
+@pytest.mark.slow
 @given(cases(), st.booleans(), st.data())
 def test_what_was_rebased_says_the_same_of_the_same_main(
     case: Case, moved: bool, data: Any
