@@ -146,7 +146,7 @@ def test_repair_says_what_it_would_do_and_does_it(lakeshelf: Run, lake: Path) ->
     handle = made(lake, files=3)
     (lake / NAME / sorted(data_files(handle))[0]).unlink()
     planned = lakeshelf("lake", "repair", NAME, "--dry-run")
-    assert "1 lost files would be taken out of the log, rows: 3" in planned.out
+    assert "1 lost file would be taken out of the log, rows: 3" in planned.out
     assert DeltaTable(handle.table_uri).version() == handle.version()
     done = lakeshelf("lake", "repair", NAME, "--json")
     assert (done.code, json.loads(done.out)["lost_rows"]) == (0, 3)

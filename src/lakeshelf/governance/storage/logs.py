@@ -17,6 +17,7 @@ from lakeshelf.lake.place.errors import Conflict, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
 from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.sources import Rows
 from lakeshelf.lake.upkeep.optimizing import SMALL_BYTES
 from lakeshelf.lake.write import writing
 
@@ -74,7 +75,7 @@ class Log:
             self._merge_files()
         return made
 
-    def replace(self, rows: pa.Table, where: Where) -> Commit:
+    def replace(self, rows: Rows, where: Where) -> Commit:
         """Make rows the only rows that meet conditions."""
         return writing.replace(self._made, self.path, rows, Write(), where)
 

@@ -19,6 +19,7 @@ from lakeshelf.governance.domain.rows import nowhere
 from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.validation.suite import Check
+from lakeshelf.lake.rows.sources import BATCH_ROWS
 from lakeshelf.quiet import quiet
 
 Main = Callable[[Sequence[str]], pa.RecordBatchReader]
@@ -27,7 +28,7 @@ Others = Callable[[str, str], pa.RecordBatchReader]
 """A column of all rows of another dataset, by both names."""
 Sides = tuple[pa.Array, pa.Array]
 """How often the value of each new row, and of each base row, occurs; null where it is null."""
-MEMORY = "512MB"
+MEMORY = "192MB"
 _SQL = """
     WITH sides AS (
         SELECT value, count(*) FILTER (new) AS come, count(*) FILTER (NOT new) AS gone
@@ -35,8 +36,11 @@ _SQL = """
     there AS (
         SELECT value, count(*) AS held
         FROM whole SEMI JOIN sides USING (value) GROUP BY value)
-    SELECT row, new, come, gone, coalesce(held, 0) AS held
+    SELECT row, CAST({number} AS DOUBLE) AS number
     FROM touched JOIN sides USING (value) LEFT JOIN there USING (value)"""
+_HELD = "coalesce(held, 0)"
+_AS_IT_WOULD_BE = f"{_HELD} + CASE WHEN new THEN come - gone ELSE 0 END"
+"""How often a value occurs in the table, as it would be for new rows, and as it is for those of the base."""
 
 
 def occurrences(check: Check, new: pa.Table, base: pa.Table, main: Main, others: Others) -> Sides:
@@ -50,20 +54,16 @@ def occurrences(check: Check, new: pa.Table, base: pa.Table, main: Main, others:
         others: Columns of other datasets.
     """
     names = [column.name for column in check.columns]
+    sides = _values(new, names), _values(base, names)
     if check.rule.kind == "unique":
-        counted = _counted(_values(new, names), _values(base, names), main(names), names)
-        change = pc.subtract(counted["come"], counted["gone"])
-        change = pc.if_else(counted["new"], change, 0)
-        return _sides(counted, pc.add(counted["held"], change), len(new), len(base))
+        return _counted(*sides, main(names), names, _AS_IT_WOULD_BE)
     other = check.rule.params["column"]
-    reader = others(check.rule.params["dataset"], other)
-    counted = _counted(_values(new, names), _values(base, names), reader, [other])
-    return _sides(counted, counted["held"], len(new), len(base))
+    return _counted(*sides, others(check.rule.params["dataset"], other), [other], _HELD)
 
 
 def _counted(
-    new: pa.Array, base: pa.Array, whole: pa.RecordBatchReader, names: Sequence[str]
-) -> pa.Table:
+    new: pa.Array, base: pa.Array, whole: pa.RecordBatchReader, names: Sequence[str], number: str
+) -> Sides:
     import duckdb  # noqa: PLC0415 - an extra
 
     rows = len(new) + len(base)
@@ -75,19 +75,38 @@ def _counted(
         }
     )
     touched = touched.filter(touched["value"].is_valid())
+    cells = _as_values(whole, names, touched.schema.field("value"))
+    numbers = np.full(rows, np.nan)
+    try:
+        for batch in _numbers(touched, cells, number):
+            numbers[batch["row"].to_numpy()] = batch["number"].to_numpy()
+    except duckdb.Error as error:
+        raise refused(
+            "storage_unavailable",
+            f"{', '.join(names)} of all rows could not be counted: {first_line(error)}",
+            hint="try again",
+        ) from error
+    known = pa.array(numbers, from_pandas=True)
+    return known[: len(new)], known[len(new) :]
+
+
+def _numbers(
+    touched: pa.Table, whole: pa.RecordBatchReader, number: str
+) -> Iterator[pa.RecordBatch]:
+    """`row` and `number` of each value, in no order."""
+    import duckdb  # noqa: PLC0415 - as above
+
     with TemporaryDirectory(prefix="lakeshelf-") as spill:
-        config: dict[str, Any] = {"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}
+        config: dict[str, Any] = {
+            "memory_limit": MEMORY,
+            "threads": 2,
+            "temp_directory": spill,
+            "preserve_insertion_order": False,
+        }
         with quiet(duckdb.connect(config=config)) as connection:
             connection.register("touched", touched)
-            connection.register("whole", _as_values(whole, names, touched.schema.field("value")))
-            try:
-                return connection.execute(_SQL).to_arrow_table()
-            except duckdb.Error as error:
-                raise refused(
-                    "storage_unavailable",
-                    f"{', '.join(names)} of all rows could not be counted: {first_line(error)}",
-                    hint="try again",
-                ) from error
+            connection.register("whole", whole)
+            yield from connection.execute(_SQL.format(number=number)).to_arrow_reader(BATCH_ROWS)
 
 
 def _as_values(
@@ -114,13 +133,6 @@ def _values(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     return pa.StructArray.from_arrays(
         columns, [f"part_{n}" for n in range(len(names))], mask=missing
     )
-
-
-def _sides(counted: pa.Table, counts: pa.ChunkedArray, new: int, base: int) -> Sides:
-    numbers = np.full(new + base, np.nan)
-    numbers[counted["row"].to_numpy()] = counts.to_numpy()
-    known = pa.array(numbers, from_pandas=True)
-    return known[:new], known[new:]
 
 
 def _alike(cells: pa.Array) -> pa.Array:

@@ -18,7 +18,7 @@ from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.validation.counting import Main, Others, occurrences
 from lakeshelf.governance.validation.suite import Check
 
-ROWS = 250_000
+ROWS = 100_000
 """Most rows of a change in a frame."""
 MEASURES = 5_000_000
 """Most measures of those rows: fewer rows where there are very many checks."""

@@ -29,6 +29,8 @@ _FORMS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 )  # fmt: skip
 _DIGITS = {pa.float64(): 15, pa.float32(): 6}
 """Digits that a float of the type always keeps."""
+AT_ONCE = 65_536
+"""Texts of which Python's own objects are made at a time."""
 _MOST_DIGITS = 800
 """Digits that any float has at most."""
 _LIMITS = {
@@ -162,9 +164,18 @@ def _floats(text: pa.Array, kind: pa.DataType) -> pa.Array:
     doubtful = pc.or_(is_long, is_tiny).fill_null(False)
     if not pc.any(doubtful).as_py():
         return values
+    parts = [
+        _kept(*(column.slice(start, AT_ONCE) for column in (values, text, doubtful)))
+        for start in range(0, len(text), AT_ONCE)
+    ]
+    return pc.if_else(pa.concat_arrays(parts), values, None)
+
+
+def _kept(values: pa.Array, text: pa.Array, doubtful: pa.Array) -> pa.BooleanArray:
+    """Where a float is the number of its text; those that are not doubtful are."""
     pairs = zip(values.to_pylist(), text.to_pylist(), doubtful.to_pylist(), strict=True)
     kept = [value is not None and (not ask or _has_digits(value, t)) for value, t, ask in pairs]
-    return pc.if_else(pa.array(kept, pa.bool_()), values, None)
+    return pa.array(kept, pa.bool_())
 
 
 def _has_digits(value: float, text: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,9 +23,11 @@ from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.context import Context
+from lakeshelf.governance.services.memory import give_back
 from lakeshelf.governance.storage.logs import Log
 from lakeshelf.governance.storage.main import OpenedTable
 from lakeshelf.governance.validation.judging import newly_repeated, validated
+from lakeshelf.lake.rows.sources import BATCH_ROWS
 
 DEFINITION = "definition"
 """Kind of change requests that stage no rows."""
@@ -132,12 +135,25 @@ def keep(
     that somebody else was first, has taken nothing away.
     """
     digest = digest or content_hash(definition, staged)
-    rows = staged.num_rows
-    named = staged.append_column(REVISION, pa.array([revision] * rows, pa.int64()))
-    named = named.append_column(CONTENT, pa.array([digest] * rows, pa.string()))
     log = staged_log(context, request, definition)
+    named = partial(_named, staged, revision, digest)
+    give_back()
     log.replace(named, [(REVISION, "=", revision), (CONTENT, "=", digest)])
     return digest
+
+
+def _named(staged: pa.Table, revision: int, digest: str) -> pa.RecordBatchReader:
+    """Staged rows with their revision and content, which are never held for all of them at once."""
+    values = {REVISION: pa.scalar(revision, pa.int64()), CONTENT: pa.scalar(digest)}
+    added = [pa.field(name, value.type) for name, value in values.items()]
+    schema = pa.schema([*staged.schema, *added])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in staged.to_batches(BATCH_ROWS):
+            same = [pa.repeat(value, batch.num_rows) for value in values.values()]
+            yield pa.record_batch([*batch.columns, *same], schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def load(context: Context, tx: Transaction, request: ChangeRequest) -> Proposal:

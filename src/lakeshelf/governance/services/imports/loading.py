@@ -343,6 +343,7 @@ class _Desk:
         with self.context.metadata.reading() as tx:
             began, opened = self.context.clock(), self.table.opened()
             merged = requests.compared(self.definition, staged, opened, self.base.version)
+            give_back()
             report = proposals.judged(self.context, tx, point, self.definition, opened, merged)
         return Judgement(opened, self.definition.version, merged, report, began)
 
