@@ -6,16 +6,21 @@ import json
 import os
 import re
 import shlex
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from lakeshelf.cli.governed.policies import row_of, submitted
+from lakeshelf.cli.governed.policies import overruling, row_of, submitted
+from lakeshelf.cli.shop import policies
+from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.governance.client import Client, Dataset
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.context import Context
 from lakeshelf.settings import load_settings
+from lakeshelf.shop.policies import PolicyChange
 from lakeshelf.stack.machine.processes import started_at
 from tests.conftest import Run
 from tests.governance.api.people import issue
@@ -299,6 +304,34 @@ def test_a_policy_is_submitted_or_leaves_nothing_behind(context: Context, addres
         request.approve(made["request"]["content_hash"])
         request.merge(made["request"]["content_hash"])
         assert (row_of(dataset_of(api), "S1") or {})["min_qty"] == 1
+
+
+def test_a_policy_past_a_dataset_that_is_not_served_is_told_to_be_overruled(
+    shell: Shell,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    insert(shell, "S1")
+    root = context.root
+    assert overruling(root, sent_policy("S1")) == f"{PROJECT}/{DATASET}"
+    assert overruling(root, sent_policy("S2")) is None
+    assert overruling(root, replace(sent_policy("S1"), location="warehouse")) is None
+    monkeypatch.setattr(policies, "_effect", lambda *_: {})
+    settings = load_settings(lake_root=root.folder)
+    for shelf, is_told in (("S1", True), ("S2", False)):
+        capfd.readouterr()
+        with pytest.raises(ConfigurationError, match="nothing was sent"):
+            policies._send(settings, {}, sent_policy(shelf), False, False)
+        said = f"{PROJECT}/{DATASET} has a policy of {shelf} and is not served now"
+        assert (said in capfd.readouterr().out) == is_told
+
+
+def sent_policy(shelf: str) -> PolicyChange:
+    stamps = {"actor": "ann", "version": 7, "updated_at": datetime(2026, 3, 14, tzinfo=UTC)}
+    message = {"shelf_id": shelf, **ROW, **stamps}
+    known = arrow.schema(CATALOG.tables["staging/shelf_policies"].columns).empty_table()
+    return PolicyChange("store", shelf, known, message)
 
 
 def dataset_of(api: Client) -> Dataset:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.governance.domain.permissions import SHOP
 
 if TYPE_CHECKING:
     from lakeshelf.governance.client import Dataset, Session
+    from lakeshelf.lake.place.location import Place
     from lakeshelf.shop.policies import PolicyChange
 
 KEY = "shelf_id"
@@ -46,6 +48,20 @@ def row_of(dataset: Dataset, shelf: str) -> dict[str, Any] | None:
         return None
     columns = dataset.rows(view["id"], 0, 1)["columns"]
     return {name: values[0] for name, values in columns.items()}
+
+
+def overruling(root: Place, change: PolicyChange) -> str | None:
+    """The governed dataset that has a policy and is not served now; None: there is none, and the message holds.
+
+    Once it is served again it answers the message with what it has itself (docs/design/governance.md#publication).
+    """
+    from lakeshelf.lake.rows import tables
+
+    name = f"{SHOP}/{change.topic}"
+    if not tables.exists(root, name):
+        return None
+    held = tables.rows(root, name, [KEY], [(KEY, "=", change.shelf)])
+    return name if held.num_rows else None
 
 
 def submitted(dataset: Dataset, edits: Iterable[Edit], title: str) -> dict[str, Any]:

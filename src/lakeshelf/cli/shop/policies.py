@@ -197,11 +197,15 @@ def _send(
     if change.is_known:
         _print_known(change, as_json)
         return
+    overruling = governed.overruling(settings.lake_root, change)
     effect = _effect(settings, change, as_json)
+    if overruling and not as_json:
+        _print_overruled(change, overruling)
     agreed("Send it?", yes)
     policies.publish(client, change)
     if as_json:
-        print_json({"sent": True, "message": change.message, "effect": effect})
+        sent = {"sent": True, "message": change.message, "effect": effect}
+        print_json({**sent, "overruled_by": overruling})
     else:
         version = change.message["version"]
         console().print(
@@ -230,6 +234,15 @@ def _print_known(change: PolicyChange, as_json: bool) -> None:
         print_json({"sent": False, "message": change.message, "effect": {}})
     else:
         console().print(f"{change.shelf} has this policy already; nothing is sent.")
+
+
+def _print_overruled(change: PolicyChange, dataset: str) -> None:
+    console().print(
+        f"{dataset} has a policy of {change.shelf} and is not served now: it takes this one back as soon as it is. "
+        "To keep it, run `lakeshelf down`, `lakeshelf up --governance`, and set it again for a review.",
+        style="bold",
+        soft_wrap=True,
+    )
 
 
 def _print_effect(change: PolicyChange, effect: Mapping[str, Mapping[str, int]]) -> None:
