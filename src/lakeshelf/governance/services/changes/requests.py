@@ -187,6 +187,38 @@ def submit(
         GovernanceError: `transition_refused`, `forbidden`, `nothing_changed`, `policy_unmeetable`, `violations`,
             `validator_unavailable`.
     """
+    submission = _prepared(context, caller, project, number, staged, base_version, before)
+    now = context.clock()
+    with context.metadata.transaction() as tx:
+        require_right(tx, caller, project, "create_change_request")
+        if session is not None:
+            tx.sessions.submitted(session, number, now)
+        return _put_under_review(tx, caller, submission, now, said)
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """Staged rows that were judged and kept; how they stand to the table is told as `mark` takes it."""
+
+    request: ChangeRequest
+    definition: Definition
+    staged: pa.Table
+    base_version: int
+    facts: Mapping[str, bool | GovernanceError]
+    digest: str
+    stands: tuple[int, bool, int]
+
+
+def _prepared(
+    context: Context,
+    caller: Caller,
+    project: str,
+    number: int,
+    staged: pa.Table,
+    base_version: int,
+    before: Judgement | None,
+) -> _Submission:
+    """Judge staged rows and keep them, with what was found; arguments and errors as for `submit`."""
     with context.metadata.reading() as tx:
         request = tx.requests.get(project, number)
         definition = tx.datasets.definition(project, request.dataset)
@@ -194,35 +226,34 @@ def submit(
         if before is None or not before.holds(opened, definition):
             proposal = proposals.Proposal(request, definition, staged, {})
             before = _judged(context, tx, proposal, opened, base_version)
-        report = before.report
-        facts = _facts(tx, caller, request, definition, staged, report)
+        facts = _facts(tx, caller, request, definition, staged, before.report)
     digest = content_hash(definition, staged)
     coming = replace(request, revision=request.revision + 1)
-    runs.keep(context, coming, report, digest, opened.version, before.began)
+    runs.keep(context, coming, before.report, digest, opened.version, before.began)
     step(request.status, "submit", facts)
-    behind = opened.changed_since(base_version)
     clashes = _clashes(definition, request, before)
     proposals.keep(context, request, definition, staged, coming.revision, digest)
-    now = context.clock()
-    with context.metadata.transaction() as tx:
-        require_right(tx, caller, project, "create_change_request")
-        status = step(request.status, "submit", facts)
-        if session is not None:
-            tx.sessions.submitted(session, number, now)
-        submitted = next_revision(
-            tx, request, status, definition, staged, base_version, caller.user, now, digest, said
-        )
-        tx.requests.add_authors(project, number, [caller.user], now)
-        tx.requests.mark(mark(submitted, clashes, behind, opened.version, now))
-        record(
-            tx,
-            caller,
-            "cr.submitted",
-            now,
-            **place(submitted),
-            details={"revision": submitted.revision, "content_hash": submitted.content_hash},
-            tell=[one.name for one in tx.projects.people(project) if one.role != "viewer"],
-        )
+    stands = (clashes, opened.changed_since(base_version), opened.version)
+    return _Submission(request, definition, staged, base_version, facts, digest, stands)
+
+
+def _put_under_review(
+    tx: Transaction,
+    caller: Caller,
+    submission: _Submission,
+    now: datetime,
+    said: Mapping[str, Any] | None,
+) -> ChangeRequest:
+    """Make the next revision of what was judged, and tell those who review it."""
+    request, digest = submission.request, submission.digest
+    status = step(request.status, "submit", submission.facts)
+    content = (submission.definition, submission.staged, submission.base_version)
+    submitted = next_revision(tx, request, status, *content, caller.user, now, digest, said)
+    tx.requests.add_authors(request.project, request.number, [caller.user], now)
+    tx.requests.mark(mark(submitted, *submission.stands, now))
+    details = {"revision": submitted.revision, "content_hash": digest}
+    audience = [one.name for one in tx.projects.people(request.project) if one.role != "viewer"]
+    record(tx, caller, "cr.submitted", now, **place(submitted), details=details, tell=audience)
     return submitted
 
 
