@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 
 from lakeshelf.governance.domain.editing.edits import EDITS
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.storage.files import read_json, write_json
 from lakeshelf.governance.storage.layout import Folder
-from lakeshelf.governance.storage.logs import FILES, Log
+from lakeshelf.governance.storage.logs import FILES, Log, ReadLog
 from lakeshelf.lake.place.location import Root
 
 
@@ -80,6 +83,47 @@ def test_a_log_of_many_commits_is_a_few_files_and_holds_what_was_added(folder: F
     assert len(table.file_uris()) < FILES
     assert folder.root.folder is not None
     assert list((folder.root.folder / log.path / "_delta_log").glob("*.checkpoint.parquet"))
+
+
+def test_without_the_merging_a_log_is_as_many_files_as_commits(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Log, "_merge_files", lambda _: None)
+    log = Log(folder.root, folder.edits("ab12"), EDITS)
+    for number in range(1, FILES + 2):
+        log.append(edits(number))
+    assert len(DeltaTable(folder.root.of(log.path)).file_uris()) == FILES + 1
+
+
+def all_but_one(folder: Folder) -> Log:
+    """A log whose files are merged with what is added next."""
+    log = Log(folder.root, folder.edits("ab12"), EDITS)
+    for number in range(1, FILES):
+        log.append(edits(number))
+    return log
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_rows_are_added_whatever_becomes_of_the_merge_of_files(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = all_but_one(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(TableOptimizer, "compact", full)
+        log.append(edits(FILES))
+    log.append(edits(FILES + 1))
+    assert sorted(log.rows()["seq"].to_pylist()) == list(range(1, FILES + 2))
+
+
+def test_who_has_read_a_log_reads_what_others_added_and_merged(folder: Folder) -> None:
+    log = all_but_one(folder)
+    held = ReadLog.of(log).newest()
+    Log(folder.root, log.path, EDITS).append(edits(FILES))
+    behind = held.appended(edits(FILES + 1))
+    assert sorted(behind.newest().rows["seq"].to_pylist()) == list(range(1, FILES + 2))
 
 
 def test_a_log_whose_files_somebody_else_merges_meanwhile_takes_rows_all_the_same(

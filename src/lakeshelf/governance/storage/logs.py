@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +19,7 @@ from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.sources import Rows
 from lakeshelf.lake.upkeep.optimizing import SMALL_BYTES
 from lakeshelf.lake.write import writing
+from lakeshelf.logs import log
 
 FILES = 25
 """Commits after which the small files of a log become one: who reads it opens each."""
@@ -91,12 +91,18 @@ class Log:
         storage.remove(self.root, self.path)
 
     def _merge_files(self) -> None:
-        with suppress(Conflict), explained(f"files of {self.path} were not merged", LakeError):
-            self._made.optimize.compact(
-                target_size=SMALL_BYTES,
-                max_concurrent_tasks=1,
-                post_commithook_properties=HOOKS,
-            )
+        """Tried, and no more: the rows are in the log, so what goes wrong here is no fault of their addition."""
+        try:
+            with explained(f"files of {self.path} were not merged", LakeError):
+                self._made.optimize.compact(
+                    target_size=SMALL_BYTES,
+                    max_concurrent_tasks=1,
+                    post_commithook_properties=HOOKS,
+                )
+        except Conflict:
+            return  # somebody else does it
+        except LakeError as error:
+            log.warning("log not merged", table=self.path, error=str(error))
 
     @property
     def _newest(self) -> DeltaTable:
