@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Cleansed, Ops, Raw, Staging
-from lakeshelf.contracts.lives import ALERT_KINDS, OPEN_ALERT, OPEN_PLAN, AlertKind
+from lakeshelf.contracts.lives import OPEN_PLAN, AlertKind
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka.consuming import reader, said
 from lakeshelf.lake.form.actions import added
@@ -30,12 +30,12 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.observing import governed
+from lakeshelf.stack.observing.alerting import AlertFigure, Alerts
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import Tick, latest
 
 Figure = Callable[[DeltaTable], Any]
-OPEN = pa.array(OPEN_ALERT)
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
 GOVERNED_S = 5.0
@@ -78,7 +78,11 @@ class Numbers:
         self._of_governed: list[str] = []
         self._ask_again_at = seconds()
         root = settings.lake_root
-        figures: dict[str, Figure] = {**FIGURES, LOST: LostSales(root)}
+        figures: dict[str, Figure] = {
+            **FIGURES,
+            LOST: LostSales(root),
+            Ops.ALERTS: AlertFigure(root),
+        }
         self._tables = {name: Held(root, name, figures.get(name)) for name in CATALOG.tables}
 
     def look(self) -> dict[str, Any]:
@@ -87,8 +91,9 @@ class Numbers:
         Returns:
             `at`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `events`
             (records of the raw topics), `events_per_second` (since the look before), `clock` (`now`, `today`,
-            `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `plans` (kind → status → plans),
-            `orders` (under way), `lost_sales`, `quarantine` (records), `tables` (`table`, `version`, `age_s`).
+            `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `event_to_alert_ms` (as
+            `alerting.Alerts` has it), `plans` (kind → status → plans), `orders` (under way), `lost_sales`,
+            `quarantine` (records), `tables` (`table`, `version`, `age_s`).
         """
         stack = running_stack(self._settings)
         events, tick, unreachable = self._ask_kafka()
@@ -120,7 +125,8 @@ class Numbers:
 
     def _figures(self, today: date | None) -> dict[str, Any]:
         value = {name: table.value for name, table in self._tables.items()}
-        opened = value[Ops.ALERTS]
+        alerts: Alerts | None = value[Ops.ALERTS]
+        opened = None if alerts is None else alerts.open
         stock = {
             "shelves": value[Cleansed.SHELF_STATE],
             "back_rooms": value[Cleansed.WH_STATE],
@@ -131,6 +137,7 @@ class Numbers:
             "stock": stock,
             "low_shelves": None if opened is None else opened[AlertKind.REFILL_REQUEST],
             "alerts": opened,
+            "event_to_alert_ms": None if alerts is None else alerts.delay_ms,
             "plans": plans,
             "orders": value[Ops.WH_SUPPLIER_ORDERS],
             "lost_sales": _lost(value[LOST], today),
@@ -342,12 +349,6 @@ def _in_transit(handle: DeltaTable) -> int:
     return _sum(rows["sent"]) - _sum(rows["arrived"])
 
 
-def _open_alerts(handle: DeltaTable) -> dict[str, int]:
-    rows = reading.rows(handle, handle.table_uri, ["event_type", "status"])
-    kept = rows.filter(pc.is_in(rows["status"], OPEN))
-    return _counted(kept["event_type"], ALERT_KINDS)
-
-
 def _under_way(handle: DeltaTable) -> dict[str, int]:
     rows = reading.rows(handle, handle.table_uri, ["status", "total_qty"])
     kept = rows.filter(pc.equal(rows["status"], "issued"))
@@ -371,7 +372,6 @@ FIGURES: Mapping[str, Figure] = {
     Cleansed.SHELF_STATE: _sum_of("current_stock"),
     Cleansed.WH_STATE: _sum_of("wh_current_stock"),
     Staging.SHELF_TRANSIT: _in_transit,
-    Ops.ALERTS: _open_alerts,
     Ops.SHELF_RESTOCK_PLAN: _count_of("status", OPEN_PLAN),
     Ops.WH_SUPPLIER_PLAN: _count_of("status", OPEN_PLAN),
     Ops.WH_SUPPLIER_ORDERS: _under_way,

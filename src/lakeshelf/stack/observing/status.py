@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Cleansed, Curated
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka import open_transactions
 from lakeshelf.kafka.consuming import said
@@ -200,7 +201,7 @@ def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> s
     if part["state"] == "running" or _is_beginning(part):
         return ""
     ended = f"last ended by {part['ended']}" if part.get("ended") else ""
-    again = f"{part['restarts']} restarts" if part["restarts"] else ""
+    again = count_of(part["restarts"], "restart") if part["restarts"] else ""
     alive = part["state"] == "silent"
     batches = (_batch_text(q, alive) for q in queries if name == StreamsPart.name)
     facts = ", ".join(filter(None, (ended, again, *batches)))

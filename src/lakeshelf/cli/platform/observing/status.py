@@ -13,6 +13,7 @@ from rich.styled import Styled
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
+from lakeshelf.counts import count_of
 
 WATCH_S = 2.0
 NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
@@ -49,7 +50,7 @@ def _page(status: dict[str, Any]) -> RenderableType:
         f", Kafka {status['bootstrap_servers']}" if status["bootstrap_servers"] else ""
     )
     restarts = ", ".join(
-        f"{name} {part['state']}, {part['restarts']} restarts"
+        f"{name} {part['state']}, {count_of(part['restarts'], 'restart')}"
         + (f", last by {part['ended']}" if part.get("ended") else "")
         for name, part in status["parts"].items()
     )

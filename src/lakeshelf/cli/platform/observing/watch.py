@@ -16,6 +16,7 @@ from rich.styled import Styled
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
+from lakeshelf.counts import count_of
 
 if TYPE_CHECKING:
     from lakeshelf.settings import Settings
@@ -59,7 +60,7 @@ def show_live(settings: Settings) -> None:
 def page(look: Mapping[str, Any]) -> RenderableType:
     """What `lakeshelf.stack.observing.live` tells, for people."""
     parts = "  ".join(
-        f"{name} {part['state']}, {part['restarts']} restarts"
+        f"{name} {part['state']}, {count_of(part['restarts'], 'restart')}"
         for name, part in look["parts"].items()
     )
     return Group(
@@ -85,9 +86,11 @@ def _figures(look: Mapping[str, Any]) -> RenderableType:
     add(table, "units in transit", stock["in_transit"])
     add(table, "low shelves", look["low_shelves"])
     add(table, "open alerts", _counts(look["alerts"]))
+    add(table, "event to alert, ms", look["event_to_alert_ms"])
     for kind, plans in look["plans"].items():
         add(table, f"{kind} plans", _counts(plans))
-    add(table, "orders under way", _counts(orders))
+    under_way = [count_of(orders[f"{one}s"], one) for one in ("order", "unit") if orders]
+    add(table, "orders under way", ", ".join(under_way) or None)
     add(table, "lost sales today", lost.get("today"))
     add(table, "lost sales in all", lost.get("total"))
     add(table, "in quarantine", look["quarantine"])
