@@ -84,7 +84,7 @@ def _listed(row: dict[str, Any], place: str, own: set[str]) -> dict[str, Any]:
         "stock": row["stock"],
         "why": _why(row, place),
         "policy": source,
-        "coming": row[_COMING[place]],
+        "coming": int(row[_COMING[place]]),
         "suggested_qty": row["wanted"],
         "share": row["stock"] / needed if needed else 0.0,
     }
