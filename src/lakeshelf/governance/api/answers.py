@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from lakeshelf.governance.domain.editing.edits import Edit
 from lakeshelf.governance.domain.findings import Finding
 from lakeshelf.governance.domain.permissions import Role, Scope
+from lakeshelf.governance.domain.requests.conflicts import Conflict
 from lakeshelf.governance.metadata.tables.events import Event
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.metadata.tables.reviews import Comment, Review
@@ -102,19 +104,27 @@ class Facets(BaseModel):
     distinct: int
 
 
+class RefusalAnswer(BaseModel):
+    """Why something was refused, as errors have it."""
+
+    code: str
+    message: str
+    details: Mapping[str, Any]
+
+
 class RefusedEdit(BaseModel):
     """An edit that was not taken, and why."""
 
     edit_id: str
     row_id: str
     column: str | None
-    error: Mapping[str, Any]
+    error: RefusalAnswer
 
 
 class EditsAnswer(BaseModel):
     """What became of edits, by cell."""
 
-    edits: Sequence[Mapping[str, Any]]
+    edits: Sequence[Edit]
     refusals: Sequence[RefusedEdit]
     made: Mapping[str, str]
     findings: Sequence[Finding]
@@ -132,15 +142,27 @@ class ChangeAnswer(BaseModel):
     new: Any
 
 
+class ReportSummary(BaseModel):
+    """What the rules found: severity → findings, of what the change introduces and of what was there."""
+
+    point: str
+    definition: int
+    rows: int
+    introduced: Mapping[str, int]
+    present: Mapping[str, int]
+    deferred: Sequence[str]
+    blocked: bool
+
+
 class PreviewAnswer(BaseModel):
     """What a merge would do now; of `changes` those of the first 200 rows."""
 
     version: int
     counts: Mapping[str, int]
     changes: Sequence[ChangeAnswer]
-    conflicts: Sequence[Mapping[str, Any]]
-    summary: Mapping[str, Any] | None
-    findings: Sequence[Mapping[str, Any]]
+    conflicts: Sequence[Conflict]
+    summary: ReportSummary | None
+    findings: Sequence[Finding]
 
 
 class Said(BaseModel):
@@ -280,10 +302,21 @@ class LoadAnswer(BaseModel):
     request: ChangeRequest | None
 
 
+class RefusedCell(BaseModel):
+    """A cell of an upload that is refused: where it stands, what it is, and which rule says no."""
+
+    line: int | None
+    row_id: str | None
+    column: str | None
+    value: str | None
+    rule: str | None
+    message: str
+
+
 class Refusals(BaseModel):
     """Cells of an upload that are refused, by line, and how many there are."""
 
-    refusals: Sequence[Mapping[str, Any]]
+    refusals: Sequence[RefusedCell]
     total: int
 
 

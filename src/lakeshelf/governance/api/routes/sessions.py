@@ -88,9 +88,9 @@ def previewed(shown: Preview) -> answers.PreviewAnswer:
             )
             for one in diffs.first_rows(shown.merged.cells, ROWS_SHOWN)
         ],
-        conflicts=[one.as_json() for one in shown.merged.conflicts],
-        summary=report.summary() if report else None,
-        findings=[one.as_json() for one in report.findings] if report else [],
+        conflicts=shown.merged.conflicts,
+        summary=answers.ReportSummary(**report.summary()) if report else None,
+        findings=list(report.findings) if report else [],
     )
 
 
@@ -100,12 +100,12 @@ def _edited(edited: sessions.Edited) -> answers.EditsAnswer:
             edit_id=one.edit_id,
             row_id=one.row_id,
             column=one.column,
-            error=shape(one.error)["error"],
+            error=answers.RefusalAnswer(**shape(one.error)["error"]),
         )
         for one in edited.refusals
     ]
     return answers.EditsAnswer(
-        edits=[vars(one) for one in edited.edits],
+        edits=edited.edits,
         refusals=refusals,
         made=edited.made,
         findings=list(edited.findings),

@@ -129,7 +129,8 @@ def get_refusals(
 ) -> answers.Refusals:
     """Cells of an upload that are refused, by line."""
     refused_rows, total = loading.refusals(context, caller, project, upload, offset, limit)
-    return answers.Refusals(refusals=refused_rows, total=total)
+    cells = [answers.RefusedCell(**one) for one in refused_rows]
+    return answers.Refusals(refusals=cells, total=total)
 
 
 @routes.get(f"{DATASET}/export", response_class=StreamingResponse)

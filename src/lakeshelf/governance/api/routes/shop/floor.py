@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.routes.shop.rows import Alert, Plan, Shelf
 from lakeshelf.governance.api.routes.shop.shapes import (
+    AlertsAnswer,
     BooksAnswer,
     Id,
     Location,
-    RowsAnswer,
+    LowShelves,
+    PlansAnswer,
     Traced,
     Word,
 )
@@ -39,15 +41,15 @@ Filters = Annotated[Filter, Depends(_filter)]
 
 
 @routes.get("/alerts")
-def list_alerts(context: On, caller: By, filters: Filters) -> RowsAnswer:
+def list_alerts(context: On, caller: By, filters: Filters) -> AlertsAnswer:
     """Alerts, the newest first, with why each was opened; open ones unless a state is named."""
     from lakeshelf.governance.services.shop import looking
 
-    return RowsAnswer.model_validate(looking.alerts(context, caller, filters))
+    return AlertsAnswer.model_validate(looking.alerts(context, caller, filters))
 
 
 @routes.get("/alerts/{alert}")
-def get_alert(context: On, caller: By, alert: str) -> Mapping[str, Any]:
+def get_alert(context: On, caller: By, alert: str) -> Alert:
     """An alert, open or not, with why it was opened, how it ended, and what the caller may do."""
     from lakeshelf.governance.services.shop import looking
 
@@ -55,15 +57,15 @@ def get_alert(context: On, caller: By, alert: str) -> Mapping[str, Any]:
 
 
 @routes.get("/plans")
-def list_plans(context: On, caller: By, filters: Filters) -> RowsAnswer:
+def list_plans(context: On, caller: By, filters: Filters) -> PlansAnswer:
     """Plans, the newest first, with the alert for which each was made; pending ones unless a state is named."""
     from lakeshelf.governance.services.shop import looking
 
-    return RowsAnswer.model_validate(looking.plans(context, caller, filters))
+    return PlansAnswer.model_validate(looking.plans(context, caller, filters))
 
 
 @routes.get("/plans/{plan}")
-def get_plan(context: On, caller: By, plan: str) -> Mapping[str, Any]:
+def get_plan(context: On, caller: By, plan: str) -> Plan:
     """A plan, pending or not, with the alert for which it was made, and what the caller may do."""
     from lakeshelf.governance.services.shop import looking
 
@@ -71,7 +73,7 @@ def get_plan(context: On, caller: By, plan: str) -> Mapping[str, Any]:
 
 
 @routes.get("/shelves/{shelf}")
-def get_shelf(context: On, caller: By, shelf: str) -> Mapping[str, Any]:
+def get_shelf(context: On, caller: By, shelf: str) -> Shelf:
     """A shelf: profile, stock, back room, lots, what is on its way, policies in force, open alerts and plans."""
     from lakeshelf.governance.services.shop import looking
 
@@ -96,12 +98,12 @@ def list_low(
     location: Literal["store", "warehouse"] | None = None,
     offset: Offset = 0,
     limit: Limit = 100,
-) -> RowsAnswer:
+) -> LowShelves:
     """What is low by the policy in force and why, the worst first."""
     from lakeshelf.governance.services.shop import looking
 
     filters = Filter(store=store, shelf=shelf, limit=limit, offset=offset)
-    return RowsAnswer.model_validate(looking.low(context, caller, shop, filters, location))
+    return LowShelves.model_validate(looking.low(context, caller, shop, filters, location))
 
 
 @routes.get("/trace")

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Now, Offset, On, router, shop_tables
+from lakeshelf.governance.api.routes.shop.rows import Status, Table
 from lakeshelf.governance.api.routes.shop.shapes import (
+    Batches,
     DiagnosisAnswer,
     Examined,
     GraphAnswer,
     NumbersAnswer,
     NumbersHistory,
     RefusedRecords,
-    RowsAnswer,
+    TablesAnswer,
     Word,
 )
 from lakeshelf.governance.services.reading.listing import require_reading
@@ -41,7 +43,7 @@ def get_history(caller: By, live: Now) -> NumbersHistory:
 
 
 @routes.get("/status")
-def get_status(context: On, caller: By, shop: In) -> Mapping[str, Any]:
+def get_status(context: On, caller: By, shop: In) -> Status:
     """How queries, components, parts and tables are, with what is wrong and what to do, as `lakeshelf status`."""
     return pipeline.status(context, caller, shop)
 
@@ -64,12 +66,12 @@ def get_doctor(context: On, caller: By, shop: In) -> Examined:
 @routes.get("/ledger")
 def list_batches(
     context: On, caller: By, query: Word = None, offset: Offset = 0, limit: Limit = 100
-) -> RowsAnswer:
+) -> Batches:
     """Batches, the newest first: what was read, what became of it, what was committed."""
     from lakeshelf.governance.services.shop import looking
 
     listed = looking.batches(context, caller, query, offset, limit)
-    return RowsAnswer.model_validate(listed)
+    return Batches.model_validate(listed)
 
 
 @routes.get("/quarantine")
@@ -89,13 +91,13 @@ def list_refused(
 
 
 @routes.get("/tables")
-def list_tables(context: On, caller: By, offset: Offset = 0, limit: Limit = 100) -> RowsAnswer:
+def list_tables(context: On, caller: By, offset: Offset = 0, limit: Limit = 100) -> TablesAnswer:
     """Tables and views that the caller sees, by name: columns, documentation, key, who writes, version."""
-    return RowsAnswer.model_validate(pipeline.tables(context, caller, offset, limit))
+    return TablesAnswer.model_validate(pipeline.tables(context, caller, offset, limit))
 
 
 @routes.get("/tables/{layer}/{table}")
-def get_table(context: On, caller: By, layer: str, table: str) -> Mapping[str, Any]:
+def get_table(context: On, caller: By, layer: str, table: str) -> Table:
     """A table or view that the caller sees."""
     return pipeline.table(context, caller, f"{layer}/{table}")
 

@@ -9,6 +9,15 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from lakeshelf.governance.api.routes.shop.rows import (
+    Alert,
+    Batch,
+    LowShelf,
+    Numbers,
+    Plan,
+    RefusedRecord,
+    Table,
+)
 from lakeshelf.governance.api.shapes import Body, Title
 
 Word = Annotated[str | None, Query(min_length=1, max_length=200)]
@@ -21,17 +30,47 @@ MOST_TARGETS = 500
 MOST_UNITS = 10_000_000
 
 
-class RowsAnswer(BaseModel):
+class Page(BaseModel):
     """Rows of a page, and how many there are in all."""
 
     model_config = ConfigDict(from_attributes=True)
-    rows: Sequence[Mapping[str, Any]]
     total: int
 
 
-class RefusedRecords(RowsAnswer):
-    """Refused records, and how many by reason."""
+class AlertsAnswer(Page):
+    """Alerts of a page."""
 
+    rows: Sequence[Alert]
+
+
+class PlansAnswer(Page):
+    """Plans of a page."""
+
+    rows: Sequence[Plan]
+
+
+class LowShelves(Page):
+    """Shelves and back rooms of a page that are low."""
+
+    rows: Sequence[LowShelf]
+
+
+class Batches(Page):
+    """Batches of a page."""
+
+    rows: Sequence[Batch]
+
+
+class TablesAnswer(Page):
+    """Tables and views of a page."""
+
+    rows: Sequence[Table]
+
+
+class RefusedRecords(Page):
+    """Refused records of a page, and how many by reason."""
+
+    rows: Sequence[RefusedRecord]
     reasons: Mapping[str, int]
 
 
@@ -39,13 +78,13 @@ class NumbersAnswer(BaseModel):
     """Live numbers; the same `id` is the same look, and another epoch before its dot another process."""
 
     id: str
-    numbers: Mapping[str, Any]
+    numbers: Numbers
 
 
 class NumbersHistory(BaseModel):
-    """Numbers of the last ten minutes in which somebody asked, the oldest first."""
+    """Numbers of the last ten minutes in which somebody asked, each with its `id`, the oldest first."""
 
-    points: Sequence[Mapping[str, Any]]
+    points: Sequence[Numbers]
 
 
 class DiagnosisAnswer(BaseModel):
