@@ -107,5 +107,7 @@ def _require_characters(dialect: Dialect) -> None:
         if getattr(dialect, name) not in among:
             listed = ", ".join(map(repr, among))
             raise DeclarationError(f"{name} {getattr(dialect, name)!r} is none of {listed}")
+    if dialect.delimiter == dialect.quote:
+        raise DeclarationError(f"delimiter and quote are both {dialect.quote!r}")
     if dialect.decimal == dialect.thousands:
         raise DeclarationError(f"decimal and thousands are both {dialect.decimal!r}")

@@ -107,6 +107,8 @@ def _vectorised(text: str, dialect: Dialect, above: int = 0) -> Parsed | None:
     quoted = bool(dialect.quote) and dialect.quote in text
     if quoted and not _records(dialect).fullmatch(text):
         return None
+    if not dialect.delimiter.isascii():
+        return None
     if text.count("\r") != text.count("\r\n") or _blank(dialect).search(text):
         return None
     first, _, rest = text.partition("\n")

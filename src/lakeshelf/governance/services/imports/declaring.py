@@ -40,7 +40,7 @@ def dialect_of(declared: Sequence[str]) -> Dialect:
 def _of_line(line: str) -> dict[str, Any]:
     try:
         return tomllib.loads(line)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also too many digits, and nested too deep
         raise _invalid(f"{line!r} declares nothing: {first_line(error)}") from error
 
 
