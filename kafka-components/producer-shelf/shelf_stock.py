@@ -10,6 +10,7 @@ from confluent_kafka import TopicPartition
 
 from lakeshelf.components.component import Context, among
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka.consuming import available, behind, is_end, reader, watermarks
@@ -34,7 +35,7 @@ class ShelfStock:
         self._units: dict[str, int] = defaultdict(int)
         self._seen: set[int] = set()
         self._seen_before: set[int] = set()
-        raw, names = f"raw/{TOPIC}", ("event_id", "event_type", "shelf_id", "quantity")
+        raw, names = Raw.SHELF_EVENTS, ("event_id", "event_type", "shelf_id", "quantity")
         events = context.lake.read(raw, columns=names, where=[among("store_id", stores)])
         self._load(events.read_all())
         places = context.lake.read(raw, columns=("kafka_partition", "kafka_offset")).read_all()

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lakeshelf.components.component import Row, among, rows
-from lakeshelf.contracts.layers import Ops
+from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.lake.rows.port import ReadTables
 
 TOPICS = {"removal": "shelf_events", "wh_removal": "wh_events"}
+MIRRORS = {"shelf_events": Raw.SHELF_EVENTS, "wh_events": Raw.WH_EVENTS}
 LOCATIONS = {"removal": "store", "wh_removal": "warehouse"}
 KEPT = ("event_id", "event_type", "shelf_id", "batch_code", "quantity")
 Ends = Mapping[tuple[str, str], int]
@@ -59,8 +60,8 @@ class OwnRemovals:
         read = {
             row["event_id"]: row["kafka_offset"]
             < folded.get((topic, str(row["kafka_partition"])), 0)
-            for topic in TOPICS.values()
-            for row in rows(lake, f"raw/{topic}", [ids], names)
+            for topic, mirror in MIRRORS.items()
+            for row in rows(lake, mirror, [ids], names)
         }
         self._rows = [row for row in self._rows if not read.get(row["event_id"])]
         return all(read.values())

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lakeshelf.components.component import Component, Decision, Tick, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
-from lakeshelf.contracts.layers import Analytics, Curated, Staging
+from lakeshelf.contracts.layers import Analytics, Curated, Raw, Staging
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.quiet import quiet
@@ -22,8 +22,8 @@ from lakeshelf.shop.decisions import GLOBAL
 
 FEATURES = Curated.FEATURES_STORE
 EVENTS = {
-    "shelf_events": ("event_type", "event_time", "shelf_id", "batch_code", "quantity", "reason"),
-    "wh_events": (
+    Raw.SHELF_EVENTS: ("event_type", "event_time", "shelf_id", "batch_code", "quantity", "reason"),
+    Raw.WH_EVENTS: (
         "event_type",
         "event_time",
         "shelf_id",
@@ -32,9 +32,9 @@ EVENTS = {
         "expiry_date",
         "received_date",
     ),
-    "pos_transactions": ("event_time", "items"),
-    "lost_sales": ("event_time", "shelf_id", "quantity"),
-    "foot_traffic": ("event_type", "event_time", "store_id"),
+    Raw.POS_TRANSACTIONS: ("event_time", "items"),
+    Raw.LOST_SALES: ("event_time", "shelf_id", "quantity"),
+    Raw.FOOT_TRAFFIC: ("event_type", "event_time", "store_id"),
 }
 REORDER_POINT = next(
     f.default for f in CATALOG.topics["wh_policies"].fields if f.name == "reorder_point_qty"
@@ -150,7 +150,10 @@ def features(day: date, known: Mapping[str, pa.Table]) -> pa.Table:
 def known_on(day: date, lake: ReadTables) -> dict[str, pa.Table]:
     """What was known when a day began."""
     before = [("event_time", "<", midnight(day))]
-    events = {t: _table(lake, f"raw/{t}", columns, before) for t, columns in EVENTS.items()}
+    events = {
+        name.partition("/")[2]: _table(lake, name, columns, before)
+        for name, columns in EVENTS.items()
+    }
     names = ("shelf_id", "store_id", "item_id", "unit_price", "max_stock", "standard_batch_size")
     existing = ("deleted", "=", False)
     policy = [("active", "=", True), existing]

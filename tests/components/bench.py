@@ -14,7 +14,7 @@ from weakref import finalize
 
 import pyarrow as pa
 
-from lakeshelf.components import journal, registry
+from lakeshelf.components import flows, journal, registry
 from lakeshelf.components.component import Context, Decision, Heard, JournalEntry, Tick
 from lakeshelf.components.hearing import Hearings
 from lakeshelf.components.service import ComponentService
@@ -46,6 +46,8 @@ class Tables(Lake):
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))
         self.kept: dict[str, list[Row]] = defaultdict(list)
+        self.known: frozenset[str] | None = None
+        """What lineage says that their reader reads; None: nobody asked it."""
 
     def read(
         self,
@@ -55,6 +57,7 @@ class Tables(Lake):
         where: Where | None = None,
     ) -> pa.RecordBatchReader:
         """Rows as a scan of the Delta table would give them."""
+        assert self.known is None or name in self.known, f"lineage knows no read of {name}"
         schema = arrow.schema(CATALOG.tables[name].columns)
         found = pa.Table.from_pylist(self.kept[name], schema)
         condition = expression(checked(where, schema))
@@ -125,6 +128,8 @@ class Worker:
 
     def __init__(self, name: str, lake: Tables, **settings: Any) -> None:
         self._class = module(name).COMPONENT
+        named = flows.own(self._class).union(flows.reads(self._class))
+        lake.known = named.union(lake.known or ())
         self._context = Context(load_settings(lake_root=lake.root.folder, **settings), {}, lake)
         self._ticks = self._offset = 0
         self.journal = MemoryJournal(name, self._class.journal, lake)

@@ -17,15 +17,14 @@ app = typer.Typer(
 
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the components: what each follows, what it publishes, where its journal is."""
-    from lakeshelf.components import registry
-    from lakeshelf.components.component import Component
+    """List the components: what each reads, what it publishes, where its journal is."""
+    from lakeshelf.components import flows, registry
 
     listed: list[dict[str, Any]] = [
         {
             "component": name,
             "phase": component.phase,
-            "reads": ["clock", *component.hears] if issubclass(component, Component) else [],
+            "reads": list(flows.reads(component)),
             "publishes": list(component.publishes),
             "journal": component.journal,
             "doc": component.doc,

@@ -148,14 +148,9 @@ def _examined(settings: Settings) -> Iterable[Diagnosis]:
 
 
 def _components(settings: Settings) -> list[Process]:
-    from lakeshelf.components import registry
-    from lakeshelf.components.component import Component
-    from lakeshelf.contracts import CATALOG
+    from lakeshelf.components import flows, registry
 
-    processes = []
-    for name, app in registry.discover(*settings.homes).items():
-        hears = ("clock", *app.hears) if issubclass(app, Component) else ()
-        owned = {table.name for table in CATALOG.tables.values() if table.owner == name}
-        writes = sorted({*app.publishes, app.journal, *owned})
-        processes.append(Process(name, "component", app.doc, sorted(hears), writes))
-    return processes
+    return [
+        Process(name, "component", app.doc, sorted(flows.reads(app)), flows.writes(app))
+        for name, app in registry.discover(*settings.homes).items()
+    ]

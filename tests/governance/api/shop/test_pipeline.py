@@ -106,6 +106,8 @@ def test_lineage_has_reads_of_tables_and_datasets(ben: Person) -> None:
         ("table:cleansed/shelf_state", "job:shelf-alert-engine"),
         ("job:shelf-alert-engine", "topic:alerts"),
         ("topic:commands", "component:removal-scheduler"),
+        ("table:staging/shelf_refill_pending", "component:removal-scheduler"),
+        ("component:removal-scheduler", "table:ops/journal_removal_scheduler"),
         ("dataset:retail/shelf_policies", "component:dataset-publisher"),
         ("component:dataset-publisher", "topic:shelf_policies"),
         ("table:raw/pos_transactions", "view:curated/sales_lines"),
