@@ -17,12 +17,23 @@ from lakeshelf.lake.write import writing
 from lakeshelf.migration import Options, migrate
 from tests.migration.layouts import NAME
 
+CHANGES: tuple[tuple[Any, str], ...] = (
+    (writing, "append"), (writing, "note"), (writing, "commit_files"), (tables, "create"),
+    (os, "link"), (shutil, "rmtree"), (Path, "rename"),
+)  # fmt: skip
+"""What changes something in a lake."""
 
-def main(root: Path, source: Path, last: int) -> None:
-    """Migrate; die before or after whatever changes something, at the n-th of these moments."""
+
+def dies(last: int, *more: tuple[Any, str]) -> Callable[..., None]:
+    """Die before or after whatever changes something, at the n-th of these moments; what is called makes one, too.
+
+    Args:
+        last: The n.
+        more: What else changes something.
+    """
     moments = itertools.count(1)
 
-    def reached() -> None:
+    def reached(*_: object) -> None:
         if next(moments) == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -35,12 +46,14 @@ def main(root: Path, source: Path, last: int) -> None:
 
         return changed
 
-    for module, name in (
-        (writing, "append"), (writing, "note"), (writing, "commit_files"), (tables, "create"),
-        (os, "link"), (shutil, "rmtree"), (Path, "rename"),
-    ):  # fmt: skip
-        setattr(module, name, deadly(getattr(module, name)))
-    migrate(Lake(root), source, NAME, Options(), incremental=True, progress=lambda *_: reached())
+    for owner, name in (*CHANGES, *more):
+        setattr(owner, name, deadly(getattr(owner, name)))
+    return reached
+
+
+def main(root: Path, source: Path, last: int) -> None:
+    """Migrate, and die at the n-th moment."""
+    migrate(Lake(root), source, NAME, Options(), incremental=True, progress=dies(last))
 
 
 if __name__ == "__main__":

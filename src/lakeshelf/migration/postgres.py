@@ -5,7 +5,6 @@ One transaction sees one state, and a cursor of the server hands out rows, so me
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,12 +17,14 @@ import pyarrow.parquet as pq
 from lakeshelf.counts import count_of
 from lakeshelf.errors import first_line
 from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, StorageError
+from lakeshelf.lake.place.names import checked
 from lakeshelf.lake.rows.fingerprints import Content
 from lakeshelf.lake.rows.port import Tables
+from lakeshelf.migration import staging
 from lakeshelf.migration.plan import Options
 from lakeshelf.migration.postgres_types import arrow_type
 from lakeshelf.migration.report import Report
-from lakeshelf.migration.run import Reporter, migrate, silent
+from lakeshelf.migration.run import Reporter, migrate_held, silent
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -66,14 +67,13 @@ def migrate_postgres(
         SchemaError: A column of a type that Delta has not, or a value that its type has not.
         StorageError: The database cannot be reached or read.
         Damaged: What was written is not what the table holds; nothing is published.
+        Conflict: The dataset is there and has other rows, or somebody else migrates into it.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="lakeshelf-migrate-") as folder,
-        _connected(address) as connection,
-    ):
-        file = Path(folder) / "rows.parquet"
-        _copy(connection, table, file)
-        made = migrate(lake, file, name, options, progress=progress)
+    with staging.alone(lake, checked(name)), staging.copying(lake, name) as folder:
+        file = folder / "rows.parquet"
+        with _connected(address) as connection:
+            _copy(connection, table, file)
+        made = migrate_held(lake, file, name, options, progress=progress)
     return replace(made, source=f"postgresql:{table}")
 
 
@@ -97,10 +97,11 @@ def _copy(connection: Connection[Any], table: str, file: Path) -> None:
 
     Raises:
         Damaged: The file does not hold what the server handed out.
+        StorageError: There is no room for it.
     """
     source = Content()
     count, schema, batches = rows_of(connection, table)
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with _room(table, file), pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             source.add(batch)
             writer.write_batch(batch)
@@ -111,6 +112,17 @@ def _copy(connection: Connection[Any], table: str, file: Path) -> None:
             f"{table} has {count_of(count, 'row')}, and {target.rows:,} were copied, or their values differ",
             hint="nothing was published; run it again",
         )
+
+
+@contextmanager
+def _room(table: str, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{table} was not copied to {file.parent}: {first_line(error)}",
+            hint="make room on that disk; nothing was published",
+        ) from error
 
 
 def rows_of(

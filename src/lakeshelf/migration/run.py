@@ -108,16 +108,29 @@ def migrate(
         Conflict: The dataset is there and does not come from these files, or somebody else migrates into it.
     """
     with staging.alone(lake, checked(name)):
-        ledger = _ledger(lake, source, name, options, progress)
-        new = ledger.of("new")
-        if new and not incremental:
-            _require_free(ledger, name)
-        plan = planned(lake, name, new, options)
-        plan.require()
-        if not new:
-            staging.tidy(lake, name)
-            return ledger.report(plan, "unchanged", version=ledger.version, counted="loaded")
-        return _migrated(lake, plan, ledger, progress)
+        return migrate_held(lake, source, name, options, incremental=incremental, progress=progress)
+
+
+def migrate_held(
+    lake: Tables,
+    source: Path,
+    name: str,
+    options: Options,
+    *,
+    incremental: bool = False,
+    progress: Reporter = silent,
+) -> Report:
+    """As `migrate`, by who holds the migration into the dataset (`staging.alone`) already."""
+    ledger = _ledger(lake, source, name, options, progress)
+    new = ledger.of("new")
+    if new and not incremental:
+        _require_free(ledger, name)
+    plan = planned(lake, name, new, options)
+    plan.require()
+    if not new:
+        staging.tidy(lake, name)
+        return ledger.report(plan, "unchanged", version=ledger.version, counted="loaded")
+    return _migrated(lake, plan, ledger, progress)
 
 
 def verify(

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -200,6 +201,25 @@ def alone(lake: Tables, name: str) -> Iterator[None]:
         yield
     finally:
         lease.release()
+
+
+@contextmanager
+def copying(lake: Tables, name: str) -> Iterator[Path]:
+    """A folder for a copy of the source, which goes when the block ends; the next run uses what a killed one left.
+
+    It lies beside the staging tables; a lake that is a bucket has no room for it, so there it is one of this machine.
+    """
+    if lake.root.folder is None:
+        with tempfile.TemporaryDirectory(prefix="lakeshelf-migrate-") as made:
+            yield Path(made)
+        return
+    place = lake.root.folder / f"{_place(name)}.copy"
+    with explained(f"the copy for {name} has no place", StorageError):
+        place.mkdir(parents=True, exist_ok=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def tidy(lake: Tables, name: str, kept: str | None = None) -> None:
