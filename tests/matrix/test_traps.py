@@ -74,6 +74,8 @@ SHOWN = {
         "lake/write/test_expecting.py::test_without_the_guard_the_write_goes_through_over_an_empty_commit"],
     "a write that changes nothing": [
         "lake/write/test_expecting.py::test_a_write_that_changes_nothing_does_not_succeed_on_an_old_version"],
+    "two that merge the same files": [
+        "lake/upkeep/test_optimize.py::test_what_another_has_merged_is_not_doubled_and_would_be"],
 }  # fmt: skip
 """Trap → where it is shown, and where what the product does instead is tested.
 

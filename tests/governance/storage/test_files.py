@@ -118,6 +118,20 @@ def test_rows_are_added_whatever_becomes_of_the_merge_of_files(
     assert sorted(log.rows()["seq"].to_pylist()) == list(range(1, FILES + 2))
 
 
+def test_a_log_that_was_merged_by_somebody_quicker_has_no_row_twice(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, merge = all_but_one(folder), Log._merge_files
+
+    def overtaken(own: Log) -> None:
+        DeltaTable(own.root.of(own.path)).optimize.compact()
+        merge(own)
+
+    monkeypatch.setattr(Log, "_merge_files", overtaken)
+    log.append(edits(FILES))
+    assert sorted(log.rows()["seq"].to_pylist()) == list(range(1, FILES + 1))
+
+
 def test_who_has_read_a_log_reads_what_others_added_and_merged(folder: Folder) -> None:
     log = all_but_one(folder)
     held = ReadLog.of(log).newest()

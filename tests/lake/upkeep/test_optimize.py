@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import Lake
 from lakeshelf.lake.history import pins
-from lakeshelf.lake.place.errors import SchemaError
+from lakeshelf.lake.place.errors import Conflict, SchemaError
+from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import maintenance, optimizing
+from lakeshelf.lake.upkeep.alone import rewriting
 from lakeshelf.lake.upkeep.maintenance import Maintenance, UpkeepLimits, maintain, optimize
 from lakeshelf.lake.upkeep.optimizing import DataFile, to_compact, to_z_order
 from tests.lake.upkeep.rig import NAME, add, made, on_disk, paths, rows, without_retention
 
+Rewrite = Callable[[DeltaTable], optimizing.Optimized]
 DAYS = ("2026-01-01", "2026-01-02", None, "a b/ü%41'")
 
 
@@ -47,6 +54,49 @@ def test_a_second_run_does_nothing_and_commits_nothing(tmp_path: Path) -> None:
     version, files = handle.version(), on_disk(tmp_path)
     assert optimize(handle, min_small_files=2) == optimizing.Optimized()
     assert (handle.version(), on_disk(tmp_path)) == (version, files)
+
+
+def merged(handle: DeltaTable) -> optimizing.Optimized:
+    return optimizing.compact(handle, NAME, to_compact(optimizing.files_of(handle), 2))
+
+
+def ordered(handle: DeltaTable) -> optimizing.Optimized:
+    plan = to_z_order(optimizing.files_of(handle), {})
+    return optimizing.z_order(handle, NAME, plan, ["n"], None)
+
+
+@pytest.mark.parametrize("rewrite", [merged, ordered])
+@pytest.mark.parametrize("guarded", [True, False])
+def test_what_another_has_merged_is_not_doubled_and_would_be_by_two_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewrite: Rewrite, guarded: bool
+) -> None:
+    handle = made(tmp_path, ("a",), files=4)
+    content = rows(tmp_path)
+    if not guarded:
+        monkeypatch.setattr(optimizing, "rewriting", lambda *_: nullcontext())
+    merged(tables.open_table(tmp_path, NAME))
+    assert not rewrite(handle).failed
+    assert len(rows(tmp_path)) == len(content) * (1 if guarded else 2)
+
+
+def test_of_two_that_merge_at_once_one_waits_until_the_other_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, other = made(tmp_path, ("a",), files=4), tables.open_table(tmp_path, NAME)
+    content, compact = rows(tmp_path), TableOptimizer.compact
+
+    def compacted(own: TableOptimizer, **how: Any) -> Any:
+        with (
+            pytest.raises(Conflict, match="another process rewrites files of"),
+            rewriting(other, NAME),
+        ):
+            pass
+        return compact(own, **how)
+
+    monkeypatch.setattr(TableOptimizer, "compact", compacted)
+    assert merged(handle).done
+    assert not merged(other).failed
+    assert rows(tmp_path) == content
 
 
 @pytest.mark.parametrize("columns", [(), ("n",)])

@@ -17,6 +17,7 @@ from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.sources import Rows
+from lakeshelf.lake.upkeep.alone import rewriting
 from lakeshelf.lake.upkeep.optimizing import SMALL_BYTES
 from lakeshelf.lake.write import writing
 from lakeshelf.logs import log
@@ -93,7 +94,8 @@ class Log:
     def _merge_files(self) -> None:
         """Tried, and no more: the rows are in the log, so what goes wrong here is no fault of their addition."""
         try:
-            with explained(f"files of {self.path} were not merged", LakeError):
+            what = f"files of {self.path} were not merged"
+            with explained(what, LakeError), rewriting(self._made, self.path):
                 self._made.optimize.compact(
                     target_size=SMALL_BYTES,
                     max_concurrent_tasks=1,

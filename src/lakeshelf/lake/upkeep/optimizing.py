@@ -24,6 +24,7 @@ from lakeshelf.lake.form.commits import HOOKS, Txn, Write
 from lakeshelf.lake.form.metadata import stamp
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows.reading import schema_of
+from lakeshelf.lake.upkeep.alone import rewriting
 from lakeshelf.lake.write.writing import commit_files, repeated
 
 SMALL_FILES = 50
@@ -246,7 +247,7 @@ def _rewritten(
         place = f"partition {label(partition)} of {name}" if partition else name
 
         def attempt(partition: Partition = partition, place: str = place) -> dict[str, Any]:
-            with explained(f"{place} was not {verb}", LakeError):
+            with explained(f"{place} was not {verb}", LakeError), rewriting(handle, name):
                 return rewrite(partition)
 
         try:
