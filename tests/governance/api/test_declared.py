@@ -17,8 +17,9 @@ from httpx import Response
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.governance.errors import CODES, refused
+from lakeshelf.governance.errors import CODES, GovernanceError, refused
 from lakeshelf.governance.services.imports import uploading
+from lakeshelf.governance.services.imports.declaring import dialect_of
 from lakeshelf.ingestion.declared.dialect import ENCODINGS, GROUPS, POINTS, QUOTES, SETTINGS
 from lakeshelf.ingestion.formats import csv_rows
 from tests.governance.api.people import DATA, ROW, Person, code
@@ -195,6 +196,20 @@ def test_very_many_declarations_work_or_are_refused(
     act: Callable[..., None], app: FastAPI, ann: Person
 ) -> None:
     fuzzed(act, app, ann, 500)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        ['delimiter = "\'"', 'quote = "\'"'],
+        [f"header = {'9' * 5_000}"],
+        [f"nulls = {'[' * 5_000}"],
+    ],
+)
+def test_what_cannot_be_declared_is_refused(declared: list[str]) -> None:
+    with pytest.raises(GovernanceError) as error:
+        dialect_of(declared)
+    assert error.value.code == "request_invalid"
 
 
 def test_a_file_of_which_nobody_could_be_told_is_not_left_and_would_be_without_its_removal(
