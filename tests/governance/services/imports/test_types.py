@@ -98,6 +98,13 @@ def test_rows_come_back_as_they_were(format_: str, rows: list[dict[str, Any]]) -
         assert {n for n in was if not equal(was[n], now[n])} == set()
 
 
+@pytest.mark.parametrize("share", [1e15, 3.402823466e38, -1e300, 1e-300, 999_999_999_999_999.0])
+def test_a_float_of_few_digits_comes_back_from_a_workbook_however_large(share: float) -> None:
+    file = read_back(file_of([{"shelf": "A", "share": share}], "xlsx"), "xlsx")
+    assert file.refused.to_pylist() == []
+    assert file.rows["share"].to_pylist() == [share]
+
+
 def typed(column: str, text: str, format_: str = "csv") -> Any:
     file = read(DEFINITION, "x", f"shelf,{column}\nA1,{text}\n".encode(), format_, PLAIN)
     return (

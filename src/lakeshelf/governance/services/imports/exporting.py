@@ -188,9 +188,11 @@ def _cells(definition: Definition, name: str, values: pa.Array) -> list[Any]:
 
 
 def _number(value: Any, text: str | None) -> Any:
-    if text is None or sum(map(str.isdigit, text)) > _DIGITS or not text.lstrip("-")[:1].isdigit():
+    """A number as itself where a spreadsheet keeps it and shows it whole, else its text."""
+    if text is None or not text.lstrip("-")[:1].isdigit():
         return text
-    return value
+    is_long = sum(map(str.isdigit, text)) > _DIGITS or abs(value) >= 10**_DIGITS
+    return text if is_long else value
 
 
 def _texts(definition: Definition, name: str, values: pa.Array) -> pa.StringArray:
