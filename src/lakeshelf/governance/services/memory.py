@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -93,8 +93,8 @@ class Memory:
 
     def make_room(self) -> None:
         """Let go of all that can be made again, before work that needs much memory itself."""
-        for held in (self.tables, self.ranks, self.orders, self.logs, self.inserted):
-            held.let_go()
+        for each in fields(self):
+            getattr(self, each.name).let_go()
         give_back()
 
 
