@@ -177,12 +177,13 @@ def main(
             baskets=baskets,
             profiles=profiles,
         )
+        servers = bootstrap_servers or _configured_servers()
         with shown_progress(Console(stderr=True)) as progress:
             report = replay(
                 plan,
-                bootstrap_servers or _configured_servers(),
+                servers,
                 progress,
-                authentication(load_settings()),
+                authentication(load_settings(bootstrap_servers=servers)),
             )
     except LakeshelfError as error:
         if debug:

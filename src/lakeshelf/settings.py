@@ -30,6 +30,8 @@ from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
 
 CommitterName = Literal["driver", "spark"]
+KafkaSecurity = Literal["plaintext", "tls", "sasl_tls", "sasl_plaintext"]
+KafkaMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 _ROOT_NAMES = ("LAKESHELF_LAKE_ROOT", "lake_root", "DELTA_ROOT", "DELTA_DATA_ROOT")
 """Names of the lake's root, outside and in a file."""
@@ -41,6 +43,10 @@ _PLACES = (
     "state_dir",
     "java_home",
     "oidc_client_secret_file",
+    "kafka_ca_file",
+    "kafka_cert_file",
+    "kafka_key_file",
+    "kafka_password_file",
 )
 """Settings that are places."""
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
@@ -103,8 +109,33 @@ class Settings(BaseSettings):
     bootstrap_servers: str | None = Field(
         None, description="Kafka to use, host:port[,…]; unset: the embedded broker of the lake."
     )
-    kafka_username: str | None = Field(None, description="SASL user; unset: no authentication.")
-    kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_security: KafkaSecurity | None = Field(
+        None,
+        description="How `bootstrap_servers` is reached; unset: `sasl_tls` with a user, `tls` with a CA or "
+        "certificate, else `plaintext`. `sasl_plaintext` is for loopback alone.",
+    )
+    kafka_mechanism: KafkaMechanism = Field(
+        "SCRAM-SHA-512", description="How the user proves who it is; `PLAIN` goes by TLS alone."
+    )
+    kafka_username: str | None = Field(
+        None, description="SASL user, or client id of OAUTHBEARER; unset: no authentication."
+    )
+    kafka_password: SecretStr | None = Field(None, description="Its password or client secret.")
+    kafka_password_file: Path | None = Field(
+        None, description="File of that password, which others may not read."
+    )
+    kafka_token_url: str | None = Field(
+        None, pattern=r"^https?://[^/@]+", description="Where OAUTHBEARER gets its tokens (OIDC)."
+    )
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of the CA that signed Kafka's certificates; unset: the public ones."
+    )
+    kafka_cert_file: Path | None = Field(
+        None, description="PEM of the client's own certificate (mutual TLS)."
+    )
+    kafka_key_file: Path | None = Field(
+        None, description="PEM of that certificate's key (PKCS#8), which others may not read."
+    )
     governance_database: SecretStr | None = Field(
         None,
         description="PostgreSQL that keeps what is known of governed datasets, postgresql://user:password@host/name; "

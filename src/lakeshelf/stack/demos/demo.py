@@ -145,8 +145,10 @@ def run(settings: Settings, replay_options: Mapping[str, Any], show: Show) -> De
     with PeakMemory() as memory:
         with stack:
             stack.await_topics()
-            servers = client_settings(settings)["bootstrap.servers"]
-            sent = app.replay(replay_plan, servers, stack.show_sent)
+            client = client_settings(settings)
+            sent = app.replay(
+                replay_plan, client["bootstrap.servers"], stack.show_sent, settings=client
+            )
             stack.await_folded()
             records = stack.records()
         stack.clock.end("stopped")

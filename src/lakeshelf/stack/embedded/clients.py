@@ -12,8 +12,13 @@ _QUIET = {"log_level": "0"}
 
 
 def client_settings(settings: Settings) -> dict[str, str]:
-    """Settings of a client for the Kafka of `settings`, whether or not it runs."""
-    servers = settings.bootstrap_servers or Broker(settings).bootstrap_servers
+    """Settings of a client for the Kafka of `settings`, whether or not it runs.
+
+    The embedded broker listens on loopback, in plain text: security is that of a Kafka that is named.
+    """
+    servers = settings.bootstrap_servers
+    if servers is None:
+        return {"bootstrap.servers": Broker(settings).bootstrap_servers, **_QUIET}
     return {"bootstrap.servers": servers, **_QUIET, **authentication(settings)}
 
 

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from lakeshelf import logs
 from lakeshelf.contracts import project
 from lakeshelf.errors import LakeshelfError, first_line
+from lakeshelf.kafka.authentication import secrets
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 
@@ -110,12 +111,11 @@ def main(
 
 def begin_log(part: str, settings: Settings, *, printed: bool = False) -> None:
     """Have this process log as settings say: into the folder of the stack's logs, or to stderr."""
-    password = settings.kafka_password
     logs.begin(
         part,
         None if printed else settings.stack_dir / "logs",
         level=settings.log_level,
-        secrets=[password.get_secret_value()] if password else (),
+        secrets=secrets(settings),
     )
 
 

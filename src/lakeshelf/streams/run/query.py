@@ -14,6 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
+from lakeshelf.kafka.authentication import java_client
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -280,15 +281,3 @@ class Query:
             if self._last_done is None or done >= self._last_done:
                 return
             time.sleep(0.02)
-
-
-def java_client(client: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the Java client for the given ones of librdkafka."""
-    names = {"bootstrap.servers", "security.protocol", "ssl.truststore.location"}
-    options = {key: value for key, value in client.items() if key in names}
-    if "sasl.username" in client:
-        module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-        user, password = client["sasl.username"], client["sasl.password"]
-        options["sasl.mechanism"] = client["sasl.mechanism"]
-        options["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
-    return options

@@ -16,6 +16,8 @@ STREAMING = {
     "spark.sql.streaming.verifyCheckpointDirectoryEmptyOnStart": "false",
     "spark.sql.adaptive.enabled": "false",
     "spark.ui.enabled": "false",
+    # Beside Spark's own words, those that options of Kafka's client have for secrets.
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|keystore[.]key",
     "spark.ui.showConsoleProgress": "false",
 }
 

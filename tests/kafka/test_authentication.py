@@ -1,0 +1,149 @@
+"""What settings say of Kafka's security is what librdkafka and Java are given, or refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.kafka.authentication import authentication, java_client, secrets
+from lakeshelf.settings import Settings, load_settings
+
+USER = {"kafka_username": "ann", "kafka_password": "open-sesame"}
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    """Makes files of secrets."""
+
+    def made(content: bytes | str, mode: int = 0o600, name: str = "secret") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return path
+
+    return made
+
+
+def others(servers: str = "kafka.example:9093", **options: object) -> Settings:
+    return load_settings(bootstrap_servers=servers, **options)
+
+
+def test_without_a_user_and_a_certificate_nothing_is_said():
+    assert authentication(others()) == {}
+    assert java_client({"bootstrap.servers": "a:1", "log_level": "0"}) == {
+        "bootstrap.servers": "a:1"
+    }
+
+
+def test_a_user_is_proven_over_tls_unless_something_else_is_said():
+    assert authentication(others(**USER)) == {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "ann",
+        "sasl.password": "open-sesame",
+    }
+    plain = authentication(others(kafka_mechanism="PLAIN", **USER))
+    assert "plain.PlainLoginModule" in java_client(plain)["sasl.jaas.config"]
+
+
+def test_files_of_tls_go_to_both_clients(file):
+    ca, own, key = (
+        file(t, name=n) for t, n in ((CERTIFICATE, "a"), (CERTIFICATE, "b"), (KEY, "c"))
+    )
+    options = authentication(others(kafka_ca_file=ca, kafka_cert_file=own, kafka_key_file=key))
+    assert options == {
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(ca),
+        "ssl.certificate.location": str(own),
+        "ssl.key.location": str(key),
+    }
+    assert java_client(options) == {
+        "security.protocol": "SSL",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(ca),
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.certificate.chain": CERTIFICATE,
+        "ssl.keystore.key": KEY,
+    }
+
+
+def test_tokens_are_fetched_by_both_clients():
+    token = {"kafka_mechanism": "OAUTHBEARER", "kafka_token_url": "https://id.example/token"}
+    options = authentication(others(**token, **USER))
+    java = java_client(options)
+    assert options["sasl.oauthbearer.token.endpoint.url"] == "https://id.example/token"
+    assert java["sasl.oauthbearer.token.endpoint.url"] == "https://id.example/token"
+    assert 'clientId="ann" clientSecret="open-sesame";' in java["sasl.jaas.config"]
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("ä\\", "ä\\")],
+)
+def test_a_file_of_a_password_loses_one_line_break_and_nothing_else(file, content, password):
+    path = file(content)
+    chosen = others(kafka_username="ann", kafka_password_file=path)
+    assert authentication(chosen)["sasl.password"] == password
+    assert secrets(chosen) == [password]
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "problem"),
+    [
+        ("", 0o600, "the file is empty"),
+        ("\n", 0o600, "the file is empty"),
+        ("a", 0o604, "the file can be read by everybody"),
+        (b"\xff", 0o600, "the file is no UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_secret_is_refused_in_one_line(file, content, mode, problem):
+    path = file(content, mode)
+    chosen = others(kafka_username="ann", kafka_password_file=path)
+    with pytest.raises(ConfigurationError) as refused:
+        authentication(chosen)
+    assert f"setting kafka_password_file = {path}: {problem}; " in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert secrets(chosen) == []
+
+
+def test_a_file_that_is_not_there_and_a_key_that_java_cannot_read_are_refused(file, tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"kafka_ca_file .* cannot be read: No such file"):
+        authentication(others(kafka_ca_file=tmp_path / "none"))
+    own = {"kafka_cert_file": file(CERTIFICATE, name="own")}
+    old = file("-----BEGIN RSA PRIVATE KEY-----\n")
+    with pytest.raises(ConfigurationError, match=r"no unencrypted PKCS#8 key; run `openssl pkcs8"):
+        authentication(others(kafka_key_file=old, **own))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"kafka_security": "sasl_plaintext", **USER}, "show the password on the way"),
+        ({"kafka_security": "plaintext", **USER}, "no use for kafka_username = ann"),
+        ({"kafka_security": "plaintext", "kafka_ca_file": "a"}, "no use for kafka_ca_file"),
+        ({"kafka_security": "sasl_tls"}, "needs kafka_username"),
+        ({"kafka_username": "ann"}, "needs kafka_username, and kafka_password_file"),
+        ({"kafka_cert_file": "a"}, "only one is set"),
+        ({"kafka_password_file": "a", **USER}, "are both set"),
+        ({"kafka_mechanism": "OAUTHBEARER", **USER}, "kafka_token_url do not go together"),
+        ({"kafka_token_url": "https://id.example/", **USER}, "kafka_token_url do not go together"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(options, problem):
+    with pytest.raises(ConfigurationError) as refused:
+        authentication(others(**options))
+    assert problem in str(refused.value)
+    assert "open-sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize("servers", ["localhost:1", "127.0.0.1:1,[::1]:2"])
+def test_without_tls_a_user_is_proven_on_this_machine_alone(servers):
+    chosen = {"kafka_security": "sasl_plaintext", **USER}
+    assert authentication(others(servers, **chosen))["security.protocol"] == "SASL_PLAINTEXT"
+    for mechanism, far in (("PLAIN", ""), ("SCRAM-SHA-512", ",kafka.example:1")):
+        with pytest.raises(ConfigurationError):
+            authentication(others(servers + far, kafka_mechanism=mechanism, **chosen))
