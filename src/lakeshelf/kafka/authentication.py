@@ -97,19 +97,20 @@ def _java_sasl(client: Mapping[str, str]) -> dict[str, str]:
     mechanism = client["sasl.mechanism"]
     if mechanism != OAUTH:
         values = {"username": client["sasl.username"], "password": client["sasl.password"]}
-        return {"sasl.jaas.config": _jaas(mechanism, values)}
+        return {"sasl.jaas.config": jaas(mechanism, values)}
     values = {
         "clientId": client["sasl.oauthbearer.client.id"],
         "clientSecret": client["sasl.oauthbearer.client.secret"],
     }
     return {
-        "sasl.jaas.config": _jaas(mechanism, values),
+        "sasl.jaas.config": jaas(mechanism, values),
         "sasl.login.callback.handler.class": f"{_PACKAGE}.oauthbearer.OAuthBearerLoginCallbackHandler",
         "sasl.oauthbearer.token.endpoint.url": client["sasl.oauthbearer.token.endpoint.url"],
     }
 
 
-def _jaas(mechanism: str, values: Mapping[str, str]) -> str:
+def jaas(mechanism: str, values: Mapping[str, str]) -> str:
+    """What Java calls a login: a module and its options, quoted so that any value comes through."""
     quoted = (f'{name}="{value.translate(_JAAS_ESCAPES)}"' for name, value in values.items())
     return f"{MODULES[mechanism]} required {' '.join(quoted)};"
 

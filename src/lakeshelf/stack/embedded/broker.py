@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -34,6 +34,7 @@ from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_config, broker_data
+from lakeshelf.stack.embedded.secured import PORTS, Secured, argument_file
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.machine.processes import ProcessId, identify, read_pid_file, write_pid_file
 from lakeshelf.stack.toolchain import class_data, java
@@ -62,10 +63,12 @@ class Broker:
 
     Args:
         settings: Lake, cache and heap.
+        secured: Passwords, certificates and access control; None: plain text, for everybody on this machine.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, secured: Secured | None = None) -> None:
         self._settings = settings
+        self._secured = secured
         self._folder = settings.stack_dir.absolute() / "broker"
         self._logs = settings.stack_dir.absolute() / "logs"
         self._log_start = 0
@@ -84,6 +87,13 @@ class Broker:
     def bootstrap_servers(self) -> str:
         """Address for clients; chosen now if the broker never ran."""
         return f"{ports.LOOPBACK}:{self._ports()['broker']}"
+
+    @property
+    def own_client(self) -> dict[str, str]:
+        """Librdkafka settings of one who may do everything."""
+        if self._secured:
+            return self._secured.client(self._ports())
+        return {"bootstrap.servers": self.bootstrap_servers}
 
     @property
     def process(self) -> ProcessId | None:
@@ -129,7 +139,7 @@ class Broker:
             BrokerError: It ended, does not answer in time, or another broker answers.
         """
         deadline = time.monotonic() + timeout
-        client = _admin_client(self.bootstrap_servers)
+        client = _admin_client(self.own_client)
         port = self._ports()["broker"]
         while time.monotonic() < deadline:
             if not self.is_running():
@@ -210,7 +220,7 @@ class Broker:
         return gone
 
     def _ports(self) -> dict[str, int]:
-        return ports.remembered(self.ports_file, ("broker", "controller"))
+        return ports.remembered(self.ports_file, PORTS if self._secured else PORTS[:2])
 
     def _refuse_taken(self, chosen: dict[str, int]) -> None:
         for name, port in chosen.items():
@@ -221,10 +231,13 @@ class Broker:
                 )
 
     def _write_config(self, chosen: dict[str, int]) -> None:
-        properties = broker_config.server_properties(self.data.name, chosen)
-        write_atomically(self._folder / SERVER_PROPERTIES, broker_config.text(properties).encode())
+        self._write_properties(self._folder / SERVER_PROPERTIES, self.data.name, chosen)
         log4j = broker_config.log4j_properties(os.path.relpath(self.log_file, self._folder))
         write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
+
+    def _write_properties(self, file: Path, data: str, chosen: dict[str, int]) -> None:
+        properties = broker_config.server_properties(data, chosen, self._secured)
+        write_atomically(file, broker_config.text(properties).encode(), mode=0o600)
 
     def _class_path(self) -> str:
         return os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))
@@ -250,11 +263,16 @@ class Broker:
             return
         part, config = self._folder / "data.part", self._folder / "format.properties"
         shutil.rmtree(part, ignore_errors=True)
-        properties = broker_config.server_properties(part.name, chosen)
-        write_atomically(config, broker_config.text(properties).encode())
+        self._write_properties(config, part.name, chosen)
         tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
+        arguments = self._folder / "format.arguments"
+        users = self._secured.records() if self._secured else ()
+        write_atomically(arguments, argument_file([*tool, *users]), mode=0o600)
         kept = class_data.used(self._settings, self._class_path())
-        self._run_tool([*self._java(kept), *tool])
+        try:
+            self._run_tool([*self._java(kept), f"@{arguments.name}"])
+        finally:
+            arguments.unlink()
         part.replace(self.data)
         config.unlink()
 
@@ -303,10 +321,10 @@ def _new_cluster_id() -> str:
     return text if not text.startswith("-") else _new_cluster_id()
 
 
-def _admin_client(bootstrap_servers: str) -> AdminClient:
+def _admin_client(client: Mapping[str, str]) -> AdminClient:
     return AdminClient(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **client,
             "reconnect.backoff.ms": 20,
             "reconnect.backoff.max.ms": 200,
             "log_level": 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lakeshelf.stack.embedded.secured import Secured
 from lakeshelf.stack.machine.ports import LOOPBACK
 
 NODE_ID = 1
@@ -11,12 +12,15 @@ MAX_MESSAGE_BYTES = 1_048_588
 """Largest record batch the broker takes, Kafka's own default; a larger one is refused."""
 
 
-def server_properties(data: str, ports: Mapping[str, int]) -> dict[str, str]:
+def server_properties(
+    data: str, ports: Mapping[str, int], secured: Secured | None = None
+) -> dict[str, str]:
     """Settings of Kafka.
 
     Args:
         data: Folder of the logs, below that of the broker.
-        ports: Ports `broker` and `controller`.
+        ports: Ports `broker` and `controller`, and `tls` of a secured one.
+        secured: Whom it asks for passwords and certificates; None: nobody.
     """
     broker, controller = f"{LOOPBACK}:{ports['broker']}", f"{LOOPBACK}:{ports['controller']}"
     return {
@@ -27,6 +31,7 @@ def server_properties(data: str, ports: Mapping[str, int]) -> dict[str, str]:
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
+        **(secured.properties(ports) if secured else {}),
         **_TOPICS,
         **_ONE_NODE,
         **_QUIET,

@@ -1,0 +1,100 @@
+"""The embedded broker with passwords, certificates and access control, as a Kafka of others has them.
+
+It listens twice on loopback: `broker` is for users with passwords (SASL_SSL), `tls` for certificates (mutual TLS). The
+broker itself is reached, and reaches its controller, by its own certificate alone. Nobody else may do anything
+until an ACL allows it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakeshelf.kafka.authentication import MODULES, jaas
+from lakeshelf.stack.machine.ports import LOOPBACK
+
+PORTS = ("broker", "controller", "tls")
+MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256"}
+_ITERATIONS = 8192
+
+
+@dataclass(frozen=True)
+class Secured:
+    """Who the broker is, and whom it knows.
+
+    Attributes:
+        name: Common name of its certificate; it alone may do everything.
+        certificate: PEM of its key (PKCS#8) and its chain.
+        authority: PEM of the CA of its own certificate and of its clients'.
+        users: Name → password.
+    """
+
+    name: str
+    certificate: Path
+    authority: Path
+    users: Mapping[str, str]
+
+    def properties(self, ports: Mapping[str, int]) -> dict[str, str]:
+        """Settings of Kafka that replace those of plain text."""
+        address = {name: f"{LOOPBACK}:{ports[name]}" for name in PORTS}
+        clients = f"BROKER://{address['broker']},TLS://{address['tls']}"
+        return {
+            "listeners": f"{clients},CONTROLLER://{address['controller']}",
+            "advertised.listeners": clients,
+            "listener.security.protocol.map": "BROKER:SASL_SSL,TLS:SSL,CONTROLLER:SSL",
+            "inter.broker.listener.name": "TLS",
+            "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+            **{
+                f"listener.name.broker.{m.lower()}.sasl.jaas.config": self._jaas(m) for m in _HASHES
+            },
+            "listener.name.broker.plain.sasl.jaas.config": self._jaas("PLAIN"),
+            "listener.name.tls.ssl.client.auth": "required",
+            "listener.name.controller.ssl.client.auth": "required",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.certificate),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.authority),
+            "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:{self.name}",
+        }
+
+    def client(self, ports: Mapping[str, int]) -> dict[str, str]:
+        """Librdkafka settings of the broker's own certificate, which may do everything."""
+        return {
+            "bootstrap.servers": f"{LOOPBACK}:{ports['tls']}",
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.authority),
+            "ssl.certificate.location": str(self.certificate),
+            "ssl.key.location": str(self.certificate),
+        }
+
+    def records(self) -> Iterator[str]:
+        """Arguments by which the users are known from the first start; no password can be read in them."""
+        for user, password in self.users.items():
+            for mechanism, algorithm in _HASHES.items():
+                salt = os.urandom(16)
+                salted = hashlib.pbkdf2_hmac(algorithm, password.encode(), salt, _ITERATIONS)
+                values = f'name="{user}",salt="{_text(salt)}",saltedpassword="{_text(salted)}"'
+                yield "--add-scram"
+                yield f"{mechanism}=[{values},iterations={_ITERATIONS}]"
+
+    def _jaas(self, mechanism: str) -> str:
+        if mechanism != "PLAIN":
+            return f"{MODULES[mechanism]} required;"
+        return jaas(mechanism, {f"user_{name}": value for name, value in self.users.items()})
+
+
+def argument_file(arguments: Iterable[str]) -> bytes:
+    """Arguments as a file that Java reads in their place: no list of processes shows them."""
+    escaped = (argument.replace("\\", "\\\\").replace('"', '\\"') for argument in arguments)
+    return "".join(f'"{argument}"\n' for argument in escaped).encode()
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
