@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from lakeshelf.errors import BrokerError
-from lakeshelf.kafka.consuming import said
+from lakeshelf.kafka.handles import Writer
+from lakeshelf.kafka.refusals import refusal
 from replay_events import HEADERS
 from replay_tables import OPENING_MS
 
@@ -49,7 +50,7 @@ class Sender:
     def __init__(self, bootstrap_servers: str, settings: Mapping[str, Any] | None = None) -> None:
         self._servers = bootstrap_servers
         self._failed: list[str] = []
-        self._producer = Producer(
+        self._producer = Writer(
             {**PRODUCER, "bootstrap.servers": bootstrap_servers, **(settings or {})}
         )
 
@@ -62,8 +63,11 @@ class Sender:
         try:
             existing = self._producer.list_topics(timeout=10).topics
         except KafkaException as error:
-            raise BrokerError(
-                f"no Kafka at {self._servers}: {said(error)}", hint="run `lakeshelf up`"
+            raise refusal(
+                f"no Kafka at {self._servers}",
+                error,
+                hint="run `lakeshelf up`",
+                heard=self._producer,
             ) from error
         if missing := sorted(set(topics) - set(existing)):
             raise BrokerError(

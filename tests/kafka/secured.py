@@ -21,7 +21,7 @@ from lakeshelf.stack.embedded.broker import Broker
 from tests.kafka.certificates import Authority
 
 ODD = """pa"ss\\wo;rd '=,#{$x} """
-PASSWORDS = {"ann": ODD, "bob": "open-sesame", "guest": "come-in"}
+PASSWORDS = {"ann": ODD, "bob": "open-sesame", "guest": "come-in", "dan": f" {ODD}"}
 """User → password; what each may do is up to the tests."""
 
 

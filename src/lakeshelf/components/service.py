@@ -26,9 +26,10 @@ from lakeshelf.components.component import (
 from lakeshelf.components.hearing import Hearings
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
-from lakeshelf.errors import BrokerError, ConfigurationError
+from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka import topics
-from lakeshelf.kafka.consuming import available, behind, is_end, reader, said, watermarks
+from lakeshelf.kafka.consuming import available, behind, is_end, reader, watermarks
+from lakeshelf.kafka.refusals import refusal
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
@@ -44,6 +45,7 @@ REFUSALS = "quarantine"
 POLL_S = 0.2
 FOLLOW_S = 0.05
 ANSWER_S = 15.0
+_SEE = "see `lakeshelf doctor`"
 
 
 class Service(Protocol):
@@ -225,7 +227,11 @@ class ComponentService:
     def _reached(self, ends: Mapping[str, int]) -> None:
         if ends:
             offsets = [TopicPartition(topic, 0, end) for topic, end in ends.items()]
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            try:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            except KafkaException as error:
+                what = f"{self._class.name} cannot tell Kafka how far it is"
+                raise refusal(what, error, hint=_SEE, heard=self._consumer) from error
 
 
 def going_on(at: int | None, end: int) -> int:
@@ -264,10 +270,8 @@ class Leader:
         try:
             (position,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
         except KafkaException as error:
-            raise BrokerError(
-                f"no broker tells how far {self._name} is: {said(error)}",
-                hint="see `lakeshelf doctor`",
-            ) from error
+            what = f"no broker tells how far {self._name} is"
+            raise refusal(what, error, hint=_SEE, heard=self._consumer) from error
         return max(0, position.offset)
 
     def close(self) -> None:

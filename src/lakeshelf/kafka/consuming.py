@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from lakeshelf.errors import BrokerError, first_line
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.handles import Reader
+from lakeshelf.kafka.refusals import PERMISSIONS, refusal
 
 MOST = 5000
 ANSWER_S, RETRY_S = 15.0, 0.1
+_SEE = "see `lakeshelf doctor`"
 
 
-def said(error: Exception) -> str:
-    """What an error says, in one line; of one of Kafka's client its text, without codes."""
-    cause = error.args[0] if isinstance(error, KafkaException) else None
-    return str(cause.str()) if isinstance(cause, KafkaError) else first_line(error)
-
-
-def reader(client: Mapping[str, str], group: str) -> Consumer:
+def reader(client: Mapping[str, str], group: str) -> Reader:
     """A consumer that sees what committed transactions hold, and is told when it has read a partition to its end.
 
     Args:
@@ -28,7 +25,7 @@ def reader(client: Mapping[str, str], group: str) -> Consumer:
         group: Its consumer group, under which offsets are committed by hand alone.
     """
     fixed = {"group.id": group, "enable.auto.commit": False, "enable.partition.eof": True}
-    return Consumer({"isolation.level": "read_committed", **client, **fixed})
+    return Reader({"isolation.level": "read_committed", **client, **fixed})
 
 
 def available(consumer: Consumer, seconds: float, most: int = MOST) -> list[Message]:
@@ -51,7 +48,10 @@ def is_end(message: Message) -> bool:
     """
     error = message.error()
     if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        raise BrokerError(f"the broker says {error.str()}", hint="see `lakeshelf doctor`")
+        what = (
+            f"topic {message.topic()} cannot be read" if message.topic() else "nothing can be read"
+        )
+        raise refusal(what, error, hint=_SEE)
     return error is not None
 
 
@@ -64,7 +64,7 @@ def behind(message: Message) -> int:
 
 
 def between(
-    consumer: Consumer,
+    consumer: Reader,
     places: Mapping[tuple[str, int], tuple[int, int]],
     seconds: float = ANSWER_S,
 ) -> Iterator[Message]:
@@ -84,9 +84,7 @@ def between(
         messages = available(consumer, seconds)
         if not messages:
             topic = next(iter(ends))[0]
-            raise BrokerError(
-                f"no record of {topic} came within {seconds:.0f} s", hint="see `lakeshelf doctor`"
-            )
+            raise BrokerError(f"no record of {topic} came within {seconds:.0f} s", hint=_SEE)
         for message in messages:
             place = (str(message.topic()), message.partition() or 0)
             if place in ends and not is_end(message) and (message.offset() or 0) < ends[place]:
@@ -97,7 +95,7 @@ def between(
 
 
 def watermarks(
-    consumer: Consumer, topic: str, partition: int, seconds: float = ANSWER_S
+    consumer: Reader, topic: str, partition: int, seconds: float = ANSWER_S
 ) -> tuple[int, int]:
     """First offset of a partition, and the one behind the last record that a `reader` can see.
 
@@ -112,10 +110,8 @@ def watermarks(
             )
         except KafkaException as error:  # a topic that was just created has no leader yet
             if time.monotonic() > deadline:
-                raise BrokerError(
-                    f"no broker tells the offsets of {topic}: {said(error)}",
-                    hint="see `lakeshelf doctor`",
-                ) from error
+                what = f"no broker tells the offsets of {topic}"
+                raise refusal(what, error, hint=_SEE, heard=consumer) from error
             time.sleep(RETRY_S)
         else:
             return first, end
@@ -132,6 +128,17 @@ def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
         BrokerError: The broker does not answer.
     """
     with closing(reader(client, "lakeshelf-reader")) as consumer:
-        known = consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
+        known = _partitions(consumer, topic)
         places = {(topic, p): watermarks(consumer, topic, p) for p in sorted(known)}
         yield from between(consumer, places)
+
+
+def _partitions(consumer: Reader, topic: str) -> Iterable[int]:
+    try:
+        described = consumer.list_topics(topic, ANSWER_S).topics[topic]
+    except KafkaException as error:
+        what = f"no broker tells the partitions of {topic}"
+        raise refusal(what, error, hint=_SEE, heard=consumer) from error
+    if described.error is not None and described.error.code() in PERMISSIONS:
+        raise refusal(f"topic {topic} cannot be read", described.error, hint=_SEE, heard=consumer)
+    return list(described.partitions)

@@ -17,7 +17,6 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -30,9 +29,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.derived.kafka import settings
 from lakeshelf.errors import BrokerError
-from lakeshelf.kafka.consuming import RETRY_S, said
+from lakeshelf.kafka.consuming import RETRY_S
+from lakeshelf.kafka.handles import Admin
+from lakeshelf.kafka.refusals import refusal, said
 
 TIMEOUT = 15.0
+_SEE = "see `lakeshelf doctor`"
 PARTITIONS = "partitions"
 Outcome = Literal["created", "unchanged", "differs"]
 Offsets = dict[str, dict[str, int]]
@@ -56,7 +58,7 @@ def ensure_all(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     """
     ensured = planned(client)
     missing = [CATALOG.topics[each.topic] for each in ensured if each.outcome == "created"]
-    _create(AdminClient(dict(client)), missing)
+    _create(Admin(client), missing)
     return ensured
 
 
@@ -66,7 +68,7 @@ def planned(client: Mapping[str, str]) -> tuple[Ensured, ...]:
     Raises:
         BrokerError: The broker cannot be reached or refuses.
     """
-    admin = AdminClient(dict(client))
+    admin = Admin(client)
     present = _present(admin, client)
     return tuple(
         _compare(admin, topic, present[name]) if name in present else Ensured(name, "created")
@@ -112,18 +114,18 @@ def ids(
         BrokerError: The broker does not answer.
         Stopped: `stop` was set first.
     """
-    return dict(_described(_asked(client, names), stop))
+    return dict(_described(client, _asked(client, names), stop))
 
 
 def asked_ids(client: Mapping[str, str], names: Iterable[str]) -> Callable[[], dict[str, str]]:
     """Ask for the ids of topics; the answer comes with the call of what this returns."""
     asked = _asked(client, names)
-    return lambda: dict(_described(asked))
+    return lambda: dict(_described(client, asked))
 
 
 def _asked(client: Mapping[str, str], names: Iterable[str]) -> Mapping[str, Future[Any]]:
     requested = list(names)
-    admin = _admin(tuple(sorted(client.items())))
+    admin = _admin_of(client)
     if not requested:
         return {}
     answers: Mapping[str, Future[Any]] = admin.describe_topics(
@@ -133,7 +135,7 @@ def _asked(client: Mapping[str, str], names: Iterable[str]) -> Mapping[str, Futu
 
 
 def _described(
-    asked: Mapping[str, Future[Any]], stop: Event | None = None
+    client: Mapping[str, str], asked: Mapping[str, Future[Any]], stop: Event | None = None
 ) -> Iterator[tuple[str, str]]:
     for name, future in asked.items():
         while stop is not None and not wait([future], RETRY_S).done:
@@ -143,10 +145,8 @@ def _described(
             yield name, str(future.result().topic_id)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise BrokerError(
-                    f"topic {name} cannot be described: {said(error)}",
-                    hint="see `lakeshelf doctor`",
-                ) from error
+                what = f"topic {name} cannot be described"
+                raise refusal(what, error, hint=_SEE, heard=_admin_of(client)) from error
 
 
 def _offsets(
@@ -182,7 +182,7 @@ MOVING = frozenset(
 def _asked_offsets(
     client: Mapping[str, str], names: list[str], spec: OffsetSpec, level: IsolationLevel
 ) -> Offsets:
-    admin = _admin(tuple(sorted(client.items())))
+    admin = _admin_of(client)
     present = _present(admin, client)
     offsets: Offsets = {name: {} for name in names}
     specs = {
@@ -194,45 +194,50 @@ def _asked_offsets(
     if specs:
         futures = admin.list_offsets(specs, isolation_level=level, request_timeout=TIMEOUT)
         for position, future in futures.items():
-            offsets[position.topic][str(position.partition)] = _listed(position, future)
+            offsets[position.topic][str(position.partition)] = _listed(admin, position, future)
     return offsets
 
 
-def _listed(position: TopicPartition, future: Future[Any]) -> int:
+def _listed(admin: Admin, position: TopicPartition, future: Future[Any]) -> int:
     try:
         return int(future.result().offset)
     except KafkaException as error:
         _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
-        failure = _MovingError if error.args[0].code() in MOVING else BrokerError
-        raise failure(
-            f"no offset of {position.topic}/{position.partition}: {said(error)}",
-            hint="see `lakeshelf doctor`",
-        ) from error
+        what = f"no offset of {position.topic}/{position.partition}"
+        if error.args[0].code() in MOVING:
+            raise _MovingError(f"{what}: {said(error)}", hint=_SEE) from error
+        raise refusal(what, error, hint=_SEE, heard=admin) from error
+
+
+def _admin_of(client: Mapping[str, str]) -> Admin:
+    return _admin(tuple(sorted(client.items())))
 
 
 @lru_cache(maxsize=4)
-def _admin(client: tuple[tuple[str, str], ...]) -> AdminClient:
+def _admin(client: tuple[tuple[str, str], ...]) -> Admin:
     """One connection for those who look again and again."""
-    return AdminClient(dict(client))
+    return Admin(dict(client))
 
 
-def _present(admin: AdminClient, client: Mapping[str, str]) -> dict[str, int]:
+def _present(admin: Admin, client: Mapping[str, str]) -> dict[str, int]:
     try:
         topics = admin.list_topics(timeout=TIMEOUT).topics
     except KafkaException as error:
-        raise BrokerError(
-            f"no broker answers at {client.get('bootstrap.servers')}: {said(error)}",
+        raise refusal(
+            f"no broker answers at {client.get('bootstrap.servers')}",
+            error,
             hint="start it with `lakeshelf up`, or correct LAKESHELF_BOOTSTRAP_SERVERS",
+            heard=admin,
         ) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
-def _create(admin: AdminClient, missing: list[Topic]) -> None:
+def _create(admin: Admin, missing: list[Topic]) -> None:
     if not missing:
         return
     new = [NewTopic(t.name, t.partitions, config=settings(t)) for t in missing]
     for name, future in admin.create_topics(new, request_timeout=TIMEOUT).items():
-        _result(future, f"topic {name} cannot be created")
+        _result(admin, future, f"topic {name} cannot be created")
 
 
 def alter(client: Mapping[str, str], topics: Iterable[Ensured]) -> tuple[Ensured, ...]:
@@ -244,11 +249,11 @@ def alter(client: Mapping[str, str], topics: Iterable[Ensured]) -> tuple[Ensured
     Raises:
         BrokerError: The broker cannot be reached or refuses.
     """
-    admin = AdminClient(dict(client))
+    admin = Admin(client)
     return tuple(_altered(admin, ensured) for ensured in topics)
 
 
-def _altered(admin: AdminClient, ensured: Ensured) -> Ensured:
+def _altered(admin: Admin, ensured: Ensured) -> Ensured:
     left = tuple(d for d in ensured.differences if d[0] == PARTITIONS and int(d[1]) > int(d[2]))
     for name, _, declared in (d for d in ensured.differences if d not in left):
         future = (
@@ -256,17 +261,17 @@ def _altered(admin: AdminClient, ensured: Ensured) -> Ensured:
             if name == PARTITIONS
             else _set(admin, ensured, name, declared)
         )
-        _result(future, f"{name} of topic {ensured.topic} cannot be altered")
+        _result(admin, future, f"{name} of topic {ensured.topic} cannot be altered")
     return Ensured(ensured.topic, "differs" if left else "unchanged", left)
 
 
-def _partitions(admin: AdminClient, ensured: Ensured, count: str) -> Future[Any]:
+def _partitions(admin: Admin, ensured: Ensured, count: str) -> Future[Any]:
     new = NewPartitions(ensured.topic, int(count))
     future: Future[Any] = admin.create_partitions([new], request_timeout=TIMEOUT)[ensured.topic]
     return future
 
 
-def _set(admin: AdminClient, ensured: Ensured, name: str, value: str) -> Future[Any]:
+def _set(admin: Admin, ensured: Ensured, name: str, value: str) -> Future[Any]:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, ensured.topic, incremental_configs=[entry])
     future: Future[Any] = admin.incremental_alter_configs([resource], request_timeout=TIMEOUT)[
@@ -275,10 +280,10 @@ def _set(admin: AdminClient, ensured: Ensured, name: str, value: str) -> Future[
     return future
 
 
-def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
+def _compare(admin: Admin, topic: Topic, partitions: int) -> Ensured:
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
     described = admin.describe_configs([resource], request_timeout=TIMEOUT)[resource]
-    config = _result(described, f"topic {topic.name} cannot be described")
+    config = _result(admin, described, f"topic {topic.name} cannot be described")
     declared = {**settings(topic), PARTITIONS: str(topic.partitions)}
     enough = topic.partitions if partitions > topic.partitions > 1 else partitions
     actual = {**{name: entry.value for name, entry in config.items()}, PARTITIONS: str(enough)}
@@ -288,8 +293,8 @@ def _compare(admin: AdminClient, topic: Topic, partitions: int) -> Ensured:
     return Ensured(topic.name, "differs" if differences else "unchanged", differences)
 
 
-def _result(future: Future[Any], what: str) -> Any:
+def _result(admin: Admin, future: Future[Any], what: str) -> Any:
     try:
         return future.result()
     except KafkaException as error:
-        raise BrokerError(f"{what}: {said(error)}", hint="see `lakeshelf doctor`") from error
+        raise refusal(what, error, hint=_SEE, heard=admin) from error

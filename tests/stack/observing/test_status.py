@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
-from lakeshelf.kafka.consuming import said
+from lakeshelf.kafka.refusals import said
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.observing.status import collect

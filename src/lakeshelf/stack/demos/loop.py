@@ -24,7 +24,7 @@ from lakeshelf.components.service import Leader
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
-from lakeshelf.kafka.consuming import said
+from lakeshelf.kafka.refusals import said
 from lakeshelf.lake import Lake
 from lakeshelf.reconcile import Achieved, Reconciliation, achieved, chart, reconcile_loop
 from lakeshelf.settings import Settings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.kafka.consuming import said
+from lakeshelf.kafka.refusals import said
 from lakeshelf.settings import Settings
 from lakeshelf.stack.observing import doctor_lake, doctor_machine, governed
 from lakeshelf.stack.observing.diagnosis import Finding

@@ -21,7 +21,8 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Cleansed, Ops, Raw, Staging
 from lakeshelf.contracts.lives import OPEN_PLAN, AlertKind
 from lakeshelf.errors import LakeError, LakeshelfError
-from lakeshelf.kafka.consuming import reader, said
+from lakeshelf.kafka.consuming import reader
+from lakeshelf.kafka.refusals import said
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Place, Root

@@ -13,8 +13,8 @@ from lakeshelf.contracts.layers import Cleansed, Curated
 from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka import open_transactions
-from lakeshelf.kafka.consuming import said
 from lakeshelf.kafka.open_transactions import OpenTransaction
+from lakeshelf.kafka.refusals import said
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker

@@ -64,7 +64,7 @@ def _answering() -> Iterator[None]:
     """
     from confluent_kafka import KafkaException
 
-    from lakeshelf.kafka.consuming import said
+    from lakeshelf.kafka.refusals import said
 
     try:
         yield

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from lakeshelf.contracts import TIMESTAMP, Field, Topic
 from lakeshelf.contracts.model import KEY_SEPARATOR
 from lakeshelf.counts import count_of
 from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.handles import Writer
+from lakeshelf.kafka.refusals import refusal
 from lakeshelf.streams.take.refusal import Refused
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Publisher:
 
     def __init__(self, client: Mapping[str, str]) -> None:
         self._failed: list[KafkaError] = []
-        self._producer = Producer(
+        self._producer = Writer(
             {
                 **client,
                 "enable.idempotence": True,
@@ -109,12 +111,15 @@ class Publisher:
         left = self._producer.flush(FLUSH_SECONDS)
         failed, self._failed = self._failed, []
         if failed or left:
-            reason = str(failed[0]) if failed else f"no answer within {FLUSH_SECONDS:.0f} s"
-            kind = MessageTooLarge if any(map(_is_too_large, failed)) else BrokerError
-            raise kind(
-                f"not acknowledged: {count_of(left + len(failed), 'message')}: {reason}",
-                hint="see `lakeshelf status`; the batch is repeated",
-            )
+            raise self._unacknowledged(failed, left)
+
+    def _unacknowledged(self, failed: list[KafkaError], left: int) -> BrokerError:
+        late = KafkaError(KafkaError._TIMED_OUT, f"no answer within {FLUSH_SECONDS:.0f} s")  # noqa: SLF001 - its public name
+        what = f"not acknowledged: {count_of(left + len(failed), 'message')}"
+        hint = "see `lakeshelf status`; the batch is repeated"
+        if any(map(_is_too_large, failed)):
+            return MessageTooLarge(f"{what}: {failed[0].str()}", hint=hint)
+        return refusal(what, next(iter(failed), late), hint=hint, heard=self._producer)
 
     @cached_property
     def _duck(self) -> Duck:
@@ -151,10 +156,10 @@ class Publisher:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                kind = MessageTooLarge if _is_too_large(error.args[0]) else BrokerError
-                raise kind(
-                    f"cannot publish to {topic}: {error}", hint="see `lakeshelf doctor`"
-                ) from error
+                what, hint = f"cannot publish to {topic}", "see `lakeshelf doctor`"
+                if _is_too_large(error.args[0]):
+                    raise MessageTooLarge(f"{what}: {error}", hint=hint) from error
+                raise refusal(what, error, hint=hint, heard=self._producer) from error
 
     def _delivered(self, error: Any, _: Any) -> None:
         if error is not None:

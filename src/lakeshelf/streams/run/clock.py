@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Message
 
 from lakeshelf.kafka.consuming import ANSWER_S, between, reader, watermarks
+from lakeshelf.kafka.handles import Reader
 from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK
@@ -102,7 +103,7 @@ def tick_before(client: Mapping[str, str], offset: int = END) -> Tick | None:
 
 
 def latest(
-    consumer: Consumer, until: int = END, seconds: float = ANSWER_S
+    consumer: Reader, until: int = END, seconds: float = ANSWER_S
 ) -> tuple[int, Tick] | None:
     """The latest tick below an offset, and where it stands; looked for from the end.
 
