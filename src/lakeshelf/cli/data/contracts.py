@@ -111,6 +111,55 @@ def docs(
         console().print(f"{len(stale)} pages written below {target}", soft_wrap=True)
 
 
+@app.command("acls")
+def acls(
+    *,
+    service: Annotated[
+        list[str] | None, typer.Option(help="Only this service; may be repeated.")
+    ] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="Whom to allow it; unset: User:SERVICE.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what each service may do with Kafka, as commands of kafka-acls.sh."""
+    from lakeshelf.components import permissions
+
+    needed = permissions.permissions(access.settings().homes)
+    needed = permissions.chosen(needed, service or ())
+    if as_json:
+        print_json(
+            [{**vars(one), "principal": principal or f"User:{one.service}"} for one in needed]
+        )
+        return
+    for command in permissions.commands(needed, principal):
+        console().print(command, soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command("topics")
+def topics(
+    *,
+    replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Print how the topics are made, as commands of kafka-topics.sh."""
+    from lakeshelf.contracts import CATALOG
+    from lakeshelf.contracts.derived import kafka
+
+    access.settings()  # a project declares more
+    if as_json:
+        print_json(
+            [
+                {"topic": topic.name, "partitions": topic.partitions, **_settings(topic)}
+                for topic in CATALOG.topics.values()
+            ]
+        )
+        return
+    for topic in CATALOG.topics.values():
+        command = kafka.creation(topic, replication)
+        console().print(command, soft_wrap=True, markup=False, highlight=False)
+
+
 def _declared(name: str) -> Any:
     from lakeshelf.contracts import CATALOG
 

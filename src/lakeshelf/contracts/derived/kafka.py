@@ -34,3 +34,17 @@ def settings(topic: Topic) -> dict[str, str]:
     if topic.max_message_bytes is not None:
         config["max.message.bytes"] = str(topic.max_message_bytes)
     return config
+
+
+def creation(topic: Topic, replication: int) -> str:
+    """The command of Kafka's own tool that makes the topic."""
+    options = " ".join(f"--config {name}={value}" for name, value in settings(topic).items())
+    return (
+        f"{tool('kafka-topics.sh')} --create --if-not-exists --topic {topic.name} "
+        f"--partitions {topic.partitions} --replication-factor {replication} {options}"
+    )
+
+
+def tool(name: str) -> str:
+    """How one of Kafka's tools is called; `$KAFKA` is servers, `$ADMIN` a file of an administrator's settings."""
+    return f'{name} --bootstrap-server "$KAFKA" --command-config "$ADMIN"'
