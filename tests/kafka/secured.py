@@ -21,7 +21,13 @@ from lakeshelf.stack.embedded.broker import Broker
 from tests.kafka.certificates import Authority
 
 ODD = """pa"ss\\wo;rd '=,#{$x} """
-PASSWORDS = {"ann": ODD, "bob": "open-sesame", "guest": "come-in", "dan": f" {ODD}"}
+PASSWORDS = {
+    "ann": ODD,
+    "bob": "open-sesame",
+    "erin": "guess-me",
+    "guest": "come-in",
+    "dan": f" {ODD}",
+}
 """User → password; what each may do is up to the tests."""
 
 

@@ -47,6 +47,7 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("project", doctor_lake.own),
     ("kafka", doctor_lake.kafka),
     ("topics", doctor_lake.topic_settings),
+    ("replication", doctor_lake.replication),
     ("tables", doctor_lake.delta_tables),
     ("checkpoints", doctor_lake.checkpoints),
     ("raw", doctor_lake.places),

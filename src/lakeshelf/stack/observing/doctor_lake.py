@@ -8,7 +8,8 @@ from lakeshelf.contracts import CATALOG, PRODUCT, Table, project, release
 from lakeshelf.contracts.derived import docs as contract_docs
 from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import LakeError
-from lakeshelf.kafka import open_transactions, topic_counts, topics
+from lakeshelf.kafka import durability, open_transactions, topic_counts, topics
+from lakeshelf.kafka.authentication import security
 from lakeshelf.lake.form.dataset import LIBRARY
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.rows import tables
@@ -25,12 +26,34 @@ from lakeshelf.streams.run.runner import DRIVER
 
 def kafka(settings: Settings) -> Iterator[Finding]:
     """Whether Kafka answers; an embedded broker may be down."""
+    named, chosen = settings.bootstrap_servers is not None, security(settings)
     if _is_down(settings):
         yield from _at_rest(Broker(settings))
+    else:
+        client = client_settings(settings)
+        topics.end_offsets(client, [])
+        yield good(f"answers at {client['bootstrap.servers']}{f' by {chosen}' if named else ''}")
+    if not named and chosen != "plaintext":
+        yield bad(
+            f"security of Kafka is set ({chosen}), and setting bootstrap_servers is not: the embedded broker has none",
+            "set LAKESHELF_BOOTSTRAP_SERVERS, or unset the settings kafka_*",
+        )
+
+
+def replication(settings: Settings) -> Iterator[Finding]:
+    """What of Kafka outlives a broker; the embedded one is alone."""
+    if settings.bootstrap_servers is None:
+        yield good("the embedded broker keeps everything alone")
         return
-    client = client_settings(settings)
-    topics.end_offsets(client, [])
-    yield good(f"answers at {client['bootstrap.servers']}")
+    every = list(durability.kept(client_settings(settings), CATALOG.topics))
+    weak = [topic for topic in every if topic.problem]
+    yield from (bad(topic.problem, topic.way) for topic in weak)
+    if every and not weak:
+        brokers, copies = every[0].brokers, min(topic.replicas for topic in every)
+        alone = ": what it has is lost with its disk" if brokers == 1 else ""
+        yield good(
+            f"{count_of(brokers, 'broker')}, at least {count_of(copies, 'replica')} of each topic{alone}"
+        )
 
 
 def _at_rest(broker: Broker) -> Iterator[Finding]:
