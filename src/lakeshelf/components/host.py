@@ -15,7 +15,7 @@ from lakeshelf.errors import first_line
 from lakeshelf.lake import Lake
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
-from lakeshelf.status_files import COMPONENTS
+from lakeshelf.status_files import COMPONENTS, StatusFile
 
 STATUS_S = 1.0
 
@@ -48,17 +48,25 @@ class Host:
         names: Components, the clock among them if it shall run here; none: all.
         settings: Lake and runtime settings.
         client: librdkafka settings that reach the broker.
+        status: Where it tells how they are.
 
     Raises:
         ConfigurationError: An unknown name.
     """
 
-    def __init__(self, names: Iterable[str], settings: Settings, client: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        settings: Settings,
+        client: Mapping[str, str],
+        status: StatusFile = COMPONENTS,
+    ) -> None:
         known = registry.discover(*settings.homes)
         self.names = registry.select((registry.CLOCK, *known), names)
         self._settings = settings
         self._context = Context(settings, client, Lake(settings.lake_root))
         self._known = known
+        self._status = status
         self._stop = threading.Event()
         self.health = {name: ComponentHealth(name) for name in self.names}
 
@@ -108,4 +116,4 @@ class Host:
 
     def _write_status(self) -> None:
         members = [asdict(health) for health in self.health.values()]
-        COMPONENTS.write(self._settings.stack_dir, members)
+        self._status.write(self._settings.stack_dir, members)

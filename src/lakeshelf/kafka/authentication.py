@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lakeshelf import secret_files
 from lakeshelf.addresses import is_loopback
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.kafka import secret_files
 from lakeshelf.settings import KafkaSecurity, Settings
 
 PROTOCOLS: Mapping[KafkaSecurity, str] = {

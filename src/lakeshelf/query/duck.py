@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 
 if TYPE_CHECKING:
     import duckdb

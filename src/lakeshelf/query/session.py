@@ -18,11 +18,11 @@ from lakeshelf.lake.place import names
 from lakeshelf.lake.place.errors import NameRefused, NotFound, explained
 from lakeshelf.lake.rows import tables, traits
 from lakeshelf.lake.rows.predicates import literal, quoted
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.query import duck, engines, views
 from lakeshelf.query.errors import LimitReached, TooLong, translated
 from lakeshelf.query.serving import Rows
 from lakeshelf.query.statement import Reference, Statement, parse
-from lakeshelf.quiet import quiet
 
 if TYPE_CHECKING:
     import duckdb

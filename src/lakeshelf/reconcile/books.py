@@ -20,7 +20,7 @@ from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.reconcile.checks import SAMPLES, Check
 
 if TYPE_CHECKING:

@@ -219,3 +219,29 @@ def _text(cell: object) -> str:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return f"{cell:,}"
     return inert(as_json(cell) if isinstance(cell, dict) else str(cell))
+
+
+def checks_table(checks: Sequence[Mapping[str, Any]]) -> Any:
+    """Checks of a reconciliation, each difference with samples."""
+    table = grid(
+        "check",
+        "what is compared",
+        "expected",
+        "found",
+        "differences",
+        right=("expected", "found", "differences"),
+    )
+    for check in checks:
+        style = "" if check["ok"] else "red"
+        add(
+            table,
+            check["name"],
+            check["title"],
+            check["expected"],
+            check["found"],
+            check["differences"],
+            style=style,
+        )
+        for sample in check["sample"]:
+            add(table, "", sample, "", "", "", style="red")
+    return table

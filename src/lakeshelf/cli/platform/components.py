@@ -54,22 +54,38 @@ def run(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Names of components, or `clock`; none: all.",
+            help="Names of components, or `clock`; none: all, where `simulation` is off all but the simulation's.",
+            autocompletion=completion.components,
+        ),
+    ] = None,
+    *,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A component to leave out, which another process runs; may be given again.",
             autocompletion=completion.components,
         ),
     ] = None,
 ) -> None:
     """Run components in this process until Ctrl-C; twice kills."""
     from lakeshelf.components import registry
+    from lakeshelf.components.component import Follower
     from lakeshelf.lake.rows import tables
     from lakeshelf.stack.embedded.clients import running_client
-    from lakeshelf.stack.supervision import components_process
+    from lakeshelf.stack.supervision import components_process, handover
+    from lakeshelf.status_files import COMPONENTS, FOLLOWERS
 
     settings = access.settings()
     known = registry.discover(*settings.homes)
-    selected = registry.select((registry.CLOCK, *known), names or ())
+    everything = (registry.CLOCK, *known)
+    left_out = registry.select(everything, without) if without else ()
+    chosen = names or registry.chosen(settings)
+    selected = tuple(n for n in registry.select(everything, chosen) if n not in left_out)
     running_client(settings)
+    handover.begin_log("components", settings, printed=True)
     for name in selected:
         if name in known:
             tables.open_table(settings.lake_root, known[name].journal)
-    components_process.run(settings, selected)
+    is_beside = all(name in known and issubclass(known[name], Follower) for name in selected)
+    status = FOLLOWERS if is_beside else COMPONENTS
+    components_process.run(settings, selected, status=status)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import AsJson, Steps, add, console, grid, print_json
+from lakeshelf.cli.console.output import AsJson, Steps, add, checks_table, console, grid, print_json
 from lakeshelf.cli.platform import loop
 from lakeshelf.errors import ConfigurationError
 
@@ -143,7 +143,7 @@ def _play(settings: Settings, days: int, simulation: dict[str, Any], *, as_json:
     if as_json:
         print_json(report.as_json())
     else:
-        loop.show(report, _checks(report.as_json()["checks"]), played.stack_dir)
+        loop.show(report, checks_table(report.as_json()["checks"]), played.stack_dir)
     return report.reconciliation.ok
 
 
@@ -161,7 +161,7 @@ def _replay(settings: Settings, plan: dict[str, Any], *, as_json: bool) -> bool:
 
 def _show(report: DemoReport, file: Path) -> None:
     out = console()
-    out.print(_checks(report.as_json()["checks"]))
+    out.print(checks_table(report.as_json()["checks"]))
     out.print()
     out.print(_tables(report))
     out.print()
@@ -174,31 +174,6 @@ def _show(report: DemoReport, file: Path) -> None:
     out.print(f"report  {file}", soft_wrap=True)
     for title, command in (("next", "tables"), ("", "quarantine list"), ("", "up")):
         out.print(f"{title:7} `lakeshelf {command}`", soft_wrap=True)
-
-
-def _checks(checks: list[dict[str, Any]]) -> Any:
-    table = grid(
-        "check",
-        "what is compared",
-        "expected",
-        "found",
-        "differences",
-        right=("expected", "found", "differences"),
-    )
-    for check in checks:
-        style = "" if check["ok"] else "red"
-        add(
-            table,
-            check["name"],
-            check["title"],
-            check["expected"],
-            check["found"],
-            check["differences"],
-            style=style,
-        )
-        for sample in check["sample"]:
-            add(table, "", sample, "", "", "", style="red")
-    return table
 
 
 def _tables(report: DemoReport) -> Any:

@@ -15,9 +15,18 @@ from lakeshelf.cli.platform.observing.doctor import print_diagnoses
 from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
+COMPOSE = "compose"
+COMPOSE_FILE, VARIABLES = "docker-compose.yml", "compose.env"
+
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the project; made where it is not.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the project, made where it is not; the word `compose` writes the secrets of "
+            "docker-compose.yml instead."
+        ),
+    ],
     *,
     force: Annotated[
         bool, typer.Option("--force", help="Write files of the project anew that are there.")
@@ -27,6 +36,9 @@ def init(
     """Write a project folder: settings, environment of containers, an example job, and files that become rows."""
     from lakeshelf.cli.platform import scaffolding
 
+    if str(folder) == COMPOSE:
+        _init_compose(force=force, as_json=as_json)
+        return
     content = scaffolding.project_files()
     files = [folder / path for path in content]
     if (existing := [str(file) for file in files if file.exists()]) and not force:
@@ -44,6 +56,35 @@ def init(
     is_here = folder.resolve() == Path.cwd()
     enter = "" if is_here else f"`cd {shlex.quote(str(folder))}`, then "
     console().print(f"Next: {enter}`lakeshelf up`", soft_wrap=True)
+
+
+def _init_compose(*, force: bool, as_json: bool) -> None:
+    """Write the secrets that profiles of the Compose file need, and the variables that turn them on."""
+    from lakeshelf.cli.platform import scaffolding
+
+    home = access.plain().home
+    if not (home / COMPOSE_FILE).is_file():
+        raise ConfigurationError(
+            f"there is no {COMPOSE_FILE} in {home}",
+            hint="set LAKESHELF_HOME to the checkout, or name a project ./compose",
+        )
+    folder = home / scaffolding.SECRETS
+    content = scaffolding.compose_files()
+    if (existing := [folder / name for name in content if (folder / name).exists()]) and not force:
+        raise ConfigurationError(
+            f"{existing[0]} is there already; nothing was written",
+            hint="a database that runs knows the old password; write new ones with --force",
+        )
+    scaffolding.write_secrets(folder, content)
+    if as_json:
+        print_json({"folder": str(folder), "written": [str(folder / name) for name in content]})
+        return
+    console().print(
+        f"{count_of(len(content), 'file')} written below {folder}; only you may enter it",
+        soft_wrap=True,
+    )
+    command = f"docker compose --env-file {scaffolding.SECRETS}/{VARIABLES} up --build"
+    console().print(f"Next: `{command}`", soft_wrap=True)
 
 
 def check(*, as_json: AsJson = False) -> None:

@@ -25,6 +25,7 @@ from lakeshelf.cli.console.terminal import inert
 from lakeshelf.contracts import CATALOG, project
 from lakeshelf.contracts.project import FILE, LAYER, ROOMS
 from lakeshelf.errors import ConfigurationError, LakeshelfError
+from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings, config_file
 
 NAMES = {"gitignore": ".gitignore"}
@@ -33,6 +34,8 @@ SUFFIX = ".in"
 """Ending of templates that have placeholders."""
 PRIVATE = "compose.env"
 """File of the template that holds a secret."""
+SECRETS = "secrets"
+"""Folder of the checkout with the secrets of the Compose file."""
 JOB, COMPONENT = "job", "component"
 ROOM = dict(zip((JOB, COMPONENT), ROOMS, strict=True))
 CONTRACTS = Path("src", "lakeshelf", "contracts", "retail", "apps")
@@ -107,6 +110,25 @@ def project_files() -> dict[Path, str]:
     values = {"password": secrets.token_urlsafe(24)}
     files = {Path(path): content for path, content in _template("project", values)}
     return files | EXAMPLE.of_project()
+
+
+def compose_files() -> dict[str, str]:
+    """Secrets of the Compose file → content, and the variables that use them; new each time."""
+    password = secrets.token_urlsafe(24)
+    return {
+        "postgres_password": password,
+        "governance_database": f"postgresql://lakeshelf:{password}@postgres:5432/lakeshelf",
+        "compose.env": "COMPOSE_PROFILES=postgres\n"
+        f"LAKESHELF_DATABASE=./{SECRETS}/governance_database\n",
+    }
+
+
+def write_secrets(folder: Path, files: Mapping[str, str]) -> None:
+    """Write secrets for containers: their users are others, who may read the files; only we enter the folder."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    for name, content in files.items():
+        write_atomically(folder / name, content.encode(), mode=0o644)
 
 
 def write(folder: Path, files: Mapping[Path, str]) -> None:

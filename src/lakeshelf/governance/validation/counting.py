@@ -19,8 +19,8 @@ from lakeshelf.governance.domain.rows import nowhere
 from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.validation.suite import Check
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.lake.rows.sources import BATCH_ROWS
-from lakeshelf.quiet import quiet
 
 Main = Callable[[Sequence[str]], pa.RecordBatchReader]
 """Some columns of all rows of main, at one version."""

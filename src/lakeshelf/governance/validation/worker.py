@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -139,6 +140,8 @@ def main(address: str, ready: Callable[[], object] = lambda: None) -> None:
     server = uvicorn.Server(uvicorn.Config(application(), log_level="warning", access_log=False))
     place = listening(address)
     ready()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # it ends in order, and sends the signal again after
     server.run(sockets=[place])
 
 

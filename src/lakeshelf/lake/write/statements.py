@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import dataset
 from pyarrow.acero import Declaration, FilterNodeOptions, TableSourceNodeOptions
 
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 
 STATEMENTS = 1000
 """Most prepared statements; those not used for longest are forgotten."""

@@ -34,6 +34,7 @@ from lakeshelf.errors import BrokerError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_config, broker_data
+from lakeshelf.stack.embedded.broker_config import Listening
 from lakeshelf.stack.embedded.secured import PORTS, Secured, argument_file
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.machine.processes import ProcessId, identify, read_pid_file, write_pid_file
@@ -86,7 +87,7 @@ class Broker:
     @property
     def bootstrap_servers(self) -> str:
         """Address for clients; chosen now if the broker never ran."""
-        return f"{ports.LOOPBACK}:{self._ports()['broker']}"
+        return self._listening().advertised
 
     @property
     def own_client(self) -> dict[str, str]:
@@ -140,7 +141,7 @@ class Broker:
         """
         deadline = time.monotonic() + timeout
         client = _admin_client(self.own_client)
-        port = self._ports()["broker"]
+        port = self._listening().port
         while time.monotonic() < deadline:
             if not self.is_running():
                 raise BrokerError(f"the broker ended: {self._last_words()}", hint=self._see_log)
@@ -183,11 +184,11 @@ class Broker:
 
     def _prepare(self) -> None:
         """Everything that the broker needs on disk."""
-        chosen = self._ports()
-        self._refuse_taken(chosen)
+        listening = self._listening()
+        self._refuse_taken(listening)
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._write_config(chosen)
-        self._format(chosen)
+        self._write_config(listening)
+        self._format(listening)
         broker_data.let_recover(self.data)
 
     def _launch(self, *, die_with_parent: bool) -> None:
@@ -222,21 +223,30 @@ class Broker:
     def _ports(self) -> dict[str, int]:
         return ports.remembered(self.ports_file, PORTS if self._secured else PORTS[:2])
 
-    def _refuse_taken(self, chosen: dict[str, int]) -> None:
-        for name, port in chosen.items():
+    def _listening(self) -> Listening:
+        own = self._ports()
+        client = self._settings.broker_listen or f"{ports.LOOPBACK}:{own['broker']}"
+        return Listening(client, self._settings.broker_advertised or client, own["controller"])
+
+    def _refuse_taken(self, listening: Listening) -> None:
+        for name, port in (("broker", listening.port), ("controller", listening.controller)):
             if not ports.is_free(port):
+                way = f"remove {self.ports_file} to choose other ports"
+                if name == "broker" and self._settings.broker_listen:
+                    way = "set LAKESHELF_BROKER_LISTEN to another"
                 raise BrokerError(
                     f"port {port} of the embedded {name} is taken by another process",
-                    hint=f"stop that process, or remove {self.ports_file} to choose other ports",
+                    hint=f"stop that process, or {way}",
                 )
 
-    def _write_config(self, chosen: dict[str, int]) -> None:
-        self._write_properties(self._folder / SERVER_PROPERTIES, self.data.name, chosen)
+    def _write_config(self, listening: Listening) -> None:
+        self._write_properties(self._folder / SERVER_PROPERTIES, self.data.name, listening)
         log4j = broker_config.log4j_properties(os.path.relpath(self.log_file, self._folder))
         write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
 
-    def _write_properties(self, file: Path, data: str, chosen: dict[str, int]) -> None:
-        properties = broker_config.server_properties(data, chosen, self._secured)
+    def _write_properties(self, file: Path, data: str, listening: Listening) -> None:
+        secured = self._secured.properties(self._ports()) if self._secured else {}
+        properties = broker_config.server_properties(data, listening, secured)
         write_atomically(file, broker_config.text(properties).encode(), mode=0o600)
 
     def _class_path(self) -> str:
@@ -257,13 +267,13 @@ class Broker:
             self._class_path(),
         ]
 
-    def _format(self, chosen: dict[str, int]) -> None:
+    def _format(self, listening: Listening) -> None:
         """Give the data folder a cluster id, once in the life of a lake."""
         if (self.data / "meta.properties").is_file():
             return
         part, config = self._folder / "data.part", self._folder / "format.properties"
         shutil.rmtree(part, ignore_errors=True)
-        self._write_properties(config, part.name, chosen)
+        self._write_properties(config, part.name, listening)
         tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
         arguments = self._folder / "format.arguments"
         users = self._secured.records() if self._secured else ()

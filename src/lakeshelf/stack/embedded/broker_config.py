@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from lakeshelf.stack.embedded.secured import Secured
 from lakeshelf.stack.machine.ports import LOOPBACK
 
 NODE_ID = 1
@@ -12,26 +12,46 @@ MAX_MESSAGE_BYTES = 1_048_588
 """Largest record batch the broker takes, Kafka's own default; a larger one is refused."""
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Where a broker is reached.
+
+    Attributes:
+        client: host:port at which it listens for clients.
+        advertised: host:port that it tells clients.
+        controller: Port of its controller, on loopback.
+    """
+
+    client: str
+    advertised: str
+    controller: int
+
+    @property
+    def port(self) -> int:
+        """Port for clients."""
+        return int(self.client.rpartition(":")[2])
+
+
 def server_properties(
-    data: str, ports: Mapping[str, int], secured: Secured | None = None
+    data: str, listening: Listening, secured: Mapping[str, str]
 ) -> dict[str, str]:
     """Settings of Kafka.
 
     Args:
         data: Folder of the logs, below that of the broker.
-        ports: Ports `broker` and `controller`, and `tls` of a secured one.
-        secured: Whom it asks for passwords and certificates; None: nobody.
+        listening: Where it is reached.
+        secured: Further settings, of a broker that asks for passwords and certificates.
     """
-    broker, controller = f"{LOOPBACK}:{ports['broker']}", f"{LOOPBACK}:{ports['controller']}"
+    controller = f"{LOOPBACK}:{listening.controller}"
     return {
         "process.roles": "broker,controller",
         "node.id": str(NODE_ID),
         "controller.quorum.voters": f"{NODE_ID}@{controller}",
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listeners": f"PLAINTEXT://{listening.client},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{listening.advertised}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
-        **(secured.properties(ports) if secured else {}),
+        **secured,
         **_TOPICS,
         **_ONE_NODE,
         **_QUIET,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import Any
 
@@ -14,10 +15,15 @@ STALE_S = 20.0
 
 
 def fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
-    """The status that a living process of the stack wrote; empty: there is none."""
+    """The status that a living process of the stack wrote; empty: there is none.
+
+    A process number says something on its own host alone; of another, as each container is one, the time has to do.
+    """
     status = file.read(settings.stack_dir)
     is_fresh = time.time() - status.get("written_at", 0.0) < STALE_S
-    return status if is_fresh and _is_alive(int(status.get("pid", 0))) else {}
+    is_ours = status.get("host", socket.gethostname()) == socket.gethostname()
+    lives = _is_alive(int(status.get("pid", 0))) if is_ours else bool(status)
+    return status if is_fresh and lives else {}
 
 
 def _is_alive(pid: int) -> bool:

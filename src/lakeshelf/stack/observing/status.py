@@ -23,7 +23,7 @@ from lakeshelf.stack.observing import governed, lag
 from lakeshelf.stack.observing.processes import fresh
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
-from lakeshelf.status_files import COMPONENTS, STREAMS
+from lakeshelf.status_files import COMPONENTS, FOLLOWERS, STREAMS
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import quarantine
@@ -99,8 +99,8 @@ def _driver(settings: Settings) -> dict[str, Any]:
 
 
 def _components(settings: Settings) -> list[dict[str, Any]]:
-    members: list[dict[str, Any]] = fresh(settings, COMPONENTS).get(COMPONENTS.members, [])
-    return members
+    files = (COMPONENTS, FOLLOWERS)
+    return [member for file in files for member in fresh(settings, file).get(file.members, [])]
 
 
 def _failed(members: list[dict[str, Any]]) -> list[str]:

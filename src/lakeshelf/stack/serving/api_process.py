@@ -143,11 +143,11 @@ def _kept_up(context: Context, settings: Settings) -> Iterator[None]:
 def _beside(context: Context, settings: Settings) -> Sequence[Callable[[Event], None]]:
     """What one process does for all: webhooks are served, and what others send to the topics of datasets is taken in.
 
-    The latter where the broker is the embedded one.
+    The latter where the broker is ours: the embedded one, or that of a stack with the sample datasets.
     """
     is_private = settings.webhook_private_addresses
     webhooks = partial(delivering.follow, context, is_private=is_private)
-    if settings.bootstrap_servers is not None:
+    if not governed.has_sample(settings):
         return (webhooks,)
     from lakeshelf.governance.services import adopting  # noqa: PLC0415 - needs the extra kafka
     from lakeshelf.stack.embedded.clients import running_client  # noqa: PLC0415

@@ -16,6 +16,7 @@ from lakeshelf.components.host import Host
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.supervision import handover
+from lakeshelf.status_files import COMPONENTS, StatusFile
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +28,8 @@ def run(
     settings: Settings,
     names: Iterable[str],
     until_prepared: handover.UntilPrepared = lambda: None,
+    *,
+    status: StatusFile = COMPONENTS,
 ) -> None:
     """Run the named components in this process until a signal.
 
@@ -34,11 +37,12 @@ def run(
         settings: Lake, Kafka, simulation.
         names: Components; none: all.
         until_prepared: Returns when topics and tables are there.
+        status: Where it tells how they are.
 
     Raises:
         ConfigurationError: An unknown component.
     """
-    host = Host(names, settings, client_settings(settings))
+    host = Host(names, settings, client_settings(settings), status)
     until_prepared()
 
     def handle(number: int, _: FrameType | None) -> None:

@@ -26,7 +26,9 @@ def is_wanted(settings: Settings) -> bool:
 
 
 def has_sample(settings: Settings) -> bool:
-    """Whether there are sample people: beside the embedded broker, where everything is for trying."""
+    """Whether there are sample people: where they were asked for, or beside the embedded broker, for trying."""
+    if settings.governance_sample is not None:
+        return settings.governance_sample
     return settings.bootstrap_servers is None
 
 

@@ -18,7 +18,7 @@ import sqlglot
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError, first_line
-from lakeshelf.quiet import quiet
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.streams.declare import intake, sql
 from lakeshelf.streams.declare.duck import Duck, to_duckdb
 from lakeshelf.streams.declare.job import (

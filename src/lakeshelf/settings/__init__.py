@@ -25,9 +25,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lakeshelf import secret_files
 from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.settings.governance import Governance
 
 CommitterName = Literal["driver", "spark"]
 KafkaSecurity = Literal["plaintext", "tls", "sasl_tls", "sasl_plaintext"]
@@ -47,8 +49,10 @@ _PLACES = (
     "kafka_cert_file",
     "kafka_key_file",
     "kafka_password_file",
+    "governance_database_file",
 )
 """Settings that are places."""
+_HOST_AND_PORT = r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):\d{1,5}$"
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
 
@@ -76,7 +80,7 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-class Settings(BaseSettings):
+class Settings(Governance, BaseSettings):
     """Everything that can be configured; environment beats file beats default."""
 
     model_config = SettingsConfigDict(
@@ -136,68 +140,16 @@ class Settings(BaseSettings):
     kafka_key_file: Path | None = Field(
         None, description="PEM of that certificate's key (PKCS#8), which others may not read."
     )
-    governance_database: SecretStr | None = Field(
+    broker_listen: str | None = Field(
         None,
-        description="PostgreSQL that keeps what is known of governed datasets, postgresql://user:password@host/name; "
-        "unset: a file of SQLite in `state_dir`.",
+        pattern=_HOST_AND_PORT,
+        description="Where the embedded broker listens for clients, host:port such as 0.0.0.0:9092; unset: a port of "
+        "the loopback interface, the lake's own.",
     )
-    governance: bool = Field(
-        True,
-        description="Whether `lakeshelf up` starts the service of governed datasets, where its extra is installed.",
-    )
-    governance_worker: str | None = Field(
+    broker_advertised: str | None = Field(
         None,
-        pattern=r"^(http://[^/]+|/.+)$",
-        description="Process that judges rows of governed datasets, http://host:port or the path of a socket; "
-        "unset: that of the stack.",
-    )
-    api_host: str = Field("127.0.0.1", description="Address that the API listens at.")
-    api_port: int | None = Field(
-        None, ge=1, le=65_535, description="Port of the API; unset: one of the lake's own."
-    )
-    api_origin: str | None = Field(
-        None,
-        pattern=r"^https?://[^/@?#]+$",
-        description="Where browsers find the API if a proxy stands before it, such as https://shelves.example; "
-        "unset: where they call it.",
-    )
-    api_hosts: str = Field(
-        "",
-        pattern=r"^[^\s/@]*$",
-        description="Further names by which the API is called, separated by commas; loopback names, `api_host` and the "
-        "host of `api_origin` are known.",
-    )
-    oidc_issuer: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$",
-        description="OpenID provider by which people sign in to the API, as it calls itself; unset: none.",
-    )
-    oidc_client_id: str | None = Field(None, description="The name of the API at that provider.")
-    oidc_client_secret_file: Path | None = Field(
-        None, description="File of the secret that both share; unset: there is none."
-    )
-    api_calls_per_s: float = Field(
-        50.0,
-        gt=0,
-        description="Calls a second that one user may make for long; ten seconds' worth at once.",
-    )
-    api_failures_per_minute: int = Field(
-        20,
-        ge=1,
-        description="Calls and sign-ins of one address that may fail within a minute to prove who makes them.",
-    )
-    webhook_private_addresses: bool = Field(
-        False,
-        description="Whether webhooks may lead into private networks and to this machine, by plain http, too.",
-    )
-    api_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^/@]+/?$",
-        description="API of governed datasets that commands use; unset: that of the lake's stack.",
-    )
-    api_token: SecretStr | None = Field(None, description="Token for that API.")
-    api_user: str | None = Field(
-        None, description="User whose token of this machine commands use, where no other is named."
+        pattern=_HOST_AND_PORT,
+        description="How clients reach a broker that listens elsewhere than on loopback, host:port such as kafka:9092.",
     )
     committer: CommitterName = Field(
         "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."
@@ -289,6 +241,8 @@ class Settings(BaseSettings):
     @property
     def governance_place(self) -> Path | str:
         """Where it is kept what is known of governed datasets: a file of SQLite, or an address."""
+        if self.governance_database_file is not None:
+            return secret_files.secret(self.governance_database_file, "governance_database_file")
         address = self.governance_database
         return (
             address.get_secret_value()

@@ -1,4 +1,4 @@
-"""Files that settings name for Kafka: secrets and certificates, refused in one line where they cannot be used."""
+"""Files that settings name: secrets and certificates, refused in one line where they cannot be used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lakeshelf.errors import ConfigurationError
 
+MOUNTED = Path("/run/secrets")
+"""Where container runtimes put secrets: everybody may read them there, and nobody else is in a container."""
 _PEM = "-----BEGIN "
 KEY, CERTIFICATE = "PRIVATE KEY", "CERTIFICATE"
 """What PEM calls a key that Java reads, too, and a certificate."""
@@ -56,7 +58,7 @@ def certificates(path: Path, setting: str) -> str:
 
 def _private(path: Path, setting: str) -> str:
     content = _text(path, setting)
-    if path.stat().st_mode & stat.S_IRWXO:
+    if path.stat().st_mode & stat.S_IRWXO and not path.is_relative_to(MOUNTED):
         raise _refused(path, setting, "can be read by everybody", f"run `chmod o= {path}`")
     return content
 

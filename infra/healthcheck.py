@@ -1,0 +1,63 @@
+"""Whether the process of a container works: `healthcheck.py KIND PLACE`, exit code 0 if it does. Needs Python alone.
+
+It asks the process, not its port or number: what it runs has to say that it runs, and to have said so just now.
+
+- `members FILE`: the status file that a process writes each second; all that it runs has state `running`.
+- `http URL`: answers with a code below 500.
+- `kafka HOST:PORT`: the broker tells which topics there are.
+"""
+
+import json
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+LATEST_S = 10.0
+TIMEOUT_S = 4.0
+
+
+def members(file: str) -> bool:
+    """Whether a process of this container wrote just now that all its members run."""
+    status = json.loads(Path(file).read_text(encoding="utf-8"))
+    states = [
+        member["state"] for name in ("queries", "components") for member in status.get(name, [])
+    ]
+    is_ours = status["host"] == socket.gethostname()
+    is_fresh = time.time() - status["written_at"] < LATEST_S
+    return is_ours and is_fresh and bool(states) and set(states) == {"running"}
+
+
+def http(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S):  # noqa: S310 - the URL is the image's own
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+
+
+def kafka(address: str) -> bool:
+    """Whether a broker that has a controller answers clients."""
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - only this kind needs it
+
+    client = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    return bool(client.list_topics(timeout=TIMEOUT_S).brokers)
+
+
+KINDS = {"members": members, "http": http, "kafka": kafka}
+
+
+def main(kind: str, place: str) -> int:
+    """Exit code for a container runtime."""
+    try:
+        return 0 if KINDS[kind](place) else 1
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from answering, it is not well
+        sys.stderr.write(f"{kind} {place}: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,148 @@
+"""The Compose file by itself: conventions that every service keeps, and that no part of the product is forgotten."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from lakeshelf.addresses import SECRET
+from lakeshelf.cli.platform import parts as commands
+from lakeshelf.components import registry
+from lakeshelf.components.component import Follower
+from lakeshelf.settings import Settings
+from lakeshelf.stack.supervision import parts
+from tests.containers.engine import HOME
+
+FILE = yaml.safe_load((HOME / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+OURS = {name: one for name, one in SERVICES.items() if "LAKESHELF_IMAGE" in one["image"]}
+ONCE = {name for name, one in OURS.items() if one["restart"] == "no"}
+PREFIX = "LAKESHELF_"
+PROGRAMS = {
+    "streams": ["lakeshelf", "jobs", "run"],
+    "components": ["lakeshelf", "components", "run"],
+} | {name: ["lakeshelf", "run", name] for name in get_args(commands.Part)}
+"""Part of the stack → how a container starts it."""
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+@each_service
+def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    """It is nobody special, changes nothing of its image and gets no further rights."""
+    service = SERVICES[name]
+    assert service["user"] == ("10001:10001" if name in OURS else "999:999")
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+@each_service
+def test_a_service_is_bounded(name: str) -> None:
+    """Memory and logs have an end."""
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
+
+
+@each_service
+def test_a_service_says_whether_it_is_well(name: str) -> None:
+    """What stays has a check with time to start, and comes back; what ends does not start again."""
+    service = SERVICES[name]
+    if name in ONCE:
+        assert "healthcheck" not in service
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert {"test", "start_period", "interval", "timeout"} <= service["healthcheck"].keys()
+
+
+@each_service
+def test_a_service_waits_for_what_it_needs_to_be_well(name: str) -> None:
+    """A condition that can never hold would keep it from starting."""
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        expected = "service_completed_successfully" if other in ONCE else "service_healthy"
+        assert how["condition"] == expected, other
+
+
+@each_service
+def test_a_service_keeps_its_data(name: str) -> None:
+    """What is written outlives the container: it goes to a volume with a name."""
+    for volume in SERVICES[name].get("volumes", []):
+        assert volume.split(":")[0] in FILE["volumes"]
+
+
+@each_service
+def test_a_service_is_reached_from_this_machine_alone(name: str) -> None:
+    """Whoever wants more says so in a file of their own."""
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@each_service
+def test_no_secret_stands_in_the_environment(name: str) -> None:
+    """Variables go to children and logs; secrets are files."""
+    for variable in SERVICES[name].get("environment", {}):
+        assert not SECRET.search(variable) or variable.endswith("_FILE")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_variable_is_a_setting(name: str) -> None:
+    """A misspelt one would be passed over in silence."""
+    for variable in OURS[name].get("environment", {}):
+        setting = variable.removeprefix(PREFIX).lower()
+        assert setting in Settings.model_fields or variable == f"{PREFIX}LAKE_ROOT"
+
+
+def test_images_of_others_have_a_version() -> None:
+    """What is up tomorrow is what is up today."""
+    for name in SERVICES.keys() - OURS.keys():
+        assert re.search(r":\d+\.\d+", SERVICES[name]["image"]), name
+
+
+def test_no_part_of_the_product_is_forgotten() -> None:
+    """Whatever the supervisor starts, a service starts; whoever follows datasets has a service of its own."""
+    started = [one["command"] for one in OURS.values()]
+    for part in (*_below(parts.ProcessPart), parts.BrokerPart):
+        assert any(command[:3] == PROGRAMS[part.name] for command in started), part.name
+    followers = [n for n, app in registry.discover(HOME).items() if issubclass(app, Follower)]
+    beside = ["--without", *followers]
+    assert SERVICES["components"]["command"] == [*PROGRAMS["components"], *beside]
+    for follower in followers:
+        assert SERVICES[follower]["command"] == [*PROGRAMS["components"], follower]
+    for app in (HOME / "kafka-components" / "kafka-init", HOME / "spark-apps" / "deltalake"):
+        assert app.is_dir()
+    assert {"kafka-init", "spark-init-delta"} == ONCE
+
+
+def _below(kind: type[parts.ProcessPart]) -> list[type[parts.ProcessPart]]:
+    return kind.__subclasses__()
+
+
+def test_the_image_has_a_lock_of_its_own_within_that_of_the_checkout() -> None:
+    """What was tested is what is in the image: the same versions, and nothing that only tests need."""
+    everything = _pinned(HOME / "requirements.lock")
+    image = _pinned(HOME / "infra" / "image.lock")
+    assert image <= everything
+    assert not {name for name, _ in image} & {"pytest", "ruff", "mypy", "hypothesis"}
+
+
+def _pinned(lock: Path) -> set[tuple[str, str]]:
+    return set(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", lock.read_text(), re.MULTILINE))
+
+
+def test_the_file_of_the_image_is_as_it_should_be() -> None:
+    """The linter of image files finds nothing."""
+    linter = Path(sys.executable).with_name("hadolint")
+    ignored = (
+        "DL3008",
+        "DL3042",
+    )  # Debian keeps no old versions; the folder of a build stage goes with it
+    command = [linter, *(f"--ignore={rule}" for rule in ignored), HOME / "infra" / "Dockerfile"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
