@@ -12,7 +12,6 @@ from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.secured import Secured
 from tests.kafka.certificates import Authority
 from tests.kafka.secured import PASSWORDS, Place
-from tests.kafka.tokens import Provider
 from tests.streams.conftest import client, own_settings, spark  # noqa: F401 - fixtures
 from tests.support import make_topics
 
@@ -23,12 +22,11 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("secured")
     authority = Authority(folder, "authority")
     certificate = authority.issue("the-broker", ip="127.0.0.1")
-    provider = Provider(folder)
-    known = Secured("the-broker", certificate, authority.file, PASSWORDS, provider.keys)
+    known = Secured("the-broker", certificate, authority.file, PASSWORDS)
     broker = Broker(load_settings(lake_root=folder / "lake"), known)
     broker.start(die_with_parent=True)
     broker.wait_healthy()
-    place = Place(folder, authority, provider, broker)
+    place = Place(folder, authority, broker)
     make_topics(place.master)
     yield place
     broker.kill()

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -23,6 +24,7 @@ from lakeshelf.shop.tracing.trace import trace
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.stack.supervision import governed
 from lakeshelf.streams.declare.registry import discover
+from lakeshelf.telemetry.metrics import METRICS, PREFIX, series
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.support import eventually
@@ -33,12 +35,26 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAGE = Path(__file__).parents[2] / "docs" / "store-manager.md"
 SHELF = "SIM-001-00001"
 
+MOST_SERIES = 2_000
+LIVELY = (
+    "query_up",
+    "batches_total",
+    "batch_duration_seconds",
+    "source_lag_records",
+    "commit_duration_seconds",
+    "component_up",
+    "clock_business_timestamp_seconds",
+)
+"""Metrics that every shop has that lives."""
+
 READING: dict[str, tuple[str, ...]] = {
     "alerts list": (),
     "check": (),
     "components list": (),
     "config": (),
+    "contracts acls": (),
     "contracts check": (),
+    "contracts topics": (),
     "contracts show": ("cleansed/shelf_state",),
     "doctor": (),
     "files list": (),
@@ -56,6 +72,7 @@ READING: dict[str, tuple[str, ...]] = {
     "policies list": (),
     "policies show": (SHELF,),
     "quarantine list": (),
+    "reconcile": (),
     "sql": ("SELECT count(*) AS n FROM raw.pos_transactions",),
     "status": (),
     "stock low": (),
@@ -72,6 +89,7 @@ OTHERS = {
         "destroy",
         "up",
         "down",
+        "run",
         "demo",
         "bootstrap",
         "continue",
@@ -299,6 +317,28 @@ def test_every_command_that_reads_does_so(
     assert result.out.strip()
     if "--json" in arguments:
         json.loads(result.out)
+
+
+def test_every_process_tells_health_and_metrics(lakeshelf: Any, running: Path) -> None:
+    """What is scraped is declared, bounded, and has come from what the shop does."""
+    addresses = json.loads(lakeshelf("--lake", running, "status", "--json").out)["telemetry"]
+    assert addresses.keys() >= {"streams", "components"}
+    scraped = {}
+    for part, address in addresses.items():
+        with urllib.request.urlopen(f"{address}/health/ready", timeout=30) as answer:
+            assert json.load(answer) == {"part": part, "ready": True, "problems": []}
+        with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+            scraped[part] = answer.read().decode()
+        assert sum(not line.startswith("#") for line in scraped[part].splitlines()) < MOST_SERIES
+    ours = {
+        line.split(" ")[2]
+        for text in scraped.values()
+        for line in text.splitlines()
+        if line.startswith(f"# TYPE {PREFIX}") and not line.split(" ")[2].endswith("_created")
+    }
+    known = {name for metric in METRICS.values() for name in (metric.exported, *series(metric))}
+    assert ours <= known
+    assert {f"{PREFIX}{name}" for name in LIVELY} <= ours
 
 
 def test_tables_are_written_by_spark_and_by_the_driver(running: Path) -> None:

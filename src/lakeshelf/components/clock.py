@@ -19,6 +19,7 @@ from lakeshelf.lake.place.locks import Lease
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import tick_before
+from lakeshelf.telemetry import metrics
 
 BOUNDARIES = (time(0), time(8), time(12))
 """Times of day that rules name: the day's beginning, deliveries, cutoffs."""
@@ -127,6 +128,7 @@ class Ticker:
         message = Message.of(CLOCK, values)
         self._publisher.encoded(CATALOG.topics[CLOCK], [(message.key, message.value)])
         self._publisher.flush()
+        metrics.CLOCK.take(self.now.timestamp())
         return self._seq
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from lakeshelf.components import registry
@@ -16,6 +16,7 @@ from lakeshelf.lake import Lake
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 from lakeshelf.status_files import COMPONENTS, StatusFile
+from lakeshelf.telemetry import metrics
 
 STATUS_S = 1.0
 
@@ -67,6 +68,10 @@ class Host:
         self._context = Context(settings, client, Lake(settings.lake_root))
         self._known = known
         self._status = status
+        self.address = ""
+        """Where the process tells its health; empty where it does not."""
+        self.beat: Callable[[], None] = lambda: None
+        """Called whenever the host comes round."""
         self._stop = threading.Event()
         self.health = {name: ComponentHealth(name) for name in self.names}
 
@@ -102,6 +107,7 @@ class Host:
             except Exception as error:  # noqa: BLE001 - whatever stops one must not stop the others
                 health.state, health.error = "failed", first_line(error)
                 health.restarts += 1
+                metrics.COMPONENT_RESTARTS.add(component=name)
                 log.error("component failed", component=name, error=health.error, exc_info=error)
                 self._stop.wait(backoff.end(time.monotonic()))
         health.state = "stopped"
@@ -114,6 +120,17 @@ class Host:
             return ComponentService(component, self._context)
         return component(self._context)
 
+    def problems(self) -> list[str]:
+        """What keeps components from acting, a line each; empty: nothing does."""
+        return [
+            f"{health.component} is {health.state}{f': {health.error}' if health.error else ''}"
+            for health in self.health.values()
+            if health.state != "running"
+        ]
+
     def _write_status(self) -> None:
+        self.beat()
+        for health in self.health.values():
+            metrics.COMPONENT_UP.take(health.state == "running", component=health.component)
         members = [asdict(health) for health in self.health.values()]
-        self._status.write(self._settings.stack_dir, members)
+        self._status.write(self._settings.stack_dir, members, telemetry=self.address)

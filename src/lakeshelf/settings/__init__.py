@@ -174,6 +174,16 @@ class Settings(Governance, BaseSettings):
         gt=0,
         description="Newest event ids a topic that are kept in memory; older ones are looked up in raw.",
     )
+    telemetry_host: str = Field(
+        "127.0.0.1", description="Address at which each process tells its health and its metrics."
+    )
+    telemetry_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_530,
+        description="Port of the streams driver there; the next ones are those of components, API, worker and "
+        "dataset-publisher. Unset: any that are free, as `lakeshelf status` tells.",
+    )
     log_level: LogLevel = Field(
         "info",
         description="Lines of the log that are less grave are left out; `debug` has each batch.",

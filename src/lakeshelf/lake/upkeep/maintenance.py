@@ -24,6 +24,7 @@ from lakeshelf.lake.upkeep import optimizing, vacuuming
 from lakeshelf.lake.upkeep.optimizing import SMALL_BYTES, SMALL_FILES, Optimized
 from lakeshelf.lake.upkeep.vacuuming import Swept
 from lakeshelf.lake.write import int96
+from lakeshelf.telemetry import metrics
 
 EVERY = 100
 """Versions of a table after which it is maintained again."""
@@ -109,6 +110,7 @@ class Maintenance:
         finally:
             now = self._seconds()
             self._rest_until[handle.table_uri] = now + (now - began) / self._limits.share_of_time
+            metrics.MAINTENANCE.take(now - began, table=storage.name_of(handle))
 
     def _take_turn(self, handle: DeltaTable) -> bool:
         current = handle.version() // EVERY

@@ -25,6 +25,7 @@ from lakeshelf.lake.rows.predicates import to_sql
 from lakeshelf.lake.rows.reading import schema_of
 from lakeshelf.lake.rows.sources import Counted, Rows, Source
 from lakeshelf.lake.write import int96, staging
+from lakeshelf.telemetry import metrics
 
 Result = TypeVar("Result")
 Mode = Literal["append", "overwrite"]
@@ -164,7 +165,7 @@ def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = AT
     try:
         return attempt()
     except Conflict:
-        handle.update_incremental()
+        _overtaken(handle)
     from tenacity import (  # noqa: PLC0415 - slow to import, and most writes meet nobody
         Retrying,
         retry_if_exception_type,
@@ -176,10 +177,16 @@ def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = AT
         retry=retry_if_exception_type(Conflict),
         stop=stop_after_attempt(attempts - 1),
         wait=wait_random_exponential(multiplier=0.02, max=LONGEST_PAUSE_S),
-        before_sleep=lambda _: handle.update_incremental(),
+        before_sleep=lambda _: _overtaken(handle),
         reraise=True,
     )
     return retrying(attempt)
+
+
+def _overtaken(handle: DeltaTable) -> None:
+    """Go on from the version of whoever was quicker."""
+    metrics.COMMIT_CONFLICTS.add(table=storage.name_of(handle))
+    handle.update_incremental()
 
 
 def _write(

@@ -38,7 +38,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     Returns:
         `ok`, `lake`, `state` (`down`, or what the stack tells), `parts` (each with its restarts and how it
         `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in),
-        `components`, `tables`, `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
+        `components`, `telemetry` (part → where it tells health and metrics), `tables`,
+        `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
     """
     stack = running_stack(settings)
     driver = _driver(settings)
@@ -66,6 +67,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "problems": problems,
         "queries": queries,
         "components": members,
+        "telemetry": _telemetry(settings),
         "tables": table_rows(settings, [name for query in plans for name in query.tables]),
         "quarantine": _quarantine(settings),
         "open_transactions": [transaction.as_json() for transaction in opened],
@@ -101,6 +103,13 @@ def _driver(settings: Settings) -> dict[str, Any]:
 def _components(settings: Settings) -> list[dict[str, Any]]:
     files = (COMPONENTS, FOLLOWERS)
     return [member for file in files for member in fresh(settings, file).get(file.members, [])]
+
+
+def _telemetry(settings: Settings) -> dict[str, str]:
+    """Part → address at which its process tells health and metrics."""
+    files = {"streams": STREAMS, "components": COMPONENTS, "followers": FOLLOWERS}
+    addresses = {part: fresh(settings, file).get("telemetry") for part, file in files.items()}
+    return {part: address for part, address in addresses.items() if address}
 
 
 def _failed(members: list[dict[str, Any]]) -> list[str]:

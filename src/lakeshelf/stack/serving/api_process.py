@@ -37,6 +37,7 @@ from lakeshelf.stack.serving import beside
 from lakeshelf.stack.serving.lean import without
 from lakeshelf.stack.supervision import governed, handover
 from lakeshelf.status_files import API
+from lakeshelf.telemetry.serving import served
 
 PATIENCE_S = 10.0
 """Seconds for which a caller waits before a job is the answer."""
@@ -74,9 +75,10 @@ def run(
         if governed.has_sample(settings):
             sample.make(context, governed.tokens(settings))
         listening = _listening(settings)
-        with _kept_up(context, settings):
+        with _kept_up(context, settings), served(settings, "api", beats=False) as telemetry:
             members = [{"member": "api", "state": "running"}]
-            API.write(settings.stack_dir, members, address=governed.address(settings))
+            places = {"address": governed.address(settings), "telemetry": telemetry.address}
+            API.write(settings.stack_dir, members, **places)
             proxied = settings.api_origin is not None
             _serve(_application(context, settings), listening, is_behind_proxy=proxied)
 

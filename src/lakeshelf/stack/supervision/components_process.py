@@ -17,6 +17,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.supervision import handover
 from lakeshelf.status_files import COMPONENTS, StatusFile
+from lakeshelf.telemetry.serving import served
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +53,10 @@ def run(
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    host.run()
+    part = "components" if status is COMPONENTS else "followers"
+    with served(settings, part, host.problems) as telemetry:
+        host.address, host.beat = telemetry.address, telemetry.beat
+        host.run()
 
 
 if __name__ == "__main__":

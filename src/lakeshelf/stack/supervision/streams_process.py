@@ -25,6 +25,7 @@ from lakeshelf.stack.toolchain import class_data, jars, java
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.run import session
 from lakeshelf.streams.run.runner import Driver
+from lakeshelf.telemetry.serving import served
 
 LOCAL_MASTER = "local[4]"
 """More threads than cores: a task that reads Kafka waits for the broker most of its time."""
@@ -66,12 +67,14 @@ def run(
     driver.acquire()
     try:
         driver.stop_on_signals()
-        _end_orphan(settings)
-        kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
-        spark = session.build(settings, class_path, master=master, java_options=kept)
-        _remember_jvm(settings, spark)
-        until_prepared()
-        driver.run(lambda: spark)
+        with served(settings, "streams", driver.problems) as telemetry:
+            driver.address, driver.beat = telemetry.address, telemetry.beat
+            _end_orphan(settings)
+            kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
+            spark = session.build(settings, class_path, master=master, java_options=kept)
+            _remember_jvm(settings, spark)
+            until_prepared()
+            driver.run(lambda: spark)
     finally:
         driver.release()
     (settings.stack_dir / JVM_FILE).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from lakeshelf.governance.validation import worker
 from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision import governed, handover
 from lakeshelf.status_files import WORKER
+from lakeshelf.telemetry.serving import served
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +32,9 @@ def run(
     until_prepared()
     address = governed.worker(settings)
     members = [{"member": "worker", "state": "running"}]
-    worker.main(address, lambda: WORKER.write(settings.stack_dir, members, address=address))
+    with served(settings, "worker", beats=False) as telemetry:
+        places = {"address": address, "telemetry": telemetry.address}
+        worker.main(address, lambda: WORKER.write(settings.stack_dir, members, **places))
 
 
 if __name__ == "__main__":

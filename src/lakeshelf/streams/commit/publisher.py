@@ -18,6 +18,7 @@ from lakeshelf.errors import BrokerError
 from lakeshelf.kafka.handles import Writer
 from lakeshelf.kafka.refusals import refusal
 from lakeshelf.streams.take.refusal import Refused
+from lakeshelf.telemetry import metrics
 
 if TYPE_CHECKING:
     from lakeshelf.streams.declare.duck import Duck
@@ -143,6 +144,7 @@ class Publisher:
             except (BufferError, KafkaException):
                 self._produce(topic, key, value, headers)
             sent += 1
+        metrics.PUBLISHED.add(sent, topic=topic)
         return sent
 
     def _produce(self, topic: str, key: Any, value: Any, headers: Headers) -> None:
@@ -161,8 +163,9 @@ class Publisher:
                     raise MessageTooLarge(f"{what}: {error}", hint=hint) from error
                 raise refusal(what, error, hint=hint, heard=self._producer) from error
 
-    def _delivered(self, error: Any, _: Any) -> None:
+    def _delivered(self, error: Any, message: Any) -> None:
         if error is not None:
+            metrics.PUBLISH_ERRORS.add(topic=message.topic())
             self._failed.append(error)
 
 

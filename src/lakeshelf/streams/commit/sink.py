@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -19,6 +20,7 @@ from lakeshelf.streams.commit.committers.base import Committer, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import LEDGER
 from lakeshelf.streams.take.refusal import QUARANTINE
+from lakeshelf.telemetry import metrics
 
 BOOKS = (LEDGER, QUARANTINE)
 """Tables that all queries append to."""
@@ -156,13 +158,19 @@ class Sink(Generic[Rows]):
         other = self._others.get(name)
         if other is None:
             commit: Future[Commit] = getattr(self._committer, operation)(name, rows, txn)
-            commit.add_done_callback(partial(_logged, txn))
+            self._watch(commit, txn, name, operation)
             return commit
         self.settle()
         commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
         other.settle()
-        commit.add_done_callback(partial(_logged, txn))
+        self._watch(commit, txn, name, operation)
         return commit
+
+    def _watch(self, commit: Future[Commit], txn: Txn, name: str, operation: str) -> None:
+        committer = self._others.get(name, self._committer).name
+        labels = {"table": name, "committer": committer, "operation": operation}
+        commit.add_done_callback(partial(_logged, txn))
+        commit.add_done_callback(partial(_measured, time.perf_counter(), labels))
 
 
 def _logged(txn: Txn, made: Future[Commit]) -> None:
@@ -177,3 +185,11 @@ def _logged(txn: Txn, made: Future[Commit]) -> None:
         rows=commit.rows,
         batch_id=txn.version,
     )
+
+
+def _measured(asked: float, labels: Mapping[str, str], made: Future[Commit]) -> None:
+    if made.cancelled() or made.exception() is not None:
+        return
+    metrics.COMMIT_DURATION.take(time.perf_counter() - asked, **labels)
+    if (version := made.result().version) is not None:
+        metrics.TABLE_VERSION.take(version, table=labels["table"])

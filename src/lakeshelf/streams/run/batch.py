@@ -24,7 +24,6 @@ from typing import Any, Generic
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakeshelf import crash
 from lakeshelf.contracts import CATALOG, Topic
@@ -38,12 +37,12 @@ from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.continuity import BATCH
 from lakeshelf.streams.run.intermediate import Batch
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take import duplicates, refusal
-from lakeshelf.streams.take.parse import originals
 
 
 class BatchProcessor(Generic[Rows]):
@@ -83,6 +82,8 @@ class BatchProcessor(Generic[Rows]):
         self._sources = sources
         self._known = known or ledger.KnownIds()
         self._metadata: tuple[int, dict[str, Any]] = (-1, {})
+        self._step = partial(measuring.step, plan.name)
+        self.folded_until: datetime | None = None
 
     def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
         """Process one parsed batch. Called at least once for every batch id, in order.
@@ -91,12 +92,16 @@ class BatchProcessor(Generic[Rows]):
             Topic → what became of its records.
         """
         try:
-            batch = self._take(frame, batch_id)
+            with self._step("take"):
+                batch = self._take(frame, batch_id)
             self._fold(batch)
-            self._commit_ledger(batch)
+            with self._step("ledger"):
+                self._commit_ledger(batch)
             self._time.decided()
         finally:
             self._sink.end()
+        measuring.records(self._plan.name, batch.counts, batch.refused)
+        self.folded_until = batch.appended_at
         self._sink.maintain()
         return batch.counts
 
@@ -104,11 +109,14 @@ class BatchProcessor(Generic[Rows]):
         """Steps 2 to 5."""
         self._point("before_raw", batch)
         confirm = self._sources()
-        self._sort_out(batch)
-        confirm()
-        self._commit_raw(batch)
-        self._commit_updates(batch)
-        self._publish(batch)
+        with self._step("raw"):
+            self._sort_out(batch)
+            confirm()
+            self._commit_raw(batch)
+        with self._step("tables"):
+            self._commit_updates(batch)
+        with self._step("publish"):
+            self._publish(batch)
 
     def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
         """Step 1."""
@@ -200,18 +208,8 @@ class BatchProcessor(Generic[Rows]):
         detail = "an earlier record has this id or version and other content"
         return [
             refusal.refuse(record, reasons[_position(record)], detail)
-            for record in self._originals(batch, topic.name, reasons)
+            for record in batch.originals(topic.name, reasons)
         ]
-
-    def _originals(
-        self, batch: Batch[Rows], topic: str, positions: Iterable[tuple[int, int]]
-    ) -> list[dict[str, Any]]:
-        """Records of the batch as they came."""
-        named = [f"{partition}:{offset}" for partition, offset in positions]
-        kept = batch.frame.where(F.col("topic") == topic).where(
-            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(named)
-        )
-        return originals(kept)
 
     def _commit_raw(self, batch: Batch[Rows]) -> None:
         """Step 3."""
@@ -264,7 +262,7 @@ class BatchProcessor(Generic[Rows]):
         details = {_position(row): row["detail"] for row in rows.to_pylist()}
         return [
             refusal.refuse(record, objection.reason, details[_position(record)])
-            for record in self._originals(batch, objection.topic, details)
+            for record in batch.originals(objection.topic, details)
         ]
 
     def _recount(self, batch: Batch[Rows], refused: list[refusal.Refused]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic
+from typing import Any, Generic
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from lakeshelf.lake.form.commits import Commit
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.run.parts import BatchPart
+from lakeshelf.streams.take.parse import originals
 from lakeshelf.streams.take.refusal import Refused
 
 
@@ -40,3 +43,11 @@ class Batch(Generic[Rows]):
         changes = (change.commit for change in self.changes if change.commit is not None)
         made = [future.result() for future in (*self.commits, *changes)]
         return {c.table: c.version for c in made if c.version is not None and c.rows}
+
+    def originals(self, topic: str, positions: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+        """Records of the batch as they came, at the named partitions and offsets."""
+        named = [f"{partition}:{offset}" for partition, offset in positions]
+        kept = self.frame.where(F.col("topic") == topic).where(
+            F.concat_ws(":", "kafka_partition", "kafka_offset").isin(named)
+        )
+        return originals(kept)

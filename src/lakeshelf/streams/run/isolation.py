@@ -60,6 +60,11 @@ class Isolation:
         self.trial = Trial()
         """What is known of the latest batch."""
 
+    @property
+    def folded_until(self) -> datetime | None:
+        """Broker's time of the newest record that is folded; None where none was since the start."""
+        return None if self._processor is None else self._processor.folded_until
+
     def process(self, frame: DataFrame, batch_id: int) -> None:
         """Process a batch, in parts if it must be.
 

@@ -25,13 +25,14 @@ from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import BOOKS, Sink
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.run import checkpoint, continuity, measuring
 from lakeshelf.streams.run.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.run.clock import BusinessTime, tick_before
 from lakeshelf.streams.run.failure import describe, lost_records
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
 from lakeshelf.streams.run.trials import Trials
+from lakeshelf.telemetry import metrics
 
 STOP_SECONDS = 60.0
 READ = {
@@ -94,6 +95,7 @@ class Query:
         self._running: StreamingQuery | None = None
         self._checkpoint: Checkpoint | None = None
         self._last_done: int | None = None
+        self._isolation: Isolation | None = None
         self._backoff = settings.backoff()
         self._backoff.due = time.monotonic() + delay_ms / 1000
 
@@ -109,6 +111,18 @@ class Query:
             self._fail(str(error) if error else "the query ended by itself")
         elif requests.asked(self._settings.stack_dir, self._tables):
             self._serve_idle()
+
+    def measure(self, ends: Mapping[str, Mapping[str, int]]) -> None:
+        """Tell how the query is in metrics.
+
+        Args:
+            ends: Offsets behind the last records of its topics.
+        """
+        name, isolation = self.plan.name, self._isolation
+        metrics.QUERY_UP.take(self.progress.state == "running", query=name)
+        metrics.TRIGGER.take(self.plan.trigger_ms / 1000, query=name)
+        latest = None if isolation is None else isolation.folded_until
+        measuring.lag(name, self.progress.offsets, ends, latest)
 
     def stop(self) -> None:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
@@ -152,6 +166,7 @@ class Query:
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
             self.progress.state = "running"
+            self.progress.offsets = _reached(current)
             log.info("query started", query=self.plan.name, checkpoint=current.path.name)
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
@@ -161,6 +176,8 @@ class Query:
         self.progress.state = "failed"
         self.progress.error = lost_records(error, self.plan.name) or describe(error)
         self.progress.restarts += 1
+        metrics.QUERY_RESTARTS.add(query=self.plan.name)
+        metrics.BATCHES.add(query=self.plan.name, outcome="failed")
         log.error("query failed", query=self.plan.name, error=self.progress.error, exception=error)
         self._backoff.end(time.monotonic())
 
@@ -170,6 +187,7 @@ class Query:
                 raise InterruptedError("the query is stopping")
             started = time.monotonic()
             assert self._checkpoint is not None
+            assert self._isolation is not None
             self._isolation.process(frame, self._checkpoint.base + batch_id)
             self._done(batch_id, started)
             self._serve()
@@ -180,6 +198,9 @@ class Query:
         progress.batch_id = batch_id + (current.base if current else 0)
         progress.duration_ms = round(1000 * (time.monotonic() - started))
         progress.done_at = time.time()
+        metrics.BATCHES.add(query=self.plan.name, outcome="done")
+        metrics.BATCH_DONE.take(progress.done_at, query=self.plan.name)
+        metrics.BATCH_DURATION.take(time.monotonic() - started, query=self.plan.name, step="whole")
         log.debug(
             "batch done",
             query=self.plan.name,
@@ -281,3 +302,10 @@ class Query:
             if self._last_done is None or done >= self._last_done:
                 return
             time.sleep(0.02)
+
+
+def _reached(current: Checkpoint) -> dict[str, dict[str, int]]:
+    """Offsets up to which everything is folded when a query starts."""
+    last = current.last_committed()
+    ends = current.starting if last is None else current.until(last) or current.starting
+    return {topic: dict(partitions) for topic, partitions in ends.items()}

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 
 from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
+from lakeshelf.kafka import topics
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
@@ -31,6 +33,7 @@ DRIVER = "streams"
 STAGGER_MS = 170
 TEND_SECONDS = 0.1
 STATUS_SECONDS = 0.5
+MEASURE_SECONDS = 5.0
 
 
 class Driver:
@@ -49,6 +52,10 @@ class Driver:
         self._leases: list[Lease] = []
         self._stop = threading.Event()
         self.queries: list[Query] = []
+        self.address = ""
+        """Where the process tells its health; empty where it does not."""
+        self.beat: Callable[[], None] = lambda: None
+        """Called whenever the driver comes round."""
 
     def acquire(self, *, unfinished_rebuild: bool = False) -> None:
         """Take the lease of the lake's driver and of every table, before anything is written.
@@ -131,18 +138,43 @@ class Driver:
         signal.signal(signal.SIGTERM, handle)
 
     def _tend_all(self, spark: SparkSession) -> None:
-        written = 0.0
+        written = measured = 0.0
         while not self._stop.wait(TEND_SECONDS):
             for query in self.queries:
                 query.tend()
+            self.beat()
+            if time.monotonic() - measured >= MEASURE_SECONDS:
+                self._measure()
+                measured = time.monotonic()
             if time.monotonic() - written >= STATUS_SECONDS:
                 self._write_status(spark)
                 written = time.monotonic()
 
+    def problems(self) -> list[str]:
+        """What keeps the driver from folding, a line each; empty: nothing does."""
+        if not self.queries:
+            return ["the queries do not run yet"]
+        states = [(query.plan.name, query.progress) for query in self.queries]
+        return [
+            f"query {name} is {progress.state}{f': {progress.error}' if progress.error else ''}"
+            for name, progress in states
+            if progress.state != "running"
+        ]
+
+    def _measure(self) -> None:
+        """Tell how the queries are in metrics; where the broker does not answer, how far they are is not known."""
+        names = sorted({topic.name for query in self.plans for topic in query.topics})
+        ends: Mapping[str, Mapping[str, int]] = {}
+        with suppress(BrokerError, KafkaException):
+            ends = topics.end_offsets(self._client, names)
+        for query in self.queries:
+            query.measure({t.name: ends[t.name] for t in query.plan.topics if t.name in ends})
+
     def _write_status(self, spark: SparkSession) -> None:
         queries = [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
         committer = self._settings.committer
-        STREAMS.write(self._settings.stack_dir, queries, committer=committer)
+        address = self.address
+        STREAMS.write(self._settings.stack_dir, queries, committer=committer, telemetry=address)
 
 
 def _require_committers(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs.running import Runner
 from lakeshelf.governance.services.refusals import governed
 from lakeshelf.logs import log
+from lakeshelf.telemetry import metrics
 
 REQUEST_ID = "X-Request-ID"
 PREFIX = "/api/"
@@ -176,6 +177,9 @@ class _Answering:
 
 def _logged(scope: Scope, status: int, seconds: float) -> None:
     """A line of the log for a call; what only reads and went well is for those who look closely."""
+    route = getattr(scope.get("route"), "path", "none")
+    labels = {"route": route, "method": scope["method"], "status": str(status)}
+    metrics.HTTP_DURATION.take(seconds, **labels)
     caller: Caller | None = scope["state"].get("caller")
     is_quiet = scope["method"] in SAFE and status < FIRST_REFUSAL
     write = log.debug if is_quiet else log.info
