@@ -89,7 +89,9 @@ def begin(
         level: Lines below it are left out.
         secrets: Words that are masked wherever they would stand.
     """
-    _process.part, _process.secrets = part, frozenset(filter(None, secrets))
+    words = [word for word in secrets if word]
+    written = (json.dumps(word, ensure_ascii=False)[1:-1] for word in words)
+    _process.part, _process.secrets = part, frozenset({*words, *written})
     _process.is_printed = folder is None
     handler = _printed() if folder is None else _kept(folder / f"{part}{SUFFIX}")
     _logger.handlers[:] = [handler]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from lakeshelf.errors import ConfigurationError
 
 MOUNTED = Path("/run/secrets")
 """Where container runtimes put secrets: everybody may read them there, and nobody else is in a container."""
-_PEM = "-----BEGIN "
 KEY, CERTIFICATE = "PRIVATE KEY", "CERTIFICATE"
 """What PEM calls a key that Java reads, too, and a certificate."""
 
@@ -32,28 +32,34 @@ def secret(path: Path, setting: str) -> str:
 
 
 def key(path: Path, setting: str) -> str:
-    """The text of a PEM file with a private key that every client can read.
+    """The private key in a PEM file, in the one form that every client can read.
 
     Raises:
         ConfigurationError: It cannot be read, everybody may read it, or it holds no such key.
     """
     content = _private(path, setting)
-    if f"{_PEM}{KEY}" not in content:
+    if not (block := _blocks(content, KEY)):
         way = f"run `openssl pkcs8 -topk8 -nocrypt -in {path} -out KEY.pem` and name that file"
         raise _refused(path, setting, "holds no unencrypted PKCS#8 key", way)
-    return content
+    return block
 
 
 def certificates(path: Path, setting: str) -> str:
-    """The text of a PEM file with certificates.
+    """The certificates in a PEM file, without a key that may stand beside them.
 
     Raises:
         ConfigurationError: It cannot be read or holds none.
     """
-    content = _text(path, setting)
-    if f"{_PEM}{CERTIFICATE}" not in content:
+    if not (blocks := _blocks(_text(path, setting), CERTIFICATE)):
         raise _refused(path, setting, "holds no certificate", "name a PEM file")
-    return content
+    return blocks
+
+
+def _blocks(content: str, kind: str) -> str:
+    """The parts of a PEM file that are of a kind."""
+    return "\n".join(
+        re.findall(f"-----BEGIN {kind}-----.*?-----END {kind}-----", content, re.DOTALL)
+    )
 
 
 def _private(path: Path, setting: str) -> str:

@@ -12,6 +12,7 @@ from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.secured import Secured
 from tests.kafka.certificates import Authority
 from tests.kafka.secured import PASSWORDS, Place
+from tests.kafka.tokens import Provider
 from tests.streams.conftest import client, own_settings, spark  # noqa: F401 - fixtures
 from tests.support import make_topics
 
@@ -22,11 +23,12 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("secured")
     authority = Authority(folder, "authority")
     certificate = authority.issue("the-broker", ip="127.0.0.1")
-    known = Secured("the-broker", certificate, authority.file, PASSWORDS)
+    provider = Provider(folder)
+    known = Secured("the-broker", certificate, authority.file, PASSWORDS, provider.keys)
     broker = Broker(load_settings(lake_root=folder / "lake"), known)
     broker.start(die_with_parent=True)
     broker.wait_healthy()
-    place = Place(folder, authority, broker)
+    place = Place(folder, authority, provider, broker)
     make_topics(place.master)
     yield place
     broker.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +17,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from lakeshelf.components import permissions
+from lakeshelf.components.permissions import Permission
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from tests.kafka.certificates import Authority
+from tests.kafka.tokens import Provider
 
 ODD = """pa"ss\\wo;rd '=,#{$x} """
 PASSWORDS = {
@@ -27,8 +31,18 @@ PASSWORDS = {
     "erin": "guess-me",
     "guest": "come-in",
     "dan": f" {ODD}",
+    "gus": "let-me",
 }
 """User → password; what each may do is up to the tests."""
+OPERATIONS = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "Create": AclOperation.CREATE,
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+    "Alter": AclOperation.ALTER,
+    "AlterConfigs": AclOperation.ALTER_CONFIGS,
+}
 
 
 @dataclass(frozen=True)
@@ -38,11 +52,13 @@ class Place:
     Attributes:
         folder: Of its certificates.
         authority: The CA that signed them.
+        provider: Who signs tokens.
         broker: The broker.
     """
 
     folder: Path
     authority: Authority
+    provider: Provider
     broker: Broker
 
     @cached_property
@@ -68,6 +84,14 @@ class Place:
         for future in admin.create_acls(bindings).values():
             future.result()
 
+    def allow_services(self, user: str, services: Iterable[str], home: Path) -> None:
+        """Let a user do what services need, and nothing else."""
+        needed = permissions.chosen(permissions.permissions((home,)), services)
+        admin = AdminClient(self.master)  # its answers come while it lives
+        unique = {binding for one in needed for binding in bindings(one, user)}
+        for future in admin.create_acls(list(unique)).values():
+            future.result()
+
     @property
     def tls_servers(self) -> str:
         """Where certificates are asked for instead of passwords."""
@@ -85,3 +109,18 @@ class Place:
     def of_user(self, name: str, **options: Any) -> Settings:
         """Settings of a user."""
         return self.settings(kafka_username=name, kafka_password=PASSWORDS[name], **options)
+
+
+def bindings(one: Permission, user: str) -> Iterator[AclBinding]:
+    """What has to be bound for a permission."""
+    pattern = ResourcePatternType.PREFIXED if one.prefixed else ResourcePatternType.LITERAL
+    for operation in one.operations:
+        yield AclBinding(
+            ResourceType[one.resource.upper()],
+            one.name,
+            pattern,
+            f"User:{user}",
+            "*",
+            OPERATIONS[operation],
+            AclPermissionType.ALLOW,
+        )

@@ -11,8 +11,8 @@ from lakeshelf.kafka.authentication import authentication, java_client, secrets
 from lakeshelf.settings import Settings, load_settings
 
 USER = {"kafka_username": "ann", "kafka_password": "open-sesame"}
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
-KEY = "-----BEGIN PRIVATE KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
+KEY = "-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----"
 
 
 @pytest.fixture
@@ -69,6 +69,13 @@ def test_files_of_tls_go_to_both_clients(file):
         "ssl.keystore.certificate.chain": CERTIFICATE,
         "ssl.keystore.key": KEY,
     }
+
+
+def test_a_key_beside_certificates_is_no_part_of_them(file):
+    both = file(f"{KEY}\n{CERTIFICATE}\n{CERTIFICATE}\n")
+    java = java_client(authentication(others(kafka_cert_file=both, kafka_key_file=both)))
+    assert java["ssl.keystore.certificate.chain"] == f"{CERTIFICATE}\n{CERTIFICATE}"
+    assert java["ssl.keystore.key"] == KEY
 
 
 def test_tokens_are_fetched_by_both_clients():

@@ -15,34 +15,20 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
     AdminClient,
     NewTopic,
-    ResourcePatternType,
-    ResourceType,
 )
 
 from lakeshelf.components import permissions
-from lakeshelf.components.permissions import BOOTSTRAP, Operation, Permission
+from lakeshelf.components.permissions import BOOTSTRAP, Operation
 from lakeshelf.contracts import CATALOG
 from lakeshelf.settings import project_home
 from lakeshelf.stack.embedded.clients import client_settings
 from tests.conftest import Run
-from tests.kafka.secured import Place
+from tests.kafka.secured import OPERATIONS, Place
 
 NEEDED = permissions.permissions((project_home(),))
 SERVICES = sorted({one.service for one in NEEDED})
-OPERATIONS = {
-    "Read": AclOperation.READ,
-    "Write": AclOperation.WRITE,
-    "Create": AclOperation.CREATE,
-    "Describe": AclOperation.DESCRIBE,
-    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
-    "Alter": AclOperation.ALTER,
-    "AlterConfigs": AclOperation.ALTER_CONFIGS,
-}
 DENIED = KafkaError.TOPIC_AUTHORIZATION_FAILED
 
 
@@ -82,24 +68,9 @@ def test_topics_are_printed_as_commands(lakeshelf: Run):
 @pytest.fixture(scope="module")
 def allowed(secured: Place) -> Place:
     """The broker, after everything that services need was allowed."""
-    admin = AdminClient(secured.master)
-    for future in admin.create_acls([b for one in NEEDED for b in bindings(one)]).values():
-        future.result()
+    for service in SERVICES:
+        secured.allow_services(service, [service], project_home())
     return secured
-
-
-def bindings(one: Permission) -> Iterable[AclBinding]:
-    pattern = ResourcePatternType.PREFIXED if one.prefixed else ResourcePatternType.LITERAL
-    for operation in one.operations:
-        yield AclBinding(
-            ResourceType[one.resource.upper()],
-            one.name,
-            pattern,
-            f"User:{one.service}",
-            "*",
-            OPERATIONS[operation],
-            AclPermissionType.ALLOW,
-        )
 
 
 def as_service(place: Place, service: str) -> dict[str, str]:

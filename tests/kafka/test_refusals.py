@@ -148,7 +148,10 @@ def test_security_that_is_not_that_of_the_port_is_told(secured: Place, client: d
     plain = secured.settings(kafka_ca_file=None)
     assert "it speaks TLS, and setting kafka_security is plaintext; set" in line(plain)
     elsewhere = secured.of_user("bob", bootstrap_servers=client["bootstrap.servers"])
-    assert "it speaks no TLS, as setting kafka_security asks for (SASL_SSL)" in line(elsewhere)
+    assert (
+        "as a port in plain text does (kafka_security: SASL_SSL); correct kafka_security"
+        in line(elsewhere)
+    )
     bare = {"kafka_security": "sasl_plaintext", "kafka_ca_file": None}
     text = line(elsewhere.model_copy(update=bare))
     assert "does not take setting kafka_mechanism = SCRAM-SHA-512: its mechanisms are none" in text

@@ -13,11 +13,12 @@ from lakeshelf.kafka.authentication import java_client
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.streams.commit.publisher import Publisher
+from tests.kafka import tokens
 from tests.kafka.secured import PASSWORDS, Place
 
 pytestmark = pytest.mark.slow
 
-TOPIC = "foot_traffic"
+TOPIC, TOKEN_TOPIC = "foot_traffic", "lost_sales"
 READ = (AclOperation.READ, AclOperation.DESCRIBE)
 
 
@@ -57,11 +58,25 @@ def test_what_a_user_with_an_odd_password_sends_is_read_by_python_and_by_spark(
         assert by_spark(spark, client) == [b"1"]
 
 
-def by_spark(spark, client: dict[str, str]) -> list[bytes]:
-    reader = spark.read.format("kafka").option("subscribe", TOPIC)
+def by_spark(spark, client: dict[str, str], topic: str = TOPIC) -> list[bytes]:
+    reader = spark.read.format("kafka").option("subscribe", topic)
     for name, value in java_client(client).items():
         reader = reader.option(f"kafka.{name}", value)
     return [bytes(row.value) for row in reader.load().collect()]
+
+
+@pytest.mark.spark
+def test_tokens_are_fetched_and_believed_in_python_and_in_spark(secured: Place, spark):
+    secured.allow(tokens.CLIENT, AclOperation.WRITE, *READ, topic=TOKEN_TOPIC)
+    with secured.provider.serving() as place:
+        own = {"kafka_username": tokens.CLIENT, "kafka_password": tokens.SECRET}
+        chosen = {"kafka_mechanism": "OAUTHBEARER", "kafka_token_url": place}
+        client = client_settings(secured.settings(**own, **chosen))
+        publisher = Publisher(client)
+        publisher.records(TOKEN_TOPIC, [b"a"], [b"2"])
+        publisher.flush()
+        assert [record.value() for record in consuming.records(client, TOKEN_TOPIC)] == [b"2"]
+        assert by_spark(spark, client, TOKEN_TOPIC) == [b"2"]
 
 
 @pytest.mark.spark
@@ -71,6 +86,20 @@ def test_unescaped_the_odd_password_would_break_what_java_reads(
     monkeypatch.setattr(authentication, "_JAAS_ESCAPES", {})
     with pytest.raises(Exception, match=r"JAAS|Login|kafka"):
         by_spark(spark, client_settings(secured.of_user("ann")))
+
+
+@pytest.mark.spark
+def test_spark_masks_the_secrets_among_the_options_of_kafka(secured: Place, spark):
+    own = secured.authority.issue("hal")
+    files = {"kafka_cert_file": own, "kafka_key_file": own}
+    options = java_client(client_settings(secured.of_user("bob", **files)))
+    assert PASSWORDS["bob"] in options["sasl.jaas.config"]
+    assert "PRIVATE KEY" in options["ssl.keystore.key"]
+    scala = spark._jvm.PythonUtils.toScalaMap({f"kafka.{n}": v for n, v in options.items()})
+    shown = spark._jsparkSession.sessionState().conf().redactOptions(scala).toString()
+    assert "kafka.sasl.jaas.config" in shown
+    assert PASSWORDS["bob"] not in shown
+    assert "PRIVATE KEY" not in shown
 
 
 def test_no_password_stands_in_a_list_of_processes_a_log_or_what_everybody_may_read(secured: Place):

@@ -56,18 +56,22 @@ def test_a_failure_is_one_line_with_its_traceback(tmp_path: Path) -> None:
     assert line.text().endswith("ValueError: first\nsecond")
 
 
+ODD = 'a "quoted\\ password'
+
+
 def test_secrets_are_masked_wherever_they_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key-of-the-bucket")
-    logs.begin("streams", tmp_path, secrets=["hunter22"])
+    logs.begin("streams", tmp_path, secrets=["hunter22", ODD])
     try:
         raise RuntimeError("password hunter22 was refused")
     except RuntimeError as error:
         log.error("no access", url="sasl://me:hunter22@host", exc_info=error)
-    log.error("denied", header="key-of-the-bucket")
+    log.error("denied", header="key-of-the-bucket", user=f"me:{ODD}")
     written = (tmp_path / "streams.jsonl").read_text()
     assert "hunter22" not in written
+    assert "quoted" not in written
     assert "key-of-the-bucket" not in written
     assert written.count(logs.MASK) >= 2
     assert all(json.loads(line) for line in written.splitlines())

@@ -18,12 +18,12 @@ PROTOCOLS: Mapping[KafkaSecurity, str] = {
     "sasl_plaintext": "SASL_PLAINTEXT",
 }
 OAUTH = "OAUTHBEARER"
-_PACKAGE = "org.apache.kafka.common.security"
+PACKAGE = "org.apache.kafka.common.security"
 MODULES = {
-    "SCRAM-SHA-512": f"{_PACKAGE}.scram.ScramLoginModule",
-    "SCRAM-SHA-256": f"{_PACKAGE}.scram.ScramLoginModule",
-    "PLAIN": f"{_PACKAGE}.plain.PlainLoginModule",
-    OAUTH: f"{_PACKAGE}.oauthbearer.OAuthBearerLoginModule",
+    "SCRAM-SHA-512": f"{PACKAGE}.scram.ScramLoginModule",
+    "SCRAM-SHA-256": f"{PACKAGE}.scram.ScramLoginModule",
+    "PLAIN": f"{PACKAGE}.plain.PlainLoginModule",
+    OAUTH: f"{PACKAGE}.oauthbearer.OAuthBearerLoginModule",
 }
 """Mechanism → Java's module for it."""
 _SAME = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
@@ -104,7 +104,7 @@ def _java_sasl(client: Mapping[str, str]) -> dict[str, str]:
     }
     return {
         "sasl.jaas.config": jaas(mechanism, values),
-        "sasl.login.callback.handler.class": f"{_PACKAGE}.oauthbearer.OAuthBearerLoginCallbackHandler",
+        "sasl.login.callback.handler.class": f"{PACKAGE}.oauthbearer.OAuthBearerLoginCallbackHandler",
         "sasl.oauthbearer.token.endpoint.url": client["sasl.oauthbearer.token.endpoint.url"],
     }
 

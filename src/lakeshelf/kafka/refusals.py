@@ -145,8 +145,9 @@ def _token(match: re.Match[str], client: Client) -> _Explanation:
 
 
 def _plain(_: re.Match[str], client: Client) -> _Explanation:
+    protocol = client.get("security.protocol")
     return _Explanation(
-        f"it speaks no TLS, as setting kafka_security asks for ({client.get('security.protocol')})",
+        f"it ends what TLS begins with, as a port in plain text does (kafka_security: {protocol})",
         f"{_MODE}, or the port in bootstrap_servers",
     )
 
@@ -191,7 +192,7 @@ _RULES: tuple[tuple[str, _Explain], ...] = (
     (r"acquire SASL OAUTHBEARER token: (?P<why>.*)", _token),
     (r"SASL authentication error", _password),
     (r"://(?P<host>[^/]+):(?P<port>\d+)/.*certificate verify failed", _their_certificate),
-    (r"connecting to a PLAINTEXT broker listener", _plain),
+    (r"connecting to a PLAINTEXT broker listener|Disconnected: .*in state SSL_HANDSHAKE", _plain),
     (r"alert (bad certificate|certificate|unknown ca|handshake failure)", _own_certificate),
 )
 """What librdkafka's words mean."""

@@ -262,6 +262,7 @@ class Broker:
             "-XX:-UsePerfData",
             "-Djava.awt.headless=true",
             *kept.split(),
+            *(self._secured.java_options if self._secured else ()),
             f"-Dlog4j2.configurationFile={LOG4J_PROPERTIES}",
             "-cp",
             self._class_path(),

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakeshelf.kafka.authentication import MODULES, jaas
+from lakeshelf.kafka.authentication import MODULES, OAUTH, PACKAGE, jaas
 from lakeshelf.stack.machine.ports import LOOPBACK
 
 PORTS = ("broker", "controller", "tls")
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 _HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256"}
 _ITERATIONS = 8192
+_VALIDATOR = f"{PACKAGE}.oauthbearer.OAuthBearerValidatorCallbackHandler"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Secured:
         certificate: PEM of its key (PKCS#8) and its chain.
         authority: PEM of the CA of its own certificate and of its clients'.
         users: Name → password.
+        token_keys: Public keys (JWKS) of who signs tokens; None: nobody comes by OAUTHBEARER.
     """
 
     name: str
     certificate: Path
     authority: Path
     users: Mapping[str, str]
+    token_keys: Path | None = None
 
     def properties(self, ports: Mapping[str, int]) -> dict[str, str]:
         """Settings of Kafka that replace those of plain text."""
@@ -48,11 +51,12 @@ class Secured:
             "advertised.listeners": clients,
             "listener.security.protocol.map": "BROKER:SASL_SSL,TLS:SSL,CONTROLLER:SSL",
             "inter.broker.listener.name": "TLS",
-            "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+            "sasl.enabled.mechanisms": ",".join((*MECHANISMS, *self._tokens)),
             **{
                 f"listener.name.broker.{m.lower()}.sasl.jaas.config": self._jaas(m) for m in _HASHES
             },
             "listener.name.broker.plain.sasl.jaas.config": self._jaas("PLAIN"),
+            **self._tokens_properties(),
             "listener.name.tls.ssl.client.auth": "required",
             "listener.name.controller.ssl.client.auth": "required",
             "ssl.keystore.type": "PEM",
@@ -83,6 +87,26 @@ class Secured:
                 values = f'name="{user}",salt="{_text(salt)}",saltedpassword="{_text(salted)}"'
                 yield "--add-scram"
                 yield f"{mechanism}=[{values},iterations={_ITERATIONS}]"
+
+    @property
+    def java_options(self) -> list[str]:
+        """Options of the broker's JVM: Kafka reads keys of tokens from nowhere else than is said here."""
+        allowed = "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls"
+        return [f"{allowed}={self.token_keys.as_uri()}"] if self.token_keys else []
+
+    @property
+    def _tokens(self) -> tuple[str, ...]:
+        return (OAUTH,) if self.token_keys else ()
+
+    def _tokens_properties(self) -> dict[str, str]:
+        if self.token_keys is None:
+            return {}
+        prefix = f"listener.name.broker.{OAUTH.lower()}"
+        return {
+            f"{prefix}.sasl.jaas.config": self._jaas(OAUTH),
+            f"{prefix}.sasl.server.callback.handler.class": _VALIDATOR,
+            f"{prefix}.sasl.oauthbearer.jwks.endpoint.url": self.token_keys.as_uri(),
+        }
 
     def _jaas(self, mechanism: str) -> str:
         if mechanism != "PLAIN":
