@@ -1,0 +1,220 @@
+"""Alerts with a real Prometheus, a real driver and a real broker: each fires for what it is there for, and none before.
+
+The rules are those of `infra/prometheus/rules.yml`, with seconds for minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from lakeshelf.lake.rows import tables
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.embedded.broker import Broker
+from tests.support import eventually, make_topics
+from tests.telemetry.test_alerts import FOLDER, promtool
+
+__all__ = ["promtool"]
+pytestmark = [pytest.mark.slow, pytest.mark.setup, pytest.mark.faults]
+JOBS = ("foot-traffic-raw-sink", "wh-aggregator")
+FAST = {
+    "for: 1m": "for: 2s",
+    "for: 10m": "for: 2s",
+    "for: 30s": "for: 2s",
+    "[10m]": "[15s]",
+    "[15m]": "[30s]",
+}
+ROWS = 20
+"""Most records of a batch, so that more can be sent than are folded."""
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Watched:
+    """A driver that Prometheus watches.
+
+    Args:
+        folder: Of everything.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = load_settings(lake_root=folder / "lake")
+        self.broker = Broker(self.settings)
+        self.port, self.telemetry = free_port(), free_port()
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def begin(self) -> None:
+        """Start broker, driver and Prometheus."""
+        self.broker.start(die_with_parent=True)
+        self.broker.wait_healthy()
+        make_topics(self.client)
+        tables.ensure_all(self.settings.lake_root)
+        self._prometheus()
+        module = "lakeshelf.stack.supervision.streams_process"
+        environment = {
+            "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
+            "LAKESHELF_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "LAKESHELF_TELEMETRY_PORT": str(self.telemetry),
+            "LAKESHELF_MAX_BATCH_ROWS": str(ROWS),
+        }
+        self._start([sys.executable, "-m", module, "--jobs", ",".join(JOBS)], environment)
+
+    @property
+    def client(self) -> dict[str, str]:
+        """Librdkafka settings."""
+        return {"bootstrap.servers": self.broker.bootstrap_servers, "log_level": "0"}
+
+    @property
+    def driver(self) -> subprocess.Popen[bytes]:
+        """The driver's process."""
+        return self.processes[-1]
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> None:
+        with (self.folder / f"process-{len(self.processes)}.log").open("wb") as log:
+            self.processes.append(
+                subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+            )
+
+    def _prometheus(self) -> None:
+        rules = (FOLDER / "rules.yml").read_text()
+        for minutes, seconds in FAST.items():
+            rules = rules.replace(minutes, seconds)
+        (self.folder / "rules.yml").write_text(rules)
+        target = {"targets": [f"127.0.0.1:{self.telemetry}"]}
+        job = {"job_name": "lakeshelf", "static_configs": [target]}
+        config = {
+            "global": {
+                "scrape_interval": "1s",
+                "scrape_timeout": "1s",
+                "evaluation_interval": "1s",
+            },
+            "rule_files": ["rules.yml"],
+            "scrape_configs": [job],
+        }
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+        place = (
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+        )
+        self._start(["prometheus", f"--config.file={self.folder / 'prometheus.yml'}", *place], {})
+
+    def asked(self, path: str) -> dict[str, object]:
+        """What Prometheus answers; empty while it does not."""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10
+            ) as answer:
+                data: dict[str, object] = json.load(answer)["data"]
+                return data
+        except OSError:
+            return {}
+
+    def firing(self) -> set[str]:
+        """Names of the alerts that fire."""
+        listed = self.asked("alerts").get("alerts", [])
+        assert isinstance(listed, list)
+        return {alert["labels"]["alertname"] for alert in listed if alert["state"] == "firing"}
+
+    def value(self, expression: str) -> float | None:
+        """Value of an expression now."""
+        result = self.asked(f"query?query={urllib.parse.quote(expression)}").get("result")
+        assert result is None or isinstance(result, list)
+        return float(result[0]["value"][1]) if result else None
+
+    def end(self) -> None:
+        """End everything."""
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        self.broker.kill()
+
+
+@pytest.fixture(scope="module")
+def watched(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A driver that works, and a Prometheus that has seen it do so."""
+    one = Watched(tmp_path_factory.mktemp("watched"))
+    try:
+        one.begin()
+        eventually(lambda: one.value("sum(lakeshelf_query_up)") == len(JOBS), "all queries run")
+        eventually(lambda: not one.firing(), "no alert fires any more")
+        yield one
+    finally:
+        one.end()
+
+
+@contextmanager
+def sending(watched: Watched, topic: str) -> Iterator[None]:
+    """Send records that are refused, more of them than are folded, for as long as the block takes."""
+    enough = threading.Event()
+
+    def send() -> None:
+        producer = Producer(watched.client)
+        while not enough.wait(0.1):
+            for _ in range(100):
+                producer.produce(topic, b"{}")
+            producer.flush()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
+
+
+def test_lag_and_quarantine_are_noticed(watched: Watched) -> None:
+    """Somebody sends what is refused, and faster than it is folded."""
+    assert not watched.firing()
+    with sending(watched, "wh_events"):
+        eventually(lambda: "LagGrows" in watched.firing(), "LagGrows fires")
+        eventually(lambda: "QuarantineRate" in watched.firing(), "QuarantineRate fires")
+    eventually(lambda: "LagGrows" not in watched.firing(), "LagGrows is over")
+
+
+def test_a_driver_that_stands_still_is_noticed(watched: Watched) -> None:
+    """It is there and says nothing; when it goes on, so does everything."""
+    watched.driver.send_signal(signal.SIGSTOP)
+    eventually(lambda: "DriverSilent" in watched.firing(), "DriverSilent fires")
+    watched.driver.send_signal(signal.SIGCONT)
+    eventually(lambda: "DriverSilent" not in watched.firing(), "DriverSilent is over")
+
+
+def test_a_query_that_does_not_run_is_noticed(watched: Watched) -> None:
+    """Its topic is gone; the other query goes on."""
+    assert "QueryDown" not in watched.firing()
+    admin = AdminClient(watched.client)
+    for done in admin.delete_topics(["foot_traffic"]).values():
+        done.result(30)
+    eventually(lambda: "QueryDown" in watched.firing(), "QueryDown fires")
+    assert watched.value("sum(lakeshelf_query_up)") == len(JOBS) - 1
+
+
+def test_the_alerts_are_those_of_the_product(watched: Watched) -> None:
+    """Only how long they wait is different here."""
+    text = (watched.folder / "rules.yml").read_text()
+    names = re.findall(r"alert: (\w+)", text)
+    assert names == re.findall(r"alert: (\w+)", (FOLDER / "rules.yml").read_text())
+    assert "10m" not in text
