@@ -200,8 +200,10 @@ def _network() -> Iterator[None]:
     if NAMESPACE not in run("ip", "netns", "list"):
         run("ip", "netns", "add", NAMESPACE)
     run("ip", "-n", NAMESPACE, "link", "set", "lo", "up")
-    yield
-    run("ip", "netns", "del", NAMESPACE)
+    try:
+        yield
+    finally:
+        run("ip", "netns", "del", NAMESPACE)
 
 
 def load(engine: Engine, archive: Path) -> None:
@@ -210,4 +212,5 @@ def load(engine: Engine, archive: Path) -> None:
     if mark.exists() and mark.read_text() == archive.name:
         return
     engine.docker("load", "--quiet", "--input", archive)
+    engine.docker("image", "prune", "--force")
     mark.write_text(archive.name)
