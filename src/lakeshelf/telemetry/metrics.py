@@ -2,7 +2,7 @@
 
 A metric takes values from the moment that its process serves them (`lakeshelf.telemetry.serving`); before, and in a
 command, it takes none and costs nothing. No label has a value from data: names of queries, tables, topics and
-components come from declarations, and past `MOST_SERIES` of a metric all others are one, `other`.
+components come from declarations, and past the room of a metric all others are one, `other`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Literal, Protocol
 
 Kind = Literal["counter", "gauge", "histogram"]
 PREFIX = "lakeshelf_"
-MOST_SERIES = 100
-"""Combinations of labels that a metric keeps apart."""
 OTHER = "other"
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Bounds of the buckets of durations."""
+SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0)
+"""Bounds of the buckets of durations, seconds."""
+SERIES_EACH = {"counter": 1, "gauge": 1, "histogram": len(SECONDS) + 3}
+"""Kind → series of one combination of labels: a histogram has its buckets, that of all, count and sum."""
 
 
 class Sink(Protocol):
@@ -36,17 +36,24 @@ class Metric:
         kind: `counter`, `gauge` or `histogram`.
         help: What it means.
         labels: Names of its labels.
+        room: Series that it may have when it is scraped, those of `other` not counted.
     """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    room: int = 30
 
     @property
     def exported(self) -> str:
         """Name under which it is scraped."""
         return f"{PREFIX}{self.name}"
+
+    @property
+    def most(self) -> int:
+        """Combinations of labels that are kept apart."""
+        return self.room // SERIES_EACH[self.kind]
 
     def take(self, value: float, **labels: str) -> None:
         """Add to a counter, set a gauge, or observe a value; exactly the labels of the metric are named."""
@@ -99,6 +106,7 @@ BATCH_DURATION = Metric(
     "histogram",
     "How long each step of a batch takes: take, raw, tables, publish, ledger, and whole.",
     ("query", "step"),
+    room=450,
 )
 TRIGGER = Metric(
     "query_trigger_seconds",
@@ -111,15 +119,21 @@ RECORDS = Metric(
     "counter",
     "Records that a query has folded, by what became of them: valid, duplicate, quarantined.",
     ("query", "topic", "fate"),
+    room=100,
 )
 QUARANTINED = Metric(
-    "quarantined_total", "counter", "Records that were refused, by the reason.", ("topic", "reason")
+    "quarantined_total",
+    "counter",
+    "Records that were refused, by the reason.",
+    ("topic", "reason"),
+    room=60,
 )
 LAG = Metric(
     "source_lag_records",
     "gauge",
     "Records of a topic that a query has not folded, asked every few seconds.",
     ("query", "topic"),
+    room=60,
 )
 FRESHNESS = Metric(
     "freshness_seconds",
@@ -132,6 +146,7 @@ COMMIT_DURATION = Metric(
     "histogram",
     "How long a commit takes from when it is asked for, its turn behind others included.",
     ("table", "committer", "operation"),
+    room=540,
 )
 COMMIT_CONFLICTS = Metric(
     "commit_conflicts_total",
@@ -140,7 +155,7 @@ COMMIT_CONFLICTS = Metric(
     ("table",),
 )
 TABLE_VERSION = Metric(
-    "table_version", "gauge", "Version of the last commit to a table.", ("table",)
+    "table_version", "gauge", "Version of the last commit to a table.", ("table",), room=60
 )
 PUBLISHED = Metric(
     "published_total", "counter", "Messages that were handed to the broker.", ("topic",)
@@ -167,6 +182,7 @@ MAINTENANCE = Metric(
     "histogram",
     "How long a round of maintenance of a table takes.",
     ("table",),
+    room=180,
 )
 DISK_FREE = Metric(
     "disk_free_bytes", "gauge", "Free bytes at the folder of local state.", ("place",)
@@ -177,6 +193,7 @@ HTTP_DURATION = Metric(
     "histogram",
     "How long the API takes for a call.",
     ("route", "method", "status"),
+    room=900,
 )
 
 METRICS: Mapping[str, Metric] = {

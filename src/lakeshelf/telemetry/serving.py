@@ -17,7 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -27,7 +34,7 @@ from lakeshelf import __version__
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
 from lakeshelf.telemetry import metrics
-from lakeshelf.telemetry.metrics import MOST_SERIES, OTHER, SECONDS, Metric
+from lakeshelf.telemetry.metrics import OTHER, SECONDS, Metric
 
 SILENT_S = 30.0
 """A process that did not come round for so long is not alive, whatever its threads do."""
@@ -41,6 +48,7 @@ class Values:
     """What is measured in this process."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a series more for each counter, which nobody asks for
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -66,7 +74,7 @@ class Values:
         if not metric.labels:
             return whole
         known = self._known.setdefault(metric.name, set())
-        if labels not in known and len(known) >= MOST_SERIES:
+        if labels not in known and len(known) >= metric.most:
             labels = (OTHER,) * len(labels)
         known.add(labels)
         return whole.labels(*labels)
