@@ -102,10 +102,10 @@ class Rig:
         )
         return self.driver
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop the driver at a batch boundary; its exit code."""
         assert self.driver is not None
-        self.driver.send_signal(signal.SIGTERM)
+        self.driver.send_signal(number)
         return self.driver.wait(120)
 
     def kill(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
 
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import quarantine
 from tests.faults.rig import Rig, red
@@ -36,7 +38,9 @@ def test_a_topic_of_nothing_but_broken_records_stops_nothing(rig: Rig) -> None:
     sent = rig.send(malformed=0.9, seed=3, baskets=20)
     rig.start()
     rig.await_folded()
-    rig.stop()
+    assert rig.stop(signal.SIGINT) == 0  # as Ctrl-C does, whose handler Spark takes for itself
+    told = STREAMS.read(rig.settings.stack_dir)[STREAMS.members]
+    assert {query["state"] for query in told} == {"stopped"}
     assert red(rig.reconcile(20)) == []
     assert (
         sum(quarantine.counted(rig.settings.lake_root).values())

@@ -72,6 +72,7 @@ def run(
             _end_orphan(settings)
             kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
             spark = session.build(settings, class_path, master=master, java_options=kept)
+            driver.stop_on_signals()  # Spark has taken SIGINT for itself
             _remember_jvm(settings, spark)
             until_prepared()
             driver.run(lambda: spark)
