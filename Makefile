@@ -22,6 +22,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # More processes than cores: most of a slow test is waiting for another process.
 PROCESSES ?= 4
 TESTS = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Large blocks go back to the system when they are freed. Else holes would make the heap of a process of tests grow by
+# gigabytes of addresses, until the system refuses to fork it.
+test test-fast test-nightly coverage: export MALLOC_MMAP_THRESHOLD_ := 1048576
 COVERED ?= not nightly
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 

@@ -38,6 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(
         "LAKESHELF_GOVERNANCE", "false"
     )  # two processes that few stacks here need
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        os.environ.pop(
+            "MALLOC_MMAP_THRESHOLD_", None
+        )  # ours alone: what tests start is as users have it
     result = config.getoption("--result")
     if result is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recording(result))

@@ -40,7 +40,7 @@ from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.continuity import BATCH
-from lakeshelf.streams.run.intermediate import Batch
+from lakeshelf.streams.run.intermediate import Batch, Places, Record, place
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take import duplicates, refusal
 
@@ -204,12 +204,16 @@ class BatchProcessor(Generic[Rows]):
     ) -> list[refusal.Refused]:
         named = {duplicates.CONFLICT, duplicates.CONFLICTING_VERSION}
         conflicts = self._sink.to_arrow(self._of_fates(fates, named)).to_pylist()
-        reasons = {_position(row): row["fate"] for row in conflicts}
+        reasons = {place(row): row["fate"] for row in conflicts}
         detail = "an earlier record has this id or version and other content"
         return [
-            refusal.refuse(record, reasons[_position(record)], detail)
-            for record in batch.originals(topic.name, reasons)
+            refusal.refuse(record, reasons[place(record)], detail)
+            for record in self._originals(batch, topic.name, reasons)
         ]
+
+    def _originals(self, batch: Batch[Rows], topic: str, places: Places) -> list[Record]:
+        """Records of the batch as they came."""
+        return batch.originals(topic, places)
 
     def _commit_raw(self, batch: Batch[Rows]) -> None:
         """Step 3."""
@@ -259,10 +263,10 @@ class BatchProcessor(Generic[Rows]):
     def _objected(
         self, batch: Batch[Rows], objection: Objection, rows: pa.Table
     ) -> list[refusal.Refused]:
-        details = {_position(row): row["detail"] for row in rows.to_pylist()}
+        details = {place(row): row["detail"] for row in rows.to_pylist()}
         return [
-            refusal.refuse(record, objection.reason, details[_position(record)])
-            for record in batch.originals(objection.topic, details)
+            refusal.refuse(record, objection.reason, details[place(record)])
+            for record in self._originals(batch, objection.topic, details)
         ]
 
     def _recount(self, batch: Batch[Rows], refused: list[refusal.Refused]) -> None:
@@ -270,7 +274,7 @@ class BatchProcessor(Generic[Rows]):
         repeats: dict[str, set[tuple[int, int]]] = {}
         for topic in {r.topic for r in refused} & batch.fates.keys():
             rows = self._of_fates(batch.fates[topic], {duplicates.DUPLICATE})
-            repeats[topic] = {_position(row) for row in self._sink.to_arrow(rows).to_pylist()}
+            repeats[topic] = {place(row) for row in self._sink.to_arrow(rows).to_pylist()}
         for r in refused:
             counts = batch.counts[r.topic]
             counts.quarantined += 1
@@ -392,7 +396,3 @@ class BatchProcessor(Generic[Rows]):
         """Whether a batch has taken an event; asked by tests alone."""
         relations = (r for name, r in batch.relations.items() if name in self._plan.mirrors)
         return any(event_id in self._sink.to_arrow(r)["event_id"].to_pylist() for r in relations)
-
-
-def _position(row: Mapping[str, Any]) -> tuple[int, int]:
-    return row["kafka_partition"], row["kafka_offset"]

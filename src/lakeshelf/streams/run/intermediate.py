@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,15 @@ from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take.parse import originals
 from lakeshelf.streams.take.refusal import Refused
+
+Record = dict[str, Any]
+Places = Iterable[tuple[int, int]]
+"""Partition and offset of records of one topic."""
+
+
+def place(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Where a record stands in its topic."""
+    return row["kafka_partition"], row["kafka_offset"]
 
 
 @dataclass
@@ -44,7 +53,7 @@ class Batch(Generic[Rows]):
         made = [future.result() for future in (*self.commits, *changes)]
         return {c.table: c.version for c in made if c.version is not None and c.rows}
 
-    def originals(self, topic: str, positions: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+    def originals(self, topic: str, positions: Places) -> list[Record]:
         """Records of the batch as they came, at the named partitions and offsets."""
         named = [f"{partition}:{offset}" for partition, offset in positions]
         kept = self.frame.where(F.col("topic") == topic).where(
