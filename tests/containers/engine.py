@@ -153,10 +153,6 @@ class Engine:
             "LAKESHELF_IMAGE": IMAGE,
         }
 
-    def inside(self, *command: object) -> str:
-        """Run a program in the engine's network."""
-        return run("nsenter", f"--net=/run/netns/{NAMESPACE}", *command)
-
 
 @contextmanager
 def started(folder: Path) -> Iterator[Engine]:

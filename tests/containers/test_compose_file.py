@@ -112,7 +112,7 @@ def test_images_of_others_have_a_version() -> None:
 def test_no_part_of_the_product_is_forgotten() -> None:
     """Whatever the supervisor starts, a service starts; whoever follows datasets has a service of its own."""
     started = [one["command"] for one in OURS.values()]
-    for part in (*_below(parts.ProcessPart), parts.BrokerPart):
+    for part in (*parts.ProcessPart.__subclasses__(), parts.BrokerPart):
         assert any(command[:3] == PROGRAMS[part.name] for command in started), part.name
     followers = [n for n, app in registry.discover(HOME).items() if issubclass(app, Follower)]
     beside = ["--without", *followers]
@@ -122,10 +122,6 @@ def test_no_part_of_the_product_is_forgotten() -> None:
     for app in (HOME / "kafka-components" / "kafka-init", HOME / "spark-apps" / "deltalake"):
         assert app.is_dir()
     assert {"kafka-init", "spark-init-delta"} == ONCE
-
-
-def _below(kind: type[parts.ProcessPart]) -> list[type[parts.ProcessPart]]:
-    return kind.__subclasses__()
 
 
 def test_the_image_has_a_lock_of_its_own_within_that_of_the_checkout() -> None:

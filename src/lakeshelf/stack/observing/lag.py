@@ -15,9 +15,7 @@ def position(settings: Settings, query: str) -> Starting:
     """Topic → partition → offset below which everything is folded, published and committed."""
     if not (settings.checkpoint_dir / query / POINTER).exists():
         return {}
-    current = checkpoint.current(settings.checkpoint_dir, query)
-    last = current.last_committed()
-    return current.starting if last is None else current.until(last) or current.starting
+    return checkpoint.current(settings.checkpoint_dir, query).reached()
 
 
 def behind(

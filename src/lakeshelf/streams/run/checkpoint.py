@@ -90,6 +90,11 @@ class Checkpoint:
         """Highest batch id in the commit log."""
         return max(_batch_ids(self.path / "commits"), default=None)
 
+    def reached(self) -> Starting:
+        """Offsets below which everything is folded, published and committed."""
+        last = self.last_committed()
+        return self.starting if last is None else self.until(last) or self.starting
+
     def unfinished(self) -> int | None:
         """Batch id that has offsets and no commit."""
         last = max(_batch_ids(self.path / "offsets"), default=None)

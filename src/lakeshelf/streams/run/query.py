@@ -166,7 +166,7 @@ class Query:
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
             self.progress.state = "running"
-            self.progress.offsets = _reached(current)
+            self.progress.offsets = {t: dict(ends) for t, ends in current.reached().items()}
             log.info("query started", query=self.plan.name, checkpoint=current.path.name)
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
@@ -302,10 +302,3 @@ class Query:
             if self._last_done is None or done >= self._last_done:
                 return
             time.sleep(0.02)
-
-
-def _reached(current: Checkpoint) -> dict[str, dict[str, int]]:
-    """Offsets up to which everything is folded when a query starts."""
-    last = current.last_committed()
-    ends = current.starting if last is None else current.until(last) or current.starting
-    return {topic: dict(partitions) for topic, partitions in ends.items()}
