@@ -38,6 +38,10 @@ class StatusFile:
         status = {**process, **more, self.members: members}
         write_atomically(stack_dir / self.name, json.dumps(status).encode())
 
+    def tell(self, stack_dir: Path, member: str, places: Mapping[str, str], state: str) -> None:
+        """Write the status of a process that is what it runs, and at which addresses it listens."""
+        self.write(stack_dir, [{"member": member, "state": state}], **places)
+
     def read(self, stack_dir: Path) -> dict[str, Any]:
         """What was told last: `pid`, `host`, `written_at` (seconds since 1970), the members; empty when nothing was."""
         return read_json(stack_dir / self.name)

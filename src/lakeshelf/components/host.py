@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from lakeshelf.components import registry
 from lakeshelf.components.clock import ClockService
@@ -128,9 +129,12 @@ class Host:
             if health.state != "running"
         ]
 
+    def members(self) -> list[dict[str, Any]]:
+        """What it runs, and how that is."""
+        return [asdict(health) for health in self.health.values()]
+
     def _write_status(self) -> None:
         self.beat()
         for health in self.health.values():
             metrics.COMPONENT_UP.take(health.state == "running", component=health.component)
-        members = [asdict(health) for health in self.health.values()]
-        self._status.write(self._settings.stack_dir, members, telemetry=self.address)
+        self._status.write(self._settings.stack_dir, self.members(), telemetry=self.address)

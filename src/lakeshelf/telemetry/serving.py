@@ -6,10 +6,12 @@ Health is what the process knows of what it runs, asked at the moment of the cal
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -42,6 +44,10 @@ PARTS = ("streams", "components", "api", "worker", "followers")
 """Parts of a stack in the order of their ports, the first of which is `telemetry_port`."""
 Problems = Callable[[], Sequence[str]]
 """Tells what keeps a process from doing its work, a line each; empty: nothing does."""
+Members = Callable[[], Sequence[Mapping[str, Any]]]
+"""Tells what a process runs, each with its `state`."""
+ANY = ("0.0.0.0", "")  # noqa: S104 - recognised, not listened at
+"""Hosts of a server that listens at all addresses of its machine."""
 
 
 class Values:
@@ -96,6 +102,8 @@ class Telemetry:
         part: What the process is.
         folder: Folder of its local state.
         problems: What keeps it from its work.
+        members: What it runs.
+        lake: The lake that it works on.
         beats: Whether it tells by `beat` that it comes round; one that does not lives as long as it answers.
         address: Where it tells; empty until it does.
     """
@@ -103,6 +111,8 @@ class Telemetry:
     part: str
     folder: Path
     problems: Problems
+    members: Members = list
+    lake: str = ""
     beats: bool = True
     address: str = ""
     values: Values = field(default_factory=Values)
@@ -130,18 +140,24 @@ class Telemetry:
         return generate_latest(self.values.registry)
 
     def health(self) -> tuple[HTTPStatus, dict[str, Any]]:
-        """Whether it does its work, and what keeps it from that."""
-        problems = (
-            [] if self.is_alive() else [f"the {self.part} did not come round for {SILENT_S:.0f} s"]
-        )
-        problems += self.problems()
+        """Whether it does its work, what keeps it from that, what it runs, and who says so."""
+        alive = self.is_alive()
+        silent = [] if alive else [f"the {self.part} did not come round for {SILENT_S:.0f} s"]
+        problems = [*silent, *self.problems()]
+        health = {"part": self.part, "ready": not problems, "alive": alive, "problems": problems}
+        who = {"lake": self.lake, "host": socket.gethostname(), "pid": os.getpid()}
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-        return status, {"part": self.part, "ready": not problems, "problems": problems}
+        return status, {**health, "members": list(self.members()), **who}
 
 
 @contextmanager
 def served(
-    settings: Settings, part: str, problems: Problems = list, *, beats: bool = True
+    settings: Settings,
+    part: str,
+    problems: Problems = list,
+    members: Members = list,
+    *,
+    beats: bool = True,
 ) -> Iterator[Telemetry]:
     """Serve health and metrics of this process for as long as the block takes.
 
@@ -149,15 +165,17 @@ def served(
         settings: Where it listens.
         part: What the process is, one of `PARTS`.
         problems: What keeps it from its work; unset: nothing does.
+        members: What it runs, as its status file has it; unset: what that file says.
         beats: Whether it tells by `Telemetry.beat` that it comes round.
 
     Raises:
         ConfigurationError: The port that settings name cannot be had.
     """
-    telemetry = Telemetry(part, settings.state_dir, problems, beats)
+    folder, lake = settings.state_dir, settings.lake
+    telemetry = Telemetry(part, folder, problems, members, lake, beats)
     server = _listening(settings, telemetry)
     host, port = server.server_address[:2]
-    telemetry.address = f"http://{host!s}:{port}"
+    telemetry.address = f"http://{_own_host() if host in ANY else host!s}:{port}"
     thread = threading.Thread(target=server.serve_forever, name="telemetry", daemon=True)
     thread.start()
     metrics.begin(telemetry.values)
@@ -173,6 +191,16 @@ def port_of(settings: Settings, part: str) -> int:
     """Port of a part; 0: any that is free."""
     first = settings.telemetry_port
     return 0 if first is None else first + PARTS.index(part)
+
+
+def _own_host() -> str:
+    """Address by which others reach this machine, as containers and pods have it; else its name."""
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        return name
+    return name if address.startswith("127.") else address
 
 
 class _Server(ThreadingHTTPServer):

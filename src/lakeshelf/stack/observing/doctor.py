@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka.refusals import said
 from lakeshelf.settings import Settings
-from lakeshelf.stack.observing import doctor_lake, doctor_machine, governed
+from lakeshelf.stack.observing import doctor_lake, doctor_machine, governed, processes
 from lakeshelf.stack.observing.diagnosis import Finding
 
 Examination = Callable[[Settings], Iterable[Finding]]
@@ -44,6 +44,7 @@ EXAMINATIONS: tuple[tuple[str, Examination], ...] = (
     ("clock", doctor_machine.clock),
     ("permissions", doctor_machine.permissions),
     ("ports", doctor_machine.broker_ports),
+    ("processes", processes.examined),
     ("project", doctor_lake.own),
     ("kafka", doctor_lake.kafka),
     ("topics", doctor_lake.topic_settings),

@@ -30,7 +30,7 @@ from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
-from lakeshelf.stack.observing import governed
+from lakeshelf.stack.observing import governed, processes
 from lakeshelf.stack.observing.alerting import AlertFigure, Alerts
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare.job import CLOCK
@@ -39,8 +39,8 @@ from lakeshelf.streams.run.clock import Tick, latest
 Figure = Callable[[DeltaTable], Any]
 ANSWER_S = 2.0
 """Longest wait for an answer of Kafka: a look that takes longer tells less."""
-GOVERNED_S = 5.0
-"""Seconds between two looks at governed datasets, whose database may be far away."""
+OTHERS_S = 5.0
+"""Seconds between two looks at governed datasets and other processes, which may be far away."""
 LOST = Raw.LOST_SALES
 DOWN = "nothing runs; start it with `lakeshelf up`"
 
@@ -76,7 +76,8 @@ class Numbers:
         self._seconds = seconds
         self._kafka: Kafka | None = None
         self._before: tuple[int, float] | None = None
-        self._of_governed: list[str] = []
+        self._of_others: list[str] = []
+        self._lives = False
         self._ask_again_at = seconds()
         root = settings.lake_root
         figures: dict[str, Figure] = {
@@ -98,17 +99,18 @@ class Numbers:
         """
         stack = running_stack(self._settings)
         events, tick, unreachable = self._ask_kafka()
+        others = self._others(stack)
         for table in self._tables.values():
             table.look()
         return {
             "at": datetime.now(UTC),
             "lake": self._settings.lake,
-            "state": stack.get("state", "down"),
+            "state": stack.get("state") or ("running" if self._lives else "down"),
             "parts": stack.get("parts", {}),
             "problems": [
-                *([] if stack else [DOWN]),
+                *([] if stack or self._lives else [DOWN]),
                 *unreachable,
-                *self._governed(),
+                *others,
                 *self._unreadable(),
             ],
             "events": events,
@@ -163,13 +165,16 @@ class Numbers:
             self.close()
             return None, None, [said(error)]
 
-    def _governed(self) -> list[str]:
-        """What is wrong with governed datasets; the database is asked now and then."""
+    def _others(self, stack: Mapping[str, Any]) -> list[str]:
+        """What is wrong with processes and governed datasets; they are asked now and then."""
         now = self._seconds()
         if now >= self._ask_again_at:
-            self._ask_again_at = now + GOVERNED_S
-            self._of_governed = governed.problems(self._settings)
-        return self._of_governed
+            self._ask_again_at = now + OTHERS_S
+            asked = processes.all_heard(self._settings).values()
+            self._lives = any(one.status for one in asked)
+            silent = processes.unanswered(asked, stack.get("parts", {}))
+            self._of_others = [*silent, *governed.problems(self._settings)]
+        return self._of_others
 
     def _unreadable(self) -> list[str]:
         lines = [table.problem for table in self._tables.values() if table.problem]

@@ -1,17 +1,115 @@
-"""What living processes of a stack tell of themselves."""
+"""What living processes of a stack tell of themselves: asked over HTTP where they say that they listen.
+
+docs/observability.md#who-is-asked
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from lakeshelf.settings import Settings
-from lakeshelf.status_files import StatusFile
+from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.status_files import API, COMPONENTS, FOLLOWERS, STREAMS, WORKER, StatusFile
 
 STALE_S = 20.0
 """A process that wrote no status for so long is not running; it writes each second at least."""
+ANSWER_S = 5.0
+"""Longest wait for the answer of a process."""
+FILES: Mapping[str, StatusFile] = {
+    "streams": STREAMS,
+    "components": COMPONENTS,
+    "followers": FOLLOWERS,
+    "api": API,
+    "worker": WORKER,
+}
+"""Part → where its process says at which address it tells how it is."""
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of the process of a part.
+
+    Attributes:
+        part: What the process is.
+        status: What it tells, as its status file has it; empty: no such process lives.
+        address: Where it was asked; empty where its file alone is known.
+        problem: Why it is not well, though nobody ended it in order; empty: it is, or nobody can know.
+    """
+
+    part: str
+    status: Mapping[str, Any]
+    address: str = ""
+    problem: str = ""
+
+
+def heard(settings: Settings, part: str) -> Heard:
+    """Ask the process of a part how it is; where it names no address that is reached from here, its file has to do."""
+    file = FILES[part]
+    status = file.read(settings.stack_dir)
+    address = str(status.get("telemetry") or "")
+    members = status.get(file.members, [])
+    if members and all(member["state"] == "stopped" for member in members):
+        return Heard(part, {})
+    if not address or _is_beyond(address, status):
+        return Heard(part, fresh(settings, file))
+    try:
+        answer = _asked(address)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, socket.gaierror):
+            return Heard(part, fresh(settings, file))
+        return Heard(part, {}, address, f"does not answer at {address}: {_said(reason)}")
+    if not _is_of(answer, part, status, settings):
+        return Heard(part, {}, address, f"does not answer at {address}: another process does")
+    current = {**status, file.members: answer.get("members") or members}
+    return Heard(part, current, address, _own(answer, address))
+
+
+def all_heard(settings: Settings) -> dict[str, Heard]:
+    """Ask the processes of all parts, at the same time."""
+    with ThreadPoolExecutor(len(FILES)) as pool:
+        return dict(zip(FILES, pool.map(partial(heard, settings), FILES), strict=True))
+
+
+def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is wrong with processes, a line each.
+
+    Args:
+        processes: What is known of them.
+        parts: Parts as a supervisor sees them, which says itself what it starts again.
+    """
+    return [
+        f"{one.part} {one.problem}"
+        for one in processes
+        if one.problem and parts.get(one.part, {}).get("state", "running") == "running"
+    ]
+
+
+def examined(settings: Settings) -> Iterator[Finding]:
+    """Whether each process that did not end in order answers, and does its work."""
+    asked = [one for one in all_heard(settings).values() if one.status or one.problem]
+    for one in asked:
+        if one.problem:
+            again = f"see `lakeshelf logs {one.part}`; `lakeshelf up` starts what does not run"
+            yield bad(f"{one.part} {one.problem}", again)
+        else:
+            yield good(
+                f"{one.part} answers at {one.address}" if one.address else f"{one.part} runs"
+            )
+    if not asked:
+        yield good("none runs")
 
 
 def fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
@@ -24,6 +122,48 @@ def fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
     is_ours = status.get("host", socket.gethostname()) == socket.gethostname()
     lives = _is_alive(int(status.get("pid", 0))) if is_ours else bool(status)
     return status if is_fresh and lives else {}
+
+
+def _is_beyond(address: str, status: Mapping[str, Any]) -> bool:
+    """Whether an address is that of another host's loopback."""
+    own = socket.gethostname()
+    host = urlsplit(address).hostname or ""
+    return status.get("host", own) != own and (host == "localhost" or host.startswith("127."))
+
+
+def _asked(address: str) -> dict[str, Any]:
+    """What a process answers, ready or not."""
+    try:
+        with _direct.open(f"{address}/health/ready", timeout=ANSWER_S) as answer:
+            body = json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            body = json.load(refusal)
+    if not isinstance(body, dict):
+        raise ValueError("no answer of ours")
+    return body
+
+
+def _is_of(
+    answer: Mapping[str, Any], part: str, status: Mapping[str, Any], settings: Settings
+) -> bool:
+    """Whether the process that wrote the status answers, or its successor at the same port."""
+    writers = [(one.get("host"), one.get("pid")) for one in (answer, status)]
+    return answer.get("part") == part and (
+        writers[0] == writers[1] or answer.get("lake") == settings.lake
+    )
+
+
+def _own(answer: Mapping[str, Any], address: str) -> str:
+    """What a process says of itself, and not of what it runs."""
+    problems = list(answer.get("problems", []))
+    if not problems or (answer.get("alive", True) and answer.get("members")):
+        return ""
+    return f"says at {address}: {problems[0]}"
+
+
+def _said(reason: object) -> str:
+    return str(getattr(reason, "strerror", None) or reason)
 
 
 def _is_alive(pid: int) -> bool:

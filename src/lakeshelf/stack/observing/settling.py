@@ -12,8 +12,7 @@ from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.stack.observing import lag
-from lakeshelf.stack.observing.processes import fresh
-from lakeshelf.status_files import STREAMS
+from lakeshelf.stack.observing.processes import heard
 from lakeshelf.streams.declare import plan, registry
 
 POLL_S = 0.5
@@ -81,7 +80,7 @@ def require_still(settings: Settings, rest: Rest) -> None:
 
 
 def _require_progress(settings: Settings, left: int, still_s: float, patience_s: float) -> None:
-    if still_s > SILENCE_S and not fresh(settings, STREAMS):
+    if still_s > SILENCE_S and not heard(settings, "streams").status:
         raise StreamError(
             f"{count_of(left, 'record')} not folded, and no jobs run on {settings.lake}",
             hint="start them with `lakeshelf up`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -19,11 +20,11 @@ from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
-from lakeshelf.stack.observing import governed, lag
-from lakeshelf.stack.observing.processes import fresh
+from lakeshelf.stack.observing import governed, lag, processes
+from lakeshelf.stack.observing.processes import Heard
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
-from lakeshelf.status_files import COMPONENTS, FOLLOWERS, STREAMS
+from lakeshelf.status_files import COMPONENTS, STREAMS
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import quarantine
@@ -42,17 +43,18 @@ def collect(settings: Settings) -> dict[str, Any]:
         `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
     """
     stack = running_stack(settings)
-    driver = _driver(settings)
+    asked = processes.all_heard(settings)
+    driver = dict(asked[StreamsPart.name].status)
     plans = plan.plan(registry.discover(*settings.homes).values())
     lags, opened, unreachable = _kafka(settings, plans)
     kept = dict(trials.all_kept(settings.stack_dir))
     queries = [
         _query(query, driver, lags) | _tries(kept.get(query.name) or Trial()) for query in plans
     ]
-    parts = _parts(stack, driver)
-    members = _components(settings)
+    parts = _parts(stack, asked)
+    members = _components(asked)
     problems = [
-        *_problems(parts, driver, queries),
+        *_problems(parts, asked, queries),
         *_failed(members),
         *map(str, open_transactions.lasting(opened)),
         *governed.problems(settings),
@@ -61,13 +63,13 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "ok": not problems,
         "lake": settings.lake,
-        "state": _state(stack, driver, parts),
+        "state": _state(stack, asked, parts),
         "bootstrap_servers": stack.get("bootstrap_servers") or settings.bootstrap_servers,
         "parts": parts,
         "problems": problems,
         "queries": queries,
         "components": members,
-        "telemetry": _telemetry(settings),
+        "telemetry": _addresses(asked),
         "tables": table_rows(settings, [name for query in plans for name in query.tables]),
         "quarantine": _quarantine(settings),
         "open_transactions": [transaction.as_json() for transaction in opened],
@@ -96,19 +98,14 @@ def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
     return profiles["shelf_id"]
 
 
-def _driver(settings: Settings) -> dict[str, Any]:
-    return fresh(settings, STREAMS)
+def _components(asked: Mapping[str, Heard]) -> list[dict[str, Any]]:
+    statuses = (asked[part].status for part in ("components", "followers"))
+    return [member for status in statuses for member in status.get(COMPONENTS.members, [])]
 
 
-def _components(settings: Settings) -> list[dict[str, Any]]:
-    files = (COMPONENTS, FOLLOWERS)
-    return [member for file in files for member in fresh(settings, file).get(file.members, [])]
-
-
-def _telemetry(settings: Settings) -> dict[str, str]:
+def _addresses(asked: Mapping[str, Heard]) -> dict[str, str]:
     """Part → address at which its process tells health and metrics."""
-    files = {"streams": STREAMS, "components": COMPONENTS, "followers": FOLLOWERS}
-    addresses = {part: fresh(settings, file).get("telemetry") for part, file in files.items()}
+    addresses = {part: str(one.status.get("telemetry") or "") for part, one in asked.items()}
     return {part: address for part, address in addresses.items() if address}
 
 
@@ -165,34 +162,48 @@ def _tries(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _parts(stack: dict[str, Any], driver: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Parts as the supervisor sees them; a driver that it thinks running and that says nothing is silent."""
+def _parts(stack: dict[str, Any], asked: Mapping[str, Heard]) -> dict[str, dict[str, Any]]:
+    """Parts as the supervisor sees them; one that it thinks running and that says nothing is silent."""
     parts: dict[str, dict[str, Any]] = stack.get("parts", {})
     silent = {
-        name: {**part, "state": "silent"}
+        name: {**part, "state": "silent", "error": asked[name].problem}
         for name, part in parts.items()
-        if name == StreamsPart.name and part["state"] == "running" and not driver
+        if part["state"] == "running" and _is_silent(asked.get(name))
     }
     return parts | silent
 
 
-def _state(stack: dict[str, Any], driver: dict[str, Any], parts: dict[str, dict[str, Any]]) -> str:
-    state = str(stack.get("state") or ("running" if driver else "down"))
+def _is_silent(process: Heard | None) -> bool:
+    """Whether a process that should run says nothing; only the driver's file tells so without an address."""
+    if process is None or process.status:
+        return bool(process and process.problem)
+    return process.part == StreamsPart.name or bool(process.problem)
+
+
+def _state(
+    stack: dict[str, Any], asked: Mapping[str, Heard], parts: dict[str, dict[str, Any]]
+) -> str:
+    lives = any(one.status for one in asked.values())
+    state = str(stack.get("state") or ("running" if lives else "down"))
     whole = all(part["state"] == "running" for part in parts.values() if _is_awaited(part))
     return "recovering" if state == "running" and not whole else state
 
 
 def _problems(
-    parts: dict[str, dict[str, Any]], driver: dict[str, Any], queries: list[dict[str, Any]]
+    parts: dict[str, dict[str, Any]], asked: Mapping[str, Heard], queries: list[dict[str, Any]]
 ) -> list[str]:
-    if not parts and not driver:
-        return ["nothing runs; start it with `lakeshelf up`"]
+    driver = asked[StreamsPart.name]
+    silent = processes.unanswered(asked.values(), parts)
+    if not parts and not any(one.status for one in asked.values()):
+        return ["nothing runs; start it with `lakeshelf up`", *silent]
     stands = [_stands(name, part, queries) for name, part in parts.items()]
-    running = {q["query"] for q in driver.get(STREAMS.members, [])}
+    running = {q["query"] for q in driver.status.get(STREAMS.members, [])}
+    is_told = driver.status or driver.problem or driver.part in parts
     return [
         *filter(None, stands),
+        *silent,
         *(problem for q in queries if q["query"] in running and (problem := _troubled(q))),
-        *([] if driver or "streams" in parts else ["the streams driver does not run"]),
+        *([] if is_told else ["the streams driver does not run"]),
     ]
 
 

@@ -76,11 +76,14 @@ def run(
             sample.make(context, governed.tokens(settings))
         listening = _listening(settings)
         with _kept_up(context, settings), served(settings, "api", beats=False) as telemetry:
-            members = [{"member": "api", "state": "running"}]
             places = {"address": governed.address(settings), "telemetry": telemetry.address}
-            API.write(settings.stack_dir, members, **places)
+            tell = partial(API.tell, settings.stack_dir, "api", places)
+            tell("running")
             proxied = settings.api_origin is not None
-            _serve(_application(context, settings), listening, is_behind_proxy=proxied)
+            try:
+                _serve(_application(context, settings), listening, is_behind_proxy=proxied)
+            finally:
+                tell("stopped")
 
 
 def _application(context: Context, settings: Settings) -> FastAPI:

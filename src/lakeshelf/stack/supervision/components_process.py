@@ -54,7 +54,7 @@ def run(
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
     part = "components" if status is COMPONENTS else "followers"
-    with served(settings, part, host.problems) as telemetry:
+    with served(settings, part, host.problems, host.members) as telemetry:
         host.address, host.beat = telemetry.address, telemetry.beat
         host.run()
 

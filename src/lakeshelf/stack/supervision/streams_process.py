@@ -67,7 +67,7 @@ def run(
     driver.acquire()
     try:
         driver.stop_on_signals()
-        with served(settings, "streams", driver.problems) as telemetry:
+        with served(settings, "streams", driver.problems, driver.members) as telemetry:
             driver.address, driver.beat = telemetry.address, telemetry.beat
             _end_orphan(settings)
             kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from lakeshelf.governance.validation import worker
 from lakeshelf.settings import Settings
@@ -31,10 +32,13 @@ def run(
     """
     until_prepared()
     address = governed.worker(settings)
-    members = [{"member": "worker", "state": "running"}]
     with served(settings, "worker", beats=False) as telemetry:
         places = {"address": address, "telemetry": telemetry.address}
-        worker.main(address, lambda: WORKER.write(settings.stack_dir, members, **places))
+        tell = partial(WORKER.tell, settings.stack_dir, "worker", places)
+        try:
+            worker.main(address, partial(tell, "running"))
+        finally:
+            tell("stopped")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
@@ -161,6 +162,10 @@ class Driver:
             if progress.state != "running"
         ]
 
+    def members(self) -> list[dict[str, Any]]:
+        """What it runs, and how far each is."""
+        return [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
+
     def _measure(self) -> None:
         """Tell how the queries are in metrics; where the broker does not answer, how far they are is not known."""
         names = sorted({topic.name for query in self.plans for topic in query.topics})
@@ -171,7 +176,7 @@ class Driver:
             query.measure({t.name: ends[t.name] for t in query.plan.topics if t.name in ends})
 
     def _write_status(self, spark: SparkSession) -> None:
-        queries = [{**describe(query.plan), **asdict(query.progress)} for query in self.queries]
+        queries = self.members()
         committer = self._settings.committer
         address = self.address
         STREAMS.write(self._settings.stack_dir, queries, committer=committer, telemetry=address)
