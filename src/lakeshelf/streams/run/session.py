@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pyspark.sql import SparkSession
 
 from lakeshelf.settings import Settings
@@ -19,20 +21,20 @@ STREAMING = {
     # Beside Spark's own words, those that options of Kafka's client have for secrets.
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|keystore[.]key",
     "spark.ui.showConsoleProgress": "false",
+    # What a checkpoint keeps for ever; the committer sets the cores of the executors (docs/design/pitfalls.md#trap-20).
+    "spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS,
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.cleaner.periodicGC.interval": "10min",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
 }
 
 LOCAL = {
-    # 200 shuffle partitions stall two cores (docs/design/pitfalls.md#trap-20).
-    "spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS,
     "spark.default.parallelism": "2",
-    "spark.databricks.delta.snapshotPartitions": "1",
     # Hadoop's own local file system forks two processes for each checkpoint file.
     "spark.hadoop.fs.file.impl": "io.lakeshelf.fs.BareLocalFileSystem",
     "spark.hadoop.fs.AbstractFileSystem.file.impl": "io.lakeshelf.fs.BareLocalFs",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.cleaner.periodicGC.interval": "10min",
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
 }
 
 DELTA = {
@@ -44,6 +46,31 @@ DELTA = {
 # The code that Spark generates to parse a message is longer than 8,000 bytes; the JVM only interprets
 # such methods unless it is told otherwise, at a tenth of the speed.
 JAVA_OPTIONS = "-XX:+UseSerialGC -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
+
+
+def properties(
+    settings: Settings, class_path: str, *, master: str, java_options: str = ""
+) -> dict[str, str]:
+    """Everything that Spark is told, much of it before its JVM starts.
+
+    Args:
+        settings: Memory of the driver.
+        class_path: Jars of Kafka and Delta; `spark.jars` alone would add them too late for file-system classes.
+        master: Where Spark runs; `local[N]` is the embedded mode.
+        java_options: More options of the driver's JVM.
+    """
+    local = master.startswith("local")
+    # Executors get the jars from the driver, so that a worker needs nothing but Spark.
+    jars = {} if local else {"spark.jars": class_path.replace(os.pathsep, ",")}
+    return {
+        **STREAMING,
+        **DELTA,
+        **(LOCAL if local else jars),
+        "spark.master": master,
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {java_options}".rstrip(),
+        "spark.driver.extraClassPath": class_path,
+    }
 
 
 def build(
@@ -58,23 +85,19 @@ def build(
 
     Args:
         settings: Memory of the driver.
-        class_path: Jars of Kafka and Delta; `spark.jars` would add them too late for file-system classes.
-        master: Where Spark runs; None leaves it to `spark-submit`, `local[N]` is the embedded mode.
+        class_path: Jars of Kafka and Delta.
+        master: Where Spark runs; None leaves it to `spark-submit`, whose JVM has its options already.
         name: Application name.
         java_options: More options of the driver's JVM.
     """
     builder = SparkSession.builder.appName(name)
-    local = master is not None and master.startswith("local")
-    for key, value in {**STREAMING, **DELTA, **(LOCAL if local else {})}.items():
-        builder = builder.config(key, value)
-    builder = (
-        builder.config("spark.driver.memory", settings.driver_memory)
-        .config("spark.driver.extraJavaOptions", f"{JAVA_OPTIONS} {java_options}")
-        .config("spark.driver.extraClassPath", class_path)
-        .config("spark.executor.extraClassPath", class_path)
+    options = (
+        {**STREAMING, **DELTA}
+        if master is None
+        else properties(settings, class_path, master=master, java_options=java_options)
     )
-    if master is not None:
-        builder = builder.master(master)
+    for key, value in options.items():
+        builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -32,6 +32,12 @@ from lakeshelf.streams.take.parse import parse
 
 TXN_CONF = "spark.databricks.delta.write"
 TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
+MOST_SHUFFLE_PARTITIONS = 200
+
+
+def shuffle_partitions(session: SparkSession) -> int:
+    """As many as the executors that are there now have cores (docs/design/pitfalls.md#trap-20)."""
+    return min(session.sparkContext.defaultParallelism, MOST_SHUFFLE_PARTITIONS)
 
 
 class SparkCommitter:
@@ -58,8 +64,9 @@ class SparkCommitter:
         return parse(records, topics)
 
     def attend(self, session: SparkSession) -> None:
-        """Commit through this session."""
+        """Commit through this session, whose checkpoint may be of a cluster of another size."""
         self._session = session
+        session.conf.set("spark.sql.shuffle.partitions", shuffle_partitions(session))
 
     def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Keep the batch, so that it is read from Kafka once."""
