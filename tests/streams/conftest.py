@@ -30,7 +30,8 @@ def spark(own_settings: Settings) -> Iterator[SparkSession]:
 
     before = os.environ.get("JAVA_HOME")
     os.environ["JAVA_HOME"] = str(java.java_home(own_settings))
-    class_path = jars.spark_class_path(own_settings)
+    in_bucket = own_settings.model_copy(update={"lake_root": "s3://bucket/lake"})
+    class_path = jars.spark_class_path(in_bucket)
     kept = class_data.used(own_settings, class_path)
     made = session.build(own_settings, class_path, master="local[2]", java_options=kept)
     yield made

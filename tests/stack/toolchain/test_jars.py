@@ -195,12 +195,30 @@ def test_spark_class_path_begins_with_the_file_system(settings: Settings) -> Non
     assert any(Path(path).name.startswith("delta-spark_") for path in rest)
 
 
-def test_no_jar_of_spark_is_in_the_wheel_already(settings: Settings) -> None:
+def test_a_lake_in_a_bucket_has_the_jars_of_s3_besides(settings: Settings) -> None:
+    in_bucket = settings.model_copy(update={"lake_root": "s3://bucket/lake"})
+    local, remote = (jars.spark_class_path(s).split(os.pathsep) for s in (settings, in_bucket))
+
+    assert remote[: len(local)] == local
+    assert any(Path(path).name.startswith("hadoop-aws-") for path in remote[len(local) :])
+
+
+@pytest.mark.parametrize("name", ["spark", "s3"])
+def test_no_jar_of_a_set_is_in_the_wheel_already(settings: Settings, name: str) -> None:
     from lakeshelf.stack.toolchain.ivy import pyspark_jars
 
     wheel = {path.name for path in pyspark_jars().glob("*.jar")}
 
-    assert not wheel & {path.name for path in jars.jar_paths(settings, "spark")}
+    assert not wheel & {path.name for path in jars.jar_paths(settings, name)}
+
+
+def test_s3a_is_of_the_hadoop_that_the_wheel_brings(settings: Settings) -> None:
+    from lakeshelf.stack.toolchain.ivy import pyspark_jars
+
+    brought = {path.name for path in pyspark_jars().glob("hadoop-client-api-*.jar")}
+
+    versions = {jar.artifact: jar.coordinates.split(":")[2] for jar in jars.declared(settings)}
+    assert brought == {f"hadoop-client-api-{versions['hadoop-aws']}.jar"}
 
 
 def test_jars_fit_the_wheels(settings: Settings) -> None:
@@ -219,22 +237,24 @@ def test_changed_sources_are_compiled_again_and_unchanged_ones_are_not(checkout:
     own = settings.model_copy(update={"cache_dir": checkout / "cache"})
     compiler = jars.jar_paths(settings, "build")
     java = jars.java_home(settings) / "bin" / "java"
-    assert jars.filesystem.build(own, compiler, java)
-    assert not jars.filesystem.build(own, compiler, java)
+    libraries = jars.jar_paths(settings, "spark")
+    assert jars.filesystem.build(own, compiler, libraries, java)
+    assert not jars.filesystem.build(own, compiler, libraries, java)
 
     source = checkout / "infra" / "filesystem" / "BareLocalFs.java"
     source.write_text(source.read_text() + "// changed\n")
 
-    assert jars.filesystem.build(own, compiler, java)
+    assert jars.filesystem.build(own, compiler, libraries, java)
 
 
 @pytest.mark.slow
 def test_sources_that_do_not_compile_give_one_line(checkout: Path) -> None:
     settings = load_settings(home=checkout, cache_dir=checkout / "cache")
     (checkout / "infra" / "filesystem" / "Broken.java").write_text("class Broken {")
-    compiler = jars.jar_paths(load_settings(), "build")
+    compiler, libraries = (jars.jar_paths(load_settings(), name) for name in ("build", "spark"))
+    java = jars.java_home(settings) / "bin" / "java"
 
     with pytest.raises(ToolchainError, match="infra/filesystem does not compile") as refused:
-        jars.filesystem.build(settings, compiler, jars.java_home(settings) / "bin" / "java")
+        jars.filesystem.build(settings, compiler, libraries, java)
 
     assert "\n" not in str(refused.value)

@@ -62,6 +62,10 @@ class Root:
         """Address of what lies at a path below the root."""
         return f"{self.uri}/{path}"
 
+    def for_spark(self, path: str) -> str:
+        """Address of what lies at a path below the root, as Hadoop has it."""
+        return self.of(path).replace("s3://", "s3a://", 1) if self.folder is None else self.of(path)
+
     def __str__(self) -> str:
         return without_credentials(self.uri)
 

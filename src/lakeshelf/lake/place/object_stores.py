@@ -1,4 +1,4 @@
-"""Object stores: what delta-rs is given to reach one, beyond what it finds by itself.
+"""Object stores: what delta-rs is given to reach one, beyond what it finds by itself, and what Spark is.
 
 delta-rs reads `AWS_*` variables and asks the instance for its role. It reads no profile files, and of an endpoint
 that is dead it would wait three minutes for an answer.
@@ -21,7 +21,23 @@ BOUNDS = {
     "retry_timeout": "20s",
 }
 """How long one request is tried; an option of the same name counts instead."""
+CONNECT_S, REQUEST_S, ATTEMPTS = 5, 30, 4
+"""The same bounds for pyarrow and Spark."""
 ENDPOINTS = ("endpoint_url", "endpoint", "endpoint_url_s3")
+_ACCESS = {
+    "access_key": ("access_key_id",),
+    "secret_key": ("secret_access_key",),
+    "session_token": ("session_token", "token"),
+    "region": ("region", "default_region"),
+    "endpoint_override": ENDPOINTS,
+}
+_S3A = {
+    "access_key": "access.key",
+    "secret_key": "secret.key",
+    "session_token": "session.token",
+    "region": "endpoint.region",
+    "endpoint_override": "endpoint",
+}
 _PROFILE = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
     "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
@@ -58,6 +74,48 @@ def first(options: Mapping[str, str], environment: Mapping[str, str], *names: st
         if value := spelt.get(name) or environment.get(f"AWS_{name.upper()}"):
             return value
     return None
+
+
+def access(
+    merged: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What tells one bucket's file system from another's, by the names of pyarrow.
+
+    Args:
+        merged: Storage options, as `options` gives them.
+        environment: Variables; None: those of this process.
+    """
+    environment = os.environ if environment is None else environment
+    arguments = {
+        argument: value
+        for argument, names in _ACCESS.items()
+        if (value := first(merged, environment, *names))
+    }
+    if arguments.get("endpoint_override", "").startswith("http://"):
+        arguments["scheme"] = "http"
+    return arguments
+
+
+def hadoop(
+    merged: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Configuration of Hadoop's S3A that reaches the same store; keys are among it.
+
+    Args:
+        merged: Storage options, as `options` gives them.
+        environment: Variables; None: those of this process.
+    """
+    reached = access(merged, environment)
+    named = {f"fs.s3a.{_S3A[name]}": value for name, value in reached.items() if name in _S3A}
+    if "endpoint_override" in reached:
+        named["fs.s3a.path.style.access"] = "true"
+        named["fs.s3a.connection.ssl.enabled"] = str("scheme" not in reached).lower()
+    return named | {
+        "fs.s3a.connection.establish.timeout": f"{CONNECT_S}s",
+        "fs.s3a.connection.request.timeout": f"{REQUEST_S}s",
+        "fs.s3a.attempts.maximum": str(ATTEMPTS),
+        "fs.s3a.retry.limit": str(ATTEMPTS),
+    }
 
 
 def _require_loopback(endpoint: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 LOG = "_delta_log"
-CONNECT_S, REQUEST_S, ATTEMPTS = 5, 30, 4
-"""Bounds of a request for files, as `object_stores.BOUNDS` are those of delta-rs."""
-_S3_OPTIONS = {
-    "access_key": ("access_key_id",),
-    "secret_key": ("secret_access_key",),
-    "session_token": ("session_token", "token"),
-    "region": ("region", "default_region"),
-    "endpoint_override": object_stores.ENDPOINTS,
-}
 
 
 def table_names(root: Root) -> list[str]:
@@ -148,19 +138,7 @@ def filesystem(root: Root) -> tuple[FileSystem, str]:
     scheme, _, path = root.uri.partition("://")
     if scheme not in ("s3", "s3a"):
         raise StorageError(f"no files can be listed at {root}", hint="use a folder or s3://")
-    return _bucket(tuple(_arguments(root.options or {}).items())), path
-
-
-def _arguments(options: Mapping[str, str]) -> dict[str, str]:
-    """What tells one bucket's file system from another's, for pyarrow."""
-    arguments = {
-        argument: value
-        for argument, names in _S3_OPTIONS.items()
-        if (value := object_stores.first(options, os.environ, *names))
-    }
-    if arguments.get("endpoint_override", "").startswith("http://"):
-        arguments["scheme"] = "http"
-    return arguments
+    return _bucket(tuple(object_stores.access(root.options or {}).items())), path
 
 
 @lru_cache(maxsize=8)
@@ -172,9 +150,9 @@ def _bucket(arguments: tuple[tuple[str, str], ...]) -> FileSystem:
         **dict(arguments),
         allow_bucket_creation=False,
         allow_delayed_open=True,
-        connect_timeout=CONNECT_S,
-        request_timeout=REQUEST_S,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+        connect_timeout=object_stores.CONNECT_S,
+        request_timeout=object_stores.REQUEST_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=object_stores.ATTEMPTS),
     )
 
 

@@ -1,4 +1,4 @@
-"""The Java classes of `infra/filesystem`: a local file system for Hadoop that forks no process.
+"""The Java classes of `infra/filesystem`: a local file system for Hadoop, and Delta's log in a bucket.
 
 Compiled at set-up with the Eclipse compiler, a plain jar, so that a Java without `javac` is enough.
 The jar's name carries a hash of the sources: changed sources mean another jar.
@@ -39,12 +39,15 @@ def jar_path(settings: Settings) -> Path:
     return path
 
 
-def build(settings: Settings, compiler: Sequence[Path], java: Path) -> bool:
+def build(
+    settings: Settings, compiler: Sequence[Path], libraries: Sequence[Path], java: Path
+) -> bool:
     """Compile the classes unless their jar is there; True when it was built now.
 
     Args:
         settings: Where sources and cache are.
         compiler: Jars of the Eclipse compiler.
+        libraries: Jars that the sources need beside those of pyspark.
         java: The `java` program.
 
     Raises:
@@ -58,7 +61,7 @@ def build(settings: Settings, compiler: Sequence[Path], java: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     classes = Path(tempfile.mkdtemp(dir=target.parent, prefix=".classes-"))
     try:
-        _compile(_sources(settings), classes, compiler, java)
+        _compile(_sources(settings), classes, compiler, libraries, java)
         write_atomically(target, _archive(classes))
     finally:
         shutil.rmtree(classes)
@@ -83,12 +86,19 @@ def _target(settings: Settings) -> Path:
     return settings.cache_dir.absolute() / "jars" / name
 
 
-def _compile(sources: Sequence[Path], classes: Path, compiler: Sequence[Path], java: Path) -> None:
-    hadoop = sorted(pyspark_jars().glob("hadoop-client-api-*.jar"))
+def _compile(
+    sources: Sequence[Path],
+    classes: Path,
+    compiler: Sequence[Path],
+    libraries: Sequence[Path],
+    java: Path,
+) -> None:
+    own = (f"{name}-*.jar" for name in ("hadoop-client-api", "jackson-databind", "jackson-core"))
+    path = [*libraries, *(jar for pattern in own for jar in sorted(pyspark_jars().glob(pattern)))]
     command = [str(java), "-cp", os.pathsep.join(map(str, compiler))]
     command += ["org.eclipse.jdt.internal.compiler.batch.Main", "-proc:none", "-nowarn"]
     command += ["-source", _RELEASE, "-target", _RELEASE, "-d", str(classes)]
-    command += ["-cp", os.pathsep.join(map(str, hadoop)), *map(str, sources)]
+    command += ["-cp", os.pathsep.join(map(str, path)), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())

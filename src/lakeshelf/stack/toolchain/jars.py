@@ -40,7 +40,7 @@ class Jar:
 
     Attributes:
         coordinates: `group:artifact:version`.
-        sets: Class paths that it belongs to: `spark`, `broker`, `build`.
+        sets: Class paths that it belongs to: `spark`, `s3`, `broker`, `build`.
         sha256: Checksum, hexadecimal.
         size: Bytes.
     """
@@ -84,7 +84,7 @@ def jar_paths(settings: Settings, set_name: str) -> list[Path]:
 
     Args:
         settings: Where list and cache are.
-        set_name: `spark`, `broker` or `build`.
+        set_name: `spark`, `s3`, `broker` or `build`.
 
     Raises:
         ToolchainError: The set is unknown, or a jar is missing or differs from what was verified.
@@ -103,10 +103,14 @@ def jar_paths(settings: Settings, set_name: str) -> list[Path]:
 def spark_class_path(settings: Settings) -> str:
     """Value of `spark.driver.extraClassPath` and of the executors': file system first, then jars.
 
+    Those of S3 are there where the lake is in a bucket: a JVM starts later the more it has to look through.
+
     Raises:
         ToolchainError: A jar is missing or damaged.
     """
     paths = [filesystem.jar_path(settings), *jar_paths(settings, "spark")]
+    if not isinstance(settings.lake_root, Path):
+        paths += jar_paths(settings, "s3")
     return os.pathsep.join(str(path) for path in paths)
 
 
@@ -117,7 +121,8 @@ def build_filesystem(settings: Settings) -> bool:
         ToolchainError: The compiler is missing or refuses the sources.
     """
     compiler = jar_paths(settings, "build")
-    return filesystem.build(settings, compiler, java_home(settings) / "bin" / "java")
+    libraries = jar_paths(settings, "spark")
+    return filesystem.build(settings, compiler, libraries, java_home(settings) / "bin" / "java")
 
 
 def fetch(settings: Settings, progress: Progress) -> list[Jar]:

@@ -6,6 +6,8 @@ import os
 
 from pyspark.sql import SparkSession
 
+from lakeshelf.lake.place import object_stores
+from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.settings import Settings
 from lakeshelf.streams.run.checkpoint import SHUFFLE_PARTITIONS
 
@@ -41,6 +43,8 @@ DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+    # Delta's own is safe in one JVM only (docs/design/pitfalls.md#trap-7).
+    "spark.delta.logStore.s3a.impl": "io.lakeshelf.fs.ConditionalLogStore",
 }
 
 # The code that Spark generates to parse a message is longer than 8,000 bytes; the JVM only interprets
@@ -100,4 +104,17 @@ def build(
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    reach(session, settings.lake_root)
     return session
+
+
+def reach(session: SparkSession, place: Place) -> None:
+    """Tell a session how the bucket of a lake is reached; a folder needs nothing.
+
+    Keys go this way, because options of a JVM stand in the list of processes.
+    """
+    root = Root.at(place)
+    if root.folder is None:
+        configuration = session.sparkContext._jsc.hadoopConfiguration()  # noqa: SLF001
+        for name, value in object_stores.hadoop(root.options or {}).items():
+            configuration.set(name, value)

@@ -215,7 +215,7 @@ class SparkCommitter:
         return rows.select(*columns, *([F.col(REMOVED)] if REMOVED in rows.columns else []))
 
     def _path(self, name: str) -> str:
-        return Root.at(self._root).of(name)
+        return Root.at(self._root).for_spark(name)
 
     def _committed(self, name: str, operation: str) -> Future[Commit]:
         self._handles[name] = handle = tables.open_table(self._root, name)
