@@ -6,6 +6,7 @@
 | `level` | `debug`, `info`, `warning`, `error` |
 | `event` | what happened, in words that do not change |
 | `part` | the process: `supervisor`, `streams`, `components` |
+| `run_id` | one start of a process: another number is another process |
 | `query`, `component`, `batch_id`, `table`, `version`, `request_id` | where they apply |
 | `exception` | the traceback of a failure |
 
@@ -19,6 +20,7 @@ import json
 import logging
 import os
 import sys
+import uuid
 from collections.abc import Iterable, Mapping, MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -35,6 +37,8 @@ LEVELS = ("debug", "info", "warning", "error")
 MASK = "***"
 FIRST = ("at", "level", "part", "event")
 """Fields that every line has; others follow them."""
+RUN = "run_id"
+"""Field that every line has and that people are not shown."""
 
 Fields = MutableMapping[str, Any]
 
@@ -43,11 +47,12 @@ class _Process:
     """What holds for every line of this process."""
 
     part = ""
+    run_id = ""
     is_printed = False
     secrets: frozenset[str] = frozenset()
 
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
-        return {"part": self.part, **fields}
+        return {"part": self.part, RUN: self.run_id, **fields}
 
     def masked(self, _logger: object, _method: str, rendered: Any) -> str:
         """A line without what must not be read."""
@@ -91,12 +96,18 @@ def begin(
     """
     words = [word for word in secrets if word]
     written = (json.dumps(word, ensure_ascii=False)[1:-1] for word in words)
+    _process.run_id = str(uuid.uuid4())
     _process.part, _process.secrets = part, frozenset({*words, *written})
     _process.is_printed = folder is None
     handler = _printed() if folder is None else _kept(folder / f"{part}{SUFFIX}")
     _logger.handlers[:] = [handler]
     _logger.setLevel(level.upper())
     _logger.propagate = False
+
+
+def run_id() -> str:
+    """What tells this start of the process from others; empty before `begin`."""
+    return _process.run_id
 
 
 def is_printed() -> bool:
@@ -109,7 +120,7 @@ def as_text(fields: Mapping[str, Any]) -> str:
     others = dict(fields)
     at, level, part, event = (str(others.pop(name, "")) for name in FIRST)
     trace = str(others.pop("exception", "")).rstrip()
-    pairs = " ".join(f"{name}={value}" for name, value in others.items())
+    pairs = " ".join(f"{name}={value}" for name, value in others.items() if name != RUN)
     seconds = at[:19].replace("T", " ")
     first = f"{seconds} {level:7} {part:10} {event} {pairs}"
     return "\n".join(filter(None, (first.rstrip(), trace)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,8 +41,19 @@ def test_a_line_has_its_time_level_part_and_fields(tmp_path: Path) -> None:
     log.debug("left out")
     (line,) = log_lines.read(tmp_path)
     assert (line.level, line.part, line.event) == ("info", "streams", "query started")
-    assert line.fields == {"query": "shelf-aggregator", "batch_id": 3}
+    assert line.fields == {"run_id": logs.run_id(), "query": "shelf-aggregator", "batch_id": 3}
+    assert line.text().endswith("query started query=shelf-aggregator batch_id=3")
     assert line.at.tzinfo is not None
+
+
+def test_each_start_of_a_process_has_an_id_of_its_own(tmp_path: Path) -> None:
+    for _ in range(2):
+        logs.begin("streams", tmp_path)
+        log.info("process starts")
+        log.info("query started")
+    ids = [line.fields["run_id"] for line in log_lines.read(tmp_path)]
+    assert len(set(map(uuid.UUID, ids))) == 2
+    assert (ids[0], ids[2]) == (ids[1], ids[3])
 
 
 def test_a_failure_is_one_line_with_its_traceback(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class Watched:
             "LAKESHELF_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
             "LAKESHELF_TELEMETRY_PORT": str(self.telemetry),
             "LAKESHELF_MAX_BATCH_ROWS": str(ROWS),
+            "LAKESHELF_LOG_LEVEL": "debug",
         }
         self._start([sys.executable, "-m", module, "--jobs", ",".join(JOBS)], environment)
 
@@ -141,6 +142,11 @@ class Watched:
         result = self.asked(f"query?query={urllib.parse.quote(expression)}").get("result")
         assert result is None or isinstance(result, list)
         return float(result[0]["value"][1]) if result else None
+
+    def lines(self) -> list[dict[str, object]]:
+        """The log that the driver prints, without what Spark says."""
+        text = (self.folder / f"process-{len(self.processes) - 1}.log").read_text()
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def end(self) -> None:
         """End everything."""
@@ -210,6 +216,17 @@ def test_a_query_that_does_not_run_is_noticed(watched: Watched) -> None:
         done.result(30)
     eventually(lambda: "QueryDown" in watched.firing(), "QueryDown fires")
     assert watched.value("sum(lakeshelf_query_up)") == len(JOBS) - 1
+
+
+def test_every_line_about_a_batch_says_which_and_of_which_process(watched: Watched) -> None:
+    """Whoever reads the log finds all of a batch, and what another start of the process said."""
+    lines = watched.lines()
+    (run_id,) = {line["run_id"] for line in lines}
+    with urllib.request.urlopen(f"http://127.0.0.1:{watched.telemetry}/version") as answer:
+        assert json.load(answer)["run_id"] == run_id
+    of_batches = [line for line in lines if line["event"] in {"batch done", "committed"}]
+    assert {line["event"] for line in of_batches} == {"batch done", "committed"}
+    assert all(isinstance(line["batch_id"], int) and line["query"] for line in of_batches)
 
 
 def test_the_alerts_are_those_of_the_product(watched: Watched) -> None:

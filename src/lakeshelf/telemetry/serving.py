@@ -32,7 +32,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from lakeshelf import __version__
+from lakeshelf import __version__, logs
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
 from lakeshelf.telemetry import metrics
@@ -239,7 +239,8 @@ class _Handler(BaseHTTPRequestHandler):
             status = HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE
             self._json(status, {"part": telemetry.part, "alive": alive})
         elif path == "/version":
-            self._json(HTTPStatus.OK, {"part": telemetry.part, "version": __version__})
+            who = {"part": telemetry.part, "version": __version__, "run_id": logs.run_id()}
+            self._json(HTTPStatus.OK, who)
         else:
             known = ["/metrics", "/health/live", "/health/ready", "/version"]
             self._json(HTTPStatus.NOT_FOUND, {"error": "no such page", "pages": known})

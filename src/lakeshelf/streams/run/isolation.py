@@ -151,12 +151,7 @@ class Isolation:
             outcome = processor.refuse(frame, number, positions, part, suspect.failure)
             trial.part_done(part, *outcome)
             trial.note_isolated(f"{positions.text(part)}: {suspect.failure}")
-            log.warning(
-                "record isolated",
-                batch_id=number,
-                record=positions.text(part),
-                failure=suspect.failure,
-            )
+            log.warning("record isolated", record=positions.text(part), failure=suspect.failure)
         else:
             self._begin(trial, part, tried=True)
             trial.part_done(part, *self._try(trial, part, positions, frame))
@@ -173,7 +168,7 @@ class Isolation:
                 this process too, and is noted by the next one.
         """
         self._processor = None
-        log.error("try failed", batch_id=trial.batch_id, exc_info=error)
+        log.error("try failed", exc_info=error)
         if isinstance(error, Py4JError):
             raise error
         if has_nothing_to_do_with_records(error):

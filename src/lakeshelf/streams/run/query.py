@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
+from structlog.contextvars import bound_contextvars
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
@@ -185,12 +186,17 @@ class Query:
         with self._boundary:
             if self._stopping.is_set():
                 raise InterruptedError("the query is stopping")
-            started = time.monotonic()
             assert self._checkpoint is not None
-            assert self._isolation is not None
-            self._isolation.process(frame, self._checkpoint.base + batch_id)
-            self._done(batch_id, started)
-            self._serve()
+            number = self._checkpoint.base + batch_id
+            with bound_contextvars(query=self.plan.name, batch_id=number):
+                self._process(frame, batch_id, number)
+
+    def _process(self, frame: DataFrame, batch_id: int, number: int) -> None:
+        started = time.monotonic()
+        assert self._isolation is not None
+        self._isolation.process(frame, number)
+        self._done(batch_id, started)
+        self._serve()
 
     def _done(self, batch_id: int, started: float) -> None:
         progress, current = self.progress, self._checkpoint
@@ -201,12 +207,7 @@ class Query:
         metrics.BATCHES.add(query=self.plan.name, outcome="done")
         metrics.BATCH_DONE.take(progress.done_at, query=self.plan.name)
         metrics.BATCH_DURATION.take(time.monotonic() - started, query=self.plan.name, step="whole")
-        log.debug(
-            "batch done",
-            query=self.plan.name,
-            batch_id=progress.batch_id,
-            duration_ms=progress.duration_ms,
-        )
+        log.debug("batch done", duration_ms=progress.duration_ms)
         progress.error = ""
         if current is not None:
             progress.offsets = {
