@@ -20,7 +20,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.kafka import topics
 from lakeshelf.lake.rows import tables
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 
 CHUNK = 1_000_000
 RAW, STATE = "raw/shelf_events", "cleansed/shelf_state"

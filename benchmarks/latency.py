@@ -13,7 +13,7 @@ from benchmarks import live, stacks, usage
 from benchmarks.events import TOPIC
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, spread
 from lakeshelf.kafka import topics
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 
 PERCENTS = (50, 95, 99)
 GOALS = {(1000, "table", 50): 400.0, (1000, "table", 95): 900.0}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lakeshelf import crash
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
 

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import recovery
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from tests.faults.rig import STOCK, Rig, red
 from tests.support import eventually
 

@@ -24,7 +24,7 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import plan
 from lakeshelf.streams.recover import continuing, recovery
-from lakeshelf.streams.run import continuity
+from lakeshelf.streams.resume import continuity
 from lakeshelf.streams.run.query import Query
 from tests.support import eventually, make_topics
 

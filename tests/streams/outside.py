@@ -21,7 +21,7 @@ from lakeshelf.stack.observing import lag
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.sink import BOOKS
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from lakeshelf.streams.run.query import Query
 from tests.support import eventually
 

@@ -15,7 +15,7 @@ from lakeshelf.contracts import CATALOG, PRODUCT
 from lakeshelf.contracts import project as own
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from tests.components.bench import Tables
 
 JOB = ("jobs", "new", "sales-by-day", "--topic", "pos_transactions")

@@ -11,8 +11,8 @@ from deltalake import write_deltalake
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.rows import tables
-from lakeshelf.streams.run import checkpoint
-from lakeshelf.streams.run.checkpoint import POINTER
+from lakeshelf.streams.resume import checkpoint
+from lakeshelf.streams.resume.checkpoint import POINTER
 
 QUERY = "shelf-aggregator"
 

@@ -10,7 +10,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.observing import doctor_lake
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 
 OWN = ("ops/files", "ops/file_rejects")
 """Tables that loading files makes."""

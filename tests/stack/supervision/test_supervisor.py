@@ -19,7 +19,7 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.supervision import governed, handover
 from lakeshelf.stack.supervision.supervisor import STACK_FILE, end_leftovers, running_stack
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan, plan
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from lakeshelf.streams.run.batch import BatchProcessor
 from lakeshelf.streams.run.query import Query
 from tests.streams import harness, model

@@ -24,7 +24,7 @@ from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Root
 from lakeshelf.stack.observing import doctor_lake
 from lakeshelf.streams.commit import ledger
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from tests.streams.living import RAW, STATE, Living, copied, moved
 from tests.support import eventually
 

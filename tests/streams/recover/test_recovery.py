@@ -19,7 +19,7 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.recover import recovery
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
 from tests.streams import harness, model
 from tests.streams.messages import plain

@@ -20,7 +20,7 @@ from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.observing.diagnosis import Finding, bad, good
 from lakeshelf.streams.declare import binding, plan, registry
 from lakeshelf.streams.recover import doubles
-from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.run.runner import DRIVER
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint
-from lakeshelf.streams.run.checkpoint import POINTER, Starting
+from lakeshelf.streams.resume import checkpoint
+from lakeshelf.streams.resume.checkpoint import POINTER, Starting
 
 
 def position(settings: Settings, query: str) -> Starting:

@@ -15,7 +15,7 @@ from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint
+from lakeshelf.streams.resume import checkpoint
 
 REBUILD = "`lakeshelf rebuild` begins new checkpoints"
 FROM_NOW_ON = "begins with what comes from now on; `lakeshelf rebuild` folds what was before"

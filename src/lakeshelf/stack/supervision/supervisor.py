@@ -53,7 +53,8 @@ from lakeshelf.stack.supervision.parts import (
 )
 from lakeshelf.streams.declare import registry as streams_registry
 from lakeshelf.streams.declare.plan import plan
-from lakeshelf.streams.run import continuity, trials
+from lakeshelf.streams.resume import continuity
+from lakeshelf.streams.run import trials
 
 ENDED = ("stopped", "failed")
 STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"

@@ -13,9 +13,9 @@ from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint, continuity
-from lakeshelf.streams.run.checkpoint import Starting
-from lakeshelf.streams.run.continuity import Standing
+from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume.checkpoint import Starting
+from lakeshelf.streams.resume.continuity import Standing
 from lakeshelf.streams.run.runner import Driver
 
 

@@ -35,8 +35,8 @@ from lakeshelf.streams.declare.job import Fold, Job, Latest
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import doubles, restart
 from lakeshelf.streams.recover.restart import RestartPlace
-from lakeshelf.streams.run import checkpoint, continuity
-from lakeshelf.streams.run.continuity import Standing
+from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume.continuity import Standing
 from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
 from lakeshelf.streams.take import refusal
 from lakeshelf.streams.take.duplicates import PLACE

@@ -26,7 +26,7 @@ from lakeshelf.lake.rows import reading
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run.continuity import Standing
+from lakeshelf.streams.resume.continuity import Standing
 from lakeshelf.streams.take.duplicates import PLACE
 from lakeshelf.streams.take.refusal import QUARANTINE
 

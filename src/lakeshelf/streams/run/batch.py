@@ -37,9 +37,9 @@ from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
 from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.resume.continuity import BATCH
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime
-from lakeshelf.streams.run.continuity import BATCH
 from lakeshelf.streams.run.intermediate import Batch, Places, Record, place
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.take import duplicates, refusal

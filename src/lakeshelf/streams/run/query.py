@@ -26,8 +26,9 @@ from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import BOOKS, Sink
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint, continuity, measuring
-from lakeshelf.streams.run.checkpoint import EARLIEST, Checkpoint
+from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume.checkpoint import EARLIEST, Checkpoint
+from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime, tick_before
 from lakeshelf.streams.run.failure import describe, lost_records
 from lakeshelf.streams.run.isolation import Isolation

@@ -25,7 +25,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan
-from lakeshelf.streams.run import continuity
+from lakeshelf.streams.resume import continuity
 from lakeshelf.streams.run.query import Query
 
 REBUILD_MARKER = "rebuild.json"

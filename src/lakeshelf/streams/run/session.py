@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from lakeshelf.lake.place import object_stores
 from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.settings import Settings
-from lakeshelf.streams.run.checkpoint import SHUFFLE_PARTITIONS
+from lakeshelf.streams.resume.checkpoint import SHUFFLE_PARTITIONS
 
 STREAMING = {
     "spark.sql.session.timeZone": "UTC",

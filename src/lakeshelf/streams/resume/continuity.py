@@ -23,8 +23,8 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.ledger import Account, Offsets
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.run import checkpoint
-from lakeshelf.streams.run.checkpoint import Checkpoint, Starting
+from lakeshelf.streams.resume import checkpoint
+from lakeshelf.streams.resume.checkpoint import Checkpoint, Starting
 from lakeshelf.streams.take.refusal import QUARANTINE
 
 BATCH = "batch"

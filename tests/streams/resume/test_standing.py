@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.streams.commit.ledger import Account
-from lakeshelf.streams.run import checkpoint, continuity
-from lakeshelf.streams.run.checkpoint import Checkpoint
+from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume.checkpoint import Checkpoint
 from tests.streams import harness
 
 QUERY = "shelf-aggregator"

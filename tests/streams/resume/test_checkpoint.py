@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.errors import StreamError
-from lakeshelf.streams.run import checkpoint
-from lakeshelf.streams.run.checkpoint import POINTER, Checkpoint
+from lakeshelf.streams.resume import checkpoint
+from lakeshelf.streams.resume.checkpoint import POINTER, Checkpoint
 
 QUERY = "shelf-aggregator"
 

@@ -17,7 +17,7 @@ from lakeshelf.errors import StreamError
 from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import doubles, recovery
-from lakeshelf.streams.run import checkpoint, continuity
+from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.take import duplicates
 from tests.streams.living import RAW, STATE, Living, copied, ends, moved
 from tests.support import eventually

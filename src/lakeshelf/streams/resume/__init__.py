@@ -1,0 +1,1 @@
+"""Where a query goes on: its checkpoint, and whether ledger, tables and topics agree with it."""
