@@ -87,6 +87,8 @@ class Host:
 
     def run(self) -> None:
         """Run until `stop`."""
+        for name in self.names:
+            metrics.COMPONENT_RESTARTS.add(0, component=name)
         threads = [
             threading.Thread(target=self._tend, args=(name,), name=name) for name in self.names
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
@@ -40,6 +40,7 @@ from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import latest
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, accepted, quarantine_rows
+from lakeshelf.telemetry import metrics
 
 REFUSALS = "quarantine"
 POLL_S = 0.2
@@ -191,7 +192,12 @@ class ComponentService:
             return
         last = self._journal.last
         for due in self._component.dues(last.decision.event_time if last else None, tick):
+            self._late(tick.now - due)
             self._record(self._component.decide(due, tick), {CLOCK: end})
+        self._late(timedelta(0))
+
+    def _late(self, lag: timedelta) -> None:
+        metrics.COMPONENT_DUE_LAG.take(lag.total_seconds(), component=self._class.name)
 
     def _record(self, decision: Decision | None, ends: Mapping[str, int]) -> None:
         if decision is None:

@@ -78,22 +78,32 @@ def end(sink: Sink) -> None:
     _sinks.remove(sink)
 
 
-BUILD_INFO = Metric("build_info", "gauge", "1, for the version that runs.", ("part", "version"))
+BUILD_INFO = Metric(
+    "build_info", "gauge", "1, for the version that runs.", ("part", "version"), room=2
+)
 HEARTBEAT = Metric(
     "heartbeat_timestamp_seconds",
     "gauge",
     "When the process last came round, seconds since 1970.",
     ("part",),
+    room=2,
 )
-QUERY_UP = Metric("query_up", "gauge", "1 while a query runs, 0 while it does not.", ("query",))
+QUERY_UP = Metric(
+    "query_up", "gauge", "1 while a query runs, 0 while it does not.", ("query",), room=20
+)
 QUERY_RESTARTS = Metric(
-    "query_restarts_total", "counter", "How often a query failed and started again.", ("query",)
+    "query_restarts_total",
+    "counter",
+    "How often a query failed and started again.",
+    ("query",),
+    room=20,
 )
 BATCH_DONE = Metric(
     "batch_last_done_timestamp_seconds",
     "gauge",
     "When the last batch of a query was done, seconds since 1970.",
     ("query",),
+    room=20,
 )
 BATCHES = Metric(
     "batches_total",
@@ -106,13 +116,14 @@ BATCH_DURATION = Metric(
     "histogram",
     "How long each step of a batch takes: take, raw, tables, publish, ledger, and whole.",
     ("query", "step"),
-    room=450,
+    room=324,
 )
 TRIGGER = Metric(
     "query_trigger_seconds",
     "gauge",
     "Time from one batch of a query to the next, at least.",
     ("query",),
+    room=20,
 )
 RECORDS = Metric(
     "records_total",
@@ -135,18 +146,33 @@ LAG = Metric(
     ("query", "topic"),
     room=60,
 )
+PARTITION_LAG = Metric(
+    "source_partition_lag_records",
+    "gauge",
+    "The same by partition, of topics with at most 16.",
+    ("query", "topic", "partition"),
+    room=80,
+)
+LAG_SECONDS = Metric(
+    "source_lag_seconds",
+    "gauge",
+    "Age of the newest record of a topic that a query has folded, by the broker's time; 0 where none is left to fold.",
+    ("query", "topic"),
+    room=60,
+)
 FRESHNESS = Metric(
     "freshness_seconds",
     "gauge",
-    "Age of the newest record that a query has folded, by the broker's time; 0 where nothing is left to fold.",
-    ("query",),
+    "Age of the newest record that a table has, by the broker's time; 0 where nothing is left to fold.",
+    ("query", "table"),
+    room=60,
 )
 COMMIT_DURATION = Metric(
     "commit_duration_seconds",
     "histogram",
     "How long a commit takes from when it is asked for, its turn behind others included.",
     ("table", "committer", "operation"),
-    room=540,
+    room=414,
 )
 COMMIT_CONFLICTS = Metric(
     "commit_conflicts_total",
@@ -172,22 +198,75 @@ COMPONENT_RESTARTS = Metric(
     "How often a component failed and started again.",
     ("component",),
 )
+COMPONENT_DUE_LAG = Metric(
+    "component_due_lag_seconds",
+    "gauge",
+    "Business time since the oldest due time that a component has reached and not decided; 0 where it is up to date.",
+    ("component",),
+    room=20,
+)
 CLOCK = Metric(
     "clock_business_timestamp_seconds",
     "gauge",
     "Business time of the last tick, seconds since 1970.",
+    room=1,
 )
 MAINTENANCE = Metric(
     "maintenance_duration_seconds",
     "histogram",
-    "How long a round of maintenance of a table takes.",
+    "How long maintenance of a table takes.",
     ("table",),
     room=180,
 )
-DISK_FREE = Metric(
-    "disk_free_bytes", "gauge", "Free bytes at the folder of local state.", ("place",)
+MAINTENANCE_RUNS = Metric(
+    "maintenance_runs_total",
+    "counter",
+    "Maintenance of a table by its owner: a round of its own, or what somebody asked for; done or failed.",
+    ("table", "kind", "outcome"),
+    room=60,
 )
-DISK_SIZE = Metric("disk_size_bytes", "gauge", "Bytes of the disk of that folder.", ("place",))
+UNMAINTAINED = Metric(
+    "table_unmaintained_versions",
+    "gauge",
+    "Versions of a table since the last round of maintenance, or since its owner started.",
+    ("table",),
+    room=60,
+)
+LEASE_TERM = Metric(
+    "lease_term",
+    "gauge",
+    "Term of the lease of a query that this driver has: each owner has a higher one than the last.",
+    ("query",),
+    room=20,
+)
+LEASE_LOSSES = Metric(
+    "lease_losses_total",
+    "counter",
+    "How often this driver lost the lease of a query to another one.",
+    ("query",),
+    room=20,
+)
+CHANGE_REQUESTS = Metric(
+    "change_requests",
+    "gauge",
+    "Change requests of a governed dataset by state, counted every half minute by the process that looks after all; "
+    "the 20 oldest datasets, and `other`.",
+    ("dataset", "state"),
+    room=200,
+)
+CERTIFICATE_EXPIRES = Metric(
+    "certificate_expires_timestamp_seconds",
+    "gauge",
+    "Until when a certificate for Kafka is valid, seconds since 1970, read at the start and every hour.",
+    ("place",),
+    room=3,
+)
+DISK_FREE = Metric(
+    "disk_free_bytes", "gauge", "Free bytes at the folder of local state.", ("place",), room=2
+)
+DISK_SIZE = Metric(
+    "disk_size_bytes", "gauge", "Bytes of the disk of that folder.", ("place",), room=2
+)
 HTTP_DURATION = Metric(
     "http_request_duration_seconds",
     "histogram",

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,9 +35,11 @@ from prometheus_client.process_collector import ProcessCollector
 from lakeshelf import __version__, logs
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
-from lakeshelf.telemetry import metrics
+from lakeshelf.telemetry import certificates, metrics
 from lakeshelf.telemetry.metrics import OTHER, SECONDS, Metric
 
+HOUR_S = 3600.0
+"""How often certificates are read again."""
 SILENT_S = 30.0
 """A process that did not come round for so long is not alive, whatever its threads do."""
 PARTS = ("streams", "components", "api", "worker", "followers")
@@ -46,6 +48,7 @@ Problems = Callable[[], Sequence[str]]
 """Tells what keeps a process from doing its work, a line each; empty: nothing does."""
 Members = Callable[[], Sequence[Mapping[str, Any]]]
 """Tells what a process runs, each with its `state`."""
+CA_FILE = "kafka_ca_file"
 ANY = ("0.0.0.0", "")  # noqa: S104 - recognised, not listened at
 """Hosts of a server that listens at all addresses of its machine."""
 
@@ -106,6 +109,7 @@ class Telemetry:
         lake: The lake that it works on.
         beats: Whether it tells by `beat` that it comes round; one that does not lives as long as it answers.
         address: Where it tells; empty until it does.
+        certificates: Setting → file of certificates that it uses.
     """
 
     part: str
@@ -115,8 +119,10 @@ class Telemetry:
     lake: str = ""
     beats: bool = True
     address: str = ""
+    certificates: Mapping[str, Path] = field(default_factory=dict)
     values: Values = field(default_factory=Values)
     _beaten: float = field(default_factory=time.monotonic)
+    _read_again_at: float = 0.0
 
     def beat(self) -> None:
         """Note that the process came round."""
@@ -137,7 +143,18 @@ class Telemetry:
             usage = shutil.disk_usage(self.folder)
             self.values.take(metrics.DISK_FREE, usage.free, ("state",))
             self.values.take(metrics.DISK_SIZE, usage.total, ("state",))
+        if time.monotonic() >= self._read_again_at:
+            self._read_again_at = time.monotonic() + HOUR_S
+            self._read_certificates()
         return generate_latest(self.values.registry)
+
+    def _read_certificates(self) -> None:
+        """Tell when certificates end: of a bundle of authorities the last, else the first, which is one's own."""
+        for place, file in self.certificates.items():
+            with suppress(OSError, ValueError, IndexError):
+                ends = [end.timestamp() for end in certificates.expiries(file)]
+                end = max(ends) if place == CA_FILE else ends[0]
+                self.values.take(metrics.CERTIFICATE_EXPIRES, end, (place,))
 
     def health(self) -> tuple[HTTPStatus, dict[str, Any]]:
         """Whether it does its work, what keeps it from that, what it runs, and who says so."""
@@ -172,7 +189,9 @@ def served(
         ConfigurationError: The port that settings name cannot be had.
     """
     folder, lake = settings.state_dir, settings.lake
+    files = {CA_FILE: settings.kafka_ca_file, "kafka_cert_file": settings.kafka_cert_file}
     telemetry = Telemetry(part, folder, problems, members, lake, beats)
+    telemetry.certificates = {name: file for name, file in files.items() if file is not None}
     server = _listening(settings, telemetry)
     host, port = server.server_address[:2]
     telemetry.address = f"http://{_own_host() if host in ANY else host!s}:{port}"

@@ -10,17 +10,20 @@ from threading import Event
 
 import pytest
 
-from lakeshelf.governance.services import imports, runs, upkeep
+from lakeshelf.governance.services import counting, imports, runs, upkeep
 from lakeshelf.governance.services.changes import ending, requests, sessions
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.imports.forgetting import forget_uploads
 from lakeshelf.governance.services.upkeep import Upkeep, lease_of
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.upkeep import requests as maintenance
+from lakeshelf.telemetry.serving import Values
 from tests.governance.services.acting import ROW, approved, done, insert, merged, proposed, set_
 from tests.governance.services.conftest import ANN, BEN, CAT, DATASET, PROJECT, Clock
 from tests.support import eventually
+from tests.telemetry.test_metrics import samples, values
 
+__all__ = ["values"]
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -46,6 +49,22 @@ def test_requests_are_marked_after_a_commit_and_their_authors_told(context: Cont
         told = [event.kind for _, event in tx.events.notices(CAT.user, limit=1)]
     assert told == ["cr.marked"]
     assert upkeep.mark_open(context) == []
+
+
+def test_requests_are_counted_by_dataset_and_state(
+    context: Context, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many datasets there are, and also those that are no longer in a state."""
+    request = proposed(context, ANN, insert("A1"))
+    name, dataset = "lakeshelf_change_requests", f"{PROJECT}/{DATASET}"
+    counting.tell_requests(context)
+    assert samples(values, name)[tuple(sorted((dataset, "pending_review")))] == 1
+    requests.withdraw(context, ANN, PROJECT, request.number)
+    counting.tell_requests(context)
+    assert samples(values, name)[tuple(sorted((dataset, "pending_review")))] == 0
+    monkeypatch.setattr(counting, "MOST_DATASETS", 0)
+    counting.tell_requests(context)
+    assert samples(values, name)["other", "withdrawn"] == 1
 
 
 def test_a_session_that_nobody_edits_for_a_day_ends(context: Context, clock: Clock) -> None:

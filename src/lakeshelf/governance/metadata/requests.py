@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from lakeshelf.governance.domain.requests.lifecycle import State
 from lakeshelf.governance.errors import refused
@@ -76,6 +76,12 @@ class Requests:
             where.append(REQUESTS.c.number < below)
         order = [REQUESTS.c.project, REQUESTS.c.number.desc()]
         return REQUESTS.all(self._connection, where, order=order, limit=limit)
+
+    def counts(self) -> dict[tuple[str, str, State], int]:
+        """Project, dataset and state → change requests."""
+        by = (REQUESTS.c.project, REQUESTS.c.dataset, REQUESTS.c.status)
+        rows = self._connection.execute(select(*by, func.count()).group_by(*by))
+        return {(project, dataset, state): count for project, dataset, state, count in rows}
 
     def expired(self, statuses: Collection[State], at: datetime) -> list[ChangeRequest]:
         """Change requests in one of the states whose time is over."""

@@ -21,7 +21,7 @@ from lakeshelf.governance.domain.requests.lifecycle import CONTENT_OPEN, OPEN
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.datasets import Dataset, DatasetMeta
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest, Mark
-from lakeshelf.governance.services import auditing
+from lakeshelf.governance.services import auditing, counting
 from lakeshelf.governance.services.changes import ending, merging, proposals, recovery, requests
 from lakeshelf.governance.services.changes.finishing import SERVICE, place
 from lakeshelf.governance.services.context import Caller, Context, record
@@ -330,5 +330,6 @@ WORK: dict[str, Callable[[Context], object]] = {
     "orphans": remove_orphans,
     "memory": forget,
     "audit": auditing.mirror,
+    "counts": counting.tell_requests,
 }
 """What is done every `PAUSE_S`, in this order."""

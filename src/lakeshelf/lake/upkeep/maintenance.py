@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -91,6 +92,7 @@ class Maintenance:
         self._limits = limits
         self._seconds = seconds
         self._rounds: dict[str, int] = {}
+        self._since: dict[str, int] = {}
         self._rest_until: dict[str, float] = {}
 
     def take_due(self, handles: Iterable[DeltaTable]) -> list[DeltaTable]:
@@ -106,19 +108,37 @@ class Maintenance:
         """Maintain a table within the bounds, and rest afterwards."""
         began = self._seconds()
         try:
-            return maintain(handle, self._limits)
+            with _measured(handle, "round"):
+                report = maintain(handle, self._limits)
+            self._since[handle.table_uri] = handle.version()
+            return report
         finally:
             now = self._seconds()
             self._rest_until[handle.table_uri] = now + (now - began) / self._limits.share_of_time
-            metrics.MAINTENANCE.take(now - began, table=storage.name_of(handle))
 
     def _take_turn(self, handle: DeltaTable) -> bool:
-        current = handle.version() // EVERY
+        version, current = handle.version(), handle.version() // EVERY
+        behind = version - self._since.setdefault(handle.table_uri, version)
+        metrics.UNMAINTAINED.take(behind, table=storage.name_of(handle))
         before = self._rounds.setdefault(handle.table_uri, current)
         if current <= before or self._seconds() < self._rest_until.get(handle.table_uri, 0.0):
             return False
         self._rounds[handle.table_uri] = current
         return True
+
+
+@contextmanager
+def _measured(handle: DeltaTable, kind: str) -> Iterator[None]:
+    """Measure maintenance of a table, done or failed."""
+    name, began = storage.name_of(handle), time.perf_counter()
+    metrics.MAINTENANCE_RUNS.add(0, table=name, kind=kind, outcome="failed")
+    try:
+        yield
+    except BaseException:
+        metrics.MAINTENANCE_RUNS.add(table=name, kind=kind, outcome="failed")
+        raise
+    metrics.MAINTENANCE_RUNS.add(table=name, kind=kind, outcome="done")
+    metrics.MAINTENANCE.take(time.perf_counter() - began, table=name)
 
 
 def maintain(handle: DeltaTable, limits: UpkeepLimits = LIMITS) -> UpkeepReport:
@@ -229,10 +249,9 @@ def perform(handle: DeltaTable, action: Action, arguments: Mapping[str, Any]) ->
         action: `optimize` or `vacuum`.
         arguments: Arguments of the action: `partition`, `columns`, `min_small_files`, `small_bytes`; `retention_hours`.
     """
-    if action == "optimize":
-        done: Optimized | Swept = optimize(handle, **arguments)
-    else:
+    with _measured(handle, action):
+        if action == "optimize":
+            return asdict(optimize(handle, **arguments))
         hours = arguments.get("retention_hours")
         retention = None if hours is None else timedelta(hours=min(hours, _MOST_HOURS))
-        done = vacuum(handle, retention, dry_run=arguments.get("dry_run", False))
-    return asdict(done)
+        return asdict(vacuum(handle, retention, dry_run=arguments.get("dry_run", False)))

@@ -145,6 +145,7 @@ class Publisher:
                 self._produce(topic, key, value, headers)
             sent += 1
         metrics.PUBLISHED.add(sent, topic=topic)
+        metrics.PUBLISH_ERRORS.add(0, topic=topic)
         return sent
 
     def _produce(self, topic: str, key: Any, value: Any, headers: Headers) -> None:

@@ -191,5 +191,6 @@ def _measured(asked: float, labels: Mapping[str, str], made: Future[Commit]) -> 
     if made.cancelled() or made.exception() is not None:
         return
     metrics.COMMIT_DURATION.take(time.perf_counter() - asked, **labels)
+    metrics.COMMIT_CONFLICTS.add(0, table=labels["table"])
     if (version := made.result().version) is not None:
         metrics.TABLE_VERSION.take(version, table=labels["table"])

@@ -83,7 +83,7 @@ class BatchProcessor(Generic[Rows]):
         self._known = known or ledger.KnownIds()
         self._metadata: tuple[int, dict[str, Any]] = (-1, {})
         self._step = partial(measuring.step, plan.name)
-        self.folded_until: datetime | None = None
+        self.appended_at: dict[str, datetime] = {}
 
     def __call__(self, frame: DataFrame, batch_id: int) -> dict[str, Counts]:
         """Process one parsed batch. Called at least once for every batch id, in order.
@@ -101,7 +101,7 @@ class BatchProcessor(Generic[Rows]):
         finally:
             self._sink.end()
         measuring.records(self._plan.name, batch.counts, batch.refused)
-        self.folded_until = batch.appended_at
+        self.appended_at |= batch.latest
         self._sink.maintain()
         return batch.counts
 
@@ -124,8 +124,9 @@ class BatchProcessor(Generic[Rows]):
         taken = self._sink.begin(frame, self._plan.topics)
         summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
-        appended_at = max((row["latest"] for row in summary), default=self._clock())
-        batch = Batch(batch_id, frame, taken, started, appended_at, counts)
+        latest = {row["topic"]: row["latest"] for row in summary}
+        appended_at = max(latest.values(), default=self._clock())
+        batch = Batch(batch_id, frame, taken, started, appended_at, counts, latest=latest)
         suspects = any(row["suspects"] for row in summary)
         self._relate(batch, self._judged(batch) if suspects else refusal.Judgement())
         return batch

@@ -46,6 +46,7 @@ class Batch(Generic[Rows]):
     commits: list[Future[Commit]] = field(default_factory=list)
     changes: list[TableChange[Rows]] = field(default_factory=list)
     part: BatchPart | None = None
+    latest: dict[str, datetime] = field(default_factory=dict)
 
     def versions(self) -> dict[str, int]:
         """Table → version that it committed, once that is done."""

@@ -16,7 +16,7 @@ since three records were isolated, the next one that fails alone stops the query
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -61,9 +61,9 @@ class Isolation:
         """What is known of the latest batch."""
 
     @property
-    def folded_until(self) -> datetime | None:
-        """Broker's time of the newest record that is folded; None where none was since the start."""
-        return None if self._processor is None else self._processor.folded_until
+    def appended_at(self) -> Mapping[str, datetime]:
+        """Topic → broker's time of the newest record that was folded since the start."""
+        return {} if self._processor is None else self._processor.appended_at
 
     def process(self, frame: DataFrame, batch_id: int) -> None:
         """Process a batch, in parts if it must be.

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from lakeshelf.streams.commit.ledger import Counts
+from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.take.refusal import Refused
 from lakeshelf.telemetry import metrics
 
 FATES = ("valid", "duplicate", "quarantined")
+MOST_PARTITIONS = 16
+"""Partitions of a topic that are told one by one."""
 Offsets = Mapping[str, Mapping[str, int]]
 """Topic → partition → offset."""
 
@@ -28,27 +31,57 @@ def records(query: str, counts: Mapping[str, Counts], refused: Iterable[Refused]
     """Count what became of the records of a batch that is done."""
     for topic, by_fate in counts.items():
         for fate in FATES:
-            if number := getattr(by_fate, fate):
-                metrics.RECORDS.add(number, query=query, topic=topic, fate=fate)
+            metrics.RECORDS.add(getattr(by_fate, fate), query=query, topic=topic, fate=fate)
     for one in refused:
         metrics.QUARANTINED.add(topic=one.topic, reason=one.reason)
 
 
-def lag(query: str, reached: Offsets, ends: Offsets, appended_at: datetime | None) -> None:
-    """Tell how far a query is behind.
+def begun(query: str) -> None:
+    """Tell that nothing has gone wrong yet: what counts from nothing on is seen to grow the first time."""
+    metrics.QUERY_RESTARTS.add(0, query=query)
+    for outcome in ("done", "failed"):
+        metrics.BATCHES.add(0, query=query, outcome=outcome)
+
+
+def lease(query: str, term: int, *, lost: bool = False) -> None:
+    """Tell the term of a query's lease that this driver took, or lost to another one."""
+    metrics.LEASE_TERM.take(term, query=query)
+    metrics.LEASE_LOSSES.add(int(lost), query=query)
+
+
+def lag(
+    plan: QueryPlan, reached: Offsets, ends: Offsets, appended_at: Mapping[str, datetime]
+) -> None:
+    """Tell how far a query is behind, and how old what its tables have.
 
     Args:
-        query: Its name.
+        plan: The query.
         reached: Offsets below which everything is folded.
         ends: Offsets behind the last records of its topics.
-        appended_at: Broker's time of the newest record that it has folded; None: it has folded none yet.
+        appended_at: Topic → broker's time of the newest record that it has folded; none it has not folded yet.
     """
     behind = 0
     for topic, partitions in ends.items():
-        done = reached.get(topic, {})
-        missing = sum(max(0, end - done.get(partition, 0)) for partition, end in partitions.items())
-        metrics.LAG.take(missing, query=query, topic=topic)
+        missing = _missing(plan.name, topic, reached.get(topic, {}), partitions)
         behind += missing
-    if appended_at is not None:
-        age = (datetime.now(UTC) - appended_at).total_seconds() if behind else 0.0
-        metrics.FRESHNESS.take(max(0.0, age), query=query)
+        if topic in appended_at:
+            age = _age(appended_at[topic]) if missing else 0.0
+            metrics.LAG_SECONDS.take(age, query=plan.name, topic=topic)
+    if appended_at:
+        age = _age(max(appended_at.values())) if behind else 0.0
+        for table in plan.tables:
+            metrics.FRESHNESS.take(age, query=plan.name, table=table)
+
+
+def _missing(query: str, topic: str, done: Mapping[str, int], ends: Mapping[str, int]) -> int:
+    missing = {number: max(0, end - done.get(number, 0)) for number, end in ends.items()}
+    if len(missing) <= MOST_PARTITIONS:
+        for number, count in missing.items():
+            metrics.PARTITION_LAG.take(count, query=query, topic=topic, partition=number)
+    behind = sum(missing.values())
+    metrics.LAG.take(behind, query=query, topic=topic)
+    return behind
+
+
+def _age(appended_at: datetime) -> float:
+    return max(0.0, (datetime.now(UTC) - appended_at).total_seconds())

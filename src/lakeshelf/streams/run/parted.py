@@ -66,6 +66,7 @@ class PartedProcessor(BatchProcessor[Rows]):
             batch = self._take(_of(frame, positions, part), batch_id)
             batch.part, batch.appended_at = part, at
             self._fold(batch)
+            self.appended_at |= batch.latest
             return batch.counts, batch.versions()
         finally:
             self._sink.end()

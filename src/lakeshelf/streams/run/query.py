@@ -100,6 +100,7 @@ class Query:
         self._isolation: Isolation | None = None
         self._backoff = settings.backoff()
         self._backoff.due = time.monotonic() + delay_ms / 1000
+        measuring.begun(plan.name)
 
     def tend(self) -> None:
         """Start the query when it is due, and notice when it has failed. Called again and again."""
@@ -123,8 +124,8 @@ class Query:
         name, isolation = self.plan.name, self._isolation
         metrics.QUERY_UP.take(self.progress.state == "running", query=name)
         metrics.TRIGGER.take(self.plan.trigger_ms / 1000, query=name)
-        latest = None if isolation is None else isolation.folded_until
-        measuring.lag(name, self.progress.offsets, ends, latest)
+        appended_at = {} if isolation is None else isolation.appended_at
+        measuring.lag(self.plan, self.progress.offsets, ends, appended_at)
 
     def stop(self) -> None:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""

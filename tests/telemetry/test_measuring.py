@@ -1,0 +1,116 @@
+"""What a query, a component and the owner of a table tell of their work, as it is scraped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from lakeshelf.errors import LakeError
+from lakeshelf.lake import Lake
+from lakeshelf.lake.upkeep import maintenance
+from lakeshelf.lake.upkeep.maintenance import EVERY, Maintenance
+from lakeshelf.settings import load_settings
+from lakeshelf.streams.commit.ledger import Counts
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.plan import QueryPlan, plan
+from lakeshelf.streams.run import measuring
+from lakeshelf.telemetry.serving import Values
+from tests.telemetry.test_metrics import samples, values
+
+__all__ = ["values"]
+
+
+@pytest.fixture(scope="module")
+def query() -> QueryPlan:
+    """A query of the product."""
+    jobs = registry.discover(load_settings().home)
+    return next(p for p in plan(jobs.values()) if "foot_traffic" in p.mirrors)
+
+
+def test_lag_is_told_by_topic_and_partition_and_the_age_of_what_tables_have(
+    values: Values, query: QueryPlan
+) -> None:
+    """A minute passed since the newest record that was folded; three more wait."""
+    ends = {"foot_traffic": {"0": 10, "1": 7}}
+    newest = {"foot_traffic": datetime.now(UTC) - timedelta(seconds=60)}
+    measuring.lag(query, {"foot_traffic": {"0": 8, "1": 6}}, ends, newest)
+    assert samples(values, "lakeshelf_source_lag_records") == {
+        ("foot-traffic-raw-sink", "foot_traffic"): 3
+    }
+    by_partition = samples(values, "lakeshelf_source_partition_lag_records")
+    assert sorted(by_partition.values()) == [1, 2]
+    (age,) = samples(values, "lakeshelf_source_lag_seconds").values()
+    assert 60 <= age < 120
+    ages = samples(values, "lakeshelf_freshness_seconds")
+    assert {labels[1] for labels in ages} == set(query.tables)
+    assert all(60 <= age < 120 for age in ages.values())
+    measuring.lag(query, ends, ends, newest)
+    assert set(samples(values, "lakeshelf_freshness_seconds").values()) == {0}
+    assert set(samples(values, "lakeshelf_source_lag_seconds").values()) == {0}
+
+
+def test_a_topic_of_very_many_partitions_is_told_as_a_whole(
+    values: Values, query: QueryPlan
+) -> None:
+    """Its lag is right, and its partitions take no room."""
+    ends = {"foot_traffic": {str(number): 2 for number in range(100)}}
+    measuring.lag(query, {}, ends, {})
+    assert list(samples(values, "lakeshelf_source_lag_records").values()) == [200]
+    assert samples(values, "lakeshelf_source_partition_lag_records") == {}
+    assert samples(values, "lakeshelf_freshness_seconds") == {}
+
+
+def test_what_counts_begins_with_nothing(values: Values) -> None:
+    """Else Prometheus, which never saw it at 0, would not see the first one."""
+    measuring.begun("wh")
+    measuring.records("wh", {"wh_events": Counts(rows_in=1, valid=1)}, [])
+    assert samples(values, "lakeshelf_query_restarts_total") == {("wh",): 0}
+    assert samples(values, "lakeshelf_batches_total") == {("done", "wh"): 0, ("failed", "wh"): 0}
+    by_fate = samples(values, "lakeshelf_records_total")
+    assert by_fate["quarantined", "wh", "wh_events"] == 0
+    assert by_fate["valid", "wh", "wh_events"] == 1
+
+
+def table(root: Path) -> DeltaTable:
+    """A table with a few versions."""
+    lake = Lake(root)
+    for number in range(3):
+        lake.append("mine/counts", [{"shelf": "A1", "units": number}])
+    return lake.snapshot("mine/counts").handle
+
+
+def test_rounds_of_maintenance_are_counted_done_or_failed(values: Values, tmp_path: Path) -> None:
+    """And what somebody asked for by what it was."""
+    handle = table(tmp_path)
+    Maintenance().maintain(handle)
+    maintenance.perform(handle, "vacuum", {"dry_run": True})
+    with pytest.raises(LakeError):
+        maintenance.perform(handle, "optimize", {"columns": ["nothing"]})
+    runs = samples(values, "lakeshelf_maintenance_runs_total")
+    counted = {labels: count for labels, count in runs.items() if count}
+    assert counted == {
+        tuple(sorted(("mine/counts", "round", "done"))): 1,
+        tuple(sorted(("mine/counts", "vacuum", "done"))): 1,
+        tuple(sorted(("mine/counts", "optimize", "failed"))): 1,
+    }
+    assert samples(values, "lakeshelf_maintenance_duration_seconds_count") == {("mine/counts",): 2}
+
+
+def test_versions_since_the_last_round_are_told(values: Values, tmp_path: Path) -> None:
+    """They grow until a round is done, and a failed one leaves them."""
+    handle, upkeep = table(tmp_path), Maintenance()
+    name = "lakeshelf_table_unmaintained_versions"
+    assert upkeep.take_due([handle]) == []
+    assert list(samples(values, name).values()) == [0]
+    lake = Lake(tmp_path)
+    for number in range(EVERY):
+        lake.append("mine/counts", [{"shelf": "A2", "units": number}])
+    handle.update_incremental()
+    assert upkeep.take_due([handle]) == [handle]
+    assert list(samples(values, name).values()) == [EVERY]
+    upkeep.maintain(handle)
+    upkeep.take_due([handle])
+    assert list(samples(values, name).values()) == [0]
