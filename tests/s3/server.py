@@ -4,7 +4,8 @@ delta-rs waits for some answers with the interpreter's lock held, so that a serv
 give them. moto looks whether an object is there and puts it in two steps; S3 does both at once, and so does this.
 
 - Bucket `unconditional…`: a server that does not know conditional put, and takes every put.
-- Bucket `deaf…`: the commit of version 2 of a table is made, but the answer to it is lost.
+- Bucket `deaf…`: the commit of version 2 of a table is made, but the answer to it is lost; so is that to the first
+  renewal of each lease.
 - Access key `EXPIRED…`, `WRONG…` or `DENIED…`: is refused, as S3 would.
 """
 
@@ -57,7 +58,9 @@ class Faulty:
         path = environ["PATH_INFO"]
         if path.startswith("/unconditional"):
             environ.pop("HTTP_IF_NONE_MATCH", None)
-        if not path.startswith("/deaf") or not path.endswith(f"/_delta_log/{2:020}.json"):
+        is_renewal = "/_leases/" in path and "HTTP_IF_MATCH" in environ
+        is_heard = not path.endswith(f"/_delta_log/{2:020}.json") and not is_renewal
+        if not path.startswith("/deaf") or is_heard:
             return list(self._app(environ, start))
         first = path not in self._unheard
         self._unheard.add(path)

@@ -141,7 +141,7 @@ def test_local_state_of_a_bucket_has_a_folder_of_its_own(
     other = load_settings(lake_root=f"{root}2")
     assert here.lake_root == here.lake == root
     assert here.stack_dir.is_relative_to(here.cache_dir / "lakes")
-    assert here.checkpoint_dir.parent == here.stack_dir.parent
+    assert here.checkpoint_dir == f"{root}/_checkpoints"
     assert here.state_dir != other.state_dir
     assert load_settings(lake_root=root, state_dir=tmp_path).stack_dir == tmp_path / "_stack"
 

@@ -1,4 +1,4 @@
-"""The whole stack on a lake in a bucket: broker, queries, driver committer, and the books afterwards."""
+"""The whole stack on a lake in a bucket: broker, queries, both committers, and the books afterwards."""
 
 from __future__ import annotations
 
@@ -13,19 +13,27 @@ import pytest
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import project_home
+from lakeshelf.streams.resume import checkpoint
 
 from .conftest import SECRET
 
 
 @pytest.mark.slow
 @pytest.mark.spark
-def test_the_demo_balances_on_a_bucket_and_leaves_no_secret(root: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("committer", "baskets"),
+    [("driver", 100), pytest.param("spark", 20, marks=pytest.mark.nightly)],
+)
+def test_the_demo_balances_on_a_bucket_and_leaves_no_secret(
+    root: str, tmp_path: Path, committer: str, baskets: int
+) -> None:
     state = tmp_path / "state"
     environment = os.environ | {
         "LAKESHELF_CACHE_DIR": str(project_home() / ".cache"),
         "LAKESHELF_STATE_DIR": str(state),
+        "LAKESHELF_COMMITTER": committer,
     }
-    command = ["demo", "--stores", "1", "--baskets", "100", "--json"]
+    command = ["demo", "--stores", "1", "--baskets", str(baskets), "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "lakeshelf.cli.main", "--lake", root, *command],
         env=environment,
@@ -38,9 +46,10 @@ def test_the_demo_balances_on_a_bucket_and_leaves_no_secret(root: str, tmp_path:
     report = json.loads(done.stdout)
     assert report["ok"]
     assert report["lake"] == root
-    assert tables.row_count(root, "raw/pos_transactions") == 100
+    assert tables.row_count(root, "raw/pos_transactions") == baskets
     assert Lake(root).snapshot("cleansed/shelf_state").version > 0
-    assert (state / "_checkpoints").is_dir()
+    assert not (state / "_checkpoints").exists()
+    assert checkpoint.begun(f"{root}/_checkpoints")
     texts = [done.stdout, done.stderr]
     texts += [f.read_text(errors="replace") for f in state.rglob("*") if f.is_file()]
     assert not [text for text in texts if SECRET in text]

@@ -188,6 +188,13 @@ class Settings(Governance, BaseSettings):
         "info",
         description="Lines of the log that are less grave are left out; `debug` has each batch.",
     )
+    lease_seconds: float = Field(
+        20.0,
+        ge=1,
+        le=3600,
+        description="How long a driver that is not heard of keeps its queries of a lake in a bucket, before another "
+        "takes them over.",
+    )
     restart_backoff_s: float = Field(
         1.0,
         gt=0,
@@ -261,9 +268,10 @@ class Settings(Governance, BaseSettings):
         )
 
     @property
-    def checkpoint_dir(self) -> Path:
-        """Folder of the Structured Streaming checkpoints."""
-        return self.state_dir / "_checkpoints"
+    def checkpoint_dir(self) -> Path | str:
+        """Folder of the Structured Streaming checkpoints; for a lake in a bucket its address there."""
+        root = self.lake_root
+        return f"{root}/_checkpoints" if isinstance(root, str) else self.state_dir / "_checkpoints"
 
     @property
     def lake(self) -> str:

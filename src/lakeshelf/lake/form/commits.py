@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 
 from lakeshelf.lake.form.metadata import Stamp, encoded, stamp
 from lakeshelf.lake.form.schemas import fingerprint
-from lakeshelf.lake.place.errors import NameRefused, VersionNotFound
+from lakeshelf.lake.place.errors import LeaseLost, NameRefused, VersionNotFound
 
 HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Looking for expired entries would read the state of every file of the log at each commit; `maintenance` does it."""
@@ -103,6 +103,7 @@ class Write:
         metadata: The caller's own entries of the commit.
         expected: The version that the table has to be at: the commit follows it, or there is none; None: any.
         writer: The owner whose tables it may write (`lakeshelf.lake.form.owners`); None: none that name one.
+        fence: The lease under which it is made, and its term; a table in which a later one stands refuses it.
     """
 
     txns: tuple[Txn, ...] = ()
@@ -110,6 +111,7 @@ class Write:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     expected: int | None = None
     writer: str | None = None
+    fence: Txn | None = None
 
     def __post_init__(self) -> None:
         encoded(self.stamp, self.metadata)
@@ -119,11 +121,10 @@ class Write:
             )
 
     @classmethod
-    def once(cls, *txns: Txn) -> Write:
+    def once(cls, *txns: Txn, fence: Txn | None = None) -> Write:
         """A write that is made unless the first identity stands in the table."""
-        return cls(
-            txns, metadata={name: value for txn in txns for name, value in txn.metadata.items()}
-        )
+        metadata = {name: value for txn in txns for name, value in txn.metadata.items()}
+        return cls(txns, metadata=metadata, fence=fence)
 
     @property
     def retries(self) -> int | None:
@@ -142,11 +143,22 @@ class Write:
         return CommitProperties(
             custom_metadata=encoded(stamped, self.metadata),
             max_commit_retries=self.retries,
-            app_transactions=[Transaction(t.app_id, t.version) for t in self.txns],
+            app_transactions=[Transaction(t.app_id, t.version) for t in self._recorded],
         )
 
+    @property
+    def _recorded(self) -> tuple[Txn, ...]:
+        return self.txns if self.fence is None else (*self.txns, self.fence)
+
     def is_done(self, handle: DeltaTable) -> bool:
-        """Whether the write stands in the table, or another has gone on in its stead."""
+        """Whether the write stands in the table, or another has gone on in its stead.
+
+        Raises:
+            LeaseLost: The table is fenced off against the term under which the write is made. Where that happens
+                after this look, delta-rs refuses the commit for the application that both record.
+        """
+        if self.fence is not None:
+            _require_term(handle, self.fence)
         stands = bool(self.txns) and is_committed(handle, self.txns[0])
         return stands or any(_is_overtaken(handle, txn) for txn in self.txns)
 
@@ -164,3 +176,12 @@ def is_committed(handle: DeltaTable, txn: Txn) -> bool:
 def _is_overtaken(handle: DeltaTable, txn: Txn) -> bool:
     recorded = handle.transaction_version(txn.app_id)
     return txn.after is not None and txn.after != (ABSENT if recorded is None else recorded)
+
+
+def _require_term(handle: DeltaTable, fence: Txn) -> None:
+    recorded = handle.transaction_version(fence.app_id)
+    if recorded is not None and recorded > fence.version:
+        raise LeaseLost(
+            f"{fence.app_id} of term {fence.version} is over: term {recorded} has begun",
+            hint="nothing is to be done: another driver goes on with the query",
+        )

@@ -40,7 +40,7 @@ def claim(root: Place, state_dir: Path) -> None:
     if place.folder == state_dir.absolute():
         return
     ours = {
-        "id": _identity(state_dir / IDENTITY),
+        "id": identity(state_dir / IDENTITY),
         "host": socket.gethostname(),
         "folder": str(state_dir.absolute()),
     }
@@ -68,7 +68,7 @@ def _create(place: Root, description: str) -> None:
         )
 
 
-def _identity(file: Path) -> str:
+def identity(file: Path) -> str:
     """Name of a state folder: it goes with the folder when that is moved."""
     if not file.exists():
         write_atomically(file, json.dumps({"id": uuid.uuid4().hex}).encode())

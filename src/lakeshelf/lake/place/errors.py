@@ -12,6 +12,7 @@ LakeError (a LakeshelfError: one line, exit code 1)
 ├── Vacuumed         files of an old version are gone                       LookupError
 ├── Damaged          a log or file that cannot be read                      OSError
 ├── Conflict         somebody else writes, or has written, the table        OSError
+│   └── LeaseLost    another driver has taken over the query
 └── StorageError     disk, permissions, network, credentials                OSError
 """
 
@@ -76,6 +77,10 @@ class Damaged(LakeError, OSError):
 
 class Conflict(LakeError, OSError):
     """Somebody else writes, or has written, the table."""
+
+
+class LeaseLost(Conflict):
+    """Another driver has taken over the query."""
 
 
 class StorageError(LakeError, OSError):

@@ -200,9 +200,8 @@ def jobs(settings: Settings) -> Iterator[Finding]:
 
 def _begun(settings: Settings) -> list[str]:
     """Queries that have a checkpoint."""
-    folder = settings.checkpoint_dir
     names = (query.name for query in _plans(settings))
-    return [name for name in names if (folder / name / checkpoint.POINTER).exists()]
+    return [name for name in names if checkpoint.has_begun(settings.checkpoint_dir, name)]
 
 
 def _plans(settings: Settings) -> tuple[plan.QueryPlan, ...]:

@@ -8,12 +8,12 @@ from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint
-from lakeshelf.streams.resume.checkpoint import POINTER, Starting
+from lakeshelf.streams.resume.checkpoint import Starting
 
 
 def position(settings: Settings, query: str) -> Starting:
     """Topic → partition → offset below which everything is folded, published and committed."""
-    if not (settings.checkpoint_dir / query / POINTER).exists():
+    if not checkpoint.has_begun(settings.checkpoint_dir, query):
         return {}
     return checkpoint.current(settings.checkpoint_dir, query).reached()
 

@@ -43,7 +43,7 @@ def planned(settings: Settings) -> dict[str, Any]:
 
 def late(settings: Settings) -> list[str]:
     """Tables that are still to be made though their query has begun: they hold what comes from then on."""
-    begun = {pointer.parent.name for pointer in _pointers(settings)}
+    begun = checkpoint.begun(settings.checkpoint_dir)
     plans = plan.plan(registry.discover(*settings.homes).values())
     return [name for query in plans if query.name in begun for name in _late(settings, query)]
 
@@ -85,18 +85,13 @@ def _topic(ensured: topics.Ensured) -> dict[str, Any]:
 def _breaks(settings: Settings) -> Iterator[dict[str, str]]:
     """Checkpoints of queries that read other topics now, or that are no more (a checkpoint fixes both)."""
     plans = {one.name: one for one in plan.plan(registry.discover(*settings.homes).values())}
-    begun = sorted(pointer.parent.name for pointer in _pointers(settings))
-    for query in begun:
+    for query in checkpoint.begun(settings.checkpoint_dir):
         try:
             problem = _problem(settings, query, plans.get(query))
         except StreamError as error:
             problem = error.message
         if problem:
             yield {"query": query, "problem": f"{problem}; {REBUILD}"}
-
-
-def _pointers(settings: Settings) -> list[Any]:
-    return list(settings.checkpoint_dir.glob(f"*/{checkpoint.POINTER}"))
 
 
 def _problem(settings: Settings, query: str, query_plan: QueryPlan | None) -> str:

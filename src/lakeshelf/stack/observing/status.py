@@ -232,7 +232,8 @@ def _stands(name: str, part: dict[str, Any], queries: list[dict[str, Any]]) -> s
 def _troubled(query: dict[str, Any]) -> str:
     """What is to be said of a query that a driver runs; empty if it is well."""
     looking = query["last_batch"]["looking_in"]
-    if query["state"] == "running" and not query["error"] and not looking:
+    is_well = query["state"] == "running" and not query["error"] and not looking
+    if is_well or query["state"] == "waiting":  # another driver runs it
         return ""
     where = _batch_text(query)
     search = f"; it looks for the record that fails in {looking}" if looking else ""

@@ -11,6 +11,7 @@ from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.errors import ConfigurationError, LakeError
 from lakeshelf.lake.place import projects, storage
 from lakeshelf.lake.place.claims import CLAIM, IDENTITY
+from lakeshelf.lake.place.leases import LEASES
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.upkeep.repair import ASIDE
@@ -20,6 +21,10 @@ from lakeshelf.stack.supervision.supervisor import STACK_LOCK, running_stack
 
 OWN = (CLAIM, ASIDE, MIGRATIONS, BRONZE)
 """What a lake holds beside its tables; its state may lie in it or elsewhere."""
+
+
+IN_BUCKET = ("_checkpoints", LEASES)
+"""What a lake in a bucket holds besides."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,18 @@ def doomed(settings: Settings) -> Doomed:
         )
     if running_stack(settings):
         raise LakeError(f"a stack runs on {root}", hint="run `lakeshelf down` first")
-    folders = (settings.stack_dir, settings.checkpoint_dir, settings.state_dir / IDENTITY)
-    state = tuple(path for path in folders if path.exists())
+    places = (settings.stack_dir, settings.checkpoint_dir, settings.state_dir / IDENTITY)
+    state = tuple(path for path in places if isinstance(path, Path) and path.exists())
     tables = tuple(storage.table_names(root))
     if not tables and not state:
         raise ConfigurationError(f"{root} is no lake: it has no tables and no state of a stack")
-    others = tuple(name for name in OWN if root.folder is None or (root.folder / name).exists())
+    if root.folder is None:
+        others: tuple[str, ...] = (*OWN, *IN_BUCKET)
+    else:
+        others = tuple(name for name in OWN if (root.folder / name).exists())
     in_projects = map(projects.folder, storage.project_tables(root))
-    places = (*storage.layer_tables(root), *in_projects)
-    return Doomed(root.uri.rpartition("/")[2], tables, places, others, state)
+    paths = (*storage.layer_tables(root), *in_projects)
+    return Doomed(root.uri.rpartition("/")[2], tables, paths, others, state)
 
 
 def destroy(settings: Settings, doomed: Doomed) -> list[str]:

@@ -64,7 +64,7 @@ def run(
     class_path = jars.spark_class_path(settings)
     os.environ.update(java.UTF_8, JAVA_HOME=str(java.java_home(settings)))
     driver = Driver(jobs, settings, client_settings(settings))
-    driver.acquire()
+    driver.acquire(alone=False)
     try:
         driver.stop_on_signals()
         with served(settings, "streams", driver.problems, driver.members) as telemetry:

@@ -18,11 +18,10 @@ import pyarrow.compute as pc
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.errors import ConfigurationError, StreamError
-from lakeshelf.files import write_atomically
 from lakeshelf.kafka import topics
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.commits import Txn
-from lakeshelf.lake.place import storage
+from lakeshelf.lake.place import folders, storage
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
@@ -37,7 +36,7 @@ from lakeshelf.streams.recover import doubles, restart
 from lakeshelf.streams.recover.restart import RestartPlace
 from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.resume.continuity import Standing
-from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
+from lakeshelf.streams.run.runner import Driver, rebuild_marker
 from lakeshelf.streams.take import refusal
 from lakeshelf.streams.take.duplicates import PLACE
 from lakeshelf.streams.take.refusal import QUARANTINE
@@ -108,7 +107,7 @@ def rebuild(
     driver = Driver(jobs, settings, {})
     driver.acquire(unfinished_rebuild=True)
     try:
-        marker = settings.stack_dir / REBUILD_MARKER
+        marker = rebuild_marker(settings)
         for name in (ledger.LEDGER, QUARANTINE, *_kept(driver.plans)):
             tables.ensure(settings.lake_root, CATALOG.tables[name])
         standings = [continuity.examine(plan, settings, client) for plan in driver.plans]
@@ -116,7 +115,7 @@ def rebuild(
             restart.place(plan, settings.lake_root, standing, client, accept_loss=accept_loss)
             for plan, standing in zip(driver.plans, standings, strict=True)
         ]
-        write_atomically(marker, json.dumps({"started_at": time.time()}).encode())
+        folders.write(marker, json.dumps({"started_at": time.time()}).encode())
         aside = _set_aside(Root.at(settings.lake_root), standings)
         standings = [standing.without(aside) for standing in standings]
         folded = sum(

@@ -1,5 +1,7 @@
 """Checkpoints of queries: where they are, what they say, how a query goes on from given offsets.
 
+They lie in the folder of local state, or in the bucket of a lake that is in one.
+
 A query's folder holds generations; `current.json` names the one in force, the offsets that it began at, and the
 application id and number of its first batch. The id survives the checkpoint and numbers go on rising, while Spark
 counts the batches of each generation from 0: a batch that Spark takes for an early one is never skipped as done.
@@ -14,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakeshelf.errors import StreamError
-from lakeshelf.files import write_atomically
+from lakeshelf.lake.place import folders
+from lakeshelf.lake.place.folders import BucketFolder, Folder
 from lakeshelf.streams.commit.ledger import Offsets
 
 Starting = Mapping[str, Mapping[str, int]]
+Place = Path | str
+"""Folder of the checkpoints, or its address."""
 EARLIEST = -2
 POINTER = "current.json"
 SHUFFLE_PARTITIONS = "2"
@@ -35,7 +40,7 @@ class Checkpoint:
         base: Number of its first batch.
     """
 
-    path: Path
+    path: Folder
     starting: Starting
     app_id: str | None = None
     base: int = 0
@@ -78,11 +83,12 @@ class Checkpoint:
 
     def until(self, batch_id: int) -> Starting:
         """End offsets of a batch, from Spark's offset log; empty when that has been cleaned up."""
-        file = self.path / "offsets" / str(batch_id)
-        if not file.exists():
+        try:
+            text = (self.path / "offsets" / str(batch_id)).read_text(encoding="utf-8")
+        except FileNotFoundError:
             return {}
         merged: dict[str, dict[str, int]] = {}
-        for line in file.read_text(encoding="utf-8").splitlines()[2:]:
+        for line in text.splitlines()[2:]:
             merged.update(json.loads(line) if line != "-" else {})
         return merged
 
@@ -106,14 +112,25 @@ class Checkpoint:
         return self.base if last is None else self.base + last + 1
 
 
-def generations(root: Path, query: str) -> list[int]:
+def begun(root: Place) -> list[str]:
+    """Queries that have a checkpoint."""
+    folder = folders.at(root)
+    return sorted(name for name in folders.names(folder) if has_begun(root, name))
+
+
+def has_begun(root: Place, query: str) -> bool:
+    """Whether a query has a checkpoint."""
+    return (folders.at(root) / query / POINTER).exists()
+
+
+def generations(root: Place, query: str) -> list[int]:
     """Generations of a query that have a folder."""
-    return sorted(_batch_ids(root / query))
+    return sorted(_batch_ids(folders.at(root) / query))
 
 
-def current(root: Path, query: str) -> Checkpoint:
+def current(root: Place, query: str) -> Checkpoint:
     """The checkpoint in force; a query that never ran begins with generation 0."""
-    folder = root / query
+    folder = folders.at(root) / query
     pointer = folder / POINTER
     if not pointer.exists():
         return begin(root, query, {})
@@ -132,7 +149,7 @@ def current(root: Path, query: str) -> Checkpoint:
 
 
 def begin(
-    root: Path,
+    root: Place,
     query: str,
     starting: Starting,
     app_id: str | None = None,
@@ -150,25 +167,40 @@ def begin(
         base: Number of its first batch.
         first: Where that batch ends, if it was begun before and has to be done again; None: wherever Spark ends it.
     """
-    folder = root / query
-    folder.mkdir(parents=True, exist_ok=True)
-    generation = max(generations(root, query), default=-1) + 1
-    begun = Checkpoint(folder / str(generation), starting, app_id or query, base)
+    folder = folders.at(root) / query
+    known = generations(root, query)
+    generation = max(known, default=-1) + 1
+    new = Checkpoint(folder / str(generation), starting, app_id or query, base)
     if first is not None:
-        _log_offsets(begun, first)
-    pointer = {"generation": generation, "starting": starting, "app_id": begun.app_id, "base": base}
-    write_atomically(folder / POINTER, json.dumps(pointer, sort_keys=True).encode())
-    return begun
+        _log_offsets(new, first)
+    pointer = {"generation": generation, "starting": starting, "app_id": new.app_id, "base": base}
+    _point(folder / POINTER, json.dumps(pointer, sort_keys=True).encode())
+    if isinstance(folder, BucketFolder):  # where each start of a driver begins one
+        for old in known[:-1]:
+            (folder / str(old)).remove()
+    return new
 
 
-def _log_offsets(begun: Checkpoint, until: Starting) -> None:
+def _point(pointer: Folder, content: bytes) -> None:
+    """Name the generation in force; in a bucket only if no other driver has done so meanwhile."""
+    if not isinstance(pointer, BucketFolder):
+        folders.write(pointer, content)
+        return
+    try:
+        _, tag = pointer.tagged()
+    except FileNotFoundError:
+        pointer.swap(content, None)
+    else:
+        pointer.swap(content, tag)
+
+
+def _log_offsets(new: Checkpoint, until: Starting) -> None:
     """Write what Spark would have written before its first batch, so that it begins with exactly that one."""
     frozen = {"spark.sql.shuffle.partitions": SHUFFLE_PARTITIONS}
     watermark = json.dumps({"batchWatermarkMs": 0, "batchTimestampMs": 0, "conf": frozen})
-    (begun.path / "offsets").mkdir(parents=True)
-    write_atomically(begun.path / "metadata", json.dumps({"id": str(uuid.uuid4())}).encode())
+    folders.write(new.path / "metadata", json.dumps({"id": str(uuid.uuid4())}).encode())
     lines = "\n".join(("v1", watermark, json.dumps(until)))
-    write_atomically(begun.path / "offsets" / "0", lines.encode())
+    folders.write(new.path / "offsets" / "0", lines.encode())
 
 
 def problems(checkpoint: Checkpoint) -> list[str]:
@@ -197,11 +229,11 @@ def problems(checkpoint: Checkpoint) -> list[str]:
     return damage
 
 
-def _batch_ids(folder: Path) -> set[int]:
-    return {int(f.name) for f in folder.glob("*") if f.name.isdigit()}
+def _batch_ids(folder: Folder) -> set[int]:
+    return {int(name) for name in folders.names(folder) if name.isdigit()}
 
 
-def _complete(file: Path) -> bool:
+def _complete(file: Folder) -> bool:
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     try:
         return len(lines) >= 3 and all(

@@ -296,7 +296,7 @@ def _checkpoint(
 ) -> tuple[Checkpoint | None, list[Break]]:
     """The checkpoint in force, and what keeps Spark from going on from it."""
     folder = settings.checkpoint_dir
-    if not (folder / plan.name / checkpoint.POINTER).exists():
+    if not checkpoint.has_begun(folder, plan.name):
         begun = bool(account.reached or checkpoint.generations(folder, plan.name))
         return None, [Break("its checkpoint is gone", continuable=True)] if begun else []
     try:

@@ -1,1 +1,1 @@
-"""How a query runs: batch by batch, on from where its ledger ends, a poisonous record isolated."""
+"""How a query runs: batch by batch, a poisonous record isolated."""

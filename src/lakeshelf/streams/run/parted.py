@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
-from lakeshelf.lake.form.commits import Txn, Write, is_committed
+from lakeshelf.lake.form.commits import Txn, is_committed
 from lakeshelf.lake.write import writing
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
@@ -39,7 +39,8 @@ class PartedProcessor(BatchProcessor[Rows]):
     def begin_parts(self, batch_id: int) -> None:
         """Note in the lake that the batch is done in parts from now on, whatever else is lost."""
         books = self._sink.books
-        writing.note(books.handle(ledger.LEDGER), ledger.LEDGER, Write.once(self._parted(batch_id)))
+        write = books.write(self._parted(batch_id))
+        writing.note(books.handle(ledger.LEDGER), ledger.LEDGER, write)
 
     def has_begun_parts(self, batch_id: int) -> bool:
         """Whether parts of the batch may be committed."""

@@ -13,9 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from structlog.contextvars import bound_contextvars
 
-from lakeshelf.errors import BrokerError
+from lakeshelf.errors import BrokerError, LakeError
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.authentication import java_client
+from lakeshelf.lake.place.leases import QueryLease, Tenure
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -26,7 +27,7 @@ from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import BOOKS, Sink
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
-from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume import checkpoint, continuity, leasing, starting
 from lakeshelf.streams.resume.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime, tick_before
@@ -37,6 +38,8 @@ from lakeshelf.streams.run.trials import Trials
 from lakeshelf.telemetry import metrics
 
 STOP_SECONDS = 60.0
+WATCHES = 10
+"""Looks at a lease that another driver has, within the time that it lasts."""
 READ = {
     "kafka.isolation.level": "read_committed",
     "kafka.fetch.max.wait.ms": "50",
@@ -51,7 +54,7 @@ class QueryProgress:
     """How far a query is, for `status`.
 
     Attributes:
-        state: starting, running, failed or stopped.
+        state: starting, running, waiting (another driver has its lease), failed or stopped.
         batch_id: Last batch that was done.
         offsets: Topic → partition → offset up to which everything is folded.
         error: First line of the last failure.
@@ -76,6 +79,7 @@ class Query:
         session: The driver's session.
         client: librdkafka settings that reach the broker.
         delay_ms: Pause before the first start, so that queries do not fire together.
+        lease: Its lease, which it has to have; None: nobody else could run it.
     """
 
     def __init__(
@@ -85,8 +89,11 @@ class Query:
         session: SparkSession,
         client: Mapping[str, str],
         delay_ms: int = 0,
+        lease: QueryLease | None = None,
     ) -> None:
         self.plan = plan
+        self._lease = lease
+        self._tenure: Tenure | None = None
         self._tables = (*plan.tables, *BOOKS)
         self.progress = QueryProgress()
         self._settings = settings
@@ -107,8 +114,11 @@ class Query:
         if self._stopping.is_set():
             return
         if self._running is None:
-            if self._backoff.is_due(time.monotonic()):
+            if self._backoff.is_due(time.monotonic()) and self._has_lease():
                 self._start()
+        elif self._tenure is not None and not self._tenure.holds and self._is_idle():
+            self._running.stop()
+            self._fail(f"the lease of query {self.plan.name} is lost")
         elif not self._running.isActive:
             error = self._running.exception()
             self._fail(str(error) if error else "the query ended by itself")
@@ -150,12 +160,48 @@ class Query:
         for name in requests.asked(self._settings.stack_dir, self._tables):
             self._sink.serve(self._settings.stack_dir, name)
 
+    def _has_lease(self) -> bool:
+        """Whether the query may run here; where another driver has the lease, it is asked for again later."""
+        lease = self._lease
+        if lease is None or lease.is_held:
+            return True
+        try:
+            if lease.try_to_take():
+                return True
+        except LakeError as error:
+            self._fail(str(error))
+            return False
+        self._backoff.due = time.monotonic() + self._settings.lease_seconds / WATCHES
+        self.progress.state, self.progress.error = "waiting", f"{lease.holder} runs it"
+        return False
+
+    def _is_idle(self) -> bool:
+        """Whether no batch runs; one that does ends by itself without its lease."""
+        idle = self._boundary.acquire(blocking=False)
+        if idle:
+            self._boundary.release()
+        return idle
+
+    def _place(self) -> Checkpoint:
+        """Where the query goes on: at its checkpoint, or behind its ledger under a new term of its lease."""
+        lease = self._lease
+        is_new = lease is not None and (self._tenure is None or not self._tenure.holds)
+        if lease is not None and is_new:
+            self._tenure = leasing.fence(self.plan, self._settings, lease)
+        standing = continuity.examine(self.plan, self._settings, self._client)
+        if is_new:
+            standing = starting.but_for_checkpoint(standing)
+        self._standing = continuity.require(self.plan.name, standing)
+        if not is_new:
+            return checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+        why = "another term of its lease"
+        start = starting.behind_ledger(self.plan, standing, self._client, why)
+        return start.begin(self._settings)
+
     def _start(self) -> None:
         self._backoff.start(time.monotonic())
         try:
-            standing = continuity.examine(self.plan, self._settings, self._client)
-            self._standing = continuity.require(self.plan.name, standing)
-            self._checkpoint = checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+            self._checkpoint = self._place()
             self._sink, self._sink_is_used = self._new_sink(), False
             current = self._checkpoint
             trials = Trials(self._settings.stack_dir, self.plan.name)
@@ -168,7 +214,7 @@ class Query:
             self._running = writer.trigger(
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
-            self.progress.state = "running"
+            self.progress.state, self.progress.error = "running", ""
             self.progress.offsets = {t: dict(ends) for t, ends in current.reached().items()}
             log.info("query started", query=self.plan.name, checkpoint=current.path.name)
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
@@ -261,16 +307,18 @@ class Query:
 
     def _new_sink(self) -> Sink[Any]:
         root, committer = self._settings.lake_root, self._settings.committer
+        window, tenure = self._settings.duplicate_window_rows, self._tenure
         committers: dict[str, Any] = {
-            "driver": DriverCommitter(root, self._settings.duplicate_window_rows),
-            "spark": SparkCommitter(root),
+            "driver": DriverCommitter(root, window, tenure=tenure),
+            "spark": SparkCommitter(root, tenure),
         }
         others = {
             table: committers[name]
             for table, name in self._settings.table_committers.items()
             if name != committer and table in self.plan.tables
         }
-        return Sink(committers[committer], DriverCommitter(root, 0, shared=True), others)
+        books = DriverCommitter(root, 0, shared=True, tenure=tenure)
+        return Sink(committers[committer], books, others)
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")

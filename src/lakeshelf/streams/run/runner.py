@@ -16,9 +16,10 @@ from typing import Any
 from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 
-from lakeshelf.errors import BrokerError, ConfigurationError, StreamError
+from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake.place.claims import claim
+from lakeshelf.lake.place import folders
+from lakeshelf.lake.place.folders import Folder
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
@@ -26,6 +27,7 @@ from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.resume import continuity
+from lakeshelf.streams.resume.leasing import Leases
 from lakeshelf.streams.run.query import Query
 
 REBUILD_MARKER = "rebuild.json"
@@ -50,7 +52,8 @@ class Driver:
         self.plans = plan(jobs)
         self._settings = settings
         self._client = client
-        self._leases: list[Lease] = []
+        self._locks: list[Lease] = []
+        self._leases: Leases | None = None
         self._stop = threading.Event()
         self.queries: list[Query] = []
         self.address = ""
@@ -58,18 +61,19 @@ class Driver:
         self.beat: Callable[[], None] = lambda: None
         """Called whenever the driver comes round."""
 
-    def acquire(self, *, unfinished_rebuild: bool = False) -> None:
-        """Take the lease of the lake's driver and of every table, before anything is written.
+    def acquire(self, *, unfinished_rebuild: bool = False, alone: bool = True) -> None:
+        """Take the locks of the lake's driver and of every table, before anything is written.
+
+        They are files, which keep processes of one machine apart. A lake in a bucket has a lease for each query.
 
         Args:
             unfinished_rebuild: Whether the caller can cope with one.
+            alone: Whether every lease is needed at once; else each query takes its own when it is free.
 
         Raises:
-            ConfigurationError: The lake is in a bucket, and Spark shall commit.
-            LakeError: Another driver has one of them, or jobs of another machine the lake.
+            LakeError: Another driver has one of them.
             StreamError: A rebuild was interrupted, so the tables are not what `raw` says.
         """
-        _require_committers(self._settings)
         stack = self._settings.stack_dir
         names = [
             DRIVER,
@@ -77,22 +81,28 @@ class Driver:
         ]
         try:
             for name in names:
-                self._leases.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
-            claim(self._settings.lake_root, self._settings.state_dir)
+                self._locks.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
+            if not isinstance(self._settings.lake_root, Path):
+                self._leases = Leases(self.plans, self._settings)
+                if alone:
+                    self._leases.take_all()
         except Exception:
             self.release()
             raise
-        if (stack / REBUILD_MARKER).exists() and not unfinished_rebuild:
+        if rebuild_marker(self._settings).exists() and not unfinished_rebuild:
             self.release()
             raise StreamError(
                 "a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again"
             )
 
     def release(self) -> None:
-        """Give all leases back."""
-        for lease in self._leases:
-            lease.release()
-        self._leases = []
+        """Give all locks and leases back."""
+        if self._leases is not None:
+            self._leases.release()
+            self._leases = None
+        for lock in self._locks:
+            lock.release()
+        self._locks = []
 
     def run(self, session: Callable[[], SparkSession]) -> None:
         """Run until `stop`; every query ends at a batch boundary.
@@ -103,10 +113,18 @@ class Driver:
         for query_plan in self.plans:
             for table in query_plan.tables:
                 tables.open_table(self._settings.lake_root, table)
-            self._require_continuity(query_plan)
+            if self._leases is None:  # else another driver may be writing them
+                self._require_continuity(query_plan)
         spark = session()
         self.queries = [
-            Query(query_plan, self._settings, spark, self._client, i * STAGGER_MS)
+            Query(
+                query_plan,
+                self._settings,
+                spark,
+                self._client,
+                i * STAGGER_MS,
+                None if self._leases is None else self._leases[query_plan.name],
+            )
             for i, query_plan in enumerate(self.plans)
         ]
         self._tend_all(spark)
@@ -159,7 +177,7 @@ class Driver:
         return [
             f"query {name} is {progress.state}{f': {progress.error}' if progress.error else ''}"
             for name, progress in states
-            if progress.state != "running"
+            if progress.state not in ("running", "waiting")
         ]
 
     def members(self) -> list[dict[str, Any]]:
@@ -182,12 +200,11 @@ class Driver:
         STREAMS.write(self._settings.stack_dir, queries, committer=committer, telemetry=address)
 
 
-def _require_committers(settings: Settings) -> None:
-    committers = {settings.committer, *settings.table_committers.values()}
-    if "spark" in committers and not isinstance(settings.lake_root, Path):
-        raise ConfigurationError(
-            f"Spark does not commit to {settings.lake}", hint="set LAKESHELF_COMMITTER=driver"
-        )
+def rebuild_marker(settings: Settings) -> Folder:
+    """The file that is there while a rebuild is under way; in a bucket, where other drivers see it."""
+    if isinstance(settings.lake_root, Path):
+        return settings.stack_dir / REBUILD_MARKER
+    return folders.at(settings.checkpoint_dir) / REBUILD_MARKER
 
 
 def describe(query_plan: QueryPlan) -> dict[str, object]:

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.lake.upkeep import requests
@@ -45,14 +46,22 @@ class DriverCommitter:
         window_rows: Newest event ids a topic that are kept in memory.
         shared: Whether others write its tables too.
         lane: What makes its commits; None: one of its own.
+        tenure: The term under which the query may commit; None: nobody else could.
     """
 
     name = "driver"
 
     def __init__(
-        self, root: Place, window_rows: int, *, shared: bool = False, lane: Lane | None = None
+        self,
+        root: Place,
+        window_rows: int,
+        *,
+        shared: bool = False,
+        lane: Lane | None = None,
+        tenure: Tenure | None = None,
     ) -> None:
         self._root = root
+        self._tenure = tenure
         self._shared = shared
         self._window_rows = window_rows
         self._duck = Duck()
@@ -154,7 +163,7 @@ class DriverCommitter:
         handle, conformed = self.handle(name), self._conform(name, rows)
         if name in self._indexes and not self.is_committed(name, txn):
             self._indexes[name].add(conformed["event_id"])
-        return self._lane.submit(lambda: writing.append(handle, name, conformed, Write.once(txn)))
+        return self._lane.submit(lambda: writing.append(handle, name, conformed, self.write(txn)))
 
     def upsert(self, name: str, rows: pa.Table, txn: Txn) -> Future[Commit]:
         """Merge rows once and keep the new state in memory."""
@@ -168,7 +177,7 @@ class DriverCommitter:
         after = _without(before, changed, CATALOG.tables[name].key)
         self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()
         return self._lane.submit(
-            lambda: rewriting.rewrite(handle, name, rows_after, kept, Write.once(txn))
+            lambda: rewriting.rewrite(handle, name, rows_after, kept, self.write(txn))
         )
 
     def then(self, work: Callable[[], None]) -> None:
@@ -186,6 +195,17 @@ class DriverCommitter:
         elif self._shared:
             self._handles[name].update_incremental()
         return self._handles[name]
+
+    def write(self, txn: Txn) -> Write:
+        """What a commit carries that is made now.
+
+        Raises:
+            LeaseLost: Another driver has taken over the query.
+        """
+        if self._tenure is None:
+            return Write.once(txn)
+        self._tenure.require()
+        return Write.once(txn, fence=Txn(self._tenure.lease.app_id, self._tenure.term))
 
     def _index(self, name: str) -> IdIndex:
         if name not in self._indexes:

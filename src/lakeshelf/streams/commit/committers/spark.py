@@ -20,6 +20,7 @@ from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts.derived.spark import data_type
 from lakeshelf.lake.form import commits
 from lakeshelf.lake.form.commits import Commit, Txn, Write
+from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
@@ -31,6 +32,8 @@ from lakeshelf.streams.declare.sql import REMOVED
 from lakeshelf.streams.take.parse import parse
 
 TXN_CONF = "spark.databricks.delta.write"
+LEASE_CONF, TERM_CONF = "io.lakeshelf.lease", "io.lakeshelf.term"
+"""As in `infra/filesystem/ConditionalLogStore.java`."""
 TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 MOST_SHUFFLE_PARTITIONS = 200
 
@@ -48,12 +51,14 @@ class SparkCommitter:
 
     Args:
         root: Lake root.
+        tenure: The term under which the query may commit; None: nobody else could. The log store asks for it.
     """
 
     name = "spark"
 
-    def __init__(self, root: Place) -> None:
+    def __init__(self, root: Place, tenure: Tenure | None = None) -> None:
         self._root = root
+        self._tenure = tenure
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
         self._maintenance = Maintenance()
@@ -154,6 +159,8 @@ class SparkCommitter:
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table."""
+        if self._tenure is not None:
+            self._tenure.require()
         return commits.is_committed(tables.open_table(self._root, name), txn)
 
     def append(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:

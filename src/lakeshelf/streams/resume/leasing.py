@@ -1,0 +1,99 @@
+"""The leases of a driver whose lake is in a bucket: kept alive by a thread of their own, and what taking one means."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.place import claims
+from lakeshelf.lake.place.errors import NotFound
+from lakeshelf.lake.place.leases import QueryLease, Tenure
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
+from lakeshelf.logs import log
+from lakeshelf.settings import Settings
+from lakeshelf.streams.commit.sink import BOOKS
+from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.telemetry import metrics
+
+LOOKS = 10
+"""Looks at the leases within the time that one lasts."""
+
+
+class Leases:
+    """The leases that a driver has or wants, one a query.
+
+    Args:
+        plans: The queries.
+        settings: The lake, in a bucket, and how long a lease lasts.
+    """
+
+    def __init__(self, plans: Iterable[QueryPlan], settings: Settings) -> None:
+        self._plans = {plan.name: plan for plan in plans}
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="leases", daemon=True)
+        owner = f"{claims.identity(settings.state_dir / claims.IDENTITY)}@{socket.gethostname()}"
+        self._leases = {
+            name: QueryLease(settings.lake_root, name, owner, settings.lease_seconds)
+            for name in self._plans
+        }
+        self._keeper.start()
+
+    def __getitem__(self, query: str) -> QueryLease:
+        return self._leases[query]
+
+    def take_all(self) -> None:
+        """Take every lease, once its holder has let it go or has not renewed it in time.
+
+        Raises:
+            LakeError: Another driver has one.
+        """
+        until = time.monotonic() + self._settings.lease_seconds * (1 + 1 / LOOKS)
+        for name, lease in self._leases.items():
+            while not lease.try_to_take():
+                if time.monotonic() >= until:
+                    raise LakeError(
+                        f"query {name} is run by {lease.holder}",
+                        hint="stop that driver with SIGTERM, then repeat the command",
+                    )
+                self._stopping.wait(self._settings.lease_seconds / LOOKS)
+            fence(self._plans[name], self._settings, lease)
+
+    def release(self) -> None:
+        """Give all back."""
+        self._stopping.set()
+        self._keeper.join()
+        for lease in self._leases.values():
+            lease.release()
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(self._settings.lease_seconds / LOOKS):
+            for name, lease in self._leases.items():
+                try:
+                    lease.renew_if_due()
+                except LakeError as error:
+                    log.warning("lease lost", query=name, error=str(error))
+
+
+def fence(plan: QueryPlan, settings: Settings, lease: QueryLease) -> Tenure:
+    """Write the term of a lease into each table of a query, so that commits of an earlier one are refused there.
+
+    Raises:
+        LeaseLost: A later term stands in one already.
+        LakeError: A table cannot be read or written.
+    """
+    tenure = Tenure(lease, lease.term)
+    term = Txn(lease.app_id, tenure.term)
+    for name in (*plan.tables, *BOOKS):
+        try:
+            handle = tables.open_table(settings.lake_root, name)
+        except NotFound:
+            continue  # it is missed where the query is examined
+        writing.note(handle, name, Write(txns=(term,), fence=term))
+    metrics.LEASE_TERM.take(tenure.term, query=plan.name)
+    return tenure
