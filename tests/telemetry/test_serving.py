@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -104,3 +105,16 @@ def test_the_port_is_free_again_at_the_end(lake: Path) -> None:
     for _ in range(2):
         with served(load_settings(telemetry_port=port), "streams", list) as one:
             assert asked(one, "/health/live")[0] == 200
+
+
+def test_a_caller_who_does_not_wait_leaves_no_trace(
+    telemetry: Telemetry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A scrape that was given up is no error of the process."""
+    host, port = telemetry.address.removeprefix("http://").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+    assert asked(telemetry, "/health/live")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err

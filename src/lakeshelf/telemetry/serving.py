@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,6 +226,11 @@ def _own_host() -> str:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     telemetry: Telemetry
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller who has not waited for the answer, as a scrape does in a busy moment."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _listening(settings: Settings, telemetry: Telemetry) -> _Server:

@@ -17,7 +17,7 @@ import pytest
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
-from lakeshelf.stack.observing import live, processes
+from lakeshelf.stack.observing import live, processes, rebuilding
 from lakeshelf.stack.observing.processes import STALE_S, fresh, heard
 from lakeshelf.stack.observing.status import collect
 from lakeshelf.status_files import COMPONENTS, STREAMS
@@ -181,6 +181,17 @@ def test_doctor_names_the_process_and_the_log(lakeshelf: Run, settings: Settings
     assert done.code == 1
     assert f"streams does not answer at {telemetry.address}" in done.out
     assert "logs streams`" in done.out
+
+
+def test_a_rebuild_says_how_far_it_is_in_the_place_of_the_driver(settings: Settings) -> None:
+    """And is not missed when it is done."""
+    shown: list[tuple[str, int, int]] = []
+    with rebuilding.telling(settings, lambda *at: shown.append(at)) as progress:
+        progress(QUERY, 1_200, 5_000)
+        (problem,) = collect(settings)["problems"]
+    assert shown == [(QUERY, 1_200, 5_000)]
+    assert problem.endswith(f"a rebuild is under way: {QUERY} has folded 1,200 of 5,000 rows")
+    assert collect(settings)["problems"] == ["nothing runs; start it with `lakeshelf up`"]
 
 
 @pytest.mark.slow

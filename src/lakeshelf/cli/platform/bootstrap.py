@@ -60,6 +60,7 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Drop what the jobs keep and fold it again from raw; the stack must be down."""
+    from lakeshelf.stack.observing import rebuilding
     from lakeshelf.stack.supervision.supervisor import kafka_for
     from lakeshelf.streams.declare import registry
     from lakeshelf.streams.recover import recovery
@@ -67,8 +68,12 @@ def rebuild(
     settings = access.present()
     jobs = registry.discover(*settings.homes).values()
     recovery.require_stopped(settings, jobs)
-    with kafka_for(settings, "lakeshelf rebuild") as client, Steps({}).shown() as show:
-        result = recovery.rebuild(settings, jobs, show, client, accept_loss=accept_loss)
+    with (
+        kafka_for(settings, "lakeshelf rebuild") as client,
+        Steps({}).shown() as show,
+        rebuilding.telling(settings, show) as progress,
+    ):
+        result = recovery.rebuild(settings, jobs, progress, client, accept_loss=accept_loss)
     if as_json:
         print_json(
             {
