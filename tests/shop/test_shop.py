@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -24,28 +23,19 @@ from lakeshelf.shop.tracing.trace import trace
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.stack.supervision import governed
 from lakeshelf.streams.declare.registry import discover
-from lakeshelf.telemetry.metrics import METRICS, PREFIX, series
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.support import eventually
+from tests.telemetry.test_alerts import promtool
 
+from . import observed
 from .conftest import lakeshelf as shell
+
+__all__ = ["promtool"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAGE = Path(__file__).parents[2] / "docs" / "store-manager.md"
 SHELF = "SIM-001-00001"
-
-MOST_SERIES = 2_000
-LIVELY = (
-    "query_up",
-    "batches_total",
-    "batch_duration_seconds",
-    "source_lag_records",
-    "commit_duration_seconds",
-    "component_up",
-    "clock_business_timestamp_seconds",
-)
-"""Metrics that every shop has that lives."""
 
 READING: dict[str, tuple[str, ...]] = {
     "alerts list": (),
@@ -319,27 +309,38 @@ def test_every_command_that_reads_does_so(
         json.loads(result.out)
 
 
-def test_every_process_tells_health_and_metrics(lakeshelf: Any, running: Path) -> None:
+@pytest.mark.setup
+def test_every_process_tells_health_and_metrics_and_every_panel_shows_them(
+    lakeshelf: Any, running: Path, tmp_path: Path, promtool: str
+) -> None:
     """What is scraped is declared, bounded, and has come from what the shop does."""
+    assert lakeshelf("--lake", running, "lake", "optimize", "raw/foot_traffic").code == 0
     addresses = json.loads(lakeshelf("--lake", running, "status", "--json").out)["telemetry"]
-    assert addresses.keys() >= {"streams", "components"}
-    scraped = {}
-    for part, address in addresses.items():
-        with urllib.request.urlopen(f"{address}/health/ready", timeout=30) as answer:
-            health = json.load(answer)
-        assert (health["part"], health["ready"], health["problems"]) == (part, True, [])
-        with urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
-            scraped[part] = answer.read().decode()
-        assert sum(not line.startswith("#") for line in scraped[part].splitlines()) < MOST_SERIES
-    ours = {
-        line.split(" ")[2]
-        for text in scraped.values()
-        for line in text.splitlines()
-        if line.startswith(f"# TYPE {PREFIX}") and not line.split(" ")[2].endswith("_created")
-    }
-    known = {name for metric in METRICS.values() for name in (metric.exported, *series(metric))}
-    assert ours <= known
-    assert {f"{PREFIX}{name}" for name in LIVELY} <= ours
+    assert addresses.keys() >= {"streams", "components", "api", "worker"}
+    assert lakeshelf("--lake", running, "cr", "list", "--as", "ann").code == 0
+    observed.require_declared(addresses)
+    observed.require_full_dashboards(addresses, tmp_path)
+
+
+@pytest.mark.parametrize("text", observed.of_runbooks()[0])
+def test_a_command_of_the_runbooks_runs(
+    lakeshelf: Any, running: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("corrected.json").write_text("[]")
+    words, _, file = text.partition(" > ")
+    done = lakeshelf("--lake", running, *words.split())
+    assert done.code == 0, done.err
+    if file:
+        json.loads(done.out)
+
+
+@pytest.mark.parametrize("text", observed.of_runbooks()[1])
+def test_a_way_out_that_needs_the_stack_to_be_down_says_so(running: Path, text: str) -> None:
+    """And leaves everything as it is; what it does where the stack is down is tested with what it mends."""
+    done = shell(running, *text.split())
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: ") or "\nerror: " in done.stderr
 
 
 def test_tables_are_written_by_spark_and_by_the_driver(running: Path) -> None:

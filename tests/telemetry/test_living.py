@@ -9,18 +9,15 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
@@ -28,6 +25,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from tests.support import eventually, make_topics
+from tests.telemetry.prometheus import Prometheus, free_port
 from tests.telemetry.test_alerts import FOLDER, promtool
 
 __all__ = ["promtool"]
@@ -44,10 +42,12 @@ ROWS = 20
 """Most records of a batch, so that more can be sent than are folded."""
 
 
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def fast_rules() -> str:
+    """The alerts of the product, with seconds for minutes."""
+    rules = (FOLDER / "rules.yml").read_text()
+    for minutes, seconds in FAST.items():
+        rules = rules.replace(minutes, seconds)
+    return rules
 
 
 class Watched:
@@ -61,7 +61,8 @@ class Watched:
         self.folder = folder
         self.settings = load_settings(lake_root=folder / "lake")
         self.broker = Broker(self.settings)
-        self.port, self.telemetry = free_port(), free_port()
+        self.telemetry = free_port()
+        self.prometheus = Prometheus(folder, [f"127.0.0.1:{self.telemetry}"], fast_rules())
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def begin(self) -> None:
@@ -70,7 +71,7 @@ class Watched:
         self.broker.wait_healthy()
         make_topics(self.client)
         tables.ensure_all(self.settings.lake_root)
-        self._prometheus()
+        self.prometheus.start()
         module = "lakeshelf.stack.supervision.streams_process"
         environment = {
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
@@ -97,51 +98,13 @@ class Watched:
                 subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
             )
 
-    def _prometheus(self) -> None:
-        rules = (FOLDER / "rules.yml").read_text()
-        for minutes, seconds in FAST.items():
-            rules = rules.replace(minutes, seconds)
-        (self.folder / "rules.yml").write_text(rules)
-        target = {"targets": [f"127.0.0.1:{self.telemetry}"]}
-        job = {"job_name": "lakeshelf", "static_configs": [target]}
-        config = {
-            "global": {
-                "scrape_interval": "1s",
-                "scrape_timeout": "1s",
-                "evaluation_interval": "1s",
-            },
-            "rule_files": ["rules.yml"],
-            "scrape_configs": [job],
-        }
-        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        place = (
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            f"--storage.tsdb.path={self.folder / 'data'}",
-        )
-        self._start(["prometheus", f"--config.file={self.folder / 'prometheus.yml'}", *place], {})
-
-    def asked(self, path: str) -> dict[str, object]:
-        """What Prometheus answers; empty while it does not."""
-        try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10
-            ) as answer:
-                data: dict[str, object] = json.load(answer)["data"]
-                return data
-        except OSError:
-            return {}
-
     def firing(self) -> set[str]:
         """Names of the alerts that fire."""
-        listed = self.asked("alerts").get("alerts", [])
-        assert isinstance(listed, list)
-        return {alert["labels"]["alertname"] for alert in listed if alert["state"] == "firing"}
+        return self.prometheus.firing()
 
     def value(self, expression: str) -> float | None:
         """Value of an expression now."""
-        result = self.asked(f"query?query={urllib.parse.quote(expression)}").get("result")
-        assert result is None or isinstance(result, list)
-        return float(result[0]["value"][1]) if result else None
+        return self.prometheus.value(expression)
 
     def lines(self) -> list[dict[str, object]]:
         """The log that the driver prints, without what Spark says."""
@@ -154,6 +117,7 @@ class Watched:
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
+        self.prometheus.end()
         self.broker.kill()
 
 
@@ -198,6 +162,8 @@ def test_lag_and_quarantine_are_noticed(watched: Watched) -> None:
         eventually(lambda: "LagGrows" in watched.firing(), "LagGrows fires")
         eventually(lambda: "QuarantineRate" in watched.firing(), "QuarantineRate fires")
     eventually(lambda: "LagGrows" not in watched.firing(), "LagGrows is over")
+    quarantined = "sum(lakeshelf_quarantined_total)"
+    eventually(lambda: watched.value(quarantined), "what was refused is counted by its reason")
 
 
 def test_a_driver_that_stands_still_is_noticed(watched: Watched) -> None:

@@ -17,6 +17,7 @@ from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import measuring
+from lakeshelf.streams.take.refusal import Refused
 from lakeshelf.telemetry.serving import Values
 from tests.telemetry.test_metrics import samples, values
 
@@ -72,6 +73,14 @@ def test_what_counts_begins_with_nothing(values: Values) -> None:
     by_fate = samples(values, "lakeshelf_records_total")
     assert by_fate["quarantined", "wh", "wh_events"] == 0
     assert by_fate["valid", "wh", "wh_events"] == 1
+
+
+def test_what_is_refused_is_counted_by_its_reason(values: Values) -> None:
+    """Beside the fate of its query."""
+    now = datetime.now(UTC)
+    refused = [Refused("wh_events", 0, 1, now, b"k", b"{}", "not_json", "")] * 2
+    measuring.records("wh", {}, refused)
+    assert samples(values, "lakeshelf_quarantined_total") == {("not_json", "wh_events"): 2}
 
 
 def table(root: Path) -> DeltaTable:
