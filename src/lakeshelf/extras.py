@@ -43,6 +43,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sse_starlette",
             "uvicorn",
         ),
+        "openlineage": ("openlineage",),
+        "tracing": ("opentelemetry",),
     }
 )
 """Extra → what it brings, by the names of imports; a module of two is asked for by the first."""

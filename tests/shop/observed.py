@@ -35,7 +35,6 @@ LIVELY = (
 RARE = {
     "lakeshelf_quarantined_total": "tests/telemetry/test_living.py has records that are refused",
     "lakeshelf_lease_term": "only queries of a lake in a bucket have a lease",
-    "lakeshelf_lease_losses_total": "only queries of a lake in a bucket have a lease",
     "lakeshelf_certificate_expires_timestamp_seconds": "only a Kafka of others has certificates",
 }
 """Series of dashboards that this shop does not have, and why."""

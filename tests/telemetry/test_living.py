@@ -26,7 +26,9 @@ from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from tests.support import eventually, make_topics
 from tests.telemetry.prometheus import Prometheus, free_port
+from tests.telemetry.receiving import Received, receiving
 from tests.telemetry.test_alerts import FOLDER, promtool
+from tests.telemetry.test_tracing import spans
 
 __all__ = ["promtool"]
 pytestmark = [pytest.mark.slow, pytest.mark.setup, pytest.mark.faults]
@@ -55,10 +57,11 @@ class Watched:
 
     Args:
         folder: Of everything.
+        collector: Takes traces.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, collector: Received) -> None:
+        self.folder, self.collector = folder, collector
         self.settings = load_settings(lake_root=folder / "lake")
         self.broker = Broker(self.settings)
         self.telemetry = free_port()
@@ -79,6 +82,9 @@ class Watched:
             "LAKESHELF_TELEMETRY_PORT": str(self.telemetry),
             "LAKESHELF_MAX_BATCH_ROWS": str(ROWS),
             "LAKESHELF_LOG_LEVEL": "debug",
+            "LAKESHELF_OPENLINEAGE_FILE": str(self.folder / "lineage.jsonl"),
+            "LAKESHELF_OPENLINEAGE_EVERY_BATCHES": "2",
+            "LAKESHELF_OTLP_ENDPOINT": self.collector.address,
         }
         self._start([sys.executable, "-m", module, "--jobs", ",".join(JOBS)], environment)
 
@@ -124,14 +130,15 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A driver that works, and a Prometheus that has seen it do so."""
-    one = Watched(tmp_path_factory.mktemp("watched"))
-    try:
-        one.begin()
-        eventually(lambda: one.value("sum(lakeshelf_query_up)") == len(JOBS), "all queries run")
-        eventually(lambda: not one.firing(), "no alert fires any more")
-        yield one
-    finally:
-        one.end()
+    with receiving() as collector:
+        one = Watched(tmp_path_factory.mktemp("watched"), collector)
+        try:
+            one.begin()
+            eventually(lambda: one.value("sum(lakeshelf_query_up)") == len(JOBS), "all queries run")
+            eventually(lambda: not one.firing(), "no alert fires any more")
+            yield one
+        finally:
+            one.end()
 
 
 @contextmanager
@@ -193,6 +200,32 @@ def test_every_line_about_a_batch_says_which_and_of_which_process(watched: Watch
     of_batches = [line for line in lines if line["event"] in {"batch done", "committed"}]
     assert {line["event"] for line in of_batches} == {"batch done", "committed"}
     assert all(isinstance(line["batch_id"], int) and line["query"] for line in of_batches)
+
+
+def test_what_queries_read_and_write_is_told_as_openlineage_has_it(watched: Watched) -> None:
+    """Of one that went on and of one whose topic is gone."""
+    lines = (watched.folder / "lineage.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    kinds: dict[str, list[str]] = {job: [] for job in JOBS}
+    for event in events:
+        kinds[event["job"]["name"]].append(event["eventType"])
+    assert kinds["wh-aggregator"][:2] == ["START", "RUNNING"]
+    assert kinds["foot-traffic-raw-sink"][:2] == ["START", "FAIL"]
+    last = [event for event in events if event["eventType"] == "RUNNING"][-1]
+    (read,) = [one for one in last["inputs"] if one["name"] == "wh_events"]
+    assert "0:" in read["facets"]["version"]["datasetVersion"]
+    versions = {one["name"]: one["facets"].get("version") for one in last["outputs"]}
+    assert versions[f"{watched.settings.lake}/raw/wh_events"] is None, "all records were refused"
+
+
+def test_every_batch_is_traced_with_its_steps(watched: Watched) -> None:
+    """Each step is below the batch that it is of."""
+    eventually(lambda: spans(watched.collector.bodies), "traces come")
+    sent = spans(watched.collector.bodies)
+    batches = {span.span_id for span in sent if span.name == "batch"}
+    steps = [span for span in sent if span.name != "batch"]
+    assert {span.name for span in steps} >= {"take", "raw", "tables", "publish", "ledger"}
+    assert sum(span.parent_span_id in batches for span in steps) >= len(steps) / 2
 
 
 def test_the_alerts_are_those_of_the_product(watched: Watched) -> None:

@@ -30,6 +30,7 @@ from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings.governance import Governance
+from lakeshelf.settings.watching import Watching
 
 CommitterName = Literal["driver", "spark"]
 KafkaSecurity = Literal["plaintext", "tls", "sasl_tls", "sasl_plaintext"]
@@ -50,6 +51,7 @@ _PLACES = (
     "kafka_key_file",
     "kafka_password_file",
     "governance_database_file",
+    "openlineage_file",
 )
 """Settings that are places."""
 _HOST_AND_PORT = r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):\d{1,5}$"
@@ -80,7 +82,7 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-class Settings(Governance, BaseSettings):
+class Settings(Watching, Governance, BaseSettings):
     """Everything that can be configured; environment beats file beats default."""
 
     model_config = SettingsConfigDict(
@@ -173,16 +175,6 @@ class Settings(Governance, BaseSettings):
         1_000_000,
         gt=0,
         description="Newest event ids a topic that are kept in memory; older ones are looked up in raw.",
-    )
-    telemetry_host: str = Field(
-        "127.0.0.1", description="Address at which each process tells its health and its metrics."
-    )
-    telemetry_port: int | None = Field(
-        None,
-        ge=1,
-        le=65_530,
-        description="Port of the streams driver there; the next ones are those of components, API, worker and "
-        "dataset-publisher. Unset: any that are free, as `lakeshelf status` tells.",
     )
     log_level: LogLevel = Field(
         "info",

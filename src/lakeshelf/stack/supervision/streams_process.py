@@ -25,6 +25,7 @@ from lakeshelf.stack.toolchain import class_data, jars, java
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.run import session
 from lakeshelf.streams.run.runner import Driver
+from lakeshelf.telemetry import lineage, tracing
 from lakeshelf.telemetry.serving import served
 
 LOCAL_MASTER = "local[4]"
@@ -67,7 +68,11 @@ def run(
     driver.acquire(alone=False)
     try:
         driver.stop_on_signals()
-        with served(settings, "streams", driver.problems, driver.members) as telemetry:
+        with (
+            lineage.emitting(settings),
+            tracing.sending(settings, "streams"),
+            served(settings, "streams", driver.problems, driver.members) as telemetry,
+        ):
             driver.address, driver.beat = telemetry.address, telemetry.beat
             _end_orphan(settings)
             kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""

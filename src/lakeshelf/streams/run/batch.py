@@ -100,7 +100,7 @@ class BatchProcessor(Generic[Rows]):
             self._time.decided()
         finally:
             self._sink.end()
-        measuring.records(self._plan.name, batch.counts, batch.refused)
+        measuring.done(self._plan.name, batch, self._batch_metadata(batch_id)[BATCH]["offsets"])
         self.appended_at |= batch.latest
         self._sink.maintain()
         return batch.counts

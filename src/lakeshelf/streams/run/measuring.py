@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from lakeshelf.streams.commit.ledger import Counts
+from lakeshelf.streams.commit.ledger import Offsets as Ranges
 from lakeshelf.streams.declare.plan import QueryPlan
+from lakeshelf.streams.run.intermediate import Batch
 from lakeshelf.streams.take.refusal import Refused
-from lakeshelf.telemetry import metrics
+from lakeshelf.telemetry import lineage, metrics, tracing
 
 FATES = ("valid", "duplicate", "quarantined")
 MOST_PARTITIONS = 16
@@ -23,8 +26,28 @@ Offsets = Mapping[str, Mapping[str, int]]
 def step(query: str, name: str) -> Iterator[None]:
     """Measure a step of a batch that succeeds."""
     began = time.perf_counter()
-    yield
+    with tracing.span(name, query=query):
+        yield
     metrics.BATCH_DURATION.take(time.perf_counter() - began, query=query, step=name)
+
+
+def done(query: str, batch: Batch[Any], offsets: Ranges) -> None:
+    """Tell what a batch that is done has read, folded and committed."""
+    records(query, batch.counts, batch.refused)
+    folded(query, offsets, batch.versions())
+
+
+def folded(query: str, offsets: Ranges, versions: Mapping[str, int]) -> None:
+    """Tell which offsets were folded, and which versions of tables that made."""
+    lineage.batch(query, lambda: _until(offsets), versions)
+
+
+def _until(offsets: Ranges) -> dict[str, str]:
+    """Topic → where each of its partitions was read up to, as a version of the topic."""
+    return {
+        topic: ",".join(f"{number}:{ends[1]}" for number, ends in sorted(partitions.items()))
+        for topic, partitions in offsets.items()
+    }
 
 
 def records(query: str, counts: Mapping[str, Counts], refused: Iterable[Refused]) -> None:
@@ -39,14 +62,9 @@ def records(query: str, counts: Mapping[str, Counts], refused: Iterable[Refused]
 def begun(query: str) -> None:
     """Tell that nothing has gone wrong yet: what counts from nothing on is seen to grow the first time."""
     metrics.QUERY_RESTARTS.add(0, query=query)
+    metrics.LEASE_LOSSES.add(0, query=query)
     for outcome in ("done", "failed"):
         metrics.BATCHES.add(0, query=query, outcome=outcome)
-
-
-def lease(query: str, term: int, *, lost: bool = False) -> None:
-    """Tell the term of a query's lease that this driver took, or lost to another one."""
-    metrics.LEASE_TERM.take(term, query=query)
-    metrics.LEASE_LOSSES.add(int(lost), query=query)
 
 
 def lag(

@@ -19,6 +19,8 @@ from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.resume.continuity import BATCH
+from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.batch import BatchProcessor
 from lakeshelf.streams.run.intermediate import Batch
 from lakeshelf.streams.run.parts import BatchPart, Positions
@@ -68,6 +70,7 @@ class PartedProcessor(BatchProcessor[Rows]):
             batch.part, batch.appended_at = part, at
             self._fold(batch)
             self.appended_at |= batch.latest
+            measuring.records(self._plan.name, {}, batch.refused)
             return batch.counts, batch.versions()
         finally:
             self._sink.end()
@@ -89,6 +92,7 @@ class PartedProcessor(BatchProcessor[Rows]):
             batch.refused = refused
             self._quarantine(batch, refused, self._left_out(batch_id, part))
             self._publish(batch)
+            measuring.records(self._plan.name, {}, refused)
             return batch.counts, batch.versions()
         finally:
             self._sink.end()
@@ -106,6 +110,9 @@ class PartedProcessor(BatchProcessor[Rows]):
             none = intake.schema(CATALOG.topics[CLOCK]).empty_table()
             self._time.advance(none, self._offsets(batch_id))
         self._enter(batch_id, counts, versions, time.perf_counter())
+        measuring.records(self._plan.name, counts, ())
+        offsets = self._batch_metadata(batch_id)[BATCH]["offsets"]
+        measuring.folded(self._plan.name, offsets, versions)
 
     def _held(self, topic: str, batch: Batch[Rows]) -> str:
         """What there is of a record in the tables although it is refused."""

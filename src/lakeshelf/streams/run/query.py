@@ -25,6 +25,7 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import BOOKS, Sink
+from lakeshelf.streams.declare.described import described as described_query
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint, continuity, leasing, starting
@@ -35,7 +36,8 @@ from lakeshelf.streams.run.failure import describe, lost_records
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
 from lakeshelf.streams.run.trials import Trials
-from lakeshelf.telemetry import metrics
+from lakeshelf.telemetry import lineage, metrics, tracing
+from lakeshelf.telemetry.lineage import QueryRun
 
 STOP_SECONDS = 60.0
 WATCHES = 10
@@ -147,6 +149,7 @@ class Query:
             self._running.stop()
             self._sink.end()
         self.progress.state = "stopped"
+        lineage.ended(self.plan.name)
 
     def _serve_idle(self) -> None:
         """Do what is asked of the query's tables, unless a batch runs, which does it at its end."""
@@ -211,6 +214,7 @@ class Query:
             stream = self._sink.read(self._source(), self.plan.topics)
             writer = stream.writeStream.foreachBatch(self._batch).queryName(self.plan.name)
             writer = writer.option("checkpointLocation", str(self._checkpoint.path))
+            lineage.started(self._described)
             self._running = writer.trigger(
                 processingTime=f"{self.plan.trigger_ms} milliseconds"
             ).start()
@@ -220,6 +224,10 @@ class Query:
         except Exception as error:  # noqa: BLE001 - whatever stops one query must not stop the others
             self._fail(str(error))
 
+    def _described(self) -> QueryRun:
+        servers = self._client["bootstrap.servers"]
+        return described_query(self.plan, self._settings.lake_root, servers)
+
     def _fail(self, error: str) -> None:
         self._running = None
         self.progress.state = "failed"
@@ -227,6 +235,7 @@ class Query:
         self.progress.restarts += 1
         metrics.QUERY_RESTARTS.add(query=self.plan.name)
         metrics.BATCHES.add(query=self.plan.name, outcome="failed")
+        lineage.ended(self.plan.name, self.progress.error)
         log.error("query failed", query=self.plan.name, error=self.progress.error, exception=error)
         self._backoff.end(time.monotonic())
 
@@ -236,7 +245,8 @@ class Query:
                 raise InterruptedError("the query is stopping")
             assert self._checkpoint is not None
             number = self._checkpoint.base + batch_id
-            with bound_contextvars(query=self.plan.name, batch_id=number):
+            place: dict[str, Any] = {"query": self.plan.name, "batch_id": number}
+            with bound_contextvars(**place), tracing.span("batch", **place):
                 self._process(frame, batch_id, number)
 
     def _process(self, frame: DataFrame, batch_id: int, number: int) -> None:

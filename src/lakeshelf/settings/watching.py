@@ -1,0 +1,45 @@
+"""Settings of what processes tell whoever watches them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+_HTTP = r"^https?://[^/@?#]+(/[^?#]*)?$"
+
+
+class Watching(BaseModel):
+    """Settings of health, metrics, lineage and traces."""
+
+    telemetry_host: str = Field(
+        "127.0.0.1", description="Address at which each process tells its health and its metrics."
+    )
+    telemetry_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_530,
+        description="Port of the streams driver there; the next ones are those of components, API, worker and "
+        "dataset-publisher. Unset: any that are free, as `lakeshelf status` tells.",
+    )
+    openlineage_file: Path | None = Field(
+        None,
+        description="File to which OpenLineage events of the queries are added, a line each; unset: none.",
+    )
+    openlineage_url: str | None = Field(
+        None,
+        pattern=_HTTP,
+        description="Server that takes OpenLineage events, such as http://marquez:5000; unset: none.",
+    )
+    openlineage_namespace: str = Field(
+        "lakeshelf", min_length=1, description="Namespace of the queries in these events."
+    )
+    openlineage_every_batches: int = Field(
+        100, ge=1, description="Batches of a query from one of these events to the next."
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=_HTTP,
+        description="Collector that takes traces of batches by OTLP over HTTP, such as http://collector:4318; "
+        "unset: nothing is traced.",
+    )
