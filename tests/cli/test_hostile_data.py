@@ -70,6 +70,8 @@ READING = {
     "jobs new": [hostile.TEXT],
     "components new": [hostile.TEXT],
     "jobs run": [hostile.TEXT],
+    "jobs conf": ["--master", hostile.TEXT],
+    "jobs submit": ["--master", hostile.TEXT],
     "jobs accept-gap": [hostile.TEXT],
     "components run": [hostile.TEXT],
     "users bootstrap": [hostile.TEXT],

@@ -98,6 +98,8 @@ WITHOUT = {
     "jobs list",
     "jobs new",
     "jobs run",
+    "jobs conf",
+    "jobs submit",
     "components list",
     "components new",
     "components run",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare import plan
 from tests.faults.rig import Rig
 from tests.standalone.cluster import Cluster
@@ -18,6 +19,9 @@ from tests.streams.pipeline import record, send
 from tests.streams.strategies import TIMES, event
 
 JOB, STATE = "wh-aggregator", "cleansed/wh_state"
+
+HEARS_CTRL_C = ("env", "--default-signal=INT")
+"""A shell has what it starts in the background ignore it, and so has everything below."""
 
 
 class Driving(Rig):
@@ -55,6 +59,13 @@ class Driving(Rig):
             spark: Defaults of Spark's settings.
             settings: Variables of the environment.
         """
+        command = [sys.executable, "-m", "lakeshelf.cli.main", *arguments]
+        self.start_command(command, spark, **settings)
+
+    def start_command(
+        self, command: list[str], spark: dict[str, str] | None = None, **settings: str
+    ) -> None:
+        """Start a driver by a command, in a group of its own; see `run`."""
         defaults = {
             "spark.eventLog.enabled": "true",
             "spark.eventLog.compress": "false",
@@ -64,21 +75,39 @@ class Driving(Rig):
         }
         lines = "".join(f"{name} {value}\n" for name, value in defaults.items())
         (self._conf / "spark-defaults.conf").write_text(lines)
-        variables = {
+        with (self.settings.stack_dir / "driver.log").open("wb") as log:
+            self.driver = subprocess.Popen(
+                [*HEARS_CTRL_C, *command],
+                env=os.environ | self.variables() | settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def variables(self) -> dict[str, str]:
+        """Settings of a driver."""
+        return {
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
             "LAKESHELF_COMMITTER": "spark",
             "LAKESHELF_RESTART_BACKOFF_S": "0.2",
             "SPARK_CONF_DIR": str(self._conf),
             "SPARK_LOCAL_IP": "127.0.0.1",
         }
-        with (self.settings.stack_dir / "driver.log").open("wb") as log:
-            self.driver = subprocess.Popen(
-                [sys.executable, "-m", "lakeshelf.cli.main", *arguments],
-                env=os.environ | variables | settings,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+
+    def told(self, *arguments: str) -> str:
+        """What `lakeshelf` prints."""
+        return subprocess.run(
+            [sys.executable, "-m", "lakeshelf.cli.main", *arguments],
+            env=os.environ | self.variables(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    def state(self) -> str:
+        """What the driver that ran last has said of its query."""
+        (query,) = STREAMS.read(self.settings.stack_dir)[STREAMS.members]
+        return str(query["state"])
 
     def stages(self) -> Iterator[dict[str, Any]]:
         """Stages that were done by the driver that ran last, as Spark's log of events tells them."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,9 +19,36 @@ from lakeshelf.cli.console.output import (
     print_list,
     rows,
 )
+from lakeshelf.cli.console.terminal import inert
 from lakeshelf.errors import LakeshelfError
 
+if TYPE_CHECKING:
+    from lakeshelf.stack.supervision.submission import DeployMode, Submission
+
 app = typer.Typer(help="Streaming jobs.")
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of jobs; none: all.", autocompletion=completion.jobs),
+]
+Committer = Annotated[str | None, typer.Option(help="`driver` or `spark`.")]
+Master = Annotated[
+    str, typer.Option(help="spark://HOST:7077, yarn, k8s://https://HOST:6443 or local[4].")
+]
+Mode = Annotated[
+    Literal["client", "cluster"],
+    typer.Option("--deploy-mode", help="Where the driver runs: here, or inside the cluster."),
+]
+Image = Annotated[str | None, typer.Option(help="Image of containers, for Kubernetes.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--driver-home",
+        help="Checkout where a driver inside the cluster runs, such as /opt/lakeshelf of the image; unset: this one's.",
+    ),
+]
+Properties = Annotated[
+    list[str] | None, typer.Option("--conf", help="A property of Spark, NAME=VALUE.")
+]
 
 
 @app.command("list")
@@ -77,12 +105,9 @@ def new(
 
 @app.command("run")
 def run(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="Names of jobs; none: all.", autocompletion=completion.jobs),
-    ] = None,
+    names: Names = None,
     *,
-    committer: Annotated[str | None, typer.Option(help="`driver` or `spark`.")] = None,
+    committer: Committer = None,
     master: Annotated[
         str | None, typer.Option(help="Where Spark runs; `submit` leaves it to spark-submit.")
     ] = None,
@@ -109,6 +134,66 @@ def run(
     handover.begin_log("streams", settings, printed=True)
     place = None if master == "submit" else (master or streams_process.LOCAL_MASTER)
     streams_process.run(settings, names or (), master=place)
+
+
+@app.command("conf")
+def conf(
+    names: Names = None,
+    *,
+    master: Master,
+    mode: Mode = "client",
+    image: Image = None,
+    driver_home: Home = None,
+    committer: Committer = None,
+    properties: Properties = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what spark-submit has to be told, as a file of properties that begins with its command."""
+    submission = _submission(names, master, mode, image, driver_home, committer, properties)
+    if as_json:
+        print_json(
+            {
+                "command": submission.command("lakeshelf.properties"),
+                "environment": submission.environment,
+                "properties": submission.properties,
+            }
+        )
+    else:
+        typer.echo(inert(submission.text(), keep="\n"), nl=False)
+
+
+@app.command("submit")
+def submit(
+    names: Names = None,
+    *,
+    master: Master,
+    mode: Mode = "client",
+    image: Image = None,
+    driver_home: Home = None,
+    committer: Committer = None,
+    properties: Properties = None,
+) -> None:
+    """Run jobs by spark-submit until Ctrl-C, which stops at a batch boundary; `jobs conf` shows what it is told."""
+    submission = _submission(names, master, mode, image, driver_home, committer, properties)
+    submission.run()
+
+
+def _submission(
+    names: list[str] | None,
+    master: str,
+    mode: DeployMode,
+    image: str | None,
+    home: Path | None,
+    committer: str | None,
+    properties: list[str] | None,
+) -> Submission:
+    from lakeshelf.stack.supervision.submission import Submission, parsed
+    from lakeshelf.streams.declare import registry
+
+    settings = access.settings(committer=committer)
+    registry.select(registry.discover(*settings.homes), names or ())
+    more = parsed(properties or ())
+    return Submission(settings, master, tuple(names or ()), mode, image, home, more)
 
 
 @app.command("accept-gap")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.processes import identify, read_pid_file, write_pid_file
-from lakeshelf.stack.supervision import handover
+from lakeshelf.stack.supervision import handover, submitted
 from lakeshelf.stack.toolchain import class_data, jars, java
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.run import session
@@ -57,13 +57,12 @@ def run(
     Raises:
         ConfigurationError: An unknown job.
         LakeError: Another driver owns one of the tables, or a table is not there.
-        ToolchainError: Java or jars are missing.
+        ToolchainError: Java or jars are missing, or `spark-submit` was not told of ours.
     """
     # What batches held goes back to the system when they end.
     pa.set_memory_pool(pa.system_memory_pool())
     jobs = registry.select(registry.discover(*settings.homes), names)
-    class_path = jars.spark_class_path(settings)
-    os.environ.update(java.UTF_8, JAVA_HOME=str(java.java_home(settings)))
+    build = _adopted(settings) if master is None else _launched(settings, master)
     driver = Driver(jobs, settings, client_settings(settings))
     driver.acquire(alone=False)
     try:
@@ -75,8 +74,7 @@ def run(
         ):
             driver.address, driver.beat = telemetry.address, telemetry.beat
             _end_orphan(settings)
-            kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
-            spark = session.build(settings, class_path, master=master, java_options=kept)
+            spark = build()
             driver.stop_on_signals()  # Spark has taken SIGINT for itself
             _remember_jvm(settings, spark)
             until_prepared()
@@ -84,6 +82,29 @@ def run(
     finally:
         driver.release()
     (settings.stack_dir / JVM_FILE).unlink(missing_ok=True)
+
+
+def _launched(settings: Settings, master: str) -> Callable[[], SparkSession]:
+    """What starts a JVM of this process."""
+    class_path = jars.spark_class_path(settings)
+    os.environ.update(java.UTF_8, JAVA_HOME=str(java.java_home(settings)))
+
+    def build() -> SparkSession:
+        kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
+        return session.build(settings, class_path, master=master, java_options=kept)
+
+    return build
+
+
+def _adopted(settings: Settings) -> Callable[[], SparkSession]:
+    """What takes the JVM of `spark-submit`."""
+    submitted.adopt()
+
+    def build() -> SparkSession:
+        submitted.relay_signals()
+        return session.build(settings, "")
+
+    return build
 
 
 def _end_orphan(settings: Settings) -> None:

@@ -49,7 +49,8 @@ DELTA = {
 
 # The code that Spark generates to parse a message is longer than 8,000 bytes; the JVM only interprets
 # such methods unless it is told otherwise, at a tenth of the speed.
-JAVA_OPTIONS = "-XX:+UseSerialGC -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
+EXECUTOR_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
+JAVA_OPTIONS = f"-XX:+UseSerialGC {EXECUTOR_OPTIONS}"
 
 
 def properties(
@@ -63,13 +64,15 @@ def properties(
         master: Where Spark runs; `local[N]` is the embedded mode.
         java_options: More options of the driver's JVM.
     """
-    local = master.startswith("local")
     # Executors get the jars from the driver, so that a worker needs nothing but Spark.
-    jars = {} if local else {"spark.jars": class_path.replace(os.pathsep, ",")}
+    cluster = {
+        "spark.jars": class_path.replace(os.pathsep, ","),
+        "spark.executor.extraJavaOptions": EXECUTOR_OPTIONS,
+    }
     return {
         **STREAMING,
         **DELTA,
-        **(LOCAL if local else jars),
+        **(LOCAL if master.startswith("local") else cluster),
         "spark.master": master,
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {java_options}".rstrip(),
