@@ -49,16 +49,10 @@ class Cluster:
         eventually(lambda: self._log("master").count("Registering worker") == workers, "workers")
 
     def executors(self) -> list[int]:
-        """Process numbers of the executors that run now."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = entry.read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if "CoarseGrainedExecutorBackend" in line and self.master.split("//")[1] in line:
-                found.append(int(entry.parent.name))
-        return found
+        """Process numbers of the executors that run now, children of workers."""
+        _, *workers = (process.pid for process in self._processes)
+        tasks = (task for pid in workers for task in Path(f"/proc/{pid}/task").glob("*/children"))
+        return [int(child) for task in tasks for child in task.read_text().split()]
 
     def logs(self) -> str:
         """What executors and workers have written."""

@@ -40,6 +40,8 @@ class Driving(Rig):
         self._events.mkdir()
         self._conf.mkdir()
         self._sent = 0
+        self.killed_at = 0
+        """Messages that were there when an executor was killed."""
 
     def move(self, records: int) -> None:
         """Goods for the back room: a unit a record, on as many shelves."""

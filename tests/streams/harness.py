@@ -25,7 +25,8 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import project_home
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.commit.publisher import Outgoing, Publisher
+from lakeshelf.streams.commit.outbox import Sendable
+from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake, registry
@@ -252,7 +253,7 @@ class HeldProcessor(BatchProcessor[pa.Table]):
         assert len(records) == len(wanted)
         return [{**row, "topic": topic, **_told(topic, row)} for row in records]
 
-    def _outgoing(self, change: TableChange[pa.Table]) -> list[Outgoing]:
+    def _outgoing(self, change: TableChange[pa.Table]) -> list[Sendable]:
         """Changes are read from the batch itself."""
         return []
 

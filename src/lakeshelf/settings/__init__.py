@@ -165,6 +165,12 @@ class Settings(Watching, Governance, BaseSettings):
         gt=0,
         description="Most Kafka records a micro-batch takes: bounds memory while catching up.",
     )
+    publish_driver_rows: int = Field(
+        100_000,
+        ge=0,
+        description="Most rows of a change that the Spark committer brings to the driver to publish them; more go "
+        "out from the executors.",
+    )
     driver_memory: str = Field(
         "1200m", pattern=r"^\d+[mg]$", description="Heap of the Spark driver."
     )

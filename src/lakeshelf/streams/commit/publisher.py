@@ -52,6 +52,7 @@ class Publisher:
     """
 
     def __init__(self, client: Mapping[str, str]) -> None:
+        self.client = client
         self._failed: list[KafkaError] = []
         self._producer = Writer(
             {

@@ -108,6 +108,10 @@ class Sink(Generic[Rows]):
         """Rows for elsewhere."""
         return self._committer.to_arrow(rows)
 
+    def spread(self, rows: Rows, most: int) -> tuple[DataFrame, int] | None:
+        """Rows as executors hold them, and their number, where that is more than `most`; else None."""
+        return self._committer.spread(rows, most)
+
     def count(self, rows: Rows) -> int:
         """How many rows there are."""
         return self._committer.count(rows)

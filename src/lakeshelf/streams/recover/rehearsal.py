@@ -18,7 +18,8 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.lane import Lane, Result
 from lakeshelf.streams.commit.ledger import Counts
-from lakeshelf.streams.commit.publisher import Outgoing, Publisher
+from lakeshelf.streams.commit.outbox import Sendable
+from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange
 from lakeshelf.streams.declare import intake
@@ -102,7 +103,7 @@ class Rehearsal(BatchProcessor[pa.Table]):
     def _quarantine(self, *_: object) -> None:
         """What is refused here was never sent."""
 
-    def _outgoing(self, change: TableChange[pa.Table]) -> list[Outgoing]:
+    def _outgoing(self, change: TableChange[pa.Table]) -> list[Sendable]:
         """Nothing is sent."""
         return []
 

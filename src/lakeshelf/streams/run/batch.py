@@ -31,7 +31,8 @@ from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.commit.publisher import Outgoing, Publisher
+from lakeshelf.streams.commit.outbox import DRIVER_ROWS, Outbox, Sendable
+from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
@@ -58,6 +59,7 @@ class BatchProcessor(Generic[Rows]):
         time: Business time before the first batch.
         sources: Asks whether the topics are still those that were begun with; the answer raises when not.
         known: Topics and tables by their ids, for the next row of the ledger.
+        driver_rows: Most rows of a change that come to the driver to be published.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class BatchProcessor(Generic[Rows]):
         time: BusinessTime | None = None,
         sources: Callable[[], Callable[[], None]] = lambda: lambda: None,
         known: ledger.KnownIds | None = None,
+        driver_rows: int = DRIVER_ROWS,
     ) -> None:
         self._plan = plan
         self._sink = sink
         self._publisher = publisher
+        self._outbox = Outbox(sink, publisher, driver_rows)
         self.app_id = app_id
         self._offsets = offsets
         self._time = time or BusinessTime(None, {})
@@ -305,25 +309,15 @@ class BatchProcessor(Generic[Rows]):
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
-    def _outgoing(self, change: TableChange[Rows]) -> list[Outgoing]:
-        """What a change leads to, made ready while its commit is made."""
-        outgoing = []
-        if change.update.topic is not None:
-            topic = CATALOG.topics[change.update.topic]
-            outgoing.append(self._publisher.rows(topic, self._sink.to_arrow(change.rows)))
-            if change.removed is not None:
-                removed = self._sink.to_arrow(change.removed)
-                outgoing.append(self._publisher.tombstones(topic, removed))
-        for emission, events in change.events:
-            topic = CATALOG.topics[emission.topic]
-            outgoing.append(self._publisher.events(topic, self._sink.to_arrow(events)))
-        return outgoing
+    def _outgoing(self, change: TableChange[Rows]) -> list[Sendable]:
+        """What a change leads to."""
+        return list(self._outbox.of(change))
 
-    def _tell(self, batch: Batch[Rows], outgoing: Iterable[Outgoing]) -> None:
+    def _tell(self, batch: Batch[Rows], outgoing: Iterable[Sendable]) -> None:
         """Send what a change leads to, behind its commit."""
         self._point("before_publish", batch)
         for messages in outgoing:
-            self._publisher.send(messages)
+            self._outbox.send(messages)
 
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5, to its end."""

@@ -12,6 +12,8 @@ from lakeshelf.streams.commit.publisher import MessageTooLarge
 
 SURROUNDINGS = (BrokerError, StorageError, Conflict, OSError, MemoryError, KafkaException)
 """Failures that have nothing to do with a record; beside them those of the connection to the JVM."""
+LOST_ROWS = re.compile(r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND|Checkpoint block \S+ not found")
+"""What a step says when an executor has gone whose rows it needs: the batch is done again."""
 JVM, KAFKA_CLIENT = "py4j.", "org.apache.kafka."
 """Where the exceptions of that connection stand, and what a failure names that Spark's own reader of Kafka has met."""
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
@@ -25,9 +27,12 @@ LOST = re.compile(
 
 def has_nothing_to_do_with_records(error: Exception) -> bool:
     """Whether a failure is one of the broker, the disk, the JVM or another writer."""
-    surrounding = isinstance(error, SURROUNDINGS) and not isinstance(error, MessageTooLarge)
+    if isinstance(error, MessageTooLarge):
+        return False
+    surrounding = isinstance(error, SURROUNDINGS)
     is_of_jvm = type(error).__module__.startswith(JVM)
-    return surrounding or is_of_jvm or KAFKA_CLIENT in str(error)
+    text = str(error)
+    return surrounding or is_of_jvm or KAFKA_CLIENT in text or LOST_ROWS.search(text) is not None
 
 
 def lost_records(error: str, query: str) -> str:

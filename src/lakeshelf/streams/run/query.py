@@ -290,6 +290,7 @@ class Query:
             known=ledger.KnownIds.new(
                 self._standing.account, self._standing.sources(), self._standing.table_ids
             ),
+            driver_rows=self._settings.publish_driver_rows,
         )
 
     def _asked_sources(self) -> Callable[[], None]:

@@ -84,6 +84,9 @@ class Committer(Protocol[Rows]):
     def to_arrow(self, rows: Rows) -> pa.Table:
         """Rows for elsewhere; bounded by the size of the batch."""
 
+    def spread(self, rows: Rows, most: int) -> tuple[DataFrame, int] | None:
+        """Rows as executors hold them, and their number, where that is more than `most`; else None."""
+
     def count(self, rows: Rows) -> int:
         """How many rows there are."""
 

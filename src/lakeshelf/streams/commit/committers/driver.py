@@ -132,6 +132,9 @@ class DriverCommitter:
         """The same rows."""
         return rows
 
+    def spread(self, rows: pa.Table, most: int) -> None:
+        """The driver has all rows."""
+
     def count(self, rows: pa.Table) -> int:
         """How many rows there are."""
         return int(rows.num_rows)

@@ -139,6 +139,11 @@ class SparkCommitter:
         """Rows in the driver."""
         return rows.toArrow()
 
+    def spread(self, rows: DataFrame, most: int) -> tuple[DataFrame, int] | None:
+        """Rows and their number, where that is more than `most`."""
+        number = rows.count()
+        return (rows, number) if number > most else None
+
     def count(self, rows: DataFrame) -> int:
         """How many rows there are."""
         return rows.count()

@@ -1,0 +1,65 @@
+"""What executors publish survives one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import orjson
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.kafka import topics
+from tests.standalone.driving import JOB, STATE, Driving
+from tests.streams.harness import keyed
+from tests.streams.pipeline import consume
+from tests.support import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.faults]
+RECORDS = 60_000
+TOPIC = "wh_state"
+
+
+@pytest.mark.timeout(400)
+def test_an_executor_that_is_killed_while_it_publishes_loses_nothing(driving: Driving) -> None:
+    begun = sum(ends(driving).values())
+    driving.move(RECORDS)
+    driving.run(
+        *("jobs", "run", JOB, "--master", driving.cluster.master),
+        LAKESHELF_PUBLISH_DRIVER_ROWS="1000",
+    )
+    killed = threading.Thread(target=lambda: kill_one(driving, begun))
+    killed.start()
+    driving.await_folded()
+    killed.join(60)
+    assert driving.stop() == 0, driving.log()
+    assert driving.killed_at < RECORDS, "the publication was over before"
+    assert "ProducerConfig values" in driving.cluster.logs(), "the driver has published"
+    kept = keyed(driving.settings.lake_root, STATE)
+    assert latest(driving) == {shelf: row["version"] for (shelf,), row in kept.items()}
+    assert {row["balance"] for row in kept.values()} == {1}
+
+
+def kill_one(driving: Driving, begun: int) -> None:
+    """Kill an executor as soon as the first message is there."""
+    eventually(lambda: sum(ends(driving).values()) > begun, "the first message")
+    executor = driving.cluster.executors()[0]
+    driving.killed_at = sum(ends(driving).values()) - begun
+    os.kill(executor, signal.SIGKILL)
+
+
+def ends(driving: Driving) -> dict[str, int]:
+    return topics.end_offsets(driving.client, [TOPIC])[TOPIC]
+
+
+def latest(driving: Driving) -> dict[str, int]:
+    """Shelf → highest version that was published; equal versions have equal values."""
+    key = CATALOG.topics[TOPIC].key[0]
+    told: dict[tuple[str, int], bytes] = {}
+    for message in consume(driving.client, TOPIC, {}):
+        value = orjson.loads(message.value or b"")
+        place = (value[key], value["version"])
+        assert told.setdefault(place, message.value or b"") == message.value, place
+        assert message.key == value[key].encode()
+    return dict(sorted(told))
