@@ -29,6 +29,7 @@ from benchmarks import (
     serving,
     soak,
     validation,
+    watching,
 )
 from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.machine import home
@@ -55,6 +56,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         serving,
         effect,
         obeying,
+        watching,
     )
 )
 PAGE = "docs/benchmarks.md"

@@ -27,6 +27,7 @@ from benchmarks import (
     serving,
     soak,
     validation,
+    watching,
 )
 
 BENCHMARKS = (
@@ -49,6 +50,7 @@ BENCHMARKS = (
     serving,
     effect,
     obeying,
+    watching,
 )
 
 

@@ -33,6 +33,7 @@ NAMES = (
     "serving",
     "effect",
     "obeying",
+    "watching",
 )
 
 
