@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.standalone.driving import JOB, Driving
+from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark]
 
@@ -42,6 +43,18 @@ def test_a_jvm_without_our_jars_is_told_in_one_line(driving: Driving) -> None:
     (error,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
     assert "lacks io.delta.sql.DeltaSparkSessionExtension on its class path" in error
     assert "`lakeshelf jobs conf`" in error
+
+
+def test_a_worker_without_our_jars_is_told_in_one_line(driving: Driving) -> None:
+    driving.move(1)
+    driving.run(
+        *("jobs", "submit", JOB, "--master", driving.cluster.master, "--conf", "spark.jars=")
+    )
+    eventually(driving.errors, "the query says what is wrong")
+    (error,) = driving.errors().values()
+    assert "has other software than the driver (ClassNotFoundException: " in error
+    assert "`lakeshelf jobs conf`" in error
+    assert driving.stop() == 0, driving.log()
 
 
 def program(process: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.run.failure import has_nothing_to_do_with_records
 from lakeshelf.streams.run.query import Query, describe, lost_records
 
 IN_PYTHON = """[FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred. Return Message: Traceback (most recent call last):
@@ -38,6 +39,32 @@ OURS = f"{IN_PYTHON}lakeshelf.errors.LakeError: disk full; free some space\n"
 )
 def test_the_line_that_says_most_is_shown(error: str, line: str) -> None:
     assert describe(error) == line
+
+
+STAGE = "Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: Lost task 0.3 in"
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "java.lang.ClassNotFoundException: org.apache.spark.sql.kafka010.KafkaBatchInputPartition",
+        "java.io.InvalidClassException: org.apache.spark.scheduler.Task; local class incompatible: stream",
+        "java.lang.NoSuchMethodError: 'org.apache.spark.sql.types.DataType io.delta.x()'",
+    ],
+)
+def test_a_worker_with_other_software_is_told_in_a_line(cause: str) -> None:
+    error = f"[STREAM_FAILED] {STAGE} stage 0.0 (TID 3) (10.0.0.7 executor 2): {cause}\n\tat x.y(z)"
+    line = describe(error)
+    assert line.startswith("executor 2 on 10.0.0.7 has other software than the driver (")
+    assert "`lakeshelf jobs conf`" in line
+    assert "\n" not in line
+    assert has_nothing_to_do_with_records(RuntimeError(error))
+
+
+def test_rows_that_went_with_an_executor_are_no_fault_of_a_record() -> None:
+    lost = "SparkException: [CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND] Checkpoint block rdd_7_1 not found!"
+    assert has_nothing_to_do_with_records(RuntimeError(lost))
+    assert not has_nothing_to_do_with_records(RuntimeError(STAGE))
 
 
 NESTED = """[STREAM_FAILED] Query shelf-aggregator terminated with exception: Job aborted due to stage failure: Task 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 
 from confluent_kafka import KafkaException
 
@@ -25,6 +26,13 @@ LOST = re.compile(
 """Failures of Spark's source, however deep, for records that were deleted while their topic stands."""
 
 
+MISFIT = re.compile(
+    r"\((?P<host>\S+) executor (?P<executor>\S+)\): java\.(?:lang|io)\.(?P<kind>ClassNotFoundException|"
+    r"NoClassDefFoundError|NoSuchMethodError|IncompatibleClassChangeError|InvalidClassException): (?P<what>[^\n;]*)"
+)
+"""What Spark says of an executor that does not have what the driver has."""
+
+
 def has_nothing_to_do_with_records(error: Exception) -> bool:
     """Whether a failure is one of the broker, the disk, the JVM or another writer."""
     if isinstance(error, MessageTooLarge):
@@ -32,7 +40,8 @@ def has_nothing_to_do_with_records(error: Exception) -> bool:
     surrounding = isinstance(error, SURROUNDINGS)
     is_of_jvm = type(error).__module__.startswith(JVM)
     text = str(error)
-    return surrounding or is_of_jvm or KAFKA_CLIENT in text or LOST_ROWS.search(text) is not None
+    of_executors = any(sign.search(text) for sign in (LOST_ROWS, MISFIT))
+    return surrounding or is_of_jvm or KAFKA_CLIENT in text or of_executors
 
 
 def lost_records(error: str, query: str) -> str:
@@ -54,6 +63,12 @@ def lost_records(error: str, query: str) -> str:
 
 def describe(error: str) -> str:
     """The line of a failure that says most: that of Lakeshelf or of the cause, without its traceback."""
+    if (misfit := MISFIT.search(error)) is not None:
+        return (
+            f"executor {misfit['executor']} on {misfit['host']} has other software than the driver "
+            f"({misfit['kind']}: {misfit['what']}); its worker needs Spark {version('pyspark')}, and gets our jars "
+            "from what `lakeshelf jobs conf` prints"
+        )
     lines = [line.rstrip() for line in error.splitlines() if line.strip()]
     ours = [line.partition(": ")[2] for line in lines if line.startswith("lakeshelf.errors.")]
     raised = [line for line in lines if RAISED.match(line)]
