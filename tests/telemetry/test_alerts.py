@@ -85,7 +85,7 @@ def test_a_rule_that_never_fires_fails_its_test(promtool: str, tmp_path: Path) -
     """With another bound the tests of the rules are red."""
     shutil.copy(FOLDER / "tests.yml", tmp_path)
     rules = (FOLDER / "rules.yml").read_text()
-    (tmp_path / "rules.yml").write_text(rules.replace("query_up == 0", "query_up == 2"))
+    (tmp_path / "rules.yml").write_text(rules.replace("query_up) == 0", "query_up) == 2"))
     command = [promtool, "test", "rules", tmp_path / "tests.yml"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0
 

@@ -17,6 +17,7 @@ from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import measuring
+from lakeshelf.streams.run.query import Query
 from lakeshelf.streams.take.refusal import Refused
 from lakeshelf.telemetry.serving import Values
 from tests.telemetry.test_metrics import samples, values
@@ -62,6 +63,18 @@ def test_a_topic_of_very_many_partitions_is_told_as_a_whole(
     assert list(samples(values, "lakeshelf_source_lag_records").values()) == [200]
     assert samples(values, "lakeshelf_source_partition_lag_records") == {}
     assert samples(values, "lakeshelf_freshness_seconds") == {}
+
+
+def test_how_far_a_query_is_is_told_by_the_driver_that_runs_it(
+    values: Values, query: QueryPlan
+) -> None:
+    """One that waits for the lease knows nothing of it, and would raise an alert by what it does not know."""
+    waiting = Query(query, load_settings(), None, {})
+    ends = {"foot_traffic": {"0": 5_000}}
+    for state, missing in (("waiting", 0), ("running", 5_000)):
+        waiting.progress.state = state
+        waiting.measure(ends)
+        assert list(samples(values, "lakeshelf_source_lag_records").values()) == [missing]
 
 
 def test_what_counts_begins_with_nothing(values: Values) -> None:

@@ -128,7 +128,7 @@ class Query:
             self._serve_idle()
 
     def measure(self, ends: Mapping[str, Mapping[str, int]]) -> None:
-        """Tell how the query is in metrics.
+        """Tell how the query is in metrics; how far one is that another driver runs, that driver tells.
 
         Args:
             ends: Offsets behind the last records of its topics.
@@ -137,7 +137,9 @@ class Query:
         metrics.QUERY_UP.take(self.progress.state == "running", query=name)
         metrics.TRIGGER.take(self.plan.trigger_ms / 1000, query=name)
         appended_at = {} if isolation is None else isolation.appended_at
-        measuring.lag(self.plan, self.progress.offsets, ends, appended_at)
+        is_elsewhere = self.progress.state == "waiting"
+        reached = ends if is_elsewhere else self.progress.offsets
+        measuring.lag(self.plan, reached, ends, appended_at)
 
     def stop(self) -> None:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""
