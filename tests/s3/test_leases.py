@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,8 +16,10 @@ from lakeshelf.lake.place.leases import LEASES, QueryLease, Tenure
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.lake.write import writing
 from lakeshelf.settings import load_settings
+from lakeshelf.stack.observing import processes
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.resume import leasing
+from lakeshelf.telemetry.serving import served
 from tests.streams import harness
 
 from .conftest import Server
@@ -210,3 +213,24 @@ def test_a_committer_commits_under_its_term_alone(root: str) -> None:
     second.settle()
     handle = tables.open_table(root, NAME)
     assert reading.rows(handle, NAME)["balance"].to_pylist() == [4713]
+
+
+def test_who_has_a_query_is_asked_wherever_it_runs(root: str) -> None:
+    settings = load_settings(lake_root=root, telemetry_port=None)
+    members = [{"query": "query", "state": "running", "batch_id": 7}]
+    lease = QueryLease(root, "query", "one", SECONDS)
+    gone = QueryLease(root, "another", "two", SECONDS)
+    with served(settings, "streams", lambda: [], lambda: members) as telemetry:
+        lease.tells_at, gone.tells_at = telemetry.address, "http://127.0.0.1:1"
+        lease.try_to_take()
+        gone.try_to_take()
+        asked = processes.led(settings)
+    assert asked["query"] == members[0]
+    assert asked["another"]["state"] == "down"
+    assert "does not answer at http://127.0.0.1:1" in asked["another"]["error"]
+    gone.release()
+    assert set(processes.led(settings)) == {"query"}
+
+
+def test_a_lake_on_a_disk_asks_nobody_elsewhere(tmp_path: Path) -> None:
+    assert processes.led(load_settings(lake_root=tmp_path)) == {}

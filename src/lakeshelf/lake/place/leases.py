@@ -47,6 +47,7 @@ class Holder:
         host: Its host, for people.
         seconds: How long it lasts without a renewal.
         is_released: Whether it was given back.
+        tells_at: Where the holder tells how it is; empty: nowhere.
         nonce: Another text each time, so that every renewal shows.
     """
 
@@ -55,6 +56,7 @@ class Holder:
     host: str
     seconds: float
     is_released: bool = False
+    tells_at: str = ""
     nonce: str = ""
 
     @classmethod
@@ -77,6 +79,14 @@ class Holder:
 
     def __str__(self) -> str:
         return f"a driver on {self.host} (term {self.term})"
+
+
+def holders(root: Place) -> dict[str, Holder]:
+    """Query → who has its lease, or had it last and did not give it back."""
+    folder = BucketFolder(Root.at(root), LEASES)
+    files = {name.removesuffix(".json"): folder / name for name in sorted(folder.children())}
+    held = {name: Holder.read(file.tagged()[0], file) for name, file in files.items()}
+    return {name: holder for name, holder in held.items() if not holder.is_released}
 
 
 class QueryLease:
@@ -111,6 +121,8 @@ class QueryLease:
         """The term under which it is held; 0: it is not held."""
         self.holder: Holder | None = None
         """Who else has it, as far as is known."""
+        self.tells_at = ""
+        """Where this driver tells how it is."""
 
     @property
     def address(self) -> str:
@@ -218,7 +230,8 @@ class QueryLease:
 
     def _content(self, term: int, *, is_released: bool = False) -> bytes:
         host = socket.gethostname()
-        return Holder(term, self._owner, host, self._seconds, is_released).text()
+        told = self.tells_at
+        return Holder(term, self._owner, host, self._seconds, is_released, told).text()
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lakeshelf.lake.place import leases
+from lakeshelf.lake.place.leases import Holder
 from lakeshelf.settings import Settings
 from lakeshelf.stack.observing.diagnosis import Finding, bad, good
 from lakeshelf.status_files import API, COMPONENTS, FOLLOWERS, STREAMS, WORKER, StatusFile
@@ -81,6 +84,36 @@ def all_heard(settings: Settings) -> dict[str, Heard]:
     """Ask the processes of all parts, at the same time."""
     with ThreadPoolExecutor(len(FILES)) as pool:
         return dict(zip(FILES, pool.map(partial(heard, settings), FILES), strict=True))
+
+
+def led(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Query of a lake in a bucket → what the driver that has its lease tells of it; nothing of a lake on a disk.
+
+    Drivers may be anywhere: each lease names the address of its holder.
+    """
+    if isinstance(settings.lake_root, Path):
+        return {}
+    held = leases.holders(settings.lake_root)
+    addresses = sorted({holder.tells_at for holder in held.values() if holder.tells_at})
+    with ThreadPoolExecutor(max(1, len(addresses))) as pool:
+        answers = dict(zip(addresses, pool.map(_members, addresses), strict=True))
+    return {name: _led(name, holder, answers.get(holder.tells_at)) for name, holder in held.items()}
+
+
+def _members(address: str) -> list[dict[str, Any]] | None:
+    """What a driver runs; None: it does not answer."""
+    try:
+        return list(_asked(address).get("members") or [])
+    except (OSError, ValueError):
+        return None
+
+
+def _led(name: str, holder: Holder, members: list[dict[str, Any]] | None) -> dict[str, Any]:
+    own = next((one for one in members or [] if one.get("query") == name), None)
+    if own is not None:
+        return own
+    at = holder.tells_at or "no address"
+    return {"query": name, "state": "down", "error": f"{holder} does not answer at {at}"}
 
 
 def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]]) -> list[str]:

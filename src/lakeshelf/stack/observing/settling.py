@@ -12,7 +12,7 @@ from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.stack.observing import lag
-from lakeshelf.stack.observing.processes import heard
+from lakeshelf.stack.observing.processes import heard, led
 from lakeshelf.streams.declare import plan, registry
 
 POLL_S = 0.5
@@ -80,7 +80,7 @@ def require_still(settings: Settings, rest: Rest) -> None:
 
 
 def _require_progress(settings: Settings, left: int, still_s: float, patience_s: float) -> None:
-    if still_s > SILENCE_S and not heard(settings, "streams").status:
+    if still_s > SILENCE_S and not heard(settings, "streams").status and not led(settings):
         raise StreamError(
             f"{count_of(left, 'record')} not folded, and no jobs run on {settings.lake}",
             hint="start them with `lakeshelf up`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -44,7 +45,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     """
     stack = running_stack(settings)
     asked = processes.all_heard(settings)
-    driver = dict(asked[StreamsPart.name].status)
+    driver = _driver(settings, asked[StreamsPart.name])
     plans = plan.plan(registry.discover(*settings.homes).values())
     lags, opened, unreachable = _kafka(settings, plans)
     kept = dict(trials.all_kept(settings.stack_dir))
@@ -126,6 +127,15 @@ def _kafka(
         return lags, open_transactions.blocking(client, names), []
     except (LakeshelfError, KafkaException) as error:
         return {}, [], [said(error)]
+
+
+def _driver(settings: Settings, own: Heard) -> dict[str, Any]:
+    """The status of the driver; where several divide the queries, of each query that of who has its lease."""
+    status = dict(own.status)
+    with suppress(LakeError):  # told of where the tables are read
+        if led := processes.led(settings):
+            status[STREAMS.members] = list(led.values())
+    return status
 
 
 def _query(

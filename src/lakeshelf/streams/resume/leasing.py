@@ -47,6 +47,11 @@ class Leases:
     def __getitem__(self, query: str) -> QueryLease:
         return self._leases[query]
 
+    def tell(self, address: str) -> None:
+        """Let every lease name the address at which the driver tells how it is, from the next renewal on."""
+        for lease in self._leases.values():
+            lease.tells_at = address
+
     def take_all(self) -> None:
         """Take every lease, once its holder has let it go or has not renewed it in time.
 

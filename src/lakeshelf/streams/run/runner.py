@@ -115,6 +115,8 @@ class Driver:
                 tables.open_table(self._settings.lake_root, table)
             if self._leases is None:  # else another driver may be writing them
                 self._require_continuity(query_plan)
+        if self._leases is not None:
+            self._leases.tell(self.address)
         spark = session()
         self.queries = [
             Query(
