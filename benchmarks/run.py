@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from benchmarks import (
     bronze,
     catchup,
+    containers,
     decoding,
     demo,
     effect,
@@ -50,6 +51,7 @@ BENCHMARKS = (
     serving,
     effect,
     obeying,
+    containers,
     watching,
 )
 
