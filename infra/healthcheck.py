@@ -1,11 +1,12 @@
-"""Whether the process of a container works: `healthcheck.py KIND PLACE`, exit code 0 if it does. Needs Python alone.
+"""Whether the process of a container works: `healthcheck.py KIND PLACE`, exit code 0 if it does.
 
 It asks the process, not its port or number.
 
 - `http URL`: answers with a code below 500, as `/health/ready` does of one whose queries or components all run.
-- `kafka HOST:PORT`: the broker tells which topics there are.
+- `kafka HOST:PORT`: the broker tells which topics there are, to the user of the settings.
 """
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -26,7 +27,13 @@ def kafka(address: str) -> bool:
     """Whether a broker that has a controller answers clients."""
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - only this kind needs it
 
-    client = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    options = {"bootstrap.servers": address, "log_level": 0}
+    if os.environ.get("LAKESHELF_KAFKA_USERNAME"):
+        from lakeshelf.kafka.authentication import authentication  # noqa: PLC0415 - slow to import
+        from lakeshelf.settings import load_settings  # noqa: PLC0415 - with it
+
+        options |= authentication(load_settings())
+    client = AdminClient(options)
     return bool(client.list_topics(timeout=TIMEOUT_S).brokers)
 
 

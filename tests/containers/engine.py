@@ -20,6 +20,8 @@ HOME = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lakeshelf-containers"
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 IMAGE = "lakeshelf:test"
+S3_IMAGE = "versity/versitygw:v1.8.0"
+"""As in the Compose file; its stand-in has the same program, and what it is started and asked with."""
 PACKAGES = {
     "dockerd": "docker.io",
     "buildah": "buildah",
@@ -76,13 +78,23 @@ def install() -> None:
 
 def compose() -> Path:
     """Compose, built once from the module that `tests/containers/compose` pins."""
-    source = HOME / "tests" / "containers" / "compose"
+    return _built("compose", "github.com/docker/compose/v5/cmd")
+
+
+def s3_server() -> Path:
+    """The S3 server, built once from the module that `tests/containers/s3` pins."""
+    return _built("s3", "github.com/versity/versitygw/cmd/versitygw")
+
+
+def _built(name: str, target: str) -> Path:
+    source = HOME / "tests" / "containers" / name
     digest = hashlib.sha256((source / "go.sum").read_bytes()).hexdigest()[:12]
-    program = CACHE / f"compose-{digest}"
+    program = CACHE / f"{name}-{digest}"
     if not program.exists():
         part = program.with_suffix(".part")
-        target = "github.com/docker/compose/v5/cmd"
-        run("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", part, target, cwd=source)
+        plain = os.environ | {"CGO_ENABLED": "0"}
+        command = ("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", part, target)
+        run(*command, cwd=source, env=plain)
         part.rename(program)
     return program
 
@@ -125,6 +137,24 @@ class Builder:
             for old in CACHE.glob("image-*.tar"):
                 old.unlink()
             self.run("push", image, f"docker-archive:{archive}.part:{IMAGE}")
+            Path(f"{archive}.part").rename(archive)
+        return archive
+
+    def s3(self) -> Path:
+        """Make the stand-in for the image of the S3 server; an archive of it."""
+        program = s3_server()
+        archive = CACHE / f"{program.name}.tar"
+        if not archive.exists():
+            self.base()
+            container = self.run("from", "--pull=never", BASE)
+            how = ("--isolation", "chroot", "--network", "host", container, "--", "sh", "-c")
+            install = (
+                "apt-get update -qq && apt-get install -y -qq busybox && busybox --install -s /bin"
+            )
+            self.run("run", *how, install)
+            self.run("copy", "--chmod", "0755", container, program, "/app/versitygw")
+            image = self.run("commit", "--rm", container)
+            self.run("push", image, f"docker-archive:{archive}.part:docker.io/{S3_IMAGE}")
             Path(f"{archive}.part").rename(archive)
         return archive
 
@@ -202,9 +232,9 @@ def _network() -> Iterator[None]:
         run("ip", "netns", "del", NAMESPACE)
 
 
-def load(engine: Engine, archive: Path) -> None:
-    """Give the engine the image, unless it has this very one."""
-    mark = CACHE / "engine" / "loaded"
+def load(engine: Engine, archive: Path, name: str = "loaded") -> None:
+    """Give the engine an image, unless it has this very one."""
+    mark = CACHE / "engine" / name
     if mark.exists() and mark.read_text() == archive.name:
         return
     engine.docker("load", "--quiet", "--input", archive)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.containers.project import Project
-from tests.containers.test_compose_file import ONCE, OURS
+from tests.containers.test_compose_file import DEFAULT, ONCE
 from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(1500)]
@@ -43,8 +43,8 @@ def reconciled(project: Project, baskets: int) -> Mapping[str, Any]:
 def test_everything_is_up_and_has_no_more_rights_than_it_needs(project: Project) -> None:
     """The engine itself says so of each container."""
     containers = project.containers()
-    assert containers.keys() >= OURS.keys()
-    for name in OURS:
+    assert containers.keys() >= DEFAULT
+    for name in DEFAULT:
         state, host = containers[name]["State"], containers[name]["HostConfig"]
         if name in ONCE:
             assert (state["Status"], state["ExitCode"]) == ("exited", 0), name
@@ -95,7 +95,7 @@ def test_a_shop_goes_on_where_it_was(project: Project) -> None:
     before = reconciled(project, 300)
     project.run("stop", "--timeout", 90)
     ended = project.containers()
-    for name in OURS.keys() - ONCE:
+    for name in DEFAULT - ONCE:
         assert ended[name]["State"]["ExitCode"] == STOPPED_IN_ORDER, name
     project.down()
     project.up("jobs")

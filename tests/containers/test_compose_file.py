@@ -17,15 +17,33 @@ from lakeshelf.components import registry
 from lakeshelf.components.component import Follower
 from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision import parts
+from lakeshelf.streams.declare import plan
+from lakeshelf.streams.declare import registry as job_registry
 from tests.containers.engine import HOME
 
 FILE = yaml.safe_load((HOME / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 OURS = {name: one for name, one in SERVICES.items() if "LAKESHELF_IMAGE" in one["image"]}
+DEFAULT = {name for name, one in OURS.items() if "profiles" not in one}
+"""Services of ours that are up without being asked for."""
 ONCE = {name for name, one in OURS.items() if one["restart"] == "no"}
-OTHERS = {"postgres": "999:999", "prometheus": "65534:65534", "grafana": "472:0"}
+OTHERS = {
+    "postgres": "999:999",
+    "prometheus": "65534:65534",
+    "grafana": "472:0",
+    "s3": "10001:10001",
+}
 """Users of the images of others."""
 PREFIX = "LAKESHELF_"
+OF_OTHERS = {
+    "AWS_ALLOW_HTTP",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "SPARK_EXECUTOR_MEMORY",
+    "SPARK_MASTER_OPTS",
+}
+"""Variables that are no settings of ours."""
 PROGRAMS = {
     "streams": ["lakeshelf", "jobs", "run"],
     "components": ["lakeshelf", "components", "run"],
@@ -100,7 +118,8 @@ def test_each_variable_is_a_setting(name: str) -> None:
     """A misspelt one would be passed over in silence."""
     for variable in OURS[name].get("environment", {}):
         setting = variable.removeprefix(PREFIX).lower()
-        assert setting in Settings.model_fields or variable == f"{PREFIX}LAKE_ROOT"
+        known = {f"{PREFIX}LAKE_ROOT", *OF_OTHERS}
+        assert setting in Settings.model_fields or variable in known
 
 
 def test_images_of_others_have_a_version() -> None:
@@ -121,7 +140,19 @@ def test_no_part_of_the_product_is_forgotten() -> None:
         assert SERVICES[follower]["command"] == [*PROGRAMS["components"], follower]
     for app in (HOME / "kafka-components" / "kafka-init", HOME / "spark-apps" / "deltalake"):
         assert app.is_dir()
-    assert {"kafka-init", "spark-init-delta"} == ONCE
+    assert {"kafka-init", "spark-init-delta", "s3-init"} == ONCE
+
+
+def test_drivers_of_a_cluster_divide_whole_queries() -> None:
+    """A driver with some jobs of a query would be refused, and all jobs have a driver."""
+    jobs = job_registry.discover(HOME)
+    drivers = {n: one["command"] for n, one in OURS.items() if "--master" in one["command"]}
+    assert drivers.keys() == {"driver-stock", "driver"}
+    for command in drivers.values():
+        names = command[command.index("--master") + 2 :]
+        chosen = plan.plan(job_registry.select(jobs, names))
+        plan.require_whole(chosen, plan.plan(jobs.values()))
+    assert drivers["driver"][-1].startswith("spark://")
 
 
 def test_the_image_has_a_lock_of_its_own_within_that_of_the_checkout() -> None:

@@ -64,7 +64,7 @@ def test_files_of_tls_go_to_both_clients(file):
     assert java_client(options) == {
         "security.protocol": "SSL",
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(ca),
+        "ssl.truststore.certificates": CERTIFICATE,
         "ssl.keystore.type": "PEM",
         "ssl.keystore.certificate.chain": CERTIFICATE,
         "ssl.keystore.key": KEY,

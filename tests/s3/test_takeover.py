@@ -18,7 +18,7 @@ import pytest
 from lakeshelf.lake.place.folders import at
 from lakeshelf.lake.place.leases import LEASES, Holder
 from lakeshelf.settings import project_home
-from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
+from tests.faults.rig import STOCK, Rig, red
 from tests.support import eventually
 
 PATIENCE_S = 240.0
@@ -76,7 +76,6 @@ def test_two_drivers_take_the_queries_from_each_other(
 
 def start(rig: Rig, tmp_path: Path, name: str) -> subprocess.Popen[bytes]:
     return rig.start(
-        jobs=STOCK_JOBS,
         max_batch_rows=60,
         LAKESHELF_STATE_DIR=str(tmp_path / name),
         LAKESHELF_BOOTSTRAP_SERVERS=rig.client["bootstrap.servers"],

@@ -77,11 +77,13 @@ def secrets(settings: Settings) -> list[str]:
 
 
 def java_client(client: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the Java client for those of librdkafka."""
+    """Settings of the Java client for those of librdkafka: executors read no file of the driver's."""
     options = {name: client[name] for name in _SAME if name in client}
     if "ssl.ca.location" in client:
         options["ssl.truststore.type"] = "PEM"
-        options["ssl.truststore.location"] = client["ssl.ca.location"]
+        options["ssl.truststore.certificates"] = secret_files.certificates(
+            Path(client["ssl.ca.location"]), "kafka_ca_file"
+        )
     if "ssl.key.location" in client:
         options["ssl.keystore.type"] = "PEM"
         options["ssl.keystore.certificate.chain"] = secret_files.certificates(

@@ -29,7 +29,7 @@ from lakeshelf import secret_files
 from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.settings.governance import Governance
+from lakeshelf.settings.governance import Governance, none_if_empty
 from lakeshelf.settings.watching import Watching
 
 CommitterName = Literal["driver", "spark"]
@@ -52,6 +52,7 @@ _PLACES = (
     "kafka_password_file",
     "governance_database_file",
     "openlineage_file",
+    "broker_security",
 )
 """Settings that are places."""
 _HOST_AND_PORT = r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):\d{1,5}$"
@@ -123,17 +124,17 @@ class Settings(Watching, Governance, BaseSettings):
     kafka_mechanism: KafkaMechanism = Field(
         "SCRAM-SHA-512", description="How the user proves who it is; `PLAIN` goes by TLS alone."
     )
-    kafka_username: str | None = Field(
+    kafka_username: Annotated[str | None, BeforeValidator(none_if_empty)] = Field(
         None, description="SASL user, or client id of OAUTHBEARER; unset: no authentication."
     )
     kafka_password: SecretStr | None = Field(None, description="Its password or client secret.")
-    kafka_password_file: Path | None = Field(
+    kafka_password_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None, description="File of that password, which others may not read."
     )
     kafka_token_url: str | None = Field(
         None, pattern=r"^https?://[^/@]+", description="Where OAUTHBEARER gets its tokens (OIDC)."
     )
-    kafka_ca_file: Path | None = Field(
+    kafka_ca_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None, description="PEM of the CA that signed Kafka's certificates; unset: the public ones."
     )
     kafka_cert_file: Path | None = Field(
@@ -152,6 +153,11 @@ class Settings(Watching, Governance, BaseSettings):
         None,
         pattern=_HOST_AND_PORT,
         description="How clients reach a broker that listens elsewhere than on loopback, host:port such as kafka:9092.",
+    )
+    broker_security: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
+        None,
+        description="Folder with certificate.pem, authority.pem and users.json, of `lakeshelf init compose`: the "
+        "embedded broker asks its clients for passwords then (SASL_SSL).",
     )
     committer: CommitterName = Field(
         "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."

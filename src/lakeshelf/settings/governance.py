@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 
 
-def _none_if_empty(value: Any) -> Any:
+def none_if_empty(value: Any) -> Any:
     """A variable that is there and says nothing, as Compose has it, is none."""
     return None if value == "" else value
 
@@ -21,7 +21,7 @@ class Governance(BaseModel):
         description="PostgreSQL that keeps what is known of governed datasets, postgresql://user:password@host/name; "
         "unset: a file of SQLite in `state_dir`.",
     )
-    governance_database_file: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+    governance_database_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None,
         description="File that holds the address of that PostgreSQL, password included; beats `governance_database`.",
     )

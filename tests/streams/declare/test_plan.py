@@ -12,7 +12,7 @@ from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.settings import project_home
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.job import Fold, Job, Latest, Movements, View, validate
-from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.declare.plan import plan, require_whole
 from tests.streams import harness
 
 JOBS = harness.jobs()
@@ -136,3 +136,14 @@ def test_a_sum_over_a_topic_whose_repeats_nobody_recognises_is_refused(topic: st
         validate(replace(job, updates=(over,)))
     highest = replace(over, combine=dict.fromkeys(fold.combine, "max"))
     validate(replace(job, updates=(highest,)))
+
+
+def test_some_jobs_of_a_query_are_not_run_without_the_others() -> None:
+    """Where drivers divide queries, whoever takes one over runs the same jobs under its name."""
+    every = plan(JOBS.values())
+    require_whole(every, every)
+    for query in every:
+        require_whole([query], every)
+    names = ("wh-aggregator", "wh-batch-state-updater")
+    with pytest.raises(ConfigurationError, match=r"share a query with .*shelf-aggregator"):
+        require_whole(plan(JOBS[name] for name in names), every)

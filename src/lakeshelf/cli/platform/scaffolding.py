@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import secrets
 import shutil
@@ -101,6 +102,8 @@ class App:
         return self.files("curated", CONTRACTS / f"{self.module}.py")
 
 
+KAFKA_USER, BROKER_HOST = "lakeshelf", "kafka"
+"""Who the containers are to Kafka, and where they find it."""
 EXAMPLE = App(JOB, "visits-by-day", "foot_traffic")
 """Job of a new project."""
 
@@ -114,13 +117,40 @@ def project_files() -> dict[Path, str]:
 
 def compose_files() -> dict[str, str]:
     """Secrets of the Compose file → content, and the variables that use them; new each time."""
-    password = secrets.token_urlsafe(24)
+    from lakeshelf.stack.embedded import certificates, secured
+
+    password, kafka = (secrets.token_urlsafe(24) for _ in range(2))
+    authority, certificate = certificates.issued(secured.NAME, BROKER_HOST)
     return {
         "postgres_password": password,
         "governance_database": f"postgresql://lakeshelf:{password}@postgres:5432/lakeshelf",
-        "compose.env": "COMPOSE_PROFILES=postgres\n"
-        f"LAKESHELF_DATABASE=./{SECRETS}/governance_database\n",
+        "compose.env": _variables(
+            COMPOSE_PROFILES="postgres", LAKESHELF_DATABASE=f"./{SECRETS}/governance_database"
+        ),
+        "aws_credentials": "[default]\n"
+        f"aws_access_key_id = {secrets.token_hex(10).upper()}\n"
+        f"aws_secret_access_key = {secrets.token_urlsafe(30)}\n",
+        secured.AUTHORITY: authority,
+        secured.CERTIFICATE: certificate,
+        secured.USERS: json.dumps({KAFKA_USER: kafka}),
+        "kafka_password": kafka,
+        "cluster.env": _variables(
+            COMPOSE_PROFILES="cluster",
+            LAKESHELF_LOCAL_JOBS="0",
+            LAKESHELF_LAKE_ROOT="s3://lakeshelf/shop",
+            LAKESHELF_S3_ENDPOINT="http://s3:7070",
+            LAKESHELF_S3_CREDENTIALS=f"./{SECRETS}/aws_credentials",
+            LAKESHELF_KAFKA_USERNAME=KAFKA_USER,
+            LAKESHELF_KAFKA_PASSWORD=f"./{SECRETS}/kafka_password",
+            LAKESHELF_KAFKA_AUTHORITY=f"./{SECRETS}/{secured.AUTHORITY}",
+            LAKESHELF_KAFKA_CERTIFICATE=f"./{SECRETS}/{secured.CERTIFICATE}",
+            LAKESHELF_KAFKA_USERS=f"./{SECRETS}/{secured.USERS}",
+        ),
     }
+
+
+def _variables(**values: str) -> str:
+    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def write_secrets(folder: Path, files: Mapping[str, str]) -> None:

@@ -230,8 +230,8 @@ class QueryLease:
 
     def _content(self, term: int, *, is_released: bool = False) -> bytes:
         host = socket.gethostname()
-        told = self.tells_at
-        return Holder(term, self._owner, host, self._seconds, is_released, told).text()
+        at = self.tells_at
+        return Holder(term, self._owner, host, self._seconds, is_released, at).text()
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,13 @@ class Broker:
 
     Args:
         settings: Lake, cache and heap.
-        secured: Passwords, certificates and access control; None: plain text, for everybody on this machine.
+        secured: Passwords, certificates and access control; None: those that the settings name, or plain text for
+            everybody on this machine.
     """
 
     def __init__(self, settings: Settings, secured: Secured | None = None) -> None:
         self._settings = settings
-        self._secured = secured
+        self._secured = secured or _named(settings)
         self._folder = settings.stack_dir.absolute() / "broker"
         self._logs = settings.stack_dir.absolute() / "logs"
         self._log_start = 0
@@ -245,7 +246,10 @@ class Broker:
         write_atomically(self._folder / LOG4J_PROPERTIES, log4j.encode())
 
     def _write_properties(self, file: Path, data: str, listening: Listening) -> None:
-        secured = self._secured.properties(self._ports()) if self._secured else {}
+        client, advertised = listening.client, listening.advertised
+        secured = (
+            self._secured.properties(self._ports(), client, advertised) if self._secured else {}
+        )
         properties = broker_config.server_properties(data, listening, secured)
         write_atomically(file, broker_config.text(properties).encode(), mode=0o600)
 
@@ -350,3 +354,7 @@ def _cluster_id(client: AdminClient) -> str | None:
     except KafkaException:
         return None
     return metadata.cluster_id if metadata.brokers else None
+
+
+def _named(settings: Settings) -> Secured | None:
+    return None if settings.broker_security is None else Secured.read(settings.broker_security)

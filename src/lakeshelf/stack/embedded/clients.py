@@ -14,11 +14,11 @@ _QUIET = {"log_level": "0"}
 def client_settings(settings: Settings) -> dict[str, str]:
     """Settings of a client for the Kafka of `settings`, whether or not it runs.
 
-    The embedded broker listens on loopback, in plain text: security is that of a Kafka that is named.
+    Security by settings is that of a Kafka that is named; the embedded broker is reached as its host can.
     """
     servers = settings.bootstrap_servers
     if servers is None:
-        return {"bootstrap.servers": Broker(settings).bootstrap_servers, **_QUIET}
+        return {**Broker(settings).own_client, **_QUIET}
     return {"bootstrap.servers": servers, **_QUIET, **authentication(settings)}
 
 

@@ -1,23 +1,29 @@
 """The embedded broker with passwords, certificates and access control, as a Kafka of others has them.
 
-It listens twice on loopback: `broker` is for users with passwords (SASL_SSL), `tls` for certificates (mutual TLS). The
-broker itself is reached, and reaches its controller, by its own certificate alone. Nobody else may do anything
-until an ACL allows it.
+It listens twice: for users with passwords (SASL_SSL) where it listens otherwise, and on loopback for certificates
+(mutual TLS). The broker itself is reached, and reaches its controller, by its own certificate alone. Nobody else may
+do anything until an ACL allows it.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakeshelf import secret_files
+from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka.authentication import MODULES, OAUTH, PACKAGE, jaas
 from lakeshelf.stack.machine.ports import LOOPBACK
 
 PORTS = ("broker", "controller", "tls")
+NAME = "lakeshelf-broker"
+CERTIFICATE, AUTHORITY, USERS = "certificate.pem", "authority.pem", "users.json"
+"""Files of the folder that the setting `broker_security` names."""
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 _HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256"}
 _ITERATIONS = 8192
@@ -34,6 +40,7 @@ class Secured:
         authority: PEM of the CA of its own certificate and of its clients'.
         users: Name → password.
         token_keys: Public keys (JWKS) of who signs tokens; None: nobody comes by OAUTHBEARER.
+        trusted: Users who may do everything.
     """
 
     name: str
@@ -41,14 +48,39 @@ class Secured:
     authority: Path
     users: Mapping[str, str]
     token_keys: Path | None = None
+    trusted: tuple[str, ...] = ()
 
-    def properties(self, ports: Mapping[str, int]) -> dict[str, str]:
-        """Settings of Kafka that replace those of plain text."""
-        address = {name: f"{LOOPBACK}:{ports[name]}" for name in PORTS}
-        clients = f"BROKER://{address['broker']},TLS://{address['tls']}"
+    @classmethod
+    def read(cls, folder: Path) -> Secured:
+        """What `lakeshelf init compose` has written, whose users may do everything.
+
+        Raises:
+            ConfigurationError: A file is missing or cannot be used.
+        """
+        files = (folder / name for name in (CERTIFICATE, AUTHORITY, USERS))
+        certificate, authority, users = (file.absolute() for file in files)
+        secret_files.key(certificate, "broker_security")
+        secret_files.certificates(authority, "broker_security")
+        try:
+            passwords = dict(json.loads(secret_files.secret(users, "broker_security")))
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"{users} does not tell users and passwords", hint="run `lakeshelf init compose`"
+            ) from error
+        return cls(NAME, certificate, authority, passwords, trusted=tuple(passwords))
+
+    def properties(self, ports: Mapping[str, int], client: str, advertised: str) -> dict[str, str]:
+        """Settings of Kafka that replace those of plain text.
+
+        Args:
+            ports: Its ports on loopback.
+            client: host:port at which it listens for users.
+            advertised: host:port that it tells them.
+        """
+        tls, controller = (f"{LOOPBACK}:{ports[name]}" for name in ("tls", "controller"))
         return {
-            "listeners": f"{clients},CONTROLLER://{address['controller']}",
-            "advertised.listeners": clients,
+            "listeners": f"BROKER://{client},TLS://{tls},CONTROLLER://{controller}",
+            "advertised.listeners": f"BROKER://{advertised},TLS://{tls}",
             "listener.security.protocol.map": "BROKER:SASL_SSL,TLS:SSL,CONTROLLER:SSL",
             "inter.broker.listener.name": "TLS",
             "sasl.enabled.mechanisms": ",".join((*MECHANISMS, *self._tokens)),
@@ -65,7 +97,7 @@ class Secured:
             "ssl.truststore.location": str(self.authority),
             "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": f"User:{self.name}",
+            "super.users": ";".join(f"User:{name}" for name in (self.name, *self.trusted)),
         }
 
     def client(self, ports: Mapping[str, int]) -> dict[str, str]:

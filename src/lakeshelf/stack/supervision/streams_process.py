@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -22,7 +23,7 @@ from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.processes import identify, read_pid_file, write_pid_file
 from lakeshelf.stack.supervision import handover, submitted
 from lakeshelf.stack.toolchain import class_data, jars, java
-from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.run import session
 from lakeshelf.streams.run.runner import Driver
 from lakeshelf.telemetry import lineage, tracing
@@ -61,7 +62,10 @@ def run(
     """
     # What batches held goes back to the system when they end.
     pa.set_memory_pool(pa.system_memory_pool())
-    jobs = registry.select(registry.discover(*settings.homes), names)
+    known = registry.discover(*settings.homes)
+    jobs = registry.select(known, names)
+    if not isinstance(settings.lake_root, Path):
+        plan.require_whole(plan.plan(jobs), plan.plan(known.values()))
     build = _adopted(settings) if master is None else _launched(settings, master)
     driver = Driver(jobs, settings, client_settings(settings))
     driver.acquire(alone=False)

@@ -88,6 +88,27 @@ def plan(jobs: Iterable[Job]) -> tuple[QueryPlan, ...]:
     return tuple(sorted(plans, key=lambda p: p.name))
 
 
+def require_whole(queries: Iterable[QueryPlan], every: Iterable[QueryPlan]) -> None:
+    """Refuse some jobs of a query without the others: another driver could take the query over with other jobs.
+
+    Args:
+        queries: Those that are to run.
+        every: Those of all jobs.
+
+    Raises:
+        ConfigurationError: A query lacks jobs.
+    """
+    whole = {query.name: {job.name for job in query.jobs} for query in every}
+    for query in queries:
+        names = {job.name for job in query.jobs}
+        other = next((jobs for jobs in whole.values() if names < jobs), None)
+        if other is not None:
+            raise ConfigurationError(
+                f"{', '.join(sorted(names))} share a query with {', '.join(sorted(other - names))}",
+                hint="name them all, or no job: drivers of a lake in a bucket divide whole queries",
+            )
+
+
 def _share(one: Job, other: Job) -> bool:
     events = {topic for topic in one.topics if not CATALOG.topics[topic].compacted}
     return bool(events & set(other.topics) or _reads(one, other) or _reads(other, one))

@@ -1,0 +1,93 @@
+"""The embedded broker as a container has it on a cluster: with the secrets that `lakeshelf init compose` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.cli.platform import scaffolding
+from lakeshelf.errors import BrokerError, ConfigurationError
+from lakeshelf.kafka import topics
+from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.embedded.clients import client_settings, running_client
+from lakeshelf.stack.embedded.secured import AUTHORITY, CERTIFICATE, USERS, Secured
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Secrets as they lie on the machine of who owns them."""
+    secrets = tmp_path_factory.mktemp("secrets")
+    scaffolding.write_secrets(secrets, scaffolding.compose_files())
+    for name in (CERTIFICATE, USERS, "kafka_password"):
+        (secrets / name).chmod(0o600)
+    return secrets
+
+
+@pytest.fixture(scope="module")
+def host(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of the host of a broker that runs."""
+    settings = load_settings(
+        lake_root=tmp_path_factory.mktemp("lake") / "lake", broker_security=folder
+    )
+    broker = Broker(settings)
+    broker.start(die_with_parent=True)
+    broker.wait_healthy()
+    yield settings
+    broker.kill()
+
+
+def user(host: Settings, folder: Path, **others: object) -> Settings:
+    """Settings of a client elsewhere."""
+    return load_settings(
+        lake_root=host.lake_root,
+        bootstrap_servers=Broker(host).bootstrap_servers,
+        **{
+            "kafka_username": scaffolding.KAFKA_USER,
+            "kafka_ca_file": folder / AUTHORITY,
+            "kafka_password_file": folder / "kafka_password",
+            **others,
+        },
+    )
+
+
+@pytest.mark.slow
+def test_the_user_of_the_secrets_may_do_everything(host: Settings, folder: Path) -> None:
+    client = client_settings(user(host, folder))
+    topics.ensure_all(client)
+    assert "shelf_events" in topics.ids(client, ["shelf_events"])
+
+
+@pytest.mark.slow
+def test_its_own_host_reaches_it_by_its_certificate(host: Settings) -> None:
+    assert topics.ids(running_client(host), ["nothing"]) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"kafka_username": "somebody"},
+        {"kafka_username": None, "kafka_password_file": None, "kafka_ca_file": None},
+    ],
+)
+def test_nobody_else_is_let_in(host: Settings, folder: Path, others: dict[str, object]) -> None:
+    client = client_settings(user(host, folder, **others))
+    with pytest.raises(BrokerError):
+        topics.ids(client, ["shelf_events"])
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"certificate\.pem: the file cannot be read"):
+        Secured.read(tmp_path)
+    scaffolding.write_secrets(tmp_path, scaffolding.compose_files())
+    with pytest.raises(ConfigurationError, match="can be read by everybody"):
+        Secured.read(tmp_path)
+    for name in (CERTIFICATE, USERS):
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / USERS).write_text(json.dumps([1]))
+    with pytest.raises(ConfigurationError, match="does not tell users and passwords"):
+        Secured.read(tmp_path)
