@@ -20,6 +20,7 @@ from tests.streams.strategies import TIMES, event
 
 JOB, STATE = "wh-aggregator", "cleansed/wh_state"
 
+JOB_BEGUN = '"Event":"SparkListenerJobStart"'
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 """A shell has what it starts in the background ignore it, and so has everything below."""
 
@@ -39,14 +40,14 @@ class Driving(Rig):
         self._events, self._conf = folder / "events", folder / "conf"
         self._events.mkdir()
         self._conf.mkdir()
-        self._sent = 0
+        self.sent_records = 0
         self.killed_at = 0
         """Messages that were there when an executor was killed."""
 
     def move(self, records: int) -> None:
         """Goods for the back room: a unit a record, on as many shelves."""
-        known = [_moved(self._sent + number) for number in range(records)]
-        self._sent += records
+        known = [_moved(self.sent_records + number) for number in range(records)]
+        self.sent_records += records
         send(self.client, [record("wh_events", values) for values in known])
 
     def balances(self) -> list[int]:
@@ -110,6 +111,11 @@ class Driving(Rig):
         """What the driver that ran last has said of its query."""
         (query,) = STREAMS.read(self.settings.stack_dir)[STREAMS.members]
         return str(query["state"])
+
+    def spark_jobs(self) -> int:
+        """Jobs that Spark has begun for the driver that ran last."""
+        logs = sorted(self._events.iterdir(), key=os.path.getmtime)
+        return logs[-1].read_text().count(JOB_BEGUN) if logs else 0
 
     def stages(self) -> Iterator[dict[str, Any]]:
         """Stages that were done by the driver that ran last, as Spark's log of events tells them."""

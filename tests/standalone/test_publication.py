@@ -18,6 +18,7 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.faults]
 RECORDS = 60_000
+KILLS, JOBS_OF_A_BATCH = 6, 24
 TOPIC = "wh_state"
 
 
@@ -36,9 +37,36 @@ def test_an_executor_that_is_killed_while_it_publishes_loses_nothing(driving: Dr
     assert driving.stop() == 0, driving.log()
     assert driving.killed_at < RECORDS, "the publication was over before"
     assert "ProducerConfig values" in driving.cluster.logs(), "the driver has published"
+    assert_whole(driving)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1500)
+def test_executors_that_are_killed_at_any_moment_lose_nothing(driving: Driving) -> None:
+    driving.run(
+        *("jobs", "run", JOB, "--master", driving.cluster.master),
+        LAKESHELF_PUBLISH_DRIVER_ROWS="0",
+    )
+    killed = 0
+    for _ in range(KILLS):
+        driving.move(200)
+        moment = driving.spark_jobs() + driving.random.randint(1, JOBS_OF_A_BATCH)
+        eventually(lambda moment=moment: driving.spark_jobs() >= moment, "that Spark job")
+        for executor in driving.cluster.executors()[:1]:
+            os.kill(executor, signal.SIGKILL)
+            killed += 1
+    driving.await_folded()
+    assert driving.stop() == 0, driving.log()
+    assert killed == KILLS
+    assert keyed(driving.settings.lake_root, "raw/quarantine") == {}
+    assert_whole(driving)
+
+
+def assert_whole(driving: Driving) -> None:
+    """Each record counts once, and the highest version of each shelf is that of the table."""
     kept = keyed(driving.settings.lake_root, STATE)
+    assert [row["balance"] for row in kept.values()] == [1] * driving.sent_records
     assert latest(driving) == {shelf: row["version"] for (shelf,), row in kept.items()}
-    assert {row["balance"] for row in kept.values()} == {1}
 
 
 def kill_one(driving: Driving, begun: int) -> None:

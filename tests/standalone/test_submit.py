@@ -30,6 +30,23 @@ def test_sigterm_of_a_submitted_driver_ends_it_at_a_batch_boundary(driving: Driv
     assert driving.state() == "stopped", driving.log()
 
 
+def test_ctrl_c_of_the_printed_command_ends_it_at_a_batch_boundary(
+    driving: Driving, tmp_path: Path
+) -> None:
+    """A terminal sends the signal to every process of the group."""
+    lake = str(driving.settings.lake_root)
+    printed = driving.told("--lake", lake, "jobs", "conf", JOB, "--master", driving.cluster.master)
+    (tmp_path / "lakeshelf.properties").write_text(printed)
+    command = printed.splitlines()[1].removeprefix("# ")
+    driving.start_command(["bash", "-c", f"cd {shlex.quote(str(tmp_path))}; exec env {command}"])
+    driving.move(50)
+    driving.await_folded()
+    assert driving.driver is not None
+    os.killpg(driving.driver.pid, signal.SIGINT)
+    assert driving.driver.wait(120) == 0, driving.log()
+    assert driving.state() == "stopped", driving.log()
+
+
 def test_a_jvm_without_our_jars_is_told_in_one_line(driving: Driving) -> None:
     lake = str(driving.settings.lake_root)
     printed = driving.told("--lake", lake, "jobs", "conf", JOB, "--master", "local[1]")
