@@ -10,8 +10,8 @@ from collections import defaultdict
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = "tests/matrix/"
-"""A room whose files share what Spark writes for all of them."""
+TOGETHER = ("tests/containers/", "tests/matrix/")
+"""Rooms whose files share one thing: an engine, and what Spark writes for all of them."""
 SECONDS = {"setup": 40.0, "faults": 30.0, "slow": 8.0}
 """Mark → about how long such a test takes."""
 OTHERS_S = 0.2
@@ -29,7 +29,7 @@ class LongestFirst(LoadFileScheduling):
 def together(nodeid: str) -> str:
     """What a test shares a process with: its file, or its room."""
     file = nodeid.partition("::")[0]
-    return TOGETHER if file.startswith(TOGETHER) else file
+    return next((room for room in TOGETHER if file.startswith(room)), file)
 
 
 def sort(items: list[pytest.Item]) -> None:

@@ -30,6 +30,7 @@ def test_files_come_by_the_time_that_they_take(pytester: pytest.Pytester) -> Non
     ]
 
 
-def test_a_room_that_shares_its_tables_runs_in_one_process() -> None:
-    assert packing.together("tests/matrix/test_writes.py::test_a[b::c]") == packing.TOGETHER
+@pytest.mark.parametrize("room", packing.TOGETHER)
+def test_a_room_that_shares_one_thing_runs_in_one_process(room: str) -> None:
+    assert packing.together(f"{room}test_writes.py::test_a[b::c]") == room
     assert packing.together("tests/lake/test_lake.py::test_a") == "tests/lake/test_lake.py"
