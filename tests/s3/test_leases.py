@@ -22,7 +22,7 @@ from lakeshelf.streams.resume import leasing
 from lakeshelf.telemetry.serving import served
 from tests.streams import harness
 
-from .conftest import Server
+from .conftest import SECRET, TOKEN, Server
 from .test_driver import wh_state
 
 NAME = "cleansed/wh_state"
@@ -148,6 +148,35 @@ def test_a_bucket_that_is_not_there_is_named(wanted: Wanted) -> None:
     one, _ = wanted("one", at="s3://nowhere-to-be-found/lake")
     with pytest.raises(StorageError, match="bucket nowhere-to-be-found"):
         one.try_to_take()
+
+
+@pytest.mark.parametrize("key", ["DENIEDTESTS", "WRONGTESTS", "EXPIREDTESTS"])
+def test_who_may_not_write_there_is_told_in_one_line(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
+    one, _ = wanted("one")
+    with pytest.raises(StorageError) as refused:
+        one.try_to_take()
+    assert "query.json cannot be read" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert TOKEN not in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_store_that_is_gone_keeps_the_lease_until_its_time_is_over(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, clock = wanted("one")
+    assert one.try_to_take()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    clock.now += SECONDS / 2
+    one.renew_if_due()
+    one.require(1)
+    clock.now += SECONDS
+    with pytest.raises(LeaseLost, match="could not be renewed in time"):
+        one.renew_if_due()
 
 
 def test_what_is_no_lease_is_named(wanted: Wanted, root: str) -> None:
