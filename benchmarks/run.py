@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from benchmarks import (
     bronze,
     catchup,
+    cluster,
     containers,
     decoding,
     demo,
@@ -51,6 +52,7 @@ BENCHMARKS = (
     serving,
     effect,
     obeying,
+    cluster,
     containers,
     watching,
 )

@@ -59,7 +59,7 @@ class Rig:
         seed: Seed of everything random, shown when a test fails.
     """
 
-    def __init__(self, root: Path, seed: int = 0) -> None:
+    def __init__(self, root: Path | str, seed: int = 0) -> None:
         self.settings: Settings = load_settings(lake_root=root)
         self.random = random.Random(seed)
         self.broker = Broker(self.settings)

@@ -31,10 +31,11 @@ class Driving(Rig):
     Args:
         folder: For the lake and what Spark logs.
         cluster: Where Spark runs.
+        root: The lake; None: in the folder.
     """
 
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
-        super().__init__(folder / "lake")
+    def __init__(self, folder: Path, cluster: Cluster, root: str | None = None) -> None:
+        super().__init__(root or folder / "lake")
         self.plans = plan.plan([self.jobs[JOB]])
         self.cluster = cluster
         self._events, self._conf = folder / "events", folder / "conf"
