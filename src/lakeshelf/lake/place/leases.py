@@ -33,8 +33,11 @@ RENEWALS = 3
 
 
 def boottime() -> float:
-    """Seconds that also count while the machine sleeps, which those of `time.monotonic` do not."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Seconds that also count while the machine sleeps, which those of `time.monotonic` do not.
+
+    Where there is no clock of that name, as on macOS, the monotonic one of the system goes on in sleep.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ class QueryLease:
         return f"lease:{self.name}"
 
     @property
+    def lasts(self) -> float:
+        """Seconds after which it is free if it is not renewed: those of who has it, as far as is known."""
+        return max(self._seconds, self.holder.seconds if self.holder else 0.0)
+
+    @property
     def is_held(self) -> bool:
         """Whether this driver has it, as far as it knows."""
         return self.term > 0
@@ -184,6 +192,19 @@ class QueryLease:
             if self._clock() >= self._until:
                 self._renew()
 
+    def go_above(self, term: int) -> None:
+        """Go on under a term above another, unless its own is not below that.
+
+        Raises:
+            LeaseLost: It is not held, or another driver has taken it.
+            StorageError: The bucket does not answer, or refuses.
+        """
+        with self._one_at_a_time:
+            if not self.is_held:
+                raise self._lost("it is not held")
+            if self.term < term:
+                self._renew(term + 1)
+
     def release(self) -> None:
         """Give it back, so that another driver need not wait; harmless where it is not held."""
         with self._one_at_a_time:
@@ -201,13 +222,13 @@ class QueryLease:
         self.term, self._until, self.holder = term, began + self._seconds, None
         return True
 
-    def _renew(self) -> None:
-        began, term = self._clock(), self.term
+    def _renew(self, term: int | None = None) -> None:
+        began, term = self._clock(), term or self.term
         try:
             self._tag = self._file.swap(self._content(term), self._tag)
         except (Conflict, FileNotFoundError):
             raise self._lost("it was taken over") from None
-        self._until = began + self._seconds
+        self.term, self._until = term, began + self._seconds
 
     def _lost(self, why: str, *, keep: bool = False) -> LeaseLost:
         if self.is_held and not keep:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.form.commits import Txn, Write
@@ -58,16 +59,20 @@ class Leases:
         Raises:
             LakeError: Another driver has one.
         """
-        until = time.monotonic() + self._settings.lease_seconds * (1 + 1 / LOOKS)
-        for name, lease in self._leases.items():
-            while not lease.try_to_take():
-                if time.monotonic() >= until:
+        missing = dict(self._leases)
+        began = time.monotonic()
+        while missing:
+            for name, lease in list(missing.items()):  # all are watched from the beginning
+                if lease.try_to_take():
+                    del missing[name]
+                    fence(self._plans[name], self._settings, lease)
+                elif time.monotonic() - began >= lease.lasts * (1 + 2 / LOOKS):
                     raise LakeError(
                         f"query {name} is run by {lease.holder}",
                         hint="stop that driver with SIGTERM, then repeat the command",
                     )
+            if missing:
                 self._stopping.wait(self._settings.lease_seconds / LOOKS)
-            fence(self._plans[name], self._settings, lease)
 
     def release(self) -> None:
         """Give all back."""
@@ -83,22 +88,29 @@ class Leases:
                     lease.renew_if_due()
                 except LakeError as error:
                     log.warning("lease lost", query=name, error=str(error))
+                except Exception:  # noqa: BLE001 - the others are kept, and this one is tried again
+                    log.exception("lease not renewed", query=name)
 
 
 def fence(plan: QueryPlan, settings: Settings, lease: QueryLease) -> Tenure:
     """Write the term of a lease into each table of a query, so that commits of an earlier one are refused there.
 
+    Where a later term stands already, though nobody else has the lease, its object was removed, or an older copy was
+    put back: the lease goes on under a term above it.
+
     Raises:
-        LeaseLost: A later term stands in one already.
+        LeaseLost: Another driver has it.
         LakeError: A table cannot be read or written.
     """
+    handles = {}
+    for name in (*plan.tables, *BOOKS):
+        with suppress(NotFound):  # it is missed where the query is examined
+            handles[name] = tables.open_table(settings.lake_root, name)
+    recorded = [handle.transaction_version(lease.app_id) or 0 for handle in handles.values()]
+    lease.go_above(max(recorded, default=0))
     tenure = Tenure(lease, lease.term)
     term = Txn(lease.app_id, tenure.term)
-    for name in (*plan.tables, *BOOKS):
-        try:
-            handle = tables.open_table(settings.lake_root, name)
-        except NotFound:
-            continue  # it is missed where the query is examined
+    for name, handle in handles.items():
         writing.note(handle, name, Write(txns=(term,), fence=term))
     metrics.LEASE_TERM.take(tenure.term, query=plan.name)
     return tenure

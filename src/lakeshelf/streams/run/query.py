@@ -190,18 +190,20 @@ class Query:
     def _place(self) -> Checkpoint:
         """Where the query goes on: at its checkpoint, or behind its ledger under a new term of its lease."""
         lease = self._lease
-        is_new = lease is not None and (self._tenure is None or not self._tenure.holds)
-        if lease is not None and is_new:
-            self._tenure = leasing.fence(self.plan, self._settings, lease)
-        standing = continuity.examine(self.plan, self._settings, self._client)
-        if is_new:
-            standing = starting.but_for_checkpoint(standing)
-        self._standing = continuity.require(self.plan.name, standing)
-        if not is_new:
+        is_new = self._tenure is None or not self._tenure.holds
+        if lease is None or not is_new:
+            standing = continuity.examine(self.plan, self._settings, self._client)
+            self._standing = continuity.require(self.plan.name, standing)
             return checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+        tenure = leasing.fence(self.plan, self._settings, lease)
+        standing = continuity.examine(self.plan, self._settings, self._client)
+        standing = starting.but_for_checkpoint(standing)
+        self._standing = continuity.require(self.plan.name, standing)
         why = "another term of its lease"
         start = starting.behind_ledger(self.plan, standing, self._client, why)
-        return start.begin(self._settings)
+        begun = start.begin(self._settings)
+        self._tenure = tenure  # until then the checkpoint in force is that of an earlier term
+        return begun
 
     def _start(self) -> None:
         self._backoff.start(time.monotonic())

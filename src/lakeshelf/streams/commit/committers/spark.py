@@ -69,9 +69,12 @@ class SparkCommitter:
         return parse(records, topics)
 
     def attend(self, session: SparkSession) -> None:
-        """Commit through this session, whose checkpoint may be of a cluster of another size."""
+        """Commit through this session, whose checkpoint may be of a cluster of another size, under the term."""
         self._session = session
         session.conf.set("spark.sql.shuffle.partitions", shuffle_partitions(session))
+        if self._tenure is not None:
+            session.conf.set(LEASE_CONF, self._tenure.lease.address)
+            session.conf.set(TERM_CONF, str(self._tenure.term))
 
     def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Keep the batch, so that it is read from Kafka once."""
