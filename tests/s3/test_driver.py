@@ -27,7 +27,8 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.recover import quarantine, recovery
 from lakeshelf.streams.resume import checkpoint
-from lakeshelf.streams.run.runner import Driver, rebuild_marker
+from lakeshelf.streams.resume.starting import rebuild_marker
+from lakeshelf.streams.run.runner import Driver
 from lakeshelf.streams.take.index import IdIndex
 from tests.streams import harness, model
 from tests.streams.recover.test_recovery import (

@@ -20,7 +20,8 @@ from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.recover import recovery
 from lakeshelf.streams.resume import checkpoint
-from lakeshelf.streams.run.runner import REBUILD_MARKER, Driver
+from lakeshelf.streams.resume.starting import REBUILD_MARKER
+from lakeshelf.streams.run.runner import Driver
 from tests.streams import harness, model
 from tests.streams.messages import plain
 from tests.streams.strategies import TIMES, Record, catalog_message, event, facts, receipt

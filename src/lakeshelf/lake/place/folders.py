@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,16 @@ class BucketFolder:
     Args:
         root: Where it is.
         path: Path below it.
+        patience_s: How long a request is tried at most, and tried again; None: as elsewhere.
     """
 
-    def __init__(self, root: Root, path: str = "") -> None:
+    def __init__(self, root: Root, path: str = "", patience_s: float | None = None) -> None:
         self._root = root
         self._path = path
+        self._patience_s = patience_s
 
     def __truediv__(self, name: str) -> BucketFolder:
-        return BucketFolder(self._root, f"{self._path}/{name}".strip("/"))
+        return BucketFolder(self._root, f"{self._path}/{name}".strip("/"), self._patience_s)
 
     def __str__(self) -> str:
         return self._root.for_spark(self._path).rstrip("/")
@@ -97,9 +100,10 @@ class BucketFolder:
         try:
             return self._put(content, "create" if tag is None else {"e_tag": tag})
         except Conflict:
-            held, now = self.tagged()
-            if held == content:
-                return now
+            with suppress(FileNotFoundError):
+                held, now = self.tagged()
+                if held == content:
+                    return now
             raise
 
     def children(self) -> set[str]:
@@ -127,6 +131,8 @@ class BucketFolder:
             except (AlreadyExistsError, PreconditionError) as error:
                 raise Conflict(f"{self} was written by another meanwhile") from error
             except FileNotFoundError as error:
+                if isinstance(mode, dict):
+                    raise Conflict(f"{self} was removed meanwhile") from error
                 bucket = urlsplit(str(self)).netloc
                 raise StorageError(
                     f"there is no bucket {bucket}", hint="create it, or correct the address"
@@ -142,7 +148,8 @@ class BucketFolder:
     @property
     def _store(self) -> S3Store:
         access = object_stores.access(self._root.options or {})
-        return _store(urlsplit(self._root.uri).netloc, tuple(sorted(access.items())))
+        bucket = urlsplit(self._root.uri).netloc
+        return _store(bucket, tuple(sorted(access.items())), self._patience_s)
 
     @property
     def _key(self) -> str:
@@ -198,7 +205,9 @@ def write(file: Folder, content: bytes) -> None:
 
 
 @lru_cache(maxsize=8)
-def _store(bucket: str, access: tuple[tuple[str, str], ...]) -> S3Store:
+def _store(
+    bucket: str, access: tuple[tuple[str, str], ...], patience_s: float | None = None
+) -> S3Store:
     """The store of a bucket; connections are kept."""
     reached = dict(access)
     options = {
@@ -212,13 +221,18 @@ def _store(bucket: str, access: tuple[tuple[str, str], ...]) -> S3Store:
         )
         if argument in reached
     }
+    retries: dict[str, Any] = {"max_retries": object_stores.ATTEMPTS}
+    if patience_s is not None:
+        retries["retry_timeout"] = timedelta(seconds=patience_s)
+    request_s = min(object_stores.REQUEST_S, patience_s or object_stores.REQUEST_S)
+    connect_s = min(object_stores.CONNECT_S, request_s)
     return S3Store(
         bucket,
         config=options,  # type: ignore[arg-type]
         client_options={
             "allow_http": "scheme" in reached,
-            "connect_timeout": f"{object_stores.CONNECT_S}s",
-            "timeout": f"{object_stores.REQUEST_S}s",
+            "connect_timeout": timedelta(seconds=connect_s),
+            "timeout": timedelta(seconds=request_s),
         },
-        retry_config={"max_retries": object_stores.ATTEMPTS},
+        retry_config=retries,  # type: ignore[arg-type]
     )

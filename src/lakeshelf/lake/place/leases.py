@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.place.errors import Conflict, LeaseLost, StorageError
@@ -30,6 +30,8 @@ LEASES = "_leases"
 """Folder of the leases, below the root of a lake."""
 RENEWALS = 3
 """Renewals within the time that a lease lasts."""
+SHORTEST_PATIENCE_S = 2.0
+"""A request is tried for a quarter of the time that a lease lasts, and for so long at least."""
 
 
 def boottime() -> float:
@@ -70,8 +72,12 @@ class Holder:
             StorageError: It is damaged.
         """
         try:
-            return cls(**json.loads(content))
-        except (ValueError, TypeError) as error:
+            entries = json.loads(content)
+            known = {f.name: entries[f.name] for f in fields(cls) if f.name in entries}
+            return cls(
+                **known | {"term": int(entries["term"]), "seconds": float(entries["seconds"])}
+            )
+        except (ValueError, TypeError, KeyError) as error:
             raise StorageError(
                 f"{place} is no lease", hint="stop all drivers of the lake, and remove it"
             ) from error
@@ -112,7 +118,8 @@ class QueryLease:
         clock: Callable[[], float] = boottime,
     ) -> None:
         self.name = name
-        self._file = BucketFolder(Root.at(root), f"{LEASES}/{name}.json")
+        patience = max(SHORTEST_PATIENCE_S, seconds / 4)
+        self._file = BucketFolder(Root.at(root), f"{LEASES}/{name}.json", patience)
         self._owner = owner
         self._seconds = seconds
         self._clock = clock
@@ -158,6 +165,9 @@ class QueryLease:
                 content, tag = self._file.tagged()
             except FileNotFoundError:
                 return self._take(1, None)
+            except StorageError:
+                self._watched = ("", 0.0)  # its holder could not renew it either
+                raise
             held = Holder.read(content, self._file)
             if held.owner == self._owner or held.is_released or self._is_over(held, tag):
                 return self._take(held.term + 1, tag)
@@ -226,7 +236,7 @@ class QueryLease:
         began, term = self._clock(), term or self.term
         try:
             self._tag = self._file.swap(self._content(term), self._tag)
-        except (Conflict, FileNotFoundError):
+        except Conflict:
             raise self._lost("it was taken over") from None
         self.term, self._until = term, began + self._seconds
 

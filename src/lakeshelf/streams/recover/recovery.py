@@ -36,7 +36,8 @@ from lakeshelf.streams.recover import doubles, restart
 from lakeshelf.streams.recover.restart import RestartPlace
 from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.resume.continuity import Standing
-from lakeshelf.streams.run.runner import Driver, rebuild_marker
+from lakeshelf.streams.resume.starting import rebuild_marker
+from lakeshelf.streams.run.runner import Driver
 from lakeshelf.streams.take import refusal
 from lakeshelf.streams.take.duplicates import PLACE
 from lakeshelf.streams.take.refusal import QUARANTINE

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lakeshelf.kafka import topics
+from lakeshelf.lake.place import folders
+from lakeshelf.lake.place.folders import Folder
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.resume.checkpoint import Checkpoint, Starting
 from lakeshelf.streams.resume.continuity import Standing
+
+REBUILD_MARKER = "rebuild.json"
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ def behind_ledger(
 def but_for_checkpoint(standing: Standing) -> Standing:
     """The standing of a query that begins a new checkpoint, whatever is wrong with the old one."""
     return replace(standing, breaks=tuple(b for b in standing.breaks if not b.continuable))
+
+
+def rebuild_marker(settings: Settings) -> Folder:
+    """The file that is there while a rebuild is under way; in a bucket, where other drivers see it."""
+    if isinstance(settings.lake_root, Path):
+        return settings.stack_dir / REBUILD_MARKER
+    return folders.at(settings.checkpoint_dir) / REBUILD_MARKER
 
 
 def _reached(plan: QueryPlan, standing: Standing, client: Mapping[str, str]) -> Starting:

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from structlog.contextvars import bound_contextvars
 
-from lakeshelf.errors import BrokerError, LakeError
+from lakeshelf.errors import BrokerError, LakeError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.authentication import java_client
 from lakeshelf.lake.place.leases import QueryLease, Tenure
@@ -195,6 +195,12 @@ class Query:
             standing = continuity.examine(self.plan, self._settings, self._client)
             self._standing = continuity.require(self.plan.name, standing)
             return checkpoint.current(self._settings.checkpoint_dir, self.plan.name)
+        if starting.rebuild_marker(self._settings).exists():
+            lease.release()  # whoever repeats the rebuild needs it
+            raise StreamError(
+                "a rebuild of the lake has not ended",
+                hint="let it end, or run `lakeshelf rebuild` again",
+            )
         tenure = leasing.fence(self.plan, self._settings, lease)
         standing = continuity.examine(self.plan, self._settings, self._client)
         standing = starting.but_for_checkpoint(standing)

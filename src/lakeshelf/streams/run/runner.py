@@ -18,19 +18,16 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
-from lakeshelf.lake.place import folders
-from lakeshelf.lake.place.folders import Folder
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan
-from lakeshelf.streams.resume import continuity
+from lakeshelf.streams.resume import continuity, starting
 from lakeshelf.streams.resume.leasing import Leases
 from lakeshelf.streams.run.query import Query
 
-REBUILD_MARKER = "rebuild.json"
 DRIVER = "streams"
 """Name of the lease that a driver holds while it runs."""
 STAGGER_MS = 170
@@ -86,14 +83,13 @@ class Driver:
                 self._leases = Leases(self.plans, self._settings)
                 if alone:
                     self._leases.take_all()
+            if starting.rebuild_marker(self._settings).exists() and not unfinished_rebuild:
+                raise StreamError(
+                    "a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again"
+                )
         except Exception:
             self.release()
             raise
-        if rebuild_marker(self._settings).exists() and not unfinished_rebuild:
-            self.release()
-            raise StreamError(
-                "a rebuild of the lake was interrupted", hint="run `lakeshelf rebuild` again"
-            )
 
     def release(self) -> None:
         """Give all locks and leases back."""
@@ -200,13 +196,6 @@ class Driver:
         committer = self._settings.committer
         address = self.address
         STREAMS.write(self._settings.stack_dir, queries, committer=committer, telemetry=address)
-
-
-def rebuild_marker(settings: Settings) -> Folder:
-    """The file that is there while a rebuild is under way; in a bucket, where other drivers see it."""
-    if isinstance(settings.lake_root, Path):
-        return settings.stack_dir / REBUILD_MARKER
-    return folders.at(settings.checkpoint_dir) / REBUILD_MARKER
 
 
 def describe(query_plan: QueryPlan) -> dict[str, object]:
