@@ -93,9 +93,25 @@ class Holder:
 def holders(root: Place) -> dict[str, Holder]:
     """Query → who has its lease, or had it last and did not give it back."""
     folder = BucketFolder(Root.at(root), LEASES)
-    files = {name.removesuffix(".json"): folder / name for name in sorted(folder.children())}
-    held = {name: Holder.read(file.tagged()[0], file) for name, file in files.items()}
+    held = {}
+    for name in sorted(folder.children()):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            held[name.removesuffix(".json")] = Holder.read(
+                (folder / name).tagged()[0], folder / name
+            )
     return {name: holder for name, holder in held.items() if not holder.is_released}
+
+
+def living(root: Place) -> dict[str, Holder]:
+    """Query → who renews its lease. Leases that nobody gave back are watched for as long as they last."""
+    before = holders(root)
+    longest = max((holder.seconds for holder in before.values()), default=0.0)
+    for _ in range(RENEWALS + 1 if before else 0):
+        time.sleep(longest / RENEWALS)
+        renewed = {name: one for name, one in holders(root).items() if before.get(name) != one}
+        if renewed:
+            return renewed
+    return {}
 
 
 class QueryLease:

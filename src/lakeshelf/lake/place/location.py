@@ -30,7 +30,7 @@ class Root:
         """The root at a folder or address.
 
         Raises:
-            ConfigurationError: An address that names no bucket, or holds credentials; a folder whose path no engine
+            ConfigurationError: An address that names no bucket, or holds credentials; a path that not every engine
                 takes as it is.
         """
         if isinstance(place, Root):
@@ -92,6 +92,11 @@ def _checked(address: str) -> str:
         )
     if not netloc:
         raise ConfigurationError(f"{address} names no bucket", hint="write s3://bucket/prefix")
+    if spoilt := next((sign for sign in "#?%" if sign in address), ""):
+        raise ConfigurationError(
+            f"no lake can be at {address}, with {spoilt!r} in it",
+            hint="name another prefix, as it is called in the bucket",
+        )
     return address
 
 

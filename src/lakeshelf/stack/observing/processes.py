@@ -5,6 +5,7 @@ docs/observability.md#who-is-asked
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lakeshelf.addresses import is_loopback
 from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.leases import Holder
 from lakeshelf.settings import Settings
@@ -94,7 +96,9 @@ def led(settings: Settings) -> dict[str, dict[str, Any]]:
     if isinstance(settings.lake_root, Path):
         return {}
     held = leases.holders(settings.lake_root)
-    addresses = sorted({holder.tells_at for holder in held.values() if holder.tells_at})
+    addresses = sorted(
+        {one.tells_at for one in held.values() if one.tells_at and not _is_afar(one)}
+    )
     with ThreadPoolExecutor(max(1, len(addresses))) as pool:
         answers = dict(zip(addresses, pool.map(_members, addresses), strict=True))
     return {name: _led(name, holder, answers.get(holder.tells_at)) for name, holder in held.items()}
@@ -113,7 +117,16 @@ def _led(name: str, holder: Holder, members: list[dict[str, Any]] | None) -> dic
     if own is not None:
         return own
     at = holder.tells_at or "no address"
+    if _is_afar(holder):
+        why = f"{holder} tells how it is at {at} of its own host alone (LAKESHELF_TELEMETRY_HOST)"
+        return {"query": name, "state": "down", "error": why}
     return {"query": name, "state": "down", "error": f"{holder} does not answer at {at}"}
+
+
+def _is_afar(holder: Holder) -> bool:
+    """Whether a holder listens on the loopback of another host: here somebody else would answer."""
+    host = urlsplit(holder.tells_at).hostname or ""
+    return holder.host != socket.gethostname() and is_loopback(host)
 
 
 def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -172,6 +185,8 @@ def _asked(address: str) -> dict[str, Any]:
     except urllib.error.HTTPError as refusal:
         with refusal:
             body = json.load(refusal)
+    except http.client.HTTPException as error:
+        raise ValueError("what answers does not speak HTTP") from error
     if not isinstance(body, dict):
         raise ValueError("no answer of ours")
     return body

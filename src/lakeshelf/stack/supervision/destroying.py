@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lakeshelf.contracts.layers import BRONZE
 from lakeshelf.errors import ConfigurationError, LakeError
-from lakeshelf.lake.place import projects, storage
+from lakeshelf.lake.place import leases, projects, storage
 from lakeshelf.lake.place.claims import CLAIM, IDENTITY
 from lakeshelf.lake.place.leases import LEASES
 from lakeshelf.lake.place.location import Root
@@ -51,7 +51,7 @@ def doomed(settings: Settings) -> Doomed:
 
     Raises:
         ConfigurationError: Its place is a link, or holds no lake.
-        LakeError: A stack runs on it.
+        LakeError: A stack runs on it, or, of a lake in a bucket, a driver anywhere.
     """
     root = Root.at(settings.lake_root)
     if root.folder is not None and root.folder.is_symlink():
@@ -60,6 +60,11 @@ def doomed(settings: Settings) -> Doomed:
         )
     if running_stack(settings):
         raise LakeError(f"a stack runs on {root}", hint="run `lakeshelf down` first")
+    if root.folder is None:
+        for query, holder in leases.living(root).items():
+            raise LakeError(
+                f"query {query} of {root} is run by {holder}", hint="stop that driver with SIGTERM"
+            )
     places = (settings.stack_dir, settings.checkpoint_dir, settings.state_dir / IDENTITY)
     state = tuple(path for path in places if isinstance(path, Path) and path.exists())
     tables = tuple(storage.table_names(root))
