@@ -10,7 +10,7 @@ import pytest
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.lake.place import leases
-from lakeshelf.lake.place.errors import LeaseLost
+from lakeshelf.lake.place.errors import Conflict, LeaseLost
 from lakeshelf.lake.place.leases import QueryLease, Tenure
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
@@ -149,3 +149,46 @@ def test_a_start_that_failed_does_not_go_on_in_the_checkpoint_of_another_term(
     assert query._place().starting == {"t": {"0": 9}}
     assert query._place().starting == {"t": {"0": 9}}, "and it goes on there under that term"
     assert checkpoint.current(settings.checkpoint_dir, made.name).base == 3
+
+
+def test_two_that_begin_a_checkpoint_never_share_one(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one was stopped before Spark had written anything."""
+    place = load_settings(lake_root=root, state_dir=tmp_path).checkpoint_dir
+    first = checkpoint.begin(place, "query", {})
+    second = checkpoint.begin(place, "query", {})
+    assert first.path != second.path
+    listed = checkpoint.generations
+
+    def overtaken(*place: Any) -> list[int]:
+        monkeypatch.setattr(checkpoint, "generations", listed)
+        checkpoint.begin(*place, {"t": {"0": 7}})
+        return listed(*place)
+
+    monkeypatch.setattr(checkpoint, "generations", overtaken)
+    with pytest.raises(Conflict):
+        checkpoint.begin(place, "query", {})
+    assert checkpoint.current(place, "query").starting == {"t": {"0": 7}}
+
+
+def test_who_lost_the_lease_while_it_began_leaves_the_checkpoint_in_force(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = harness.folding()
+    settings = load_settings(lake_root=root, state_dir=tmp_path)
+    begun = checkpoint.begin(settings.checkpoint_dir, made.name, {"t": {"0": 7}})
+    lease = QueryLease(root, made.name, "one", SECONDS)
+    lease.try_to_take()
+    query: Any = Query(made, settings, None, {}, lease=lease)  # type: ignore[arg-type]
+    start = CheckpointStart(made.name, "another term", "app", 3, {"t": {"0": 9}})
+
+    def slow(*_: object) -> continuity.Standing:
+        lease.release()
+        return continuity.Standing(continuity.Account(), {}, None, {}, ())
+
+    monkeypatch.setattr(continuity, "examine", slow)
+    monkeypatch.setattr(starting, "behind_ledger", lambda *_: start)
+    with pytest.raises(LeaseLost):
+        query._place()
+    assert checkpoint.current(settings.checkpoint_dir, made.name) == begun

@@ -168,30 +168,36 @@ def begin(
         first: Where that batch ends, if it was begun before and has to be done again; None: wherever Spark ends it.
     """
     folder = folders.at(root) / query
+    named, tag = _named(folder / POINTER)
     known = generations(root, query)
-    generation = max(known, default=-1) + 1
+    generation = max((named, *known)) + 1
     new = Checkpoint(folder / str(generation), starting, app_id or query, base)
     if first is not None:
         _log_offsets(new, first)
     pointer = {"generation": generation, "starting": starting, "app_id": new.app_id, "base": base}
-    _point(folder / POINTER, json.dumps(pointer, sort_keys=True).encode())
+    content = json.dumps(pointer, sort_keys=True).encode()
+    if isinstance(folder, BucketFolder):
+        (folder / POINTER).swap(content, tag)  # no other driver has begun one meanwhile
+    else:
+        folders.write(folder / POINTER, content)
     if isinstance(folder, BucketFolder):  # where each start of a driver begins one
         for old in known[:-1]:
             (folder / str(old)).remove()
     return new
 
 
-def _point(pointer: Folder, content: bytes) -> None:
-    """Name the generation in force; in a bucket only if no other driver has done so meanwhile."""
+def _named(pointer: Folder) -> tuple[int, str | None]:
+    """The generation that a pointer in a bucket names, in which nothing may be written yet, and its tag."""
     if not isinstance(pointer, BucketFolder):
-        folders.write(pointer, content)
-        return
+        return -1, None
     try:
-        _, tag = pointer.tagged()
+        content, tag = pointer.tagged()
     except FileNotFoundError:
-        pointer.swap(content, None)
-    else:
-        pointer.swap(content, tag)
+        return -1, None
+    try:
+        return int(json.loads(content)["generation"]), tag
+    except (ValueError, KeyError, TypeError):
+        return -1, tag
 
 
 def _log_offsets(new: Checkpoint, until: Starting) -> None:

@@ -207,6 +207,7 @@ class Query:
         self._standing = continuity.require(self.plan.name, standing)
         why = "another term of its lease"
         start = starting.behind_ledger(self.plan, standing, self._client, why)
+        tenure.require()  # however long it took to get here
         begun = start.begin(self._settings)
         self._tenure = tenure  # until then the checkpoint in force is that of an earlier term
         return begun
