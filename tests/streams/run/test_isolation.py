@@ -48,6 +48,7 @@ class World:
     refused: dict[tuple[int, int], str] = field(default_factory=dict)
     begun: set[int] = field(default_factory=set)
     concluded: dict[int, Counts] = field(default_factory=dict)
+    stretches: set[tuple[int, int]] = field(default_factory=set)
     deaths: int = 0
     tries: int = 0
 
@@ -85,6 +86,9 @@ class Processor:
 
     def has_begun_parts(self, batch_id: int) -> bool:
         return batch_id in self._world.begun
+
+    def committed_parts(self, batch_id: int) -> set[tuple[int, int]]:
+        return self._world.stretches
 
     def conclude(self, batch_id: int, counts: dict[str, Counts], _: Any) -> None:
         self._world.concluded[batch_id] = counts[TOPIC]
@@ -269,6 +273,16 @@ def test_a_lost_file_of_tries_doubles_nothing(tmp_path: Path) -> None:
     (tmp_path / "batches" / "query.json").unlink()
     run(world, tmp_path)
     assert sorted(world.done) == everything_but(world, [(0, 7)])
+
+
+def test_another_host_cuts_a_batch_as_far_as_it_was_cut(tmp_path: Path) -> None:
+    """What is folded by itself would be folded again with what is around it."""
+    world = World(batches(400), begun={0}, stretches={(0, 13), (13, 25), (200, 300)})
+    cut: list[range] = []
+    world.fails = lambda records: cut.append(range(len(records)))
+    run(world, tmp_path)
+    assert sorted(world.done) == everything_but(world, ())
+    assert [len(piece) for piece in cut] == [13, 12, 25, 50, 100, 100, 100]
 
 
 def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> None:

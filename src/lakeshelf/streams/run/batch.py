@@ -42,7 +42,7 @@ from lakeshelf.streams.resume.continuity import BATCH
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime
 from lakeshelf.streams.run.intermediate import Batch, Places, Record, place
-from lakeshelf.streams.run.parts import BatchPart
+from lakeshelf.streams.run.parts import PART, BatchPart
 from lakeshelf.streams.take import duplicates, refusal
 
 
@@ -372,7 +372,8 @@ class BatchProcessor(Generic[Rows]):
         if part is None or not part.name:
             return Txn(f"{self.app_id}:{what}", batch_id, metadata=self._batch_metadata(batch_id))
         name = f"{self.app_id}:{what}:{batch_id}:{part.name}"
-        return Txn(name, 0, metadata=self._batch_metadata(batch_id))
+        of_batch = self._batch_metadata(batch_id)[BATCH]
+        return Txn(name, 0, metadata={BATCH: of_batch | {PART: part.spans[-1]}})
 
     def _batch_metadata(self, batch_id: int) -> dict[str, Any]:
         """Metadata of each commit of a batch, from which a query goes on whose checkpoint is lost."""

@@ -78,8 +78,10 @@ class Isolation:
         if not parted and not trial.asks_for_parts and self._whole(trial, frame):
             return
         if trial.parts is None:
-            self._at_hand(trial).begin_parts(batch_id)
-            trial.cut(Positions(trial.offsets).whole)
+            at_hand = self._at_hand(trial)
+            at_hand.begin_parts(batch_id)
+            committed = at_hand.committed_parts(batch_id) if parted else ()
+            trial.cut(Positions(trial.offsets).whole, committed)
         self._in_parts(trial, frame)
 
     def _whole(self, trial: Trial, frame: DataFrame) -> bool:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
+from lakeshelf.lake.form import metadata
 from lakeshelf.lake.form.commits import Txn, is_committed
 from lakeshelf.lake.write import writing
 from lakeshelf.streams.commit import ledger
@@ -23,10 +24,12 @@ from lakeshelf.streams.resume.continuity import BATCH
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.batch import BatchProcessor
 from lakeshelf.streams.run.intermediate import Batch
-from lakeshelf.streams.run.parts import BatchPart, Positions
+from lakeshelf.streams.run.parts import PART, BatchPart, Positions
 from lakeshelf.streams.take.parse import originals
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, refuse
 
+PART_COMMITS = 1000
+"""So many commits back parts of a batch are looked for that another driver has done."""
 Outcome = tuple[Mapping[str, Counts], Mapping[str, int]]
 """Topic → what became of its records; table → version that was committed."""
 
@@ -47,6 +50,19 @@ class PartedProcessor(BatchProcessor[Rows]):
     def has_begun_parts(self, batch_id: int) -> bool:
         """Whether parts of the batch may be committed."""
         return is_committed(self._sink.books.handle(ledger.LEDGER), self._parted(batch_id))
+
+    def committed_parts(self, batch_id: int) -> set[tuple[int, int]]:
+        """Stretches of the batch that tables hold, also where another driver has cut them."""
+        entries = (
+            metadata.custom(entry).get(BATCH) or {}
+            for name in self._plan.tables
+            for entry in self._sink.books.handle(name).history(PART_COMMITS)
+        )
+        return {
+            (batch[PART][0], batch[PART][1])
+            for batch in entries
+            if PART in batch and (batch["app_id"], batch["number"]) == (self.app_id, batch_id)
+        }
 
     def time_of(self, frame: DataFrame) -> datetime:
         """Time of a batch, which all its parts have: that of its latest record."""
@@ -128,8 +144,8 @@ class PartedProcessor(BatchProcessor[Rows]):
         return self.identity(f"{QUARANTINE}:{UNPROCESSABLE}", batch_id, part)
 
     def _parted(self, batch_id: int) -> Txn:
-        metadata = self._batch_metadata(batch_id)
-        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, metadata=metadata)
+        of_batch = self._batch_metadata(batch_id)
+        return Txn(f"{self.app_id}:{ledger.LEDGER}:{batch_id}:parts", 0, metadata=of_batch)
 
 
 def _of(frame: DataFrame, positions: Positions, part: BatchPart) -> DataFrame:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare.job import CLOCK
 
+PART = "part"
+"""In the entry of a commit on its batch, the stretch that it is of, where the batch is done in parts."""
 DEEP = 5
 """Levels that are cut at once for a cause that ends the process: each try costs a restart there."""
 
@@ -67,6 +69,19 @@ def merged(parts: Iterable[BatchPart]) -> list[BatchPart]:
             whole[-2:] = [BatchPart(part.spans[:-1])]
             part = whole[-1]  # noqa: PLW2901 - what was put together may be a half itself
     return whole
+
+
+def cut_around(part: BatchPart, committed: Iterable[tuple[int, int]]) -> list[BatchPart]:
+    """A part, cut until none of its parts holds more than a stretch that is committed."""
+    first, end = part.spans[-1]
+    inner = [
+        (low, high)
+        for low, high in committed
+        if first <= low < high <= end and (low, high) != (first, end)
+    ]
+    if not inner or part.size <= 1:
+        return [part]
+    return [piece for half in part.split() for piece in cut_around(half, inner)]
 
 
 def _are_halves(one: BatchPart, other: BatchPart) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import orjson
 from lakeshelf.files import replace_content
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.declare.job import CLOCK
-from lakeshelf.streams.run.parts import DEEP, BatchPart, merged
+from lakeshelf.streams.run.parts import DEEP, BatchPart, cut_around, merged
 
 FOLDER, ENDED = "batches", "streams-ended.json"
 SAME_FAILURES, DEATHS = 3, 2
@@ -115,10 +115,11 @@ class Trial:
         if any(of_topic.valid for topic, of_topic in counts.items() if topic != CLOCK):
             self.unproven = 0
 
-    def cut(self, whole: BatchPart) -> None:
-        """From now on the batch is done in parts."""
+    def cut(self, whole: BatchPart, committed: Iterable[tuple[int, int]] = ()) -> None:
+        """From now on the batch is done in parts, none of which holds more than a stretch that is committed."""
         levels = DEEP if self.deaths else 1
-        self.parts = [] if whole.size == 1 else [cut.spans for cut in whole.split(levels)]
+        pieces = [piece for cut in whole.split(levels) for piece in cut_around(cut, committed)]
+        self.parts = [] if whole.size == 1 else [piece.spans for piece in pieces]
         if whole.size == 1:
             self.suspects = [Suspect(whole.spans, self.failure)]
 
