@@ -35,7 +35,7 @@ class Project:
 
     def up(self, *services: str) -> None:
         """Start services, all of them where none is named, and wait until they are healthy."""
-        self.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", 400, *services)
+        self.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", 900, *services)
 
     def down(self, *options: str) -> None:
         """Stop and remove all containers."""
