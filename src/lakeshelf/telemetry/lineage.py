@@ -23,7 +23,8 @@ from lakeshelf.settings import Settings
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
 
-PRODUCER = f"https://pypi.org/project/lakeshelf/{__version__}"
+PRODUCER = f"pkg:pypi/lakeshelf@{__version__}"
+"""Who tells of a run, as a package URL (purl), which names a package wherever it is had from."""
 EXTRA = "openlineage"
 WAITING = 1_000
 """Events that wait for their receiver; of more the oldest are lost."""

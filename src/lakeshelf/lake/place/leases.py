@@ -276,9 +276,9 @@ class QueryLease:
         return now - self._watched[1] >= held.seconds
 
     def _content(self, term: int, *, is_released: bool = False) -> bytes:
-        host = socket.gethostname()
-        at = self.tells_at
-        return Holder(term, self._owner, host, self._seconds, is_released, at).text()
+        return Holder(
+            term, self._owner, socket.gethostname(), self._seconds, is_released, self.tells_at
+        ).text()
 
 
 @dataclass(frozen=True)
