@@ -24,6 +24,8 @@ JOB_BEGUN = '"Event":"SparkListenerJobStart"'
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 """A shell has what it starts in the background ignore it, and so has everything below."""
 
+SHELVES = 100_000
+
 
 class Driving(Rig):
     """Records, and drivers on a cluster that fold them.
@@ -46,7 +48,7 @@ class Driving(Rig):
         """Messages that were there when an executor was killed."""
 
     def move(self, records: int) -> None:
-        """Goods for the back room: a unit a record, on as many shelves."""
+        """Goods for the back room: a unit a record, on as many shelves, up to `SHELVES`."""
         known = [_moved(self.sent_records + number) for number in range(records)]
         self.sent_records += records
         send(self.client, [record("wh_events", values) for values in known])
@@ -129,5 +131,5 @@ class Driving(Rig):
 
 def _moved(number: int) -> dict[str, Any]:
     fields = {"event_type": "wh_in", "item_id": "I1", "batch_code": "L1", "quantity": 1}
-    shelf, time = f"S1-I{number:06d}", TIMES[number % 5]
+    shelf, time = f"S1-I{number % SHELVES:06d}", TIMES[number % 5]
     return {**event("wh_events", number, time, shelf_id=shelf, **fields), "event_id": f"e{number}"}

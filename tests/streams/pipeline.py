@@ -186,7 +186,7 @@ class Pipeline:
 
 def send(client: Client, found: Iterable[Record]) -> None:
     """Produce records and wait for the broker."""
-    producer = Producer({**client, "acks": "all"})
+    producer = Producer({**client, "acks": "all", "queue.buffering.max.messages": 0})
     for record in found:
         headers = list(record.headers)
         producer.produce(record.topic, record.value, record.key, headers=headers)
