@@ -136,13 +136,24 @@ class Write:
         return None if self.expected is None else 0
 
     def properties(
-        self, schema: pa.Schema | None = None, order_by: tuple[str, ...] = ()
+        self,
+        schema: pa.Schema | None = None,
+        order_by: tuple[str, ...] = (),
+        *,
+        replaces_all: bool = False,
     ) -> CommitProperties:
-        """Properties of the commit."""
+        """Properties of the commit.
+
+        Args:
+            schema: Columns that are written.
+            order_by: Columns that they are sorted by.
+            replaces_all: Whether it takes the place of all rows: delta-rs would let it by over a merge of files,
+                whose rows would stay (docs/design/pitfalls.md#trap-57), so it is made on the newest version only.
+        """
         stamped = self.stamp.of(fingerprint(schema) if schema is not None else "", order_by)
         return CommitProperties(
             custom_metadata=encoded(stamped, self.metadata),
-            max_commit_retries=self.retries,
+            max_commit_retries=0 if replaces_all else self.retries,
             app_transactions=[Transaction(t.app_id, t.version) for t in self._recorded],
         )
 

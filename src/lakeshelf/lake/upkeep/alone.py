@@ -22,7 +22,7 @@ from lakeshelf.lake.place.errors import Conflict
 def rewriting(handle: DeltaTable, name: str) -> Iterator[None]:
     """Be the only one on this machine that rewrites files of a table, from its newest version on.
 
-    The operating system lets go of it when a process dies. A bucket cannot be held.
+    The operating system lets go of it when a process dies. A bucket cannot be held: see `compacting`.
 
     Raises:
         Conflict: Somebody else does it.

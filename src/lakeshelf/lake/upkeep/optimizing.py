@@ -22,9 +22,12 @@ from lakeshelf.lake.form import partitions
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.commits import HOOKS, Txn, Write
 from lakeshelf.lake.form.metadata import stamp
+from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import SchemaError, explained
 from lakeshelf.lake.rows.reading import schema_of
+from lakeshelf.lake.upkeep import compacting
 from lakeshelf.lake.upkeep.alone import rewriting
+from lakeshelf.lake.upkeep.compacting import DataFile, Partition
 from lakeshelf.lake.write.writing import commit_files, repeated
 
 SMALL_FILES = 50
@@ -33,19 +36,6 @@ SMALL_BYTES = 8 * 1024 * 1024
 """Files are merged up to it, so that what is written again stays as little as a batch."""
 NEW_SHARE = 0.2
 """Share of new bytes from which a table without partitions is z-ordered again."""
-
-Partition = tuple[tuple[str, str], ...]
-"""Columns and values, as Delta writes them; empty for a table without partitions."""
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A data file of a version: its path, size in bytes, time in ms, and partition."""
-
-    path: str
-    size: int
-    modified: int
-    partition: Partition
 
 
 @dataclass(frozen=True)
@@ -153,6 +143,10 @@ def compact(
     """Merge the small files of the partitions of a plan, one commit a partition."""
 
     def rewrite(partition: Partition) -> dict[str, Any]:
+        if storage.place_of(handle)[0].folder is None:
+            small = {file.path for file in plan.due[partition]}
+            files = [file for file in files_of(handle) if file.path in small]
+            return compacting.merge(handle, name, files, small_bytes, _write())
         return handle.optimize.compact(
             partition_filters=_filters(partition),
             target_size=small_bytes,
@@ -206,7 +200,17 @@ def recorded(
 
 
 def require_z_columns(handle: DeltaTable, name: str, columns: Sequence[str]) -> None:
-    """Raise `SchemaError` for columns that a table cannot be z-ordered by."""
+    """Refuse to z-order by columns that a table cannot be z-ordered by, or in a bucket, where nobody can be held.
+
+    Raises:
+        SchemaError: Columns that it does not have, or is partitioned by.
+        LakeError: It is in a bucket: two that z-order it at once would double its rows.
+    """
+    if columns and storage.place_of(handle)[0].folder is None:
+        raise LakeError(
+            f"{name} is in a bucket, where delta-rs puts no rows in z-order without doubling those of another",
+            hint="leave --zorder out to merge its small files, or have Spark run OPTIMIZE … ZORDER BY",
+        )
     inner = handle.metadata().partition_columns
     usable = [column for column in schema_of(handle).names if column not in inner]
     wrong = [column for column in columns if column not in usable]

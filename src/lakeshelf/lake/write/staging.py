@@ -1,7 +1,8 @@
-"""Appends to tables that are partitioned by decimals with fractions, whose values delta-rs garbles (`partitions`).
+"""Files of a table that are written first and committed afterwards.
 
-The rows are written to a table of their own within the table, in which those columns are texts; its files become the
-table's, and the values with them: the log keeps them as text in any case.
+The rows are written to a table of their own within the table; its files become the table's. Columns of partitions that
+are decimals with fractions, whose values delta-rs garbles (`partitions`), are texts in it: the log keeps them as text
+in any case.
 """
 
 from __future__ import annotations
@@ -56,18 +57,28 @@ class Staged:
         return int(handle.version())
 
 
-def staged(handle: DeltaTable, rows: pa.RecordBatchReader) -> Staged:
-    """Write rows, in the schema of a table, into files of it, to be committed."""
+def staged(
+    handle: DeltaTable, rows: pa.RecordBatchReader, target_bytes: int | None = None
+) -> Staged:
+    """Write rows, in the schema of a table, into files of it, to be committed.
+
+    Args:
+        handle: The table.
+        rows: The rows.
+        target_bytes: Bytes at which a file is full; None: as delta-rs has it.
+    """
     root, place = storage.place_of(handle)
     folder = f"staged-{uuid.uuid4()}"
     try:
-        return Staged(folder, tuple(_written(handle, rows, folder)))
+        return Staged(folder, tuple(_written(handle, rows, folder, target_bytes)))
     except BaseException:  # whatever stopped the rows, a table within the table is not left behind
         storage.remove(root, f"{place}/{folder}")
         raise
 
 
-def _written(handle: DeltaTable, rows: pa.RecordBatchReader, folder: str) -> list[AddAction]:
+def _written(
+    handle: DeltaTable, rows: pa.RecordBatchReader, folder: str, target_bytes: int | None
+) -> list[AddAction]:
     by = handle.metadata().partition_columns
     schema = pa.schema(
         [f.with_type(pa.string()) if f.name in by and _is_fraction(f) else f for f in rows.schema]
@@ -78,6 +89,7 @@ def _written(handle: DeltaTable, rows: pa.RecordBatchReader, folder: str) -> lis
         pa.RecordBatchReader.from_batches(schema, (_with_texts(batch, schema) for batch in rows)),
         partition_by=by,
         storage_options=root.options,
+        target_file_size=target_bytes,
         post_commithook_properties=HOOKS,
     )
     files, base = storage.filesystem(root)

@@ -18,7 +18,7 @@ from lakeshelf.lake.form import features, owners, partitions
 from lakeshelf.lake.form.commits import HOOKS, Commit, Write
 from lakeshelf.lake.form.schemas import SchemaMode, fitting
 from lakeshelf.lake.place import storage
-from lakeshelf.lake.place.errors import Conflict, PredicateError, explained
+from lakeshelf.lake.place.errors import Conflict, LeaseLost, PredicateError, explained
 from lakeshelf.lake.rows import traits
 from lakeshelf.lake.rows.conditions import Where, columns_of
 from lakeshelf.lake.rows.predicates import to_sql
@@ -98,7 +98,7 @@ def commit_files(handle: DeltaTable, files: Sequence[AddAction], mode: Mode, wri
         list(files),
         mode,
         handle.schema(),
-        commit_properties=write.properties(),
+        commit_properties=write.properties(replaces_all=mode == "overwrite"),
         post_commithook_properties=HOOKS,
     )
     handle.update_incremental()  # other writes leave the handle at their own version, this one does not
@@ -161,20 +161,24 @@ def repeated(handle: DeltaTable, attempt: Callable[[], Made], attempts: int = AT
 
     Raises:
         Conflict: They did so each time.
+        LeaseLost: Another driver has taken over; it is not made again.
     """
     try:
         return attempt()
+    except LeaseLost:
+        raise
     except Conflict:
         _overtaken(handle)
     from tenacity import (  # noqa: PLC0415 - slow to import, and most writes meet nobody
         Retrying,
         retry_if_exception_type,
+        retry_if_not_exception_type,
         stop_after_attempt,
         wait_random_exponential,
     )
 
     retrying = Retrying(
-        retry=retry_if_exception_type(Conflict),
+        retry=retry_if_exception_type(Conflict) & retry_if_not_exception_type(LeaseLost),
         stop=stop_after_attempt(attempts - 1),
         wait=wait_random_exponential(multiplier=0.02, max=LONGEST_PAUSE_S),
         before_sleep=lambda _: _overtaken(handle),
@@ -225,7 +229,9 @@ def _write(
             mode=operation,  # type: ignore[arg-type] # its overloads know each mode alone
             predicate=predicate,
             schema_mode=mode,
-            commit_properties=write.properties(schema),
+            commit_properties=write.properties(
+                schema, replaces_all=operation == "overwrite" and predicate is None
+            ),
             post_commithook_properties=HOOKS,
         )
     return Commit(name, handle.version(), operation_name, rows.rows, write.metadata)
