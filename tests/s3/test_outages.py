@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import StreamError
 from lakeshelf.lake.place import folders
 from lakeshelf.lake.place.errors import LeaseLost, StorageError
-from lakeshelf.lake.place.leases import LEASES, QueryLease
+from lakeshelf.lake.place.leases import LEASES, Holder, QueryLease
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
-from lakeshelf.streams.resume import starting
+from lakeshelf.streams.declare import plan
+from lakeshelf.streams.recover import recovery
+from lakeshelf.streams.resume import checkpoint, leasing, starting
 from lakeshelf.streams.run.query import Query
 from tests.streams import harness
+from tests.streams.recover.test_recovery import BOOKS, FIRST, folding_jobs
 
 from .conftest import Server
 from .test_leases import Clock
@@ -50,6 +55,42 @@ def test_an_outage_counts_for_nobody(
     assert not other.try_to_take()
     clock.now += SECONDS
     assert other.try_to_take()
+
+
+def test_a_checkpoint_in_a_bucket_that_does_not_answer_is_not_damaged(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = checkpoint.begin(f"{root}/_checkpoints", "query", {})
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StorageError):
+        begun.query_id()
+    with pytest.raises(StorageError):
+        checkpoint.current(f"{root}/_checkpoints", "query")
+
+
+@pytest.mark.slow
+def test_a_rebuild_that_another_driver_has_taken_over_stops_and_is_known_to_be_unfinished(
+    root: str, tmp_path: Path
+) -> None:
+    settings = load_settings(lake_root=root, state_dir=tmp_path / "state")
+    (made,) = plan.plan(folding_jobs())
+    harness.make(root, made)
+    for name in BOOKS:
+        tables.ensure(root, CATALOG.tables[name])
+    harness.Runner(root, ledger=True).run(0, FIRST)
+    reports = []
+
+    def taken_over(*progress: object) -> None:
+        reports.append(progress)
+        other = QueryLease(root, made.name, "other", SECONDS)
+        (folders.at(root) / LEASES / f"{made.name}.json").put(Holder(1, "other", "far", 20).text())
+        assert other.try_to_take()
+        leasing.fence(made, settings, other)
+
+    with pytest.raises(LeaseLost):
+        recovery.rebuild(settings, folding_jobs(), taken_over)
+    assert len(reports) == 1
+    assert starting.rebuild_marker(settings).exists()
 
 
 def test_a_store_that_hangs_is_given_up_before_a_lease_is_over(

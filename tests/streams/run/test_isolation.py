@@ -14,10 +14,12 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from py4j.protocol import Py4JError
 
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.run import trials
+from lakeshelf.streams.run.failure import LOST_LEASE
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
 from lakeshelf.streams.run.parts import DEEP, BatchPart, Positions, merged
@@ -136,7 +138,7 @@ def run(world: World, folder: Path, tries: int = 60) -> None:
                 number += 1
         except Died:
             world.deaths += 1
-        except (StreamError, BrokerError, ValueError):
+        except (StreamError, BrokerError, ValueError, Py4JError):
             pass
         else:
             return
@@ -232,6 +234,22 @@ def test_a_broker_that_is_down_for_long_isolates_nothing(tmp_path: Path) -> None
         left -= 1
         if left > 0:
             raise BrokerError("no answer")
+
+    world = World(batches(1, 100), fails)
+    run(world, tmp_path)
+    assert sorted(world.done) == everything_but(world, ())
+    assert (world.begun, world.refused) == (set(), {})
+
+
+def test_a_lease_that_is_lost_again_and_again_cuts_no_batch(tmp_path: Path) -> None:
+    """What the JVM says of it is no end of the JVM."""
+    left = 50
+
+    def fails(_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            raise Py4JError(f"java.io.IOException: {LOST_LEASE}it is of term 2, not of 1")
 
     world = World(batches(1, 100), fails)
     run(world, tmp_path)

@@ -16,11 +16,14 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, fields
 
+from deltalake import DeltaTable
+
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.errors import Conflict, LeaseLost, StorageError
 from lakeshelf.lake.place.folders import BucketFolder
 from lakeshelf.lake.place.location import Place, Root
@@ -102,16 +105,40 @@ def holders(root: Place) -> dict[str, Holder]:
     return {name: holder for name, holder in held.items() if not holder.is_released}
 
 
-def living(root: Place) -> dict[str, Holder]:
-    """Query → who renews its lease. Leases that nobody gave back are watched for as long as they last."""
-    before = holders(root)
+def living(root: Place, queries: Collection[str] | None = None) -> dict[str, Holder]:
+    """Query → who renews its lease. Leases that nobody gave back are watched for as long as they last.
+
+    Args:
+        root: Root of a lake in a bucket.
+        queries: Those that matter; None: all.
+    """
+    before = _holders_of(root, queries)
     longest = max((holder.seconds for holder in before.values()), default=0.0)
     for _ in range(RENEWALS + 1 if before else 0):
         time.sleep(longest / RENEWALS)
-        renewed = {name: one for name, one in holders(root).items() if before.get(name) != one}
-        if renewed:
+        now = _holders_of(root, queries)
+        if renewed := {name: one for name, one in now.items() if before.get(name) != one}:
             return renewed
     return {}
+
+
+def _holders_of(root: Place, queries: Collection[str] | None) -> dict[str, Holder]:
+    every = holders(root)
+    return {name: one for name, one in every.items() if queries is None or name in queries}
+
+
+def fencing(handle: DeltaTable) -> frozenset[str]:
+    """Queries whose leases have fenced a table off: those that write it."""
+    root, _ = storage.place_of(handle)
+    names = (name.removesuffix(".json") for name in BucketFolder(root, LEASES).children())
+    return frozenset(
+        name for name in names if handle.transaction_version(application(name)) is not None
+    )
+
+
+def application(query: str) -> str:
+    """Application under which the term of a query's lease stands in tables."""
+    return f"lease:{query}"
 
 
 class QueryLease:
@@ -158,7 +185,7 @@ class QueryLease:
     @property
     def app_id(self) -> str:
         """Application under which its term stands in tables."""
-        return f"lease:{self.name}"
+        return application(self.name)
 
     @property
     def lasts(self) -> float:

@@ -23,6 +23,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.files import write_atomically
 from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.dataset import Dataset
+from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Root
@@ -97,6 +98,8 @@ def carry_out(
         return here()
     request = _Request(stack_of(lake.root, dataset, stack) / FOLDER, name)
     deadline = seconds() + timeout_s
+    if lake.root.folder is None:
+        waiting()  # a lease that nobody gave back is watched for as long as it lasts
     try:
         while True:
             with leased(lake.root, dataset, stack) as is_ours:
@@ -119,7 +122,8 @@ def leased(root: Root, dataset: Dataset, stack: Path | None = None) -> Iterator[
     A job holds the lease of each of its tables (`streams.runner`), a component one of its own (`components.service`).
 
     Raises:
-        Conflict: The owner belongs to another folder of local state, whose leases nobody here can take.
+        Conflict: The owner belongs to another folder of local state, whose leases nobody here can take, or a driver
+            elsewhere runs the query that writes the dataset.
     """
     folder = stack_of(root, dataset, stack)
     names = {f"locks/{dataset.name}", f"locks/{dataset.owner}"}
@@ -132,8 +136,31 @@ def leased(root: Root, dataset: Dataset, stack: Path | None = None) -> Iterator[
             held.close()
             yield False
             return
-        claim(root, folder.parent)
+        _require_nobody_elsewhere(root, dataset, folder)
         yield True
+
+
+def _require_nobody_elsewhere(root: Root, dataset: Dataset, stack: Path) -> None:
+    """Refuse what the owner of a dataset does on another machine: a query has a lease in the bucket, others a claim."""
+    queries = _queries(root, dataset)
+    if not queries:
+        claim(root, stack.parent)
+        return
+    for query, holder in leases.living(root, queries).items():
+        raise Conflict(
+            f"{dataset.name} is written by query {query}, which is run by {holder}",
+            hint="it maintains its tables itself; to do more, run the command on that machine",
+        )
+
+
+def _queries(root: Root, dataset: Dataset) -> frozenset[str]:
+    """Queries that write a dataset of a lake in a bucket; all that there are, if it cannot be opened."""
+    if root.folder is not None:
+        return frozenset()
+    try:
+        return leases.fencing(tables.open_table(root, dataset.name))
+    except LakeError:
+        return frozenset(leases.holders(root))
 
 
 def stack_of(root: Root, dataset: Dataset, stack: Path | None) -> Path:

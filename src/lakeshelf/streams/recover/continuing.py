@@ -36,6 +36,7 @@ def go_on(
             start for plan in driver.plans if (start := _start(plan, settings, client)) is not None
         ]
         for start in starts:
+            driver.require_terms()
             start.begin(settings)
     finally:
         driver.release()

@@ -22,6 +22,7 @@ from lakeshelf.kafka import topics
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.place import folders, storage
+from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
@@ -34,7 +35,7 @@ from lakeshelf.streams.declare.job import Fold, Job, Latest
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import doubles, restart
 from lakeshelf.streams.recover.restart import RestartPlace
-from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume import checkpoint, continuity, leasing
 from lakeshelf.streams.resume.continuity import Standing
 from lakeshelf.streams.resume.starting import rebuild_marker
 from lakeshelf.streams.run.runner import Driver
@@ -120,9 +121,10 @@ def rebuild(
         aside = _set_aside(Root.at(settings.lake_root), standings)
         standings = [standing.without(aside) for standing in standings]
         folded = sum(
-            _rebuild_query(plan, settings, report, standing, place)
+            _rebuild_query(plan, settings, report, standing, place, driver.tenure(plan.name))
             for plan, standing, place in zip(driver.plans, standings, places, strict=True)
         )
+        driver.require_terms()
         marker.unlink()
     finally:
         driver.release()
@@ -165,12 +167,20 @@ def accept_gap(
         )
     driver.acquire()
     try:
-        return _accept_gap(plan, settings, client)
+        return _accept_gap(plan, settings, client, driver.tenure(plan.name))
     finally:
         driver.release()
 
 
-def _accept_gap(plan: QueryPlan, settings: Settings, client: Mapping[str, str]) -> ledger.Offsets:
+def _require(tenure: Tenure | None) -> None:
+    """Go on only while the term lasts; errors as for `QueryLease.require`."""
+    if tenure is not None:
+        tenure.require()
+
+
+def _accept_gap(
+    plan: QueryPlan, settings: Settings, client: Mapping[str, str], tenure: Tenure | None
+) -> ledger.Offsets:
     names = [topic.name for topic in plan.topics]
     reached = {name: ledger.reached(settings.lake_root, name, plan.name) for name in names}
     standing = continuity.examine(plan, settings)
@@ -193,8 +203,9 @@ def _accept_gap(plan: QueryPlan, settings: Settings, client: Mapping[str, str]) 
     if lost:
         app_id = standing.app_id or plan.name
         number = standing.next_number(app_id)
+        _require(tenure)
         begun = checkpoint.begin(settings.checkpoint_dir, plan.name, starting, app_id, number)
-        _note(settings, plan, ledger.GAP, f"gap:{begun.path.name}", lost)
+        _note(settings, plan, tenure, ledger.GAP, f"gap:{begun.path.name}:{number}", lost)
     return lost
 
 
@@ -211,7 +222,12 @@ def _require_nothing_ahead(plan: QueryPlan, standing: Standing) -> None:
 
 
 def _rebuild_query(
-    plan: QueryPlan, settings: Settings, report: Report, standing: Standing, place: RestartPlace
+    plan: QueryPlan,
+    settings: Settings,
+    report: Report,
+    standing: Standing,
+    place: RestartPlace,
+    tenure: Tenure | None,
 ) -> int:
     root = Root.at(settings.lake_root)
     app_id = standing.app_id or plan.name
@@ -219,11 +235,15 @@ def _rebuild_query(
     following = _following(plan)
     for name in plan.tables:
         if name in following:
+            _require(tenure)
             storage.remove(root, name)
         tables.ensure(root, CATALOG.tables[name])
+    if tenure is not None:
+        leasing.fence(plan, settings, tenure.lease)  # tables that were made again have no term
     for topic in plan.mirrors:
         doubles.remove(tables.open_table(root, f"raw/{topic}"), f"raw/{topic}")
-    folded = _fold(plan, root, place, report) if plan.updates else 0
+    folded = _fold(plan, root, place, report, tenure) if plan.updates else 0
+    _require(tenure)
     starting = {topic: parts for topic, parts in place.starting.items() if parts}
     begun = checkpoint.begin(settings.checkpoint_dir, plan.name, starting, app_id, number)
     offsets = {
@@ -234,6 +254,7 @@ def _rebuild_query(
     _note(
         settings,
         plan,
+        tenure,
         ledger.REBUILD,
         f"rebuild:{begun.path.name}:{number}",
         offsets,
@@ -256,8 +277,10 @@ def _following(plan: QueryPlan) -> frozenset[str]:
     return frozenset(folded | layers | set(FOLDED_BESIDES))
 
 
-def _fold(plan: QueryPlan, root: Root, place: RestartPlace, report: Report) -> int:
-    committer = DriverCommitter(root, 0)
+def _fold(
+    plan: QueryPlan, root: Root, place: RestartPlace, report: Report, tenure: Tenure | None
+) -> int:
+    committer = DriverCommitter(root, 0, tenure=tenure)
     app_id = f"rebuild:{time.time_ns()}"
     total, done = sum(tables.row_count(root, f"raw/{topic}") for topic in plan.mirrors), 0
     for number, (topic, rows) in enumerate(_chunks(plan, root, place)):
@@ -329,12 +352,13 @@ def _not_among(rows: pa.Table, isolated: frozenset[tuple[Any, ...]]) -> pa.Array
 def _note(
     settings: Settings,
     plan: QueryPlan,
+    tenure: Tenure | None,
     kind: str,
     query_id: str,
     offsets: ledger.Offsets,
     **known: Any,
 ) -> None:
-    books = DriverCommitter(settings.lake_root, 0, shared=True)
+    books = DriverCommitter(settings.lake_root, 0, shared=True, tenure=tenure)
     entry = ledger.LedgerEntry(
         query_id=f"{plan.name}:{query_id}",
         batch_id=0,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lakeshelf.errors import StreamError
 from lakeshelf.lake.place import folders
+from lakeshelf.lake.place.errors import StorageError
 from lakeshelf.lake.place.folders import BucketFolder, Folder
 from lakeshelf.streams.commit.ledger import Offsets
 
@@ -58,10 +59,13 @@ class Checkpoint:
 
         Raises:
             StreamError: The metadata file is missing or damaged.
+            StorageError: The bucket does not answer, or refuses.
         """
         file = self.path / "metadata"
         try:
             return str(json.loads(file.read_text(encoding="utf-8"))["id"])
+        except StorageError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StreamError(
                 f"checkpoint {self.path} has no readable metadata",
@@ -142,6 +146,8 @@ def current(root: Place, query: str) -> Checkpoint:
             content.get("app_id"),
             int(content.get("base", 0)),
         )
+    except StorageError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StreamError(
             f"{pointer} is damaged: {error}", hint="run `lakeshelf continue`"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.form.commits import Txn, Write
@@ -21,6 +22,7 @@ from lakeshelf.streams.commit.sink import BOOKS
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.telemetry import metrics
 
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 LOOKS = 10
 """Looks at the leases within the time that one lasts."""
 
@@ -38,7 +40,9 @@ class Leases:
         self._settings = settings
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="leases", daemon=True)
-        owner = f"{claims.identity(settings.state_dir / claims.IDENTITY)}@{socket.gethostname()}"
+        self.tenures: dict[str, Tenure] = {}
+        """Query → the term under which `take_all` took its lease."""
+        owner = _owner(settings)
         self._leases = {
             name: QueryLease(settings.lake_root, name, owner, settings.lease_seconds)
             for name in self._plans
@@ -65,7 +69,7 @@ class Leases:
             for name, lease in list(missing.items()):  # all are watched from the beginning
                 if lease.try_to_take():
                     del missing[name]
-                    fence(self._plans[name], self._settings, lease)
+                    self.tenures[name] = fence(self._plans[name], self._settings, lease)
                 elif time.monotonic() - began >= lease.lasts * (1 + 2 / LOOKS):
                     raise LakeError(
                         f"query {name} is run by {lease.holder}",
@@ -90,6 +94,14 @@ class Leases:
                     log.warning("lease lost", query=name, error=str(error))
                 except Exception:  # noqa: BLE001 - the others are kept, and this one is tried again
                     log.exception("lease not renewed", query=name)
+
+
+def _owner(settings: Settings) -> str:
+    """Name of the folder of local state on the system that runs: copies of a machine are others."""
+    name = f"{claims.identity(settings.state_dir / claims.IDENTITY)}@{socket.gethostname()}"
+    with suppress(OSError):  # only Linux names what it has booted
+        name += f"/{BOOT.read_text().strip()}"
+    return name
 
 
 def fence(plan: QueryPlan, settings: Settings, lease: QueryLease) -> Tenure:

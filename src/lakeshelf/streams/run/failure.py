@@ -15,6 +15,8 @@ SURROUNDINGS = (BrokerError, StorageError, Conflict, OSError, MemoryError, Kafka
 """Failures that have nothing to do with a record; beside them those of the connection to the JVM."""
 LOST_ROWS = re.compile(r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND|Checkpoint block \S+ not found")
 """What a step says when an executor has gone whose rows it needs: the batch is done again."""
+LOST_LEASE = "lease lost: "
+"""What our log store says to a commit that comes when another driver has the query."""
 JVM, KAFKA_CLIENT = "py4j.", "org.apache.kafka."
 """Where the exceptions of that connection stand, and what a failure names that Spark's own reader of Kafka has met."""
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")

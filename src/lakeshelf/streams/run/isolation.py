@@ -28,7 +28,7 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import StreamError
 from lakeshelf.logs import log
 from lakeshelf.streams.commit.ledger import Counts, Offsets
-from lakeshelf.streams.run.failure import describe, has_nothing_to_do_with_records
+from lakeshelf.streams.run.failure import LOST_LEASE, describe, has_nothing_to_do_with_records
 from lakeshelf.streams.run.parted import Outcome, PartedProcessor
 from lakeshelf.streams.run.parts import BatchPart, Positions
 from lakeshelf.streams.run.trials import CERTAIN, MOST_IN_A_ROW, Suspect, Trial, Trials
@@ -171,7 +171,7 @@ class Isolation:
         """
         self._processor = None
         log.error("try failed", exc_info=error)
-        if isinstance(error, Py4JError):
+        if isinstance(error, Py4JError) and LOST_LEASE not in str(error):
             raise error
         if has_nothing_to_do_with_records(error):
             trial.ended()

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
+from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.locks import Lease
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
@@ -99,6 +100,15 @@ class Driver:
         for lock in self._locks:
             lock.release()
         self._locks = []
+
+    def tenure(self, query: str) -> Tenure | None:
+        """The term under which a query may be changed, once its lease was taken alone; None: nobody else could."""
+        return None if self._leases is None else self._leases.tenures[query]
+
+    def require_terms(self) -> None:
+        """Go on only while all terms last; errors as for `QueryLease.require`."""
+        for tenure in () if self._leases is None else self._leases.tenures.values():
+            tenure.require()
 
     def run(self, session: Callable[[], SparkSession]) -> None:
         """Run until `stop`; every query ends at a batch boundary.
