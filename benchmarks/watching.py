@@ -21,6 +21,7 @@ from lakeshelf.telemetry.metrics import METRICS
 from lakeshelf.telemetry.serving import Telemetry, served
 
 STEPS = ("take", "raw", "tables", "publish", "ledger")
+WAITS = ("commits", "broker")
 OF_API = {metrics.HTTP_DURATION, metrics.CHANGE_REQUESTS}
 """Metrics that a driver does not have."""
 
@@ -83,7 +84,13 @@ def _batch(query: QueryPlan, number: int) -> None:
     for name in STEPS:
         with measuring.step(query.name, name):
             pass
+    for wait in WAITS:
+        with measuring.waiting(query.name, wait):
+            pass
+    for update in query.updates:
+        metrics.STATEMENT_DURATION.take(0.1, query=query.name, statement=update.table)
     for table in query.tables:
+        metrics.COMMIT_WORK.take(0.1, table=table)
         metrics.COMMIT_DURATION.take(0.1, table=table, committer="driver", operation="append")
         metrics.COMMIT_CONFLICTS.add(0, table=table)
         metrics.TABLE_VERSION.take(number, table=table)

@@ -25,6 +25,7 @@ READING = {
     "check": [],
     "init": ["/dev/null/\x1b[31m"],
     "logs": ["--all"],
+    "profile": [hostile.TEXT],
     "plan": [],
     "config": [],
     "tables": [],

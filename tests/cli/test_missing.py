@@ -18,6 +18,7 @@ ARGUMENTS = {
     "stock show": ["x"],
     "sql": ["SHOW TABLES"],
     "logs": [],
+    "profile": ["x"],
     "watch": ["--once"],
     "lake history": ["a/b"],
     "lake diff": ["a/b", "0", "1"],

@@ -59,6 +59,7 @@ READING: dict[str, tuple[str, ...]] = {
     "logs": (),
     "plan": (),
     "plans list": ("--status", "completed"),
+    "profile": ("shelf-aggregator", "--seconds", "2"),
     "policies list": (),
     "policies show": (SHELF,),
     "quarantine list": (),

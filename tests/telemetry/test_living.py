@@ -173,6 +173,27 @@ def test_lag_and_quarantine_are_noticed(watched: Watched) -> None:
     eventually(lambda: watched.value(quarantined), "what was refused is counted by its reason")
 
 
+def test_where_its_batches_spend_their_time_is_told(watched: Watched) -> None:
+    """The same numbers as the metrics, of the batches of these seconds."""
+    lake = str(watched.settings.lake_root)
+    command = [sys.executable, "-m", "lakeshelf.cli.main", "--lake", lake, "profile"]
+    with sending(watched, "wh_events"):
+        done = subprocess.run(
+            [*command, "wh-aggregator", "--seconds", "4", "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    told = json.loads(done.stdout)
+    steps = {line["name"]: line for line in told["spent"] if line["kind"] == "step"}
+    assert steps.keys() >= {"take", "raw", "tables", "publish", "ledger"}
+    assert told["batches"] > 0
+    assert told["batch_seconds"] > 0
+    assert all(abs(line["count"] - told["batches"]) <= 1 for line in steps.values())
+    waits = {line["name"] for line in told["spent"] if line["kind"] == "wait"}
+    assert waits == {"between", "commits", "broker", "turn"}
+
+
 def test_a_driver_that_stands_still_is_noticed(watched: Watched) -> None:
     """It is there and says nothing; when it goes on, so does everything."""
     watched.driver.send_signal(signal.SIGSTOP)

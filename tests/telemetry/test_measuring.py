@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import Lake
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import maintenance
 from lakeshelf.lake.upkeep.maintenance import EVERY, Maintenance
 from lakeshelf.settings import load_settings
-from lakeshelf.streams.commit.ledger import Counts
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.ledger import LEDGER, Counts, LedgerEntry
+from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.query import Query
 from lakeshelf.streams.take.refusal import Refused
+from lakeshelf.telemetry import metrics
+from lakeshelf.telemetry.metrics import Metric
 from lakeshelf.telemetry.serving import Values
 from tests.telemetry.test_metrics import samples, values
 
@@ -94,6 +104,47 @@ def test_what_is_refused_is_counted_by_its_reason(values: Values) -> None:
     refused = [Refused("wh_events", 0, 1, now, b"k", b"{}", "not_json", "")] * 2
     measuring.records("wh", {}, refused)
     assert samples(values, "lakeshelf_quarantined_total") == {("not_json", "wh_events"): 2}
+
+
+def entry(number: int) -> pa.Table:
+    """A row for the ledger."""
+    now = datetime.now(UTC)
+    return LedgerEntry("q", number, "wh", "batch", {}, {}, {}, 1, "driver", now).row()
+
+
+def seconds_of(values: Values, metric: Metric) -> float:
+    """What commits to the ledger took in all."""
+    return sum(samples(values, f"{metric.exported}_sum").values())
+
+
+def test_a_commit_is_measured_with_its_turn_and_without(values: Values, tmp_path: Path) -> None:
+    """It stands behind what was given before, for as long as that takes; its own work does not."""
+    tables.ensure(tmp_path, CATALOG.tables[LEDGER])
+    committer, go_on = DriverCommitter(tmp_path, 0), threading.Event()
+    sink = Sink(committer, committer)
+    sink.then(lambda: go_on.wait() and None)
+    commit = sink.append(LEDGER, entry(0), Txn("wh:test", 0))
+    asked = time.perf_counter()
+    samples(values, "nothing")
+    stood = time.perf_counter() - asked
+    go_on.set()
+    commit.result()
+    sink.settle()
+    work = seconds_of(values, metrics.COMMIT_WORK)
+    assert 0 < work < seconds_of(values, metrics.COMMIT_DURATION) - stood
+
+
+def test_a_commit_that_is_made_at_once_is_measured_from_when_it_was_asked_for(
+    values: Values, tmp_path: Path
+) -> None:
+    """Spark's commits are made when the call returns; counted from there, they would take no time at all."""
+    tables.ensure(tmp_path, CATALOG.tables[LEDGER])
+    committer, at_once = DriverCommitter(tmp_path, 0), DriverCommitter(tmp_path, 0)
+    began = time.perf_counter()
+    Sink(committer, committer, {LEDGER: at_once}).append(LEDGER, entry(0), Txn("wh:test", 0))
+    took = time.perf_counter() - began
+    for metric in (metrics.COMMIT_DURATION, metrics.COMMIT_WORK):
+        assert took / 2 < seconds_of(values, metric) <= took
 
 
 def table(root: Path) -> DeltaTable:

@@ -34,7 +34,7 @@ from lakeshelf.cli.platform import (
     project,
     stack,
 )
-from lakeshelf.cli.platform.observing import doctor, logs, reconcile, status, watch
+from lakeshelf.cli.platform.observing import doctor, logs, profile, reconcile, status, watch
 from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
 from lakeshelf.errors import LakeshelfError, first_line
 
@@ -85,6 +85,7 @@ app.command("run")(parts.run)
 app.command("destroy")(destroy.destroy)
 app.command("status")(status.status)
 app.command("watch")(watch.watch)
+app.command("profile")(profile.profile)
 app.command("logs")(logs.logs)
 app.command("trace")(trace.trace)
 app.command("demo")(demo.demo)

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-Kind = Literal["counter", "gauge", "histogram"]
+Kind = Literal["counter", "gauge", "histogram", "summary"]
 PREFIX = "lakeshelf_"
 OTHER = "other"
 SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0)
 """Bounds of the buckets of durations, seconds."""
-SERIES_EACH = {"counter": 1, "gauge": 1, "histogram": len(SECONDS) + 3}
+ENDS = {"histogram": ("bucket", "count", "sum"), "summary": ("count", "sum")}
+"""Kind → ends of the names of its series; others have one, of the metric's own name."""
+SERIES_EACH = {"counter": 1, "gauge": 1, "summary": 2, "histogram": len(SECONDS) + 3}
 """Kind → series of one combination of labels: a histogram has its buckets, that of all, count and sum."""
 
 
@@ -33,7 +35,7 @@ class Metric:
 
     Attributes:
         name: Name without the prefix; ends with the unit, and `_total` for a counter.
-        kind: `counter`, `gauge` or `histogram`.
+        kind: `counter`, `gauge`, `histogram`, or `summary`, which is a histogram without buckets.
         help: What it means.
         labels: Names of its labels.
         room: Series that it may have when it is scraped, those of `other` not counted.
@@ -105,6 +107,20 @@ BATCH_DONE = Metric(
     ("query",),
     room=20,
 )
+BATCH_WAIT = Metric(
+    "batch_wait_seconds",
+    "summary",
+    "How long a batch waits once all is computed: for its commits, and for the broker to take what it publishes.",
+    ("query", "wait"),
+    room=24,
+)
+STATEMENT_DURATION = Metric(
+    "statement_duration_seconds",
+    "summary",
+    "How long what is declared for a table computes in a batch, by the table; `refusals`: what jobs refuse.",
+    ("query", "statement"),
+    room=80,
+)
 BATCHES = Metric(
     "batches_total",
     "counter",
@@ -174,6 +190,13 @@ COMMIT_DURATION = Metric(
     ("table", "committer", "operation"),
     room=414,
 )
+COMMIT_WORK = Metric(
+    "commit_work_seconds",
+    "summary",
+    "How long a commit takes once its turn has come.",
+    ("table",),
+    room=92,
+)
 COMMIT_CONFLICTS = Metric(
     "commit_conflicts_total",
     "counter",
@@ -213,10 +236,10 @@ CLOCK = Metric(
 )
 MAINTENANCE = Metric(
     "maintenance_duration_seconds",
-    "histogram",
+    "summary",
     "How long maintenance of a table takes.",
     ("table",),
-    room=180,
+    room=60,
 )
 MAINTENANCE_RUNS = Metric(
     "maintenance_runs_total",
@@ -283,9 +306,9 @@ METRICS: Mapping[str, Metric] = {
 
 def series(metric: Metric) -> tuple[str, ...]:
     """Names of the series that a metric has when it is scraped."""
-    if metric.kind == "histogram":
-        return tuple(f"{metric.exported}_{end}" for end in ("bucket", "count", "sum"))
-    return (metric.exported,)
+    return tuple(f"{metric.exported}_{end}" for end in ENDS.get(metric.kind, ())) or (
+        metric.exported,
+    )
 
 
 def as_rows() -> list[dict[str, Any]]:

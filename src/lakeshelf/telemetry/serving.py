@@ -25,6 +25,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Summary,
     disable_created_metrics,
     generate_latest,
 )
@@ -95,6 +96,8 @@ class Values:
             return Counter(name, text, metric.labels, registry=self.registry)
         if metric.kind == "gauge":
             return Gauge(name, text, metric.labels, registry=self.registry)
+        if metric.kind == "summary":
+            return Summary(name, text, metric.labels, registry=self.registry)
         return Histogram(name, text, metric.labels, registry=self.registry, buckets=SECONDS)
 
 

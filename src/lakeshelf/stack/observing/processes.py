@@ -12,7 +12,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +21,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lakeshelf.addresses import is_loopback
+from lakeshelf.choices import chosen
+from lakeshelf.errors import StreamError
 from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.leases import Holder
 from lakeshelf.settings import Settings
 from lakeshelf.stack.observing.diagnosis import Finding, bad, good
 from lakeshelf.status_files import API, COMPONENTS, FOLLOWERS, STREAMS, WORKER, StatusFile
+from lakeshelf.telemetry.profiling import Page, Profile, profile
 
 STALE_S = 20.0
 """A process that wrote no status for so long is not running; it writes each second at least."""
@@ -102,6 +105,66 @@ def led(settings: Settings) -> dict[str, dict[str, Any]]:
     with ThreadPoolExecutor(max(1, len(addresses))) as pool:
         answers = dict(zip(addresses, pool.map(_members, addresses), strict=True))
     return {name: _led(name, holder, answers.get(holder.tells_at)) for name, holder in held.items()}
+
+
+def profiled(
+    settings: Settings, query: str, seconds: float, report: Callable[[int, int], None]
+) -> Profile:
+    """Where the batches of a query spend their time from now on, as its driver measures them.
+
+    Args:
+        settings: The lake.
+        query: The query.
+        seconds: How long its batches are watched.
+        report: Called with the seconds that are over, and their number.
+
+    Raises:
+        ConfigurationError: The driver has no such query.
+        StreamError: No driver answers, the query does not run, or the driver was started again meanwhile.
+    """
+    address = _driver(settings, query)
+    before, began = _measured(address), time.monotonic()
+    if not before.queries.get(chosen("query", query, before.queries)):
+        raise StreamError(f"query {query} does not run", hint="`lakeshelf status` tells why")
+    while (left := began + seconds - time.monotonic()) > 0:
+        report(int(seconds - left), int(seconds))
+        time.sleep(min(1.0, left))
+    watched, after = time.monotonic() - began, _measured(address)
+    if before.started != after.started:
+        raise StreamError(f"the driver at {address} was started meanwhile", hint="profile again")
+    return profile(query, before, after, watched)
+
+
+def _driver(settings: Settings, query: str) -> str:
+    """Address of the driver that runs a query: the holder of its lease, else that of this stack."""
+    if not isinstance(settings.lake_root, Path):
+        holder = leases.holders(settings.lake_root).get(query)
+        if holder is not None and holder.tells_at and not _is_afar(holder):
+            return holder.tells_at
+    asked = heard(settings, "streams")
+    if asked.address and asked.status:
+        return asked.address
+    if not asked.status:
+        what = "the streams driver " + asked.problem if asked.problem else "no streams driver runs"
+        raise StreamError(what, hint="start it with `lakeshelf up`")
+    where = asked.status.get("telemetry") or "no address"
+    raise StreamError(
+        f"the streams driver tells its metrics at {where}, which is not reached from here",
+        hint="run this on its host, or set LAKESHELF_TELEMETRY_HOST there",
+    )
+
+
+def _measured(address: str) -> Page:
+    """What a driver has measured so far."""
+    try:
+        with _direct.open(f"{address}/metrics", timeout=ANSWER_S) as answer:
+            return Page(answer.read().decode())
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = _said(getattr(error, "reason", error))
+        raise StreamError(
+            f"the streams driver does not answer at {address}: {reason}",
+            hint="see `lakeshelf logs streams`",
+        ) from error
 
 
 def _members(address: str) -> list[dict[str, Any]] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Result = TypeVar("Result")
+_now = threading.local()
 
 
 class Lane:
@@ -37,11 +40,17 @@ class Lane:
     def _run(self, work: Callable[[], Result]) -> Result:
         if self._failure is not None:
             raise self._failure
+        _now.began = time.perf_counter()
         try:
             return work()
         except Exception as error:
             self._failure = error
             raise
+
+
+def began() -> float | None:
+    """When the work began that this thread of a lane does or has just done, by `time.perf_counter`; None elsewhere."""
+    return getattr(_now, "began", None)
 
 
 def done(result: Result) -> Future[Result]:

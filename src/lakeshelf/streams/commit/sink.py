@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from lakeshelf.contracts import Topic
 from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.logs import log
+from lakeshelf.streams.commit import lane
 from lakeshelf.streams.commit.committers.base import Committer, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import LEDGER
@@ -159,22 +160,24 @@ class Sink(Generic[Rows]):
         return (self._committer, *self._others.values(), self.books)
 
     def _route(self, name: str, operation: str, rows: Rows, txn: Txn) -> Future[Commit]:
-        other = self._others.get(name)
+        other, asked = self._others.get(name), time.perf_counter()
         if other is None:
             commit: Future[Commit] = getattr(self._committer, operation)(name, rows, txn)
-            self._watch(commit, txn, name, operation)
+            self._watch(commit, asked, txn, name, operation)
             return commit
         self.settle()
         commit = getattr(other, operation)(name, other.from_arrow(self.to_arrow(rows)), txn)
         other.settle()
-        self._watch(commit, txn, name, operation)
+        self._watch(commit, asked, txn, name, operation)
         return commit
 
-    def _watch(self, commit: Future[Commit], txn: Txn, name: str, operation: str) -> None:
+    def _watch(
+        self, commit: Future[Commit], asked: float, txn: Txn, name: str, operation: str
+    ) -> None:
         committer = self._others.get(name, self._committer).name
         labels = {"table": name, "committer": committer, "operation": operation}
         commit.add_done_callback(partial(_logged, txn))
-        commit.add_done_callback(partial(_measured, time.perf_counter(), labels))
+        commit.add_done_callback(partial(_measured, asked, labels))
 
 
 def _logged(txn: Txn, made: Future[Commit]) -> None:
@@ -194,7 +197,9 @@ def _logged(txn: Txn, made: Future[Commit]) -> None:
 def _measured(asked: float, labels: Mapping[str, str], made: Future[Commit]) -> None:
     if made.cancelled() or made.exception() is not None:
         return
-    metrics.COMMIT_DURATION.take(time.perf_counter() - asked, **labels)
+    now = time.perf_counter()
+    metrics.COMMIT_DURATION.take(now - asked, **labels)
+    metrics.COMMIT_WORK.take(now - (lane.began() or asked), table=labels["table"])
     metrics.COMMIT_CONFLICTS.add(0, table=labels["table"])
     if (version := made.result().version) is not None:
         metrics.TABLE_VERSION.take(version, table=labels["table"])

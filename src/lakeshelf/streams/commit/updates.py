@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time as clock
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic
@@ -31,7 +33,10 @@ from lakeshelf.streams.declare.job import (
     relations,
     tables_by_relation,
 )
+from lakeshelf.telemetry import metrics
 
+REFUSALS = "refusals"
+"""Name under which what jobs refuse is measured."""
 BATCH_TIME = "batch_time"
 STAMP = f"CAST({{{BATCH_TIME}}} AS TIMESTAMP)"
 """Without its type, an engine would plan the statement again for each time that it is given."""
@@ -68,6 +73,7 @@ class Updater(Generic[Rows]):
         time: Time of the batch, for `updated_at`: that of its data, so that a repeat gives the same rows.
         txn: Identity of the write to a table.
         decides: Whether decisions may be made.
+        query: Name of the query, for its metrics; empty: nothing is measured.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Updater(Generic[Rows]):
         txn: Callable[[str], Txn],
         *,
         decides: bool = False,
+        query: str = "",
     ) -> None:
         self._sink = sink
         self._relations = dict(relations)
@@ -86,9 +93,22 @@ class Updater(Generic[Rows]):
         self._time = time
         self._txn = txn
         self._decides = decides
+        self._name = query
+        self._seconds = 0.0
 
     def apply(self, update: Update) -> TableChange[Rows] | None:
         """Commit one update; None when the batch does not concern it."""
+        change = self._applied(update)
+        self._measure(update.table)
+        return change
+
+    def refused(self, objection: Objection) -> Rows | None:
+        """What an objection refuses, behind all updates; None when the batch has no record of its topic."""
+        rows = self._query(objection.sql) if objection.topic in self._active else None
+        self._measure(REFUSALS)
+        return rows
+
+    def _applied(self, update: Update) -> TableChange[Rows] | None:
         if isinstance(update, DecisionView):
             return self._decide(update)
         if not self._concerned(update):
@@ -97,10 +117,6 @@ class Updater(Generic[Rows]):
             return None
         change = self._hand_on(update)
         return None if change.nothing else change
-
-    def refused(self, objection: Objection) -> Rows | None:
-        """What an objection refuses, behind all updates; None when the batch has no record of its topic."""
-        return self._query(objection.sql) if objection.topic in self._active else None
 
     def _decide(self, update: DecisionView) -> TableChange[Rows] | None:
         """A decision that stands is told again, even if it could not be made now."""
@@ -119,12 +135,12 @@ class Updater(Generic[Rows]):
         if scope is None:
             return True
         if scope.name not in self._relations:
-            keys = self._sink.freeze(self._query(scope.keys))
+            keys = self._frozen(self._query(scope.keys))
             if self._sink.is_empty(keys) or scope.sql is None:
                 self._relations[scope.name] = keys
             else:
                 rows = self._query(scope.sql, keys=keys)
-                self._relations[scope.name] = self._sink.freeze(rows)
+                self._relations[scope.name] = self._frozen(rows)
         return not self._sink.is_empty(self._relations[scope.name])
 
     def _hand_on(self, update: Update) -> TableChange[Rows]:
@@ -141,7 +157,7 @@ class Updater(Generic[Rows]):
     def _change(self, update: Update) -> TableChange[Rows]:
         if self._sink.is_committed(update.table, self._txn(update.table)):
             return self._repeated(update)
-        changed = self._sink.freeze(self._changed(update))
+        changed = self._frozen(self._changed(update))
         if self._sink.is_empty(changed):
             return TableChange(update, changed, None, None, nothing=True)
         commit = self._sink.upsert(update.table, changed, self._txn(update.table))
@@ -161,7 +177,7 @@ class Updater(Generic[Rows]):
         return not self._active.isdisjoint(relations(update))
 
     def _touch(self, update: Fold | Latest) -> bool:
-        keys = self._sink.freeze(self._query(sql.touched_keys(update)))
+        keys = self._frozen(self._query(sql.touched_keys(update)))
         self._relations[TOUCHED + relation(update.table)] = keys
         return self._sink.count(keys) > 0
 
@@ -211,8 +227,26 @@ class Updater(Generic[Rows]):
 
     def _query(self, text: str, table: str = "", **inputs: Rows) -> Rows:
         names = frozenset(RELATION.findall(text)) - inputs.keys()
-        relations = {name: self._resolve(name, table) for name in names}
-        return self._sink.query(text, **relations, **inputs)
+        with self._timed():
+            relations = {name: self._resolve(name, table) for name in names}
+            return self._sink.query(text, **relations, **inputs)
+
+    def _frozen(self, rows: Rows) -> Rows:
+        with self._timed():
+            return self._sink.freeze(rows)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Engines that compute late do so when rows are frozen."""
+        began = clock.perf_counter()
+        yield
+        self._seconds += clock.perf_counter() - began
+
+    def _measure(self, statement: str) -> None:
+        """Tell what has been computed since the last time, as that of one statement."""
+        if self._name and self._seconds:
+            metrics.STATEMENT_DURATION.take(self._seconds, query=self._name, statement=statement)
+        self._seconds = 0.0
 
     def _resolve(self, name: str, table: str) -> Rows | datetime:
         if name == BATCH_TIME:

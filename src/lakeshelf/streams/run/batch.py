@@ -244,6 +244,7 @@ class BatchProcessor(Generic[Rows]):
             batch.appended_at,
             lambda table: self._txn(table, batch),
             decides=time.decides,
+            query=self._plan.name,
         )
         for update in self._plan.updates:
             change = updater.apply(update)
@@ -321,9 +322,11 @@ class BatchProcessor(Generic[Rows]):
 
     def _publish(self, batch: Batch[Rows]) -> None:
         """Step 5, to its end."""
-        self._sink.settle()
+        with measuring.waiting(self._plan.name, "commits"):
+            self._sink.settle()
         self._publisher.refusals(batch.refused)
-        self._publisher.flush()
+        with measuring.waiting(self._plan.name, "broker"):
+            self._publisher.flush()
         self._point("after_publish", batch)
 
     def _commit_ledger(self, batch: Batch[Rows]) -> None:

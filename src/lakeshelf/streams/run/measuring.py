@@ -31,6 +31,14 @@ def step(query: str, name: str) -> Iterator[None]:
     metrics.BATCH_DURATION.take(time.perf_counter() - began, query=query, step=name)
 
 
+@contextmanager
+def waiting(query: str, what: str) -> Iterator[None]:
+    """Measure how long a batch waits for what others do."""
+    began = time.perf_counter()
+    yield
+    metrics.BATCH_WAIT.take(time.perf_counter() - began, query=query, wait=what)
+
+
 def done(query: str, batch: Batch[Any], offsets: Ranges) -> None:
     """Tell what a batch that is done has read, folded and committed."""
     records(query, batch.counts, batch.refused)
