@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lakeshelf import crash
+from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.resume import checkpoint
 from tests.faults.rig import STOCK, STOCK_JOBS, Rig, red
 from tests.support import eventually
@@ -45,6 +46,32 @@ def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed
         driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=400, LAKESHELF_CRASH_AT=crash_at)
         assert driver.wait(120) == -signal.SIGKILL, (point, rig.log())
     rig.start()
+    rig.await_folded()
+    rig.stop()
+    assert red(rig.reconcile()) == []
+    assert rig.contents() == undisturbed
+
+
+def test_a_batch_in_which_one_committer_was_killed_is_done_by_the_other(
+    rig: Rig, undisturbed: Contents
+) -> None:
+    rig.send()
+    small, large = (
+        {"LAKESHELF_COMMITTER": "size", "LAKESHELF_DRIVER_BATCH_ROWS": most}
+        for most in ("10000", "100")
+    )
+    for number, sizes in enumerate((large, small)):
+        crash_at = f"between_tables:{number}"
+        driver = rig.start(
+            jobs=STOCK_JOBS, max_batch_rows=400, LAKESHELF_CRASH_AT=crash_at, **sizes
+        )
+        assert driver.wait(120) == -signal.SIGKILL, rig.log()
+    rig.start(jobs=STOCK_JOBS, max_batch_rows=400, **large)
+    eventually(lambda: rig.batches() > 2, f"batches of Spark; {rig.errors()}", 120)
+    rig.stop()
+    rows = [r for r in ledger.entries(rig.settings.lake_root, STOCK) if r["kind"] == "batch"]
+    assert [row["committer"] for row in rows[:3]] == ["driver", "spark", "spark"]
+    rig.start(**small)
     rig.await_folded()
     rig.stop()
     assert red(rig.reconcile()) == []

@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -33,6 +33,7 @@ from lakeshelf.settings.governance import Governance, none_if_empty
 from lakeshelf.settings.watching import Watching
 
 CommitterName = Literal["driver", "spark"]
+BY_SIZE: Final = "size"
 KafkaSecurity = Literal["plaintext", "tls", "sasl_tls", "sasl_plaintext"]
 KafkaMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -159,8 +160,21 @@ class Settings(Watching, Governance, BaseSettings):
         description="Folder with certificate.pem, authority.pem and users.json, of `lakeshelf init compose`: the "
         "embedded broker asks its clients for passwords then (SASL_SSL).",
     )
-    committer: CommitterName = Field(
-        "driver", description="Who commits micro-batches: `driver` (Arrow, delta-rs) or `spark`."
+    committer: CommitterName | Literal["size"] = Field(
+        "driver",
+        description="Who commits micro-batches: `driver` (Arrow, delta-rs), `spark`, or by `size`: small batches the "
+        "driver, large ones Spark.",
+    )
+    driver_batch_rows: int = Field(
+        50_000,
+        gt=0,
+        description="Most records of a batch that the driver commits where the size decides.",
+    )
+    driver_state_rows: int = Field(
+        5_000_000,
+        ge=0,
+        description="Most rows of the tables of a query that the driver holds where the size decides; with more, "
+        "Spark commits small batches too.",
     )
     table_committers: dict[str, CommitterName] = Field(
         default_factory=dict,

@@ -58,7 +58,7 @@ DemoLake = Annotated[
         help="Folder or address of the demo's lake, emptied first; unset: `demo` in the lake."
     ),
 ]
-Committer = Annotated[str | None, typer.Option(help="`driver` or `spark`.")]
+Committer = Annotated[str | None, typer.Option(help="`driver`, `spark`, or by `size`.")]
 Loop = Annotated[
     bool, typer.Option("--loop", help="Play simulated stores day by day instead of receipts.")
 ]

@@ -30,7 +30,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Names of jobs; none: all.", autocompletion=completion.jobs),
 ]
-Committer = Annotated[str | None, typer.Option(help="`driver` or `spark`.")]
+Committer = Annotated[str | None, typer.Option(help="`driver`, `spark`, or by `size`.")]
 Master = Annotated[
     str, typer.Option(help="spark://HOST:7077, yarn, k8s://https://HOST:6443 or local[4].")
 ]

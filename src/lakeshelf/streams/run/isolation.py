@@ -65,6 +65,10 @@ class Isolation:
         """Topic → broker's time of the newest record that was folded since the start."""
         return {} if self._processor is None else self._processor.appended_at
 
+    def begin_anew(self) -> None:
+        """Have a processor made before the next batch."""
+        self._processor = None
+
     def process(self, frame: DataFrame, batch_id: int) -> None:
         """Process a batch, in parts if it must be.
 

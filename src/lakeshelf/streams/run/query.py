@@ -21,10 +21,8 @@ from lakeshelf.lake.upkeep import requests
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit import ledger
-from lakeshelf.streams.commit.committers.driver import DriverCommitter
-from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.commit.publisher import Publisher
-from lakeshelf.streams.commit.sink import BOOKS, Sink
+from lakeshelf.streams.commit.sink import BOOKS
 from lakeshelf.streams.declare.described import described as described_query
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
@@ -32,6 +30,7 @@ from lakeshelf.streams.resume import checkpoint, continuity, leasing, starting
 from lakeshelf.streams.resume.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime, tick_before
+from lakeshelf.streams.run.committing import Committing
 from lakeshelf.streams.run.failure import describe, lost_records
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
@@ -107,6 +106,7 @@ class Query:
         self._checkpoint: Checkpoint | None = None
         self._last_done: int | None = None
         self._isolation: Isolation | None = None
+        self._committing = Committing(plan, settings)
         self._backoff = settings.backoff()
         self._backoff.due = time.monotonic() + delay_ms / 1000
         measuring.begun(plan.name)
@@ -216,7 +216,7 @@ class Query:
         self._backoff.start(time.monotonic())
         try:
             self._checkpoint = self._place()
-            self._sink, self._sink_is_used = self._new_sink(), False
+            self._sink, self._sink_is_used = self._committing.sink(self._tenure), False
             current = self._checkpoint
             trials = Trials(self._settings.stack_dir, self.plan.name)
             self._isolation = Isolation(
@@ -263,6 +263,10 @@ class Query:
     def _process(self, frame: DataFrame, batch_id: int, number: int) -> None:
         started = time.monotonic()
         assert self._isolation is not None
+        assert self._checkpoint is not None
+        if self._committing.choose(self._checkpoint.offsets(batch_id)):
+            self._isolation.begin_anew()
+            self._sink_is_used = True  # a sink goes with its committer
         self._isolation.process(frame, number)
         self._done(batch_id, started)
         self._serve()
@@ -287,7 +291,7 @@ class Query:
         assert self._checkpoint is not None
         if self._sink_is_used:
             self._sink.end()
-            self._sink = self._new_sink()
+            self._sink = self._committing.sink(self._tenure)
         self._sink_is_used = True
         publisher, current = Publisher(self._client), self._checkpoint
         return PartedProcessor(
@@ -326,21 +330,6 @@ class Query:
         begins = self._checkpoint.offsets(batch_id).get(CLOCK, {}).get("0", (0, 0))[0]
         ends = topics.end_offsets(self._client, [topic.name for topic in self.plan.topics])
         return BusinessTime(tick_before(self._client, begins), ends)
-
-    def _new_sink(self) -> Sink[Any]:
-        root, committer = self._settings.lake_root, self._settings.committer
-        window, tenure = self._settings.duplicate_window_rows, self._tenure
-        committers: dict[str, Any] = {
-            "driver": DriverCommitter(root, window, tenure=tenure),
-            "spark": SparkCommitter(root, tenure),
-        }
-        others = {
-            table: committers[name]
-            for table, name in self._settings.table_committers.items()
-            if name != committer and table in self.plan.tables
-        }
-        books = DriverCommitter(root, 0, shared=True, tenure=tenure)
-        return Sink(committers[committer], books, others)
 
     def _source(self) -> DataFrame:
         reader = self._session.readStream.format("kafka")

@@ -74,10 +74,15 @@ def originals(batch: DataFrame) -> list[dict[str, Any]]:
 
 
 def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    """Records of Spark's Kafka source, `headers` included when a topic is compacted; see `parsed`."""
+    return parsed(received(records, topics), topics)
+
+
+def parsed(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
     """One row a record, with a struct column a topic that is null on records of other topics.
 
     Args:
-        records: Columns of Spark's Kafka source, `headers` included when a topic is compacted.
+        records: What `received` gives.
         topics: Topics that may occur.
 
     Returns:
@@ -85,23 +90,24 @@ def parse(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         `original_key`, `original_value`; `suspect`; `key_text`, `producer` and `header_version` (null on
         events); and a struct a topic.
     """
-    read = records.withColumn("text", F.col("value").cast("string"))
+    read = records.withColumns(
+        {
+            "key": F.col("original_key"),
+            "value": F.col("original_value"),
+            "text": F.col("original_value").cast("string"),
+        }
+    )
     for topic in topics:
         read = read.withColumn(topic.name, F.when(F.col("topic") == topic.name, _from_json(topic)))
-    judged = _with_headers(read, topics).withColumn(
-        "suspect", ~F.coalesce(_any_good(topics), F.lit(False))
-    )
+    judged = read.withColumn("suspect", ~F.coalesce(_any_good(topics), F.lit(False)))
     compacted = F.col("topic").isin([topic.name for topic in topics if topic.compacted])
     return judged.select(
-        "topic",
-        F.col("partition").cast("bigint").alias("kafka_partition"),
-        F.col("offset").alias("kafka_offset"),
-        F.col("timestamp").alias("kafka_timestamp"),
+        *POSITION,
         F.when(F.col("suspect"), F.col("key")).alias("key"),
         F.when(compacted & ~F.col("suspect"), F.col("key").cast("string")).alias("key_text"),
         F.when(F.col("suspect"), F.col("value")).alias("value"),
-        F.col("key").alias("original_key"),
-        F.col("value").alias("original_value"),
+        "original_key",
+        "original_value",
         "suspect",
         "producer",
         "header_version",

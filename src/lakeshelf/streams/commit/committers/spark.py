@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import pyarrow as pa
@@ -29,7 +29,7 @@ from lakeshelf.streams.commit.lane import done
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED
-from lakeshelf.streams.take.parse import parse
+from lakeshelf.streams.take.parse import parse, parsed, received
 
 TXN_CONF = "spark.databricks.delta.write"
 LEASE_CONF, TERM_CONF = "io.lakeshelf.lease", "io.lakeshelf.term"
@@ -52,12 +52,20 @@ class SparkCommitter:
     Args:
         root: Lake root.
         tenure: The term under which the query may commit; None: nobody else could. The log store asks for it.
+        parses: When records are parsed: on the stream, or batch by batch, where the driver has others of them.
     """
 
     name = "spark"
 
-    def __init__(self, root: Place, tenure: Tenure | None = None) -> None:
+    def __init__(
+        self,
+        root: Place,
+        tenure: Tenure | None = None,
+        *,
+        parses: Literal["stream", "batch"] = "stream",
+    ) -> None:
         self._root = root
+        self._parses = parses
         self._tenure = tenure
         self._held: list[DataFrame] = []
         self._session: SparkSession | None = None
@@ -65,8 +73,8 @@ class SparkCommitter:
         self._handles: dict[str, DeltaTable] = {}
 
     def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
-        """Records, parsed by the executors."""
-        return parse(records, topics)
+        """Records, parsed by the executors, unless their batches are."""
+        return (parse if self._parses == "stream" else received)(records, topics)
 
     def attend(self, session: SparkSession) -> None:
         """Commit through this session, whose checkpoint may be of a cluster of another size, under the term."""
@@ -78,7 +86,8 @@ class SparkCommitter:
 
     def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Keep the batch, so that it is read from Kafka once."""
-        taken = frame.drop("original_key", "original_value").persist()
+        rows = frame if self._parses == "stream" else parsed(frame, topics)
+        taken = rows.drop("original_key", "original_value").persist()
         self._held = [taken]
         return taken
 
