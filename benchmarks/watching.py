@@ -20,7 +20,6 @@ from lakeshelf.telemetry import metrics
 from lakeshelf.telemetry.metrics import METRICS
 from lakeshelf.telemetry.serving import Telemetry, served
 
-STEPS = ("take", "raw", "tables", "publish", "ledger")
 WAITS = ("commits", "broker")
 OF_API = {metrics.HTTP_DURATION, metrics.CHANGE_REQUESTS}
 """Metrics that a driver does not have."""
@@ -81,7 +80,7 @@ def _batches(query: QueryPlan, count: int) -> float:
 
 def _batch(query: QueryPlan, number: int) -> None:
     """All that is measured on the way of a batch that touches every table and topic."""
-    for name in STEPS:
+    for name in metrics.BATCH_STEPS:
         with measuring.step(query.name, name):
             pass
     for wait in WAITS:

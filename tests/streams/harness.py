@@ -193,7 +193,7 @@ class Runner:
         for topic, message in _published(batch):
             place(self.state_log, topic, message)
         if self._ledger:
-            self._processor._commit_ledger(batch)
+            self._processor._enter(number, batch.counts, batch.versions(), batch.started)
         self._processor._time.decided()
         return [
             (emission.topic, row)
@@ -217,7 +217,7 @@ def process(
     number: int,
     records: Iterable[tuple[str, dict[str, Any]]],
 ) -> Batch[pa.Table]:
-    """Steps 2 to 4 of one batch of records that have a position."""
+    """Steps 2 to 5 of one batch of records that have a position."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for topic, record in records:
         rows.setdefault(topic, []).append(record)
@@ -232,8 +232,7 @@ def process(
     for topic in found.topics:
         batch.relations[topic.name] = relation(topic, rows.get(topic.name, []))
     processor._sort_out(batch)
-    processor._commit_raw(batch)
-    processor._commit_updates(batch)
+    processor._commit_others(batch, processor._commit_awaited(batch))
     processor._sink.settle()
     return batch
 

@@ -92,7 +92,7 @@ def crash(*_: object, **__: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["_object", "_quarantine", "_commit_ledger", None])
+@pytest.mark.parametrize("where", ["_object", "_quarantine", "_enter", None])
 def test_a_crash_loses_and_doubles_no_refusal(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, where: str | None
 ) -> None:

@@ -127,10 +127,12 @@ BATCHES = Metric(
     "Batches that were done, or failed and are tried again.",
     ("query", "outcome"),
 )
+BATCH_STEPS = ("take", "awaited", "tables", "publish", "ledger")
+"""Steps of a batch: `awaited` are the tables that somebody waits for, and `tables` raw and all others."""
 BATCH_DURATION = Metric(
     "batch_duration_seconds",
     "histogram",
-    "How long each step of a batch takes: take, raw, tables, publish, ledger, and whole.",
+    f"How long each step of a batch takes: {', '.join(BATCH_STEPS)}, and whole.",
     ("query", "step"),
     room=324,
 )

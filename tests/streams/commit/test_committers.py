@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -135,13 +135,19 @@ def test_a_crash_before_publication_is_made_good_by_the_repeat(
     assert running.counts(WH)["rows_in"] == 3
 
 
-def test_a_crash_after_raw_is_made_good_by_the_repeat(
-    pipeline: Make, committer: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wanted", ["now", "seconds"])
+def test_a_crash_between_raw_and_the_tables_is_made_good_by_the_repeat(
+    pipeline: Make,
+    committer: str,
+    wanted: Literal["now", "seconds"],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    running = pipeline(aggregator())
+    """What somebody waits for stands before raw does, and other tables behind it."""
+    running = pipeline(plan([replace(harness.jobs()["wh-aggregator"], wanted=wanted)])[0])
     send(running.client, wire([*MOVED, MOVED[0]]))
+    second, crashing = ("_commit_raw", crash) if wanted == "now" else ("_update", crash_at_tables)
     with monkeypatch.context() as patched:
-        patched.setattr(BatchProcessor, "_commit_updates", crash)
+        patched.setattr(BatchProcessor, second, crashing)
         with pytest.raises(Crash):
             running.take(committer)
     running.again(committer)
@@ -363,3 +369,8 @@ class Crash(Exception):
 
 def crash(*_: object) -> None:
     raise Crash
+
+
+def crash_at_tables(*steps: Any) -> None:
+    if steps[-1]:
+        raise Crash

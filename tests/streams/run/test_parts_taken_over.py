@@ -43,8 +43,7 @@ def fold(made: harness.Runner, part: BatchPart) -> None:
     for topic in harness.folding().topics:
         batch.relations[topic.name] = harness.relation(topic, rows.get(topic.name, []))
     processor._sort_out(batch)
-    processor._commit_raw(batch)
-    processor._commit_updates(batch)
+    processor._commit_others(batch, processor._commit_awaited(batch))
     processor._sink.settle()
 
 

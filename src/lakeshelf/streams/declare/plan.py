@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.streams.declare.job import Job, Latest, Objection, Update
+from lakeshelf.streams.declare.urgency import Ordered, ordered
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,15 @@ class QueryPlan:
         """Event topics that the query mirrors."""
         return tuple(topic for job in self.jobs for topic in job.mirrors)
 
+    @cached_property
+    def ordered(self) -> Ordered:
+        """Tables that the query keeps, in the order in which they are made."""
+        return ordered(self.jobs)
+
     @property
     def updates(self) -> tuple[Update, ...]:
-        """Tables that the query keeps, in order."""
-        return tuple(update for job in self.jobs for update in job.updates)
+        """All tables that the query keeps, in that order."""
+        return (*self.ordered.now, *self.ordered.later)
 
     @property
     def objections(self) -> tuple[Objection, ...]:

@@ -69,7 +69,7 @@ class Rehearsal(BatchProcessor[pa.Table]):
         batch = self._batch()
         self._sort_out(batch)
         if any(objection.topic in batch.counts for objection in self._plan.objections):
-            self._commit_updates(batch)
+            self._commit_others(batch, self._commit_awaited(batch))
         return [(refused.offset, refused) for refused in batch.refused]
 
     def _batch(self) -> Batch[pa.Table]:
@@ -99,6 +99,9 @@ class Rehearsal(BatchProcessor[pa.Table]):
             {"topic": topic, "key": c.key, "value": c.value, **_place(n, batch.appended_at)}
             for n, c in candidates
         ]
+
+    def _commit_raw(self, batch: Batch[pa.Table]) -> None:
+        """Nobody has sent what is rehearsed."""
 
     def _quarantine(self, *_: object) -> None:
         """What is refused here was never sent."""

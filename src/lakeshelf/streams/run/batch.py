@@ -2,16 +2,16 @@
 
 1. Take the batch; the contract judges what the fast path was not sure of.
 2. Tell new records from repeats: by position in `raw` for events, by version for compacted topics.
-3. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
-4. Commit what the tables of the jobs become, in the order of their declaration; then quarantine what the
-   jobs refuse for what their tables say now.
-5. Publish what changed, each table after its commit: absolute, versioned, keyed; after a repeat as the
+3. Commit what the tables become that somebody waits for (`lakeshelf.streams.declare.urgency`).
+4. Commit raw tables, then quarantine. A repeat of the batch finds its own rows and counts them again.
+5. Commit what the other tables become; then quarantine what the jobs refuse for what their tables say now.
+   What changed is published, each table after its commit: absolute, versioned, keyed; after a repeat as the
    tables say.
 6. Commit the ledger row. Spark commits the offsets when this returns.
 
 Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
-rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another
-while the batch computes what comes next.
+rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another while
+the batch computes what comes next.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.commit.updates import TableChange, Updater
 from lakeshelf.streams.declare import intake
-from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, contract
+from lakeshelf.streams.declare.job import CLOCK, TIME, Objection, Update, contract
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume.continuity import BATCH
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime
-from lakeshelf.streams.run.intermediate import Batch, Places, Record, place
+from lakeshelf.streams.run.intermediate import Batch, Places, Record, place, recount
 from lakeshelf.streams.run.parts import PART, BatchPart
 from lakeshelf.streams.take import duplicates, refusal
 
@@ -100,7 +100,7 @@ class BatchProcessor(Generic[Rows]):
                 batch = self._take(frame, batch_id)
             self._fold(batch)
             with self._step("ledger"):
-                self._commit_ledger(batch)
+                self._enter(batch_id, batch.counts, batch.versions(), batch.started)
             self._time.decided()
         finally:
             self._sink.end()
@@ -113,12 +113,12 @@ class BatchProcessor(Generic[Rows]):
         """Steps 2 to 5."""
         self._point("before_raw", batch)
         confirm = self._sources()
-        with self._step("raw"):
+        with self._step("awaited"):
             self._sort_out(batch)
             confirm()
-            self._commit_raw(batch)
+            updater = self._commit_awaited(batch)
         with self._step("tables"):
-            self._commit_updates(batch)
+            self._commit_others(batch, updater)
         with self._step("publish"):
             self._publish(batch)
 
@@ -129,8 +129,8 @@ class BatchProcessor(Generic[Rows]):
         summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
         latest = {row["topic"]: row["latest"] for row in summary}
-        appended_at = max(latest.values(), default=self._clock())
-        batch = Batch(batch_id, frame, taken, started, appended_at, counts, latest=latest)
+        at = max(latest.values(), default=self._clock())
+        batch = Batch(batch_id, frame, taken, started, at, counts, latest=latest)
         suspects = any(row["suspects"] for row in summary)
         self._relate(batch, self._judged(batch) if suspects else refusal.Judgement())
         return batch
@@ -221,7 +221,7 @@ class BatchProcessor(Generic[Rows]):
         return batch.originals(topic, places)
 
     def _commit_raw(self, batch: Batch[Rows]) -> None:
-        """Step 3."""
+        """Step 4."""
         for name in self._plan.mirrors:
             if name in batch.counts:
                 records = batch.relations[name]
@@ -232,10 +232,10 @@ class BatchProcessor(Generic[Rows]):
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
         self._quarantine(batch, batch.refused, self._txn(refusal.QUARANTINE, batch))
-        self._sink.then(lambda: self._point("after_raw", batch))
+        self._sink.then(partial(self._point, "after_raw", batch))
 
-    def _commit_updates(self, batch: Batch[Rows]) -> None:
-        """Step 4."""
+    def _commit_awaited(self, batch: Batch[Rows]) -> Updater[Rows]:
+        """Step 3; what goes on with the tables."""
         time = self._business_time(batch)
         updater = Updater(
             self._sink,
@@ -246,14 +246,25 @@ class BatchProcessor(Generic[Rows]):
             decides=time.decides,
             query=self._plan.name,
         )
-        for update in self._plan.updates:
+        self._update(batch, updater, self._plan.ordered.now)
+        return updater
+
+    def _commit_others(self, batch: Batch[Rows], updater: Updater[Rows]) -> None:
+        """Steps 4 and 5."""
+        self._commit_raw(batch)
+        self._update(batch, updater, self._plan.ordered.later)
+        self._object(batch, updater, informed=self._time.informed)
+
+    def _update(
+        self, batch: Batch[Rows], updater: Updater[Rows], updates: Iterable[Update]
+    ) -> None:
+        for update in updates:
             change = updater.apply(update)
             if change is not None:
                 batch.changes.append(change)
-                self._sink.then(lambda: self._point("between_tables", batch))
+                self._sink.then(partial(self._point, "between_tables", batch))
                 if outgoing := self._outgoing(change):
                     self._sink.then(partial(self._tell, batch, outgoing))
-        self._object(batch, updater, informed=time.informed)
 
     def _object(self, batch: Batch[Rows], updater: Updater[Rows], *, informed: bool) -> None:
         """What the jobs refuse, now that their tables are what the batch makes them."""
@@ -277,17 +288,11 @@ class BatchProcessor(Generic[Rows]):
 
     def _recount(self, batch: Batch[Rows], refused: list[refusal.Refused]) -> None:
         """What is refused is neither valid nor a duplicate, whichever it was counted as."""
-        repeats: dict[str, set[tuple[int, int]]] = {}
+        repeats = {}
         for topic in {r.topic for r in refused} & batch.fates.keys():
             rows = self._of_fates(batch.fates[topic], {duplicates.DUPLICATE})
             repeats[topic] = {place(row) for row in self._sink.to_arrow(rows).to_pylist()}
-        for r in refused:
-            counts = batch.counts[r.topic]
-            counts.quarantined += 1
-            if (r.partition, r.offset) in repeats.get(r.topic, ()):
-                counts.duplicate -= 1
-            else:
-                counts.valid -= 1
+        recount(batch.counts, refused, repeats)
 
     def _quarantine(self, batch: Batch[Rows], refused: list[refusal.Refused], txn: Txn) -> None:
         """Commit refusals behind the commits so far, each record once."""
@@ -305,8 +310,7 @@ class BatchProcessor(Generic[Rows]):
         if CLOCK in batch.relations:
             ticks = self._sink.to_arrow(batch.relations[CLOCK])
             # A part reads up to nothing: what stands before it may come later.
-            offsets = self._offsets(batch.batch_id) if batch.part is None else {}
-            self._time.advance(ticks, offsets)
+            self._time.advance(ticks, self._offsets(batch.batch_id) if batch.part is None else {})
             batch.relations[TIME] = self._sink.from_arrow(self._time.relation())
         return self._time
 
@@ -321,17 +325,12 @@ class BatchProcessor(Generic[Rows]):
             self._outbox.send(messages)
 
     def _publish(self, batch: Batch[Rows]) -> None:
-        """Step 5, to its end."""
         with measuring.waiting(self._plan.name, "commits"):
             self._sink.settle()
         self._publisher.refusals(batch.refused)
         with measuring.waiting(self._plan.name, "broker"):
             self._publisher.flush()
         self._point("after_publish", batch)
-
-    def _commit_ledger(self, batch: Batch[Rows]) -> None:
-        """Step 6."""
-        self._enter(batch.batch_id, batch.counts, batch.versions(), batch.started)
 
     def _enter(
         self,
@@ -340,6 +339,7 @@ class BatchProcessor(Generic[Rows]):
         versions: Mapping[str, int],
         started: float,
     ) -> None:
+        """Step 6."""
         offsets = self._offsets(batch_id)
         if not versions and ledger.moved(offsets) <= {CLOCK}:
             return

@@ -29,6 +29,27 @@ def place(row: Mapping[str, Any]) -> tuple[int, int]:
     return row["kafka_partition"], row["kafka_offset"]
 
 
+def recount(
+    counts: Mapping[str, Counts],
+    refused: Iterable[Refused],
+    repeats: Mapping[str, Iterable[tuple[int, int]]],
+) -> None:
+    """Count what is refused after all: it is neither valid nor a duplicate, whichever it was counted as.
+
+    Args:
+        counts: Topic → its counts, which are changed.
+        refused: What is refused.
+        repeats: Topic → where its duplicates stand.
+    """
+    for r in refused:
+        of_topic = counts[r.topic]
+        of_topic.quarantined += 1
+        if (r.partition, r.offset) in repeats.get(r.topic, ()):
+            of_topic.duplicate -= 1
+        else:
+            of_topic.valid -= 1
+
+
 @dataclass
 class Batch(Generic[Rows]):
     """What is known of a batch on its way through the steps."""
