@@ -107,7 +107,7 @@ PLANS = DecisionView(
 
 JOB = Job(
     name="wh-alert-engine",
-    wanted="now",
+    due="now",
     doc="Opens and closes alerts of back rooms that run low and of lots that expire, and plans orders.",
     updates=(POLICIES, ORDERS, COMMANDS, ALERTS, PLANS),
     objections=(unknown_shelves("wh_policies"), *refusals("ops_wh_commands", TARGETS)),

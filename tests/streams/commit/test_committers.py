@@ -135,17 +135,17 @@ def test_a_crash_before_publication_is_made_good_by_the_repeat(
     assert running.counts(WH)["rows_in"] == 3
 
 
-@pytest.mark.parametrize("wanted", ["now", "seconds"])
+@pytest.mark.parametrize("due", ["now", "seconds"])
 def test_a_crash_between_raw_and_the_tables_is_made_good_by_the_repeat(
     pipeline: Make,
     committer: str,
-    wanted: Literal["now", "seconds"],
+    due: Literal["now", "seconds"],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What somebody waits for stands before raw does, and other tables behind it."""
-    running = pipeline(plan([replace(harness.jobs()["wh-aggregator"], wanted=wanted)])[0])
+    running = pipeline(plan([replace(harness.jobs()["wh-aggregator"], due=due)])[0])
     send(running.client, wire([*MOVED, MOVED[0]]))
-    second, crashing = ("_commit_raw", crash) if wanted == "now" else ("_update", crash_at_tables)
+    second, crashing = ("_commit_raw", crash) if due == "now" else ("_update", crash_at_tables)
     with monkeypatch.context() as patched:
         patched.setattr(BatchProcessor, second, crashing)
         with pytest.raises(Crash):
