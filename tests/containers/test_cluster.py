@@ -41,7 +41,8 @@ def project(docker: engine.Engine, tmp_path_factory: pytest.TempPathFactory) -> 
 def variables(text: str, folder: Path) -> dict[str, str]:
     """Variables of a file, with the secrets where they are here."""
     values = dict(line.split("=", 1) for line in text.splitlines())
-    return {name: v.replace(f"./{scaffolding.SECRETS}", str(folder)) for name, v in values.items()}
+    placed = {n: v.replace(f"./{scaffolding.SECRETS}", str(folder)) for n, v in values.items()}
+    return placed | {"LAKESHELF_COMMITTER": "spark"}  # small batches too are to be the executors'
 
 
 def replayed(project: Project, baskets: int) -> None:
