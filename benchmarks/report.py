@@ -23,6 +23,7 @@ from benchmarks import (
     loop,
     merging,
     obeying,
+    peers,
     publication,
     queries,
     reaction,
@@ -38,6 +39,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
     for module in (
         catchup,
+        peers,
         latency,
         idle,
         growth,
@@ -107,7 +109,7 @@ def section(benchmark: Benchmark, result: Mapping[str, Any] | None) -> str:
         rows = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
         return "\n".join([HEAD, RULE, *rows, ""])
     lines = [row(figure_of(entry), entry) for entry in result["figures"]]
-    return "\n".join([HEAD, RULE, *lines, "", *origin(result), ""])
+    return "\n".join([HEAD, RULE, *lines, "", *notes(result), *origin(result), ""])
 
 
 def row(figure: Figure, entry: Mapping[str, Any]) -> str:
@@ -117,6 +119,12 @@ def row(figure: Figure, entry: Mapping[str, Any]) -> str:
     bounds = ("" if median is None else text(entry[name]) for name in ("min", "max"))
     cells = (figure.title, figure.unit, goal_text(figure), text(median), *bounds, reached)
     return f"| {' | '.join(cells)} |"
+
+
+def notes(result: Mapping[str, Any]) -> list[str]:
+    """What the last run tells beside its figures, and an empty line behind it."""
+    lines = list(result["runs"][-1].get("notes", ()))
+    return [*lines, ""] if lines else []
 
 
 def origin(result: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from benchmarks import (
     loop,
     merging,
     obeying,
+    peers,
     publication,
     queries,
     reaction,
@@ -34,6 +35,7 @@ from benchmarks import (
 
 BENCHMARKS = (
     catchup,
+    peers,
     latency,
     idle,
     growth,

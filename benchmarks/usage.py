@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Mapping
 
 import psutil
 
 from lakeshelf.stack.machine.memory import family, resident
+
+WATCH_S = 1.0
+"""Seconds between two looks."""
 
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
@@ -56,3 +61,44 @@ def _by_command(pid: int) -> str:
         return "streams JVM" if "java" in psutil.Process(pid).name() else "other"
     except psutil.NoSuchProcess:
         return "other"
+
+
+class Watched:
+    """Looks at a process and its descendants every second, for as long as the block takes.
+
+    Args:
+        root: The process.
+
+    Attributes:
+        memory: Most bytes that all of them had.
+    """
+
+    def __init__(self, root: int) -> None:
+        self.memory = 0
+        self._looks: list[tuple[float, float]] = []
+        self._root = root
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enough.set()
+        self._thread.join()
+        self._look()
+
+    def cpu_until(self, moment: float) -> float:
+        """Processor seconds up to the first look behind a moment, seconds since 1970."""
+        behind = (cpu for at, cpu in self._looks if at >= moment)
+        return next(behind, max((cpu for _, cpu in self._looks), default=0.0))
+
+    def _watch(self) -> None:
+        while not self._enough.wait(WATCH_S):
+            self._look()
+
+    def _look(self) -> None:
+        pids = tree(self._root)
+        self._looks.append((time.time(), sum(cpu_seconds(pids).values())))
+        self.memory = max(self.memory, sum(memory(pids).values()))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import peer_venvs, peers
 from lakeshelf.settings import project_home
 
 NAMES = (
@@ -77,3 +78,49 @@ def test_a_tiny_run_measures_every_figure_and_says_on_what(name: str, tmp_path: 
     assert result["quick"] is True
     assert len(result["runs"]) == 1
     assert result["runs"][0]["seed"] == result["seed"]
+
+
+@pytest.mark.nightly  # two minutes: installs other libraries, starts a broker and two drivers
+@pytest.mark.slow
+@pytest.mark.setup
+@pytest.mark.spark
+def test_peers_are_measured_or_named_with_what_keeps_them_from_it(tmp_path: Path) -> None:
+    """Who counts repeats twice is told by the sums; ours has none that is wrong."""
+    (run,) = quick("peers", tmp_path)["runs"]
+    assert run["ways"].keys() == peers.WAYS.keys()
+    for key, way in run["ways"].items():
+        assert way["problem"] or run["figures"][f"{key}_rate"] > 0
+        assert way["does_not"] or key in peers.OURS
+        assert way["version"] or not peers.WAYS[key].package
+    assert [run["figures"][f"{key}_wrong"] for key in peers.OURS] == [0, 0]
+    others = [run["figures"].get(f"{key}_wrong") for key, way in peers.WAYS.items() if way.package]
+    assert all(wrong is None or wrong > 0 for wrong in others)
+
+
+def test_a_peer_that_cannot_be_installed_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock file names what no registry has, with a hash that nothing has."""
+    lock = tmp_path / "gone.lock"
+    lock.write_text(f"lakeshelf-no-such-peer==1 --hash=sha256:{64 * '0'}\n")
+    monkeypatch.setenv("LAKESHELF_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_OFFLINE", "true")
+    with monkeypatch.context() as patched:
+        patched.setattr(peer_venvs, "lock", lambda _: lock)
+        with pytest.raises(peer_venvs.Unavailable, match="cannot be installed: ") as refused:
+            peer_venvs.python("gone")
+    assert "\n" not in str(refused.value)
+    way = peers.described("quix", str(refused.value))
+    assert peers.noted(way).endswith(f"**Not measured**: {refused.value}.")
+
+
+def test_lock_files_of_peers_name_no_registry_and_pin_everything_by_hash() -> None:
+    """Whoever runs it has the same as we had, from wherever they install."""
+    for key, way in peers.WAYS.items():
+        if not way.package:
+            continue
+        text = peer_venvs.lock(key).read_text()
+        pins = [line for line in text.splitlines() if line and not line.startswith(" ")]
+        assert peer_venvs.version(key, way.package)
+        assert "://" not in text
+        assert all("==" in pin and pin.endswith("\\") for pin in pins)
