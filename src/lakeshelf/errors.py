@@ -12,8 +12,24 @@ LakeshelfError
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk that has no room."""
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
+WAYS_OUT = {
+    **dict.fromkeys(FULL, "free some space"),
+    **dict.fromkeys(FORBIDDEN, "check the permissions, or name another place"),
+    errno.EROFS: "it can only be read; name another place",
+    errno.ENOENT: "name a place that is there",
+    errno.ENOTDIR: "a file stands where a folder should be; name another place",
+    errno.EISDIR: "a folder stands where a file should be; name another place",
+    errno.EEXIST: "a file stands where a folder should be; name another place",
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+}
+"""Refusal of the system → what to do."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -72,3 +88,26 @@ def first_line(error: BaseException) -> str:
     """The first line of a message, without what follows it and the colours of a terminal; else the error's name."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return _COLOUR.sub("", line).strip()
+
+
+def refused(error: OSError) -> tuple[str, str]:
+    """What the system refused, with the place, and what to do; the latter is empty where nobody knows."""
+    place = str(error.filename or "")
+    hint = WAYS_OUT.get(error.errno or 0, "")
+    if place and error.errno in FORBIDDEN:
+        hint = _owned_by_another(os.path.abspath(place)) or hint
+    reason = error.strerror or first_line(error)
+    return f"{place}: {reason}" if place else reason, hint
+
+
+def _owned_by_another(place: str) -> str:
+    """What to do about a place that belongs to another user; empty where it is this one's."""
+    while not os.path.exists(place):  # the nearest folder above that is there
+        place = os.path.dirname(place)
+    owner, user = os.stat(place).st_uid, os.geteuid()
+    if owner == user:
+        return ""
+    return (
+        f"{place} belongs to user {owner}, and this process is user {user}: "
+        f"run `chown -R {user} {place}` as root, or name another place"
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lakeshelf.errors import FULL
 from lakeshelf.files import read_json, write_atomically
 
 
@@ -27,7 +28,7 @@ class StatusFile:
     members: str
 
     def write(self, stack_dir: Path, members: Sequence[Mapping[str, Any]], **more: Any) -> None:
-        """Write the status of this process.
+        """Write the status of this process; on a disk that is full the last one stays, and nothing ends for it.
 
         Args:
             stack_dir: The stack's folder.
@@ -36,7 +37,11 @@ class StatusFile:
         """
         process = {"pid": os.getpid(), "host": socket.gethostname(), "written_at": time.time()}
         status = {**process, **more, self.members: members}
-        write_atomically(stack_dir / self.name, json.dumps(status).encode())
+        try:
+            write_atomically(stack_dir / self.name, json.dumps(status).encode())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     def tell(self, stack_dir: Path, member: str, places: Mapping[str, str], state: str) -> None:
         """Write the status of a process that is what it runs, and at which addresses it listens."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -36,22 +35,9 @@ from lakeshelf.cli.platform import (
 )
 from lakeshelf.cli.platform.observing import doctor, logs, profile, reconcile, status, watch
 from lakeshelf.cli.shop import people, policies, quarantine, stock, trace
-from lakeshelf.errors import LakeshelfError, first_line
+from lakeshelf.errors import LakeshelfError, first_line, refused
 
 INTERRUPTED = 130
-WAYS_OUT = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EACCES: "check the permissions, or name another place",
-    errno.EPERM: "check the permissions, or name another place",
-    errno.EROFS: "it can only be read; name another place",
-    errno.ENOENT: "name a place that is there",
-    errno.ENOTDIR: "a file stands where a folder should be; name another place",
-    errno.EISDIR: "a folder stands where a file should be; name another place",
-    errno.EEXIST: "a file stands where a folder should be; name another place",
-    errno.EMFILE: "allow more open files: ulimit -n 4096",
-}
-"""Refusal of the system → what to do."""
 
 app = typer.Typer(
     name="lakeshelf",
@@ -175,9 +161,9 @@ def _explained(error: BaseException) -> tuple[str, int]:
 
 def _refused(error: OSError) -> str:
     """What the system refused."""
-    place = without_secrets(str(error.filename or "standard output"), os.environ)
-    hint = WAYS_OUT.get(error.errno or 0, "run again with --debug")
-    return f"{place}: {error.strerror or error}; {hint}"
+    what, hint = refused(error)
+    said = what if error.filename else f"standard output: {what}"
+    return f"{without_secrets(said, os.environ)}; {hint or 'run again with --debug'}"
 
 
 def _unexpected(error: BaseException) -> tuple[str, int]:

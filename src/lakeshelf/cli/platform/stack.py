@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -201,8 +202,11 @@ def _started(settings: Settings, patience: Patience, show: Start) -> dict[str, A
 def _refusal(child: subprocess.Popen[bytes], log: Path, begun: int) -> LakeshelfError:
     from lakeshelf.stack.supervision import handover
 
-    line = handover.last_error(log, begun)
-    return LakeshelfError(line or f"the stack ended with code {child.returncode}; see {log}")
+    if line := handover.last_error(log, begun):
+        return LakeshelfError(line)
+    if not shutil.disk_usage(log.parent).free:  # so there is nothing in the log
+        return LakeshelfError(f"{log.parent}: No space left on device", hint="free some space")
+    return LakeshelfError(f"the stack ended with code {child.returncode}; see {log}")
 
 
 def _stopped(status: dict[str, Any], timeout: float, show: Steps) -> None:

@@ -31,7 +31,14 @@ from deltalake.exceptions import (
     TableNotFoundError,
 )
 
-from lakeshelf.errors import ConfigurationError, LakeError, first_line
+from lakeshelf.errors import (
+    FORBIDDEN,
+    FULL,
+    ConfigurationError,
+    LakeError,
+    first_line,
+    refused,
+)
 from lakeshelf.lake.place import object_store_errors
 
 
@@ -95,13 +102,13 @@ _TYPES: tuple[tuple[type[Exception], type[LakeError], str], ...] = (
 )
 _Ways = tuple[tuple[str, type[LakeError], str], ...]
 _STORES: _Ways = (
+    (r"No space left|Disk quota", StorageError, "free some space; nothing was committed"),
     (
         r"Generic LocalFileSystem error",
         StorageError,
         "check room and permissions of the disk; nothing was committed",
     ),
     (r"Permission denied", StorageError, "check the permissions of the folder"),
-    (r"No space left", StorageError, "free some space; nothing was committed"),
     (
         r"Generic S3 error",
         StorageError,
@@ -184,18 +191,31 @@ def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged
 
     Words count in the first line alone, and not within quotes or a path: what a user named is no reason.
     """
-    if (refused := object_store_errors.cause_and_hint(str(error))) is not None:
-        cause, hint = refused
+    if (by_store := object_store_errors.cause_and_hint(str(error))) is not None:
+        cause, hint = by_store
         return StorageError(f"{what}: {cause}", hint=hint)
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+        said, hint = refused(error)
+        return StorageError(f"{what}: {said}", hint=f"{hint}; nothing was committed")
     ways = (*_STORES, *_PLACES.get(otherwise, ()))
-    words = _QUOTED.sub("", first_line(error))
+    said = _reason(error)
+    words = _QUOTED.sub("", said)
     by_words = next(((k, h) for text, k, h in ways if re.search(text, words)), None)
     by_type = next(((k, h) for such, k, h in _TYPES if isinstance(error, such)), None)
     matches = (
         (by_words, by_type) if by_words and by_words[0] is FeatureRefused else (by_type, by_words)
     )
     kind, hint = matches[0] or matches[1] or _unknown(error, otherwise)
-    return kind(f"{what}: {first_line(error)}", hint=hint)
+    return kind(f"{what}: {said}", hint=hint)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says in one line; of a disk also the last of the causes that delta-rs writes below it."""
+    first = first_line(error)
+    if not first.startswith("Generic LocalFileSystem error"):
+        return first
+    *_, last = re.split(r"↳(?:\x1b\[0m)?\s*", str(error).strip())
+    return f"{first}: {last}" if last != str(error).strip() else first
 
 
 def _unknown(error: Exception, otherwise: type[LakeError]) -> tuple[type[LakeError], str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from lakeshelf.errors import LakeError
-from lakeshelf.files import read_json
+from lakeshelf.files import named, read_json
 
 
 class Lease:
@@ -46,10 +46,11 @@ class Lease:
                 f"{self.path} is held by {owner.get('holder', 'another process')} (process {owner.get('pid', '?')})",
                 hint="stop it with `lakeshelf down`, or use another LAKESHELF_LAKE_ROOT",
             ) from None
-        file.seek(0)
-        file.truncate()
-        json.dump({"holder": self.holder, "pid": os.getpid()}, file)
-        file.flush()
+        with named(self.path):
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps({"holder": self.holder, "pid": os.getpid()}))
+            file.flush()
         self._file = file
         return self
 

@@ -148,7 +148,8 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
     writers = features.writers_of(dataset.profile)
     features.refuse_unfit_properties(dataset.name, properties, writers)
     constraints.require(dataset.name, schema, dataset.constraints)
-    with explained(f"{dataset.name} was not created", LakeError):
+    with explained(f"{dataset.name} was not created in {place}", LakeError):
+        _make_folder(place, dataset.path)
         table = DeltaTable.create(
             place.of(dataset.path),
             schema=schema,
@@ -164,6 +165,12 @@ def create(root: Root | Path | str, dataset: Dataset, write: Write | None = None
         if dataset.constraints:
             table.alter.add_constraint(dict(dataset.constraints), post_commithook_properties=HOOKS)
     return table
+
+
+def _make_folder(place: Root, path: str) -> None:
+    """Make a folder on a disk, whose refusal says more than that of delta-rs."""
+    if place.folder is not None:
+        (place.folder / path).mkdir(parents=True, exist_ok=True)
 
 
 def ensure(root: Root | Path | str, contract: Table) -> Created:

@@ -30,7 +30,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from lakeshelf.errors import BrokerError
+from lakeshelf.errors import BrokerError, refused
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_config, broker_data
@@ -126,10 +126,9 @@ class Broker:
             self._launch(die_with_parent=die_with_parent)
         except OSError as error:
             self._end_child()
-            raise BrokerError(
-                f"the broker cannot start: {error.filename or self._folder}: {error.strerror}",
-                hint="free space there, or correct its permissions",
-            ) from error
+            error.filename = error.filename or str(self._folder)
+            said, hint = refused(error)
+            raise BrokerError(f"the broker cannot start: {said}", hint=hint) from error
 
     def wait_healthy(self, timeout: float = START_TIMEOUT_S) -> None:
         """Wait until the broker answers clients.
@@ -145,7 +144,7 @@ class Broker:
         port = self._listening().port
         while time.monotonic() < deadline:
             if not self.is_running():
-                raise BrokerError(f"the broker ended: {self._last_words()}", hint=self._see_log)
+                raise BrokerError(f"the broker ended: {self.last_words()}", hint=self._see_log)
             if ports.answers(port) and (cluster_id := _cluster_id(client)):
                 return self._check_cluster(cluster_id)
             time.sleep(_POLL_S)
@@ -316,7 +315,7 @@ class Broker:
                 hint=f"stop it, or remove {self.ports_file} to choose other ports",
             )
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
         """The last complaint in the log since the start, else what the JVM said."""
         sources = (
             (self.log_file, self._log_start, r" (?:ERROR|FATAL) (.+)"),

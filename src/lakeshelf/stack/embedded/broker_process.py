@@ -33,6 +33,8 @@ def run(settings: Settings, names: Iterable[str]) -> None:
         log.info("broker runs", address=broker.bootstrap_servers)
         while not stop.wait(LOOK_S):
             if not broker.is_running():
-                raise BrokerError("the broker ended", hint=f"see {broker.log_file}")
+                raise BrokerError(
+                    f"the broker ended: {broker.last_words()}", hint=f"see {broker.log_file}"
+                )
     finally:
         broker.stop()

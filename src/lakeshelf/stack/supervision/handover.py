@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from lakeshelf import logs
 from lakeshelf.contracts import project
-from lakeshelf.errors import LakeshelfError, first_line
+from lakeshelf.errors import LakeshelfError, first_line, refused
 from lakeshelf.kafka.authentication import secrets
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -166,9 +166,18 @@ def size(log: Path) -> int:
 
 def ended(error: Exception) -> int:
     """Print what ended a process as one line on stderr; its exit code."""
-    known = isinstance(error, LakeshelfError)
-    text = str(error) if known else f"unexpected {type(error).__name__}: {first_line(error)}"
-    if not (known and logs.is_printed()):
-        log.error("process ended", error=text, exc_info=error)
+    text = _said(error)
+    if not (text and logs.is_printed()):
+        log.error("process ended", error=text or first_line(error), exc_info=error)
+    text = text or f"unexpected {type(error).__name__}: {first_line(error)}"
     sys.stderr.write(f"error: {text}\n")
     return error.exit_code if isinstance(error, LakeshelfError) else 1
+
+
+def _said(error: Exception) -> str:
+    """What failed, and what to do; empty where nobody has thought of it."""
+    if isinstance(error, LakeshelfError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return "; ".join(filter(None, refused(error)))
+    return ""

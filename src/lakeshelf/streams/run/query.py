@@ -31,7 +31,7 @@ from lakeshelf.streams.resume.checkpoint import EARLIEST, Checkpoint
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.clock import BusinessTime, tick_before
 from lakeshelf.streams.run.committing import Committing
-from lakeshelf.streams.run.failure import describe, lost_records
+from lakeshelf.streams.run.failure import describe, lost_records, no_room
 from lakeshelf.streams.run.isolation import Isolation
 from lakeshelf.streams.run.parted import PartedProcessor
 from lakeshelf.streams.run.trials import Trials
@@ -242,7 +242,8 @@ class Query:
     def _fail(self, error: str) -> None:
         self._running = None
         self.progress.state = "failed"
-        self.progress.error = lost_records(error, self.plan.name) or describe(error)
+        lost = lost_records(error, self.plan.name)
+        self.progress.error = lost or describe(error) + no_room(error, self._settings.state_dir)
         self.progress.restarts += 1
         metrics.QUERY_RESTARTS.add(query=self.plan.name)
         metrics.BATCHES.add(query=self.plan.name, outcome="failed")

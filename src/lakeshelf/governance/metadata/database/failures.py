@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from lakeshelf.addresses import MASK, without_credentials
 from lakeshelf.errors import first_line
+from lakeshelf.errors import refused as refused_by_system
 from lakeshelf.governance.errors import GovernanceError, refused
 
 SETTING = "LAKESHELF_GOVERNANCE_DATABASE"
@@ -85,13 +86,20 @@ def _is_mistake(error: StatementError) -> bool:
 
 def unavailable(url: URL, error: Exception) -> GovernanceError:
     """The refusal for what a database, or the system, has said."""
-    said = first_line(error.orig if isinstance(error, DBAPIError) and error.orig else error)
+    said, own_way = _said(error)
     if url.password:
         said = said.replace(str(url.password), MASK)
-    way = next((way for pattern, way in _WAYS if re.search(pattern, said)), _ELSE)
+    way = own_way or next((way for pattern, way in _WAYS if re.search(pattern, said)), _ELSE)
     return refused(
         "storage_unavailable", f"the database {shown(url)} cannot serve: {said}", hint=way
     )
+
+
+def _said(error: Exception) -> tuple[str, str]:
+    """What failed, and what to do where the system itself says it."""
+    if isinstance(error, OSError) and error.filename:
+        return refused_by_system(error)
+    return first_line(error.orig if isinstance(error, DBAPIError) and error.orig else error), ""
 
 
 def no_address(error: ArgumentError) -> GovernanceError:
