@@ -12,6 +12,8 @@ from typing import Any
 from benchmarks import (
     bronze,
     catchup,
+    cluster,
+    containers,
     decoding,
     demo,
     effect,
@@ -58,6 +60,8 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         serving,
         effect,
         obeying,
+        cluster,
+        containers,
         watching,
     )
 )

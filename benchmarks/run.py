@@ -5,70 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from benchmarks import (
-    bronze,
-    catchup,
-    cluster,
-    containers,
-    decoding,
-    demo,
-    effect,
-    growth,
-    harness,
-    idle,
-    isolation,
-    latency,
-    library,
-    loop,
-    merging,
-    obeying,
-    peers,
-    publication,
-    queries,
-    reaction,
-    report,
-    serving,
-    soak,
-    validation,
-    watching,
-)
-
-BENCHMARKS = (
-    catchup,
-    peers,
-    latency,
-    idle,
-    growth,
-    demo,
-    reaction,
-    isolation,
-    loop,
-    soak,
-    library,
-    queries,
-    bronze,
-    decoding,
-    validation,
-    publication,
-    merging,
-    serving,
-    effect,
-    obeying,
-    cluster,
-    containers,
-    watching,
-)
+from benchmarks import harness, report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all with the same options; a failure does not keep the others from running."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     failed = []
-    for module in BENCHMARKS:
+    for benchmark in report.BENCHMARKS:
         try:
-            harness.main(module.BENCHMARK, arguments)
+            harness.main(benchmark, arguments)
         except Exception as error:  # noqa: BLE001 - the others still run; told at the end
-            failed.append(f"{module.BENCHMARK.name}: {type(error).__name__}: {error}")
+            failed.append(f"{benchmark.name}: {type(error).__name__}: {error}")
     if "--quick" not in arguments:
         report.main([])
     for line in failed:

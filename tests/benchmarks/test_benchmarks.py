@@ -11,31 +11,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import peer_venvs, peers
+from benchmarks import peer_venvs, peers, report
 from lakeshelf.settings import project_home
+from tests.containers import engine
 
-NAMES = (
-    "catchup",
-    "latency",
-    "idle",
-    "growth",
-    "demo",
-    "reaction",
-    "isolation",
-    "loop",
-    "soak",
-    "library",
-    "queries",
-    "bronze",
-    "decoding",
-    "validation",
-    "publication",
-    "merging",
-    "serving",
-    "effect",
-    "obeying",
-    "watching",
-)
+NAMES = [benchmark.name for benchmark in report.BENCHMARKS if benchmark.name != "peers"]
+"""Peers are installed from elsewhere, and have a test of their own."""
 
 
 def quick(name: str, out: Path) -> dict[str, Any]:
@@ -68,6 +49,8 @@ def quick(name: str, out: Path) -> dict[str, Any]:
 @pytest.mark.spark
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tiny_run_measures_every_figure_and_says_on_what(name: str, tmp_path: Path) -> None:
+    if name == "containers" and (reason := engine.lacking()):
+        pytest.skip(reason)
     result = quick(name, tmp_path)
     assert [f["key"] for f in result["figures"] if f["median"] is None] == []
     assert all(f["min"] <= f["median"] <= f["max"] for f in result["figures"])
