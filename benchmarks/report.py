@@ -31,11 +31,13 @@ from benchmarks import (
     reaction,
     serving,
     soak,
+    trend,
     validation,
     watching,
 )
 from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.machine import home
+from benchmarks.trend import Point
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
@@ -66,8 +68,8 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
     )
 )
 PAGE = "docs/benchmarks.md"
-HEAD = "| figure | unit | to reach | measured (median) | min | max | reached |"
-RULE = "| --- | --- | ---: | ---: | ---: | ---: | --- |"
+HEAD = "| figure | unit | to reach | measured (median) | min | max | reached | before |"
+RULE = "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: |"
 VERDICTS = {None: "", True: "yes", False: "no"}
 
 
@@ -78,16 +80,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
     parser.add_argument("--page", type=Path, default=home() / PAGE, help="page to write")
     options = parser.parse_args(argv)
-    before = options.page.read_text(encoding="utf-8")
-    after = rendered(before, options.results)
+    kept = trend.read(options.results)
+    results = (read(options.results, benchmark.name) for benchmark in BENCHMARKS)
+    grown = trend.with_results(kept, filter(None, results))
+    page = options.page.read_text(encoding="utf-8")
+    made = rendered(page, options.results, grown)
     if options.check:
-        return 0 if before == after else 1
-    options.page.write_text(after, encoding="utf-8")
+        return 0 if (page, kept) == (made, grown) else 1
+    trend.write(options.results, grown)
+    options.page.write_text(made, encoding="utf-8")
     return 0
 
 
-def rendered(page: str, results: Path) -> str:
+def rendered(page: str, results: Path, points: trend.Trend) -> str:
     """The page with the tables between its markers made anew.
+
+    Args:
+        page: The page.
+        results: Folder of result files.
+        points: What was measured before.
 
     Raises:
         ValueError: A marker is missing.
@@ -97,7 +108,11 @@ def rendered(page: str, results: Path) -> str:
         if begin not in page or end not in page:
             raise ValueError(f"{PAGE} has no {begin} … {end}; put both lines back")
         head, _, rest = page.partition(begin)
-        page = f"{head}{begin}\n\n{section(benchmark, read(results, benchmark.name))}\n{end}{rest.partition(end)[2]}"
+        result = read(results, benchmark.name)
+        earlier = None if result is None else trend.before(points, result)
+        page = (
+            f"{head}{begin}\n\n{section(benchmark, result, earlier)}\n{end}{rest.partition(end)[2]}"
+        )
     return page
 
 
@@ -107,21 +122,28 @@ def read(results: Path, name: str) -> dict[str, Any] | None:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def section(benchmark: Benchmark, result: Mapping[str, Any] | None) -> str:
+def section(benchmark: Benchmark, result: Mapping[str, Any] | None, earlier: Point | None) -> str:
     """Table of a benchmark, and under it what it was measured on."""
     if result is None:
         rows = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
         return "\n".join([HEAD, RULE, *rows, ""])
-    lines = [row(figure_of(entry), entry) for entry in result["figures"]]
-    return "\n".join([HEAD, RULE, *lines, "", *notes(result), *origin(result), ""])
+    medians = {} if earlier is None else earlier["figures"]
+    lines = [row(figure_of(e), e, medians.get(e["key"])) for e in result["figures"]]
+    origins = origin(result)
+    if earlier is not None:
+        origins.append(
+            f"Before: version {earlier['version']} on {earlier['on']}, {earlier['cpu']}."
+        )
+    return "\n".join([HEAD, RULE, *lines, "", *notes(result), *origins, ""])
 
 
-def row(figure: Figure, entry: Mapping[str, Any]) -> str:
-    """One line of a table."""
+def row(figure: Figure, entry: Mapping[str, Any], earlier: float | None = None) -> str:
+    """One line of a table, with the median that was measured before."""
     median = entry.get("median")
     reached = VERDICTS[None if median is None else figure.reached(median)]
     bounds = ("" if median is None else text(entry[name]) for name in ("min", "max"))
     cells = (figure.title, figure.unit, goal_text(figure), text(median), *bounds, reached)
+    cells = (*cells, "" if earlier is None else text(earlier))
     return f"| {' | '.join(cells)} |"
 
 

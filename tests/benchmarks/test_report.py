@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import events, harness, report
+from benchmarks import events, harness, report, trend
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import check
 from lakeshelf.settings import project_home
@@ -29,7 +29,7 @@ def result(name: str, median: float) -> dict[str, Any]:
             "kernel": "Linux",
             "file_system": "ext4",
         },
-        "versions": {"python": "3.11"},
+        "versions": {"lakeshelf": "0.1.0", "python": "3.11"},
         "figures": [{**vars(figure), **numbers}],
         "runs": [{"load_before": 0.1}],
     }
@@ -43,20 +43,59 @@ def test_a_result_replaces_what_stood_between_its_markers(tmp_path: Path) -> Non
     page = (project_home() / report.PAGE).read_text()
     for median in (61_000.0, 59_000.0):
         (tmp_path / "idle.json").write_text(json.dumps(result("idle", median)))
-        page = report.rendered(page, tmp_path)
-    assert "| rate of work | events/s | ≥ 60,000 | 59,000 | 58,999 | 59,001 | no |" in page
+        page = report.rendered(page, tmp_path, {})
+    assert "| rate of work | events/s | ≥ 60,000 | 59,000 | 58,999 | 59,001 | no |  |" in page
     assert "61,000" not in page
 
 
+def reported(folder: Path, *arguments: str) -> int:
+    """Make the report of a folder, whose page stands in it."""
+    page = folder / "page.md"
+    if not page.exists():
+        page.write_text((project_home() / report.PAGE).read_text())
+    return report.main(["--results", str(folder), "--page", str(page), *arguments])
+
+
+def test_a_result_shows_the_one_of_the_day_before_and_each_is_kept(tmp_path: Path) -> None:
+    """A second one of a day takes the place of the first."""
+    for day, median in (("01", 50_000.0), ("02", 55_000.0), ("02", 61_000.0)):
+        one = result("idle", median) | {"made_at": f"2026-01-{day}T03:04:05+00:00"}
+        (tmp_path / "idle.json").write_text(json.dumps(one))
+        assert reported(tmp_path, "--check") == 1
+        assert reported(tmp_path) == 0
+        assert reported(tmp_path, "--check") == 0
+    page = (tmp_path / "page.md").read_text()
+    assert "| 61,000 | 60,999 | 61,001 | yes | 50,000 |" in page
+    assert "Before: version 0.1.0 on 2026-01-01, a cpu." in page
+    points = trend.read(tmp_path)["idle"]
+    assert [point["figures"]["rate"] for point in points] == [50_000.0, 61_000.0]
+
+
+def test_what_was_measured_with_other_numbers_is_not_compared(tmp_path: Path) -> None:
+    """Ways that were left out are no other numbers."""
+    for day, parameters in (
+        ("01", {"records": 99, "ways": ["a"]}),
+        ("02", {"records": 10, "ways": ["b"]}),
+    ):
+        one = {"made_at": f"2026-01-{day}T03:04:05+00:00", "parameters": parameters}
+        (tmp_path / "idle.json").write_text(json.dumps(result("idle", 1.0) | one))
+        assert reported(tmp_path) == 0
+    assert "Before:" not in (tmp_path / "page.md").read_text()
+    points = trend.read(tmp_path)
+    again = result("idle", 2.0) | one | {"made_at": "2026-01-03T00:00:00+00:00"}
+    again["parameters"] = {"records": 10, "ways": ["a", "b"]}
+    assert trend.before(points, again) == points["idle"][1]
+
+
 def test_a_benchmark_without_a_result_is_not_measured(tmp_path: Path) -> None:
-    page = report.rendered((project_home() / report.PAGE).read_text(), tmp_path)
+    page = report.rendered((project_home() / report.PAGE).read_text(), tmp_path, {})
     figures = sum(len(b.figures(b.defaults)) for b in report.BENCHMARKS)
     assert page.count("| not measured |") == figures
 
 
 def test_a_page_without_a_marker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="catchup: begin"):
-        report.rendered("# Benchmarks\n", tmp_path)
+        report.rendered("# Benchmarks\n", tmp_path, {})
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 50), (95, 95), (99, 99), (100, 100)])
