@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import recovery
 from lakeshelf.streams.resume import checkpoint
@@ -22,27 +28,42 @@ from tests.support import eventually
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB."""
-    folder = tmp_path / "small"
+@contextmanager
+def _mounted(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A small file system."""
     folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=False
-    )
-    if made.returncode != 0:
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    if subprocess.run(["mount", *options], check=False).returncode != 0:
         pytest.skip("mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    with _mounted(tmp_path / "small", 24) as folder:
+        yield folder
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Rig]:
+    """A rig whose lake, state and checkpoints are on one file system of 64 MB, Kafka's data elsewhere."""
+    with _mounted(tmp_path / "lake", 64) as lake:
+        (tmp_path / "broker").mkdir()
+        (lake / "_stack").mkdir()
+        (lake / "_stack" / "broker").symlink_to(tmp_path / "broker")
+        rig = Rig(lake)
+        yield rig
+        rig.close()
+
+
 def _fill(folder: Path) -> Path:
     filler = folder / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"\0" * 65_536)
-                file.flush()
         except OSError:
             return filler
 
@@ -78,22 +99,63 @@ def test_a_full_disk_stops_the_query_and_room_lets_it_go_on(
     assert red(rig.reconcile()) == []
 
 
+def test_a_full_volume_ends_nothing_that_runs_and_refuses_to_start_in_one_line(
+    small_volume: Rig,
+) -> None:
+    """The driver cannot even tell its status in the file; its health does."""
+    rig = small_volume
+    filler = _fill(rig.settings.lake_root)
+    refused = _started(rig)
+    assert refused.returncode == 1
+    (line,) = refused.stderr.decode().strip().splitlines()
+    assert re.search(
+        rf"^error: {rig.settings.lake_root}/\S+: No space left .+; free some space", line
+    )
+    filler.unlink()
+    rig.start()
+    eventually(lambda: _problem(rig) == "", "the driver runs", 120)
+    filler = _fill(rig.settings.lake_root)
+    rig.send()
+    eventually(lambda: "No space left" in _problem(rig), "the driver tells of the full volume", 120)
+    filler.unlink()
+    rig.await_folded()
+    assert rig.stop() == 0
+    assert red(rig.reconcile()) == []
+
+
+def _problem(rig: Rig) -> str:
+    """What keeps the queries from folding, as the driver itself tells it."""
+    address = STREAMS.read(rig.settings.stack_dir).get("telemetry")
+    if address is None:
+        return "it does not run yet"
+    try:
+        with urlopen(f"{address}/health/ready"):
+            return ""
+    except HTTPError as error:
+        return " ".join(json.load(error)["problems"])
+
+
 def test_a_second_driver_is_refused_before_it_writes(rig: Rig) -> None:
     rig.send(baskets=20)
     rig.start()
     rig.await_folded()
     before = _written(rig.settings.lake_root)
+    second = _started(rig)
+    assert second.returncode == 1
+    assert len(second.stderr.decode().strip().splitlines()) == 1
+    assert b"is held by the streams driver" in second.stderr
+    assert _written(rig.settings.lake_root) == before
+
+
+def _started(rig: Rig) -> subprocess.CompletedProcess[bytes]:
+    """A driver that is refused."""
     environment = os.environ | {"LAKESHELF_LAKE_ROOT": str(rig.settings.lake_root)}
-    second = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "lakeshelf.stack.supervision.streams_process"],
         env=environment,
         capture_output=True,
         check=False,
     )
-    assert second.returncode == 1
-    assert len(second.stderr.decode().strip().splitlines()) == 1
-    assert b"is held by the streams driver" in second.stderr
-    assert _written(rig.settings.lake_root) == before
 
 
 def _written(root: Path) -> dict[str, int]:
