@@ -59,3 +59,5 @@ FOLLOWERS = StatusFile("followers.json", "components")
 PUBLICATION = StatusFile("publication.json", "datasets")
 API = StatusFile("api.json", "members")
 WORKER = StatusFile("worker.json", "members")
+RECONCILED = StatusFile("reconciled.json", "checks")
+"""What the last reconciliation found; whoever ran it has ended."""

@@ -25,6 +25,8 @@ LIVELY = (
     "source_partition_lag_records",
     "freshness_seconds",
     "commit_duration_seconds",
+    "table_files",
+    "table_bytes",
     "component_up",
     "component_due_lag_seconds",
     "clock_business_timestamp_seconds",
@@ -34,6 +36,7 @@ LIVELY = (
 """Metrics that every shop has that lives."""
 RARE = {
     "lakeshelf_quarantined_total": "tests/telemetry/test_living.py has records that are refused",
+    "lakeshelf_reconcile_differences": "only whoever reconciles has a finding",
     "lakeshelf_lease_term": "only queries of a lake in a bucket have a lease",
     "lakeshelf_certificate_expires_timestamp_seconds": "only a Kafka of others has certificates",
 }

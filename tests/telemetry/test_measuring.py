@@ -187,3 +187,24 @@ def test_versions_since_the_last_round_are_told(values: Values, tmp_path: Path) 
     upkeep.maintain(handle)
     upkeep.take_due([handle])
     assert list(samples(values, name).values()) == [0]
+
+
+def test_files_and_bytes_of_a_table_are_told_as_its_owner_sees_them(
+    values: Values, tmp_path: Path
+) -> None:
+    """At its start, every so many versions, and after a round of maintenance; not with each commit."""
+    handle, upkeep = table(tmp_path), Maintenance()
+    files, size = "lakeshelf_table_files", "lakeshelf_table_bytes"
+    upkeep.take_due([handle])
+    assert samples(values, files) == {("mine/counts",): 3}
+    on_disk = sum(file.stat().st_size for file in (tmp_path / "mine").rglob("*.parquet"))
+    assert samples(values, size) == {("mine/counts",): on_disk}
+    Lake(tmp_path).append("mine/counts", [{"shelf": "A1", "units": 9}])
+    handle.update_incremental()
+    upkeep.take_due([handle])
+    assert samples(values, files) == {("mine/counts",): 3}
+    upkeep.maintain(handle)
+    assert samples(values, files) == {("mine/counts",): 4}
+    handle.delete()
+    upkeep.maintain(handle)
+    assert samples(values, size) == {("mine/counts",): 0}

@@ -20,6 +20,8 @@ UNITS = (
     "_seconds",
     "_records",
     "_bytes",
+    "_files",
+    "_differences",
     "_total",
     "_up",
     "_info",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import urllib.error
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.reconcile import Check
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.status_files import RECONCILED
 from lakeshelf.telemetry import serving
 from lakeshelf.telemetry.serving import PARTS, SILENT_S, Telemetry, port_of, served
 
@@ -72,6 +75,45 @@ def test_metrics_tell_version_heartbeat_and_disk(telemetry: Telemetry) -> None:
     for name in ("build_info", "heartbeat_timestamp_seconds"):
         assert f'lakeshelf_{name}{{part="streams"' in body
     assert json.loads(asked(telemetry, "/version")[1])["part"] == "streams"
+
+
+def test_the_driver_tells_what_the_last_reconciliation_found(
+    telemetry: Telemetry, settings: Settings
+) -> None:
+    """Whoever ran it; what a later one did not compare is told no more."""
+    assert "lakeshelf_reconcile" not in asked(telemetry, "/metrics")[1]
+    RECONCILED.write(settings.stack_dir, [check("I1", 3), check("lots", 2)])
+    assert differences(telemetry) == {"I1": 3, "lots": 2}
+    assert differences(telemetry) == {"I1": 3, "lots": 2}
+    RECONCILED.write(settings.stack_dir, [check("I1", 0)])
+    assert differences(telemetry) == {"I1": 0}
+    told_at = re.search(
+        r"^lakeshelf_reconciled_timestamp_seconds (\S+)$", asked(telemetry, "/metrics")[1], re.M
+    )
+    assert told_at is not None
+    assert float(told_at[1]) == RECONCILED.read(settings.stack_dir)["written_at"]
+
+
+def test_other_processes_do_not_repeat_it(settings: Settings) -> None:
+    """Else each finding would be there five times."""
+    RECONCILED.write(settings.stack_dir, [check("I1", 3)])
+    with served(settings, "components") as one:
+        assert differences(one) == {}
+
+
+def check(name: str, count: int) -> dict[str, object]:
+    """A check as a reconciliation leaves it."""
+    return Check(name, "a title", 0, count, count).as_json()
+
+
+def differences(telemetry: Telemetry) -> dict[str, float]:
+    """Check → differences, as they are scraped."""
+    lines = re.findall(
+        r'^lakeshelf_reconcile_differences\{check="(.+)"\} (\S+)$',
+        asked(telemetry, "/metrics")[1],
+        re.M,
+    )
+    return {name: float(value) for name, value in lines}
 
 
 def test_another_page_is_not_there(telemetry: Telemetry) -> None:

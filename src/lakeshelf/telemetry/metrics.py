@@ -162,7 +162,7 @@ LAG = Metric(
     "gauge",
     "Records of a topic that a query has not folded, asked every few seconds.",
     ("query", "topic"),
-    room=60,
+    room=30,
 )
 PARTITION_LAG = Metric(
     "source_partition_lag_records",
@@ -176,14 +176,14 @@ LAG_SECONDS = Metric(
     "gauge",
     "Age of the newest record of a topic that a query has folded, by the broker's time; 0 where none is left to fold.",
     ("query", "topic"),
-    room=60,
+    room=30,
 )
 FRESHNESS = Metric(
     "freshness_seconds",
     "gauge",
     "Age of the newest record that a table has, by the broker's time; 0 where nothing is left to fold.",
     ("query", "table"),
-    room=60,
+    room=40,
 )
 COMMIT_DURATION = Metric(
     "commit_duration_seconds",
@@ -206,7 +206,28 @@ COMMIT_CONFLICTS = Metric(
     ("table",),
 )
 TABLE_VERSION = Metric(
-    "table_version", "gauge", "Version of the last commit to a table.", ("table",), room=60
+    "table_version", "gauge", "Version of the last commit to a table.", ("table",), room=40
+)
+TABLE_FILES = Metric(
+    "table_files",
+    "gauge",
+    "Files of a table as its owner saw them last: at its start, every 20 versions, and after maintenance.",
+    ("table",),
+    room=40,
+)
+TABLE_BYTES = Metric("table_bytes", "gauge", "Bytes of those files.", ("table",), room=40)
+RECONCILED = Metric(
+    "reconciled_timestamp_seconds",
+    "gauge",
+    "When `lakeshelf reconcile` was last done, seconds since 1970; told by the driver.",
+    room=1,
+)
+RECONCILE_DIFFERENCES = Metric(
+    "reconcile_differences",
+    "gauge",
+    "Keys at which a check of that reconciliation found a difference; they stand until it is done again.",
+    ("check",),
+    room=40,
 )
 PUBLISHED = Metric(
     "published_total", "counter", "Messages that were handed to the broker.", ("topic",)
@@ -255,7 +276,7 @@ UNMAINTAINED = Metric(
     "gauge",
     "Versions of a table since the last round of maintenance, or since its owner started.",
     ("table",),
-    room=60,
+    room=40,
 )
 LEASE_TERM = Metric(
     "lease_term",

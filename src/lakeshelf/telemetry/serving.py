@@ -37,6 +37,7 @@ from prometheus_client.process_collector import ProcessCollector
 from lakeshelf import __version__, logs
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
+from lakeshelf.status_files import RECONCILED
 from lakeshelf.telemetry import certificates, metrics
 from lakeshelf.telemetry.metrics import OTHER, SECONDS, Metric
 
@@ -44,7 +45,8 @@ HOUR_S = 3600.0
 """How often certificates are read again."""
 SILENT_S = 30.0
 """A process that did not come round for so long is not alive, whatever its threads do."""
-PARTS = ("streams", "components", "api", "worker", "followers")
+DRIVER = "streams"
+PARTS = (DRIVER, "components", "api", "worker", "followers")
 """Parts of a stack in the order of their ports, the first of which is `telemetry_port`."""
 Problems = Callable[[], Sequence[str]]
 """Tells what keeps a process from doing its work, a line each; empty: nothing does."""
@@ -77,6 +79,13 @@ class Values:
             child.set(value)
         else:
             child.observe(value)
+
+    def forget(self, metric: Metric) -> None:
+        """Tell no series of a metric any more that has labels."""
+        with self._lock:
+            self._known.pop(metric.name, None)
+            if metric.name in self._made:
+                self._made[metric.name].clear()
 
     def _child(self, metric: Metric, labels: tuple[str, ...]) -> Any:
         if metric.name not in self._made:
@@ -114,6 +123,7 @@ class Telemetry:
         beats: Whether it tells by `beat` that it comes round; one that does not lives as long as it answers.
         address: Where it tells; empty until it does.
         certificates: Setting → file of certificates that it uses.
+        reconciled_in: The stack's folder, where a reconciliation leaves what it found; None: it does not tell that.
     """
 
     part: str
@@ -124,9 +134,11 @@ class Telemetry:
     beats: bool = True
     address: str = ""
     certificates: Mapping[str, Path] = field(default_factory=dict)
+    reconciled_in: Path | None = None
     values: Values = field(default_factory=Values)
     _beaten: float = field(default_factory=time.monotonic)
     _read_again_at: float = 0.0
+    _reconciled_at: float = 0.0
 
     def beat(self) -> None:
         """Note that the process came round."""
@@ -147,10 +159,22 @@ class Telemetry:
             usage = shutil.disk_usage(self.folder)
             self.values.take(metrics.DISK_FREE, usage.free, ("state",))
             self.values.take(metrics.DISK_SIZE, usage.total, ("state",))
+        if self.reconciled_in is not None:
+            self._tell_reconciled(RECONCILED.read(self.reconciled_in))
         if time.monotonic() >= self._read_again_at:
             self._read_again_at = time.monotonic() + HOUR_S
             self._read_certificates()
         return generate_latest(self.values.registry)
+
+    def _tell_reconciled(self, result: Mapping[str, Any]) -> None:
+        """Tell what the last reconciliation found; a check that it did not make is told no more."""
+        if not result or result["written_at"] == self._reconciled_at:
+            return
+        self._reconciled_at = result["written_at"]
+        self.values.forget(metrics.RECONCILE_DIFFERENCES)
+        self.values.take(metrics.RECONCILED, self._reconciled_at, ())
+        for check in result[RECONCILED.members]:
+            self.values.take(metrics.RECONCILE_DIFFERENCES, check["differences"], (check["name"],))
 
     def _read_certificates(self) -> None:
         """Tell when certificates end: of a bundle of authorities the last, else the first, which is one's own."""
@@ -196,6 +220,8 @@ def served(
     files = {CA_FILE: settings.kafka_ca_file, "kafka_cert_file": settings.kafka_cert_file}
     telemetry = Telemetry(part, folder, problems, members, lake, beats)
     telemetry.certificates = {name: file for name, file in files.items() if file is not None}
+    if part == DRIVER:
+        telemetry.reconciled_in = settings.stack_dir
     server = _listening(settings, telemetry)
     host, port = server.server_address[:2]
     telemetry.address = f"http://{_own_host() if host in ANY else host!s}:{port}"

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError, LakeshelfError
@@ -29,6 +31,8 @@ from lakeshelf.telemetry import metrics
 
 EVERY = 100
 """Versions of a table after which it is maintained again."""
+WEIGHED_EVERY = 20
+"""Versions of a table after which its files are counted again."""
 ACTIONS = ("optimize", "vacuum")
 Action = Literal["optimize", "vacuum"]
 _ONE_AT_A_TIME = threading.Lock()
@@ -93,6 +97,7 @@ class Maintenance:
         self._seconds = seconds
         self._rounds: dict[str, int] = {}
         self._since: dict[str, int] = {}
+        self._weighed: dict[str, int] = {}
         self._rest_until: dict[str, float] = {}
 
     def take_due(self, handles: Iterable[DeltaTable]) -> list[DeltaTable]:
@@ -111,6 +116,7 @@ class Maintenance:
             with _measured(handle, "round"):
                 report = maintain(handle, self._limits)
             self._since[handle.table_uri] = handle.version()
+            _weigh(handle)
             return report
         finally:
             now = self._seconds()
@@ -120,11 +126,22 @@ class Maintenance:
         version, current = handle.version(), handle.version() // EVERY
         behind = version - self._since.setdefault(handle.table_uri, version)
         metrics.UNMAINTAINED.take(behind, table=storage.name_of(handle))
+        if self._weighed.get(handle.table_uri) != version // WEIGHED_EVERY:
+            self._weighed[handle.table_uri] = version // WEIGHED_EVERY
+            _weigh(handle)
         before = self._rounds.setdefault(handle.table_uri, current)
         if current <= before or self._seconds() < self._rest_until.get(handle.table_uri, 0.0):
             return False
         self._rounds[handle.table_uri] = current
         return True
+
+
+def _weigh(handle: DeltaTable) -> None:
+    """Tell of how many files and bytes a table is, from the log that its owner has in memory."""
+    sizes = pa.table(handle.get_add_actions()).column("size_bytes")
+    name = storage.name_of(handle)
+    metrics.TABLE_FILES.take(len(sizes), table=name)
+    metrics.TABLE_BYTES.take(pc.sum(sizes).as_py() or 0, table=name)
 
 
 @contextmanager

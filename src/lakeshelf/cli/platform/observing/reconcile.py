@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import AsJson, Steps, checks_table, console, print_json
+from lakeshelf.cli.console.output import (
+    AsJson,
+    Steps,
+    checks_table,
+    console,
+    errors,
+    print_json,
+)
 from lakeshelf.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lakeshelf.reconcile import Reconciliation
 
 STEPS = {"fold": "queries fold what was sent", "reconcile": "tables against what was sent"}
 
@@ -53,6 +65,7 @@ def reconcile(
             baskets=baskets,
         )
     settling.require_still(settings, rest)
+    _leave(settings.stack_dir, report)
     if as_json:
         print_json(report.as_json())
     else:
@@ -60,3 +73,14 @@ def reconcile(
         agreed = f"reconciled: {len(report.checks)} checks, no difference"
         console().print(agreed if report.ok else "not reconciled: see the checks above")
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _leave(stack_dir: Path, report: Reconciliation) -> None:
+    """Leave what was found where the driver tells it in its metrics; where that cannot be, a line says so."""
+    from lakeshelf.errors import refused
+    from lakeshelf.status_files import RECONCILED
+
+    try:
+        RECONCILED.write(stack_dir, [check.as_json() for check in report.checks])
+    except OSError as error:
+        errors().print(f"not told in metrics: {'; '.join(refused(error))}")
