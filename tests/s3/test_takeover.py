@@ -38,7 +38,8 @@ def rig(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.spark
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("times", "baskets"), [(4, 150), pytest.param(50, 1000, marks=pytest.mark.nightly)]
+    ("times", "baskets"),
+    [(4, 150), pytest.param(50, 1000, marks=[pytest.mark.nightly, pytest.mark.timeout(5400)])],
 )
 def test_two_drivers_take_the_queries_from_each_other(
     rig: Rig, root: str, tmp_path: Path, times: int, baskets: int
