@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.kafka import topics
+from lakeshelf.kafka.follower import Follower
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
@@ -133,7 +134,10 @@ class Pipeline:
         """Process the last batch in a new process's stead: with nothing in memory."""
         assert self.frame is not None
         books = DriverCommitter(self.root, 0, shared=True)
-        sink: Sink[Any] = Sink(COMMITTERS[committer](self.root), books)
+        made = COMMITTERS[committer](self.root)
+        if committer == "driver":
+            made = DriverCommitter(self.root, 1000, follower=Follower(self.client, "tests"))
+        sink: Sink[Any] = Sink(made, books)
         publisher = Publisher(self.client)
         processor = BatchProcessor(self.plan, sink, publisher, self.app_id, self._offsets)
         processor(sink.read(self.frame, self.plan.topics), self.batch_id)
@@ -145,17 +149,7 @@ class Pipeline:
         }
 
     def _between(self, start: Offsets, end: Offsets) -> DataFrame:
-        """Records as Spark's source gives them."""
-        names = [topic.name for topic in self.plan.topics]
-        session = self.spark.newSession()
-        for name, value in INTERPRETED.items():
-            session.conf.set(name, value)
-        reader = session.read.format("kafka").option("includeHeaders", "true")
-        reader = reader.option("kafka.bootstrap.servers", self.client["bootstrap.servers"])
-        reader = reader.option("subscribe", ",".join(names))
-        for option, offsets in (("startingOffsets", start), ("endingOffsets", end)):
-            reader = reader.option(option, json.dumps({name: offsets[name] for name in names}))
-        return reader.load()
+        return between(self.spark, self.client, [t.name for t in self.plan.topics], start, end)
 
     def state(self) -> dict[str, Rows]:
         """Compared columns of the state tables that the query keeps."""
@@ -182,6 +176,22 @@ class Pipeline:
     def published(self, topic: str) -> list[Record]:
         """Messages of a topic since the pipeline began."""
         return consume(self.client, topic, self.begun[topic])
+
+
+def between(
+    spark: SparkSession, client: Client, names: Sequence[str], start: Offsets, end: Offsets
+) -> DataFrame:
+    """Committed records of topics, as Spark's source gives them."""
+    session = spark.newSession()
+    for name, value in INTERPRETED.items():
+        session.conf.set(name, value)
+    reader = session.read.format("kafka").option("includeHeaders", "true")
+    reader = reader.option("kafka.bootstrap.servers", client["bootstrap.servers"])
+    reader = reader.option("kafka.isolation.level", "read_committed")
+    reader = reader.option("subscribe", ",".join(names))
+    for option, offsets in (("startingOffsets", start), ("endingOffsets", end)):
+        reader = reader.option(option, json.dumps({name: offsets[name] for name in names}))
+    return reader.load()
 
 
 def send(client: Client, found: Iterable[Record]) -> None:

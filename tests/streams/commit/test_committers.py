@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.follower import Follower
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan, plan
@@ -133,6 +135,19 @@ def test_a_crash_before_publication_is_made_good_by_the_repeat(
     assert len(latest(running.published("wh_state"))) == 2
     assert running.state() == expected(running.plan, MOVED)
     assert running.counts(WH)["rows_in"] == 3
+
+
+def test_records_that_cannot_be_fetched_are_handed_over_by_spark(
+    pipeline: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise BrokerError("no record came")
+
+    running = pipeline(aggregator())
+    send(running.client, wire(MOVED))
+    monkeypatch.setattr(Follower, "read", lost)
+    running.take("driver")
+    assert running.state() == expected(running.plan, MOVED)
 
 
 @pytest.mark.parametrize("due", ["now", "seconds"])

@@ -21,7 +21,7 @@ def of(rows: int) -> Offsets:
 
 def committing(root: Path, **settings: int | str) -> Committing:
     values = {"committer": "size", "driver_batch_rows": 1_000, **settings}
-    return Committing(harness.folding(), load_settings(lake_root=root, **values))
+    return Committing(harness.folding(), load_settings(lake_root=root, **values), {})
 
 
 @pytest.fixture

@@ -106,6 +106,11 @@ def moved(offsets: Offsets) -> set[str]:
     return set(moved_ranges(offsets))
 
 
+def most_records(offsets: Offsets) -> int:
+    """Records of a batch, at most: markers of transactions have offsets too, and compaction leaves gaps."""
+    return sum(end - start for parts in offsets.values() for start, end in parts.values())
+
+
 def moved_ranges(offsets: Offsets) -> Offsets:
     """Offsets of the partitions of which a batch took something."""
     parts = {t: {p: o for p, o in known.items() if o[0] < o[1]} for t, known in offsets.items()}

@@ -19,7 +19,7 @@ from lakeshelf.logs import log
 from lakeshelf.streams.commit import lane
 from lakeshelf.streams.commit.committers.base import Committer, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
-from lakeshelf.streams.commit.ledger import LEDGER
+from lakeshelf.streams.commit.ledger import LEDGER, Offsets
 from lakeshelf.streams.take.refusal import QUARANTINE
 from lakeshelf.telemetry import metrics
 
@@ -56,11 +56,13 @@ class Sink(Generic[Rows]):
         """What the query does with records of Kafka before a batch begins."""
         return self._committer.read(records, topics)
 
-    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> Rows:
-        """Take a batch."""
+    def begin(
+        self, frame: DataFrame, topics: Sequence[Topic], offsets: Offsets | None = None
+    ) -> Rows:
+        """Take a batch; see `Committer.begin`."""
         for committer in (self._committer, *self._others.values()):
             committer.attend(frame.sparkSession)
-        return self._committer.begin(frame, topics)
+        return self._committer.begin(frame, topics, offsets)
 
     def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:
         """Valid records of a topic, of a batch that was taken."""

@@ -97,7 +97,7 @@ class BatchProcessor(Generic[Rows]):
         """
         try:
             with self._step("take"):
-                batch = self._take(frame, batch_id)
+                batch = self._take(frame, batch_id, self._offsets(batch_id))
             self._fold(batch)
             with self._step("ledger"):
                 self._enter(batch_id, batch.counts, batch.versions(), batch.started)
@@ -122,10 +122,10 @@ class BatchProcessor(Generic[Rows]):
         with self._step("publish"):
             self._publish(batch)
 
-    def _take(self, frame: DataFrame, batch_id: int) -> Batch[Rows]:
+    def _take(self, frame: DataFrame, batch_id: int, offsets: Offsets | None = None) -> Batch[Rows]:
         """Step 1."""
         started = time.perf_counter()
-        taken = self._sink.begin(frame, self._plan.topics)
+        taken = self._sink.begin(frame, self._plan.topics, offsets)
         summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
         counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
         latest = {row["topic"]: row["latest"] for row in summary}

@@ -6,15 +6,17 @@ may be done by the other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
+from lakeshelf.kafka.follower import Follower
 from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.rows import tables
 from lakeshelf.logs import log
 from lakeshelf.settings import BY_SIZE, CommitterName, Settings
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
-from lakeshelf.streams.commit.ledger import Offsets
+from lakeshelf.streams.commit.ledger import Offsets, most_records
 from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.declare.plan import QueryPlan
 
@@ -28,9 +30,11 @@ class Committing:
     Args:
         plan: The query.
         settings: Lake, committer and bounds.
+        client: librdkafka settings that reach the broker.
     """
 
-    def __init__(self, plan: QueryPlan, settings: Settings) -> None:
+    def __init__(self, plan: QueryPlan, settings: Settings, client: Mapping[str, str]) -> None:
+        self._follower = Follower(client, f"lakeshelf-{plan.name}")
         self._plan = plan
         self._settings = settings
         self._by_size = settings.committer == BY_SIZE
@@ -46,7 +50,7 @@ class Committing:
         """
         before = self._committer
         if self._by_size:
-            self._committer = self._sized(records(offsets))
+            self._committer = self._sized(most_records(offsets))
         if changed := self._committer != before:
             log.info("committer chosen", committer=self._committer)
         return changed
@@ -63,6 +67,10 @@ class Committing:
         held = sum(tables.row_count(self._settings.lake_root, name) for name in names)
         return held <= self._settings.driver_state_rows
 
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._follower.close()
+
     def sink(self, tenure: Tenure | None) -> Sink[Any]:
         """A new sink.
 
@@ -72,7 +80,7 @@ class Committing:
         root, window = self._settings.lake_root, self._settings.duplicate_window_rows
         parses: Literal["stream", "batch"] = "batch" if self._by_size else "stream"
         committers: dict[str, Any] = {
-            "driver": DriverCommitter(root, window, tenure=tenure),
+            "driver": DriverCommitter(root, window, tenure=tenure, follower=self._follower),
             "spark": SparkCommitter(root, tenure, parses=parses),
         }
         committer = self._committer or "driver"
@@ -83,8 +91,3 @@ class Committing:
         }
         books = DriverCommitter(root, 0, shared=True, tenure=tenure)
         return Sink(committers[committer], books, others)
-
-
-def records(offsets: Offsets) -> int:
-    """Records of a batch, at most: compaction leaves gaps."""
-    return sum(end - start for parts in offsets.values() for start, end in parts.values())

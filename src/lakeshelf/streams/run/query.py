@@ -106,7 +106,7 @@ class Query:
         self._checkpoint: Checkpoint | None = None
         self._last_done: int | None = None
         self._isolation: Isolation | None = None
-        self._committing = Committing(plan, settings)
+        self._committing = Committing(plan, settings, client)
         self._backoff = settings.backoff()
         self._backoff.due = time.monotonic() + delay_ms / 1000
         measuring.begun(plan.name)
@@ -150,6 +150,7 @@ class Query:
         if self._running is not None:
             self._running.stop()
             self._sink.end()
+        self._committing.close()
         self.progress.state = "stopped"
         lineage.ended(self.plan.name)
 

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import Topic
 from lakeshelf.lake.form.commits import Commit, Txn
+from lakeshelf.streams.commit.ledger import Offsets
 
 Rows = TypeVar("Rows")
 
@@ -36,10 +37,17 @@ class Committer(Protocol[Rows]):
     def attend(self, session: SparkSession) -> None:
         """The session of the batch that begins, which is private to the query. Called once a batch."""
 
-    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> Rows:
+    def begin(
+        self, frame: DataFrame, topics: Sequence[Topic], offsets: Offsets | None = None
+    ) -> Rows:
         """Take a batch of what `read` gives, parsed as `lakeshelf.streams.take.parse.parse` says.
 
         Called once a batch, before any query.
+
+        Args:
+            frame: Its records.
+            topics: Topics that may occur.
+            offsets: Between which offsets they stand, if they are all that stand there.
         """
 
     def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from confluent_kafka import KafkaException
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka.follower import Follower
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.location import Place
@@ -23,10 +26,12 @@ from lakeshelf.lake.rows import reading, tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.lake.write import rewriting, writing
+from lakeshelf.logs import log
 from lakeshelf.streams.commit.lane import Lane, done
+from lakeshelf.streams.commit.ledger import Offsets, most_records
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.sql import REMOVED
-from lakeshelf.streams.take import decode, parse
+from lakeshelf.streams.take import decode, fetched, parse
 from lakeshelf.streams.take.index import IdIndex
 
 BETWEEN = "\x1f"
@@ -47,6 +52,7 @@ class DriverCommitter:
         shared: Whether others write its tables too.
         lane: What makes its commits; None: one of its own.
         tenure: The term under which the query may commit; None: nobody else could.
+        follower: Fetches the records of small batches; None: Spark hands over those of all.
     """
 
     name = "driver"
@@ -59,8 +65,10 @@ class DriverCommitter:
         shared: bool = False,
         lane: Lane | None = None,
         tenure: Tenure | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self._root = root
+        self._follower = follower
         self._tenure = tenure
         self._shared = shared
         self._window_rows = window_rows
@@ -79,11 +87,30 @@ class DriverCommitter:
     def attend(self, session: SparkSession) -> None:
         """Nothing here needs Spark's session."""
 
-    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> pa.Table:
+    def begin(
+        self, frame: DataFrame, topics: Sequence[Topic], offsets: Offsets | None = None
+    ) -> pa.Table:
         """The batch as one Arrow table."""
-        rows = frame.toArrow()
+        rows = self._fetched(topics, offsets)
+        if rows is None:
+            rows = frame.toArrow()
         self._duck.use_threads(1 if rows.num_rows < SMALL_ROWS else 2)
         return decode.decode(rows, topics)
+
+    def _fetched(self, topics: Sequence[Topic], offsets: Offsets | None) -> pa.Table | None:
+        """Records of a small batch, without the hundred milliseconds of a job of Spark; None: it has to hand them over.
+
+        Whatever keeps them from being fetched is left to Spark too, which fails for what is lasting and says why.
+        """
+        if self._follower is None or offsets is None or most_records(offsets) > SMALL_ROWS:
+            return None
+        ranges = {(t, int(p)): r for t, parts in offsets.items() for p, r in parts.items()}
+        try:
+            messages = self._follower.read(ranges)
+            return fetched.table(messages, headers=any(topic.compacted for topic in topics))
+        except (BrokerError, KafkaException) as error:
+            log.warning("records not fetched", error=str(error))
+            return None
 
     def records_of(self, topic: Topic, taken: pa.Table, rescued: pa.Table | None) -> pa.Table:
         """Valid records of a topic, without a copy of what they hold."""

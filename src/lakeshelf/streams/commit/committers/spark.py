@@ -26,6 +26,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.streams.commit.lane import done
+from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED
@@ -84,7 +85,9 @@ class SparkCommitter:
             session.conf.set(LEASE_CONF, self._tenure.lease.address)
             session.conf.set(TERM_CONF, str(self._tenure.term))
 
-    def begin(self, frame: DataFrame, topics: Sequence[Topic]) -> DataFrame:
+    def begin(
+        self, frame: DataFrame, topics: Sequence[Topic], offsets: Offsets | None = None
+    ) -> DataFrame:
         """Keep the batch, so that it is read from Kafka once."""
         rows = frame if self._parses == "stream" else parsed(frame, topics)
         taken = rows.drop("original_key", "original_value").persist()

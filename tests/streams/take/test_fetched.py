@@ -1,0 +1,92 @@
+"""Records that the driver fetches itself are those that Spark would have handed over, whatever stands among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from lakeshelf.errors import BrokerError
+from lakeshelf.kafka import topics
+from lakeshelf.kafka.follower import Follower
+from lakeshelf.streams.take import fetched
+from lakeshelf.streams.take.parse import received
+from tests.streams.corpus import TOPICS, adversarial
+from tests.streams.messages import generated
+from tests.streams.outside import Sent, producing
+from tests.streams.pipeline import Offsets, between, send
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NAMES = sorted(topic.name for topic in TOPICS)
+SHELF = "shelf_events"
+ORDER = [(name, "ascending") for name in ("topic", "kafka_partition", "kafka_offset")]
+pytestmark = [pytest.mark.slow, pytest.mark.spark]
+
+
+@pytest.fixture
+def follower(client: dict[str, str]) -> Iterator[Follower]:
+    with closing(Follower(client, "tests-fetched")) as made:
+        yield made
+
+
+def ranges(start: Offsets, end: Offsets) -> dict[tuple[str, int], tuple[int, int]]:
+    return {(t, int(p)): (start[t][p], e) for t, parts in end.items() for p, e in parts.items()}
+
+
+def rows(follower: Follower, start: Offsets, end: Offsets) -> pa.Table:
+    """What the driver fetches."""
+    return fetched.table(follower.read(ranges(start, end)), headers=True).sort_by(ORDER)
+
+
+def handed_over(spark: SparkSession, client: dict[str, str], start: Any, end: Any) -> pa.Table:
+    """What Spark hands over."""
+    frame = received(between(spark, client, NAMES, start, end), TOPICS)
+    return frame.toArrow().cast(fetched.SCHEMA).sort_by(ORDER)
+
+
+def transaction(client: dict[str, str], name: str, *, commit: bool) -> None:
+    with producing("confluent-kafka", client, "none", "transactional", name) as outside:
+        outside.begin()
+        outside.send([Sent(SHELF, f"{name} {n}".encode(), partition=0) for n in range(5)])
+        outside.end(commit=commit)
+
+
+def test_they_are_the_same_records_batch_by_batch(
+    spark: SparkSession, client: dict[str, str], follower: Follower
+) -> None:
+    marks = [topics.end_offsets(client, NAMES)]
+    odd = (("version", b"\xff7"), ("producer", b"a"), ("producer", b"b"), ("other", b""))
+    for sent in (adversarial(), generated(500), []):
+        send(client, sent)
+        marks.append(topics.end_offsets(client, NAMES))
+    with producing("confluent-kafka", client, "zstd", "idempotent") as outside:
+        outside.send([Sent(SHELF, None, None, odd), Sent(SHELF, b"", b"", ())])
+    marks.append(topics.end_offsets(client, NAMES))
+    for number, commit in enumerate((True, False, True, False)):
+        transaction(client, f"fetched-{number}", commit=commit)
+        marks.append(topics.end_offsets(client, NAMES))
+    for start, end in pairwise(marks):
+        assert rows(follower, start, end).equals(handed_over(spark, client, start, end))
+    whole = rows(follower, marks[0], marks[-1])
+    assert whole.equals(handed_over(spark, client, marks[0], marks[-1])), "begun anew"
+    assert whole.num_rows > 500
+
+
+def test_what_is_not_there_any_more_is_refused_and_what_is_there_read_afterwards(
+    client: dict[str, str], follower: Follower
+) -> None:
+    end = topics.end_offsets(client, NAMES)
+    beyond = {t: {p: e + 10 for p, e in parts.items()} for t, parts in end.items()}
+    with pytest.raises(BrokerError):
+        follower.read(
+            ranges(beyond, {t: {p: e + 1 for p, e in b.items()} for t, b in beyond.items()}), 5.0
+        )
+    send(client, generated(20))
+    now = topics.end_offsets(client, NAMES)
+    assert rows(follower, end, now).num_rows == 20
