@@ -196,6 +196,35 @@ def test_a_configuration_file_that_is_broken(lakeshelf, monkeypatch, tmp_path, c
     assert str(file) in result.error
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("COMMITTER", "nobody", ("setting committer = 'nobody'", "'spark' or 'size'")),
+        ("TABLE_COMMITTERS", "spark", ("setting table_committers = 'spark'", "it is no JSON")),
+        ("TABLE_COMMITTERS", '{"a": "b"}', ("setting table_committers.a = 'b'",)),
+    ],
+)
+def test_a_variable_that_is_wrong_is_blamed_and_not_the_file(
+    lakeshelf, monkeypatch, tmp_path, name, value, named
+):
+    file = tmp_path / "lakeshelf.toml"
+    file.write_text("max_batch_rows = 100")
+    monkeypatch.setenv("LAKESHELF_CONFIG", str(file))
+    monkeypatch.setenv(f"LAKESHELF_{name}", value)
+    result = lakeshelf("config")
+    assert result.code == 2
+    assert f"LAKESHELF_{name}" in result.error
+    assert str(file) not in result.error
+    assert all(text in result.error for text in named)
+
+
+def test_an_option_that_is_wrong_is_blamed_and_not_the_environment(lakeshelf):
+    result = lakeshelf("jobs", "conf", "--master", "yarn", "--committer", "nobody")
+    assert result.code == 2
+    assert "setting committer = 'nobody'" in result.error
+    assert "correct it in the command" in result.error
+
+
 def test_a_configuration_file_that_is_not_there(lakeshelf, monkeypatch, tmp_path):
     monkeypatch.setenv("LAKESHELF_CONFIG", str(tmp_path / "none.toml"))
     result = lakeshelf("config")

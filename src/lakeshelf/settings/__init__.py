@@ -22,6 +22,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -29,6 +30,7 @@ from lakeshelf import secret_files
 from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
+from lakeshelf.settings import refusals
 from lakeshelf.settings.governance import Governance, none_if_empty
 from lakeshelf.settings.watching import Watching
 
@@ -160,7 +162,7 @@ class Settings(Watching, Governance, BaseSettings):
         description="Folder with certificate.pem, authority.pem and users.json, of `lakeshelf init compose`: the "
         "embedded broker asks its clients for passwords then (SASL_SSL).",
     )
-    committer: CommitterName | Literal["size"] = Field(
+    committer: Literal["driver", "spark", "size"] = Field(
         "driver",
         description="Who commits micro-batches: `driver` (Arrow, delta-rs), `spark`, or by `size`: small batches the "
         "driver, large ones Spark.",
@@ -361,12 +363,9 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"setting {name} = {first.get('input')!r}: {first['msg']}",
-            hint=f"correct it in {config_file() or 'the environment (LAKESHELF_' + name.upper() + ')'}",
-        ) from error
+        raise refusals.value(error.errors()[0], overrides, config_file()) from error
+    except SettingsError as error:
+        raise refusals.no_json(str(error)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"{config_file()} is not TOML: {error}", hint="correct the file"

@@ -9,7 +9,7 @@ import pytest
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.commit.ledger import Offsets
-from lakeshelf.streams.run.committing import Committing
+from lakeshelf.streams.run.committing import RECOUNT_BATCHES, Committing
 from tests.streams import harness
 from tests.streams.recover.test_recovery import FIRST
 
@@ -58,6 +58,15 @@ def test_tables_that_the_driver_cannot_hold_stay_sparks(root: Path) -> None:
     assert held > 2
     assert chosen(committing(root, driver_state_rows=held - 1), [1, 1]) == ["spark", "spark"]
     assert chosen(committing(root, driver_state_rows=held), [1, 1]) == ["driver", "driver"]
+
+
+@pytest.mark.slow
+def test_tables_that_outgrow_the_driver_become_sparks_while_it_runs(root: Path) -> None:
+    one = committing(root, driver_state_rows=0)
+    assert chosen(one, [1]) == ["driver"]
+    harness.Runner(root).run(0, FIRST)
+    changes = [one.choose(of(1)) for _ in range(RECOUNT_BATCHES)]
+    assert (sum(changes), one.sink(None).name) == (1, "spark")
 
 
 @pytest.mark.parametrize("name", ["driver", "spark"])
