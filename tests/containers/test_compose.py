@@ -84,6 +84,18 @@ def test_status_is_right_from_any_container(project: Project) -> None:
     eventually(lambda: states() == {"running"}, "all queries run, seen from another container")
 
 
+def test_a_console_has_every_command_beside_the_services(project: Project) -> None:
+    """It asks the processes, the broker and the tables, and is gone afterwards."""
+    console = ("run", "--rm", "--no-TTY", "console")
+    answer = project.run(*console, "sh", "-c", "lakeshelf status --json || true")
+    queries = json.loads(answer)["queries"]
+    assert {query["state"] for query in queries} == {"running"}
+    assert all(isinstance(query["lag"], int) for query in queries), "the broker was asked"
+    rows = ("lakeshelf", "sql", "SELECT count(*) AS n FROM raw.pos_transactions", "--json")
+    assert project.run(*console, *rows) == project.exec("jobs", *rows)
+    assert "console" not in project.containers()
+
+
 def test_governed_datasets_are_served(project: Project) -> None:
     """The API has its sample people and datasets, and answers commands where their tokens lie."""
     listed = json.loads(project.exec("api", "lakeshelf", "data", "list", "--as", "ann", "--json"))

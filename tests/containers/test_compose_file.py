@@ -140,7 +140,7 @@ def test_no_part_of_the_product_is_forgotten() -> None:
         assert SERVICES[follower]["command"] == [*PROGRAMS["components"], follower]
     for app in (HOME / "kafka-components" / "kafka-init", HOME / "spark-apps" / "deltalake"):
         assert app.is_dir()
-    assert {"kafka-init", "spark-init-delta", "s3-init"} == ONCE
+    assert {"kafka-init", "spark-init-delta", "s3-init", "console"} == ONCE
 
 
 def test_drivers_of_a_cluster_divide_whole_queries() -> None:
