@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lakeshelf.contracts import project
-from lakeshelf.errors import LakeshelfError
+from lakeshelf.errors import LakeshelfError, refused
 from lakeshelf.lake.rows import tables
 
 
@@ -22,6 +22,9 @@ def main(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     except LakeshelfError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
+    except OSError as error:  # a folder that cannot even be looked into
+        typer.echo(f"error: {'; '.join(filter(None, refused(error)))}", err=True)
+        raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps([vars(table) for table in created]))
         return

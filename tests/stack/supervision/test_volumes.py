@@ -121,3 +121,12 @@ def test_a_process_by_itself_says_it_in_the_same_words(
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"error: {foreign}/a: Permission denied; ")
     assert second == "error: unexpected OSError: what is this"
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_alike(foreign: Path) -> None:
+    """The image makes its volume for its own user and group alone."""
+    foreign.chmod(0o700)
+    line = _line(foreign, "spark-init-delta", *OBEYING)
+    assert re.match(rf"error: {foreign}/raw\S*: Permission denied; {foreign} belongs to", line), (
+        line
+    )
