@@ -18,6 +18,8 @@ from lakeshelf.kafka.consuming import reader
 TAKE = 50_000
 PARTITIONS = 2
 WAIT_S = 30.0
+MOST_REFUSED = 10
+"""So many answers of the broker that are no messages are passed over."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +71,20 @@ def read(client: Mapping[str, str], topic: str) -> tuple[dict[str, int], float]:
     Pathway says of each result whether it holds (`diff`) and at which of its times; others send them in order.
     """
     ends = topics.end_offsets(client, [topic])[topic]
-    left, latest_ms = sum(ends.values()), 0
+    left, latest_ms, refused = sum(ends.values()), 0, 0
     sums: dict[str, tuple[int, int]] = {}
     consumer = reader(client, "peer-results")
     try:
         consumer.assign([TopicPartition(topic, int(number), 0) for number in ends])
         while left > 0:
-            messages = consumer.consume(min(TAKE, left), timeout=WAIT_S)
-            if not messages:
+            taken = consumer.consume(min(TAKE, left), timeout=WAIT_S)
+            messages = [message for message in taken if message.error() is None]
+            refused += len(taken) - len(messages)
+            if not taken or refused > MOST_REFUSED:
                 raise TimeoutError(f"{left} results of {topic} do not come")
             left -= len(messages)
-            latest_ms = max(latest_ms, *(message.timestamp()[1] for message in messages))
             for message in messages:
+                latest_ms = max(latest_ms, message.timestamp()[1])
                 _take(sums, message)
     finally:
         consumer.close()
