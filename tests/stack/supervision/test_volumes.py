@@ -87,7 +87,7 @@ def test_a_volume_of_another_user_is_named_with_the_command_that_helps(
     assert list(foreign.iterdir()) == []
 
 
-@pytest.mark.parametrize("part", COMMANDS.keys() - NOT_ON_A_FULL_ONE)
+@pytest.mark.parametrize("part", sorted(COMMANDS.keys() - NOT_ON_A_FULL_ONE))
 def test_a_full_volume_is_named_and_room_is_all_that_it_takes(full: Path, part: str) -> None:
     """What began to write leaves nothing that would be in the way once there is room."""
     line = _line(full, part)
