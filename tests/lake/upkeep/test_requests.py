@@ -133,6 +133,24 @@ def test_an_owner_that_goes_while_it_is_asked_is_stood_in_for(tmp_path: Path) ->
     assert done.by == "this process"
 
 
+def test_a_request_that_another_replaced_is_made_again(tmp_path: Path) -> None:
+    handle, stack, waited = owned(tmp_path, 5), tmp_path / "_stack", []
+    file = stack / "maintenance" / f"{LOG.name.replace('/', '.')}.request.json"
+
+    def serve(_: float) -> None:
+        if not waited:
+            file.write_text(json.dumps({"id": "another", "action": "vacuum", "arguments": {}}))
+        waited.append(1)
+        requests.serve(stack, LOG.name, lambda: handle)
+
+    with Lease(stack / "locks" / f"{LOG.owner}.lock", "its owner"):
+        done = requests.carry_out(
+            Lake(tmp_path), LOG.name, "optimize", MERGE, timeout_s=9, pause=serve,
+            seconds=lambda: float(len(waited)),
+        )  # fmt: skip
+    assert (done.by, done.report["done"][0]["files"]) == (LOG.owner, 5)
+
+
 def test_what_fails_is_told_to_who_asked_and_the_owner_goes_on(tmp_path: Path) -> None:
     handle = owned(tmp_path, 2)
 

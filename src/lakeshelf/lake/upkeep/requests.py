@@ -208,7 +208,7 @@ def serve(stack: Path, name: str, opened: Callable[[], DeltaTable]) -> None:
 
 
 class _Request:
-    """A request in the folder that an owner looks into; made when its answer is first looked for."""
+    """A request in the folder that an owner looks into; made when its answer is looked for, and again if lost."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -218,16 +218,26 @@ class _Request:
 
     def answer(self, action: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """The owner's report, once it is there."""
-        if not self._is_made:
-            asks = {"id": self._id, "action": action, "arguments": dict(arguments)}
-            write_atomically(self._path(_REQUEST), json.dumps(asks).encode())
-            self._is_made = True
+        is_asked = self._is_made and self._is_there()
         answer = _read(self._path(_ANSWER))
         if answer.get("id") != self._id:
+            if not is_asked:
+                self._make(action, arguments)
             return None
         if "error" in answer:
             raise LakeError(answer["error"], hint=answer["hint"])
         return dict(answer["report"])
+
+    def _make(self, action: str, arguments: Mapping[str, Any]) -> None:
+        """Ask, unless the request of another waits, which is served first."""
+        if not self._path(_REQUEST).exists():
+            asks = {"id": self._id, "action": action, "arguments": dict(arguments)}
+            write_atomically(self._path(_REQUEST), json.dumps(asks).encode())
+            self._is_made = True
+
+    def _is_there(self) -> bool:
+        """Whether the owner has it before it, or at work; another that asks at the same time may have replaced it."""
+        return any(_read(self._path(kind)).get("id") == self._id for kind in (_REQUEST, _TAKEN))
 
     def withdraw(self) -> None:
         """Take back what nobody has taken up."""
