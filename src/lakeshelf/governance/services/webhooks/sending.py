@@ -92,7 +92,8 @@ def send(place: Place, address: str, message: Message, seconds: float = LONGEST_
         with closing(connection):
             status = _status(connection, place, message)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = f"no answer within {seconds:g} s" if late.is_set() else first_line(error)
+        is_late = late.is_set() or isinstance(error, TimeoutError)  # the socket has the same limit
+        reason = f"no answer within {seconds:g} s" if is_late else first_line(error)
         raise Undelivered(reason or type(error).__name__) from error
     finally:
         timer.cancel()
