@@ -274,15 +274,8 @@ def used(watched: Watched, ended: float) -> dict[str, float]:
 BENCHMARK = Benchmark(
     name="peers",
     title="Ours and its peers",
-    defaults={
-        "records": 1_000_000,
-        "shelves": 93_419,
-        "days": 365,
-        "batch_rows": 200_000,
-        "repeat_every": 1_000,
-        "ways": list(WAYS),
-    },
-    quick={"records": 5_000, "shelves": 500, "days": 4, "batch_rows": 2_500, "repeat_every": 100},
+    defaults={**catchup.BENCHMARK.defaults, "ways": list(WAYS)},
+    quick=catchup.BENCHMARK.quick,
     figures=figures,
     run=run,
 )

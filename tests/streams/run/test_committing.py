@@ -69,6 +69,20 @@ def test_tables_that_outgrow_the_driver_become_sparks_while_it_runs(root: Path) 
     assert (sum(changes), one.sink(None).name) == (1, "spark")
 
 
+@pytest.mark.slow
+def test_tables_that_do_not_fit_are_not_counted_for_every_batch(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count opens every table, which takes longer than a small batch where the lake is in a bucket."""
+    harness.Runner(root).run(0, FIRST)
+    counts, counted = [], tables.row_count
+    monkeypatch.setattr(tables, "row_count", lambda *table: counts.append(table) or counted(*table))
+    one = committing(root, driver_state_rows=0)
+    names = chosen(one, [1] * (RECOUNT_BATCHES + 1))
+    assert set(names) == {"spark"}
+    assert len(counts) == 2 * len({update.table for update in harness.folding().updates})
+
+
 @pytest.mark.parametrize("name", ["driver", "spark"])
 def test_a_committer_that_is_named_has_all_batches(root: Path, name: str) -> None:
     assert chosen(committing(root, committer=name), [1, 10_000_000]) == [name, name]

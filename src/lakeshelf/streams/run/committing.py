@@ -23,7 +23,7 @@ from lakeshelf.streams.declare.plan import QueryPlan
 BACK = 2
 """Spark goes on until a batch has no more than half of what the driver may have: a change costs about a second."""
 RECOUNT_BATCHES = 200
-"""Batches of the driver after which the tables are counted again, since they grow while it goes on."""
+"""Small batches after which the tables are counted again: they grow, and each count opens all of them."""
 
 
 class Committing:
@@ -41,6 +41,7 @@ class Committing:
         self._settings = settings
         self._by_size = settings.committer == BY_SIZE
         self._since_count = 0
+        self._fitted: bool | None = None
         self._committer: CommitterName | None = (
             None if settings.committer == BY_SIZE else settings.committer
         )
@@ -61,16 +62,12 @@ class Committing:
     def _sized(self, rows: int) -> CommitterName:
         most = self._settings.driver_batch_rows
         if rows > (most // BACK if self._committer == "spark" else most):
+            self._fitted = None
             return "spark"
-        return "driver" if self._is_small_enough() else "spark"
-
-    def _is_small_enough(self) -> bool:
-        """Whether the driver goes on or begins; what it holds is counted now and then."""
         self._since_count += 1
-        if self._committer == "driver" and self._since_count < RECOUNT_BATCHES:
-            return True
-        self._since_count = 0
-        return self._fits()
+        if self._fitted is None or self._since_count >= RECOUNT_BATCHES:
+            self._since_count, self._fitted = 0, self._fits()
+        return "driver" if self._fitted else "spark"
 
     def _fits(self) -> bool:
         """Whether the driver may hold what the tables have that the query keeps."""
