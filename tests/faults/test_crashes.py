@@ -91,7 +91,7 @@ def test_a_driver_killed_while_it_writes_the_first_offsets_of_a_query_goes_on(ri
 
 def test_without_the_record_of_commits_a_repeated_batch_is_counted_twice(rig: Rig) -> None:
     rig.send()
-    driver = rig.start(jobs=STOCK_JOBS, LAKESHELF_CRASH_AT="before_publish")
+    driver = rig.start(jobs=STOCK_JOBS, LAKESHELF_CRASH_AT="after_publish")
     assert driver.wait(120) == -signal.SIGKILL
     rig.start(program=str(Path(__file__).with_name("forgetful_driver.py")))
     rig.await_folded()

@@ -58,9 +58,15 @@ class Terminal:
         before = self._ticks()
         eventually(lambda: self._ticks() > before + 100, "it computes")
 
+    def wait_idle(self) -> None:
+        """Wait until it waits for a key: readline overlooks Ctrl-C while it still takes one."""
+        eventually(lambda: self._stat()[0] == "S", "it waits for a key")
+
     def _ticks(self) -> int:
-        told = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(told[11])
+        return int(self._stat()[11])
+
+    def _stat(self) -> list[str]:
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
 
     def _read(self) -> str:
         with suppress(OSError):
@@ -85,6 +91,7 @@ def test_ctrl_c_clears_the_line_and_stops_a_statement_and_ctrl_d_leaves(
 ) -> None:
     prompt.type("SELECT nonsense")
     prompt.wait_for("nonsense")
+    prompt.wait_idle()
     prompt.type(INTERRUPT)
     prompt.wait_for("lakeshelf> ")
     prompt.type("SELECT 40 +\n2 AS answer;\n")

@@ -182,8 +182,13 @@ def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
     eventually(lambda: booked() == units - 1, "the count is booked")
     again = shell(running, "stock", "count", shelf, str(units - 1), "--lot", lot, "--json")
     assert json.loads(again.stdout)["event"] is None
-    found = tables.rows(running, "raw/shelf_events", where=[("event_id", "=", sent[0]["event_id"])])
-    assert found["quantity"].to_pylist() == [-1]
+
+    def recorded() -> list[int]:
+        where = [("event_id", "=", sent[0]["event_id"])]
+        return tables.rows(running, "raw/shelf_events", where=where)["quantity"].to_pylist()
+
+    eventually(recorded, "raw has what the books have")
+    assert recorded() == [-1]
 
 
 POLICIES = (

@@ -32,7 +32,7 @@ def idle(root: Path) -> Query:
     settings, nothing = load_settings(lake_root=root), None
     plans = plan(registry.discover(settings.home).values())
     query = Query(next(p for p in plans if RAW in p.tables), settings, nothing, {})
-    query._sink = query._new_sink()
+    query._sink = query._committing.sink(None)
     query._running: Any = SimpleNamespace(isActive=True)
     return query
 
@@ -77,7 +77,7 @@ def test_a_batch_is_not_disturbed_and_does_it_at_its_end(tmp_path: Path) -> None
 
     def batch() -> None:
         query._isolation: Any = SimpleNamespace(process=process)
-        query._checkpoint: Any = SimpleNamespace(base=0, until=lambda _: {})
+        query._checkpoint: Any = SimpleNamespace(base=0, until=lambda _: {}, offsets=lambda _: {})
         query._batch(None, 1)
         query._sink.settle()
         assert requests.asked(tmp_path / "_stack", [RAW]) == []

@@ -22,7 +22,7 @@ from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import plan
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.committing import Committing
 from lakeshelf.streams.take.refusal import QUARANTINE, Refused, quarantine_rows, without_held
 from tests.lake.upkeep.test_maintenance import NO_RETENTION, entry, files, numbers
 
@@ -35,9 +35,9 @@ NOW = datetime(2017, 1, 1, tzinfo=UTC)
 
 def books(root: Path) -> DriverCommitter:
     """What a query commits ledger and quarantine with."""
-    settings, nothing = load_settings(lake_root=root), None
+    settings = load_settings(lake_root=root)
     found = plan(registry.discover(settings.home).values())[0]
-    return Query(found, settings, nothing, {})._new_sink().books
+    return Committing(found, settings, {}).sink(None).books
 
 
 def lake(root: Path, *names: str) -> None:

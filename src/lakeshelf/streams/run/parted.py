@@ -19,7 +19,7 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.committers.base import Rows
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.declare import intake
-from lakeshelf.streams.declare.job import CLOCK
+from lakeshelf.streams.declare.job import CLOCK, relations
 from lakeshelf.streams.resume.continuity import BATCH
 from lakeshelf.streams.run import measuring
 from lakeshelf.streams.run.batch import BatchProcessor
@@ -132,10 +132,13 @@ class PartedProcessor(BatchProcessor[Rows]):
 
     def _held(self, topic: str, batch: Batch[Rows]) -> str:
         """What there is of a record in the tables although it is refused."""
-        raw = f"raw/{topic}"
-        if topic not in self._plan.mirrors or not self._is_committed(raw, batch):
+        if topic not in self._plan.mirrors:
             return ""
-        return f"; {raw} and what followed hold it, `lakeshelf rebuild` takes it out of the tables"
+        readers = (update.table for update in self._plan.updates if topic in relations(update))
+        for table in (f"raw/{topic}", *readers):
+            if self._is_committed(table, batch):
+                return f"; {table} and what followed hold it, `lakeshelf rebuild` takes it out of the tables"
+        return ""
 
     def _is_committed(self, table: str, batch: Batch[Rows]) -> bool:
         return self._sink.is_committed(table, self._txn(table, batch))
