@@ -218,6 +218,22 @@ def test_a_variable_that_is_wrong_is_blamed_and_not_the_file(
     assert all(text in result.error for text in named)
 
 
+def test_a_misspelt_variable_is_not_passed_over(lakeshelf, monkeypatch):
+    monkeypatch.setenv("LAKESHELF_COMITTER", "spark")
+    result = lakeshelf("config")
+    assert result.code == 2
+    assert "LAKESHELF_COMITTER is no setting; did you mean LAKESHELF_COMMITTER?" in result.error
+
+
+def test_a_store_of_a_kind_that_no_stack_can_be_in_is_refused_before_its_tables_are_asked_for(
+    lakeshelf, monkeypatch
+):
+    monkeypatch.setattr("lakeshelf.stack.observing.status.collect", lambda _: pytest.fail("asked"))
+    result = lakeshelf("--lake", "gs://bucket/shop", "status")
+    assert result.code == 1
+    assert "no files can be listed at gs://bucket/shop; use a folder or s3://" in result.error
+
+
 def test_an_option_that_is_wrong_is_blamed_and_not_the_environment(lakeshelf):
     result = lakeshelf("jobs", "conf", "--master", "yarn", "--committer", "nobody")
     assert result.code == 2

@@ -89,6 +89,7 @@ def test_a_pod_is_nobody_special() -> None:
         assert pod["securityContext"]["runAsUser"] == 10001
         assert pod["securityContext"]["runAsNonRoot"]
         assert not pod["automountServiceAccountToken"]
+        assert not pod["enableServiceLinks"], "variables of services have names of settings"
         (secrets,) = (v["secret"] for v in pod["volumes"] if "secret" in v)
         assert secrets["defaultMode"] & 0o007 == 0
     for one in OBJECTS:

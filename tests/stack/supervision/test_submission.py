@@ -102,6 +102,7 @@ def test_the_printed_file_is_what_java_reads_and_begins_with_its_command(
         ({"master": "mesos://a"}, {}, "no cluster of Spark is named 'mesos://a'"),
         ({"master": "spark://a:1", "mode": "cluster"}, {}, "no driver in Python inside spark://a"),
         ({"master": KUBERNETES}, {}, "containers of k8s://https://cluster:6443 need an image"),
+        ({"master": "local[2]", "image": "shop:1"}, {}, "--image shop:1 would not be used"),
         ({"master": YARN, "mode": "cluster"}, {"bootstrap_servers": None}, "embedded broker"),
         (
             {"master": YARN, "mode": "cluster"},
@@ -127,3 +128,5 @@ def test_what_is_no_property_of_spark_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="is no property of Spark"):
         parsed([text])
     assert parsed(["spark.executor.memory=a=b"]) == {"spark.executor.memory": "a=b"}
+    annotation = "spark.kubernetes.driver.annotation.prometheus.io/scrape"
+    assert parsed([f"{annotation}=true"]) == {annotation: "true"}

@@ -112,6 +112,19 @@ def _exists(root: Path | str) -> bool:
     return not storage.is_empty(Root.at(root))
 
 
+def require_supported(in_force: Settings) -> None:
+    """Refuse a lake in an object store of a kind that no stack can be in, before each table is asked for in vain.
+
+    Raises:
+        StorageError: It is in one.
+    """
+    if isinstance(in_force.lake_root, str):
+        from lakeshelf.lake.place import storage  # noqa: PLC0415 - slow to import
+        from lakeshelf.lake.place.location import Root  # noqa: PLC0415
+
+        storage.filesystem(Root.at(in_force.lake_root))
+
+
 def _neighbours(missing: Path) -> list[str]:
     """Folders beside a missing one that have a name like it."""
     try:

@@ -29,7 +29,7 @@ from lakeshelf.streams.run import session
 
 DeployMode = Literal["client", "cluster"]
 MASTERS = re.compile(r"(?P<kind>yarn|k8s|spark|local)(?:$|://\S+$|\[[^\]]+\]$)")
-PROPERTY = re.compile(r"spark(\.[A-Za-z0-9_-]+)+")
+PROPERTY = re.compile(r"spark(\.[A-Za-z0-9_/-]+)+")
 SCRIPT = Path("infra", "submitted.py")
 CACHE = ".cache"
 FILE_NAME = "lakeshelf.properties"
@@ -183,6 +183,11 @@ class Submission:
             kind == "k8s" and self.image is None,
             f"containers of {self.master} need an image",
             "name it with --image; executors need Spark and Java alone",
+        )
+        yield (
+            kind != "k8s" and self.image is not None,
+            f"{self.master or 'this master'} runs no containers, so that --image {self.image} would not be used",
+            "leave it out, or name a master k8s://https://HOST:6443",
         )
         yield (
             cluster and self.settings.bootstrap_servers is None,

@@ -16,6 +16,8 @@ from typing import Any
 from confluent_kafka import KafkaException
 from pyspark.sql import SparkSession
 
+from lakeshelf.choices import chosen
+from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.leases import Tenure
@@ -44,9 +46,14 @@ class Driver:
         jobs: What to run.
         settings: Lake and runtime settings.
         client: librdkafka settings that reach the broker.
+
+    Raises:
+        ConfigurationError: The settings name a committer for a table that is not there.
     """
 
     def __init__(self, jobs: Iterable[Job], settings: Settings, client: Mapping[str, str]) -> None:
+        for table in settings.table_committers:
+            chosen("table for the setting table_committers:", table, CATALOG.tables)
         self.plans = plan(jobs)
         self._settings = settings
         self._client = client

@@ -30,6 +30,7 @@ def status(
     from lakeshelf.stack.observing.status import collect
 
     settings = access.settings()
+    access.require_supported(settings)
     current = collect(settings)
     if as_json:
         print_json(current)

@@ -1,0 +1,18 @@
+"""What the driver refuses before it takes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.settings import load_settings
+from lakeshelf.streams.run.runner import Driver
+
+
+def test_a_committer_for_a_table_that_is_not_there_is_not_passed_over(tmp_path: Path) -> None:
+    settings = load_settings(lake_root=tmp_path, table_committers={"cleansed/wh_stat": "spark"})
+    with pytest.raises(ConfigurationError, match="table_committers: 'cleansed/wh_stat'") as refused:
+        Driver([], settings, {})
+    assert "cleansed/wh_state" in str(refused.value.hint)
