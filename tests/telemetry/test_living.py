@@ -24,6 +24,7 @@ from confluent_kafka.admin import AdminClient
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
+from lakeshelf.stack.machine import ports
 from lakeshelf.telemetry.metrics import BATCH_STEPS
 from tests.support import eventually, make_topics
 from tests.telemetry.prometheus import Prometheus, free_port
@@ -63,10 +64,11 @@ class Watched:
 
     def __init__(self, folder: Path, collector: Received) -> None:
         self.folder, self.collector = folder, collector
-        self.settings = load_settings(lake_root=folder / "lake")
+        self.telemetry, self.jvms = free_port(), two_free_ports()
+        self.settings = load_settings(lake_root=folder / "lake", jvm_metrics_port=self.jvms)
         self.broker = Broker(self.settings)
-        self.telemetry = free_port()
-        self.prometheus = Prometheus(folder, [f"127.0.0.1:{self.telemetry}"], fast_rules())
+        told_at = (self.telemetry, self.jvms, self.jvms + 1)
+        self.prometheus = Prometheus(folder, [f"127.0.0.1:{p}" for p in told_at], fast_rules())
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def begin(self) -> None:
@@ -81,6 +83,7 @@ class Watched:
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
             "LAKESHELF_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
             "LAKESHELF_TELEMETRY_PORT": str(self.telemetry),
+            "LAKESHELF_JVM_METRICS_PORT": str(self.jvms),
             "LAKESHELF_MAX_BATCH_ROWS": str(ROWS),
             "LAKESHELF_LOG_LEVEL": "debug",
             "LAKESHELF_OPENLINEAGE_FILE": str(self.folder / "lineage.jsonl"),
@@ -126,6 +129,14 @@ class Watched:
             process.wait()
         self.prometheus.end()
         self.broker.kill()
+
+
+MOST_SERIES = 2_000
+
+
+def two_free_ports() -> int:
+    """The first of two, one behind the other."""
+    return next(port for port in iter(free_port, None) if ports.is_free(port + 1))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +204,25 @@ def test_where_its_batches_spend_their_time_is_told(watched: Watched) -> None:
     assert all(abs(line["count"] - told["batches"]) <= 1 for line in steps.values())
     waits = {line["name"] for line in told["spent"] if line["kind"] == "wait"}
     assert waits == {"between", "commits", "broker", "turn"}
+
+
+def test_kafka_and_spark_tell_their_own_metrics(watched: Watched) -> None:
+    """What each does, under names that are the same after the next start, and not more than is looked at."""
+    told = {
+        "kafka_server_brokertopicmetrics_messagesin_total",
+        "spark_livelistenerbus_numeventsposted",
+    }
+    for port, job in ((watched.jvms, "kafka"), (watched.jvms + 1, "spark")):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = answer.read().decode()
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        assert any(line.startswith("jvm_memory_used_bytes") for line in lines)
+        own = [line for line in lines if line.startswith(f"{job}_")]
+        assert len(lines) < MOST_SERIES
+        assert len(own) > 50
+        assert not [line for line in own if "objectname" in line or "local-" in line]
+    for name in told:
+        eventually(lambda name=name: (watched.value(f"sum({name})") or 0) > 0, f"{name} grows")
 
 
 def test_a_driver_that_stands_still_is_noticed(watched: Watched) -> None:

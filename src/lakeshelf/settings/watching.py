@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+
+from lakeshelf.settings.governance import none_if_empty
 
 _HTTP = r"^https?://[^/@?#]+(/[^?#]*)?$"
 
@@ -21,6 +24,13 @@ class Watching(BaseModel):
         le=65_530,
         description="Port of the streams driver there; the next ones are those of components, API, worker and "
         "dataset-publisher. Unset: any that are free, as `lakeshelf status` tells.",
+    )
+    jvm_metrics_port: Annotated[int | None, BeforeValidator(none_if_empty)] = Field(
+        None,
+        ge=1,
+        le=65_534,
+        description="Port there of Kafka's own metrics, told by the embedded broker; the next one is that of Spark's "
+        "own, told by the streams driver. Unset: neither are told.",
     )
     openlineage_file: Path | None = Field(
         None,

@@ -38,7 +38,7 @@ from lakeshelf.stack.embedded.broker_config import Listening
 from lakeshelf.stack.embedded.secured import PORTS, Secured, argument_file
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.machine.processes import ProcessId, identify, read_pid_file, write_pid_file
-from lakeshelf.stack.toolchain import class_data, java
+from lakeshelf.stack.toolchain import class_data, java, jvm_metrics
 from lakeshelf.stack.toolchain.jars import jar_paths
 
 SERVER_PROPERTIES, LOG4J_PROPERTIES = "server.properties", "log4j2.properties"
@@ -193,7 +193,8 @@ class Broker:
 
     def _launch(self, *, die_with_parent: bool) -> None:
         kept = class_data.used_or_made(self._settings, self._class_path())
-        command = [*self._java(kept), "kafka.Kafka", SERVER_PROPERTIES]
+        agent = jvm_metrics.option(self._settings, "kafka")
+        command = [*self._java(kept, agent), "kafka.Kafka", SERVER_PROPERTIES]
         if die_with_parent and sys.platform == "linux":
             command = [sys.executable, "-ISc", _TETHER, str(os.getpid()), *command]
         self._log_start = self.log_file.stat().st_size if self.log_file.is_file() else 0
@@ -255,7 +256,7 @@ class Broker:
     def _class_path(self) -> str:
         return os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))
 
-    def _java(self, kept: str) -> list[str]:
+    def _java(self, kept: str, agent: str = "") -> list[str]:
         return [
             str(java.java_home(self._settings).absolute() / "bin" / "java"),
             f"-Xmx{self._settings.broker_memory}",
@@ -265,6 +266,7 @@ class Broker:
             "-XX:-UsePerfData",
             "-Djava.awt.headless=true",
             *kept.split(),
+            *([agent] if agent else []),
             *(self._secured.java_options if self._secured else ()),
             f"-Dlog4j2.configurationFile={LOG4J_PROPERTIES}",
             "-cp",

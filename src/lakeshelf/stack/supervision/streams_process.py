@@ -22,7 +22,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.machine.processes import identify, read_pid_file, write_pid_file
 from lakeshelf.stack.supervision import handover, submitted
-from lakeshelf.stack.toolchain import class_data, jars, java
+from lakeshelf.stack.toolchain import class_data, jars, java, jvm_metrics
 from lakeshelf.streams.declare import plan, registry
 from lakeshelf.streams.run import session
 from lakeshelf.streams.run.runner import Driver
@@ -95,7 +95,9 @@ def _launched(settings: Settings, master: str) -> Callable[[], SparkSession]:
 
     def build() -> SparkSession:
         kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
-        return session.build(settings, class_path, master=master, java_options=kept)
+        agent = jvm_metrics.option(settings, "spark")
+        options = f"{kept} {agent}".strip()
+        return session.build(settings, class_path, master=master, java_options=options)
 
     return build
 

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack.toolchain import jars, java
+from lakeshelf.stack.toolchain import jars, java, jvm_metrics
 from lakeshelf.stack.toolchain.ivy import pyspark_jars
 from lakeshelf.streams.run import session
 
@@ -81,7 +81,10 @@ class Submission:
             ToolchainError: A jar is missing or damaged.
         """
         class_path = self._class_path()
-        named = session.properties(self.settings, class_path, master=self.master)
+        agent = "" if self.mode == "cluster" else jvm_metrics.option(self.settings, "spark")
+        named = session.properties(
+            self.settings, class_path, master=self.master, java_options=agent
+        )
         if self.mode == "cluster":
             named["spark.jars"] = ",".join(f"local://{jar}" for jar in class_path.split(os.pathsep))
         else:

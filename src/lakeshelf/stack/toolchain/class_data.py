@@ -33,9 +33,13 @@ def used(settings: Settings, class_path: str) -> str:
 
 
 def used_or_made(settings: Settings, class_path: str) -> str:
-    """Options of a JVM that uses the archive, or makes it at its end; empty where neither can be."""
+    """Options of a JVM that uses the archive, or makes it at its end; empty where neither can be.
+
+    A JVM with an agent makes none: it would refuse to start.
+    """
     archive = place(settings, class_path)
-    if is_whole(archive) or not _can_be_written(archive):
+    has_agent = settings.jvm_metrics_port is not None
+    if has_agent or is_whole(archive) or not _can_be_written(archive):
         return used(settings, class_path)
     return f"{SILENT} -XX:ArchiveClassesAtExit={archive}"
 
