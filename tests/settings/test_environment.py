@@ -51,6 +51,9 @@ def test_a_service_of_kubernetes_with_the_name_of_a_setting_is_none(
     monkeypatch.setenv("LAKESHELF_API_HOST", "0.0.0.0")
     settings = load_settings()
     assert (settings.api_port, settings.api_host) == (None, "0.0.0.0")
+    monkeypatch.setenv("LAKESHELF_API_PORT", "8081")
+    assert load_settings().api_port == 8081
+    monkeypatch.setenv("LAKESHELF_API_PORT", OF_A_SERVICE["LAKESHELF_API_PORT"])
     monkeypatch.delenv("LAKESHELF_API_SERVICE_HOST")
     with pytest.raises(ConfigurationError, match=r"api_port = 'tcp://10\.0\.0\.7:8080'"):
         load_settings()

@@ -12,23 +12,26 @@ NEAR = 0.85
 """So alike are a setting and what somebody meant by it (`difflib`, without the prefix)."""
 
 
-def of_services(variables: Collection[str]) -> set[str]:
+def of_services(variables: Mapping[str, str | None]) -> set[str]:
     """Variables that Kubernetes gives the containers of a namespace for each service there.
 
     A service `lakeshelf-api` leads to `LAKESHELF_API_PORT=tcp://…`, which is also the name of a setting.
     https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 
+    A port that somebody set is a number, and stays a setting beside such a service.
+
     Args:
-        variables: Names, in any case.
+        variables: Names, in any case, and values.
     """
     suffix = "_SERVICE_HOST"
     services = [name[: -len(suffix)] for name in variables if name.upper().endswith(suffix)]
     return {
         name
-        for name in variables
+        for name, value in variables.items()
         for service in services
         if name.startswith(service)
         and name[len(service) :].upper().startswith(("_SERVICE_", "_PORT"))
+        and not (name[len(service) :].upper() == "_PORT" and "://" not in (value or ""))
     }
 
 
