@@ -5,6 +5,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -86,7 +87,8 @@ public class BareRawLocalFileSystem extends RawLocalFileSystem {
     try {
       return Files.readAttributes(local(path), PosixFileAttributes.class);
     } catch (FileSystemException error) {
-      if (Files.exists(local(path))) {
+      // Another process may make the file a moment later: what was told of it first counts.
+      if (!(error instanceof NoSuchFileException) && Files.exists(local(path))) {
         throw error;
       }
       throw new FileNotFoundException("File " + path + " does not exist");

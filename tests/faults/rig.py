@@ -127,9 +127,9 @@ class Rig:
         plan_ = replay.ReplayPlan(**{"stores": 1, "baskets": 200, **wanted})
         return replay.replay(plan_, self.client["bootstrap.servers"], settings={"log_level": 0})
 
-    def await_folded(self) -> None:
+    def await_folded(self, seconds: float = FOLD_SECONDS) -> None:
         """Wait until every query stands at the end of its topics."""
-        eventually(self._folded, f"everything folded; {self.errors()}", FOLD_SECONDS)
+        eventually(self._folded, f"everything folded; {self.errors()}", seconds)
 
     def _folded(self) -> bool:
         assert self.driver is not None

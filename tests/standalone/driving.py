@@ -21,6 +21,7 @@ from tests.streams.strategies import TIMES, event
 JOB, STATE = "wh-aggregator", "cleansed/wh_state"
 
 JOB_BEGUN = '"Event":"SparkListenerJobStart"'
+TASK_LOST = '"Reason":"ExecutorLostFailure"'
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 """A shell has what it starts in the background ignore it, and so has everything below."""
 
@@ -119,6 +120,11 @@ class Driving(Rig):
         """Jobs that Spark has begun for the driver that ran last."""
         logs = sorted(self._events.iterdir(), key=os.path.getmtime)
         return logs[-1].read_text().count(JOB_BEGUN) if logs else 0
+
+    def lost_tasks(self) -> int:
+        """Tasks of the driver that ran last that ended with their executor."""
+        log = max(self._events.iterdir(), key=os.path.getmtime)
+        return log.read_text().count(TASK_LOST)
 
     def stages(self) -> Iterator[dict[str, Any]]:
         """Stages that were done by the driver that ran last, as Spark's log of events tells them."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,13 @@ from lakeshelf.stack.toolchain.ivy import pyspark_jars
 from lakeshelf.stack.toolchain.java import java_home
 
 pytestmark = pytest.mark.slow
+ASKED = 20_000
+FLICKER = """
+import os, sys
+while True:
+    os.close(os.open(sys.argv[1], os.O_CREAT))
+    os.unlink(sys.argv[1])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +130,21 @@ def test_written_file_has_permissions_and_no_checksum_file(
     assert [found.name for found in tmp_path.iterdir()] == [file.name]
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert files.getFileStatus(path_of(jvm, file)).getPermission().toString() == "rw-r-----"
+
+
+def test_a_file_that_is_made_while_its_status_is_asked_is_there_or_is_not_found(
+    jvm: Any, configuration: Any, tmp_path: Path
+) -> None:
+    files = jvm.org.apache.hadoop.fs.FileSystem.get(configuration)
+    path = path_of(jvm, tmp_path / "file")
+    flicker = subprocess.Popen([sys.executable, "-c", FLICKER, str(tmp_path / "file")])
+    try:
+        answers = [files.exists(path) for _ in range(ASKED)]
+    finally:
+        flicker.kill()
+        flicker.wait()
+
+    assert set(answers) == {True, False}
 
 
 def test_status_of_an_absent_file_is_file_not_found(
