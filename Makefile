@@ -25,6 +25,8 @@ TESTS = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reo
 # Large blocks go back to the system when they are freed. Else holes would make the heap of a process of tests grow by
 # gigabytes of addresses, until the system refuses to fork it.
 test test-fast test-nightly coverage: export MALLOC_MMAP_THRESHOLD_ := 1048576
+# One of them is a whole `make test`, with processes of its own.
+test-nightly: PROCESSES = 2
 COVERED ?= not nightly
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
 
@@ -48,7 +50,7 @@ test-fast: setup ## Run the tests that take 3 minutes together
 	@$(BIN)/python $(TESTS) -m "not (slow or setup or faults or nightly)"
 
 test-nightly: setup ## Run the long repetitions; what they came to stands in tests/results/nightly.json
-	@$(BIN)/python -m pytest -m nightly --result tests/results/nightly.json
+	@$(BIN)/python $(TESTS) -m nightly --result tests/results/nightly.json
 
 coverage: setup ## Run the tests of `make test`, or those of COVERED=…, and tell the branches that each room covers
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
