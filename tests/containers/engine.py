@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ BASE = "docker.io/library/python:3.11-slim-bookworm"
 IMAGE = "lakeshelf:test"
 S3_IMAGE = "versity/versitygw:v1.8.0"
 """As in the Compose file; its stand-in has the same program, and what it is started and asked with."""
+PROMETHEUS_IMAGE = "prom/prometheus:v3.5.0"
+"""As in the Compose file; its stand-in has Debian's Prometheus, with the command and the folder of the official one."""
 PACKAGES = {
     "dockerd": "docker.io",
     "buildah": "buildah",
@@ -99,6 +101,10 @@ def _built(name: str, target: str) -> Path:
     return program
 
 
+MOST_LAYERS = 60
+"""Layers that are kept for later builds; of each change of the sources some gigabytes stay for ever otherwise."""
+
+
 class Builder:
     """Buildah with a store of its own."""
 
@@ -130,6 +136,8 @@ class Builder:
     def build(self) -> Path:
         """Build the image by the product's own file; an archive of it."""
         self.base()
+        if len(self.run("images", "--all", "--quiet").split()) > MOST_LAYERS:
+            self.run("rmi", "--prune")
         how = ("--isolation", "chroot", "--network", "host", "--pull=never", "--layers")
         image = self.run("bud", "-q", *how, "-f", "infra/Dockerfile", "-t", IMAGE, HOME)
         archive = CACHE / f"image-{image[:12]}.tar"
@@ -143,18 +151,38 @@ class Builder:
     def s3(self) -> Path:
         """Make the stand-in for the image of the S3 server; an archive of it."""
         program = s3_server()
-        archive = CACHE / f"{program.name}.tar"
+
+        def fill(container: str) -> None:
+            self.installed(container, "busybox", "busybox --install -s /bin")
+            self.run("copy", "--chmod", "0755", container, program, "/app/versitygw")
+
+        return self._stand_in(S3_IMAGE, program.name, fill)
+
+    def prometheus(self) -> Path:
+        """Make the stand-in for Prometheus's image; an archive of it."""
+        command = "--config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=/prometheus"
+
+        def fill(container: str) -> None:
+            self.installed(container, "prometheus", "install -d -o 65534 /prometheus")
+            started = ("--entrypoint", '["/usr/bin/prometheus"]', "--cmd", command)
+            self.run("config", *started, container)
+
+        return self._stand_in(PROMETHEUS_IMAGE, "prometheus", fill)
+
+    def installed(self, container: str, package: str, then: str) -> None:
+        """Install a package of Debian in a container, and run a command there."""
+        how = ("--isolation", "chroot", "--network", "host", container, "--", "sh", "-c")
+        quiet = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends"
+        self.run("run", *how, f"{quiet} {package} && {then}")
+
+    def _stand_in(self, image: str, name: str, fill: Callable[[str], None]) -> Path:
+        archive = CACHE / f"{name}.tar"
         if not archive.exists():
             self.base()
             container = self.run("from", "--pull=never", BASE)
-            how = ("--isolation", "chroot", "--network", "host", container, "--", "sh", "-c")
-            install = (
-                "apt-get update -qq && apt-get install -y -qq busybox && busybox --install -s /bin"
-            )
-            self.run("run", *how, install)
-            self.run("copy", "--chmod", "0755", container, program, "/app/versitygw")
-            image = self.run("commit", "--rm", container)
-            self.run("push", image, f"docker-archive:{archive}.part:docker.io/{S3_IMAGE}")
+            fill(container)
+            made = self.run("commit", "--rm", container)
+            self.run("push", made, f"docker-archive:{archive}.part:docker.io/{image}")
             Path(f"{archive}.part").rename(archive)
         return archive
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.containers import engine
 from tests.containers.project import Project
-from tests.containers.test_compose_file import DEFAULT, ONCE
+from tests.containers.test_compose_file import DEFAULT, ONCE, targets
 from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(1500)]
 REPLAY = ("python3", "/opt/lakeshelf/kafka-components/replay/replay.py", "--json", "--stores", "1")
+PAGE = engine.HOME / "docs" / "deploy.md"
 STOPPED_IN_ORDER = 0
 
 
@@ -102,6 +104,15 @@ def test_governed_datasets_are_served(project: Project) -> None:
     assert {one["dataset"]["id"] for one in listed} >= {"shelf_policies"}
 
 
+def test_commands_of_the_page_run_inside_the_services(project: Project) -> None:
+    """Those that `docs/deploy.md` names."""
+    lines = [line.partition("#")[0].split() for line in PAGE.read_text().splitlines()]
+    commands = [words[3:] for words in lines if words[:3] == ["docker", "compose", "exec"]]
+    assert len(commands) > 3
+    for service, *command in commands:
+        assert project.exec(service, *command), command
+
+
 def test_a_shop_goes_on_where_it_was(project: Project) -> None:
     """Down ends every process in order, and up has the same data."""
     before = reconciled(project, 300)
@@ -122,3 +133,25 @@ def test_without_its_volume_a_shop_begins_anew(project: Project) -> None:
         "jobs", "lakeshelf", "sql", "SELECT count(*) AS n FROM raw.pos_transactions", "--json"
     )
     assert json.loads(rows)[0]["n"] == 0
+
+
+def test_prometheus_finds_every_process_and_its_jvm(project: Project) -> None:
+    """By the names that Docker tells; what does not run is no target."""
+    engine.load(project.engine, engine.Builder().prometheus(), "prometheus")
+    project.variables |= {"LAKESHELF_JVM_METRICS_PORT": "9410"}
+    project.up()
+    project.run("--profile", "observability", "up", "--detach", "--wait", "prometheus")
+    expected = {
+        f"{service}:{port}"
+        for service, port in targets("lakeshelf") | targets("jvm")
+        if service in DEFAULT
+    }
+    assert len(expected) == 7
+    ask = ("promtool", "query", "-o", "json", "instant", "http://127.0.0.1:9090", "up == 1")
+    eventually(
+        lambda: (
+            {one["metric"]["instance"] for one in json.loads(project.exec("prometheus", *ask))}
+            == expected
+        ),
+        f"{sorted(expected)} are up",
+    )

@@ -19,6 +19,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision import parts
 from lakeshelf.streams.declare import plan
 from lakeshelf.streams.declare import registry as job_registry
+from lakeshelf.telemetry.serving import port_of
 from tests.containers.engine import HOME
 
 FILE = yaml.safe_load((HOME / "docker-compose.yml").read_text())
@@ -104,6 +105,28 @@ def test_a_service_keeps_its_data(name: str) -> None:
 def test_a_service_is_reached_from_this_machine_alone(name: str) -> None:
     """Whoever wants more says so in a file of their own."""
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+def test_prometheus_looks_for_every_service_that_tells_metrics() -> None:
+    """Of each profile, at the port that its own check asks; Kafka's and Spark's own at those of their agents."""
+    checks = {name: str(one.get("healthcheck", {}).get("test")) for name, one in OURS.items()}
+    telling = {
+        (name, int(port))
+        for name, check in checks.items()
+        for port in re.findall(r"127\.0\.0\.1:(94\d\d)/health", check)
+    }
+    settings = Settings(telemetry_port=9400)
+    telling |= {(part, port_of(settings, part)) for part in ("api", "worker")}
+    drivers = {name for name, port in telling if port == port_of(settings, "streams")}
+    assert targets("lakeshelf") == telling
+    assert targets("jvm") == {("kafka", 9410)} | {(name, 9411) for name in drivers}
+
+
+def targets(job: str) -> set[tuple[str, int]]:
+    """Service and port of what Prometheus scrapes."""
+    config = yaml.safe_load((HOME / "infra/prometheus/prometheus.yml").read_text())
+    (found,) = [one for one in config["scrape_configs"] if one["job_name"] == job]
+    return {(name, one["port"]) for one in found["dns_sd_configs"] for name in one["names"]}
 
 
 @each_service

@@ -63,6 +63,7 @@ def named(text: str) -> set[str]:
 @pytest.mark.setup
 def test_the_rules_are_valid_and_every_alert_fires_in_its_test(promtool: str) -> None:
     """Prometheus's own tool runs the tests."""
+    checked(promtool, "check", "config", FOLDER / "prometheus.yml")
     checked(promtool, "check", "rules", FOLDER / "rules.yml")
     checked(promtool, "test", "rules", FOLDER / "tests.yml")
 
