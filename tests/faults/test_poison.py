@@ -20,7 +20,7 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-POISON_ID = "poison-1"
+POISON_ID, POISONED_SHELF = "poison-1", "S1-poison"
 FOUND_S = 600.0
 MOST_DEATHS = 7
 Contents = dict[str, list[tuple[Any, ...]]]
@@ -28,19 +28,18 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 def send_poison(rig: Rig, event_id: str = POISON_ID) -> None:
     """An adjustment of a shelf that the receipts do not know."""
-    named = "S1-poison"
     event = {
         "event_id": event_id,
         "event_type": "adjustment",
         "event_time": "2017-01-02T12:00:00.000Z",
         "store_id": "S1",
         "schema_version": 1,
-        "shelf_id": named,
+        "shelf_id": POISONED_SHELF,
         "item_id": "I1",
         "quantity": 3,
     }
     publisher = Publisher(rig.client)
-    publisher.records("shelf_events", [named.encode()], [json.dumps(event).encode()])
+    publisher.records("shelf_events", [POISONED_SHELF.encode()], [json.dumps(event).encode()])
     publisher.flush()
 
 
@@ -73,6 +72,8 @@ def assert_isolated(rig: Rig, undisturbed: Contents, *, in_raw: bool) -> None:
     assert json.loads(found["value"])["event_id"] == POISON_ID
     assert ("rebuild" in found["detail"]) == in_raw
     if in_raw:
+        holding = found["detail"].partition("; ")[2].split()[0]
+        assert any(POISONED_SHELF in repr(row) for row in rig.contents()[holding]), holding
         rebuild(rig.settings, rig.jobs.values())
     assert red(rig.reconcile()) == []
     left = {
