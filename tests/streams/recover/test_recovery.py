@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from lakeshelf.cli.platform import scaffolding
+from lakeshelf.cli.platform import scaffolding, whole
 from lakeshelf.contracts import CATALOG, project
 from lakeshelf.errors import ConfigurationError, LakeError, StreamError
 from lakeshelf.kafka import topics
@@ -116,7 +116,7 @@ def test_a_rebuild_goes_on_at_exactly_the_offsets_that_it_folded(
 def own_job(settings: Settings, tmp_path: Path) -> Iterator[Job]:
     """A job of a project that counts shelf events."""
     app = scaffolding.App(scaffolding.JOB, "moves-by-day", "shelf_events")
-    scaffolding.write(tmp_path / "project", app.of_project())
+    whole.write(tmp_path / "project", app.of_project())
     project.include(tmp_path / "project")
     yield registry.discover(settings.home, tmp_path / "project")[app.name]
     project.include(None)

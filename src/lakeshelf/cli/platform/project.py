@@ -34,19 +34,19 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a project folder: settings, environment of containers, an example job, and files that become rows."""
-    from lakeshelf.cli.platform import scaffolding
+    from lakeshelf.cli.platform import scaffolding, whole
 
     if str(folder) == COMPOSE:
         _init_compose(force=force, as_json=as_json)
         return
     content = scaffolding.project_files()
     files = [folder / path for path in content]
-    if (existing := [str(file) for file in files if file.exists()]) and not force:
+    if (existing := whole.existing(folder, content)) and not force:
         raise ConfigurationError(
             f"{existing[0]} is there already; nothing was written",
             hint="name another folder, or write the project's files anew with --force",
         )
-    scaffolding.write(folder, content)
+    whole.place(folder, content)
     if as_json:
         print_json({"folder": str(folder.absolute()), "written": [str(file) for file in files]})
         return
@@ -60,17 +60,11 @@ def init(
 
 def _init_compose(*, force: bool, as_json: bool) -> None:
     """Write the secrets that profiles of the Compose file need, and the variables that turn them on."""
-    from lakeshelf.cli.platform import scaffolding
+    from lakeshelf.cli.platform import scaffolding, whole
 
-    home = access.plain().home
-    if not (home / COMPOSE_FILE).is_file():
-        raise ConfigurationError(
-            f"there is no {COMPOSE_FILE} in {home}",
-            hint="set LAKESHELF_HOME to the checkout, or name a project ./compose",
-        )
-    folder = home / scaffolding.SECRETS
+    folder = _compose_home() / scaffolding.SECRETS
     content = scaffolding.compose_files()
-    if (existing := [folder / name for name in content if (folder / name).exists()]) and not force:
+    if (existing := whole.existing(folder, map(Path, content))) and not force:
         raise ConfigurationError(
             f"{existing[0]} is there already; nothing was written",
             hint="a database that runs knows the old password; write new ones with --force",
@@ -85,6 +79,22 @@ def _init_compose(*, force: bool, as_json: bool) -> None:
     )
     command = f"docker compose --env-file {scaffolding.SECRETS}/{VARIABLES} up --build"
     console().print(f"Next: `{command}`", soft_wrap=True)
+
+
+def _compose_home() -> Path:
+    """The checkout, whose Compose file it is: elsewhere, nobody would use the secrets, and Git might keep them."""
+    from lakeshelf.cli.platform.scaffolding import SECRETS
+
+    home = access.plain().home
+    file = home / COMPOSE_FILE
+    problem = "" if file.is_file() else f"there is no {COMPOSE_FILE} in {home}"
+    if not problem and f"./{SECRETS}/" not in file.read_text(encoding="utf-8", errors="replace"):
+        problem = f"{file} is another's: it uses nothing of {SECRETS}/"
+    if problem:
+        raise ConfigurationError(
+            problem, hint="set LAKESHELF_HOME to the checkout, or name a project ./compose"
+        )
+    return home
 
 
 def check(*, as_json: AsJson = False) -> None:

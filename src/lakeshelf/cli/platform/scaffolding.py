@@ -7,7 +7,9 @@ import difflib
 import json
 import re
 import secrets
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -23,18 +25,16 @@ from tempfile import mkdtemp
 
 from lakeshelf.cli.console.output import console, print_json
 from lakeshelf.cli.console.terminal import inert
+from lakeshelf.cli.platform import whole
 from lakeshelf.contracts import CATALOG, project
 from lakeshelf.contracts.project import FILE, LAYER, ROOMS
 from lakeshelf.errors import ConfigurationError, LakeshelfError
-from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings, config_file
 
 NAMES = {"gitignore": ".gitignore"}
 """File of the template → its name in a project; a package holds no file with a dot in front."""
 SUFFIX = ".in"
 """Ending of templates that have placeholders."""
-PRIVATE = "compose.env"
-"""File of the template that holds a secret."""
 SECRETS = "secrets"
 """Folder of the checkout with the secrets of the Compose file."""
 JOB, COMPONENT = "job", "component"
@@ -154,22 +154,28 @@ def _variables(**values: str) -> str:
 
 
 def write_secrets(folder: Path, files: Mapping[str, str]) -> None:
-    """Write secrets for containers: their users are others, who may read the files; only we enter the folder."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Write secrets for containers: their users are others, who may read the files; only we enter the folder.
+
+    Raises:
+        ConfigurationError: Somebody keeps other files there, and others may enter it.
+    """
+    whole.require_folder(folder)
+    content = {Path(name): text for name, text in files.items()}
+    if folder.exists():
+        _require_private(folder, content)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    for name, content in files.items():
-        write_atomically(folder / name, content.encode(), mode=0o644)
+    whole.place(folder, content, mode=0o644)
 
 
-def write(folder: Path, files: Mapping[Path, str]) -> None:
-    """Write files below a folder; what holds a secret is for its owner alone."""
-    for path, content in files.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.name == PRIVATE:
-            file.unlink(missing_ok=True)
-            file.touch(mode=0o600)
-        file.write_text(content, encoding="utf-8")
+def _require_private(folder: Path, files: Mapping[Path, str]) -> None:
+    """Refuse a folder that others enter for something else: it would be closed to them."""
+    others = [entry.name for entry in folder.iterdir() if Path(entry.name) not in files]
+    if folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) and others:
+        raise ConfigurationError(
+            f"{folder} holds {min(others)} and can be entered by others; nothing was written",
+            hint=f"close it with `{shlex.join(['chmod', 'go=', str(folder)])}`, or move that elsewhere",
+        )
 
 
 def new(settings: Settings, app: App) -> list[Path]:
@@ -209,7 +215,7 @@ def _whole(home: Path, app: App, files: Mapping[Path, str]) -> Iterator[None]:
     staged = Path(mkdtemp(prefix=".new-", dir=home))
     outside = [path for path in files if path.parent != app.folder]
     try:
-        write(staged, files)
+        whole.write(staged, files)
         for path in (*outside, app.folder):  # what declares comes before what needs it
             (home / path).parent.mkdir(exist_ok=True)
             (staged / path).rename(home / path)
