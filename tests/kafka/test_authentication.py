@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka.authentication import authentication, java_client, secrets
+from lakeshelf.secret_files import LARGEST
 from lakeshelf.settings import Settings, load_settings
 
 USER = {"kafka_username": "ann", "kafka_password": "open-sesame"}
@@ -89,7 +91,14 @@ def test_tokens_are_fetched_by_both_clients():
 
 @pytest.mark.parametrize(
     ("content", "password"),
-    [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("ä\\", "ä\\")],
+    [
+        ("a\n", "a"),
+        ("a\r\n", "a"),
+        ("a\n\n", "a\n"),
+        (" a ", " a "),
+        ("ä\\", "ä\\"),
+        ("\ufeffa\n", "a"),
+    ],
 )
 def test_a_file_of_a_password_loses_one_line_break_and_nothing_else(file, content, password):
     path = file(content)
@@ -105,6 +114,10 @@ def test_a_file_of_a_password_loses_one_line_break_and_nothing_else(file, conten
         ("\n", 0o600, "the file is empty"),
         ("a", 0o604, "the file can be read by everybody"),
         (b"\xff", 0o600, "the file is no UTF-8 text"),
+        ("a\0b", 0o600, "the file is no text: it holds a NUL"),
+        ("a".encode("utf-16-le"), 0o600, "the file is no text: it holds a NUL"),
+        ("\ufeff\n", 0o600, "the file is empty"),
+        ("a" * (LARGEST + 1), 0o600, f"the file is larger than {LARGEST} bytes"),
     ],
 )
 def test_a_file_that_is_no_secret_is_refused_in_one_line(file, content, mode, problem):
@@ -115,6 +128,20 @@ def test_a_file_that_is_no_secret_is_refused_in_one_line(file, content, mode, pr
     assert f"setting kafka_password_file = {path}: {problem}; " in str(refused.value)
     assert "\n" not in str(refused.value)
     assert secrets(chosen) == []
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path):
+    """Nobody writes into the pipe, and a device such as this one never ends."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ConfigurationError, match="is a pipe or a device"):
+            authentication(others(kafka_username="ann", kafka_password_file=path))
+
+
+def test_a_password_that_says_nothing_is_none():
+    with pytest.raises(ConfigurationError, match="needs kafka_username, and kafka_password_file"):
+        authentication(others(kafka_username="ann", kafka_password=""))
 
 
 def test_a_file_that_is_not_there_and_a_key_that_java_cannot_read_are_refused(file, tmp_path: Path):

@@ -8,7 +8,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
-from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -17,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -28,11 +28,12 @@ from pydantic_settings import (
 )
 
 from lakeshelf import secret_files
-from lakeshelf.addresses import is_address, unusable, without_credentials
+from lakeshelf.addresses import is_address
 from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import environment, refusals
 from lakeshelf.settings.governance import Governance, none_if_empty
+from lakeshelf.settings.places import Place, folder_or_address
 from lakeshelf.settings.watching import Watching
 
 CommitterName = Literal["driver", "spark"]
@@ -63,40 +64,6 @@ _HOST_AND_PORT = r"^(\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):\d{1,5}$"
 CONFIG_VARIABLE, CONFIG_FILE = "LAKESHELF_CONFIG", "lakeshelf.toml"
 
 
-def _folder_or_address(place: Any) -> Any:
-    """A place as it is kept: a path would make one slash of two."""
-    if not isinstance(place, str | Path):
-        return place
-    if not is_address(_named(place)):
-        return _folder(Path(place))
-    place = str(place)
-    if "@" in urlsplit(place).netloc:
-        raise ConfigurationError(
-            f"setting lake_root = {without_credentials(place)} holds credentials",
-            hint="give them as AWS_* variables or a profile",
-        )
-    return place.rstrip("/")
-
-
-def _named(place: Any) -> Any:
-    """A place that is named: an empty text would be the current folder."""
-    if place == "":
-        raise ValueError("a place has a name; leave the setting out for its default")
-    return place
-
-
-def _folder(folder: Path) -> Path:
-    if part := unusable(str(folder.absolute())):
-        raise ConfigurationError(
-            f"setting lake_root = {str(folder)!r}: no lake can be in a folder with {part} in its path",
-            hint="name another folder",
-        )
-    return folder
-
-
-Place = Annotated[Path, BeforeValidator(_named)]
-
-
 class Settings(Watching, Governance, BaseSettings):
     """Everything that can be configured; environment beats file beats default."""
 
@@ -113,7 +80,7 @@ class Settings(Watching, Governance, BaseSettings):
         description="Folder with jobs, components and tables of your own: Python of its spark-apps/ and "
         "kafka-components/ is run; unset: none.",
     )
-    lake_root: Annotated[Path | str, BeforeValidator(_folder_or_address)] = Field(
+    lake_root: Annotated[Path | str, BeforeValidator(folder_or_address)] = Field(
         default_factory=lambda: project_home() / "delta",
         validation_alias=AliasChoices(*_ROOT_NAMES),
         description="Folder of the lake, or its address such as s3://bucket/prefix.",
@@ -128,7 +95,9 @@ class Settings(Watching, Governance, BaseSettings):
         "a folder of its own below `cache_dir`.",
     )
     bootstrap_servers: str | None = Field(
-        None, description="Kafka to use, host:port[,…]; unset: the embedded broker of the lake."
+        None,
+        min_length=1,
+        description="Kafka to use, host:port[,…]; unset: the embedded broker of the lake.",
     )
     kafka_security: KafkaSecurity | None = Field(
         None,
@@ -141,7 +110,9 @@ class Settings(Watching, Governance, BaseSettings):
     kafka_username: Annotated[str | None, BeforeValidator(none_if_empty)] = Field(
         None, description="SASL user, or client id of OAUTHBEARER; unset: no authentication."
     )
-    kafka_password: SecretStr | None = Field(None, description="Its password or client secret.")
+    kafka_password: Annotated[SecretStr | None, BeforeValidator(none_if_empty)] = Field(
+        None, description="Its password or client secret."
+    )
     kafka_password_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None, description="File of that password, which others may not read."
     )
@@ -279,6 +250,13 @@ class Settings(Watching, Governance, BaseSettings):
         toml = _ProjectFile(settings_cls, file) if file else None
         return (init_settings, env_settings, *([toml] if toml else []))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, value in values.items():
+            refusals.require_text(name, value, is_place=name in _PLACES)
+        return values
+
     @property
     def homes(self) -> tuple[Path, ...]:
         """Folders whose spark-apps/ and kafka-components/ count: the checkout, then the project."""
@@ -379,7 +357,8 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise refusals.value(error.errors()[0], overrides, config_file()) from error
+        fields = Settings.model_fields
+        raise refusals.value(error.errors()[0], overrides, config_file(), fields) from None
     except SettingsError as error:
         raise refusals.no_json(str(error)) from error
     except tomllib.TOMLDecodeError as error:

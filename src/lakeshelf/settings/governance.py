@@ -62,8 +62,9 @@ class Governance(BaseModel):
         description="OpenID provider by which people sign in to the API, as it calls itself; unset: none.",
     )
     oidc_client_id: str | None = Field(None, description="The name of the API at that provider.")
-    oidc_client_secret_file: Path | None = Field(
-        None, description="File of the secret that both share; unset: there is none."
+    oidc_client_secret_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
+        None,
+        description="File of the secret that both share, which others may not read; unset: there is none.",
     )
     api_calls_per_s: float = Field(
         50.0,
@@ -84,7 +85,9 @@ class Governance(BaseModel):
         pattern=r"^https?://[^/@]+/?$",
         description="API of governed datasets that commands use; unset: that of the lake's stack.",
     )
-    api_token: SecretStr | None = Field(None, description="Token for that API.")
+    api_token: Annotated[SecretStr | None, BeforeValidator(none_if_empty)] = Field(
+        None, description="Token for that API."
+    )
     api_user: str | None = Field(
         None, description="User whose token of this machine commands use, where no other is named."
     )

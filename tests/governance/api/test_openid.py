@@ -37,6 +37,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture
 def app(context: Context, provider: Provider, tmp_path: Path) -> Iterator[FastAPI]:
     file = tmp_path / "secret"
+    file.touch(mode=0o600)
     file.write_text(f"{SECRET}\n")
     known = identities.Provider(provider.issuer, CLIENT, file)
     made = application(context, serving=Serving(openid=known))
@@ -281,7 +282,17 @@ def test_a_session_by_a_provider_ends_by_itself(app: FastAPI, linked: Person, cl
     assert code(tab.get(f"{API}/me")) == "unauthenticated"
 
 
-def test_settings_that_give_no_provider_are_refused() -> None:
+def test_a_secret_that_cannot_be_used_ends_a_sign_in_and_its_file_is_not_told_to_a_browser(
+    app: FastAPI, tmp_path: Path
+) -> None:
+    tab = Tab(app)
+    back = tab.signed_in_there(tab.begin())
+    (tmp_path / "secret").chmod(0o604)
+    problem, message = refused(tab.get(back))
+    assert (problem, str(tmp_path) in message) == ("service_unavailable", False)
+
+
+def test_settings_that_give_no_provider_are_refused(tmp_path: Path) -> None:
     assert governed.openid(load_settings()) is None
     known = load_settings(oidc_issuer="https://id.example/realm", oidc_client_id="shelves")
     assert governed.openid(known) == ("https://id.example/realm", "shelves", None)
@@ -289,3 +300,8 @@ def test_settings_that_give_no_provider_are_refused() -> None:
         governed.openid(load_settings(oidc_issuer="https://id.example"))
     with pytest.raises(ConfigurationError, match="in the clear"):
         governed.openid(load_settings(oidc_issuer="http://id.example", oidc_client_id="x"))
+    shared = {"oidc_issuer": "https://id.example", "oidc_client_id": "x"}
+    with pytest.raises(ConfigurationError, match=r"oidc_client_secret_file .*: No such file"):
+        governed.openid(load_settings(oidc_client_secret_file=tmp_path / "none", **shared))
+    unset = governed.openid(load_settings(oidc_client_secret_file="", **shared))
+    assert unset == ("https://id.example", "x", None)

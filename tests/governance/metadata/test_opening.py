@@ -148,7 +148,14 @@ def test_a_full_disk_undoes_the_transaction_and_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["mysql://u:not-to-be-shown@h/d", "not-to-be-shown", "sqlite://", ""]
+    "address",
+    [
+        "mysql://u:not-to-be-shown@h/d",
+        "not-to-be-shown",
+        "sqlite://",
+        "",
+        "postgresql://u:not-to-be-shown@h:port/d",
+    ],
 )
 def test_an_address_that_cannot_be_is_refused_without_being_shown(address: str) -> None:
     with pytest.raises(GovernanceError, match="cannot be read") as refused:
@@ -164,6 +171,11 @@ def test_a_server_that_is_down_is_named_without_its_password() -> None:
         Metadata.open(f"postgresql://{PASSWORD}:{PASSWORD}@127.0.0.1:1/shop?password={PASSWORD}")
     assert error.value.code == "storage_unavailable"
     assert PASSWORD not in "".join(traceback.format_exception(error.value))
+
+
+def test_an_option_that_no_connection_has_is_refused() -> None:
+    with pytest.raises(GovernanceError, match=r'option "colour"; correct LAKESHELF_GOVERNANCE'):
+        Metadata.open(f"postgresql://u:{PASSWORD}@127.0.0.1:1/shop?colour=red")
 
 
 def test_a_wrong_password_is_not_shown(postgres: Postgres) -> None:

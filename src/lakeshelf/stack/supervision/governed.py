@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from lakeshelf import extras
+from lakeshelf import extras, secret_files
 from lakeshelf.addresses import is_confidential
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
@@ -55,7 +55,8 @@ def openid(settings: Settings) -> tuple[str, str, Path | None] | None:
     """The OpenID provider by which people sign in: issuer, its name for the API, file of the secret; None: none.
 
     Raises:
-        ConfigurationError: It has no name for the API, or what is sent to it could be read on the way.
+        ConfigurationError: It has no name for the API, the file of the secret cannot be used, or what is sent to it
+            could be read on the way.
     """
     issuer, client = settings.oidc_issuer, settings.oidc_client_id
     if issuer is None:
@@ -70,7 +71,9 @@ def openid(settings: Settings) -> tuple[str, str, Path | None] | None:
             f"setting oidc_issuer = {issuer}: passwords would go through the network in the clear",
             hint="use its address of https; http is for this machine",
         )
-    return issuer, client, settings.oidc_client_secret_file
+    if (file := settings.oidc_client_secret_file) is not None:
+        secret_files.secret(file, "oidc_client_secret_file")
+    return issuer, client, file
 
 
 def tokens(settings: Settings) -> Path:

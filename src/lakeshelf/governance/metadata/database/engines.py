@@ -36,13 +36,13 @@ def address(place: str | Path) -> URL:
         return URL.create("sqlite", database=str(place.absolute()))
     try:
         url = make_url(place)
-    except ArgumentError as error:
-        raise no_address(error) from None
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
+        raise no_address() from None
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database:
         return url.set(drivername="sqlite")
-    raise no_address(ArgumentError())
+    raise no_address()
 
 
 def engine(url: URL) -> Engine:

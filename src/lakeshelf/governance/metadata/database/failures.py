@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 from sqlalchemy.exc import (
-    ArgumentError,
     DatabaseError,
     DataError,
     DBAPIError,
@@ -40,7 +39,7 @@ _WAYS = (
         "check that it may be written",
     ),
     (r"not a database|malformed", f"restore it from a backup, or set {SETTING} to another"),
-    (r"authentication failed|does not exist", f"correct {SETTING}"),
+    (r"authentication failed|does not exist|connection option", f"correct {SETTING}"),
     (r"terminat|server closed|connection is closed|shut", "it was cut off: try again"),
 )
 _NO_PRIVILEGE = "42501"
@@ -79,6 +78,8 @@ def failures_told(url: URL) -> Iterator[None]:
 def _is_mistake(error: StatementError) -> bool:
     if isinstance(error, IntegrityError | DataError | NotSupportedError):
         return True
+    if "connection option" in str(error.orig):  # one that somebody wrote into the address
+        return False
     if isinstance(error, ProgrammingError):
         return getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE
     return not isinstance(error, DatabaseError | InterfaceError)
@@ -102,7 +103,7 @@ def _said(error: Exception) -> tuple[str, str]:
     return first_line(error.orig if isinstance(error, DBAPIError) and error.orig else error), ""
 
 
-def no_address(error: ArgumentError) -> GovernanceError:
+def no_address() -> GovernanceError:
     """The refusal of a text that names no database; the text may hold a password."""
     return refused(
         "storage_unavailable",

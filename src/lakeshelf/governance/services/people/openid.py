@@ -21,11 +21,13 @@ from joserfc import jwt
 from joserfc.errors import ClaimError, JoseError
 from joserfc.jwk import KeySet
 
+from lakeshelf import secret_files
 from lakeshelf.addresses import is_confidential
-from lakeshelf.errors import first_line
+from lakeshelf.errors import ConfigurationError, first_line
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.services.people.identities import Provider
 from lakeshelf.governance.services.people.signing import random_text
+from lakeshelf.logs import log
 
 DISCOVERY = "/.well-known/openid-configuration"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -35,6 +37,7 @@ KNOWN_S = 3_600.0
 ANSWER_S = 10.0
 LARGEST = 1024 * 1024
 """Bytes of an answer of a provider."""
+SECRET_SETTING = "oidc_client_secret_file"  # noqa: S105 - its name
 LEEWAY_S = 60
 """How far the clocks of this machine and of the provider may be apart."""
 
@@ -180,12 +183,13 @@ class OpenId:
         if file is None:
             return None
         try:
-            return file.read_text(encoding="utf-8").strip()
-        except OSError as error:
+            return secret_files.secret(file, SECRET_SETTING)
+        except ConfigurationError as error:
+            log.warning("secret of the OpenID provider cannot be used", reason=str(error))
             raise refused(
                 "service_unavailable",
-                f"the secret for the OpenID provider cannot be read: {error.strerror}",
-                hint="see the setting `oidc_client_secret_file`",
+                "the secret for the OpenID provider cannot be used",
+                hint=f"see the setting `{SECRET_SETTING}`; `lakeshelf logs api` has the reason",
             ) from error
 
     def _claims(self, token: str) -> dict[str, Any]:
