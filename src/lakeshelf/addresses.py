@@ -14,6 +14,8 @@ _UNUSABLE = re.compile(r"[*?\[\]|^\\%\x00-\x1f\x7f\ud800-\udfff]")
 _QUOTED = re.compile(r"<((?:Token|AWSAccessKeyId|StringToSign)[\w-]*)>[^<]*")
 """What answers of S3 quote of a request."""
 _SHORTEST = 6
+_PLACE = "_FILE"
+"""How a variable ends that says where a secret is: that has to be shown, or nobody could correct it."""
 
 
 def is_address(place: object) -> bool:
@@ -57,6 +59,7 @@ def without_credentials(place: str) -> str:
 def without_secrets(text: str, environment: Mapping[str, str]) -> str:
     """A text in which no value of a variable stands that is a secret, nor what S3 quotes of a request."""
     for name, value in environment.items():
-        if SECRET.search(name) and len(value) >= _SHORTEST:
+        is_secret = SECRET.search(name) and not name.upper().endswith(_PLACE)
+        if is_secret and len(value) >= _SHORTEST:
             text = text.replace(value, MASK)
     return _QUOTED.sub(rf"<\1>{MASK}", text)

@@ -49,7 +49,8 @@ class _Process:
     part = ""
     run_id = ""
     is_printed = False
-    secrets: frozenset[str] = frozenset()
+    secrets: tuple[str, ...] = ()
+    """The longest first: of one that begins with another, nothing is to be left."""
 
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
         return {"part": self.part, RUN: self.run_id, **fields}
@@ -97,7 +98,8 @@ def begin(
     words = [word for word in secrets if word]
     written = (json.dumps(word, ensure_ascii=False)[1:-1] for word in words)
     _process.run_id = str(uuid.uuid4())
-    _process.part, _process.secrets = part, frozenset({*words, *written})
+    _process.part = part
+    _process.secrets = tuple(sorted({*words, *written}, key=len, reverse=True))
     _process.is_printed = folder is None
     handler = _printed() if folder is None else _kept(folder / f"{part}{SUFFIX}")
     _logger.handlers[:] = [handler]

@@ -88,6 +88,16 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
         Secured.read(tmp_path)
     for name in (CERTIFICATE, USERS):
         (tmp_path / name).chmod(0o600)
-    (tmp_path / USERS).write_text(json.dumps([1]))
-    with pytest.raises(ConfigurationError, match="does not tell users and passwords"):
-        Secured.read(tmp_path)
+    for users, problem in (
+        ([1], "does not tell users and passwords"),
+        ({}, "does not tell users and passwords"),
+        ({"ann;User:ben": "open-sesame"}, "'ann;User:ben' is no name of a user"),
+        ({'a"b': "open-sesame"}, "is no name of a user"),
+        ({"ann": 271828}, "the password of ann is no text"),
+        ({"ann": ""}, "or an empty one"),
+    ):
+        (tmp_path / USERS).write_text(json.dumps(users))
+        with pytest.raises(ConfigurationError, match=problem) as refused:
+            Secured.read(tmp_path)
+        assert "271828" not in str(refused.value)
+        assert "open-sesame" not in str(refused.value)

@@ -13,8 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakeshelf import log_lines, logs
+from lakeshelf.kafka.authentication import authentication, java_client
 from lakeshelf.log_lines import LogLine
 from lakeshelf.logs import log
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.supervision import handover
 from tests.conftest import Run
 
 BROKER = "2026-03-01T10:00:02.500+00:00 WARN SocketServer: slow\n"
@@ -87,6 +90,39 @@ def test_secrets_are_masked_wherever_they_stand(
     assert "key-of-the-bucket" not in written
     assert written.count(logs.MASK) >= 2
     assert all(json.loads(line) for line in written.splitlines())
+
+
+def test_of_a_secret_that_begins_with_another_nothing_is_left(tmp_path: Path) -> None:
+    words = [f"open{'-sesame' * more}" for more in range(6)]
+    logs.begin("streams", tmp_path, secrets=words)
+    log.error("denied", said=" ".join(words))
+    assert "sesame" not in (tmp_path / "streams.jsonl").read_text()
+
+
+def test_all_secrets_of_settings_are_masked_also_as_java_has_them(tmp_path: Path) -> None:
+    file = tmp_path / "database"
+    file.touch(mode=0o600)
+    file.write_text("postgresql://ann:sky%20blue@db/shop\n")
+    settings = load_settings(
+        state_dir=tmp_path,
+        kafka_username="ann",
+        kafka_password=ODD,
+        api_token="token-of-ann",
+        governance_database_file=file,
+    )
+    handover.begin_log("streams", settings)
+    java = java_client(authentication(settings))["sasl.jaas.config"]
+    log.error("failed", said=f"{java} sky blue, sky%20blue", token="token-of-ann")
+    written = "".join(f.read_text() for f in (settings.stack_dir / "logs").iterdir())
+    for secret in ("quoted", "sky", "token-of-ann"):
+        assert secret not in written
+
+
+def test_where_a_secret_is_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKESHELF_KAFKA_PASSWORD_FILE", "/run/secrets/kafka")
+    logs.begin("streams", tmp_path)
+    log.error("the file is empty", file="/run/secrets/kafka")
+    assert "/run/secrets/kafka" in (tmp_path / "streams.jsonl").read_text()
 
 
 def test_a_file_that_has_grown_large_is_put_aside_and_still_read(

@@ -68,12 +68,12 @@ def password(settings: Settings) -> str | None:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """What must not be read in a log; a file that cannot be used is told of by who needs it."""
+    """What must not be read in a log, also as Java has it; a file that cannot be used is told of by who needs it."""
     try:
         value = password(settings)
     except ConfigurationError:
         return []
-    return [value] if value else []
+    return list(dict.fromkeys((value, value.translate(_JAAS_ESCAPES)))) if value else []
 
 
 def java_client(client: Mapping[str, str]) -> dict[str, str]:

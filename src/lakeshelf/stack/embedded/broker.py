@@ -38,7 +38,7 @@ from lakeshelf.stack.embedded.broker_config import Listening
 from lakeshelf.stack.embedded.secured import PORTS, Secured, argument_file
 from lakeshelf.stack.machine import ports
 from lakeshelf.stack.machine.processes import ProcessId, identify, read_pid_file, write_pid_file
-from lakeshelf.stack.toolchain import class_data, java, jvm_metrics
+from lakeshelf.stack.toolchain import class_data, java, java_properties, jvm_metrics
 from lakeshelf.stack.toolchain.jars import jar_paths
 
 SERVER_PROPERTIES, LOG4J_PROPERTIES = "server.properties", "log4j2.properties"
@@ -251,7 +251,7 @@ class Broker:
             self._secured.properties(self._ports(), client, advertised) if self._secured else {}
         )
         properties = broker_config.server_properties(data, listening, secured)
-        write_atomically(file, broker_config.text(properties).encode(), mode=0o600)
+        write_atomically(file, java_properties.text(properties).encode(), mode=0o600)
 
     def _class_path(self) -> str:
         return os.pathsep.join(str(j.absolute()) for j in jar_paths(self._settings, "broker"))

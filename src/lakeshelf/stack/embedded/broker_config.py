@@ -79,13 +79,6 @@ logger.server.level = info
 """
 
 
-def text(properties: Mapping[str, str]) -> str:
-    """Properties as a file's text; a backslash would begin an escape there."""
-    return "".join(
-        "{}={}\n".format(key, value.replace("\\", "\\\\")) for key, value in properties.items()
-    )
-
-
 _TOPICS = {
     "auto.create.topics.enable": "false",
     "message.max.bytes": str(MAX_MESSAGE_BYTES),

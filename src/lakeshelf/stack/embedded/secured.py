@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ NAME = "lakeshelf-broker"
 CERTIFICATE, AUTHORITY, USERS = "certificate.pem", "authority.pem", "users.json"
 """Files of the folder that the setting `broker_security` names."""
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+USER = re.compile(r"[A-Za-z0-9._-]+")
+"""What can be the name of a user at all places where Kafka is told it, unquoted."""
 _HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256"}
 _ITERATIONS = 8192
 _VALIDATOR = f"{PACKAGE}.oauthbearer.OAuthBearerValidatorCallbackHandler"
@@ -61,12 +64,7 @@ class Secured:
         certificate, authority, users = (file.absolute() for file in files)
         secret_files.key(certificate, "broker_security")
         secret_files.certificates(authority, "broker_security")
-        try:
-            passwords = dict(json.loads(secret_files.secret(users, "broker_security")))
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{users} does not tell users and passwords", hint="run `lakeshelf init compose`"
-            ) from error
+        passwords = _users(users)
         return cls(NAME, certificate, authority, passwords, trusted=tuple(passwords))
 
     def properties(self, ports: Mapping[str, int], client: str, advertised: str) -> dict[str, str]:
@@ -144,6 +142,30 @@ class Secured:
         if mechanism != "PLAIN":
             return f"{MODULES[mechanism]} required;"
         return jaas(mechanism, {f"user_{name}": value for name, value in self.users.items()})
+
+
+def _users(file: Path) -> dict[str, str]:
+    """Users and passwords; of both, what Kafka could take for something else is refused, and no password is shown."""
+    try:
+        passwords = json.loads(secret_files.secret(file, "broker_security"))
+    except ValueError:
+        passwords = None
+    if not isinstance(passwords, dict) or not passwords:
+        raise ConfigurationError(
+            f"{file} does not tell users and passwords",
+            hint='write it such as {"lakeshelf": "PASSWORD"}, or run `lakeshelf init compose --force`',
+        )
+    for name, password in passwords.items():
+        if not USER.fullmatch(name):
+            raise ConfigurationError(
+                f"{file}: {name!r} is no name of a user",
+                hint="take letters, digits, dot, hyphen and underscore",
+            )
+        if not isinstance(password, str) or not password or "\0" in password:
+            raise ConfigurationError(
+                f"{file}: the password of {name} is no text, or an empty one", hint="correct it"
+            )
+    return passwords
 
 
 def argument_file(arguments: Iterable[str]) -> bytes:

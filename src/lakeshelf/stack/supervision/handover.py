@@ -10,18 +10,21 @@ import argparse
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
 from lakeshelf import logs
 from lakeshelf.contracts import project
-from lakeshelf.errors import LakeshelfError, first_line, refused
+from lakeshelf.errors import ConfigurationError, LakeshelfError, first_line, refused
 from lakeshelf.kafka.authentication import secrets
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -34,6 +37,7 @@ LARGEST_LOG = 10 * 1024 * 1024
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=200"}
 """DuckDB allocates and frees thousands of small blocks for each statement; seven of a size are kept by default."""
 _PR_SET_PDEATHSIG = 1
+_PASSWORD = re.compile(r"//[^/@:]*:([^@]+)@")
 
 
 def start(
@@ -115,8 +119,20 @@ def begin_log(part: str, settings: Settings, *, printed: bool = False) -> None:
         part,
         None if printed else settings.stack_dir / "logs",
         level=settings.log_level,
-        secrets=secrets(settings),
+        secrets=_secrets(settings),
     )
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """What must not be read in a log: secrets of settings, and what their files hold."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    yield from (value.get_secret_value() for value in values if isinstance(value, SecretStr))
+    yield from secrets(settings)
+    with suppress(ConfigurationError):  # whoever needs the file tells of it
+        place = settings.governance_place
+        if isinstance(place, str):
+            yield place
+            yield from (form(word) for word in _PASSWORD.findall(place) for form in (str, unquote))
 
 
 def receive() -> Settings:

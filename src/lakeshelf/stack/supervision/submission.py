@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack.toolchain import jars, java, jvm_metrics
+from lakeshelf.stack.toolchain import jars, java, java_properties, jvm_metrics
 from lakeshelf.stack.toolchain.ivy import pyspark_jars
 from lakeshelf.streams.run import session
 
@@ -37,7 +37,6 @@ VARIABLES = {"yarn": "spark.yarn.appMasterEnv.", "k8s": "spark.kubernetes.driver
 """Kind of cluster → how a variable of the driver's container is named."""
 PLACES = {"home", "project", "cache_dir", "java_home", "state_dir"}
 """Settings that are folders of this machine."""
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,8 @@ class Submission:
         lines = [
             f"# For {FILE_NAME}, which this command uses:",
             f"# {named} {command}",
-            *(f"{name}={_value(value)}" for name, value in self.properties.items()),
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + java_properties.text(self.properties)
 
     def command(self, file: str) -> list[str]:
         """The command that submits the driver.
@@ -218,9 +216,3 @@ def parsed(properties: Iterable[str]) -> dict[str, str]:
                 hint="name one such as --conf spark.executor.memory=4g",
             )
     return {name: value for name, _, value in pairs}
-
-
-def _value(text: str) -> str:
-    """A value as Java reads it in a file of properties."""
-    escaped = text.translate(_ESCAPES)
-    return f"\\{escaped}" if escaped.startswith((" ", "\f")) else escaped
