@@ -25,7 +25,7 @@ TESTS = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reo
 # Large blocks go back to the system when they are freed. Else holes would make the heap of a process of tests grow by
 # gigabytes of addresses, until the system refuses to fork it.
 test test-fast test-nightly coverage: export MALLOC_MMAP_THRESHOLD_ := 1048576
-# One of them is a whole `make test`, with processes of its own.
+# Some of them fill a machine: a year of all stores, a month of the loop.
 test-nightly: PROCESSES = 2
 COVERED ?= not nightly
 SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
@@ -49,8 +49,9 @@ test: setup ## Set up, then run all tests
 test-fast: setup ## Run the tests that take 3 minutes together
 	@$(BIN)/python $(TESTS) -m "not (slow or setup or faults or nightly)"
 
-test-nightly: setup ## Run the long repetitions; what they came to stands in tests/results/nightly.json
-	@$(BIN)/python $(TESTS) -m nightly --result tests/results/nightly.json
+test-nightly: setup ## Run the long repetitions, then all tests on a fresh machine; what came of them stands in tests/results
+	@$(BIN)/python $(TESTS) -m "nightly and not setup" --result tests/results/nightly.json; tested=$$?; \
+		$(BIN)/python -m pytest -m "nightly and setup" --result tests/results/fresh-machine.json && exit $$tested
 
 coverage: setup ## Run the tests of `make test`, or those of COVERED=…, and tell the branches that each room covers
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage

@@ -131,6 +131,7 @@ class Driver:
         if self._leases is not None:
             self._leases.tell(self.address)
         spark = session()
+        soonest_first = sorted(self.plans, key=lambda query_plan: query_plan.trigger_ms)
         self.queries = [
             Query(
                 query_plan,
@@ -140,7 +141,7 @@ class Driver:
                 i * STAGGER_MS,
                 None if self._leases is None else self._leases[query_plan.name],
             )
-            for i, query_plan in enumerate(self.plans)
+            for i, query_plan in enumerate(soonest_first)
         ]
         self._tend_all(spark)
         for query in self.queries:
