@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, ToolchainError
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.supervision import submission
 from lakeshelf.stack.supervision.submission import Submission, parsed
 from lakeshelf.stack.toolchain import jars
 from lakeshelf.streams.run import session
+from tests.conftest import Run
 
 YARN, KUBERNETES = "yarn", "k8s://https://cluster:6443"
 OF_IMAGE = Path("/opt/lakeshelf")
@@ -82,14 +84,14 @@ def test_the_printed_file_is_what_java_reads_and_begins_with_its_command(
     settings: Settings,
 ) -> None:
     more = {"spark.executor.defaultJavaOptions": "\\d\n=x"}
-    submission = Submission(settings, YARN, ("wh-aggregator",), more=more)
-    text = submission.text()
+    driver = Submission(settings, YARN, ("wh-aggregator",), more=more)
+    text = driver.text()
     assert "spark.executor.defaultJavaOptions=\\\\d\\n=x\n" in text
     command = shlex.split(text.splitlines()[1].removeprefix("# "))
-    assert command[: len(submission.environment)] == [
-        f"{name}={value}" for name, value in submission.environment.items()
+    assert command[: len(driver.environment)] == [
+        f"{name}={value}" for name, value in driver.environment.items()
     ]
-    assert command[len(submission.environment) :] == submission.command("lakeshelf.properties")
+    assert command[len(driver.environment) :] == driver.command("lakeshelf.properties")
     assert command[-7:] == [
         *("jobs", "run", "wh-aggregator"),
         *("--master", "submit", "--committer", "driver"),
@@ -100,7 +102,26 @@ def test_the_printed_file_is_what_java_reads_and_begins_with_its_command(
     ("values", "changed", "problem"),
     [
         ({"master": "mesos://a"}, {}, "no cluster of Spark is named 'mesos://a'"),
+        ({"master": "yarn\n"}, {}, "no cluster of Spark is named 'yarn"),
+        ({"master": "local[some]"}, {}, "no cluster of Spark is named"),
+        ({"master": "spark://a"}, {}, "no cluster of Spark is named"),
         ({"master": "spark://a:1", "mode": "cluster"}, {}, "no driver in Python inside spark://a"),
+        ({"master": KUBERNETES, "image": ""}, {}, "need an image"),
+        ({"master": YARN, "home": OF_IMAGE}, {}, "--driver-home /opt/lakeshelf would not be used"),
+        (
+            {"master": YARN, "mode": "cluster", "home": Path("opt")},
+            {},
+            "--driver-home opt begins at no root",
+        ),
+        *(
+            (
+                {"master": YARN, "mode": "cluster", "home": Path(f"/opt/a{unfit}b")},
+                {},
+                "a cluster gets no jars from",
+            )
+            for unfit in ", :#%?\n"
+        ),
+        ({"master": YARN}, {"cache_dir": Path("/a,b")}, "a cluster gets no jars from '/a,b/jars'"),
         ({"master": KUBERNETES}, {}, "containers of k8s://https://cluster:6443 need an image"),
         ({"master": "local[2]", "image": "shop:1"}, {}, "--image shop:1 would not be used"),
         ({"master": YARN, "mode": "cluster"}, {"bootstrap_servers": None}, "embedded broker"),
@@ -130,3 +151,90 @@ def test_what_is_no_property_of_spark_is_refused(text: str) -> None:
     assert parsed(["spark.executor.memory=a=b"]) == {"spark.executor.memory": "a=b"}
     annotation = "spark.kubernetes.driver.annotation.prometheus.io/scrape"
     assert parsed([f"{annotation}=true"]) == {annotation: "true"}
+
+
+@pytest.mark.parametrize("master", ["spark://a:1,b:2", "spark://[::1]:7077", "local[*]", "local"])
+def test_every_form_of_a_master_is_known(settings: Settings, master: str) -> None:
+    assert Submission(settings, master).kind == master.partition(":")[0].partition("[")[0]
+
+
+def test_a_driver_here_may_have_its_jars_in_a_folder_with_blanks(settings: Settings) -> None:
+    held = settings.model_copy(update={"cache_dir": Path("/my jars")})
+    assert Submission(held, YARN).kind == YARN
+
+
+def test_what_somebody_adds_comes_behind_ours_and_an_empty_value_leaves_ours_out(
+    settings: Settings,
+) -> None:
+    ours = told(settings, master=YARN)
+    more = {"spark.jars": "/mine.jar", "spark.driver.extraJavaOptions": "-Da=b"}
+    more |= {"spark.driver.memory": "9g", "spark.driver.extraClassPath": "/mine"}
+    theirs = told(settings, master=YARN, more=more)
+    assert theirs["spark.jars"] == f"{ours['spark.jars']},/mine.jar"
+    options = "spark.driver.extraJavaOptions"
+    assert theirs[options] == f"{ours[options]} -Da=b"
+    assert theirs["spark.driver.extraClassPath"].endswith(":/mine")
+    assert theirs["spark.driver.memory"] == "9g"
+    assert told(settings, master=YARN, more={"spark.jars": ""})["spark.jars"] == ""
+    assert told(settings, master="local[1]", more=more)["spark.jars"] == "/mine.jar"
+
+
+@pytest.mark.parametrize("name", sorted(session.STREAMING | session.DELTA))
+def test_what_the_promises_rest_on_cannot_be_changed(name: str) -> None:
+    """The session has it all the same, so that the file would say what is not."""
+    with pytest.raises(ConfigurationError, match="cannot be changed"):
+        parsed([f"{name}=x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ("spark.master=yarn", "give --master yarn"),
+        ("spark.submit.deployMode=cluster", "give --deploy-mode cluster"),
+        ("spark.kubernetes.container.image=a:1", "give --image a:1"),
+        ("spark.a=\udcff", "no UTF-8 text"),
+    ],
+)
+def test_what_an_option_says_is_said_by_the_option(text: str, way: str) -> None:
+    with pytest.raises(ConfigurationError, match=way):
+        parsed([text])
+
+
+def test_a_property_that_is_named_twice_is_refused_unless_it_is_the_same() -> None:
+    assert parsed(["spark.a=1", "spark.a=1"]) == {"spark.a": "1"}
+    with pytest.raises(ConfigurationError, match=r"--conf spark\.a is named twice"):
+        parsed(["spark.a=1", "spark.a=2"])
+
+
+def test_a_yarn_that_nothing_names_is_refused_before_anything_starts(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
+    monkeypatch.setenv("YARN_CONF_DIR", str(tmp_path / "none"))
+    with pytest.raises(ConfigurationError, match="export HADOOP_CONF_DIR") as refused:
+        Submission(settings, YARN).run()
+    assert f"YARN_CONF_DIR={tmp_path}/none" in str(refused.value)
+    assert not settings.stack_dir.exists()
+
+
+def test_a_spark_without_its_command_is_refused_in_a_line(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "pyspark_jars", lambda: tmp_path / "jars")
+    with pytest.raises(
+        ToolchainError, match=r"bin/spark-submit is not there.*pyspark=="
+    ) as refused:
+        Submission(settings, "local[1]").run()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_password_of_the_mirror_goes_nowhere(
+    lakeshelf: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKESHELF_MAVEN_REPOSITORY", "https://ann:open-sesame@mirror/maven")
+    monkeypatch.setenv("LAKESHELF_BOOTSTRAP_SERVERS", "kafka:9092")
+    inside = ("--master", YARN, "--deploy-mode", "cluster", "--driver-home", OF_IMAGE)
+    for command in (("config",), ("config", "--json"), ("jobs", "conf", *inside)):
+        done = lakeshelf(*command)
+        assert done.code == 0
+        assert "open-sesame" not in done.out

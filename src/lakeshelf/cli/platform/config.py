@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.addresses import is_address, without_credentials
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
 
@@ -29,5 +30,6 @@ def config(*, as_json: AsJson = False) -> None:
 
 
 def settings_value(settings: Settings, name: str) -> Any:
-    """One setting as plain data; a secret as stars."""
-    return settings.model_dump(mode="json")[name]
+    """One setting as plain data; a secret as stars, also one in an address."""
+    value = settings.model_dump(mode="json")[name]
+    return without_credentials(value) if isinstance(value, str) and is_address(value) else value

@@ -15,12 +15,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from pydantic import SecretStr
 
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, ToolchainError
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack.toolchain import jars, java, java_properties, jvm_metrics
@@ -28,15 +29,42 @@ from lakeshelf.stack.toolchain.ivy import pyspark_jars
 from lakeshelf.streams.run import session
 
 DeployMode = Literal["client", "cluster"]
-MASTERS = re.compile(r"(?P<kind>yarn|k8s|spark|local)(?:$|://\S+$|\[[^\]]+\]$)")
+_HOST = r"(\[[0-9a-fA-F:.]+\]|[^\s/:,@\[\]]+):\d{1,5}"
+MASTERS = {
+    "yarn": r"yarn",
+    "k8s": r"k8s://\S+",
+    "spark": rf"spark://{_HOST}(,{_HOST})*",
+    "local": r"local(\[(\d+|\*)(,\d+)?\])?",
+}
+"""Kind of cluster → how Spark has it named."""
 PROPERTY = re.compile(r"spark(\.[A-Za-z0-9_/-]+)+")
 SCRIPT = Path("infra", "submitted.py")
 CACHE = ".cache"
 FILE_NAME = "lakeshelf.properties"
 VARIABLES = {"yarn": "spark.yarn.appMasterEnv.", "k8s": "spark.kubernetes.driverEnv."}
 """Kind of cluster → how a variable of the driver's container is named."""
-PLACES = {"home", "project", "cache_dir", "java_home", "state_dir"}
-"""Settings that are folders of this machine."""
+OF_THIS_MACHINE = {"home", "project", "cache_dir", "java_home", "state_dir", "maven_repository"}
+"""Settings that a driver elsewhere has no use for: folders, and where jars were fetched from."""
+JOINED = {
+    "spark.driver.extraClassPath": os.pathsep,
+    "spark.driver.extraJavaOptions": " ",
+    "spark.executor.extraJavaOptions": " ",
+    "spark.jars": ",",
+}
+"""Properties to which somebody may add → what stands between; an empty one leaves ours out."""
+OPTIONS = {
+    "spark.master": "--master",
+    "spark.submit.deployMode": "--deploy-mode",
+    "spark.kubernetes.container.image": "--image",
+}
+"""Properties that follow from options of the command."""
+YARN_FOLDERS = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
+_UNFIT = {"client": re.compile(r"[,:#\x00-\x1f]"), "cluster": re.compile(r"[,:#%?\s\x00-\x1f]")}
+"""What the path of a jar may not hold: lists of jars and of addresses would end there."""
+
+
+RESTING = session.STREAMING | session.DELTA
+"""Properties that the session has whatever a file says."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +78,7 @@ class Submission:
         mode: Where the driver runs.
         image: Image of containers, for Kubernetes.
         home: Checkout where the driver runs; None: this one.
-        more: Properties of Spark that come last.
+        more: Properties of Spark, which beat ours or are added to them.
     """
 
     settings: Settings
@@ -69,8 +97,8 @@ class Submission:
     @property
     def kind(self) -> str:
         """Kind of cluster: `spark`, `yarn`, `k8s` or `local`; empty for none that Spark knows."""
-        match = MASTERS.match(self.master)
-        return match["kind"] if match else ""
+        kinds = (kind for kind, form in MASTERS.items() if re.fullmatch(form, self.master))
+        return next(kinds, "")
 
     @cached_property
     def properties(self) -> dict[str, str]:
@@ -88,15 +116,15 @@ class Submission:
             named["spark.jars"] = ",".join(f"local://{jar}" for jar in class_path.split(os.pathsep))
         else:
             named["spark.pyspark.driver.python"] = sys.executable
-        return {
+        ours = {
             "spark.app.name": "lakeshelf",
             "spark.submit.deployMode": self.mode,
             "spark.log.level": "ERROR",
             **named,
             **({"spark.kubernetes.container.image": self.image} if self.image else {}),
             **(self._variables() if self.mode == "cluster" else {}),
-            **self.more,
         }
+        return ours | {name: _added(ours, name, value) for name, value in self.more.items()}
 
     def text(self) -> str:
         """The properties as a file, with the command that uses it."""
@@ -127,7 +155,13 @@ class Submission:
         ]
 
     def run(self) -> NoReturn:
-        """Become the command: this process ends."""
+        """Become the command: this process ends.
+
+        Raises:
+            ConfigurationError: YARN is not named.
+            ToolchainError: There is no `spark-submit`.
+        """
+        self._require_what_runs_it()
         file = self.settings.stack_dir / FILE_NAME
         write_atomically(file, self.text().encode(), mode=0o600)
         command = self.command(str(file))
@@ -142,15 +176,35 @@ class Submission:
             "JAVA_HOME": str(java.java_home(self.settings)),
         }
 
+    def _require_what_runs_it(self) -> None:
+        named = {name: os.environ.get(name, "") for name in YARN_FOLDERS}
+        if self.kind == "yarn" and not any(map(os.path.isdir, named.values())):
+            shown = " and ".join(f"{name}={value}" for name, value in named.items())
+            raise ConfigurationError(
+                f"nothing says where YARN is: {shown}",
+                hint="export HADOOP_CONF_DIR=FOLDER, that with the yarn-site.xml of the cluster",
+            )
+        if not os.access(program := self.command(FILE_NAME)[0], os.X_OK):
+            raise ToolchainError(
+                f"{program} is not there, or cannot be run",
+                hint=f"install it anew: `{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps "
+                f"pyspark=={version('pyspark')}`",
+            )
+
     @property
     def _home(self) -> Path:
         return (self.home or self.settings.home).absolute()
+
+    @property
+    def _jars_folder(self) -> Path:
+        cache = self.settings.cache_dir if self.home is None else self.home / CACHE
+        return cache.absolute() / "jars"
 
     def _class_path(self) -> str:
         class_path = jars.spark_class_path(self.settings)
         if self.home is None:
             return class_path
-        folder = self.home / CACHE / "jars"
+        folder = self._jars_folder
         return os.pathsep.join(str(folder / Path(jar).name) for jar in class_path.split(os.pathsep))
 
     def _variables(self) -> dict[str, str]:
@@ -163,12 +217,47 @@ class Submission:
         values = self.settings.model_dump(mode="json", include=self.settings.model_fields_set)
         for name, value in sorted(values.items()):
             is_secret = isinstance(getattr(self.settings, name), SecretStr)
-            if value is not None and not is_secret and name not in PLACES:
+            if value is not None and not is_secret and name not in OF_THIS_MACHINE:
                 text = value if isinstance(value, str) else json.dumps(value)
                 yield name.upper(), text
 
     def _contradictions(self) -> Iterator[tuple[bool, str, str]]:
         """What keeps the driver from running: whether it holds, what it is, what to do."""
+        yield from self._of_the_cluster()
+        yield from self._of_places()
+        cluster = self.mode == "cluster"
+        yield (
+            cluster and self.settings.bootstrap_servers is None,
+            "a driver inside a cluster does not reach the embedded broker",
+            "set LAKESHELF_BOOTSTRAP_SERVERS",
+        )
+        yield (
+            cluster and self.settings.kafka_password is not None,
+            "kafka_password would be read by whoever sees the driver's settings",
+            "set LAKESHELF_KAFKA_PASSWORD_FILE to a file that the driver's container has",
+        )
+
+    def _of_places(self) -> Iterator[tuple[bool, str, str]]:
+        home = self.home
+        yield (
+            home is not None and self.mode != "cluster",
+            f"the driver runs here, so that --driver-home {home} would not be used",
+            "leave it out, or add --deploy-mode cluster",
+        )
+        yield (
+            home is not None and not home.is_absolute(),
+            f"--driver-home {home} begins at no root",
+            "name the folder as the driver's container has it, such as /opt/lakeshelf",
+        )
+        for folder in (self._home, self._jars_folder) if self.kind != "local" else ():
+            unfit = _UNFIT[self.mode].search(str(folder))
+            yield (
+                unfit is not None,
+                f"a cluster gets no jars from {str(folder)!r}, which holds {unfit and unfit[0]!r}",
+                "name another folder with --driver-home, or here with LAKESHELF_HOME and LAKESHELF_CACHE_DIR",
+            )
+
+    def _of_the_cluster(self) -> Iterator[tuple[bool, str, str]]:
         cluster, kind = self.mode == "cluster", self.kind
         yield (
             not kind,
@@ -181,7 +270,7 @@ class Submission:
             "leave out --deploy-mode, or submit to yarn or k8s://…",
         )
         yield (
-            kind == "k8s" and self.image is None,
+            kind == "k8s" and not self.image,
             f"containers of {self.master} need an image",
             "name it with --image; executors need Spark and Java alone",
         )
@@ -190,29 +279,43 @@ class Submission:
             f"{self.master or 'this master'} runs no containers, so that --image {self.image} would not be used",
             "leave it out, or name a master k8s://https://HOST:6443",
         )
-        yield (
-            cluster and self.settings.bootstrap_servers is None,
-            "a driver inside a cluster does not reach the embedded broker",
-            "set LAKESHELF_BOOTSTRAP_SERVERS",
-        )
-        yield (
-            cluster and self.settings.kafka_password is not None,
-            "kafka_password would be read by whoever sees the driver's settings",
-            "set LAKESHELF_KAFKA_PASSWORD_FILE to a file that the driver's container has",
-        )
 
 
 def parsed(properties: Iterable[str]) -> dict[str, str]:
     """Properties that somebody named, NAME=VALUE each.
 
     Raises:
-        ConfigurationError: One that is none of Spark.
+        ConfigurationError: One that is none of Spark, that is said elsewhere, or that is named twice.
     """
-    pairs = [text.partition("=") for text in properties]
-    for name, sign, _ in pairs:
+    named: dict[str, str] = {}
+    for text in properties:
+        name, sign, value = text.partition("=")
         if not sign or not PROPERTY.fullmatch(name):
             raise ConfigurationError(
                 f"--conf {name!r} is no property of Spark",
                 hint="name one such as --conf spark.executor.memory=4g",
             )
-    return {name: value for name, _, value in pairs}
+        _require_free(name, value)
+        if named.setdefault(name, value) != value:
+            raise ConfigurationError(f"--conf {name} is named twice", hint="name it once")
+    return named
+
+
+def _require_free(name: str, value: str) -> None:
+    if name in OPTIONS:
+        raise ConfigurationError(
+            f"--conf {name} follows from {OPTIONS[name]}", hint=f"give {OPTIONS[name]} {value}"
+        )
+    if name in RESTING:
+        raise ConfigurationError(
+            f"--conf {name} cannot be changed: what is promised rests on {RESTING[name]!r}",
+            hint="leave it out",
+        )
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ConfigurationError(f"--conf {name} is no UTF-8 text", hint="write it anew")
+
+
+def _added(ours: Mapping[str, str], name: str, value: str) -> str:
+    """What Spark is told where somebody named a property."""
+    between = JOINED.get(name) if value else None
+    return value if between is None else between.join(filter(None, (ours.get(name), value)))
