@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+NO_JSON = (ValueError, RecursionError)
+"""What a text that is no JSON, or nested without end, leads to."""
+
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
@@ -55,6 +58,6 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a file that is written in one step; empty when there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, *NO_JSON):
         return {}
     return content if isinstance(content, dict) else {}

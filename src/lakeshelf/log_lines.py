@@ -8,8 +8,10 @@ from __future__ import annotations
 import heapq
 import json
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from lakeshelf.logs import FIRST, LEVELS, SUFFIX, as_text
 
 BROKER = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\S+) (?P<level>[A-Z]+) (?P<event>.*)")
 SPARK = re.compile(r"(?P<at>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (?P<level>[A-Z]+) (?P<event>.*)")
-ALIKE = {"WARN": "warning", "FATAL": "error", "TRACE": "debug"}
+ALIKE = {"WARN": "warning", "FATAL": "error", "CRITICAL": "error", "TRACE": "debug"}
 """Levels of others' logs → ours."""
 LOOK_AGAIN_S = 0.5
 START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,9 +52,12 @@ class LogLine:
         Raises:
             ValueError: It is none.
         """
-        fields = json.loads(text)
-        at = datetime.fromisoformat(fields.pop("at"))
-        level, event = str(fields.pop("level")), str(fields.pop("event"))
+        try:
+            fields = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested without end") from error
+        at = _aware(datetime.fromisoformat(fields.pop("at")))
+        level, event = _level(str(fields.pop("level"))), str(fields.pop("event"))
         return cls(at, level, str(fields.pop("part", part)), event, fields)
 
     def text(self) -> str:
@@ -115,8 +120,13 @@ def _since(file: Path, ends: dict[Path, int]) -> list[LogLine]:
 
 def _files(folder: Path) -> list[Path]:
     """Logs of all parts; those that were put aside come before the one that is written."""
-    files = [*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.log*")]
-    return sorted(files, key=lambda file: (_part(file), file.stat().st_mtime))
+    written: dict[Path, float] = {}
+    for file in (*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.log*")):
+        with suppress(FileNotFoundError):  # put aside meanwhile
+            seen = file.stat()
+            if stat.S_ISREG(seen.st_mode):
+                written[file] = seen.st_mtime
+    return sorted(written, key=lambda file: (_part(file), written[file]))
 
 
 def _part(file: Path) -> str:
@@ -134,16 +144,18 @@ def _parsed(file: Path, part: str) -> Iterator[LogLine]:
 
 def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[LogLine]:
     last: LogLine | None = None
+    below: list[str] = []
     for text in texts:
         line = _line(text, part)
         if line is not None:
             if last is not None:
-                yield last
-            last = line
+                yield _longer(last, below)
+            last, below = line, []
         elif text.strip():
-            last = _longer(last or LogLine(START, "info", part, ""), text)
+            last = last or LogLine(START, "info", part, "")
+            below.append(text)
     if last is not None:
-        yield last
+        yield _longer(last, below)
 
 
 def _line(text: str, part: str) -> LogLine | None:
@@ -154,16 +166,29 @@ def _line(text: str, part: str) -> LogLine | None:
             return None
     for pattern, read_time in ((BROKER, datetime.fromisoformat), (SPARK, _time_of_spark)):
         if match := pattern.fullmatch(text):
-            level = ALIKE.get(match["level"], match["level"].lower())
-            known = level if level in LEVELS else "info"
-            return LogLine(read_time(match["at"]), known, part, match["event"])
+            with suppress(ValueError):  # a time that is none
+                at = _aware(read_time(match["at"]))
+                return LogLine(at, _level(match["level"]), part, match["event"])
     return None
 
 
-def _longer(line: LogLine, text: str) -> LogLine:
-    """A line with another one below it."""
-    below = f"{line.fields.get('exception', '')}{text}\n"
-    return LogLine(line.at, line.level, line.part, line.event, line.fields | {"exception": below})
+def _level(name: str) -> str:
+    """A level as ours are called; what nobody knows is no reason to leave a line out."""
+    level = ALIKE.get(name.upper(), name.lower())
+    return level if level in LEVELS else "info"
+
+
+def _aware(at: datetime) -> datetime:
+    """A time that can be compared with others; without a zone it is of UTC, as all of ours are."""
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _longer(line: LogLine, below: Sequence[str]) -> LogLine:
+    """A line with those that stand below it."""
+    if not below:
+        return line
+    text = "".join(f"{one}\n" for one in (line.fields.get("exception"), *below) if one)
+    return LogLine(line.at, line.level, line.part, line.event, line.fields | {"exception": text})
 
 
 def _time_of_spark(text: str) -> datetime:

@@ -14,6 +14,9 @@ from typing import Any
 from lakeshelf.errors import FULL
 from lakeshelf.files import read_json, write_atomically
 
+MOST = 2**40
+"""No number of a process, and no time, is larger."""
+
 
 @dataclass(frozen=True)
 class StatusFile:
@@ -21,11 +24,13 @@ class StatusFile:
 
     Attributes:
         name: Name of the file.
-        members: Entry that lists what the process runs, each with its `state`.
+        members: Entry that lists what the process runs.
+        has: What each of these has, in words or as a number.
     """
 
     name: str
     members: str
+    has: Sequence[str]
 
     def write(self, stack_dir: Path, members: Sequence[Mapping[str, Any]], **more: Any) -> None:
         """Write the status of this process; on a disk that is full the last one stays, and nothing ends for it.
@@ -48,16 +53,48 @@ class StatusFile:
         self.write(stack_dir, [{"member": member, "state": state}], **places)
 
     def read(self, stack_dir: Path) -> dict[str, Any]:
-        """What was told last: `pid`, `host`, `written_at` (seconds since 1970), the members; empty when nothing was."""
-        return read_json(stack_dir / self.name)
+        """What was told last: `pid`, `host`, `written_at` (seconds since 1970), the members; empty when nothing was.
+
+        A file that was cut, or that something else wrote, tells nothing.
+        """
+        status = read_json(stack_dir / self.name)
+        return status if self._is_ours(status) else {}
+
+    def is_damaged(self, stack_dir: Path) -> bool:
+        """Whether there is a file that tells nothing."""
+        return (stack_dir / self.name).exists() and not self.read(stack_dir)
+
+    def _is_ours(self, status: Mapping[str, Any]) -> bool:
+        return (
+            is_number(status.get("pid"), least=1)
+            and is_number(status.get("written_at"))
+            and isinstance(status.get("host"), str)
+            and self.are_whole(status.get(self.members))
+        )
+
+    def are_whole(self, members: Any) -> bool:
+        """Whether members are such as this process tells of."""
+        return isinstance(members, list) and all(
+            isinstance(member, dict) and self._is_whole(member) for member in members
+        )
+
+    def _is_whole(self, member: Mapping[str, Any]) -> bool:
+        values = [member.get(name) for name in self.has]
+        return all(isinstance(value, str) or is_number(value) for value in values)
 
 
-STREAMS = StatusFile("streams.json", "queries")
-COMPONENTS = StatusFile("components.json", "components")
-FOLLOWERS = StatusFile("followers.json", "components")
+def is_number(value: Any, least: float = -MOST) -> bool:
+    """Whether a value is a number that a process, a time or a count can have."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and least <= value <= MOST
+
+
+STREAMS = StatusFile("streams.json", "queries", ("query", "state"))
+COMPONENTS = StatusFile("components.json", "components", ("component", "state", "error"))
+FOLLOWERS = StatusFile("followers.json", "components", ("component", "state", "error"))
 """Components that follow datasets, where they have a process of their own."""
-PUBLICATION = StatusFile("publication.json", "datasets")
-API = StatusFile("api.json", "members")
-WORKER = StatusFile("worker.json", "members")
-RECONCILED = StatusFile("reconciled.json", "checks")
+PUBLICATION = StatusFile("publication.json", "datasets", ("dataset", "state", "reason"))
+API = StatusFile("api.json", "members", ("member", "state"))
+WORKER = StatusFile("worker.json", "members", ("member", "state"))
+RECONCILED = StatusFile("reconciled.json", "checks", ("name", "differences"))
 """What the last reconciliation found; whoever ran it has ended."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,3 +211,38 @@ def test_text_of_a_line_begins_with_when_how_grave_and_whose() -> None:
         '{"at":"2026-03-01T10:00:02Z","level":"info","event":"ready","x":1}', "broker"
     )
     assert line.text() == "2026-03-01 10:00:02 info    broker     ready x=1"
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        '{"at": "2026-03-01T10:00:00", "level": "info", "event": "no zone"}',
+        '{"at": "2026-03-01T10:00:00+00:00", "level": "notice", "event": "an unknown level"}',
+        '{"at": 5, "level": 1, "event": 2}',
+        '{"a":' * 100_000,
+        "2026-13-01T10:00:00 WARN no month",
+        "2026-03-01T10:00:00 WARN no zone",
+        "99/99/99 10:00:00 WARN no day",
+    ],
+)
+def test_a_line_of_others_is_shown_between_ours(lakeshelf: Run, lake: Path, strange: str) -> None:
+    folder = load_settings().stack_dir / "logs"
+    folder.mkdir(parents=True)
+    own = {"at": "2026-03-01T10:00:00+00:00", "level": "info", "part": "streams", "event": "ours"}
+    (folder / "streams.jsonl").write_text(f"{json.dumps(own)}\n{strange}\n{json.dumps(own)}\n")
+    (folder / "broker.log").write_text(f"{BROKER}{strange}\n")
+    (folder / "folder.log").mkdir()
+    (folder / "gone.log").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.log")
+    shown = lakeshelf("logs", "--json")
+    assert shown.code == 0
+    assert [line["event"] for line in json.loads(shown.out)].count("ours") == 2
+
+
+def test_what_stands_below_a_line_is_gathered_once(tmp_path: Path) -> None:
+    """Each line anew with all before it: a log of others would take minutes, at 10 MB."""
+    (tmp_path / "broker.log").write_text("no time\n" * 200_000)
+    began = time.process_time()
+    (line,) = log_lines.read(tmp_path)
+    assert time.process_time() - began < 20
+    assert len(line.fields["exception"]) == 8 * 200_000

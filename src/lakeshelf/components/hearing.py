@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from lakeshelf.components.component import Heard
 from lakeshelf.errors import first_line
 from lakeshelf.files import replace_content
@@ -84,6 +86,9 @@ class Hearings:
 
 def _read(file: Path) -> Hearing:
     try:
-        return Hearing(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return TypeAdapter(Hearing).validate_json(file.read_bytes())
+    except (
+        OSError,
+        ValueError,
+    ):  # a file that was cut, or that something else wrote, tells nothing
         return Hearing()

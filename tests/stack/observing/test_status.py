@@ -61,7 +61,7 @@ def test_a_part_that_died_is_told_with_its_signal_restarts_and_batches(lake: Set
     for fact in ("signal 9 (Killed)", "3 restarts", "batch 12", "shelf_events:0:100 to 249"):
         assert fact in problem
     (batch,) = [q["last_batch"] for q in told["queries"] if q["query"] == QUERY]
-    assert (batch["batch_id"], batch["offsets"]) == (12, {"shelf_events": {"0": [100, 250]}})
+    assert (batch["batch_id"], batch["offsets"]) == (12, {"shelf_events": {"0": (100, 250)}})
 
 
 @pytest.mark.parametrize(

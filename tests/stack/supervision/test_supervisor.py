@@ -18,7 +18,8 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.supervision import governed, handover
-from lakeshelf.stack.supervision.supervisor import STACK_FILE, end_leftovers, running_stack
+from lakeshelf.stack.supervision.stack_file import NAME as STACK_FILE
+from lakeshelf.stack.supervision.supervisor import end_leftovers, running_stack
 from lakeshelf.streams.resume import checkpoint
 from tests.support import eventually
 

@@ -69,8 +69,10 @@ def plain(**overrides: Any) -> Settings:
     lake = options().lake
     chosen = {name: value for name, value in overrides.items() if value is not None}
     in_force = load_settings(**({"lake_root": absolute(lake)} if lake else {}), **chosen)
-    for place in (in_force.lake_root, in_force.state_dir):
-        _require_no_file(place)
+    _require_no_file(in_force.lake_root, "no lake can be", "name a folder with --lake")
+    _require_no_file(
+        in_force.state_dir, "no state can be kept", "set LAKESHELF_STATE_DIR to a folder"
+    )
     return in_force
 
 
@@ -93,14 +95,12 @@ def present(in_force: Settings | None = None) -> Settings:
     )
 
 
-def _require_no_file(place: Path | str) -> None:
+def _require_no_file(place: Path | str, problem: str, way: str) -> None:
     """Refuse a place at which, or above which, a file stands where a folder should be."""
     above = [place.absolute(), *place.absolute().parents] if isinstance(place, Path) else []
     file = next((path for path in above if path.exists() and not path.is_dir()), None)
     if file is not None:
-        raise ConfigurationError(
-            f"no lake can be at {place}: {file} is a file", hint="name a folder with --lake"
-        )
+        raise ConfigurationError(f"{problem} at {place}: {file} is a file", hint=way)
 
 
 def _exists(root: Path | str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakeshelf.errors import BrokerError
-from lakeshelf.files import write_atomically
+from lakeshelf.files import read_json, write_atomically
 
 LOOPBACK = "127.0.0.1"
 # Below 32768, where Linux takes the ports of outgoing connections from: a remembered port there
@@ -43,7 +43,7 @@ def remembered(file: Path, names: Sequence[str]) -> dict[str, int]:
     Raises:
         BrokerError: No port is free.
     """
-    known = _read(file)
+    known = read(file)
     if set(known) != set(names):
         known = dict(zip(names, choose(len(names)), strict=True))
         write_atomically(file, json.dumps(known, indent=1).encode())
@@ -66,9 +66,8 @@ def choose(count: int) -> list[int]:
     return free
 
 
-def _read(file: Path) -> dict[str, int]:
-    try:
-        ports = json.loads(file.read_text())
-        return {str(name): int(port) for name, port in ports.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
+def read(file: Path) -> dict[str, int]:
+    """The ports of a file; none of one that is not there, or that says anything else."""
+    ports = read_json(file)
+    are_ports = all(isinstance(port, int) and 0 < port < 65_536 for port in ports.values())
+    return ports if are_ports else {}

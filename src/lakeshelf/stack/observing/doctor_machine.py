@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lakeshelf.files import read_json
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
@@ -141,6 +140,12 @@ def clock(settings: Settings) -> Iterator[Finding]:
 def permissions(settings: Settings) -> Iterator[Finding]:
     """Whether the lake, or its local state, can be written."""
     place = existing(settings.state_dir)
+    if settings.stack_dir.exists() and not settings.stack_dir.is_dir():
+        yield bad(
+            f"{settings.stack_dir} is a file",
+            f"run `mv {settings.stack_dir} {settings.stack_dir}.old`",
+        )
+        return
     try:
         with tempfile.TemporaryFile(dir=place):
             yield good(f"{place} can be written")
@@ -158,8 +163,13 @@ def broker_ports(settings: Settings) -> Iterator[Finding]:
             else "free ones are chosen at the first start"
         )
         return
-    chosen = read_json(broker.ports_file)
-    taken = [] if broker.is_running() else [p for p in chosen.values() if not ports.is_free(int(p))]
+    chosen = ports.read(broker.ports_file)
+    if not chosen:
+        yield bad(
+            f"{broker.ports_file} is damaged", f"run `rm {broker.ports_file}` to choose ports anew"
+        )
+        return
+    taken = [] if broker.is_running() else [p for p in chosen.values() if not ports.is_free(p)]
     for port in taken:
         yield bad(
             f"port {port} of the embedded broker is taken by another process",

@@ -43,7 +43,7 @@ def service(settings: Settings) -> Iterator[Finding]:
     elif not stack.get("governed"):
         yield good("not served by this stack: it was started without; `lakeshelf down`, then `up`")
     else:
-        yield from _parts(stack["parts"])
+        yield from _parts(stack.get("parts", {}))
 
 
 def _parts(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

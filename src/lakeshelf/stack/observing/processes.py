@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
 import socket
 import time
 import urllib.error
@@ -81,7 +82,8 @@ def heard(settings: Settings, part: str) -> Heard:
         return Heard(part, {}, address, f"does not answer at {address}: {_said(reason)}")
     if not _is_of(answer, part, status, settings):
         return Heard(part, {}, address, f"does not answer at {address}: another process does")
-    current = {**status, file.members: answer.get("members") or members}
+    own = answer.get("members")
+    current = {**status, file.members: own if own and file.are_whole(own) else members}
     return Heard(part, current, address, _own(answer, address))
 
 
@@ -170,7 +172,8 @@ def _measured(address: str) -> Page:
 def _members(address: str) -> list[dict[str, Any]] | None:
     """What a driver runs; None: it does not answer."""
     try:
-        return list(_asked(address).get("members") or [])
+        members = _asked(address).get("members")
+        return members if STREAMS.are_whole(members) else []
     except (OSError, ValueError):
         return None
 
@@ -208,6 +211,13 @@ def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]
 
 def examined(settings: Settings) -> Iterator[Finding]:
     """Whether each process that did not end in order answers, and does its work."""
+    for file in FILES.values():
+        if file.is_damaged(settings.stack_dir):
+            place = settings.stack_dir / file.name
+            yield bad(
+                f"{place} is damaged, or of another version",
+                f"run `{shlex.join(['rm', str(place)])}`",
+            )
     asked = [one for one in all_heard(settings).values() if one.status or one.problem]
     for one in asked:
         if one.problem:
@@ -250,6 +260,8 @@ def _asked(address: str) -> dict[str, Any]:
             body = json.load(refusal)
     except http.client.HTTPException as error:
         raise ValueError("what answers does not speak HTTP") from error
+    except RecursionError as error:
+        raise ValueError("no answer of ours") from error
     if not isinstance(body, dict):
         raise ValueError("no answer of ours")
     return body
@@ -267,8 +279,12 @@ def _is_of(
 
 def _own(answer: Mapping[str, Any], address: str) -> str:
     """What a process says of itself, and not of what it runs."""
-    problems = list(answer.get("problems", []))
-    if not problems or (answer.get("alive", True) and answer.get("members")):
+    problems = answer.get("problems")
+    if (
+        not problems
+        or not isinstance(problems, list)
+        or (answer.get("alive", True) and answer.get("members"))
+    ):
         return ""
     return f"says at {address}: {problems[0]}"
 

@@ -40,8 +40,8 @@ from lakeshelf.logs import log
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
-from lakeshelf.stack.machine.processes import ProcessId, identify
-from lakeshelf.stack.supervision import governed, handover
+from lakeshelf.stack.machine.processes import identify
+from lakeshelf.stack.supervision import governed, handover, stack_file
 from lakeshelf.stack.supervision.care import Care
 from lakeshelf.stack.supervision.parts import (
     GOVERNED,
@@ -57,7 +57,7 @@ from lakeshelf.streams.resume import continuity
 from lakeshelf.streams.run import trials
 
 ENDED = ("stopped", "failed")
-STACK_FILE, STACK_LOCK = "stack.json", "stack.lock"
+STACK_LOCK = "stack.lock"
 TOPICS, TABLES = "topics", "tables"
 TEND_S, STEADY_TEND_S = 0.1, 0.25
 BROKER_TRIES = 3
@@ -322,16 +322,17 @@ class Supervisor:
         }
         if status != self._written:
             write_atomically(
-                self._settings.stack_dir / STACK_FILE, json.dumps(status, indent=1).encode()
+                self._settings.stack_dir / stack_file.NAME, json.dumps(status, indent=1).encode()
             )
             self._written = status
 
 
 def end_leftovers(settings: Settings) -> None:
     """End the parts of a stack whose supervisor was killed; only its successor may, under the lease."""
-    parts = read_json(settings.stack_dir / STACK_FILE).get("parts", {})
+    listed = read_json(settings.stack_dir / stack_file.NAME).get("parts")
+    parts = listed if isinstance(listed, dict) else {}
     for name in (StreamsPart.name, ComponentsPart.name, *(part.name for part in GOVERNED)):
-        left = _process(parts.get(name, {}))
+        left = stack_file.process(parts.get(name, {}))
         if left.is_alive and not left.wait_gone(LEFTOVER_S):
             left.send(signal.SIGKILL)
             left.wait_gone(LEFTOVER_S)
@@ -366,12 +367,10 @@ def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
 
 def running_stack(settings: Settings) -> dict[str, Any]:
     """The status of the living stack of the lake; empty when there is none, whatever its process does since."""
-    status = read_json(settings.stack_dir / STACK_FILE)
-    return status if status.get("state") not in ENDED and _process(status).is_alive else {}
-
-
-def _process(status: dict[str, Any]) -> ProcessId:
-    return ProcessId(int(status.get("pid") or 0), str(status.get("started", "")))
+    status = stack_file.read(settings.stack_dir)
+    return (
+        status if status.get("state") not in ENDED and stack_file.process(status).is_alive else {}
+    )
 
 
 def log_file(settings: Settings) -> Path:

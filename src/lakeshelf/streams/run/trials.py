@@ -10,12 +10,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
-from lakeshelf.files import replace_content
+from lakeshelf.files import read_json, replace_content
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.parts import DEEP, BatchPart, cut_around, merged
@@ -208,16 +209,18 @@ class Trials:
 def read(file: Path) -> Trial:
     """A trial that was kept; that of no batch if there is none."""
     try:
-        fields = orjson.loads(file.read_bytes())
-        trial = Trial(**fields)
-    except (OSError, ValueError, TypeError):
+        return _form().validate_json(file.read_bytes())
+    except (
+        OSError,
+        ValueError,
+    ):  # a file that was cut, or that something else wrote, tells nothing
         return Trial()
-    trial.parts = None if trial.parts is None else [_spans(spans) for spans in trial.parts]
-    trial.trying = None if trial.trying is None else _spans(trial.trying)
-    trial.suspects = [
-        Suspect(**{**suspect, "spans": _spans(suspect["spans"])}) for suspect in fields["suspects"]
-    ]
-    return trial
+
+
+@cache
+def _form() -> TypeAdapter[Trial]:
+    """What a file has to be like; it takes a moment to make."""
+    return TypeAdapter(Trial)
 
 
 def all_kept(stack_dir: Path) -> Iterator[tuple[str, Trial]]:
@@ -238,17 +241,10 @@ def note_end(stack_dir: Path, pid: int, how: str) -> None:
 
 def last_end(stack_dir: Path, pid: int) -> str:
     """How a driver ended, if anybody saw it."""
-    try:
-        end = orjson.loads((stack_dir / ENDED).read_bytes())
-    except (OSError, ValueError):
-        return UNKNOWN_END
-    return str(end["ended"]) if end.get("pid") == pid else UNKNOWN_END
+    end = read_json(stack_dir / ENDED)
+    return str(end.get("ended", UNKNOWN_END)) if end.get("pid") == pid else UNKNOWN_END
 
 
 def _kind(failure: str) -> str:
     """A failure without what differs from one time to the next."""
     return re.sub(r"0x[0-9a-f]+|\d+", "#", failure)
-
-
-def _spans(pairs: Any) -> Spans:
-    return tuple((first, end) for first, end in pairs)
