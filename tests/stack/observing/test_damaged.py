@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
@@ -124,3 +126,25 @@ def test_a_file_in_the_place_of_the_state_is_named_with_its_setting(
     refused = lakeshelf("status")
     assert refused.code == 2
     assert "LAKESHELF_STATE_DIR" in refused.error
+
+
+def test_a_table_that_cannot_be_read_is_no_table_that_is_missing(
+    lakeshelf: Run, lake: Path
+) -> None:
+    """Beside 50 that were never made it is named, and a stack that is well is not well with it."""
+    name = "raw/pos_transactions"
+    write_deltalake(str(lake / name), pa.table({"a": [1]}))
+    assert lakeshelf("tables").code == 0
+    (lake / name / "_delta_log" / f"{0:020}.json").write_text("[1")
+    for command in ("tables", "status"):
+        told = lakeshelf(command)
+        assert told.code == 1
+        assert f"table {name} at {lake}/{name} cannot be read" in told.out
+        (row,) = [t for t in _tables(lakeshelf(command, "--json").out) if t["table"] == name]
+        assert (row["rows"], row["unreadable"]) == (None, True)
+    assert "cannot be read" in json.loads(lakeshelf("status", "--json").out)["problems"][-1]
+
+
+def _tables(text: str) -> list[dict[str, Any]]:
+    read = json.loads(text)
+    return list(read["tables"] if isinstance(read, dict) else read)

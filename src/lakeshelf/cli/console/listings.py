@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from lakeshelf.choices import chosen
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import All, AsJson, Most, console, most, print_list
+from lakeshelf.cli.console.terminal import inert
 
 if TYPE_CHECKING:
     from lakeshelf.kafka.topic_counts import TopicCount
@@ -26,19 +29,18 @@ def known(what: str, name: str | None, names: Iterable[str]) -> str | None:
 
 
 def tables(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the tables of the lake with rows and version."""
+    """List the tables of the lake with rows and version; exit code 1 when one cannot be read."""
     from lakeshelf.contracts import CATALOG
     from lakeshelf.stack.observing.status import table_rows
 
     settings = access.settings()
     names = list(CATALOG.tables)
     listed = table_rows(access.present(settings), names[: most(limit, every, as_json)])
-    shown = [name for name in listed[0] if name != "error"]
+    shown = [name for name in listed[0] if name not in ("error", "unreadable")]
     print_list(listed, len(names), "tables", as_json, columns=shown, right=NUMBERS)
-    if as_json:
-        return
-    for line in _problems(listed):
-        console().print(line, style="red")
+    for line in () if as_json else _problems(listed):
+        console().print(inert(line), style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(int(any(table["unreadable"] for table in listed)))
 
 
 def topics(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
@@ -90,6 +92,8 @@ def _shown(topic: dict[str, Any]) -> dict[str, Any]:
 
 def _problems(listed: list[dict[str, Any]]) -> list[str]:
     """Each problem once: a lake that was never set up has the same for all tables."""
-    lines = [t["error"] for t in listed if t["error"]]
-    more = f" (and {len(lines) - 1} more like it)" if len(lines) > 1 else ""
-    return [lines[0] + more] if lines else []
+    from lakeshelf.stack.observing.status import alike
+
+    unreadable = alike([table["error"] for table in listed if table["unreadable"]])
+    missing = [t["error"] for t in listed if t["error"] and not t["unreadable"]]
+    return [*unreadable, *alike(missing)]

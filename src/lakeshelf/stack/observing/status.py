@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +17,7 @@ from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.kafka import open_transactions
 from lakeshelf.kafka.open_transactions import OpenTransaction
 from lakeshelf.kafka.refusals import said
+from lakeshelf.lake.place.errors import NotFound
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
@@ -54,8 +55,10 @@ def collect(settings: Settings) -> dict[str, Any]:
     ]
     parts = _parts(stack, asked)
     members = _components(asked)
+    kept_tables = table_rows(settings, [name for query in plans for name in query.tables])
     problems = [
         *_problems(parts, asked, queries),
+        *alike([table["error"] for table in kept_tables if table["unreadable"]]),
         *_failed(members),
         *map(str, open_transactions.lasting(opened)),
         *governed.problems(settings),
@@ -71,7 +74,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "queries": queries,
         "components": members,
         "telemetry": _addresses(asked),
-        "tables": table_rows(settings, [name for query in plans for name in query.tables]),
+        "tables": kept_tables,
         "quarantine": _quarantine(settings),
         "open_transactions": [transaction.as_json() for transaction in opened],
         "shelves_without_profile": shelves_without_profile(settings),
@@ -79,7 +82,7 @@ def collect(settings: Settings) -> dict[str, Any]:
 
 
 def table_rows(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
-    """Rows and version of tables; None for what cannot be read."""
+    """Rows and version of tables; None for what is not there, or `unreadable`."""
     return [_table(settings, name) for name in names]
 
 
@@ -270,12 +273,19 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
         "rows": None,
         "version": None,
         "error": "",
+        "unreadable": False,
     }
     try:
-        table = tables.open_table(settings.lake_root, name)
+        table = tables.open_table(settings.lake_root, name, to_read=True)
+        return {**row, "rows": reading.count(table, name), "version": table.version()}
     except LakeError as error:
-        return {**row, "error": str(error)}
-    return {**row, "rows": reading.count(table, name), "version": table.version()}
+        return {**row, "error": str(error), "unreadable": not isinstance(error, NotFound)}
+
+
+def alike(errors: Sequence[str]) -> list[str]:
+    """The first of several errors, and how many there are beside it."""
+    more = f" (and {len(errors) - 1:,} more like it)" if len(errors) > 1 else ""
+    return [f"{errors[0]}{more}"] if errors else []
 
 
 def _quarantine(settings: Settings) -> dict[str, int]:
