@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.settings import Settings, load_settings
+from lakeshelf.settings import Settings, load_settings, places
 
 SECRETS = [n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)]
 
@@ -75,3 +75,40 @@ def test_a_kafka_without_a_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     """The embedded broker in its place would take what is meant for another."""
     monkeypatch.setenv("LAKESHELF_BOOTSTRAP_SERVERS", "")
     assert "LAKESHELF_BOOTSTRAP_SERVERS" in refusal()
+
+
+WEB = [n for n, f in Settings.model_fields.items() if places.Web in f.metadata]
+UNREACHABLE = ("http://h:port", "https://h:99999", "http://[::1", "http://a b", "http://h:0")
+
+
+def test_every_setting_that_is_an_address_of_http_is_known_as_one() -> None:
+    fields = Settings.model_fields.items()
+    patterns = {
+        n for n, f in fields if "https?" in str(f.metadata) or "http://[^" in str(f.metadata)
+    }
+    assert patterns <= set(WEB)
+    assert "openlineage_url" in patterns
+
+
+@pytest.mark.parametrize("name", WEB)
+def test_an_address_that_no_client_can_call_is_refused(name: str) -> None:
+    for address in UNREACHABLE:
+        with pytest.raises(ConfigurationError, match=f"setting {name} = "):
+            load_settings(**{name: address})
+    assert getattr(load_settings(**{name: "http://[::1]:80"}), name) == "http://[::1]:80"
+
+
+@pytest.mark.parametrize("name", ["kafka_token_url", "maven_repository"])
+def test_a_password_in_an_address_that_is_refused_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"LAKESHELF_{name.upper()}", "https://ann:271828@host:port/x")
+    assert "https://***@host:port/x" in refusal()
+
+
+@pytest.mark.parametrize("name", ["broker_listen", "broker_advertised"])
+def test_a_port_that_cannot_be_is_refused(name: str) -> None:
+    for port in ("0", "65536", "99999"):
+        with pytest.raises(ConfigurationError, match="its port cannot be"):
+            load_settings(**{name: f"host:{port}"})
+    load_settings(**{name: "[::]:65535"})

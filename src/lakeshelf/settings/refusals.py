@@ -13,6 +13,9 @@ from pydantic.fields import FieldInfo
 
 from lakeshelf.errors import ConfigurationError
 
+_USER = re.compile(r"//[^/\s]*@")
+"""User and password in an address."""
+
 
 def value(
     first: Any, overrides: Mapping[str, Any], file: Path | None, fields: Mapping[str, FieldInfo]
@@ -40,7 +43,7 @@ def value(
             f"setting {name} is none that there is", hint=f"{meant}correct it in {place}"
         )
     is_secret = top in fields and "SecretStr" in str(fields[top].annotation)
-    shown = "" if is_secret else f" = {first.get('input')!r}"
+    shown = "" if is_secret else f" = {_USER.sub('//***@', repr(first.get('input')))}"
     return ConfigurationError(
         f"setting {name}{shown}: {first['msg']}", hint=f"correct it in {place}"
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from lakeshelf.settings.governance import none_if_empty
+from lakeshelf.settings.places import Place, Web
 
 _HTTP = r"^https?://[^/@?#]+(/[^?#]*)?$"
 
@@ -32,11 +32,11 @@ class Watching(BaseModel):
         description="Port there of Kafka's own metrics, told by the embedded broker; the next one is that of Spark's "
         "own, told by the streams driver. Unset: neither are told.",
     )
-    openlineage_file: Path | None = Field(
+    openlineage_file: Place | None = Field(
         None,
         description="File to which OpenLineage events of the queries are added, a line each; unset: none.",
     )
-    openlineage_url: str | None = Field(
+    openlineage_url: Annotated[str | None, Web] = Field(
         None,
         pattern=_HTTP,
         description="Server that takes OpenLineage events, such as http://marquez:5000; unset: none.",
@@ -47,7 +47,7 @@ class Watching(BaseModel):
     openlineage_every_batches: int = Field(
         100, ge=1, description="Batches of a query from one of these events to the next."
     )
-    otlp_endpoint: str | None = Field(
+    otlp_endpoint: Annotated[str | None, Web] = Field(
         None,
         pattern=_HTTP,
         description="Collector that takes traces of batches by OTLP over HTTP, such as http://collector:4318; "

@@ -232,6 +232,11 @@ def _receivers(settings: Settings) -> Iterator[Send]:
 
 
 def _require_writable(file: Path) -> None:
+    if file.is_fifo():  # to open it waits for a reader, for ever
+        raise ConfigurationError(
+            f"lineage cannot be written to {file}: it is a pipe",
+            hint="set LAKESHELF_OPENLINEAGE_FILE to a plain file",
+        )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.open("a").close()
