@@ -60,6 +60,13 @@ class StatusFile:
         status = read_json(stack_dir / self.name)
         return status if self._is_ours(status) else {}
 
+    def put_at(self, stack_dir: Path) -> float:
+        """When the file was put there by the clock of whoever keeps the folder; 0 where there is none."""
+        try:
+            return (stack_dir / self.name).stat().st_mtime
+        except OSError:
+            return 0.0
+
     def is_damaged(self, stack_dir: Path) -> bool:
         """Whether there is a file that tells nothing."""
         return (stack_dir / self.name).exists() and not self.read(stack_dir)

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,12 @@ def wrote(
     file.write_text(json.dumps(json.loads(file.read_text()) | more))
 
 
+def put_there(settings: Settings, ago: float) -> None:
+    """Have the status file come so many seconds ago."""
+    then = time.time() - ago
+    os.utime(settings.stack_dir / STREAMS.name, (then, then))
+
+
 @contextmanager
 def driver(settings: Settings, *members: dict[str, Any]) -> Iterator[Telemetry]:
     """A driver that answers."""
@@ -75,6 +82,7 @@ def test_a_process_of_another_container_is_as_it_says(settings: Settings) -> Non
     with driver(settings, query("failed", "no broker")) as telemetry:
         long_ago = {"written_at": 1_000_000.0}
         wrote(settings, telemetry.address, [query()], **ELSEWHERE, **long_ago)
+        put_there(settings, 3600.0)
         assert fresh(settings, STREAMS) == {}
         told = collect(settings)
     assert told["state"] == "running"
@@ -117,7 +125,17 @@ def test_a_name_that_nobody_knows_here_is_not_asked(settings: Settings) -> None:
     """A host of another network: its file has to do."""
     wrote(settings, "http://jobs.invalid:9400", [query()], **ELSEWHERE)
     assert heard(settings, "streams").status
-    wrote(settings, "http://jobs.invalid:9400", [query()], **ELSEWHERE, written_at=STALE_S)
+    put_there(settings, STALE_S)
+    assert not heard(settings, "streams").status
+
+
+@pytest.mark.parametrize("off", [-3600.0, 3600.0])
+def test_the_clock_of_another_host_may_be_an_hour_off(settings: Settings, off: float) -> None:
+    """By its clock a driver that lives would be long silent, or one that died would live for an hour more."""
+    clock = {"written_at": time.time() + off}
+    wrote(settings, "http://jobs.invalid:9400", [query()], **ELSEWHERE, **clock)
+    assert heard(settings, "streams").status
+    put_there(settings, STALE_S)
     assert not heard(settings, "streams").status
 
 

@@ -234,13 +234,15 @@ def examined(settings: Settings) -> Iterator[Finding]:
 def fresh(settings: Settings, file: StatusFile) -> dict[str, Any]:
     """The status that a living process of the stack wrote; empty: there is none.
 
-    A process number says something on its own host alone; of another, as each container is one, the time has to do.
+    A process number says something on its own host alone; of another, as each container is one, the time has to do:
+    that at which the file came, since the clock of that host may be an hour off.
     """
     status = file.read(settings.stack_dir)
-    is_fresh = time.time() - status.get("written_at", 0.0) < STALE_S
-    is_ours = status.get("host", socket.gethostname()) == socket.gethostname()
-    lives = _is_alive(int(status.get("pid", 0))) if is_ours else bool(status)
-    return status if is_fresh and lives else {}
+    if status.get("host", socket.gethostname()) == socket.gethostname():
+        told_at, lives = status.get("written_at", 0.0), _is_alive(int(status.get("pid", 0)))
+    else:
+        told_at, lives = file.put_at(settings.stack_dir), True
+    return status if lives and time.time() - told_at < STALE_S else {}
 
 
 def _is_beyond(address: str, status: Mapping[str, Any]) -> bool:
