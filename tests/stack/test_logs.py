@@ -15,6 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lakeshelf import log_lines, logs
+from lakeshelf.cli.platform.observing import logs as command
 from lakeshelf.kafka.authentication import authentication, java_client
 from lakeshelf.log_lines import LogLine
 from lakeshelf.logs import log
@@ -199,6 +200,11 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
     assert "batch_id=3" not in told.out
     assert "2 of 6 lines; --all shows them" in told.out
     assert "\x1b[31m" not in lakeshelf("logs", "--all").out
+    monkeypatch.setattr(command, "LINES", 2)
+    assert "2 of 6 lines; --all shows them" in lakeshelf("logs").out
+    assert len(json.loads(lakeshelf("logs", "--json").out)) == 6, "JSON is never cut in silence"
+    assert len(json.loads(lakeshelf("logs", "--json", "--limit", "2").out)) == 2
+    assert lakeshelf("logs", "--all", "--limit", "2").code == 2
     (line,) = json.loads(lakeshelf("logs", "--level", "warning", "--json").out)
     assert (line["event"], line["part"]) == ("record isolated", "streams")
     refused = lakeshelf("logs", "nobody")

@@ -22,6 +22,7 @@ from lakeshelf.stack.supervision.supervisor import Care
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.run.parts import BatchPart
 from lakeshelf.streams.run.trials import Trial, Trials
+from tests.conftest import Run
 
 QUERY = "shelf-aggregator"
 
@@ -125,3 +126,9 @@ def test_what_was_isolated_is_counted(lake: Settings) -> None:
     in_batch(lake, isolated=2, latest="shelf_events:0:7: signal 9 (Killed)")
     told = {q["query"]: q for q in collect(lake)["queries"]}[QUERY]
     assert (told["isolated"], told["last_isolated"]) == (2, "shelf_events:0:7: signal 9 (Killed)")
+
+
+def test_what_is_shown_again_and_again_is_no_document(lakeshelf: Run, lake: Settings) -> None:
+    """Only the first would have come, and nothing said that the rest does not."""
+    refused = lakeshelf("status", "--watch", "--json")
+    assert (refused.code, refused.error) == (2, "error: --watch and --json; give one of them")

@@ -238,3 +238,12 @@ def test_a_password_of_the_mirror_goes_nowhere(
         done = lakeshelf(*command)
         assert done.code == 0
         assert "open-sesame" not in done.out
+
+
+@pytest.mark.parametrize("master", ["", "mesos://a", "spark://a", "local[some]"])
+def test_a_master_that_spark_does_not_know_is_refused_before_a_driver_starts(
+    lakeshelf: Run, master: str
+) -> None:
+    refused = lakeshelf("jobs", "run", "--master", master)
+    assert refused.code == 2
+    assert f"no cluster of Spark is named {master!r}" in refused.error

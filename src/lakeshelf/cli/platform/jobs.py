@@ -117,9 +117,12 @@ def run(
     from lakeshelf.errors import ConfigurationError
     from lakeshelf.kafka import topics
     from lakeshelf.stack.embedded.clients import running_client
+    from lakeshelf.stack.supervision import submission
     from lakeshelf.streams.declare import registry
 
     settings = access.settings(committer=committer)
+    if master is not None and master != "submit":
+        submission.require_known(master)
     registry.select(registry.discover(*settings.homes), names or ())
     client = running_client(settings)
     topic_names = [topic.name for topic in CATALOG.topics.values()]

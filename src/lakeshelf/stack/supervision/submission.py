@@ -97,8 +97,7 @@ class Submission:
     @property
     def kind(self) -> str:
         """Kind of cluster: `spark`, `yarn`, `k8s` or `local`; empty for none that Spark knows."""
-        kinds = (kind for kind, form in MASTERS.items() if re.fullmatch(form, self.master))
-        return next(kinds, "")
+        return kind_of(self.master)
 
     @cached_property
     def properties(self) -> dict[str, str]:
@@ -259,11 +258,7 @@ class Submission:
 
     def _of_the_cluster(self) -> Iterator[tuple[bool, str, str]]:
         cluster, kind = self.mode == "cluster", self.kind
-        yield (
-            not kind,
-            f"no cluster of Spark is named {self.master!r}",
-            "give --master spark://HOST:7077, yarn, k8s://https://HOST:6443 or local[4]",
-        )
+        yield (not kind, *_no_cluster(self.master))
         yield (
             cluster and kind not in VARIABLES,
             f"Spark runs no driver in Python inside {self.master}",
@@ -279,6 +274,29 @@ class Submission:
             f"{self.master or 'this master'} runs no containers, so that --image {self.image} would not be used",
             "leave it out, or name a master k8s://https://HOST:6443",
         )
+
+
+def kind_of(master: str) -> str:
+    """Kind of cluster that a master is of; empty for none that Spark knows."""
+    return next((kind for kind, form in MASTERS.items() if re.fullmatch(form, master)), "")
+
+
+def require_known(master: str) -> None:
+    """Refuse a master before a JVM starts for it.
+
+    Raises:
+        ConfigurationError: Spark knows none of that name.
+    """
+    if not kind_of(master):
+        problem, hint = _no_cluster(master)
+        raise ConfigurationError(problem, hint=hint)
+
+
+def _no_cluster(master: str) -> tuple[str, str]:
+    return (
+        f"no cluster of Spark is named {master!r}",
+        "give --master spark://HOST:7077, yarn, k8s://https://HOST:6443 or local[4]",
+    )
 
 
 def parsed(properties: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console, print_json
+from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console, most, print_json
 from lakeshelf.cli.console.terminal import inert
 from lakeshelf.errors import ConfigurationError
 
@@ -38,7 +38,7 @@ def logs(
     every: Annotated[bool, typer.Option("--all", help="All lines.")] = False,
     json_lines: AsJson = False,
 ) -> None:
-    """Show what the parts of the stack did, the latest lines last; followed as JSON it is one object a line."""
+    """Show what the parts of the stack did, the latest lines last; as JSON all of them, followed an object a line."""
     from lakeshelf import log_lines
 
     folder = access.present(access.plain()).stack_dir / "logs"
@@ -48,15 +48,16 @@ def logs(
             f"no log of {unknown[0]!r}",
             hint=f"there is {', '.join(known) or 'none yet; `lakeshelf up` begins one'}",
         )
-    most = None if every else limit or LINES
+    latest = most(limit, every, json_lines and not follow)
+    latest = LINES if latest is not None and limit is None else latest
     total = _print_latest(
         (line for line in log_lines.read(folder, selected) if line.is_at_least(level)),
-        most,
+        latest,
         json_lines,
         as_document=json_lines and not follow,
     )
-    if most is not None and total > most and not json_lines:
-        console().print(f"{most:,} of {total:,} lines; --all shows them")
+    if latest is not None and total > latest and not json_lines:
+        console().print(f"{latest:,} of {total:,} lines; --all shows them")
     if follow:
         with suppress(KeyboardInterrupt):
             for line in log_lines.follow(folder, selected):
@@ -65,11 +66,11 @@ def logs(
 
 
 def _print_latest(
-    lines: Iterable[LogLine], most: int | None, json_lines: bool, *, as_document: bool
+    lines: Iterable[LogLine], latest: int | None, json_lines: bool, *, as_document: bool
 ) -> int:
     """Print the latest lines; how many there are."""
     total = 0
-    kept: deque[LogLine] = deque(maxlen=most)
+    kept: deque[LogLine] = deque(maxlen=latest)
     for line in lines:
         total += 1
         kept.append(line)

@@ -14,6 +14,7 @@ from rich.styled import Styled
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, add, console, grid, print_json
 from lakeshelf.counts import count_of
+from lakeshelf.errors import ConfigurationError
 
 WATCH_S = 2.0
 NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
@@ -29,6 +30,8 @@ def status(
     """Show how queries and tables are; exit code 1 when something is down or has failed."""
     from lakeshelf.stack.observing.status import collect
 
+    if watch and as_json:
+        raise ConfigurationError("--watch and --json", hint="give one of them")
     settings = access.settings()
     access.require_supported(settings)
     current = collect(settings)
