@@ -16,6 +16,7 @@ import orjson
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
 
 from . import harness
 from .rules import Shop
@@ -64,12 +65,20 @@ class Bench:
     Args:
         root: A lake with empty tables.
         ledger: Whether batches end with their ledger row.
+        committer: Makes the committer of the jobs.
     """
 
-    def __init__(self, root: Path, *, ledger: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        ledger: bool = False,
+        committer: type[DriverCommitter] = DriverCommitter,
+    ) -> None:
         self.shop = Shop()
         self.now = START
-        self.runner = harness.Runner(root, harness.deciding(), ledger=ledger)
+        plan = harness.deciding()
+        self.runner = harness.Runner(root, plan, ledger=ledger, committer=committer)
         self.root = root
         self.batches = 0
         self._numbers = 0

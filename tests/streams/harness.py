@@ -130,6 +130,7 @@ class Runner:
         found: The query, declared or spoiled on purpose.
         app_id: Identity of its checkpoint.
         ledger: Whether batches end with their ledger row, of which the lake needs the table.
+        committer: Makes the committer.
 
     Attributes:
         ends: Offsets that a process which starts reads up to before it decides.
@@ -143,9 +144,11 @@ class Runner:
         app_id: str = "query",
         *,
         ledger: bool = False,
+        committer: type[DriverCommitter] = DriverCommitter,
     ) -> None:
         self.root = root
         self._plan = found or folding()
+        self._committer = committer
         self._log: Log = {}
         self.state_log: Log = {}
         self._app_id = app_id
@@ -158,7 +161,7 @@ class Runner:
     def restart(self, commits: int | None = None) -> None:
         """Forget everything but the lake, as a new process does; it may end after some commits."""
         sink = CrashingSink(
-            commits, DriverCommitter(self.root, 1000), DriverCommitter(self.root, 0, shared=True)
+            commits, self._committer(self.root, 1000), DriverCommitter(self.root, 0, shared=True)
         )
         time = BusinessTime(self._tick, self.ends)
         self._processor = processor(self._plan, sink, self._app_id, self._offsets, time)
