@@ -161,13 +161,19 @@ class Builder:
     def prometheus(self) -> Path:
         """Make the stand-in for Prometheus's image; an archive of it."""
         command = "--config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=/prometheus"
+        packages = {
+            "prometheus": "install -d -o 65534 /prometheus",
+            "busybox": "busybox --install -s /bin",
+        }
+        made_of = hashlib.sha256(f"{command}{packages}".encode()).hexdigest()[:12]
 
         def fill(container: str) -> None:
-            self.installed(container, "prometheus", "install -d -o 65534 /prometheus")
+            for package, then in packages.items():
+                self.installed(container, package, then)
             started = ("--entrypoint", '["/usr/bin/prometheus"]', "--cmd", command)
             self.run("config", *started, container)
 
-        return self._stand_in(PROMETHEUS_IMAGE, "prometheus", fill)
+        return self._stand_in(PROMETHEUS_IMAGE, f"prometheus-{made_of}", fill)
 
     def installed(self, container: str, package: str, then: str) -> None:
         """Install a package of Debian in a container, and run a command there."""
