@@ -207,13 +207,10 @@ class Trials:
 
 
 def read(file: Path) -> Trial:
-    """A trial that was kept; that of no batch if there is none."""
+    """A trial that was kept; that of no batch if there is none, or a file that was cut or that something else wrote."""
     try:
         return _form().validate_json(file.read_bytes())
-    except (
-        OSError,
-        ValueError,
-    ):  # a file that was cut, or that something else wrote, tells nothing
+    except (OSError, ValueError):
         return Trial()
 
 
