@@ -243,7 +243,8 @@ def test_an_api_that_starts_is_told_from_one_that_nobody_started(
     stack = load_settings().stack_dir
     stack.mkdir(parents=True, exist_ok=True)
     living = {"pid": os.getpid(), "started": started_at(os.getpid()), "state": "running"}
-    status = {**living, "governed": True, "parts": {"api": {"state": "starting"}}}
+    api = {"state": "starting", "restarts": 0, "error": ""}
+    status = {**living, "governed": True, "parts": {"api": api}}
     (stack / "stack.json").write_text(json.dumps(status))
     refused = lakeshelf("data", "list").error
     assert "it is starting" in refused
