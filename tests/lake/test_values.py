@@ -26,7 +26,7 @@ from lakeshelf.lake import FeatureRefused, KeyViolation, Lake, SchemaError
 from lakeshelf.lake.form.schemas import nullable
 from lakeshelf.lake.upkeep import maintenance
 from tests.query import model
-from tests.query.test_serving import session
+from tests.query.test_serving import forget_tables, session
 
 NAME = "test/edges"
 ENGINES = [name for name in query.ENGINES if name != "spark"]
@@ -152,6 +152,7 @@ def require_equal(lake: Lake, wanted: pa.Table) -> None:
         served = query.serve(lake.snapshot(NAME), engine, session=session(engine))
         found = arrow(served).cast(free(lake.snapshot(NAME).schema))
         assert content(found) == content(wanted), (engine, served.route)
+    forget_tables()
 
 
 def after(lake: Lake, held: pa.Table, done: Callable[[], object], wanted: pa.Table) -> pa.Table:

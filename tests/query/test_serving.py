@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from lakeshelf import query
 from lakeshelf.lake import Lake
+from lakeshelf.lake.rows.predicates import quoted
 from lakeshelf.query import duck
 from tests.query import model
 
@@ -26,6 +27,13 @@ def session(engine: str) -> Any:
     if engine == "duckdb":
         return duck.connected()
     return ibis.duckdb.from_connection(session("duckdb")) if engine == "ibis" else None
+
+
+def forget_tables() -> None:
+    """Let go of the tables that the kept sessions have attached, each of which holds files open."""
+    databases = session("duckdb").execute("SELECT database_name FROM duckdb_databases()").fetchall()
+    for name in (name for (name,) in databases if "@" in name):
+        session("duckdb").execute(f"DETACH {quoted(name)}")
 
 
 def table(rows: list[model.Row]) -> pa.Table:

@@ -93,7 +93,8 @@ def serve(
         where: Conditions as in `Lake.read`.
         session: DuckDB connection, DataFusion context, Ibis backend (of DuckDB) or Spark session to serve into; None:
             one of its own.
-            Spark needs one.
+            Spark needs one. One of DuckDB keeps each version attached, with four open files, until it is closed or
+            the version is detached.
 
     Raises:
         ConfigurationError: No such engine, or no session where one is needed.
