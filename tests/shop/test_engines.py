@@ -52,9 +52,9 @@ class Listing(Binder):
         super().__init__(job)
         self.texts: list[Text] = []
 
-    def _bind(self, text: Text) -> Bound:
+    def bind_text(self, text: Text) -> Bound:
         self.texts.append(text)
-        return super()._bind(text)
+        return super().bind_text(text)
 
 
 @pytest.fixture(scope="module")

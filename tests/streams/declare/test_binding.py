@@ -32,14 +32,14 @@ def test_every_text_of_a_job_binds_and_gives_what_the_contract_wants(name: str) 
 def test_a_column_that_is_not_there_is_refused_by_name(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bind_text, texts = Binder._bind, list[tuple[Text, Bound]]()
+    bind_text, texts = Binder.bind_text, list[tuple[Text, Bound]]()
 
     def noted(self: Binder, text: Text) -> Bound:
         bound = bind_text(self, text)
         texts.append((text, bound))
         return bound
 
-    monkeypatch.setattr(Binder, "_bind", noted)
+    monkeypatch.setattr(Binder, "bind_text", noted)
     bind(JOBS[name])
     binder = Binder(JOBS[name])
     for text, bound in texts:
@@ -86,7 +86,7 @@ def test_what_is_no_sql_is_refused_in_a_line() -> None:
 
 
 def test_columns_of_conditions_joins_and_sub_queries_count_as_read() -> None:
-    (bound,) = (Binder(of(VIEW))._bind(Text("view", VIEW)),)
+    (bound,) = (Binder(of(VIEW)).bind_text(Text("view", VIEW)),)
     assert bound.reads == {
         "cleansed_shelf_state": ("balance", "item_id", "shelf_id"),
         "shelf_events": ("quantity",),

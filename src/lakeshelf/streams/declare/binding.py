@@ -103,23 +103,23 @@ class Binder:
             yield from self._update(update)
         for objection in self._job.objections:
             of = f"objection to {objection.topic} ({objection.reason})"
-            yield self._bind(Text(of, objection.sql, gives=JUDGED))
+            yield self.bind_text(Text(of, objection.sql, gives=JUDGED))
 
     def _update(self, update: Update) -> Iterator[Bound]:
         table, of = contract(update), f"{update.kind} of {update.table}"
         own: dict[str, pa.Schema] = {}
         if isinstance(update, Fold | Latest):
-            touched = self._bind(Text(f"keys of the {of}", sql.touched_keys(update), table))
+            touched = self.bind_text(Text(f"keys of the {of}", sql.touched_keys(update), table))
             own[TOUCHED_KEYS] = touched.schema
             yield touched
         if isinstance(update, DecisionView) and update.scope is not None:
             yield from self._scope(update, table, own)
-        yield self._bind(Text(of, sql.rows(update), table, _column_types(update), own))
+        yield self.bind_text(Text(of, sql.rows(update), table, _column_types(update), own))
         for emission in update.emits if isinstance(update, DecisionView) else ():
             fields = arrow_contract.schema(CATALOG.topics[emission.topic].fields)
             relations = {CHANGED: arrow_contract.schema(table.columns)}
             gives = dict(zip(fields.names, fields.types, strict=True))
-            yield self._bind(
+            yield self.bind_text(
                 Text(f"{emission.topic} of the {of}", emission.sql, None, gives, relations)
             )
 
@@ -129,16 +129,21 @@ class Binder:
         """Keys of a scope, then what is known of them; the decision reads the last of the two."""
         scope = update.scope
         assert scope is not None
-        keys = self._bind(Text(f"keys of scope {scope.name}", scope.keys, table))
+        keys = self.bind_text(Text(f"keys of scope {scope.name}", scope.keys, table))
         own[scope.name] = keys.schema
         yield keys
         if scope.sql is not None:
             text = Text(f"scope {scope.name}", scope.sql, table, own={**own, KEYS: keys.schema})
-            known = self._bind(text)
+            known = self.bind_text(text)
             own[scope.name] = known.schema
             yield known
 
-    def _bind(self, text: Text) -> Bound:
+    def bind_text(self, text: Text) -> Bound:
+        """Bind one text, of the job or of somebody else who would know what it gives and reads.
+
+        Raises:
+            ConfigurationError: It cannot run, or gives something else than it is to give.
+        """
         names = RELATION.findall(text.sql)
         empty = {name: self._schema(name, text).empty_table() for name in names}
         try:

@@ -131,6 +131,15 @@ class Driver:
         if self._leases is not None:
             self._leases.tell(self.address)
         spark = session()
+        self.make_queries(spark)
+        self._tend_all(spark)
+        for query in self.queries:
+            query.stop()
+        self._write_status(spark)
+        spark.stop()
+
+    def make_queries(self, spark: SparkSession) -> None:
+        """Make the queries in the order in which they start: soonest trigger first, each a little later."""
         soonest_first = sorted(self.plans, key=lambda query_plan: query_plan.trigger_ms)
         self.queries = [
             Query(
@@ -143,11 +152,6 @@ class Driver:
             )
             for i, query_plan in enumerate(soonest_first)
         ]
-        self._tend_all(spark)
-        for query in self.queries:
-            query.stop()
-        self._write_status(spark)
-        spark.stop()
 
     def _require_continuity(self, query_plan: QueryPlan) -> None:
         """Refuse before anything runs what each query would refuse for itself later on."""
