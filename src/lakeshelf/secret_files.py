@@ -68,10 +68,15 @@ def _blocks(content: str, kind: str) -> str:
 
 def _private(path: Path, setting: str) -> str:
     content, mode = _read(path, setting)
-    if mode & stat.S_IRWXO and not path.is_relative_to(MOUNTED):
+    if mode & stat.S_IRWXO and not path.is_relative_to(MOUNTED) and _is_reached_by_all(path):
         way = f"run `{shlex.join(['chmod', 'o=', str(path)])}`"
         raise _refused(path, setting, "can be read by everybody", way)
     return content
+
+
+def _is_reached_by_all(path: Path) -> bool:
+    """Whether everybody may enter every folder above a file, wherever links lead."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
 
 
 def _text(path: Path, setting: str) -> str:

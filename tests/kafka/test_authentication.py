@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -112,7 +114,6 @@ def test_a_file_of_a_password_loses_one_line_break_and_nothing_else(file, conten
     [
         ("", 0o600, "the file is empty"),
         ("\n", 0o600, "the file is empty"),
-        ("a", 0o604, "the file can be read by everybody"),
         (b"\xff", 0o600, "the file is no UTF-8 text"),
         ("a\0b", 0o600, "the file is no text: it holds a NUL"),
         ("a".encode("utf-16-le"), 0o600, "the file is no text: it holds a NUL"),
@@ -128,6 +129,39 @@ def test_a_file_that_is_no_secret_is_refused_in_one_line(file, content, mode, pr
     assert f"setting kafka_password_file = {path}: {problem}; " in str(refused.value)
     assert "\n" not in str(refused.value)
     assert secrets(chosen) == []
+
+
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """A folder that everybody may enter, as pytest's own are not, with `above/secrets/secret` and two links to it."""
+    with TemporaryDirectory(dir="/tmp") as place:
+        root = Path(place)
+        (folder := root / "above" / "secrets").mkdir(parents=True)
+        (folder / "secret").write_text("sesame")
+        (root / "closed").mkdir()
+        for link in (root / "link", root / "closed" / "link"):
+            link.symlink_to(folder / "secret")
+        for path in (root, *(each for each in root.rglob("*") if not each.is_symlink())):
+            path.chmod(0o755)
+        (root / "closed").chmod(0o700)
+        yield root
+
+
+FILES = ("above/secrets/secret", "link", "closed/link")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_secret_that_everybody_may_read_is_refused_wherever_a_link_to_it_is(tree, name):
+    with pytest.raises(ConfigurationError, match="can be read by everybody; run `chmod o= "):
+        authentication(others(kafka_username="ann", kafka_password_file=tree / name))
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("folder", ["above", "above/secrets"])
+def test_a_secret_in_a_folder_that_others_cannot_enter_is_not_read_by_them(tree, folder, name):
+    (tree / folder).chmod(0o700)
+    chosen = others(kafka_username="ann", kafka_password_file=tree / name)
+    assert authentication(chosen)["sasl.password"] == "sesame"
 
 
 @pytest.mark.timeout(20)
