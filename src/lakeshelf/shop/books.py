@@ -60,9 +60,10 @@ class Books:
         names = set(RELATION.findall(text)) - {KEYS, TIME, view.scope.name}
         rows: dict[str, pa.Table] = {}
         versions: dict[str, int] = {}
-        for name in {relation(PROFILES), *names}:
+        for name in dict.fromkeys((relation(PROFILES), *names)):
             table = tables_by_relation()[name].name
             handle = tables.open_table(root, table, to_read=True)
+            tables.require_whole(handle, table)
             rows[name], versions[table] = reading.rows(handle, table), handle.version()
         return cls(engine, rows, versions)
 

@@ -73,7 +73,7 @@ def alerts(root: Place, filters: Filter = ALL) -> Listed:
     where = _where(ALERTS, filters, OPEN_ALERT)
     if filters.kind is not None:
         where.append(("event_type", "=", _word(ALERTS, "event_type", "kind", filters.kind)))
-    return _newest(root, tables.rows(root, ALERTS, where=where), filters)
+    return _newest(root, tables.whole_rows(root, ALERTS, where), filters)
 
 
 def plans(root: Place, filters: Filter = ALL) -> Listed:
@@ -86,7 +86,7 @@ def plans(root: Place, filters: Filter = ALL) -> Listed:
     parts = []
     for kind in kinds:
         where = _where(PLANS[kind], filters, PENDING_PLAN)
-        parts.append(as_plans(kind, tables.rows(root, PLANS[kind], where=where)))
+        parts.append(as_plans(kind, tables.whole_rows(root, PLANS[kind], where)))
     return _newest(root, pa.concat_tables(parts, promote_options="default"), filters)
 
 
@@ -159,7 +159,7 @@ def _open(
     rows: dict[str, dict[str, Any]] = {}
     for name in names:
         (key,) = CATALOG.tables[name].key
-        held = tables.rows(root, name, where=[(key, "in", tuple(ids))]).to_pylist()
+        held = tables.whole_rows(root, name, [(key, "in", tuple(ids))]).to_pylist()
         rows |= {row[key]: row for row in held}
     return {one: _judged(what, one, rows.get(one), open_ones) for one in ids}
 
@@ -201,4 +201,4 @@ def _newest(root: Place, rows: pa.Table, filters: Filter) -> Listed:
 
 
 def _of_shelf(root: Place, name: str, shelf: str) -> list[dict[str, Any]]:
-    return list(tables.rows(root, name, where=[("shelf_id", "=", shelf)]).to_pylist())
+    return list(tables.whole_rows(root, name, [("shelf_id", "=", shelf)]).to_pylist())

@@ -54,7 +54,7 @@ def shown(root: Place, shelf: str) -> dict[str, dict[str, dict[str, Any]]]:
     """
     require_shelf(root, shelf)
     return {
-        place: in_force(topic, tables.rows(root, _table(topic)), shelf)
+        place: in_force(topic, tables.whole_rows(root, _table(topic)), shelf)
         for place, topic in POLICIES.items()
     }
 
@@ -260,7 +260,7 @@ def _own(known: pa.Table, shelf: str) -> dict[str, Any] | None:
 
 
 def _alive(root: Place, place: str) -> list[dict[str, Any]]:
-    rows = tables.rows(root, _table(POLICIES[place]), where=[("active", "=", True)]).to_pylist()
+    rows = tables.whole_rows(root, _table(POLICIES[place]), [("active", "=", True)]).to_pylist()
     names = dict.fromkeys(name for topic in POLICIES.values() for name in limits(topic))
     stamps = ("actor", "version", "updated_at")
     return [

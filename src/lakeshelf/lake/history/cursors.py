@@ -123,7 +123,7 @@ def consumers(root: Root) -> Iterator[tuple[Consumer, str]]:
     """Registered consumers, each with a dataset that it reads."""
     if not tables.exists(root, CURSORS):
         return
-    for row in tables.rows(root, CURSORS).to_pylist():
+    for row in tables.whole_rows(root, CURSORS).to_pylist():
         yield Consumer(row["consumer"], row["output"]), row["dataset"]
 
 

@@ -201,7 +201,7 @@ def rows_of(root: Root, run_id: str) -> list[dict[str, Any]]:
     """Rows of `ops/runs` of one run; none where there is no such run."""
     if not tables.exists(root, RUNS):
         return []
-    rows = tables.rows(root, RUNS, where=[("run_id", "=", run_id)]).to_pylist()
+    rows = tables.whole_rows(root, RUNS, [("run_id", "=", run_id)]).to_pylist()
     return sorted(rows, key=lambda row: (row["dataset"], row["kind"]))
 
 
@@ -209,7 +209,7 @@ def latest_first(root: Root) -> list[dict[str, Any]]:
     """All rows of `ops/runs`, the latest run first."""
     if not tables.exists(root, RUNS):
         return []
-    rows = tables.rows(root, RUNS)
+    rows = tables.whole_rows(root, RUNS)
     order = [("started_at", "descending"), ("run_id", "ascending"), ("dataset", "ascending")]
     return list(rows.sort_by([*order, ("kind", "ascending")]).to_pylist())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema
 
+from lakeshelf.choices import FEW
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
@@ -18,7 +20,7 @@ from lakeshelf.lake.form.commits import HOOKS, Write
 from lakeshelf.lake.form.dataset import LIBRARY, PROPERTY, Dataset, of_contract
 from lakeshelf.lake.form.schemas import require_unique, storable
 from lakeshelf.lake.place import layers, names, projects, storage
-from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, explained
+from lakeshelf.lake.place.errors import Damaged, NotFound, PredicateError, SchemaError, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import reading
 from lakeshelf.lake.rows.conditions import Where
@@ -212,7 +214,47 @@ def rows(
     where: Where | None = None,
 ) -> pa.Table:
     """Rows of a table at its latest version, in memory; arguments and errors as for `reading.scan`."""
-    return reading.rows(open_table(root, name), name, columns, where)
+    handle = open_table(root, name)
+    with _compared(handle, name):
+        return reading.rows(handle, name, columns, where)
+
+
+def whole_rows(root: Root | Path | str, name: str, where: Where | None = None) -> pa.Table:
+    """Rows of a table of the catalogue, with every column that its contract says.
+
+    Raises:
+        SchemaError: It lacks one: it is of an older version, or somebody else's.
+    """
+    handle = open_table(root, name)
+    require_whole(handle, name)
+    return reading.rows(handle, name, None, where)
+
+
+@contextmanager
+def _compared(handle: DeltaTable, name: str) -> Iterator[None]:
+    """Have a table that lacks columns of its contract refused for that, where reading it fails."""
+    try:
+        yield
+    except (SchemaError, PredicateError):
+        if name in CATALOG.tables:
+            require_whole(handle, name)
+        raise
+
+
+def require_whole(handle: DeltaTable, name: str) -> None:
+    """Refuse a table of the catalogue that lacks columns of its contract.
+
+    Raises:
+        SchemaError: The table, the first few of the columns, and what adds them.
+    """
+    present = set(schema_of(handle).names)
+    lacking = [c.name for c in CATALOG.tables[name].columns if c.name not in present]
+    if lacking:
+        more = ", …" if len(lacking) > FEW else ""
+        raise SchemaError(
+            f"table {name} lacks columns of its contract: {', '.join(lacking[:FEW])}{more}",
+            hint="`lakeshelf bootstrap` adds what a table of an older version lacks",
+        )
 
 
 def page(
@@ -237,7 +279,8 @@ def page(
     """
     handle, key = open_table(root, name), CATALOG.tables[name].key
     ranks = dict(order)
-    places = reading.rows(handle, name, list(dict.fromkeys([*ranks, *key])), where)
+    with _compared(handle, name):
+        places = reading.rows(handle, name, list(dict.fromkeys([*ranks, *key])), where)
     by = [*order, *((column, "ascending") for column in key if column not in ranks)]
     chosen = places.sort_by(by).slice(offset, limit)
     within = [(column, "in", tuple(chosen[column].unique().to_pylist())) for column in key]

@@ -30,7 +30,7 @@ def listed(
 
 def chosen(root: Place, topic: str | None = None, reason: str | None = None) -> pa.Table:
     """Rows of raw/quarantine of a topic or reason, newest first."""
-    return tables.rows(root, QUARANTINE, where=_where(topic, reason)).sort_by([*ORDER])
+    return tables.whole_rows(root, QUARANTINE, _where(topic, reason)).sort_by([*ORDER])
 
 
 def page(

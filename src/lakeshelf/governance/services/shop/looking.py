@@ -100,7 +100,7 @@ def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
     return {
         "shelf_id": shelf_id,
         **stock,
-        "in_transit": tables.rows(root, Staging.SHELF_TRANSIT, where=where).to_pylist(),
+        "in_transit": tables.whole_rows(root, Staging.SHELF_TRANSIT, where).to_pylist(),
         "policies": in_force,
         "alerts": _explained(context, caller, opened.rows),
         "plans": _caused(context, caller, pending.rows),
@@ -179,7 +179,7 @@ def _page(listed: Listed) -> Page:
 
 
 def _of_id(context: Context, name: str, column: str, key: str) -> Any:
-    return tables.rows(context.root, name, where=[(column, "=", key)])
+    return tables.whole_rows(context.root, name, [(column, "=", key)])
 
 
 def _explained(context: Context, caller: Caller, rows: Sequence[Row]) -> list[Row]:
