@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
+import shlex
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+_log = logging.getLogger(__name__)
+LARGEST = 8 * 2**20
+"""Bytes of a file that tells of a process; offsets of 30 topics of a thousand partitions take less than a tenth."""
+TOO_LARGE = f"larger than {LARGEST:,} bytes, and is not read"
 NO_JSON = (ValueError, RecursionError)
 """What a text that is no JSON, or nested without end, leads to."""
 
@@ -54,10 +63,45 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         part.unlink(missing_ok=True)
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds that is written in one step; of what is too large a warning tells, once.
+
+    Raises:
+        OSError: It is missing, larger than any that we write, or no plain file, which might never end.
+    """
+    with named(path), open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no plain file")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        _warn_of(path)
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
+
+
+def is_too_large(path: Path) -> bool:
+    """Whether there is a file that `content_of` refuses for its size."""
+    try:
+        return path.stat().st_size > LARGEST
+    except OSError:
+        return False
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a pipe, nobody has to be at the other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@cache
+def _warn_of(path: Path) -> None:
+    way = f"remove it with `{shlex.join(['rm', str(path)])}`"
+    _log.warning("%s is %s; %s", path, TOO_LARGE, way)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file that is written in one step; empty when there is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(content_of(path))
     except (OSError, *NO_JSON):
         return {}
     return content if isinstance(content, dict) else {}

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from lakeshelf.components.component import Heard
 from lakeshelf.errors import first_line
-from lakeshelf.files import replace_content
+from lakeshelf.files import content_of, replace_content
 from lakeshelf.streams.run.failure import has_nothing_to_do_with_records
 from lakeshelf.streams.run.trials import MOST_IN_A_ROW, SAME_FAILURES, UNKNOWN_END
 
@@ -47,7 +47,7 @@ class Hearings:
 
     def __init__(self, stack_dir: Path, name: str) -> None:
         self._file = stack_dir / FOLDER / f"{name}.json"
-        self._now = _read(self._file)
+        self._now = read(self._file)
 
     def hopeless(self, heard: Heard) -> str:
         """Why there is no use in hearing a message again; empty if it may be heard, which begins then."""
@@ -84,11 +84,9 @@ class Hearings:
         replace_content(self._file, json.dumps(asdict(self._now)).encode())
 
 
-def _read(file: Path) -> Hearing:
+def read(file: Path) -> Hearing:
+    """What a component has heard; nothing without a file, or of one that was cut or that something else wrote."""
     try:
-        return TypeAdapter(Hearing).validate_json(file.read_bytes())
-    except (
-        OSError,
-        ValueError,
-    ):  # a file that was cut, or that something else wrote, tells nothing
+        return TypeAdapter(Hearing).validate_json(content_of(file))
+    except (OSError, ValueError):
         return Hearing()

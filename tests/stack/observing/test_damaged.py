@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from lakeshelf.files import LARGEST, TOO_LARGE
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
@@ -95,6 +96,18 @@ def test_a_damaged_file_is_named_with_the_way_out(lakeshelf: Run, settings: Sett
         assert f"rm {file}" in examined.out
         file.unlink()
     assert lakeshelf("doctor", "processes", "ports").code == 0
+
+
+def test_a_file_that_is_too_large_is_named_and_left_unread(
+    lakeshelf: Run, settings: Settings
+) -> None:
+    file = settings.stack_dir / STREAMS.name
+    file.touch()
+    os.truncate(file, 8 * LARGEST)
+    examined = lakeshelf("doctor", "processes")
+    assert examined.code == 1
+    assert f"{file} is {TOO_LARGE}" in " ".join(examined.out.split())
+    assert f"rm {file}" in examined.out
 
 
 def test_a_living_stack_of_another_version_is_seen(lakeshelf: Run, settings: Settings) -> None:

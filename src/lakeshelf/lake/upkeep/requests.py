@@ -20,7 +20,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.files import write_atomically
+from lakeshelf.files import NO_JSON, write_atomically
 from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.dataset import Dataset
 from lakeshelf.lake.place import leases
@@ -270,7 +270,7 @@ def _file(name: str, kind: str) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, *NO_JSON):
         return {}
     return document if isinstance(document, dict) else {}
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lakeshelf.files import NO_JSON, write_atomically
+from lakeshelf.files import NO_JSON, content_of, write_atomically
 
 _POLL_S = 0.02
 
@@ -84,7 +84,7 @@ def write_pid_file(file: Path, process: ProcessId) -> None:
 def read_pid_file(file: Path) -> ProcessId | None:
     """The remembered process if it still runs, else None."""
     try:
-        process = ProcessId(**json.loads(file.read_text()))
+        process = ProcessId(**json.loads(content_of(file)))
     except (OSError, TypeError, *NO_JSON):
         return None
     return process if process.is_alive else None

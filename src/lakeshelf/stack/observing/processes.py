@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from lakeshelf.addresses import is_loopback
 from lakeshelf.choices import chosen
 from lakeshelf.errors import StreamError
+from lakeshelf.files import LARGEST, TOO_LARGE, is_too_large
 from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.leases import Holder
 from lakeshelf.settings import Settings
@@ -214,8 +215,9 @@ def examined(settings: Settings) -> Iterator[Finding]:
     for file in FILES.values():
         if file.is_damaged(settings.stack_dir):
             place = settings.stack_dir / file.name
+            large = is_too_large(place)
             yield bad(
-                f"{place} is damaged, or of another version",
+                f"{place} is {TOO_LARGE if large else 'damaged, or of another version'}",
                 f"run `{shlex.join(['rm', str(place)])}`",
             )
     asked = [one for one in all_heard(settings).values() if one.status or one.problem]
@@ -256,10 +258,10 @@ def _asked(address: str) -> dict[str, Any]:
     """What a process answers, ready or not."""
     try:
         with _direct.open(f"{address}/health/ready", timeout=ANSWER_S) as answer:
-            body = json.load(answer)
+            body = json.loads(answer.read(LARGEST))
     except urllib.error.HTTPError as refusal:
         with refusal:
-            body = json.load(refusal)
+            body = json.loads(refusal.read(LARGEST))
     except http.client.HTTPException as error:
         raise ValueError("what answers does not speak HTTP") from error
     except RecursionError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 from pydantic import TypeAdapter
 
-from lakeshelf.files import read_json, replace_content
+from lakeshelf.files import content_of, read_json, replace_content
 from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.parts import DEEP, BatchPart, cut_around, merged
@@ -209,7 +209,7 @@ class Trials:
 def read(file: Path) -> Trial:
     """A trial that was kept; that of no batch if there is none, or a file that was cut or that something else wrote."""
     try:
-        return _form().validate_json(file.read_bytes())
+        return _form().validate_json(content_of(file))
     except (OSError, ValueError):
         return Trial()
 
