@@ -15,6 +15,8 @@ from lakeshelf.secret_files import LARGEST
 from lakeshelf.settings import Settings, load_settings
 
 USER = {"kafka_username": "ann", "kafka_password": "open-sesame"}
+TOKEN = {"kafka_mechanism": "OAUTHBEARER", "kafka_token_url": "https://id.example/token"}
+WITHOUT_TOKEN = {"kafka_mechanism": "PLAIN", "kafka_token_url": None}
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----"
 
@@ -83,12 +85,29 @@ def test_a_key_beside_certificates_is_no_part_of_them(file):
 
 
 def test_tokens_are_fetched_by_both_clients():
-    token = {"kafka_mechanism": "OAUTHBEARER", "kafka_token_url": "https://id.example/token"}
-    options = authentication(others(**token, **USER))
+    options = authentication(others(**TOKEN, **USER))
     java = java_client(options)
     assert options["sasl.oauthbearer.token.endpoint.url"] == "https://id.example/token"
     assert java["sasl.oauthbearer.token.endpoint.url"] == "https://id.example/token"
     assert 'clientId="ann" clientSecret="open-sesame";' in java["sasl.jaas.config"]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\x1f"])
+@pytest.mark.parametrize("place", ["{blank}{value}", "{value}{blank}"])
+@pytest.mark.parametrize("name", ["kafka_username", "kafka_password", "kafka_password_file"])
+def test_of_tokens_nothing_is_taken_that_one_of_the_clients_would_trim(file, name, place, blank):
+    """Java trims both, librdkafka at the left: the provider would be asked with another secret."""
+    value = place.format(blank=blank, value="open-sesame")
+    in_file = name == "kafka_password_file"
+    chosen = {**TOKEN, **USER, name: file(f"{value}\n") if in_file else value}
+    if in_file:
+        del chosen["kafka_password"]
+    with pytest.raises(ConfigurationError, match="begins or ends with a blank") as refused:
+        authentication(others(**chosen))
+    assert name in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert name == "kafka_username" or "open-sesame" not in str(refused.value)
+    assert authentication(others(**{**chosen, **WITHOUT_TOKEN}))["sasl.mechanism"] == "PLAIN"
 
 
 @pytest.mark.parametrize(

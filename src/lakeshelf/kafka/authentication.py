@@ -28,6 +28,8 @@ MODULES = {
 """Mechanism → Java's module for it."""
 _SAME = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
 """What librdkafka and Java call by one name."""
+_TRIMMED = "".join(map(chr, range(33)))
+"""What Java takes for blanks at an end."""
 _JAAS_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
@@ -138,6 +140,7 @@ def _sasl(settings: Settings) -> dict[str, str]:
             "sasl.username": user,
             "sasl.password": value,
         }
+    _require_untrimmed(settings, user, value)
     return {
         "sasl.mechanism": OAUTH,
         "sasl.oauthbearer.method": "oidc",
@@ -145,6 +148,21 @@ def _sasl(settings: Settings) -> dict[str, str]:
         "sasl.oauthbearer.client.secret": value,
         "sasl.oauthbearer.token.endpoint.url": settings.kafka_token_url or "",
     }
+
+
+def _require_untrimmed(settings: Settings, client: str, secret: str) -> None:
+    """Refuse what Java would trim of a client id and its secret, and librdkafka at the left alone."""
+    file = settings.kafka_password_file
+    own = "setting kafka_password" if file is None else f"setting kafka_password_file = {file}"
+    for what, value in (
+        (f"setting kafka_username = {client!r}", client),
+        (f"{own}: the client secret", secret),
+    ):
+        if value != value.strip(_TRIMMED):
+            raise ConfigurationError(
+                f"{what} begins or ends with a blank, which Kafka's clients drop for {OAUTH}",
+                hint="take it out, or have the provider give another; `lakeshelf config` shows the settings",
+            )
 
 
 def _refuse_contradictions(settings: Settings, chosen: KafkaSecurity) -> None:
