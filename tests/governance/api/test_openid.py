@@ -287,7 +287,7 @@ def test_a_secret_that_cannot_be_used_ends_a_sign_in_and_its_file_is_not_told_to
 ) -> None:
     tab = Tab(app)
     back = tab.signed_in_there(tab.begin())
-    (tmp_path / "secret").chmod(0o604)
+    (tmp_path / "secret").write_text("")
     problem, message = refused(tab.get(back))
     assert (problem, str(tmp_path) in message) == ("service_unavailable", False)
 
