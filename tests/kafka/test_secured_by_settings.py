@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from lakeshelf.cli.platform import scaffolding
 from lakeshelf.errors import BrokerError, ConfigurationError
 from lakeshelf.kafka import topics
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.embedded import users
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings, running_client
 from lakeshelf.stack.embedded.secured import AUTHORITY, USERS, Secured
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +82,39 @@ def test_nobody_else_is_let_in(host: Settings, folder: Path, others: dict[str, o
         topics.ids(client, ["shelf_events"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("is_told", [False, True])
+def test_new_secrets_are_in_force_once_the_broker_starts_again(
+    host: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """Its data are older than the password; where nobody tells it the new one, it knows the old one alone."""
+    if not is_told:
+        monkeypatch.setattr(users, "renew", lambda *_: None)
+    scaffolding.write_secrets(folder, scaffolding.compose_files())
+    broker = Broker(host)
+    broker.stop()
+    broker.start(die_with_parent=True)
+    broker.wait_healthy()
+    client = AdminClient(client_settings(user(host, folder)))
+
+    def is_let_in() -> bool:
+        try:
+            return bool(client.list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    if is_told:
+        eventually(is_let_in, "the broker knows the new password")
+    else:
+        assert not is_let_in()
+
+
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"certificate\.pem: the file cannot be read"):
         Secured.read(tmp_path)
     scaffolding.write_secrets(tmp_path, scaffolding.compose_files())
     Secured.read(tmp_path)
-    for users, problem in (
+    for content, problem in (
         ([1], "does not tell users and passwords"),
         ({}, "does not tell users and passwords"),
         ({"ann;User:ben": "open-sesame"}, "'ann;User:ben' is no name of a user"),
@@ -91,7 +122,7 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
         ({"ann": 271828}, "the password of ann is no text"),
         ({"ann": ""}, "or an empty one"),
     ):
-        (tmp_path / USERS).write_text(json.dumps(users))
+        (tmp_path / USERS).write_text(json.dumps(content))
         with pytest.raises(ConfigurationError, match=problem) as refused:
             Secured.read(tmp_path)
         assert "271828" not in str(refused.value)

@@ -33,7 +33,7 @@ from confluent_kafka.admin import AdminClient
 from lakeshelf.errors import BrokerError, refused
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
-from lakeshelf.stack.embedded import broker_config, broker_data
+from lakeshelf.stack.embedded import broker_config, broker_data, users
 from lakeshelf.stack.embedded.broker_config import Listening
 from lakeshelf.stack.embedded.secured import PORTS, Secured, argument_file
 from lakeshelf.stack.machine import ports
@@ -131,7 +131,7 @@ class Broker:
             raise BrokerError(f"the broker cannot start: {said}", hint=hint) from error
 
     def wait_healthy(self, timeout: float = START_TIMEOUT_S) -> None:
-        """Wait until the broker answers clients.
+        """Wait until the broker answers clients, and knows the users of the settings by their passwords of now.
 
         Args:
             timeout: Longest wait, seconds.
@@ -146,7 +146,8 @@ class Broker:
             if not self.is_running():
                 raise BrokerError(f"the broker ended: {self.last_words()}", hint=self._see_log)
             if ports.answers(port) and (cluster_id := _cluster_id(client)):
-                return self._check_cluster(cluster_id)
+                self._check_cluster(cluster_id)
+                return self._renew_users(client)
             time.sleep(_POLL_S)
         raise BrokerError(
             f"the broker at {self.bootstrap_servers} gave no answer in {timeout:.0f} s",
@@ -282,8 +283,8 @@ class Broker:
         self._write_properties(config, part.name, listening)
         tool = ["kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", config.name]
         arguments = self._folder / "format.arguments"
-        users = self._secured.records() if self._secured else ()
-        write_atomically(arguments, argument_file([*tool, *users]), mode=0o600)
+        known = self._secured.records() if self._secured else ()
+        write_atomically(arguments, argument_file([*tool, *known]), mode=0o600)
         kept = class_data.used(self._settings, self._class_path())
         try:
             self._run_tool([*self._java(kept), f"@{arguments.name}"])
@@ -316,6 +317,10 @@ class Broker:
                 f"another Kafka (cluster {cluster_id}) answers at {self.bootstrap_servers}",
                 hint=f"stop it, or remove {self.ports_file} to choose other ports",
             )
+
+    def _renew_users(self, client: AdminClient) -> None:
+        if self._secured and self._secured.trusted:
+            users.renew(client, self._secured.users)
 
     def last_words(self) -> str:
         """The last complaint in the log since the start, else what the JVM said."""
