@@ -78,7 +78,9 @@ def test_a_kafka_without_a_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 WEB = [n for n, f in Settings.model_fields.items() if places.Web in f.metadata]
-UNREACHABLE = ("http://h:port", "https://h:99999", "http://[::1", "http://a b", "http://h:0")
+UNREACHABLE = (
+    "http://h:port", "https://h:99999", "http://[::1", "http://a b", "http://h:0", "http://:80",
+)  # fmt: skip
 
 
 def test_every_setting_that_is_an_address_of_http_is_known_as_one() -> None:
@@ -104,6 +106,17 @@ def test_a_password_in_an_address_that_is_refused_is_not_shown(
 ) -> None:
     monkeypatch.setenv(f"LAKESHELF_{name.upper()}", "https://ann:271828@host:port/x")
     assert "https://***@host:port/x" in refusal()
+
+
+@pytest.mark.parametrize("name", ["openlineage_file", "kafka_cert_file", "kafka_key_file"])
+def test_a_file_without_a_name_is_not_the_folder_in_which_somebody_stands(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"setting {name} = '': .* a place has a name"):
+        load_settings(**{name: ""})
+
+
+def test_a_token_that_says_nothing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKESHELF_API_TOKEN", "")
+    assert load_settings().api_token is None
 
 
 @pytest.mark.parametrize("name", ["broker_listen", "broker_advertised"])

@@ -283,13 +283,15 @@ def test_a_session_by_a_provider_ends_by_itself(app: FastAPI, linked: Person, cl
 
 
 def test_a_secret_that_cannot_be_used_ends_a_sign_in_and_its_file_is_not_told_to_a_browser(
-    app: FastAPI, tmp_path: Path
+    app: FastAPI, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Whoever reads the log of the API finds it there, with the reason."""
     tab = Tab(app)
     back = tab.signed_in_there(tab.begin())
     (tmp_path / "secret").write_text("")
     problem, message = refused(tab.get(back))
     assert (problem, str(tmp_path) in message) == ("service_unavailable", False)
+    assert f"{tmp_path / 'secret'}: the file is empty" in caplog.text
 
 
 def test_settings_that_give_no_provider_are_refused(tmp_path: Path) -> None:

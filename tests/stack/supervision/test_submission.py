@@ -247,3 +247,13 @@ def test_a_master_that_spark_does_not_know_is_refused_before_a_driver_starts(
     refused = lakeshelf("jobs", "run", "--master", master)
     assert refused.code == 2
     assert f"no cluster of Spark is named {master!r}" in refused.error
+
+
+@pytest.mark.parametrize("master", ["submit", "local[2]", "spark://h:7077"])
+def test_a_master_of_a_driver_that_was_submitted_or_that_spark_knows_is_none_to_refuse(
+    lakeshelf: Run, master: str
+) -> None:
+    """What is refused then is the job."""
+    refused = lakeshelf("jobs", "run", "no-such-job", "--master", master)
+    assert refused.code == 2
+    assert "'no-such-job'" in refused.error
