@@ -110,7 +110,9 @@ def test_offsets_of_topics(client: dict[str, str]) -> None:
 def test_a_broker_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "TIMEOUT", 0.5)
     nobody = {"bootstrap.servers": "127.0.0.1:9", "log_level": "0"}
-    with pytest.raises(BrokerError, match=r"no broker answers at 127\.0\.0\.1:9.*lakeshelf up"):
+    with pytest.raises(
+        BrokerError, match=r"no broker answers at 127\.0\.0\.1:9.*unset `lakeshelf up`"
+    ):
         topics.ensure_all(nobody)
 
 

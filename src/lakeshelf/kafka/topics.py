@@ -226,7 +226,7 @@ def _present(admin: Admin, client: Mapping[str, str]) -> dict[str, int]:
         raise refusal(
             f"no broker answers at {client.get('bootstrap.servers')}",
             error,
-            hint="start it with `lakeshelf up`, or correct LAKESHELF_BOOTSTRAP_SERVERS",
+            hint="correct LAKESHELF_BOOTSTRAP_SERVERS or start that Kafka; where it is unset `lakeshelf up` starts one",
             heard=admin,
         ) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
