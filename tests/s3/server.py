@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any
 
 from moto.moto_server.werkzeug_app import (
@@ -51,6 +52,7 @@ class Faulty:
                 return refused(start, status, code, environ)
         if environ["REQUEST_METHOD"] != "PUT":
             return self._app(environ, start)
+        receive(environ)
         with self._one_put:
             return self._put(environ, start)
 
@@ -68,6 +70,14 @@ class Faulty:
             return list(self._app(environ, start))
         list(self._app(environ, lambda *_: lambda _: None))
         return refused(start, "500 Internal Server Error", "InternalError", environ)
+
+
+def receive(environ: Environ) -> None:
+    """Have the whole request: a client that sleeps while it sends must keep no other waiting."""
+    length = environ.get("CONTENT_LENGTH")
+    if length or environ.get("wsgi.input_terminated"):
+        content = environ["wsgi.input"].read(int(length) if length else -1)
+        environ["wsgi.input"] = BytesIO(content)
 
 
 def refused(start: Callable[..., Any], status: str, code: str, environ: Environ) -> Iterable[bytes]:
