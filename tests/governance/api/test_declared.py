@@ -168,6 +168,7 @@ def fuzzed(act: Callable[..., None], app: FastAPI, person: Person, examples: int
     @example(
         file=("a.csv", csv("'", "", "utf-8", 2)), declared=['delimiter = "\'"', 'quote = "\'"']
     )
+    @example(file=("a.jsonl", b"no record"), declared=[])
     @example(file=("a.csv", csv("§", '"', "utf-8", 2)), declared=['delimiter = "§"'])
     def answered(file: tuple[str, bytes], declared: list[str]) -> None:
         act(app, person, *file, declared)

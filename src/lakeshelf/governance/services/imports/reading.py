@@ -123,8 +123,9 @@ def _typed(
         raise FileRefused(judged.failed[0])
     lines = judged.rows[FILE_LINE].combine_chunks()
     places = pc.index_in(lines, value_set=parsed.lines)
-    present = [name for name in spec.schema.names if name in parsed.table.column_names]
-    rows = judged.rows.select(present)
+    # A file without a whole record has no columns; its rows have a key all the same.
+    present = {*parsed.table.column_names, *spec.key}
+    rows = judged.rows.select([name for name in spec.schema.names if name in present])
     for name, values in special.items():
         place = rows.column_names.index(name)
         rows = rows.set_column(place, name, pc.coalesce(values.take(places), rows[name]))
