@@ -15,11 +15,12 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
 
 
-def figures(_: Parameters) -> list[Figure]:
+def figures(parameters: Parameters) -> list[Figure]:
     """Batch time early and late."""
+    some = parameters["compared"]
     return [
-        Figure("early", "median batch, batches 100 to 200", "ms"),
-        Figure("late", "median batch, the last hundred", "ms"),
+        Figure("early", f"median batch, batches {some} to {2 * some}", "ms"),
+        Figure("late", f"median batch, the last {some}", "ms"),
         Figure("growth", "late ÷ early", "", 1.25),
         Figure("most_files", "most files of a table at the end", "files"),
         Figure("most_log", "most entries of a table's log at the end", "files"),
@@ -48,7 +49,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
             thread.join()
     by_query = _durations(lake)
     busiest = by_query[stacks.JOB]
-    early, late = spread(busiest[100:200])["p50"], spread(busiest[-100:])["p50"]
+    some = parameters["compared"]
+    early, late = spread(busiest[some : 2 * some])["p50"], spread(busiest[-some:])["p50"]
     sizes = {name: _size(lake, name) for name in CATALOG.tables}
     say(f"batch {early} ms early, {late} ms late")
     measured = {
@@ -89,8 +91,8 @@ def _size(lake: Path, name: str) -> dict[str, Any]:
 BENCHMARK = Benchmark(
     name="soak",
     title="Batch time over thousands of batches",
-    defaults={"batches": 5000, "rate": 200, "shelves": 20_000},
-    quick={"batches": 20, "rate": 50, "shelves": 200},
+    defaults={"batches": 5000, "rate": 200, "shelves": 20_000, "compared": 100},
+    quick={"batches": 20, "rate": 50, "shelves": 200, "compared": 5},
     figures=figures,
     run=run,
 )
