@@ -317,6 +317,10 @@ def test_the_positions_of_a_batch_are_counted_through_with_the_clock_last() -> N
         ("shelf_events", 0, 11, 12),
         ("shelf_events", 1, 0, 1),
     ]
+    assert positions.offsets_of(BatchPart(((0, 7), (1, 3)))) == {
+        "shelf_events": {"0": (11, 12), "1": (0, 1)}
+    }
+    assert positions.offsets_of(BatchPart(((0, 7), (3, 3)))) == {}
 
 
 @given(size=st.integers(1, 3_000), levels=st.integers(0, 6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,12 +14,19 @@ import pytest
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.follower import Follower
+from lakeshelf.settings import load_settings
+from lakeshelf.streams.commit.committers.driver import DriverCommitter
+from lakeshelf.streams.commit.publisher import Publisher
+from lakeshelf.streams.commit.sink import Sink
+from lakeshelf.streams.run.parted import PartedProcessor
+from lakeshelf.streams.run.parts import Positions
 from lakeshelf.streams.take import fetched
 from lakeshelf.streams.take.parse import received
 from tests.streams.corpus import TOPICS, adversarial
+from tests.streams.harness import NOW, folding
 from tests.streams.messages import generated
 from tests.streams.outside import Sent, producing
-from tests.streams.pipeline import Offsets, between, send
+from tests.streams.pipeline import Offsets, Pipeline, between, send
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -93,3 +101,25 @@ def test_what_is_not_there_any_more_is_refused_and_what_is_there_read_afterwards
     assert rows(follower, end, now).num_rows == taken > 0, (
         "the broker refuses some: a compacted topic wants a key"
     )
+
+
+def test_parts_of_a_batch_are_fetched_as_well_and_nothing_is_asked_of_spark(
+    spark: SparkSession, client: dict[str, str], follower: Follower, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(load_settings(lake_root=tmp_path), spark, client, folding())
+    before = pipeline.ends()
+    send(client, generated(60))
+    ends, names = pipeline.ends(), [topic.name for topic in pipeline.plan.topics]
+    offsets = {t: {p: (before[t][p], end) for p, end in ends[t].items()} for t in names}
+    committer = DriverCommitter(tmp_path, 1000, follower=follower)
+    sink: Sink[pa.Table] = Sink(committer, DriverCommitter(tmp_path, 0, shared=True))
+    parted = PartedProcessor(pipeline.plan, sink, Publisher(client), "parts", lambda _: offsets)
+    refusing = spark.sql(
+        "SELECT 'none' AS topic, 0 AS kafka_partition, "
+        "CAST(raise_error('read by Spark') AS BIGINT) AS kafka_offset"
+    )
+    positions, taken = Positions(offsets), 0
+    for part in positions.whole.split(2):
+        counts, _ = parted.part(refusing, 0, positions, part, NOW)
+        taken += sum(of_topic.rows_in for of_topic in counts.values())
+    assert taken == positions.whole.size > 0

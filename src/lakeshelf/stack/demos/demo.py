@@ -37,6 +37,7 @@ from lakeshelf.stack.supervision.parts import BrokerPart, StreamsPart
 from lakeshelf.stack.supervision.supervisor import STACK_LOCK, TOPICS, Supervisor
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare import plan, registry
+from lakeshelf.streams.run import trials
 
 MARKER, REPORT = "demo.marker", "demo.json"
 POLL_S = 0.25
@@ -234,11 +235,11 @@ class Stack:
             StreamError: For `STALL_S` nothing was folded.
         """
         self._show("fold", 0, 0)
-        left, moved = -1, time.monotonic()
+        left, parts, moved = -1, 0, time.monotonic()
         while (now := self._behind()) != 0:
             self.check()
-            if now is not None and now != left:
-                left, moved = now, time.monotonic()
+            if now is not None and (now, self._done_in_parts()) != (left, parts):
+                left, parts, moved = now, self._done_in_parts(), time.monotonic()
                 self._show("fold", *self._folded())
             if time.monotonic() - moved > STALL_S:
                 raise StreamError(
@@ -266,6 +267,11 @@ class Stack:
             sum(ends.values()) for at in reached for topic, ends in at.items() if topic in mirrored
         )
         return done, max(done, self._records)
+
+    def _done_in_parts(self) -> int:
+        """Records that are done of batches done in parts, which the ledger has at the end of the whole batch."""
+        kept = trials.all_kept(self._settings.stack_dir)
+        return sum(of_topic["rows_in"] for _, trial in kept for of_topic in trial.counts.values())
 
     def _behind(self) -> int | None:
         with suppress(BrokerError, KafkaException):  # a broker that was killed comes back

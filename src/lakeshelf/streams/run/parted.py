@@ -82,7 +82,8 @@ class PartedProcessor(BatchProcessor[Rows]):
             at: Time of the batch.
         """
         try:
-            batch = self._take(_of(frame, positions, part), batch_id)
+            offsets = positions.offsets_of(part)
+            batch = self._take(_of(frame, positions, part), batch_id, offsets)
             batch.part, batch.appended_at = part, at
             self._fold(batch)
             self.appended_at |= batch.latest

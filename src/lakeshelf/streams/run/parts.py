@@ -115,6 +115,13 @@ class Positions:
             counted += high - low
         return ranges
 
+    def offsets_of(self, part: BatchPart) -> Offsets:
+        """Topic → partition → offsets (from, until) of a part; those of which it has nothing are left out."""
+        offsets: dict[str, dict[str, tuple[int, int]]] = {}
+        for topic, partition, low, high in self.of(part):
+            offsets.setdefault(topic, {})[str(partition)] = (low, high)
+        return offsets
+
     def text(self, part: BatchPart) -> str:
         """A part in words."""
         ranges = (
