@@ -6,6 +6,7 @@ docs/observability.md#who-is-asked
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import shlex
@@ -212,14 +213,20 @@ def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]
 
 def examined(settings: Settings) -> Iterator[Finding]:
     """Whether each process that did not end in order answers, and does its work."""
-    for file in FILES.values():
-        if file.is_damaged(settings.stack_dir):
-            place = settings.stack_dir / file.name
-            large = is_too_large(place)
-            yield bad(
-                f"{place} is {TOO_LARGE if large else 'damaged, or of another version'}",
-                f"run `{shlex.join(['rm', str(place)])}`",
-            )
+    from lakeshelf.streams.run import trials  # noqa: PLC0415 - slow to import
+
+    kept = (settings.stack_dir.glob(names) for names in ("*.json", f"{trials.FOLDER}/*.json"))
+    large = set(filter(is_too_large, itertools.chain(*kept)))
+    damaged = {
+        settings.stack_dir / file.name
+        for file in FILES.values()
+        if file.is_damaged(settings.stack_dir)
+    }
+    for place in sorted(large | damaged):
+        yield bad(
+            f"{place} is {TOO_LARGE if place in large else 'damaged, or of another version'}",
+            f"run `{shlex.join(['rm', str(place)])}`",
+        )
     asked = [one for one in all_heard(settings).values() if one.status or one.problem]
     for one in asked:
         if one.problem:
