@@ -160,12 +160,11 @@ def require_rebuilt(settings: Settings) -> None:
     assert {name: rows(settings.lake_root, name) for name in REBUILT} == before
 
 
-@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("days", "rounds"),
     [
-        (1, 1),
-        pytest.param(3, 4, marks=pytest.mark.nightly),
+        pytest.param(1, 1, marks=pytest.mark.timeout(1500)),
+        pytest.param(3, 4, marks=[pytest.mark.nightly, pytest.mark.timeout(1500)]),
         pytest.param(30, 40, marks=[pytest.mark.nightly, pytest.mark.timeout(14400)]),
     ],
 )

@@ -43,7 +43,7 @@ EDGES = """
     VALUES (9223372036854775807, '', 9999999999.99, 'NaN'), (0, NULL, NULL, NULL)"""
 OPTIONS = Options()
 CHECKOUT = Path(__file__).parents[3]
-MOMENTS = 60
+MOMENTS = 90
 """More than a migration of this table has; a run that is not killed at one of them ends the test."""
 FEW, MANY, AT_A_TIME = 20_000, 160_000, 2_000
 WIDE = """
@@ -144,7 +144,7 @@ def killed_everywhere(tmp_path: Path, address: str, moments: range) -> None:
 def test_killed_at_some_moments_it_is_all_or_none_and_a_repeat_goes_on(
     tmp_path: Path, address: str
 ) -> None:
-    killed_everywhere(tmp_path, address, range(2, MOMENTS, 9))
+    killed_everywhere(tmp_path, address, range(2, MOMENTS, 13))
 
 
 @pytest.mark.nightly
