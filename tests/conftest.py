@@ -22,6 +22,7 @@ Run = Callable[..., "Result"]
 
 HOME = Path(__file__).parents[1]
 APPS = ("spark-apps", "kafka-components")
+NIGHTLY_S = 7200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +58,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first."""
+    """The longest files come first, and a long repetition has the time that it takes on a busy machine."""
     packing.sort(items)
+    for item in items:
+        if item.get_closest_marker("nightly") is not None:
+            limits = (mark.args[0] for mark in item.iter_markers("timeout"))
+            longest = pytest.mark.timeout(max(NIGHTLY_S, *limits))
+            item.add_marker(longest, append=False)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> packing.LongestFirst:
