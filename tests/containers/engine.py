@@ -137,6 +137,7 @@ class Builder:
         """Build the image by the product's own file; an archive of it."""
         self.base()
         if len(self.run("images", "--all", "--quiet").split()) > MOST_LAYERS:
+            self.run("rm", "--all")  # a build that was broken off leaves its container
             self.run("rmi", "--prune")
         how = ("--isolation", "chroot", "--network", "host", "--pull=never", "--layers")
         image = self.run("bud", "-q", *how, "-f", "infra/Dockerfile", "-t", IMAGE, HOME)

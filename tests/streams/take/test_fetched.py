@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -24,7 +25,8 @@ from lakeshelf.streams.take import fetched
 from lakeshelf.streams.take.parse import received
 from tests.streams.corpus import TOPICS, adversarial
 from tests.streams.harness import NOW, folding
-from tests.streams.messages import generated
+from tests.streams.living import moved
+from tests.streams.messages import Record, generated
 from tests.streams.outside import Sent, producing
 from tests.streams.pipeline import Offsets, Pipeline, between, send
 
@@ -108,7 +110,7 @@ def test_parts_of_a_batch_are_fetched_as_well_and_nothing_is_asked_of_spark(
 ) -> None:
     pipeline = Pipeline(load_settings(lake_root=tmp_path), spark, client, folding())
     before = pipeline.ends()
-    send(client, generated(60))
+    send(client, [Record(SHELF, orjson.dumps(moved(n)), b"A") for n in range(20)])
     ends, names = pipeline.ends(), [topic.name for topic in pipeline.plan.topics]
     offsets = {t: {p: (before[t][p], end) for p, end in ends[t].items()} for t in names}
     committer = DriverCommitter(tmp_path, 1000, follower=follower)
