@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("nightly") is not None:
             limits = (mark.args[0] for mark in item.iter_markers("timeout"))
-            longest = pytest.mark.timeout(max(NIGHTLY_S, *limits))
+            longest = pytest.mark.timeout(max([NIGHTLY_S, *limits]))
             item.add_marker(longest, append=False)
 
 
