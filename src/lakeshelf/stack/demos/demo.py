@@ -238,8 +238,9 @@ class Stack:
         left, parts, moved = -1, 0, time.monotonic()
         while (now := self._behind()) != 0:
             self.check()
-            if now is not None and (now, self._done_in_parts()) != (left, parts):
-                left, parts, moved = now, self._done_in_parts(), time.monotonic()
+            done = self._done_in_parts()
+            if now is not None and (now, done) != (left, parts):
+                left, parts, moved = now, done, time.monotonic()
                 self._show("fold", *self._folded())
             if time.monotonic() - moved > STALL_S:
                 raise StreamError(
