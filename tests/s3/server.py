@@ -6,6 +6,8 @@ give them. moto looks whether an object is there and puts it in two steps; S3 do
 - Bucket `unconditional…`: a server that does not know conditional put, and takes every put.
 - Bucket `deaf…`: the commit of version 2 of a table is made, but the answer to it is lost; so is that to the first
   renewal of each lease.
+- What needs a permission that the page on buckets does not name is refused, unless nobody signed it, as the tests do
+  who make a bucket.
 - Access key `EXPIRED…`, `WRONG…` or `DENIED…`: is refused, as S3 would.
 """
 
@@ -24,6 +26,8 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import run_simple
 
+from tests.s3.permissions import allowed, needed
+
 REFUSALS = {
     "EXPIRED": ("400 Bad Request", "ExpiredToken"),
     "WRONG": ("403 Forbidden", "InvalidAccessKeyId"),
@@ -41,6 +45,7 @@ class Faulty:
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self._allowed = allowed()
         self._one_put = threading.Lock()
         self._unheard: set[str] = set()
 
@@ -50,6 +55,9 @@ class Faulty:
         for key, (status, code) in REFUSALS.items():
             if f"Credential={key}" in authorization:
                 return refused(start, status, code, environ)
+        request = (environ[name] for name in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING"))
+        if authorization and needed(*request) not in self._allowed:
+            return refused(start, *REFUSALS["DENIED"], environ)
         if environ["REQUEST_METHOD"] != "PUT":
             return self._app(environ, start)
         receive(environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.object_store_errors import cause_and_hint
 
 from .conftest import SECRET, TOKEN, Server, free_port
+from .permissions import allowed
 
 NAME = "curated/notes"
 ROWS = [{"k": 1, "v": "a"}]
@@ -40,6 +42,12 @@ def written(root: str) -> Lake:
     lake = Lake(root)
     lake.append(NAME, ROWS)
     return lake
+
+
+def test_who_is_denied_reads_which_permissions_the_page_names() -> None:
+    refusal = cause_and_hint("When listing: AWS Error ACCESS_DENIED (HTTP status 403)")
+    assert refusal is not None
+    assert {f"s3:{name}" for name in re.findall(r"[A-Z]\w+[a-z][A-Z]\w+", refusal[1])} == allowed()
 
 
 @pytest.mark.parametrize("use", USES)

@@ -45,7 +45,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r"AccessDenied|ACCESS_DENIED|40[13] [A-Z]|(?:status|Code:?) 40[13]",
         "access is denied",
-        "these credentials need ListBucket, GetObject, PutObject and DeleteObject",
+        "these credentials need ListBucket, GetObject, PutObject, DeleteObject and AbortMultipartUpload",
     ),
     (
         r"conditional put is disabled|501 Not Implemented",
