@@ -15,8 +15,8 @@ from pathlib import Path
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
-from lakeshelf.errors import LakeError
-from lakeshelf.files import write_atomically
+from lakeshelf.errors import LakeError, first_line
+from lakeshelf.files import NO_JSON, content_of, write_atomically
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained
 from lakeshelf.lake.place.location import Place, Root
 
@@ -69,7 +69,17 @@ def _create(place: Root, description: str) -> None:
 
 
 def identity(file: Path) -> str:
-    """Name of a state folder: it goes with the folder when that is moved."""
+    """Name of a state folder: it goes with the folder when that is moved.
+
+    Raises:
+        StorageError: The file cannot be read, or holds none.
+    """
     if not file.exists():
         write_atomically(file, json.dumps({"id": uuid.uuid4().hex}).encode())
-    return str(json.loads(file.read_bytes())["id"])
+    try:
+        return str(json.loads(content_of(file))["id"])
+    except (OSError, *NO_JSON, TypeError, KeyError) as error:
+        raise StorageError(
+            f"{file} names no state folder ({first_line(error)})",
+            hint=f"bring it back from a backup; without one remove it, and {CLAIM} from the lake, while nothing runs",
+        ) from error

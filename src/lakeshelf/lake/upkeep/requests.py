@@ -20,7 +20,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from lakeshelf.errors import LakeError
-from lakeshelf.files import NO_JSON, write_atomically
+from lakeshelf.files import NO_JSON, content_of, write_atomically
 from lakeshelf.lake.form import owners
 from lakeshelf.lake.form.dataset import Dataset
 from lakeshelf.lake.place import leases
@@ -269,7 +269,7 @@ def _file(name: str, kind: str) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(content_of(path))
     except (OSError, *NO_JSON):
         return {}
     return document if isinstance(document, dict) else {}
