@@ -32,6 +32,7 @@ PASSWORDS = {
     "guest": "come-in",
     "dan": f" {ODD}",
     "gus": "let-me",
+    "ida": "look-only",
 }
 """User → password; what each may do is up to the tests."""
 OPERATIONS = {

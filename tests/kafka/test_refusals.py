@@ -185,10 +185,10 @@ def test_what_no_acl_allows_is_told_with_the_user(secured: Place, what: str):
 
 
 def test_who_may_only_see_a_topic_cannot_read_it(secured: Place):
-    secured.allow("bob", AclOperation.DESCRIBE, topic="clock")
+    secured.allow("ida", AclOperation.DESCRIBE, topic="clock")
     _publish(secured.master)
     with pytest.raises(BrokerError, match="may not do that with this topic"):
-        list(consuming.records(client_settings(secured.of_user("bob")), "clock"))
+        list(consuming.records(client_settings(secured.of_user("ida")), "clock"))
 
 
 def test_a_group_that_no_acl_allows_is_told_with_the_user(
