@@ -95,18 +95,34 @@ def test_new_secrets_are_in_force_once_the_broker_starts_again(
     broker.stop()
     broker.start(die_with_parent=True)
     broker.wait_healthy()
-    client = AdminClient(client_settings(user(host, folder)))
-
-    def is_let_in() -> bool:
-        try:
-            return bool(client.list_topics(timeout=2).brokers)
-        except KafkaException:
-            return False
-
     if is_told:
-        eventually(is_let_in, "the broker knows the new password")
+        eventually(lambda: is_let_in(user(host, folder)), "the broker knows the new password")
     else:
-        assert not is_let_in()
+        assert not is_let_in(user(host, folder))
+
+
+@pytest.mark.slow
+def test_who_is_taken_out_of_the_users_is_not_let_in_any_more(host: Settings, folder: Path) -> None:
+    kept = json.loads((folder / USERS).read_text())
+    (folder / "leaver").write_text("so-long")
+    (folder / "leaver").chmod(0o600)
+    leaver = user(host, folder, kafka_username="leaver", kafka_password_file=folder / "leaver")
+    for known in (kept | {"leaver": "so-long"}, kept):
+        (folder / USERS).write_text(json.dumps(known))
+        broker = Broker(host)
+        broker.stop()
+        broker.start(die_with_parent=True)
+        broker.wait_healthy()
+        eventually(lambda: is_let_in(user(host, folder)), "the broker has its users")
+        eventually(lambda: is_let_in(leaver) == ("leaver" in known), f"of {len(known)} users")  # noqa: B023
+
+
+def is_let_in(settings: Settings) -> bool:
+    """Whether the broker answers this user."""
+    try:
+        return bool(AdminClient(client_settings(settings)).list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False
 
 
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
