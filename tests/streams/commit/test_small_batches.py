@@ -1,11 +1,13 @@
-"""What a batch on Spark is cut into follows from the cores that are there."""
+"""What a batch on Spark is cut into follows from the cores that are there, and it is read once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql import functions as F
 
 from lakeshelf.streams.commit.committers import spark as committers
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
@@ -40,3 +42,32 @@ def test_a_checkpoint_of_a_cluster_of_another_size_does_not_say_how_a_batch_is_c
     session.conf.set(PARTITIONS, "200")
     SparkCommitter(tmp_path).attend(session)
     assert session.conf.get(PARTITIONS) == str(spark.sparkContext.defaultParallelism) == "2"
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_batch_that_is_kept_is_read_once_however_often_it_is_asked_about(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Else each query would read the records from Kafka, and parse them, again."""
+    committer = SparkCommitter(tmp_path, parses="stream")
+    session = spark.newSession()
+    committer.attend(session)
+    read = session.sparkContext.accumulator(0)
+
+    def counted(rows: Iterator[Any]) -> Iterator[Any]:
+        for row in rows:
+            read.add(1)
+            yield row
+
+    records = session.createDataFrame(
+        session.range(20).rdd.mapPartitions(counted), "id long"
+    ).withColumns({"original_key": F.lit(None), "original_value": F.lit(None)})
+    batch = committer.begin(records, ())
+    for _ in range(3):
+        evens = committer.query("SELECT id FROM {batch} WHERE id % 2 = 0", batch=batch)
+        assert committer.count(evens) == 10
+    assert committer.count(batch) == 20
+    assert read.value == 20
+    committer.end()
+    assert not batch.storageLevel.useMemory

@@ -132,9 +132,8 @@ class SparkCommitter:
 
     def query(self, text: str, **inputs: DataFrame | datetime) -> DataFrame:
         """Rows of a query, run by Spark."""
-        used: dict[str, Any] = {name: inputs[name] for name in RELATION.findall(text)}
-        times = {n: at.isoformat(sep=" ") for n, at in used.items() if isinstance(at, datetime)}
-        return self.session.sql(text, **(used | times))
+        used: dict[str, Any] = {name: _asked(inputs[name]) for name in RELATION.findall(text)}
+        return self.session.sql(text, **used)
 
     def freeze(self, rows: DataFrame) -> DataFrame:
         """Compute the rows now."""
@@ -247,3 +246,12 @@ class SparkCommitter:
     def _committed(self, name: str, operation: str) -> Future[Commit]:
         self._handles[name] = handle = tables.open_table(self._root, name)
         return done(Commit(name, handle.version(), operation, 1))  # Spark counts rows too late
+
+
+def _asked(value: DataFrame | datetime) -> DataFrame | str:
+    """An input of a query, as Spark takes it.
+
+    Spark gives a frame that it is handed a name for as long as it reads the text, and with the name it forgets what was
+    kept of this very frame; of one that is filtered it forgets nothing (docs/design/pitfalls.md#trap-58).
+    """
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else value.where(F.lit(True))
