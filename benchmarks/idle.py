@@ -18,8 +18,8 @@ def figures(_: Parameters) -> list[Figure]:
     return [
         Figure("up_empty", "`lakeshelf up` → ready, empty lake: topics and tables are made", "s", 30.0),
         Figure("up_again", "`lakeshelf up` → ready, existing lake", "s", 30.0),
-        Figure("cores", "all processes, idle", "cores", 0.3),
-        Figure("memory", "all processes, idle (PSS, most)", "GiB", 4.0),
+        Figure("cores", "all processes, idle", "cores", 0.15),
+        Figure("memory", "all processes, idle (PSS, most)", "GiB", 1.2),
         Figure("governed", "service of governed datasets, idle, adoption and publication included", "cores", 0.03),
     ]  # fmt: skip
 

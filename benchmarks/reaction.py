@@ -32,7 +32,12 @@ STEPS = {
     "wh_out": "tick that makes the pick due → wh_out",
     "restock": "tick that makes the goods due → restock",
 }
-GOALS = {("alert", 1000, 50): 700.0, ("alert", 1000, 95): 1500.0}
+GOALS = {
+    ("alert", 100, 50): 300.0,
+    ("alert", 1000, 50): 400.0,
+    ("alert", 1000, 95): 700.0,
+    ("alert", 3000, 50): 600.0,
+}
 SPEED = 60
 """Speed of the clock: a pick is due a second after its plan, goods three seconds after the pick."""
 PLAN_DELAY_S, REFILL_DELAY_S = 60, 180
@@ -60,7 +65,7 @@ def figures(parameters: Parameters) -> list[Figure]:
     return [
         *figures,
         Figure("policy_p95", "policy message → alert message, p95", "s", 2.0),
-        Figure("recovery", "driver killed → alert of a later pickup", "s", 15.0),
+        Figure("recovery", "driver killed → alert of a later pickup", "s", 8.0),
     ]
 
 

@@ -123,12 +123,16 @@ def read(results: Path, name: str) -> dict[str, Any] | None:
 
 
 def section(benchmark: Benchmark, result: Mapping[str, Any] | None, earlier: Point | None) -> str:
-    """Table of a benchmark, and under it what it was measured on."""
+    """Table of a benchmark, with the goals of today, and under it what it was measured on."""
     if result is None:
         rows = [row(f, {}) for f in benchmark.figures(benchmark.defaults)]
         return "\n".join([HEAD, RULE, *rows, ""])
     medians = {} if earlier is None else earlier["figures"]
-    lines = [row(figure_of(e), e, medians.get(e["key"])) for e in result["figures"]]
+    declared = {f.key: f for f in benchmark.figures({**benchmark.defaults, **result["parameters"]})}
+    lines = [
+        row(declared.get(entry["key"]) or figure_of(entry), entry, medians.get(entry["key"]))
+        for entry in result["figures"]
+    ]
     origins = origin(result)
     if earlier is not None:
         origins.append(

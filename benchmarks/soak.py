@@ -21,7 +21,7 @@ def figures(parameters: Parameters) -> list[Figure]:
     return [
         Figure("early", f"median batch, batches {some} to {2 * some}", "ms"),
         Figure("late", f"median batch, the last {some}", "ms"),
-        Figure("growth", "late ÷ early", "", 1.25),
+        Figure("growth", "late ÷ early", "", 1.1),
         Figure("most_files", "most files of a table at the end", "files"),
         Figure("most_log", "most entries of a table's log at the end", "files"),
     ]
