@@ -21,17 +21,23 @@ from tests.support import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.spark, pytest.mark.timeout(1800)]
 REPLAY = ("python3", "/opt/lakeshelf/kafka-components/replay/replay.py", "--json", "--stores", "1")
 ASKED = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+ASKS_KAFKA = "python3 /opt/lakeshelf/infra/healthcheck.py kafka kafka:9092 2>/dev/null"
 PATIENCE_S = 900.0
 
 
 @pytest.fixture(scope="module")
-def project(docker: engine.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the secrets lie that `lakeshelf init compose` writes."""
+    return tmp_path_factory.mktemp("cluster") / scaffolding.SECRETS
+
+
+@pytest.fixture(scope="module")
+def project(docker: engine.Engine, secrets: Path) -> Iterator[Project]:
     """The profile `cluster` up, by the variables and secrets that `lakeshelf init compose` writes."""
     engine.load(docker, engine.Builder().s3(), "s3")
-    folder = tmp_path_factory.mktemp("cluster") / scaffolding.SECRETS
     files = scaffolding.compose_files()
-    scaffolding.write_secrets(folder, files)
-    one = Project(docker, engine.compose(), **variables(files["cluster.env"], folder))
+    scaffolding.write_secrets(secrets, files)
+    one = Project(docker, engine.compose(), **variables(files["cluster.env"], secrets))
     one.down("--volumes")
     one.up("driver")
     yield one
@@ -102,11 +108,25 @@ def test_a_driver_that_is_killed_is_replaced_and_nothing_is_lost(project: Projec
 
 def test_kafka_knows_its_users_alone(project: Project) -> None:
     """Somebody else with the same password is not let in."""
-    asked = "python3 /opt/lakeshelf/infra/healthcheck.py kafka kafka:9092 2>/dev/null"
 
     def answer(user: str) -> str:
-        command = f"LAKESHELF_KAFKA_USERNAME={user} {asked} && echo let in || echo refused"
+        command = f"LAKESHELF_KAFKA_USERNAME={user} {ASKS_KAFKA} && echo let in || echo refused"
         return project.exec("driver", "sh", "-c", command).strip()
 
     assert answer(scaffolding.KAFKA_USER) == "let in"
     assert answer("somebody-else") == "refused"
+
+
+@pytest.mark.nightly
+def test_new_secrets_take_the_place_of_the_old_ones(project: Project, secrets: Path) -> None:
+    """As `init compose --force` writes them: all services go on with theirs, and nobody is let in with an old one."""
+    names = ("kafka_password", "aws_credentials")
+    old = {name: (secrets / name).read_text() for name in names}
+    scaffolding.write_secrets(secrets, scaffolding.compose_files())
+    assert all((secrets / name).read_text() != old[name] for name in names)
+    project.up("--force-recreate", "--always-recreate-deps", "driver")
+    replayed(project, 120)
+    reconciled(project, 120)
+    command = f"echo {old['kafka_password']} > /tmp/old; LAKESHELF_KAFKA_PASSWORD_FILE=/tmp/old {ASKS_KAFKA}"
+    answer = project.exec("driver", "sh", "-c", f"{command} && echo let in || echo refused")
+    assert answer.strip() == "refused"
