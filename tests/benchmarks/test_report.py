@@ -87,6 +87,21 @@ def test_what_was_measured_with_other_numbers_is_not_compared(tmp_path: Path) ->
     assert trend.before(points, again) == points["idle"][1]
 
 
+def test_a_figure_is_held_against_the_goal_of_today(tmp_path: Path) -> None:
+    """A goal that was raised counts for what was measured before; a figure that is no longer declared keeps its own."""
+    soak = next(one for one in report.BENCHMARKS if one.name == "soak")
+    growth = next(one for one in soak.figures(soak.defaults) if one.key == "growth")
+    assert growth.goal is not None
+    median = growth.goal + 0.05
+    numbers = {"median": median, "min": median, "max": median}
+    kept = result("soak", 61_000.0)
+    kept["figures"].append({**vars(growth), "goal": growth.goal + 0.1, **numbers})
+    table = report.section(soak, kept, None)
+    assert f"| ≤ {harness.text(growth.goal)} | {harness.text(median)} |" in table
+    assert "| no |" in table
+    assert "≥ 60,000 | 61,000" in table
+
+
 def test_a_benchmark_without_a_result_is_not_measured(tmp_path: Path) -> None:
     page = report.rendered((project_home() / report.PAGE).read_text(), tmp_path, {})
     figures = sum(len(b.figures(b.defaults)) for b in report.BENCHMARKS)
