@@ -97,8 +97,9 @@ def test_the_latest_tick_is_found_behind_what_is_none(client: dict[str, str]) ->
     """A tick that another than the clock sent, one whose header lies, an aborted one and its marker."""
     begun, before = state(client)
     good = record("clock", tick(before + 1, START))
-    foreign = replace(good, headers=(("version", b"99"), ("producer", b"somebody")))
-    lying = replace(good, headers=(("version", b"99"), ("producer", b"clock")))
+    ahead = str(before + 99).encode()
+    foreign = replace(good, headers=(("version", ahead), ("producer", b"somebody")))
+    lying = replace(good, headers=(("version", ahead), ("producer", b"clock")))
     send(client, [good, *[foreign, lying] * 100])
     producer = Producer({**client, "transactional.id": "clock"})
     producer.init_transactions()
