@@ -5,16 +5,14 @@ A shell runs the commands of the page, with Docker's client and its plugin for C
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.containers import engine
 from tests.containers.project import Project
+from tests.containers.test_compose import PAGE, reconciled, replayed
 
 pytestmark = [
     pytest.mark.nightly,
@@ -22,8 +20,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(3600),
 ]
-PAGE = engine.HOME / "docs" / "deploy.md"
-REPLAY = ("python3", "/opt/lakeshelf/kafka-components/replay/replay.py", "--json", "--stores", "1")
 VOLUMES = ("lake", "kafka")
 RECEIPTS = "raw/pos_transactions"
 """Table to which the replay alone adds: the clock, which starts with the rest, moves stock."""
@@ -54,19 +50,6 @@ def shell(project: Project, home: Path, commands: str) -> None:
     variables = project.engine.environment | project.variables | {"HOME": str(home)}
     variables["DOCKER_CONFIG"] = str(home / ".docker")
     engine.run("bash", "-euc", commands, cwd=engine.HOME, env=variables)
-
-
-def replayed(project: Project, baskets: int) -> None:
-    """Send the receipts of the earliest baskets of a store; what was sent before is known again."""
-    project.exec("jobs", *REPLAY, "--baskets", baskets)
-
-
-def reconciled(project: Project, baskets: int) -> Mapping[str, Any]:
-    """The tables against the receipts; a difference fails here."""
-    options = ("--stores", 1, "--baskets", baskets, "--json")
-    checks: Mapping[str, Any] = json.loads(project.exec("jobs", "lakeshelf", "reconcile", *options))
-    assert checks["ok"]
-    return checks
 
 
 def test_a_restored_backup_is_the_shop_of_its_moment_and_goes_on(
