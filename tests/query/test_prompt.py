@@ -20,21 +20,37 @@ from tests.support import eventually
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b;\n"
 INTERRUPT, END = "\x03", "\x04"
+TAKEN_BY_ANOTHER_THREAD = """
+import pathlib, readline, signal, threading
+from lakeshelf.cli.console.interrupts import interruptible
+
+def take():
+    while "poll" not in pathlib.Path("/proc/self/wchan").read_text():
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+with interruptible():
+    threading.Thread(target=take, daemon=True).start()
+    try:
+        input("key? ")
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """A prompt on a terminal of its own.
+    """A program on a terminal of its own.
 
     Args:
         lake: Root of the lake.
+        command: What Python runs on it.
     """
 
-    def __init__(self, lake: Path) -> None:
+    def __init__(self, lake: Path, command: list[str]) -> None:
         self._end, end = pty.openpty()
-        command = [sys.executable, "-m", "lakeshelf.cli.main", "--lake", str(lake), "sql"]
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command],
+            ["setsid", "--ctty", sys.executable, *command],
             stdin=end,
             stdout=end,
             stderr=end,
@@ -78,7 +94,7 @@ class Terminal:
 def prompt(lake: Path) -> Iterator[Terminal]:
     Lake(lake).append("sales/lines", [{"id": 1, "item": "tea"}])
     tables.ensure(lake, CATALOG.tables["cleansed/shelf_state"])
-    opened = Terminal(lake)
+    opened = Terminal(lake, ["-m", "lakeshelf.cli.main", "--lake", str(lake), "sql"])
     opened.wait_for("lakeshelf> ")
     yield opened
     opened.process.kill()
@@ -108,6 +124,16 @@ def test_ctrl_c_clears_the_line_and_stops_a_statement_and_ctrl_d_leaves(
     prompt.type(END)
     assert prompt.process.wait(60) == 0
     assert "FROM sales.lines;" in (lake / "sql_history").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_wait_for_a_key_whichever_thread_the_system_gives_it_to(
+    lake: Path,
+) -> None:
+    terminal = Terminal(lake, ["-c", TAKEN_BY_ANOTHER_THREAD])
+    terminal.wait_for("key? ")
+    terminal.wait_for("interrupted")
+    assert terminal.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakeshelf.cli.console.interrupts import interruptible
 from lakeshelf.cli.console.output import console, errors, rows
 from lakeshelf.cli.data.lake_options import dataset
 from lakeshelf.errors import ConfigurationError, LakeshelfError
@@ -47,7 +48,7 @@ class Prompt:
         errors().print(
             "read-only SQL; end a statement with ; and the session with Ctrl-D; see help"
         )
-        with _history(self._history):
+        with _history(self._history), interruptible():
             while (text := _typed()) is not None and _command(text) not in LEAVE:
                 try:
                     self._obey(text)
