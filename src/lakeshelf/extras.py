@@ -43,6 +43,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sse_starlette",
             "uvicorn",
         ),
+        "ml": ("lightgbm", "numpy"),
         "openlineage": ("openlineage",),
         "tracing": ("opentelemetry",),
     }

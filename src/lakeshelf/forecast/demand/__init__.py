@@ -1,0 +1,1 @@
+"""What is known of demand when a cutoff day begins: units by day, features, labels."""

@@ -1,0 +1,1 @@
+"""Contenders, their scores, and the gates that a model has to pass."""

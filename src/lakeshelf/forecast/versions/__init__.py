@@ -1,0 +1,1 @@
+"""Trained models as folders: written once, looked through before they are opened."""
