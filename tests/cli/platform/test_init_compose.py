@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lakeshelf.cli.platform import scaffolding, whole
 
@@ -48,6 +49,40 @@ def test_what_is_there_stays_without_force(lakeshelf, secrets):
     assert {file: file.read_bytes() for file in secrets.iterdir()} == before
     assert lakeshelf("init", "compose", "--force").code == 0
     assert (secrets / "kafka_password").read_bytes() != before[secrets / "kafka_password"]
+
+
+@pytest.mark.parametrize("service", scaffolding.SERVICES)
+def test_the_secrets_of_one_service_are_renewed_and_no_others(lakeshelf, secrets, service):
+    lakeshelf("init", "compose")
+    before = {file.name: file.read_bytes() for file in secrets.iterdir()}
+    assert lakeshelf("init", "compose", "--renew", service).code == 0
+    after = {file.name: file.read_bytes() for file in secrets.iterdir()}
+    renewed = {name for name, content in after.items() if content != before[name]}
+    assert after.keys() == before.keys()
+    assert renewed == set(scaffolding.compose_secrets(service))
+    assert rights(secrets) == 0o700
+
+
+def test_every_secret_that_the_compose_file_asks_for_belongs_to_a_service() -> None:
+    asked = yaml.safe_load((HOME / "docker-compose.yml").read_text())["secrets"]
+    made = scaffolding.compose_secrets(*scaffolding.SERVICES)
+    assert len(asked) == len(made)
+    assert set(scaffolding.compose_files()) == {*made, "cluster.env", "compose.env"}
+
+
+def test_what_was_never_made_is_not_renewed(lakeshelf, secrets):
+    refused = lakeshelf("init", "compose", "--renew", "kafka")
+    assert refused.code == 2
+    assert "run `lakeshelf init compose`" in refused.error
+    assert not secrets.exists()
+
+
+def test_a_service_without_secrets_is_named_with_those_that_have_some(lakeshelf, secrets):
+    lakeshelf("init", "compose")
+    assert "did you mean kafka?" in lakeshelf("init", "compose", "--renew", "kafca").error
+    refused = lakeshelf("init", "shop", "--renew", "kafka")
+    assert refused.code == 2
+    assert "init compose --renew" in refused.error
 
 
 @pytest.mark.parametrize("kind", ["a file", "a link that leads nowhere"])

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +22,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 from tempfile import mkdtemp
+from types import MappingProxyType
 
 from lakeshelf.cli.console.output import console, print_json
 from lakeshelf.cli.console.terminal import inert
@@ -116,24 +117,13 @@ def project_files() -> dict[Path, str]:
 
 
 def compose_files() -> dict[str, str]:
-    """Secrets of the Compose file → content, and the variables that use them; new each time."""
-    from lakeshelf.stack.embedded import certificates, secured
+    """Secrets of the Compose file → content, and the variables that use them; the secrets are new each time."""
+    from lakeshelf.stack.embedded import secured
 
-    password, kafka = (secrets.token_urlsafe(24) for _ in range(2))
-    authority, certificate = certificates.issued(secured.NAME, BROKER_HOST)
-    return {
-        "postgres_password": password,
-        "governance_database": f"postgresql://lakeshelf:{password}@postgres:5432/lakeshelf",
+    return compose_secrets(*SERVICES) | {
         "compose.env": _variables(
             COMPOSE_PROFILES="postgres", LAKESHELF_DATABASE=f"./{SECRETS}/governance_database"
         ),
-        "aws_credentials": "[default]\n"
-        f"aws_access_key_id = {secrets.token_hex(10).upper()}\n"
-        f"aws_secret_access_key = {secrets.token_urlsafe(30)}\n",
-        secured.AUTHORITY: authority,
-        secured.CERTIFICATE: certificate,
-        secured.USERS: json.dumps({KAFKA_USER: kafka}),
-        "kafka_password": kafka,
         "cluster.env": _variables(
             COMPOSE_PROFILES="cluster",
             LAKESHELF_LOCAL_JOBS="0",
@@ -141,12 +131,52 @@ def compose_files() -> dict[str, str]:
             LAKESHELF_S3_ENDPOINT="http://s3:7070",
             LAKESHELF_S3_CREDENTIALS=f"./{SECRETS}/aws_credentials",
             LAKESHELF_KAFKA_USERNAME=KAFKA_USER,
-            LAKESHELF_KAFKA_PASSWORD=f"./{SECRETS}/kafka_password",
+            LAKESHELF_KAFKA_PASSWORD_FILE=f"./{SECRETS}/kafka_password",
             LAKESHELF_KAFKA_AUTHORITY=f"./{SECRETS}/{secured.AUTHORITY}",
             LAKESHELF_KAFKA_CERTIFICATE=f"./{SECRETS}/{secured.CERTIFICATE}",
             LAKESHELF_KAFKA_USERS=f"./{SECRETS}/{secured.USERS}",
         ),
     }
+
+
+def compose_secrets(*services: str) -> dict[str, str]:
+    """Secrets of some of `SERVICES` → content, new each time."""
+    return {file: text for service in services for file, text in SERVICES[service]().items()}
+
+
+def _of_postgres() -> dict[str, str]:
+    password = secrets.token_urlsafe(24)
+    return {
+        "postgres_password": password,
+        "governance_database": f"postgresql://lakeshelf:{password}@postgres:5432/lakeshelf",
+    }
+
+
+def _of_s3() -> dict[str, str]:
+    return {
+        "aws_credentials": "[default]\n"
+        f"aws_access_key_id = {secrets.token_hex(10).upper()}\n"
+        f"aws_secret_access_key = {secrets.token_urlsafe(30)}\n"
+    }
+
+
+def _of_kafka() -> dict[str, str]:
+    from lakeshelf.stack.embedded import certificates, secured
+
+    password = secrets.token_urlsafe(24)
+    authority, certificate = certificates.issued(secured.NAME, BROKER_HOST)
+    return {
+        secured.AUTHORITY: authority,
+        secured.CERTIFICATE: certificate,
+        secured.USERS: json.dumps({KAFKA_USER: password}),
+        "kafka_password": password,
+    }
+
+
+SERVICES: Mapping[str, Callable[[], dict[str, str]]] = MappingProxyType(
+    {"kafka": _of_kafka, "postgres": _of_postgres, "s3": _of_s3}
+)
+"""Service of the Compose file that asks for secrets → what makes them; all users of one service change together."""
 
 
 def _variables(**values: str) -> str:
