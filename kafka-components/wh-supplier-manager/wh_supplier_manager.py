@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from lakeshelf.components.component import (
@@ -14,45 +14,16 @@ from lakeshelf.components.component import (
     Row,
     Tick,
     among,
-    midnight,
     rows,
 )
 from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.contracts.messages import derived_id, event
+from lakeshelf.shop.cutoffs import delivery_date, is_cutoff, is_delivery, occasions
 
-CUTOFF, CUTOFF_DAYS = time(12), frozenset({1, 3, 6})
-"""Tuesday, Thursday, Sunday at noon."""
-DELIVERY, DELIVERY_DAYS = time(8), frozenset({0, 2, 4})
-"""Monday, Wednesday, Friday at eight."""
 ORDERS, PLANS = Ops.WH_SUPPLIER_ORDERS, Ops.WH_SUPPLIER_PLAN
 RECEIPTS = Ops.WH_SUPPLIER_RECEIPTS
 MOST_LOTS = 1_000
 """Most lots of an order: where the batch size would make more, each holds more than that."""
-
-
-def is_cutoff(moment: datetime) -> bool:
-    """Whether pending plans become orders at that time."""
-    return moment.weekday() in CUTOFF_DAYS and moment.time() == CUTOFF
-
-
-def is_delivery(moment: datetime) -> bool:
-    """Whether goods are delivered at that time."""
-    return moment.weekday() in DELIVERY_DAYS and moment.time() == DELIVERY
-
-
-def occasions(after: datetime, until: datetime) -> Iterator[datetime]:
-    """Cutoffs and deliveries in (after, until], oldest first."""
-    for n in range((until.date() - after.date()).days + 1):
-        day = midnight(after.date() + DAY * n)
-        for at in (DELIVERY, CUTOFF):
-            moment = day + timedelta(hours=at.hour)
-            if after < moment <= until and (is_cutoff(moment) or is_delivery(moment)):
-                yield moment
-
-
-def delivery_date(cutoff: datetime) -> date:
-    """The day of the first delivery after a cutoff."""
-    return next(m for m in occasions(cutoff, cutoff + 7 * DAY) if is_delivery(m)).date()
 
 
 def placed(cutoff: datetime, plans: Iterable[Row], taken: Iterable[Row]) -> list[dict[str, Any]]:
