@@ -1,0 +1,87 @@
+"""A small real model, and ways to damage what was written."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Trained, head
+
+COLUMNS = Columns(
+    numeric=("units_7d", "units_28d"),
+    categories=MappingProxyType({"category": ("dairy", "fruit", "tea"), "store_id": ("S1", "S2")}),
+)
+SETTINGS = MappingProxyType({"seed": 1, "trees": 4, "learning_rate": 0.1})
+HOW = MappingProxyType(
+    {
+        "num_leaves": 5,
+        "num_threads": 1,
+        "seed": 1,
+        "deterministic": True,
+        "verbosity": -1,
+        "min_data_in_leaf": 5,
+        "min_data_per_group": 5,
+        "max_cat_to_onehot": 1,
+    }
+)
+
+
+def rows(count: int = 300) -> Floats:
+    """Rows as a model sees them: some unknown, categories by their codes."""
+    random = np.random.default_rng(1)
+    codes = [random.integers(0, len(values), count) for values in COLUMNS.categories.values()]
+    found = np.column_stack([random.normal(size=(count, 2)), *codes])
+    found[::7, 0] = np.nan
+    return found
+
+
+@cache
+def trained() -> Trained:
+    """A model of four trees a head."""
+    pytest.importorskip("lightgbm")
+    label = np.random.default_rng(2).poisson(np.exp(rows()[:, 1] / 3 + (rows()[:, 2] == 1)))
+    objectives: dict[str, dict[str, Any]] = {
+        MEAN: {"objective": "tweedie", "tweedie_variance_power": 1.3},
+        **{head(level): {"objective": "quantile", "alpha": level} for level in LEVELS},
+    }
+    return Trained(COLUMNS, {name: _text(label, objectives[name]) for name in HEADS}, SETTINGS)
+
+
+def _text(label: Any, how: dict[str, Any]) -> str:
+    import lightgbm
+
+    known = list(COLUMNS.categories)
+    names = list(COLUMNS.names)
+    data = lightgbm.Dataset(rows(), label, feature_name=names, categorical_feature=known)
+    return str(lightgbm.train({**HOW, **how}, data, num_boost_round=4).model_to_string())
+
+
+ODD = ("nan", "inf", "-1", "0", "1", "2147483648", "99999999999999999999", "1e999", "", "0x1", "3")
+_NUMBER = re.compile(r"-?\d[\d.e+-]*")
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    """A text that was cut, grew, or has other bytes, lines or numbers."""
+    way = draw(st.sampled_from(["byte", "cut", "grown", "lines", "number", "number", "number"]))
+    at = draw(st.integers(0, len(text) - 1))
+    if way == "byte":
+        return text[:at] + draw(st.characters(max_codepoint=255)) + text[at + 1 :]
+    if way == "cut":
+        return text[:at] + text[at + draw(st.integers(1, 2000)) :]
+    if way == "grown":
+        return text[:at] + text[at : at + draw(st.integers(1, 2000))] + text[at:]
+    if way == "number":
+        number = _NUMBER.search(text, at) or _NUMBER.search(text)
+        assert number is not None
+        return text[: number.start()] + draw(st.sampled_from(ODD)) + text[number.end() :]
+    lines = text.split("\n")
+    one, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+    lines[one], lines[other] = lines[other], lines[one]
+    return "\n".join(lines)
