@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -76,3 +79,16 @@ def make_topics(client: Mapping[str, str]) -> None:
         return True
 
     eventually(answered, "every topic has a leader")
+
+
+@contextmanager
+def mounted(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A small file system at a folder that is not there yet; what needs it is skipped where it cannot be had."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    if subprocess.run(["mount", *options], check=False).returncode != 0:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

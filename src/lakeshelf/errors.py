@@ -18,6 +18,8 @@ import re
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says of a disk that has no room."""
+NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded")
+"""The same in the texts of other programs."""
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 WAYS_OUT = {
     **dict.fromkeys(FULL, "free some space"),

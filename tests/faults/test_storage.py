@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -23,33 +22,22 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import recovery
 from lakeshelf.streams.resume import checkpoint
 from tests.faults.rig import STOCK, Rig, red
-from tests.support import eventually
+from tests.support import eventually, mounted
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
-
-
-@contextmanager
-def _mounted(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A small file system."""
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    if subprocess.run(["mount", *options], check=False).returncode != 0:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""
-    with _mounted(tmp_path / "small", 24) as folder:
+    with mounted(tmp_path / "small", 24) as folder:
         yield folder
 
 
 @pytest.fixture
 def small_volume(tmp_path: Path) -> Iterator[Rig]:
     """A rig whose lake, state and checkpoints are on one file system of 64 MB, Kafka's data elsewhere."""
-    with _mounted(tmp_path / "lake", 64) as lake:
+    with mounted(tmp_path / "lake", 64) as lake:
         (tmp_path / "broker").mkdir()
         (lake / "_stack").mkdir()
         (lake / "_stack" / "broker").symlink_to(tmp_path / "broker")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import socket
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakeshelf.errors import BrokerError, ToolchainError
@@ -18,6 +19,7 @@ from lakeshelf.stack.embedded import broker_data
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.broker_config import MAX_MESSAGE_BYTES
 from lakeshelf.stack.machine.processes import identify, read_pid_file
+from tests.support import eventually, mounted
 
 pytestmark = pytest.mark.slow
 TOPIC = "shelf_events"
@@ -74,6 +76,42 @@ def test_acknowledged_messages_survive_kill_of_the_broker(broker: Broker) -> Non
 
     assert broker.bootstrap_servers == address
     assert consume(broker, 2) == ["a", "b"]
+
+
+def test_a_full_volume_is_named_and_with_room_every_acknowledged_message_is_there(
+    broker: Broker, settings: Settings
+) -> None:
+    home = settings.stack_dir / "broker"
+    home.parent.mkdir(parents=True)
+    with mounted(home, 32):
+        create_topic(up(broker))
+        acknowledged = fill(broker)
+        said = f"{broker.data}: No space left on device; free some space"
+        assert broker.last_words() == said
+        subprocess.run(["mount", "-o", "remount,size=256m", str(home)], check=True)
+        assert consume(up(broker), len(acknowledged)) == acknowledged
+        broker.stop()
+
+
+def fill(broker: Broker) -> list[str]:
+    """What a broker acknowledged until it ended for want of room."""
+    acknowledged: list[str] = []
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap_servers, "acks": "all", "log_level": 0}
+    )
+    numbers = itertools.count()
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            acknowledged.append((message.value() or b"").decode())
+
+    def ended() -> bool:
+        producer.produce(TOPIC, f"{next(numbers)} ".ljust(100_000, "x"), on_delivery=delivered)
+        producer.flush(0.1)
+        return not broker.is_running()
+
+    eventually(ended, "the volume is full")
+    return acknowledged
 
 
 def test_another_command_finds_and_stops_the_broker_and_data_stay(

@@ -30,7 +30,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from lakeshelf.errors import BrokerError, refused
+from lakeshelf.errors import NO_ROOM, BrokerError, refused
 from lakeshelf.files import write_atomically
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_config, broker_data, users
@@ -323,7 +323,7 @@ class Broker:
             users.renew(client, self._secured.users)
 
     def last_words(self) -> str:
-        """The last complaint in the log since the start, else what the JVM said."""
+        """A volume without room, the last complaint in the log since the start, else what the JVM said."""
         sources = (
             (self.log_file, self._log_start, r" (?:ERROR|FATAL) (.+)"),
             (self._logs / "broker.out", 0, r"(.+)"),
@@ -331,6 +331,8 @@ class Broker:
         for file, start, complaint in sources:
             content = file.read_bytes() if file.is_file() else b""
             text = content[start if start <= len(content) else 0 :].decode(errors="replace")
+            if full := NO_ROOM.search(text):
+                return f"{self.data}: {full[0]}; free some space"
             if complaints := re.findall(complaint, text):
                 return str(complaints[-1]).strip()
         return "it wrote no reason"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from lakeshelf.errors import BrokerError
+from lakeshelf.errors import NO_ROOM, BrokerError
 from lakeshelf.lake.place.errors import Conflict, StorageError
 from lakeshelf.streams.commit.publisher import MessageTooLarge
 
@@ -16,8 +16,6 @@ SURROUNDINGS = (BrokerError, StorageError, Conflict, OSError, MemoryError, Kafka
 """Failures that have nothing to do with a record; beside them those of the connection to the JVM."""
 LOST_ROWS = re.compile(r"CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND|Checkpoint block \S+ not found")
 """What a step says when an executor has gone whose rows it needs: the batch is done again."""
-FULL = re.compile(r"No space left on device|Disk quota exceeded")
-"""What a full disk says, whoever wrote to it."""
 LOST_LEASE = "lease lost: "
 """What our log store says to a commit that comes when another driver has the query."""
 JVM, KAFKA_CLIENT = "py4j.", "org.apache.kafka."
@@ -68,7 +66,7 @@ def lost_records(error: str, query: str) -> str:
 
 def no_room(error: str, place: Path) -> str:
     """What to say of a failure besides where a disk is full; empty for any other one."""
-    return f"; `df {place}` shows the room" if FULL.search(error) else ""
+    return f"; `df {place}` shows the room" if NO_ROOM.search(error) else ""
 
 
 def describe(error: str) -> str:
