@@ -43,7 +43,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sse_starlette",
             "uvicorn",
         ),
-        "ml": ("lightgbm", "numpy"),
+        "ml": ("lightgbm", "numpy", "scipy"),
         "openlineage": ("openlineage",),
         "tracing": ("opentelemetry",),
     }

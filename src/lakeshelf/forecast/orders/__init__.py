@@ -1,1 +1,1 @@
-"""From a forecast to a level, and from a level to lots: arithmetic, nothing else."""
+"""From a forecast to an order: how likely a unit is wanted, the level worth reaching, what is missing, whole lots."""
