@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +14,10 @@ import pytest
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Trained, head
+from lakeshelf.forecast.versions import drift, folders
+from lakeshelf.forecast.versions.cards import Fold, Gate, Origin, Pinned, Reference, Score
+from lakeshelf.forecast.versions.folders import Version
+from lakeshelf.forecast.versions.places import LocalVersion
 
 COLUMNS = Columns(
     numeric=("units_7d", "units_28d"),
@@ -85,3 +91,39 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     one, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
     lines[one], lines[other] = lines[other], lines[one]
     return "\n".join(lines)
+
+
+ORIGIN = Origin(
+    model_name="warehouse_optimizer",
+    trained_until=date(2026, 9, 30),
+    run_id="run-1",
+    inputs=(Pinned(dataset="curated/features_store", version=3, fingerprint="ab"),),
+    code_sha256="0" * 64,
+    folds=(
+        Fold(
+            number=1,
+            first_label_day=date(2026, 1, 1),
+            last_label_day=date(2026, 8, 31),
+            first_test_day=date(2026, 9, 1),
+            last_test_day=date(2026, 9, 28),
+            rows=100,
+        ),
+    ),
+    scores=(
+        Score(fold=1, segment="all", metric="deviance", contender="model", value=0.5, rows=100),
+    ),
+    gates=(Gate(name="deviance", value=0.06, bound=0.05, passed=True),),
+)
+
+
+@cache
+def reference() -> Reference:
+    """Distribution of the rows, of two stores."""
+    return drift.reference(rows(), ["S1", "S2"] * (len(rows()) // 2), COLUMNS)
+
+
+def published(above: Path, **changed: object) -> tuple[LocalVersion, Version]:
+    """A version below a folder."""
+    origin = ORIGIN.model_copy(update=changed)
+    folder = LocalVersion(above / folders.model_version(trained(), origin.trained_until))
+    return folder, folders.write(folder, trained(), reference(), origin)

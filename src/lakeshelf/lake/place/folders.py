@@ -76,6 +76,11 @@ class BucketFolder:
             answer = obstore.get(self._store, self._key)
             return bytes(answer.bytes()), str(answer.meta["e_tag"])
 
+    def size(self) -> int:
+        """Bytes that it holds; errors as for `read_text`."""
+        with self._explained("looked at"):
+            return int(obstore.head(self._store, self._key)["size"])
+
     def put(self, content: bytes) -> None:
         """Replace what it holds.
 
