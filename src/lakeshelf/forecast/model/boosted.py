@@ -1,0 +1,260 @@
+"""LightGBM: a Tweedie head for the mean, a quantile head a level, one text each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lakeshelf.extras import require
+from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Forecast, Trained, head
+from lakeshelf.forecast.model.baselines import MONTH, last_month
+from lakeshelf.forecast.model.corrections import LEAST, factors, in_whole_units, shift, spread_out
+from lakeshelf.forecast.model.rows import (
+    STORE,
+    Matrix,
+    days,
+    demand,
+    frozen,
+    last_label_days,
+    matrix,
+    texts,
+    weights,
+)
+
+ALPHAS: Mapping[str, float] = MappingProxyType({head(level): level for level in LEVELS})
+"""Head → level of its quantile."""
+FACTORS, SHIFTS = "factors", "shifts"
+"""Corrections, among the settings of a trained model."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained.
+
+    Args:
+        seed: Of the sample of rows, of the columns of a tree, and of what is added to the labels of quantiles.
+        power: Power of the variance of Tweedie.
+        trees: Most trees of a head; how many it keeps, the last month of the rows decides.
+        step: A head keeps a multiple of so many trees.
+        leaves: Leaves of a tree.
+        least_rows: Fewest rows of a leaf.
+        rate: Learning rate.
+        columns_share: Share of the columns that a tree may use.
+        ridge: Penalty on the values of leaves.
+        sample: Most rows that a head learns from.
+        by_store: Whether the mean is corrected by store, by the last month of the rows.
+    """
+
+    seed: int = 1
+    power: float = 1.3
+    trees: int = 100
+    step: int = 10
+    leaves: int = 31
+    least_rows: int = 100
+    rate: float = 0.1
+    columns_share: float = 0.6
+    ridge: float = 5.0
+    sample: int = 250_000
+    by_store: bool = True
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """The model, as a contender.
+
+    Args:
+        numeric: Columns of numbers that it reads.
+        categories: Columns of texts that it reads.
+        settings: How it is trained.
+        name: Its name in tables of scores.
+    """
+
+    numeric: tuple[str, ...]
+    categories: tuple[str, ...]
+    settings: Settings = field(default_factory=Settings)
+    name: str = "lightgbm"
+
+    def fit(self, rows: pa.Table) -> Predictor:
+        """Train all heads, as `train` does."""
+        return Predictor(self.train(rows))
+
+    def train(self, rows: pa.Table) -> Trained:
+        """Learn from all rows but those of the last month, which decide about trees and corrections.
+
+        Args:
+            rows: Rows with labels that count, in an order that is always the same.
+
+        Returns:
+            Texts that are the same for the same rows and settings, and the corrections among the settings.
+
+        Raises:
+            MissingExtra: LightGBM is not installed.
+        """
+        require("ml")
+        columns = frozen(rows, self.numeric, self.categories)
+        learned, tried = _sampled(_before(rows), self.settings), last_month(rows)
+        data = _Lesson(matrix(learned, columns), demand(learned), weights(learned), columns)
+        trial = _Trial(matrix(tried, columns), demand(tried), weights(tried))
+        kept = {name: _head(name, data, trial, self.settings) for name in HEADS}
+        stores = texts(tried, STORE) if self.settings.by_store else None
+        corrections = {
+            FACTORS: factors(kept[MEAN].forecast, trial.demand, trial.weight, stores),
+            SHIFTS: {name: kept[name].shift for name in ALPHAS},
+        }
+        heads = {name: kept[name].text for name in HEADS}
+        return Trained(columns, heads, {**asdict(self.settings), **corrections})
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Forecasts by the texts of a model."""
+
+    trained: Trained
+
+    def __call__(self, rows: pa.Table) -> Forecast:
+        """Forecast each row.
+
+        Raises:
+            MissingExtra: LightGBM is not installed.
+        """
+        require("ml")
+        values, heads = matrix(rows, self.trained.columns), self.trained.heads
+        stores, shifts = (self.trained.settings[name] for name in (FACTORS, SHIFTS))
+        factor = np.array([stores.get(x, stores[""]) for x in texts(rows, STORE)])
+        quantiles = [
+            in_whole_units(predicted(heads[name], values), shifts[name]) for name in ALPHAS
+        ]
+        mean = np.maximum(predicted(heads[MEAN], values) * factor, 0)
+        return Forecast(mean, monotone(np.column_stack(quantiles)))
+
+
+def predicted(text: str, values: Matrix) -> Floats:
+    """What the text of a head says of rows, uncorrected."""
+    import lightgbm  # noqa: PLC0415 - of an extra
+
+    booster = lightgbm.Booster(model_str=text)
+    return np.asarray(booster.predict(values, num_threads=1), np.float64)
+
+
+def monotone(quantiles: Floats) -> Floats:
+    """Quantiles in order of their levels, whatever heads that know nothing of each other say."""
+    return np.sort(quantiles, axis=1)
+
+
+def parameters(name: str, settings: Settings) -> dict[str, Any]:
+    """What LightGBM is told for a head, so that the same rows give the same bytes."""
+    objective: dict[str, Any] = (
+        {"objective": "tweedie", "tweedie_variance_power": settings.power}
+        if name == MEAN
+        else {"objective": "quantile", "alpha": ALPHAS[name]}
+    )
+    return {
+        **objective,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.least_rows,
+        "learning_rate": settings.rate,
+        "feature_fraction": settings.columns_share,
+        "lambda_l2": settings.ridge,
+        "max_bin": 127,
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbose": -1,
+    }
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """Rows to learn from, and what their columns are."""
+
+    values: Matrix
+    demand: Floats
+    weight: Floats
+    columns: Columns
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Rows that decide how many trees a head keeps."""
+
+    values: Matrix
+    demand: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, order=True)
+class _Head:
+    """A head with some of its trees, and what it makes of the rows that decide."""
+
+    loss: float
+    trees: int
+    shift: float
+    forecast: Floats = field(compare=False)
+    text: str = field(compare=False, default="")
+
+
+def _before(rows: pa.Table) -> pa.Table:
+    """Rows whose labels end before the last month begins."""
+    begin = days(rows).max() - MONTH + np.timedelta64(1, "D")
+    return rows.filter(pa.array(last_label_days(rows) < begin))
+
+
+def _sampled(rows: pa.Table, settings: Settings) -> pa.Table:
+    """Rows, or some of them in their order where they are too many."""
+    if rows.num_rows <= settings.sample:
+        return rows
+    random = np.random.default_rng(settings.seed)
+    chosen = random.choice(rows.num_rows, settings.sample, replace=False)
+    return rows.take(pa.array(np.sort(chosen)))
+
+
+def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Head:
+    """The head that forecasts the rows of the trial best."""
+    booster = _grown(name, lesson, settings)
+    best = min(_attempts(name, booster, trial, settings))
+    text = booster.model_to_string(num_iteration=best.trees)
+    return _Head(best.loss, best.trees, best.shift, best.forecast, text)
+
+
+def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
+    import lightgbm  # noqa: PLC0415 - of an extra
+
+    labels = lesson.demand if name == MEAN else spread_out(lesson.demand, settings.seed)
+    options = parameters(name, settings)
+    data = lightgbm.Dataset(
+        lesson.values,
+        labels,
+        weight=lesson.weight,
+        feature_name=list(lesson.columns.names),
+        categorical_feature=list(lesson.columns.categories),
+        params=options,
+    )
+    return lightgbm.train(options, data, num_boost_round=settings.trees)
+
+
+def _attempts(name: str, booster: Any, trial: _Trial, settings: Settings) -> Iterator[_Head]:
+    """The head with more and more of its trees."""
+    raw = np.zeros(len(trial.demand))
+    grown = booster.current_iteration()
+    for begin in range(0, grown, settings.step):
+        count = min(settings.step, grown - begin)
+        raw = raw + booster.predict(trial.values, begin, count, raw_score=True, num_threads=1)
+        if name == MEAN:
+            forecast = np.exp(raw)
+            yield _Head(_deviance(forecast, trial), begin + count, 0.0, forecast)
+        else:
+            best, loss = shift(raw, trial.demand, trial.weight, ALPHAS[name])
+            yield _Head(loss, begin + count, best, raw)
+
+
+def _deviance(mean: Floats, trial: _Trial) -> float:
+    """Deviance of Poisson of a mean without bias, up to what no forecast changes."""
+    factor = float(trial.weight @ trial.demand) / max(float(trial.weight @ mean), LEAST)
+    corrected = np.maximum(mean * factor, LEAST)
+    return float(trial.weight @ (corrected - trial.demand * np.log(corrected)))

@@ -1,0 +1,139 @@
+"""Rolling origins: what is known when a span of test days begins, and the span (docs/design/forecasting.md#model)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from lakeshelf.forecast.frames import DEMAND
+from lakeshelf.forecast.model.errors import TooLittleHistory
+from lakeshelf.forecast.model.rows import Mask, days, last_label_days, weights
+
+WEEK = np.timedelta64(7, "D")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How rows are cut into folds.
+
+    Args:
+        folds: How many, at most.
+        weeks: Length of the test of each.
+        settle_days: Days that a label waits for late receipts before anybody may learn from it.
+        least_weeks: Weeks of cutoff days without which nothing is trained.
+        least_rows: Rows without which nothing is trained.
+    """
+
+    folds: int = 6
+    weeks: int = 4
+    settle_days: int = 7
+    least_weeks: int = 8
+    least_rows: int = 5_000
+
+
+PLAN = Plan()
+"""Six folds of four weeks."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A span of test days, and how late labels before it may end.
+
+    Args:
+        first: First test day.
+        end: Day after the last test day.
+        settle_days: Days between the end of a label and the day from which it is known.
+    """
+
+    first: date
+    end: date
+    settle_days: int
+
+    @property
+    def name(self) -> str:
+        """Its first test day."""
+        return self.first.isoformat()
+
+    def train(self, rows: pa.Table) -> pa.Table:
+        """Rows whose labels were known when the first test day began."""
+        return rows.filter(pa.array(self._known(rows)))
+
+    def test(self, rows: pa.Table) -> pa.Table:
+        """Rows of its days."""
+        at = days(rows)
+        return rows.filter(
+            pa.array((at >= np.datetime64(self.first)) & (at < np.datetime64(self.end)))
+        )
+
+    def _known(self, rows: pa.Table) -> Mask:
+        known = last_label_days(rows) + np.timedelta64(self.settle_days, "D")
+        return np.asarray(known < np.datetime64(self.first))
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A fold that is left out.
+
+    Args:
+        fold: Its name.
+        reason: What it lacks.
+    """
+
+    fold: str
+    reason: str
+
+
+def usable(rows: pa.Table) -> pa.Table:
+    """Rows with a label that counts: a stock-out hides none of it, and its window is over."""
+    return rows.filter(pa.array((weights(rows) > 0) & ~rows[DEMAND].is_null().to_numpy()))
+
+
+def rolling(rows: pa.Table, plan: Plan = PLAN) -> tuple[list[Fold], list[Skipped]]:
+    """Folds whose tests end one another, the newest last, and those that have too little before them.
+
+    Args:
+        rows: Rows with labels and weights, as `usable` leaves them.
+        plan: How to cut.
+
+    Raises:
+        TooLittleHistory: Not even the newest fold can be trained.
+    """
+    kept: list[Fold] = []
+    skipped: list[Skipped] = []
+    for fold in _spans(rows, plan):
+        reason = _lack(fold.train(rows), plan)
+        if reason:
+            skipped.append(Skipped(fold.name, reason))
+        else:
+            kept.append(fold)
+    if not kept:
+        reason = skipped[-1].reason if skipped else "no rows with labels"
+        raise TooLittleHistory(
+            f"nothing is trained: {reason}",
+            hint="wait for more days, or fill in past ones with `lakeshelf features backfill`",
+        )
+    return kept, skipped
+
+
+def _spans(rows: pa.Table, plan: Plan) -> Iterator[Fold]:
+    if not rows.num_rows:
+        return
+    end = days(rows).max() + np.timedelta64(1, "D")
+    for back in range(plan.folds, 0, -1):
+        first = end - back * plan.weeks * WEEK
+        yield Fold(first.item(), (first + plan.weeks * WEEK).item(), plan.settle_days)
+
+
+def _lack(train: pa.Table, plan: Plan) -> str:
+    """What rows lack to be learned from; empty where they are enough."""
+    if train.num_rows < plan.least_rows:
+        return f"{train.num_rows:,} rows, of at least {plan.least_rows:,}"
+    at = days(train)
+    weeks = (at.max() - at.min() + np.timedelta64(1, "D")) / WEEK
+    if weeks < plan.least_weeks:
+        return f"{weeks:.1f} weeks of cutoff days, of at least {plan.least_weeks}"
+    return ""

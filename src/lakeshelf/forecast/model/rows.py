@@ -1,0 +1,79 @@
+"""Rows as arrays: what a model reads of them, what it is to forecast, and how much each counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.forecast.frames import DEMAND, HORIZON, WEIGHT, Columns, Floats
+
+STORE, ITEM, DAY = "store_id", "item_id", "feature_date"
+Matrix = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Days = npt.NDArray[np.datetime64]
+
+
+def numbers(rows: pa.Table, name: str) -> Floats:
+    """A column as numbers; null is NaN."""
+    column = rows[name].combine_chunks().cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def demand(rows: pa.Table) -> Floats:
+    """Labels, in units."""
+    return numbers(rows, DEMAND)
+
+
+def weights(rows: pa.Table) -> Floats:
+    """How much each row counts."""
+    return numbers(rows, WEIGHT)
+
+
+def horizons(rows: pa.Table) -> Floats:
+    """Length of the windows, in days."""
+    return numbers(rows, HORIZON)
+
+
+def days(rows: pa.Table) -> Days:
+    """Cutoff day of each row."""
+    return np.asarray(rows[DAY].to_numpy()).astype("datetime64[D]")
+
+
+def last_label_days(rows: pa.Table) -> Days:
+    """The last day whose demand is in the label of a row."""
+    return np.asarray(days(rows) + horizons(rows).astype("timedelta64[D]") - np.timedelta64(1, "D"))
+
+
+def texts(rows: pa.Table, name: str) -> npt.NDArray[Any]:
+    """A column as texts; null is None."""
+    return np.asarray(rows[name].to_numpy(), object)
+
+
+def codes(values: pa.ChunkedArray, frozen: Iterable[str]) -> Floats:
+    """Places of values among the frozen ones; NaN for any other."""
+    places = pc.index_in(values.cast(pa.string()), value_set=pa.array(frozen, pa.string()))
+    return np.asarray(places.cast(pa.float64()).to_numpy(), np.float64)
+
+
+def matrix(rows: pa.Table, columns: Columns) -> Matrix:
+    """What a model reads: a row a row, a column for each of `columns.names`; NaN is unknown."""
+    values = np.empty((rows.num_rows, len(columns.names)), np.float32, order="F")
+    for place, name in enumerate(columns.numeric):
+        values[:, place] = numbers(rows, name)
+    for place, (name, frozen) in enumerate(columns.categories.items(), len(columns.numeric)):
+        values[:, place] = codes(rows[name], frozen)
+    return values
+
+
+def frozen(rows: pa.Table, numeric: Iterable[str], categories: Iterable[str]) -> Columns:
+    """Columns of a model, with the values that categories have in its rows, in order of the texts."""
+    values: Mapping[str, tuple[str, ...]] = {
+        name: tuple(sorted(pc.unique(rows[name].cast(pa.string()).drop_null()).to_pylist()))
+        for name in categories
+    }
+    return Columns(tuple(numeric), values)

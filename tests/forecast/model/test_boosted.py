@@ -1,0 +1,159 @@
+"""The model: texts that are the same for the same rows, forecasts that are distributions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lakeshelf.errors import MissingExtra
+from lakeshelf.forecast.frames import HEADS, LEVELS, Trained
+from lakeshelf.forecast.model import boosted, corrections
+from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings, monotone
+from lakeshelf.forecast.model.calibration import pinball
+from lakeshelf.forecast.model.folds import Plan, rolling
+from lakeshelf.forecast.model.gates import permuted
+from lakeshelf.forecast.model.scores import METRICS, judged
+from tests.forecast.model import made
+
+SMALL = Settings(trees=20, step=5, leaves=7, least_rows=50)
+MODEL = Boosted(made.NUMERIC, made.CATEGORIES, SMALL)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def rows() -> pa.Table:
+    return made.rows(weeks=26, shelves=100)
+
+
+@pytest.fixture(scope="module")
+def train(rows: pa.Table) -> pa.Table:
+    return rolling(rows, Plan(folds=1))[0][0].train(rows)
+
+
+@pytest.fixture(scope="module")
+def test(rows: pa.Table) -> pa.Table:
+    return rolling(rows, Plan(folds=1))[0][0].test(rows)
+
+
+@pytest.fixture(scope="module")
+def trained(train: pa.Table) -> Trained:
+    return MODEL.train(train)
+
+
+def test_training_again_gives_the_same_bytes(train: pa.Table, trained: Trained) -> None:
+    assert MODEL.train(train) == trained
+    assert tuple(trained.heads) == HEADS
+    names = f"feature_names={' '.join(trained.columns.names)}\n"
+    assert all(names in text for text in trained.heads.values())
+
+
+def test_another_seed_gives_other_bytes(train: pa.Table, trained: Trained) -> None:
+    other = replace(MODEL, settings=replace(SMALL, seed=2)).train(train)
+    assert all(other.heads[name] != trained.heads[name] for name in HEADS)
+
+
+def test_a_forecast_is_a_distribution(trained: Trained, test: pa.Table) -> None:
+    forecast = Predictor(trained)(test)
+    assert forecast.mean.shape == (test.num_rows,)
+    assert forecast.quantiles.shape == (test.num_rows, len(LEVELS))
+    assert (forecast.mean >= 0).all()
+    assert (forecast.quantiles >= 0).all()
+    assert (forecast.quantiles == np.round(forecast.quantiles)).all()
+    assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+
+
+def test_the_label_is_not_read(trained: Trained, test: pa.Table) -> None:
+    forecast = Predictor(trained)
+    bare = forecast(test.drop_columns(["demand", "weight"]))
+    assert np.array_equal(bare.quantiles, forecast(test).quantiles)
+
+
+def test_values_of_a_category_that_training_did_not_see_are_unknown(
+    trained: Trained, test: pa.Table
+) -> None:
+    place = test.column_names.index("category")
+    forecast = Predictor(trained)
+    new, unknown = (
+        forecast(test.set_column(place, "category", pa.array([value] * test.num_rows, pa.string())))
+        for value in ("new", None)
+    )
+    assert trained.columns.categories["category"] == ("a", "b", "c")
+    assert np.array_equal(new.mean, unknown.mean)
+
+
+def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) -> None:
+    """The category doubles or halves the rate that the other columns say."""
+    forecast = judged(test, Predictor(trained)(test))
+    rate = replace(
+        forecast, mean=test["units_91d"].to_numpy() / 91 * test["horizon_days"].to_numpy()
+    )
+    assert METRICS["deviance"](forecast) < 0.8 * METRICS["deviance"](rate)
+    assert abs(METRICS["bias"](forecast)) < 0.1
+
+
+def test_permuted_labels_kill_the_skill(train: pa.Table, test: pa.Table) -> None:
+    blind = judged(test, MODEL.fit(permuted(train, 3))(test))
+    constant = replace(blind, mean=np.full(test.num_rows, train["demand"].to_numpy().mean()))
+    assert METRICS["deviance"](blind) > 0.9 * METRICS["deviance"](constant)
+
+
+def test_without_the_extra_training_says_how_to_install_it(
+    train: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakeshelf.extras.find_spec", lambda module: None)
+    with pytest.raises(MissingExtra, match=r"lightgbm is not installed; run .*lakeshelf\[ml\]"):
+        MODEL.train(train)
+
+
+@given(arrays(float, (5, len(LEVELS)), elements=st.floats(-5, 1e6)))
+@settings(deadline=None)
+def test_quantiles_never_fall(quantiles: np.ndarray) -> None:
+    assert (np.diff(monotone(quantiles), axis=1) >= 0).all()
+
+
+@given(arrays(float, 40, elements=st.integers(0, 12)), st.sampled_from(LEVELS))
+@settings(deadline=None)
+def test_quantiles_of_spread_out_units_are_quantiles_of_units(
+    units: np.ndarray, level: float
+) -> None:
+    """The smallest whole number that covers the level, whatever was added to the units."""
+    spread = corrections.spread_out(units, seed=1)
+    quantile = np.quantile(spread, level, method="inverted_cdf")
+    whole = corrections.in_whole_units(np.array([quantile]), 0.0)[0]
+    assert whole == np.quantile(units, level, method="inverted_cdf")
+
+
+@given(arrays(float, 30, elements=st.integers(0, 9)), st.floats(0, 9), st.sampled_from(LEVELS))
+@settings(deadline=None)
+def test_no_shift_loses_less_than_the_chosen_one(
+    units: np.ndarray, quantile: float, level: float
+) -> None:
+    forecast, weight = np.full(30, quantile), np.ones(30)
+    chosen, loss = corrections.shift(forecast, units, weight, level)
+    unshifted = pinball(corrections.in_whole_units(forecast, 0.0), units, level).sum()
+    assert -1 <= chosen <= 1
+    assert loss <= unshifted + 1e-9
+
+
+def test_a_factor_by_store_is_drawn_towards_that_of_all() -> None:
+    stores = np.repeat(["large", "small"], [1000, 2])
+    demand = np.where(stores == "large", 1.0, 9.0)
+    got = corrections.factors(np.ones(1002), demand, np.ones(1002), stores)
+    assert got["large"] == pytest.approx(1.0, abs=0.02)
+    assert got["small"] == pytest.approx(got[""], abs=0.1)
+    assert list(corrections.factors(np.ones(2), np.ones(2), np.ones(2), None)) == [""]
+
+
+def test_the_options_of_lightgbm_make_it_repeatable() -> None:
+    for name in HEADS:
+        options = boosted.parameters(name, SMALL)
+        assert options["deterministic"]
+        assert options["force_row_wise"]
+        assert options["num_threads"] == 1
+        assert options["seed"] == 1
