@@ -1,0 +1,309 @@
+"""The registry of versions: which one decides, which one is beside it, and how that changes.
+
+Pure functions over the rows of `ops/models` of one model. An act gives the rows to merge, all of them in one commit,
+so that a promotion changes champion and former champion together.
+
+    candidate ──challenge──> challenger ──promote──> champion ──rollback, another's promotion, retire──> retired
+    retired ──challenge──> challenger;  retired ──another's rollback──> champion
+    candidate, challenger, retired ──refuse──> refused, for good
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from lakeshelf.forecast.versions.cards import Card
+from lakeshelf.forecast.versions.errors import ActRefused, RegistryDamaged
+
+Status = Literal["candidate", "challenger", "champion", "retired", "refused"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+FROM: Mapping[str, tuple[Status, ...]] = MappingProxyType(
+    {
+        "challenge": ("candidate", "retired"),
+        "promote": ("challenger",),
+        "retire": ("candidate", "challenger", "champion"),
+        "refuse": ("candidate", "challenger", "retired"),
+    }
+)
+"""Act → statuses that allow it."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who changes something, when and why.
+
+    Attributes:
+        actor: A person or a service.
+        at: Time, with its zone.
+        reason: In words.
+    """
+
+    actor: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of `ops/models`.
+
+    Attributes:
+        model_name: Name of the model.
+        model_version: Name of the version.
+        status: What it is.
+        trained_until: Last day whose labels its training read.
+        run_id: Run that trained it.
+        card_sha256: Hash of its `card.json`.
+        gates: JSON: the gates of its card.
+        replaced: The champion that it replaced, which a rollback returns to; null: none.
+        reason: Why it has its status.
+        actor: Who gave it that.
+        created_at: When it was registered.
+        updated_at: Since when it has its status.
+        version: Rises by one with each change.
+    """
+
+    model_name: str
+    model_version: str
+    status: Status
+    trained_until: date
+    run_id: str
+    card_sha256: str
+    gates: str
+    replaced: str | None
+    reason: str
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    def row(self) -> dict[str, Any]:
+        """The row, by column."""
+        return asdict(self)
+
+    def become(self, status: Status, act: Act, **changed: Any) -> Model:
+        """It with another status."""
+        return replace(
+            self,
+            status=status,
+            reason=act.reason,
+            actor=act.actor,
+            updated_at=act.at,
+            version=self.version + 1,
+            **changed,
+        )
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All versions of one model.
+
+    Attributes:
+        models: Version → its row.
+    """
+
+    models: Mapping[str, Model]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Registry:
+        """The registry of rows of `ops/models`.
+
+        Raises:
+            RegistryDamaged: An unknown status, or a version that is there twice.
+        """
+        models: dict[str, Model] = {}
+        for row in rows:
+            model = Model(**row)
+            if model.status not in STATUSES:
+                raise RegistryDamaged(
+                    f"ops/models has version {model.model_version} as {model.status!r}",
+                    hint=f"correct it to one of {', '.join(STATUSES)}",
+                )
+            if model.model_version in models:
+                raise RegistryDamaged(
+                    f"ops/models has version {model.model_version} twice",
+                    hint="restore the table to an earlier version: `lakeshelf lake restore`",
+                )
+            models[model.model_version] = model
+        return cls(MappingProxyType(models))
+
+    @property
+    def champion(self) -> Model | None:
+        """The version that decides; None: the rule does.
+
+        Raises:
+            RegistryDamaged: There are two.
+        """
+        return self._only("champion")
+
+    @property
+    def challenger(self) -> Model | None:
+        """The version beside it.
+
+        Raises:
+            RegistryDamaged: There are two.
+        """
+        return self._only("challenger")
+
+    def model(self, version: str) -> Model:
+        """The row of a version.
+
+        Raises:
+            ActRefused: There is none.
+        """
+        if version not in self.models:
+            known = ", ".join(sorted(self.models)) or "none"
+            raise ActRefused(
+                f"there is no version {version[:80]!r}", hint=f"registered are: {known}"
+            )
+        return self.models[version]
+
+    def _only(self, status: Status) -> Model | None:
+        those = [model for model in self.models.values() if model.status == status]
+        if len(those) > 1:
+            names = ", ".join(sorted(model.model_version for model in those))
+            raise RegistryDamaged(
+                f"ops/models has {len(those)} versions as {status}: {names}",
+                hint="retire all of them but one; until then the rule decides",
+            )
+        return next(iter(those), None)
+
+
+def register(registry: Registry, card: Card, card_sha256: str, act: Act) -> tuple[Model, ...]:
+    """Make a candidate of a version that was written; nothing to do if its card is registered already.
+
+    Raises:
+        ActRefused: The version is registered with another card.
+    """
+    former = registry.models.get(card.model_version)
+    if former is not None:
+        if former.card_sha256 == card_sha256:
+            return ()
+        raise ActRefused(
+            f"version {card.model_version} is registered with the card {former.card_sha256}",
+            hint="its folder was written anew since: restore the one that was registered",
+        )
+    gates = [gate.model_dump() for gate in card.gates]
+    model = Model(
+        model_name=card.model_name,
+        model_version=card.model_version,
+        status="candidate",
+        trained_until=card.trained_until,
+        run_id=card.run_id,
+        card_sha256=card_sha256,
+        gates=json.dumps(gates, sort_keys=True),
+        replaced=None,
+        reason=act.reason,
+        actor=act.actor,
+        created_at=act.at,
+        updated_at=act.at,
+        version=1,
+    )
+    return (model,)
+
+
+def challenge(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+    """Put a version beside the champion; the former challenger is retired.
+
+    Raises:
+        ActRefused: It is unknown, or neither candidate nor retired.
+        RegistryDamaged: There are two challengers.
+    """
+    model = _allowed(registry, version, "challenge")
+    former = registry.challenger
+    retired = () if former is None else (former.become("retired", act),)
+    return (model.become("challenger", act), *retired)
+
+
+def promote(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+    """Make the challenger champion; the former champion is retired.
+
+    Raises:
+        ActRefused: It is unknown, or no challenger.
+        RegistryDamaged: There are two champions.
+    """
+    model = _allowed(registry, version, "promote")
+    former = registry.champion
+    if former is None:
+        return (model.become("champion", act, replaced=None),)
+    promoted = model.become("champion", act, replaced=former.model_version)
+    return promoted, former.become("retired", act)
+
+
+def rollback(registry: Registry, act: Act) -> tuple[Model, ...]:
+    """Retire the champion; the one that it replaced is champion again, or the one before that, else the rule decides.
+
+    Raises:
+        ActRefused: There is no champion.
+        RegistryDamaged: There are two.
+    """
+    champion = registry.champion
+    if champion is None:
+        raise ActRefused("there is no champion to roll back", hint="the rule decides already")
+    former = _former(registry, champion)
+    again = () if former is None else (former.become("champion", act),)
+    return (champion.become("retired", act), *again)
+
+
+def retire(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+    """Take a version out of use; of a champion, the rule decides then.
+
+    Raises:
+        ActRefused: It is unknown, retired or refused.
+    """
+    return (_allowed(registry, version, "retire").become("retired", act),)
+
+
+def refuse(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+    """Refuse a version for good, such as one that failed a gate.
+
+    Raises:
+        ActRefused: It is unknown, refused, or the champion, which has to be rolled back before.
+    """
+    return (_allowed(registry, version, "refuse").become("refused", act),)
+
+
+def applied(registry: Registry, changed: Iterable[Model]) -> Registry:
+    """The registry after the rows of an act were merged."""
+    return Registry(
+        MappingProxyType({**registry.models, **{one.model_version: one for one in changed}})
+    )
+
+
+def _former(registry: Registry, champion: Model) -> Model | None:
+    """The last champion before this one that may be champion again."""
+    passed = {champion.model_version}
+    name = champion.replaced
+    while name is not None and name in registry.models and name not in passed:
+        former = registry.models[name]
+        if former.status == "retired":
+            return former
+        passed.add(name)
+        name = former.replaced
+    return None
+
+
+def _allowed(registry: Registry, version: str, act: str) -> Model:
+    model = registry.model(version)
+    if model.status not in FROM[act]:
+        raise ActRefused(
+            f"version {version} is {model.status}: {act} is not allowed",
+            hint=f"only of {' or '.join(FROM[act])}; {_WAYS[model.status]}",
+        )
+    return model
+
+
+_WAYS: Mapping[Status, str] = MappingProxyType(
+    {
+        "candidate": "make it challenger first",
+        "challenger": "promote or retire it",
+        "champion": "roll it back first",
+        "retired": "make it challenger first",
+        "refused": "train another one",
+    }
+)
