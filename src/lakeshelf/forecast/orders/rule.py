@@ -46,3 +46,16 @@ def refill(
     low = (max_stock > 0) & ((100 * stock < threshold_pct * max_stock) | (stock < min_qty))
     target = np.ceil(max_stock * target_pct / 100).astype(np.int64)
     return np.where(low, np.maximum(target - stock - in_transit, 0), 0)
+
+
+def low_point(
+    max_stock: Ints, threshold_pct: Floats | float, min_qty: Ints | int, target_pct: Floats | float
+) -> Ints:
+    """Most units at which a shelf is refilled, as `refill` says; -1: it never is."""
+    bound = threshold_pct * max_stock
+    below = np.ceil(bound / 100).astype(np.int64)
+    below = np.where(100 * below < bound, below, below - 1)
+    below = np.where(100 * below < bound, below, below - 1)
+    target = np.ceil(max_stock * target_pct / 100).astype(np.int64)
+    low = np.minimum(np.maximum(below, min_qty - 1), target - 1)
+    return np.where(max_stock > 0, low, -1)

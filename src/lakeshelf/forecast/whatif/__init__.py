@@ -1,0 +1,1 @@
+"""What other policies would have meant: demand replayed day by day (docs/design/forecasting.md#what-if)."""

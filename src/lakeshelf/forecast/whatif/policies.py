@@ -1,0 +1,172 @@
+"""Policies that are replayed: fields of the contract, and who plans orders by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from lakeshelf.choices import chosen
+from lakeshelf.contracts import CATALOG
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.forecast.frames import Floats
+from lakeshelf.forecast.orders import lots, rule
+from lakeshelf.forecast.orders.distribution import Ints
+from lakeshelf.forecast.orders.economics import LEAST_SERVICE, MOST_SERVICE, Outlook
+from lakeshelf.forecast.orders.level import levels, position
+from lakeshelf.forecast.whatif.errors import OutOfBounds, UnknownField
+
+TOPICS = ("shelf_policies", "wh_policies")
+SOURCES = ("rule", "ml")
+FIELDS = {field.name: field for name in TOPICS for field in CATALOG.topics[name].fields}
+"""Field → its type, default and bounds."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides about refills and orders: a value for all shelves, or an array with one a shelf.
+
+    Args:
+        threshold_pct: A shelf is low below this share of `max_stock`, in percent.
+        min_qty: A shelf is low below this many units; the floor of levels.
+        target_pct: A shelf is refilled to this share, in percent.
+        reorder_point_qty: The rule orders for a back room with fewer units.
+        batch_multiplier: Batches of a lot.
+        plan_source: `rule`, or `ml`: levels from forecasts.
+        service_level: Share of windows in which a level should suffice; NaN: from the costs.
+        allow_zero: Whether levels may be 0.
+    """
+
+    threshold_pct: Any = FIELDS["threshold_pct"].default
+    min_qty: Any = FIELDS["min_qty"].default
+    target_pct: Any = FIELDS["target_pct"].default
+    reorder_point_qty: Any = FIELDS["reorder_point_qty"].default
+    batch_multiplier: Any = FIELDS["batch_multiplier"].default
+    plan_source: str = SOURCES[0]
+    service_level: Any = np.nan
+    allow_zero: Any = False
+
+    def changed(self, values: Mapping[str, Any]) -> Policy:
+        """The policy with some fields changed.
+
+        Raises:
+            UnknownField: A name that is none of its fields.
+            OutOfBounds: A value that its field may not have.
+        """
+        for name, value in values.items():
+            _require_known(name)
+            _require_bounds(name, value)
+        return replace(self, **values)
+
+
+def _require_known(name: str) -> None:
+    try:
+        chosen("field that changes an order", name, [field.name for field in fields(Policy)])
+    except ConfigurationError as error:
+        raise UnknownField(error.message, hint=error.hint) from None
+
+
+def _require_bounds(name: str, value: Any) -> None:
+    if name == "plan_source":
+        if value not in SOURCES:
+            raise OutOfBounds(f"{name} is {value}", hint=f"give {' or '.join(SOURCES)}")
+    elif name == "service_level":
+        least, most = LEAST_SERVICE, MOST_SERVICE
+        _require_between(name, np.asarray(value)[~np.isnan(value)], least, most)
+    elif name != "allow_zero":
+        field = FIELDS[name]
+        _require_between(name, np.asarray(value), field.minimum, field.maximum)
+
+
+def _require_between(name: str, values: Any, least: float | None, most: float | None) -> None:
+    low, high = -np.inf if least is None else least, np.inf if most is None else most
+    beyond = values[~((values >= low) & (values <= high))]
+    if beyond.size:
+        raise OutOfBounds(
+            f"{name} is {beyond.flat[0]:g}", hint=f"give a value from {low:g} to {high:g}"
+        )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a shelf has at a cutoff, in units, one a shelf.
+
+    Args:
+        room: In the back room.
+        shelf: On the shelf.
+        ordered: Ordered and not delivered.
+        expiring: Of those of back room and shelf, what expires before the delivery of the next cutoff.
+    """
+
+    room: Ints
+    shelf: Ints
+    ordered: Ints
+    expiring: Ints
+
+
+class Planner(Protocol):
+    """Decides what is ordered at a cutoff."""
+
+    def order(self, cutoff: int, held: Held) -> Ints:
+        """Units to order, one a shelf.
+
+        Args:
+            cutoff: Number of the cutoff, from 0.
+            held: What each shelf has.
+        """
+
+
+@dataclass(frozen=True)
+class RulePlanner:
+    """Orders by reorder point, as `wh-alert-engine` does."""
+
+    policy: Policy
+    batch: Ints
+
+    def order(self, cutoff: int, held: Held) -> Ints:
+        """See `Planner`."""
+        lot = self.batch * self.policy.batch_multiplier
+        return rule.supply(held.room, held.ordered, self.policy.reorder_point_qty, lot)
+
+
+@dataclass(frozen=True)
+class ForecastPlanner:
+    """Orders up to the levels that forecasts are worth, one outlook a cutoff."""
+
+    policy: Policy
+    batch: Ints
+    outlooks: Sequence[Outlook]
+
+    def order(self, cutoff: int, held: Held) -> Ints:
+        """See `Planner`."""
+        outlook, policy = self.outlooks[cutoff], self.policy
+        service = np.broadcast_to(np.asarray(policy.service_level, np.float64), held.room.shape)
+        level = levels(outlook, service, policy.min_qty, policy.allow_zero)
+        lot = self.batch * policy.batch_multiplier
+        floor = np.maximum(policy.min_qty, 1)
+        return lots.order(_position(held), level, lot, floor, outlook)
+
+
+@dataclass(frozen=True)
+class LevelPlanner:
+    """Orders up to levels that somebody else made, rounded up to whole lots.
+
+    Args:
+        levels: A row a cutoff, a column a shelf.
+        lot: Units of a lot, one a shelf.
+    """
+
+    levels: Floats | Ints
+    lot: Ints
+
+    def order(self, cutoff: int, held: Held) -> Ints:
+        """See `Planner`."""
+        missing = np.maximum(self.levels[cutoff] - _position(held), 0)
+        return lots.rounded_up(missing.astype(np.int64), self.lot)
+
+
+def _position(held: Held) -> Ints:
+    nothing = np.zeros_like(held.room)
+    return position(held.shelf, nothing, held.room, held.ordered, held.expiring)
