@@ -1,0 +1,90 @@
+"""Which rows are made: all of some cutoff days, or those of training (docs/design/forecasting.md#features)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, ACTIVE_LINES
+
+ALL = """
+SELECT shelf_id, feature_date, horizon_days, 1.0::DOUBLE AS weight
+FROM shelves CROSS JOIN cutoffs ORDER BY feature_date, shelf_id
+"""
+
+SAMPLE_SQL = """
+WITH change AS (
+    SELECT shelf_id, day + 1 AS since, lines FROM demand WHERE lines > 0
+    UNION ALL SELECT shelf_id, day + 1 + $days::INTEGER, -lines FROM demand WHERE lines > 0),
+step AS (SELECT shelf_id, since, sum(lines) AS lines FROM change GROUP BY shelf_id, since),
+span AS MATERIALIZED (
+    SELECT shelf_id, since, lead(since, 1, 'infinity'::DATE) OVER w AS until, sum(lines) OVER w AS lines,
+        (md5_number_lower(shelf_id) % 2147483647)::BIGINT AS number
+    FROM step WINDOW w AS (PARTITION BY shelf_id ORDER BY since)),
+candidate AS (
+    SELECT shelf_id, feature_date, horizon_days, lines >= $active AS active,
+        scatter(mix(number + $seed) + (feature_date - DATE '2000-01-01')) % $of = 0 AS sampled
+    FROM span JOIN cutoffs ON feature_date >= since AND feature_date < until)
+SELECT shelf_id, feature_date, horizon_days, CASE WHEN active THEN 1 ELSE $of END::DOUBLE AS weight
+FROM candidate WHERE active OR sampled ORDER BY feature_date, shelf_id
+"""
+
+SCATTER = """
+CREATE MACRO mix(n) AS ((n % 2147483647) * 48271 + 12345) % 2147483647;
+CREATE MACRO scatter(n) AS mix(mix(mix(n)))
+"""
+
+
+def every(shelves: pa.Table, cutoffs: pa.Table, bounds: Bounds = BOUNDS) -> pa.Table:
+    """A row for every shelf and cutoff day, as a prediction needs it.
+
+    Args:
+        shelves: `shelf_id` and whatever else.
+        cutoffs: As `windows.cutoffs` makes them.
+        bounds: Memory and threads.
+
+    Returns:
+        `shelf_id`, `feature_date`, `horizon_days`, `weight` (1), by day and shelf.
+    """
+    with engine({"shelves": shelves, "cutoffs": cutoffs}, bounds) as connection:
+        return connection.execute(ALL).to_arrow_table()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How much of the tail takes part in training.
+
+    Args:
+        of: One row in so many of shelves that are not active.
+        seed: Which of them.
+    """
+
+    of: int = 20
+    seed: int = 0
+
+
+SAMPLE = Sample()
+
+
+def sampled(
+    demand: pa.Table, cutoffs: pa.Table, sample: Sample = SAMPLE, bounds: Bounds = BOUNDS
+) -> pa.Table:
+    """Rows of all active shelves and of some of the tail, which count for the others.
+
+    A shelf is in it from the day after its first sale: before that nobody can tell whether there will be one.
+
+    Args:
+        demand: Rows of `curated/daily_demand`.
+        cutoffs: As `windows.cutoffs` makes them.
+        sample: Share of the tail.
+        bounds: Memory and threads.
+
+    Returns:
+        `shelf_id`, `feature_date`, `horizon_days`, `weight` (rows that it stands for), by day and shelf.
+    """
+    values = {"days": ACTIVE_DAYS, "active": ACTIVE_LINES, "of": sample.of, "seed": sample.seed}
+    with engine({"demand": demand, "cutoffs": cutoffs}, bounds) as connection:
+        connection.execute(SCATTER)
+        return connection.execute(SAMPLE_SQL, values).to_arrow_table()

@@ -1,0 +1,65 @@
+"""Rows of features: the same for one cutoff day and for many (docs/design/forecasting.md#features)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.features import SCHEMA
+from lakeshelf.forecast.demand.features_sql import MACROS, REACH, SQL
+from lakeshelf.forecast.frames import KEY
+
+AT_ONCE = 13
+"""Cutoff days of one statement, a month: what a year takes at once is more memory, not less time."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a forecast may look at; none of it has stock, plans, orders or sizes.
+
+    Args:
+        demand: Rows of `curated/daily_demand`, from twice `REACH` days before the first cutoff day on.
+        shelves: `shelf_id`, `store_id`, `item_id`, `category`, `subcategory`, `shelf_life_days`.
+        visits: `store_id`, `day`, `visits`.
+        promotions: `shelf_id`, `week` (its Monday), `display`, `mailer`, `known_at`.
+        discounts: `shelf_id`, `discount_date`, `discount`.
+        holidays: `day`.
+    """
+
+    demand: pa.Table
+    shelves: pa.Table
+    visits: pa.Table
+    promotions: pa.Table
+    discounts: pa.Table
+    holidays: pa.Table
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables by their names in SQL."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def features(chosen: pa.Table, known: Known, bounds: Bounds = BOUNDS) -> Iterator[pa.Table]:
+    """Features of rows, by `AT_ONCE` cutoff days.
+
+    Args:
+        chosen: `shelf_id`, `feature_date`, `horizon_days`; shelves that `known.shelves` has.
+        known: What there was; of events only those before a row's day count.
+        bounds: Memory and threads.
+
+    Yields:
+        Tables of `SCHEMA`, by day and shelf.
+    """
+    days = sorted(chosen[KEY[1]].unique().to_pylist())
+    with engine(known.tables(), bounds) as connection:
+        connection.execute(MACROS)
+        for n in range(0, len(days), AT_ONCE):
+            some = pa.array(days[n : n + AT_ONCE], pa.date32())
+            connection.register("chosen", chosen.filter(pc.is_in(chosen[KEY[1]], some)))
+            yield connection.execute(SQL).to_arrow_table().cast(SCHEMA)
+
+
+__all__ = ["REACH", "Known", "features"]

@@ -1,0 +1,29 @@
+"""Cutoff days and the windows that forecasts are of (docs/design/forecasting.md#vocabulary)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+
+from lakeshelf.forecast.frames import HORIZON, KEY
+from lakeshelf.shop.cutoffs import CUTOFF, CUTOFF_DAYS, DAY, delivery_date
+
+CUTOFFS = pa.schema([(KEY[1], pa.date32()), (HORIZON, pa.int64())])
+
+
+def horizon(day: date) -> int:
+    """Days from a cutoff day until the delivery of the next cutoff, before which no later order helps."""
+    following = next(d for n in range(1, 8) if (d := day + n * DAY).weekday() in CUTOFF_DAYS)
+    return (delivery_date(datetime.combine(following, CUTOFF, UTC)) - day).days
+
+
+def cutoffs(since: date, until: date) -> pa.Table:
+    """The cutoff days in [since, until), with the horizon of each.
+
+    Returns:
+        `feature_date`, `horizon_days`, oldest first.
+    """
+    days = (since + n * DAY for n in range((until - since).days))
+    rows = [{KEY[1]: day, HORIZON: horizon(day)} for day in days if day.weekday() in CUTOFF_DAYS]
+    return pa.Table.from_pylist(rows, CUTOFFS)
