@@ -23,7 +23,9 @@ COLUMNS = Columns(
     numeric=("units_7d", "units_28d"),
     categories=MappingProxyType({"category": ("dairy", "fruit", "tea"), "store_id": ("S1", "S2")}),
 )
-SETTINGS = MappingProxyType({"seed": 1, "trees": 4, "learning_rate": 0.1})
+SETTINGS = MappingProxyType(
+    {"seed": 1, "trees": 4, "learning_rate": 0.1, "factors": {"S1": 1.0, "": 0.97}, "of": [1, 2.5]}
+)
 HOW = MappingProxyType(
     {
         "num_leaves": 5,

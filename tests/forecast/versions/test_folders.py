@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert folder.names() == {*folders.FILES, "card.json"}
     again = read(Path(str(folder)), written.card_sha256)
     assert again == written
+    assert again.trained.settings == {**cases.SETTINGS, "of": (1, 2.5)}
     assert again.trained.columns == cases.COLUMNS
     assert again.reference == cases.reference()
     assert [entry.name for entry in tmp_path.iterdir()] == [Path(str(folder)).name]
@@ -130,6 +132,7 @@ CARDS = {
     "scores.0.value: ": lambda text: text.replace("0.5", "1e999"),
     "settings.trees": lambda text: text.replace('"trees": 4', '"trees": {"a": {}}'),
     "is tested on days that it was trained on": lambda text: text.replace("2026-08-31", "2026-09-01"),
+    "is version 20260930-": lambda text: text.replace("0.97", "0.98"),
     "names other files": lambda text: text.replace("q50.txt", "../q50.txt"),
     "not 20260930-000000000000": lambda text: re.sub(
         "20260930-[0-9a-f]{12}", "20260930-" + "0" * 12, text
@@ -257,6 +260,13 @@ def test_a_place_where_no_folder_can_be_is_named(tmp_path: Path) -> None:
         cases.published(tmp_path / "models")
     with pytest.raises(StorageError, match=r"cannot be written: .*; check disk"):
         LocalVersion(tmp_path / "models" / "v").publish({})
+
+
+def test_another_correction_is_another_version() -> None:
+    one = cases.trained()
+    other = replace(one, settings={**one.settings, "factors": {"S1": 1.1, "": 0.97}})
+    names = {folders.model_version(of, cases.ORIGIN.trained_until) for of in (one, other)}
+    assert len(names) == 2
 
 
 def test_files_follow_from_the_model_alone(tmp_path: Path) -> None:

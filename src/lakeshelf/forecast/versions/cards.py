@@ -17,7 +17,7 @@ from lakeshelf.forecast.versions.errors import VersionDamaged
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 VERSION = r"^\d{8}-[0-9a-f]{12}$"
-"""Last day trained until, and the beginning of the SHA-256 over the model's texts."""
+"""Last day trained until, and the beginning of the SHA-256 over the model's texts and settings."""
 WAY = "remove the folder and train again, or roll back to another version"
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -25,7 +25,12 @@ Text = Annotated[str, Field(max_length=200)]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Scalar = bool | int | float | Text | None
-Setting = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1_000)]
+Setting = (
+    Scalar
+    | Annotated[tuple[Scalar, ...], Field(max_length=1_000)]
+    | Annotated[Mapping[Text, Scalar], Field(max_length=100_000)]
+)
+"""Of a training; a mapping holds corrections, such as a factor a store."""
 
 
 class Declared(BaseModel):
@@ -198,7 +203,7 @@ class Card(Origin):
     """`card.json`: what a version is; a folder without one is no version.
 
     Attributes:
-        model_version: Its name, which follows from its texts.
+        model_version: Its name, which follows from its texts and settings.
         settings: How it was trained, with its seed.
         files: Name of every other file → hash of its content.
     """

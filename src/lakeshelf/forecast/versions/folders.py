@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -51,11 +52,14 @@ class Version:
 
 
 def model_version(trained: Trained, trained_until: date) -> str:
-    """Name of a version: the last day trained until, and 12 digits of the SHA-256 over the texts of its heads."""
-    digest = hashlib.sha256()
-    for head in HEADS:
-        digest.update(_digest(_text(trained, head)).encode())
-    return f"{trained_until:%Y%m%d}-{digest.hexdigest()[:12]}"
+    """Name of a version: the last day trained until, and 12 digits of a SHA-256.
+
+    It is over the texts of the heads and the settings: among these are corrections, and with others the forecasts
+    would be others.
+    """
+    texts_ = [texts.stored(trained.heads[head]) for head in HEADS]
+    whole = json.dumps([texts_, _settings(trained)], sort_keys=True)
+    return f"{trained_until:%Y%m%d}-{_digest(whole.encode())[:12]}"
 
 
 def write(folder: VersionFolder, trained: Trained, reference: Reference, origin: Origin) -> Version:
@@ -180,15 +184,14 @@ def _contents(trained: Trained, reference: Reference, folder: VersionFolder) -> 
 
 
 def _settings(trained: Trained) -> dict[str, Any]:
-    """Settings as JSON has them, where a list is a tuple."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in trained.settings.items()
-    }
+    """Settings as a card has them, where a list is a tuple."""
+    return {name: _setting(value) for name, value in trained.settings.items()}
 
 
-def _text(trained: Trained, head: str) -> bytes:
-    return texts.stored(trained.heads[head]).encode()
+def _setting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(content: bytes) -> str:
