@@ -10,6 +10,7 @@ import pyarrow as pa
 from lakeshelf.forecast.frames import LEVELS, Forecast
 from lakeshelf.forecast.orders.economics import Outlook
 from lakeshelf.forecast.whatif.history import Goods, History
+from lakeshelf.forecast.whatif.policies import outlook
 from lakeshelf.forecast.whatif.steps import Steps
 
 FIRST = date(2017, 10, 15)
@@ -35,15 +36,10 @@ def history(shelves: int = 60, days: int = 28, stores: int = 6, seed: int = 3) -
 def outlooks(past: History) -> list[Outlook]:
     """What a forecast promises that knows the mean of each shelf."""
     mean = past.units.mean(axis=0)
-    life = past.goods.life + 2
     return [
-        Outlook.of(
-            Forecast(mean * days, np.maximum.accumulate(quantiles(mean * days), axis=1)),
-            np.full(len(mean), float(days)),
-            life,
-            past.goods.price,
-        )
-        for days in (cutoff.until - cutoff.delivery + 1 for cutoff in past.steps.cutoffs)
+        outlook(past.goods, cutoff, Forecast(mean * days, quantiles(mean * days)))
+        for cutoff in past.steps.cutoffs
+        for days in [cutoff.until - cutoff.day]
     ]
 
 

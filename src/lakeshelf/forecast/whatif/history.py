@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,11 @@ class Goods:
             _floats(profiles["max_stock"]).astype(np.int64),
         )
 
+    def take(self, rows: Ints) -> Goods:
+        """The same of some shelves, by number."""
+        columns: dict[str, Any] = vars(self)
+        return Goods(**{n: None if v is None else v[rows] for n, v in columns.items()})
+
 
 @dataclass(frozen=True)
 class History:
@@ -106,6 +112,10 @@ class History:
         begins = np.full(len(goods.shelf_id), steps.days, np.int64)
         np.minimum.at(begins, shelf, np.maximum(day, 0))
         return cls(goods, steps, units, begins)
+
+    def take(self, rows: Ints) -> History:
+        """The same of some shelves, by number."""
+        return History(self.goods.take(rows), self.steps, self.units[:, rows], self.begins[rows])
 
 
 def _texts(column: pa.ChunkedArray) -> Texts:

@@ -11,12 +11,20 @@ import numpy as np
 from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.forecast.frames import Floats
+from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.orders import lots, rule
 from lakeshelf.forecast.orders.distribution import Ints
-from lakeshelf.forecast.orders.economics import LEAST_SERVICE, MOST_SERVICE, Outlook
+from lakeshelf.forecast.orders.economics import (
+    DEFAULTS,
+    LEAST_SERVICE,
+    MOST_SERVICE,
+    Economics,
+    Outlook,
+)
 from lakeshelf.forecast.orders.level import levels, position
 from lakeshelf.forecast.whatif.errors import OutOfBounds, UnknownField
+from lakeshelf.forecast.whatif.history import Goods
+from lakeshelf.forecast.whatif.steps import Cutoff
 
 TOPICS = ("shelf_policies", "wh_policies")
 SOURCES = ("rule", "ml")
@@ -129,6 +137,24 @@ class RulePlanner:
         """See `Planner`."""
         lot = self.batch * self.policy.batch_multiplier
         return rule.supply(held.room, held.ordered, self.policy.reorder_point_qty, lot)
+
+
+def outlook(
+    goods: Goods, cutoff: Cutoff, forecast: Forecast, economics: Economics = DEFAULTS
+) -> Outlook:
+    """What a forecast promises of the units that stand ready at a cutoff.
+
+    A unit that is ordered can be sold from the day on which it is delivered to that of its expiry.
+
+    Args:
+        goods: The goods.
+        cutoff: The cutoff.
+        forecast: Demand of its window, an entry a shelf.
+        economics: What goods earn and cost.
+    """
+    horizon = np.full(len(goods.life), float(cutoff.until - cutoff.day))
+    life = cutoff.delivery - cutoff.day + goods.life + 1
+    return Outlook.of(forecast, horizon, life, goods.price, economics)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,15 @@ INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Cutoff:
-    """A cutoff: when its goods come, and when those of the next one, in days since the first day."""
+    """A cutoff, in days since the first day of the steps.
 
+    Args:
+        day: When it is.
+        delivery: When its goods come.
+        until: When those of the next cutoff come: the end of the window that a forecast is of.
+    """
+
+    day: int
     delivery: int
     until: int
 
@@ -96,5 +103,5 @@ def _steps(first: date, spans: Sequence[tuple[datetime, datetime]]) -> Iterable[
 
 def _cutoff(first: date, moment: datetime) -> Cutoff:
     following = next(m for m in occasions(moment, moment + 7 * DAY) if is_cutoff(m))
-    deliveries = (delivery_date(moment), delivery_date(following))
-    return Cutoff(*((day - first).days for day in deliveries))
+    days = (moment.date(), delivery_date(moment), delivery_date(following))
+    return Cutoff(*((day - first).days for day in days))
