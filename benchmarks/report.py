@@ -34,6 +34,7 @@ from benchmarks import (
     trend,
     validation,
     watching,
+    whatif,
 )
 from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.machine import home
@@ -65,6 +66,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         cluster,
         containers,
         watching,
+        whatif,
     )
 )
 PAGE = "docs/benchmarks.md"
