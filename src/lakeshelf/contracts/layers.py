@@ -70,6 +70,8 @@ class Ops:
     FILE_REJECTS = "ops/file_rejects"
     GOVERNANCE_AUDIT = "ops/governance_audit"
     JOURNAL_PRODUCER_SHELF = "ops/journal_producer_shelf"
+    MODELS = "ops/models"
+    MODEL_SCORES = "ops/model_scores"
     PUBLICATIONS = "ops/publications"
     RUNS = "ops/runs"
     SHELF_ALERTS = "ops/shelf_alerts"

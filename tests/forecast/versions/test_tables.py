@@ -1,0 +1,27 @@
+"""Tables of models have the columns of what is written into them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops
+from lakeshelf.forecast.versions.cards import Score
+from lakeshelf.forecast.versions.registry import STATUSES, Model
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        (Ops.MODELS, [field.name for field in fields(Model)]),
+        (Ops.MODEL_SCORES, ["model_version", *Score.model_fields]),
+    ],
+)
+def test_a_row_has_the_columns_of_its_table(name: str, columns: list[str]) -> None:
+    assert [column.name for column in CATALOG.tables[name].columns] == columns
+
+
+def test_words_of_rows_are_those_of_their_tables() -> None:
+    assert CATALOG.tables[Ops.MODELS].column("status").enum == STATUSES
