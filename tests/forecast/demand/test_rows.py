@@ -40,7 +40,7 @@ def one(places: pa.Table, **tables: list[Row]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     before=lakes(last=(TODAY - BEGIN).days - 1),
     after=lakes(first=(TODAY - BEGIN).days),
@@ -70,7 +70,7 @@ def _keys(name: str, table: list[Row]) -> set[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(lake=lakes(), picked=st.sets(st.sampled_from(range(len(MANY))), min_size=1, max_size=30))
 def test_one_day_alone_and_many_at_once_are_equal(
     lake: dict[str, list[Row]], picked: set[int]
