@@ -17,10 +17,9 @@ from lakeshelf.forecast.demand.windows import cutoffs
 
 from .worlds import BEGIN, DAYS, SHELVES, Row, chosen, day, known, lakes, promotion, sold
 
-LATEST = DAYS - 10
-MANY = [row for row in cutoffs(BEGIN, day(DAYS)).to_pylist() if row["feature_date"] > day(200)]
-TODAY = MANY[40]["feature_date"]
-"""A cutoff day in the midst of the lake."""
+MANY = [row for row in cutoffs(BEGIN, day(DAYS)).to_pylist() if row["feature_date"] > day(380)]
+TODAY, NEXT = MANY[40]["feature_date"], MANY[41]["feature_date"]
+"""Two cutoff days in the midst of the lake, one after the other."""
 
 
 def features(places: pa.Table, **tables: list[Row]) -> pa.Table:
@@ -49,7 +48,7 @@ def one(places: pa.Table, **tables: list[Row]) -> dict[str, Any]:
 def test_what_happens_from_the_day_on_changes_no_feature_of_it(
     before: dict[str, list[Row]], after: dict[str, list[Row]], other: dict[str, list[Row]]
 ) -> None:
-    """M1; promotions of later weeks count by when they became known."""
+    """M1, also where later days are made with it; promotions count by when they became known."""
     first, second = (
         {
             n: before[n] + [r for r in later[n] if _key(n, r) not in _keys(n, before[n])]
@@ -57,7 +56,9 @@ def test_what_happens_from_the_day_on_changes_no_feature_of_it(
         }
         for later in (after, other)
     )
-    assert features(of(TODAY), **first).equals(features(of(TODAY), **second))
+    one, another = (features(of(TODAY, NEXT), **lake) for lake in (first, second))
+    today = pc.equal(one["feature_date"], TODAY)
+    assert one.filter(today).equals(another.filter(today))
 
 
 def _key(name: str, row: Row) -> tuple[Any, ...]:

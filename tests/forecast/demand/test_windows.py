@@ -18,7 +18,7 @@ from lakeshelf.forecast.demand.windows import cutoffs, horizon
 
 from .worlds import BEGIN, SHELVES, Row, day, known, sales, sold
 
-CUTOFFS = cutoffs(BEGIN, day(400))
+CUTOFFS = cutoffs(BEGIN, day(600))
 
 
 def test_a_window_ends_with_the_delivery_of_the_next_cutoff() -> None:

@@ -14,7 +14,7 @@ from lakeshelf.forecast.demand.rows import Known
 
 BEGIN = date(2026, 1, 1)
 SHELVES = ("S1-I1", "S1-I2", "S2-I1", "S2-I3")
-DAYS = 400
+DAYS = 600
 Row = dict[str, Any]
 
 TABLES = {
@@ -105,10 +105,19 @@ hours = st.one_of(st.none(), st.sampled_from([0.0, 2.5, 24.0]))
 lost = st.one_of(st.none(), st.integers(0, 3))
 
 
+def near(first: int, last: int) -> st.SearchStrategy[int]:
+    """Numbers in [first, last], more of them at its ends."""
+    return st.one_of(
+        st.integers(first, last),
+        st.integers(first, min(first + 2, last)),
+        st.integers(max(last - 2, first), last),
+    )
+
+
 @st.composite
 def sales(draw: st.DrawFn, first: int = 0, last: int = DAYS) -> list[Row]:
     """Daily demand, at most one row a shelf and day."""
-    places = draw(st.sets(st.tuples(shelves, st.integers(first, last)), max_size=40))
+    places = draw(st.sets(st.tuples(shelves, near(first, last)), min_size=12, max_size=40))
     return [
         sold(shelf, n, draw(units), lost_units=draw(lost), stockout_hours=draw(hours))
         for shelf, n in sorted(places)
@@ -118,8 +127,10 @@ def sales(draw: st.DrawFn, first: int = 0, last: int = DAYS) -> list[Row]:
 @st.composite
 def lakes(draw: st.DrawFn, first: int = 0, last: int = DAYS) -> dict[str, list[Row]]:
     """Rows of all tables that have a time, each at most once a key, with times in [first, last]."""
-    numbers = st.integers(first, last)
-    visits = draw(st.sets(st.tuples(st.sampled_from(["S1", "S2"]), numbers), max_size=10))
+    numbers = near(first, last)
+    visits = draw(
+        st.sets(st.tuples(st.sampled_from(["S1", "S2"]), numbers), min_size=3, max_size=10)
+    )
     plans = draw(
         st.dictionaries(st.tuples(shelves, st.integers(0, DAYS // 7)), numbers, max_size=8)
     )
