@@ -24,6 +24,7 @@ from benchmarks import (
     library,
     loop,
     merging,
+    ml,
     obeying,
     peers,
     publication,
@@ -67,6 +68,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         containers,
         watching,
         whatif,
+        ml,
     )
 )
 PAGE = "docs/benchmarks.md"

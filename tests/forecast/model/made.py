@@ -9,7 +9,7 @@ import pyarrow as pa
 
 FIRST = date(2017, 1, 1)
 HORIZONS = {6: 3, 1: 3, 3: 4}
-NUMERIC = ("horizon_days", "units_28d", "units_91d", "weekday")
+NUMERIC = ("horizon_days", "units_sold_28d", "units_sold_91d", "weekday")
 CATEGORIES = ("store_id", "category")
 
 
@@ -37,8 +37,11 @@ def rows(weeks: int = 30, shelves: int = 60, seed: int = 1) -> pa.Table:
             "store_id": [f"S{n % 4}" for n in shelf],
             "category": [None if n % 9 == 8 else "abc"[category[n]] for n in shelf],
             "horizon_days": length,
-            "units_28d": random.poisson(rate[shelf] * 28).astype(float),
-            "units_91d": random.poisson(rate[shelf] * 91).astype(float),
+            "units_sold_28d": random.poisson(rate[shelf] * 28).astype(float),
+            "units_sold_91d": random.poisson(rate[shelf] * 91).astype(float),
+            "lines_91d": random.poisson(rate[shelf] * 91),
+            "item_units_91d": random.poisson(rate[shelf] * 91),
+            "subcategory": [f"kind {n % 3}" for n in shelf],
             "weekday": [cutoffs[n].weekday() for n in day],
             "last_window": random.poisson(daily * length).astype(float),
             "seasonal_naive": random.poisson(daily * length).astype(float),
@@ -53,5 +56,5 @@ def rows(weeks: int = 30, shelves: int = 60, seed: int = 1) -> pa.Table:
 
 def segments(table: pa.Table) -> dict[str, np.ndarray]:
     """Rows of two segments that gates look at."""
-    units = table["units_91d"].to_numpy()
+    units = table["units_sold_91d"].to_numpy()
     return {"active": units >= 2, "13+ lines": units >= 60}

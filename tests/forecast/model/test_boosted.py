@@ -91,7 +91,7 @@ def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) 
     """The category doubles or halves the rate that the other columns say."""
     forecast = judged(test, Predictor(trained)(test))
     rate = replace(
-        forecast, mean=test["units_91d"].to_numpy() / 91 * test["horizon_days"].to_numpy()
+        forecast, mean=test["units_sold_91d"].to_numpy() / 91 * test["horizon_days"].to_numpy()
     )
     assert METRICS["deviance"](forecast) < 0.8 * METRICS["deviance"](rate)
     assert abs(METRICS["bias"](forecast)) < 0.1
@@ -148,6 +148,25 @@ def test_a_factor_by_store_is_drawn_towards_that_of_all() -> None:
     assert got["large"] == pytest.approx(1.0, abs=0.02)
     assert got["small"] == pytest.approx(got[""], abs=0.1)
     assert list(corrections.factors(np.ones(2), np.ones(2), np.ones(2), None)) == [""]
+
+
+@pytest.mark.parametrize(
+    ("correct", "stores"),
+    [("nothing", [""]), ("all", [""]), ("store", ["", "S0", "S1", "S2", "S3"])],
+)
+def test_the_mean_is_corrected_as_the_settings_say(
+    correct: str, stores: list[str], rows: pa.Table
+) -> None:
+    few = replace(SMALL, trees=5, correct=correct)  # type: ignore[arg-type]
+    trained = replace(MODEL, settings=few).train(rows)
+    factors = trained.settings[boosted.FACTORS]
+    forecast = Predictor(trained)(rows)
+    plain = Predictor(replace(trained, settings={**trained.settings, boosted.FACTORS: {"": 1.0}}))
+    assert list(factors) == stores
+    assert (factors[""] == 1.0) == (correct == "nothing")
+    at = rows["store_id"].to_pylist()
+    expected = [factors.get(store, factors[""]) for store in at] * plain(rows).mean
+    assert forecast.mean == pytest.approx(expected)
 
 
 def test_the_options_of_lightgbm_make_it_repeatable() -> None:

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.forecast.model.errors import TooLittleHistory
-from lakeshelf.forecast.model.folds import Plan, rolling, usable
-from lakeshelf.forecast.model.rows import days, last_label_days
+from lakeshelf.forecast.model.folds import Plan, TooLittleHistory, rolling, usable
+from lakeshelf.forecast.model.rows import days, kept, last_label_days
 from tests.forecast.model import made
 
 PLANS = st.builds(
@@ -99,3 +98,9 @@ def test_rows_without_a_label_that_counts_take_no_part() -> None:
     for name, values in (("weight", weight), ("demand", labels)):
         rows = rows.set_column(rows.column_names.index(name), name, pa.array(values))
     assert usable(rows).equals(rows[2:])
+
+
+@given(st.lists(st.booleans(), max_size=20))
+def test_kept_rows_are_those_of_the_mask(mask: list[bool]) -> None:
+    table = pa.table({"n": range(len(mask))})
+    assert kept(table, np.array(mask, bool)).equals(table.filter(pa.array(mask, pa.bool_())))

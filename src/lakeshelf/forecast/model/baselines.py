@@ -10,7 +10,7 @@ import pyarrow as pa
 from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.model.calibration import Calibration, calibrated
 from lakeshelf.forecast.model.contenders import Predictor
-from lakeshelf.forecast.model.rows import days, demand, horizons, numbers, weights
+from lakeshelf.forecast.model.rows import days, demand, horizons, kept, numbers, weights
 
 MONTH = np.timedelta64(28, "D")
 
@@ -59,7 +59,7 @@ class Calibrated:
 def last_month(rows: pa.Table) -> pa.Table:
     """Rows of the last 28 days."""
     at = days(rows)
-    return rows.filter(pa.array(at > at.max() - MONTH))
+    return kept(rows, at > at.max() - MONTH)
 
 
 LAST_WINDOW, SEASONAL_NAIVE, CROSTON, SBA, TSB = (
@@ -73,8 +73,8 @@ BASELINES = (
     Baseline("zero", ""),
     Baseline("last_window", LAST_WINDOW),
     Baseline("seasonal_naive", SEASONAL_NAIVE),
-    Baseline("moving_average_28", "units_28d", 28),
-    Baseline("moving_average_91", "units_91d", 91),
+    Baseline("moving_average_28", "units_sold_28d", 28),
+    Baseline("moving_average_91", "units_sold_91d", 91),
     Baseline("croston", CROSTON, 1),
     Baseline("sba", SBA, 1),
     Baseline("tsb", TSB, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from lakeshelf.forecast.model.rows import (
     days,
     demand,
     frozen,
+    kept,
     last_label_days,
     matrix,
     texts,
@@ -47,12 +48,13 @@ class Settings:
         columns_share: Share of the columns that a tree may use.
         ridge: Penalty on the values of leaves.
         sample: Most rows that a head learns from.
-        by_store: Whether the mean is corrected by store, by the last month of the rows.
+        correct: What the mean is corrected by, as the last month of the rows has it: nothing, demand ÷ forecast of all
+            rows, or of each store.
     """
 
     seed: int = 1
     power: float = 1.3
-    trees: int = 100
+    trees: int = 80
     step: int = 10
     leaves: int = 31
     least_rows: int = 100
@@ -60,7 +62,7 @@ class Settings:
     columns_share: float = 0.6
     ridge: float = 5.0
     sample: int = 250_000
-    by_store: bool = True
+    correct: Literal["nothing", "all", "store"] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,11 @@ class Boosted:
         require("ml")
         columns = frozen(rows, self.numeric, self.categories)
         learned, tried = _sampled(_before(rows), self.settings), last_month(rows)
-        data = _Lesson(matrix(learned, columns), demand(learned), weights(learned), columns)
-        trial = _Trial(matrix(tried, columns), demand(tried), weights(tried))
+        data = _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns)
+        trial = _Trial(matrix(tried, columns), demand(tried), _taught(tried))
         kept = {name: _head(name, data, trial, self.settings) for name in HEADS}
-        stores = texts(tried, STORE) if self.settings.by_store else None
         corrections = {
-            FACTORS: factors(kept[MEAN].forecast, trial.demand, trial.weight, stores),
+            FACTORS: _factors(self.settings, kept[MEAN].forecast, trial, tried),
             SHIFTS: {name: kept[name].shift for name in ALPHAS},
         }
         heads = {name: kept[name].text for name in HEADS}
@@ -202,7 +203,12 @@ class _Head:
 def _before(rows: pa.Table) -> pa.Table:
     """Rows whose labels end before the last month begins."""
     begin = days(rows).max() - MONTH + np.timedelta64(1, "D")
-    return rows.filter(pa.array(last_label_days(rows) < begin))
+    return kept(rows, last_label_days(rows) < begin)
+
+
+def _taught(rows: pa.Table) -> Floats:
+    """Weights of which none is above 1: rows of the tail stand for many, but would drown the others."""
+    return np.minimum(weights(rows), 1.0)
 
 
 def _sampled(rows: pa.Table, settings: Settings) -> pa.Table:
@@ -212,6 +218,15 @@ def _sampled(rows: pa.Table, settings: Settings) -> pa.Table:
     random = np.random.default_rng(settings.seed)
     chosen = random.choice(rows.num_rows, settings.sample, replace=False)
     return rows.take(pa.array(np.sort(chosen)))
+
+
+def _factors(
+    settings: Settings, mean: Floats, trial: _Trial, rows: pa.Table
+) -> Mapping[str, float]:
+    if settings.correct == "nothing":
+        return {"": 1.0}
+    stores = texts(rows, STORE) if settings.correct == "store" else None
+    return factors(mean, trial.demand, trial.weight, stores)
 
 
 def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Head:

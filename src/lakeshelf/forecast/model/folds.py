@@ -9,11 +9,15 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.frames import DEMAND
-from lakeshelf.forecast.model.errors import TooLittleHistory
-from lakeshelf.forecast.model.rows import Mask, days, last_label_days, weights
+from lakeshelf.forecast.model.rows import Mask, days, kept, last_label_days, weights
 
 WEEK = np.timedelta64(7, "D")
+
+
+class TooLittleHistory(LakeshelfError):  # noqa: N818 - says why nothing is trained
+    """Rows of too few weeks, or too few rows, to train and judge a model."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,13 @@ class Fold:
 
     def train(self, rows: pa.Table) -> pa.Table:
         """Rows whose labels were known when the first test day began."""
-        return rows.filter(pa.array(self._known(rows)))
+        return kept(rows, self._known(rows))
 
     def test(self, rows: pa.Table) -> pa.Table:
         """Rows of its days."""
         at = days(rows)
-        return rows.filter(
-            pa.array((at >= np.datetime64(self.first)) & (at < np.datetime64(self.end)))
-        )
+        of_test = (at >= np.datetime64(self.first)) & (at < np.datetime64(self.end))
+        return kept(rows, of_test)
 
     def _known(self, rows: pa.Table) -> Mask:
         known = last_label_days(rows) + np.timedelta64(self.settle_days, "D")
@@ -89,7 +92,7 @@ class Skipped:
 
 def usable(rows: pa.Table) -> pa.Table:
     """Rows with a label that counts: a stock-out hides none of it, and its window is over."""
-    return rows.filter(pa.array((weights(rows) > 0) & ~rows[DEMAND].is_null().to_numpy()))
+    return kept(rows, (weights(rows) > 0) & ~rows[DEMAND].is_null().to_numpy())
 
 
 def rolling(rows: pa.Table, plan: Plan = PLAN) -> tuple[list[Fold], list[Skipped]]:

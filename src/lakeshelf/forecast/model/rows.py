@@ -77,3 +77,11 @@ def frozen(rows: pa.Table, numeric: Iterable[str], categories: Iterable[str]) ->
         for name in categories
     }
     return Columns(tuple(numeric), values)
+
+
+def kept(rows: pa.Table, mask: Mask) -> pa.Table:
+    """The rows of a mask; nothing is copied where they lie behind each other."""
+    at = np.flatnonzero(mask)
+    if len(at) and at[-1] - at[0] + 1 == len(at):
+        return rows.slice(at[0], len(at))
+    return rows.filter(pa.array(mask))

@@ -1,0 +1,217 @@
+"""Forecasts of a year of real receipts: the model against its baselines on rolling origins, and what training costs."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from benchmarks import receipts
+from benchmarks.governed import forget_peak, peak_mb
+from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
+from lakeshelf.forecast.demand.features import columns
+from lakeshelf.forecast.demand.segments import SEGMENTS, segment
+from lakeshelf.forecast.model.boosted import Boosted, Settings
+from lakeshelf.forecast.model.contenders import Contender, Predictor
+from lakeshelf.forecast.model.folds import PLAN
+from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
+from lakeshelf.forecast.model.rates import with_rates
+from lakeshelf.forecast.model.registry import contenders
+from lakeshelf.forecast.model.scores import Segments, judged, store_segments
+from lakeshelf.forecast.model.trial import Trial, tried
+from lakeshelf.settings import load_settings
+
+MODEL, TAIL_RATES = "lightgbm", "item_category"
+STORE_BIAS = 0.10
+SHOWN = ("deviance", "pinball", "bias", "rmse", "coverage_q90", "coverage_q95", "wape", "mase", "wrmsse")  # fmt: skip
+"""Metrics of the notes."""
+BLIND = 50_000
+"""Rows that a model of permuted labels learns from."""
+
+
+def figures(parameters: Parameters) -> list[Figure]:
+    """Gains over the best baseline on all folds, for the stores looked at and for others; then costs."""
+    return [
+        *_quality("", "ten busiest stores"),
+        *_quality("others_", "stores ranked 11 to 20"),
+        Figure("gates", "gates passed on the newest fold, of those that need no replay", "", 8, higher=True),
+        Figure("training", "training of all heads, all folds, CPU", "s", 300),
+        Figure("trial", "the whole trial with baselines and scores, CPU", "s"),
+        Figure("memory", "most memory of the trial", "MB", 2_048),
+    ]  # fmt: skip
+
+
+def _quality(prefix: str, stores: str) -> Iterator[Figure]:
+    declared: list[tuple[str, str, str, float, bool]] = [
+        ("deviance_active", "deviance below the best baseline's, active shelves", "%", 12, True),
+        ("deviance_often", "deviance below the best baseline's, 13+ lines", "%", 9, True),
+        ("pinball_active", "pinball 0.9 to 0.98 below the best baseline's, active shelves", "%", 8, True),
+        ("pinball_often", "pinball 0.9 to 0.98 below the best baseline's, 13+ lines", "%", 10, True),
+        ("pinball_tail", "pinball 0.9 to 0.98 below rates by item and category, tail", "%", 5, True),
+        ("bias", "size of the bias, active shelves", "%", 3, False),
+        ("stores", "stores within 10 %", "", 8, True),
+        ("coverage_q90", "coverage of 0.9 off, 13+ lines", "points", 3, False),
+        ("coverage_q95", "coverage of 0.95 off, 13+ lines", "points", 3, False),
+    ]  # fmt: skip
+    for key, title, unit, goal, higher in declared:
+        yield Figure(prefix + key, f"{stores}: {title}", unit, goal, higher)
+
+
+@dataclass
+class Timed:
+    """A contender that notes the processor time of its training."""
+
+    contender: Contender
+    spent: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.contender.name
+
+    def fit(self, rows: pa.Table) -> Predictor:
+        began = time.process_time()
+        predictor = self.contender.fit(rows)
+        self.spent += time.process_time() - began
+        return predictor
+
+
+def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
+    """The trial of the busiest stores with its gates, then that of stores nobody has looked at."""
+    plan = replace(PLAN, folds=parameters["folds"])
+    settings = replace(
+        Settings(), seed=seed, trees=parameters["trees"], sample=parameters["sample"]
+    )
+    count = parameters["stores"]
+    rows = labelled(range(count))
+    say(f"{rows.num_rows:,} rows of {count} stores")
+    forget_peak(os.getpid())
+    began = time.process_time()
+    model = Timed(boosted(rows, settings))
+    trial = tried(rows, contenders(model), cut, version="trial", plan=plan)
+    measured = {
+        **quality(trial),
+        "training": model.spent,
+        "trial": time.process_time() - began,
+        "memory": peak_mb(os.getpid()),
+    }
+    say(", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
+    results = gates(trial, rows, boosted(rows, settings))
+    measured["gates"] = sum(verdict.passed for verdict in results)
+    others = labelled(range(count, 2 * count))
+    unseen = tried(others, contenders(boosted(others, settings)), cut, version="trial", plan=plan)
+    measured |= {f"others_{key}": value for key, value in quality(unseen).items()}
+    return {
+        "figures": rounded(measured),
+        "notes": notes(trial),
+        "gates": [asdict(verdict) for verdict in results],
+        "scores": pooled(trial.scores),
+        "newest_scores": pooled(trial.scores.filter(pc.field("fold") == trial.folds[-1].name)),
+        "others_scores": pooled(unseen.scores),
+    }
+
+
+def labelled(stores: Sequence[int]) -> pa.Table:
+    """Rows of stores by their ranks, with the columns of all baselines; kept for the next run."""
+    file = receipts.trial(load_settings().cache_dir / "receipts", stores=stores)
+    return with_rates(pq.read_table(file), receipts.year(stores).demand)
+
+
+def boosted(rows: pa.Table, settings: Settings) -> Boosted:
+    """The model, with every feature that a forecast may read."""
+    allowed = columns(rows)
+    return Boosted(allowed.numeric, tuple(allowed.categories), settings)
+
+
+def cut(rows: pa.Table) -> Segments:
+    """The segments that are scored apart, and the active shelves of each store."""
+    segments = {name: segment(rows, name) for name in SEGMENTS}
+    stores = store_segments(rows).items()
+    return segments | {f"active {name}": mask & segments["active"] for name, mask in stores}
+
+
+def pooled(scores: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """Segment → metric → contender → mean of the folds, weighted by their rows."""
+    sums: dict[tuple[str, str, str], tuple[float, int]] = {}
+    for row in scores.to_pylist():
+        key = (row["segment"], row["metric"], row["contender"])
+        total, count = sums.get(key, (0.0, 0))
+        sums[key] = (total + row["value"] * row["rows"], count + row["rows"])
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for (part, metric, contender), (total, count) in sums.items():
+        value = total / count
+        if not math.isnan(value):
+            table.setdefault(part, {}).setdefault(metric, {})[contender] = round(value, 5)
+    return table
+
+
+def quality(trial: Trial) -> dict[str, float]:
+    """The figures of a trial, in percent and points."""
+    scores = pooled(trial.scores)
+    often, bias = scores["13+ lines"], scores["active"]["bias"][MODEL]
+    stores = [part for name, part in scores.items() if name.startswith("active store:")]
+    return {
+        "deviance_active": _gain(scores["active"]["deviance"]),
+        "deviance_often": _gain(often["deviance"]),
+        "pinball_active": _gain(scores["active"]["pinball"]),
+        "pinball_often": _gain(often["pinball"]),
+        "pinball_tail": _gain(scores["tail"]["pinball"], [TAIL_RATES]),
+        "bias": 100 * abs(bias),
+        "stores": float(sum(abs(part["bias"][MODEL]) <= STORE_BIAS for part in stores)),
+        "coverage_q90": 100 * abs(often["coverage_q90"][MODEL] - 0.9),
+        "coverage_q95": 100 * abs(often["coverage_q95"][MODEL] - 0.95),
+    }
+
+
+def _gain(values: Mapping[str, float], rivals: Sequence[str] = ()) -> float:
+    """Percent by which the model is below the best of its rivals; of all others where none is named."""
+    best = min(values[name] for name in rivals or values if name != MODEL)
+    return 100 * (1 - values[MODEL] / best)
+
+
+def gates(trial: Trial, rows: pa.Table, model: Boosted) -> list[Verdict]:
+    """What the gates say of the newest fold; stock at equal fill is for a replay to say."""
+    newest, blind = trial.folds[-1], replace(model, settings=replace(model.settings, sample=BLIND))
+    train = permuted(newest.train(rows), model.settings.seed)
+    rivals = {name: result for name, result in trial.judged.items() if name != MODEL}
+    evidence = Evidence(
+        rows=trial.newest,
+        segments=cut(trial.newest),
+        model=trial.judged[MODEL],
+        rivals=rivals,
+        permuted=judged(trial.newest, blind.fit(train)(trial.newest)),
+        stock_ratio=None,
+    )
+    return verdicts(evidence)
+
+
+def notes(trial: Trial) -> list[str]:
+    """Contenders beside each other, a table a segment."""
+    scores, lines = pooled(trial.scores), []
+    for part in ("active", "13+ lines", "tail"):
+        table = scores[part]
+        lines += ["", f"| {part} | {' | '.join(SHOWN)} |", f"|---|{'---:|' * len(SHOWN)}"]
+        for contender in table["deviance"]:
+            values = (table[metric].get(contender) for metric in SHOWN)
+            lines.append(f"| {contender} | {' | '.join(map(text, values))} |")
+    return lines[1:]
+
+
+BENCHMARK = Benchmark(
+    name="ml",
+    title="Forecasts of a year of real receipts, on rolling origins",
+    defaults={"stores": 10, "folds": 6, "trees": Settings().trees, "sample": Settings().sample},
+    quick={"stores": 1, "folds": 1, "trees": 10, "sample": 5_000},
+    figures=figures,
+    run=run,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(BENCHMARK))
