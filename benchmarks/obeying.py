@@ -16,6 +16,7 @@ from benchmarks.reaction import PROBE_STOCK, SPEED, Probes, delay
 from lakeshelf.governance.client import Client, Request
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.people.sample import PROJECT
+from lakeshelf.governance.validation.remote import Worker, is_listening
 from lakeshelf.stack.supervision import governed
 
 AUTHOR, REVIEWER = "ann", "ben"
@@ -76,7 +77,8 @@ def merges(stack: stacks.Stack, number: int) -> tuple[list[float], list[float], 
     answered, obeyed = [], []
     with _client(stack, AUTHOR) as author, _client(stack, REVIEWER) as reviewer:
         wait_for("the service", lambda: _is_ready(author), START_S)
-        wait_for("who judges", Path(governed.worker(stack.settings)).exists, START_S)
+        judge = Worker(governed.worker(stack.settings))
+        wait_for("who judges", lambda: is_listening(judge), START_S)
         probes = Probes(stack.client, number)
         stack.wait_folded()
         names = usage.tree(stack.pid)
