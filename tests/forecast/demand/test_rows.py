@@ -121,6 +121,15 @@ def test_the_means_of_a_steady_shelf_are_its_rate() -> None:
     assert row["mean_28d"] == pytest.approx(0.5, rel=0.1)
 
 
+@pytest.mark.parametrize(("ages", "interval"), [([10], 182), ([10, 40], (30 + 0.9 * 152) / 1.9)])
+def test_the_wait_before_the_first_sale_in_reach_is_an_interval(ages, interval) -> None:
+    """Rare goods would else seem to sell as often as by chance they did lately."""
+    d = (TODAY - BEGIN).days
+    row = one(chosen((SHELVES[0], TODAY, 3)), demand=[sold(SHELVES[0], d - age, 3) for age in ages])
+    assert row["sale_interval"] == pytest.approx(interval)
+    assert row["sba"] == pytest.approx(0.95 * 3 / interval)
+
+
 def test_a_shelf_that_first_sells_on_the_day_has_sold_nothing() -> None:
     row = one(chosen((SHELVES[0], TODAY, 3)), demand=[sold(SHELVES[0], (TODAY - BEGIN).days, 7)])
     assert row["units_sold_182d"] == row["lines_91d"] == row["mean_7d"] == 0

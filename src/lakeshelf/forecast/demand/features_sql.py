@@ -73,7 +73,9 @@ sale AS (
 state AS (
     SELECT shelf_id, day, price, smoothed(sizes) AS size,
         smoothed(list_transform(days[2:], lambda x, i: days[i] - x)) AS gap
-    FROM sale),
+    -- Before its first sale in reach a shelf had waited, too: without that, rare goods would seem to sell often.
+    FROM (SELECT * REPLACE (CASE WHEN len(days) <= {LATEST} AND days[-1] > day - {REACH}
+            THEN list_append(days, day - {REACH}) ELSE days END AS days) FROM sale)),
 latest AS (
     SELECT o.shelf_id, o.feature_date, s.price, s.size, s.gap
     FROM own AS o JOIN state AS s ON s.shelf_id = o.shelf_id AND s.day = o.feature_date - o.since_sale::INTEGER),
