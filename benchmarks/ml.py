@@ -23,7 +23,7 @@ from lakeshelf.forecast.model.boosted import Boosted, Settings
 from lakeshelf.forecast.model.contenders import Contender, Predictor
 from lakeshelf.forecast.model.folds import PLAN
 from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
-from lakeshelf.forecast.model.rates import with_rates
+from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.scores import Segments, judged, store_segments
 from lakeshelf.forecast.model.trial import Trial, tried
@@ -113,7 +113,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         "notes": notes(trial),
         "gates": [asdict(verdict) for verdict in results],
         "scores": pooled(trial.scores),
-        "newest_scores": pooled(trial.scores.filter(pc.field("fold") == trial.folds[-1].name)),
+        "newest_scores": pooled(trial.scores.filter(pc.field("fold") == trial.folds[-1].first)),
         "others_scores": pooled(unseen.scores),
     }
 
@@ -121,7 +121,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
 def labelled(stores: Sequence[int]) -> pa.Table:
     """Rows of stores by their ranks, with the columns of all baselines; kept for the next run."""
     file = receipts.trial(load_settings().cache_dir / "receipts", stores=stores)
-    return with_rates(pq.read_table(file), receipts.year(stores).demand)
+    return with_naive(pq.read_table(file), receipts.year(stores).demand)
 
 
 def boosted(rows: pa.Table, settings: Settings) -> Boosted:

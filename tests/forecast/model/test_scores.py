@@ -72,7 +72,7 @@ def test_a_score_is_told_for_each_segment_that_has_rows() -> None:
     size = rows.num_rows
     result = judged([1.0] * size, [1.0] * size)
     cuts = {"none": np.zeros(size, bool), **store_segments(rows)}
-    told = list(scored(result, cuts, fold="2017-01-01", contender="zero", version="v"))
+    told = list(scored(result, cuts, fold=made.FIRST, contender="zero", version="v"))
     assert [set(row) == set(SCORES.names) for row in told] == [True] * len(told)
     assert len(told) == 4 * len(METRICS)
     assert {row["segment"] for row in told} == {f"store:S{n}" for n in range(4)}

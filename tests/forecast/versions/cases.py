@@ -103,7 +103,6 @@ ORIGIN = Origin(
     code_sha256="0" * 64,
     folds=(
         Fold(
-            number=1,
             first_label_day=date(2026, 1, 1),
             last_label_day=date(2026, 8, 31),
             first_test_day=date(2026, 9, 1),
@@ -112,7 +111,14 @@ ORIGIN = Origin(
         ),
     ),
     scores=(
-        Score(fold=1, segment="all", metric="deviance", contender="model", value=0.5, rows=100),
+        Score(
+            fold=date(2026, 9, 1),
+            segment="all",
+            metric="deviance",
+            contender="model",
+            value=0.5,
+            rows=100,
+        ),
     ),
     gates=(Gate(name="deviance", value=0.06, bound=0.05, passed=True),),
 )

@@ -9,7 +9,7 @@ import pytest
 
 from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings
 from lakeshelf.forecast.model.rows import matrix
-from lakeshelf.forecast.versions import drift, folders, trial
+from lakeshelf.forecast.versions import drift, folders, sandbox
 from lakeshelf.forecast.versions.places import LocalVersion
 from tests.forecast.model import made
 from tests.forecast.versions.cases import ORIGIN
@@ -27,7 +27,7 @@ def test_our_model_forecasts_as_a_version_what_it_forecast_before(tmp_path: Path
     folder = LocalVersion(tmp_path / folders.model_version(trained, ORIGIN.trained_until))
     version = folders.write(folder, trained, reference, ORIGIN)
     assert folders.read(folder, version.card.model_version, version.card_sha256) == version
-    found = trial.forecast(version.trained, rows[:200], Predictor)
+    found = sandbox.forecast(version.trained, rows[:200], Predictor)
     expected = Predictor(trained)(rows[:200])
     assert np.array_equal(found.mean, expected.mean)
     assert np.array_equal(found.quantiles, expected.quantiles)

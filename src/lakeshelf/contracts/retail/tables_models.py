@@ -52,7 +52,7 @@ MODEL_SCORES = Table(
     profile="shared",
     columns=(
         MODEL_VERSION,
-        Field("fold", LONG, "Number of the fold.", minimum=0),
+        Field("fold", DATE, "First day of the fold's test."),
         Field("segment", STRING, "Rows that it is a score of."),
         Field("metric", STRING, "What was measured."),
         Field("contender", STRING, "The model, or the baseline."),

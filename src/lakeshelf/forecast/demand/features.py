@@ -53,7 +53,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("mean_28d", REAL, "units/day", "Exponential mean of units, half-life 28 days."),
     Feature("mean_91d", REAL, "units/day", "Exponential mean of units, half-life 91 days."),
     Feature("sale_size", REAL, "units", "Smoothed units of a day with a sale."),
-    Feature("sale_interval", REAL, "days", "Smoothed days between days with a sale; 182 back is the first."),
+    Feature("sale_interval", REAL, "days", "Smoothed days between sales; the first begins 182 days back."),
     Feature("tsb", REAL, "units/day", "Forecast of Teunter, Syntetos and Babai (2011)."),
     Feature("sba", REAL, "units/day", "Forecast of Syntetos and Boylan (2005)."),
     *_windows("item_units", (7, 28, 91), "units", "Units of the item in all stores"),

@@ -22,20 +22,23 @@ class Baseline:
     Args:
         name: Name of the contender.
         column: Units; empty: the mean is 0. Unknown counts as 0.
-        over: Days in which the units were sold, for a rate that is the same on each day of the window; None: they
-            are of a window as long.
+        over: Days in which the units were sold, or the column that says them, for a rate that is the same on each
+            day of the window; None: they are of a window as long.
     """
 
     name: str
     column: str
-    over: int | None = None
+    over: int | str | None = None
 
     def mean(self, rows: pa.Table) -> Floats:
         """Expected units of the window of each row, 0 or more."""
         if not self.column:
             return np.zeros(rows.num_rows)
-        units = np.maximum(np.nan_to_num(numbers(rows, self.column)), 0)
-        return units if self.over is None else units / self.over * horizons(rows)
+        units = numbers(rows, self.column)
+        if self.over is not None:
+            over = numbers(rows, self.over) if isinstance(self.over, str) else self.over
+            units = units / over * horizons(rows)
+        return np.maximum(np.nan_to_num(units), 0)
 
     def fit(self, rows: pa.Table) -> Predictor:
         """Calibrate on the last month of the rows."""
@@ -62,21 +65,15 @@ def last_month(rows: pa.Table) -> pa.Table:
     return kept(rows, at > at.max() - MONTH)
 
 
-LAST_WINDOW, SEASONAL_NAIVE, CROSTON, SBA, TSB = (
-    "last_window",
-    "seasonal_naive",
-    "croston",
-    "sba",
-    "tsb",
-)
+LAST_WINDOW, SEASONAL_NAIVE = "last_window", "seasonal_naive"
 BASELINES = (
     Baseline("zero", ""),
     Baseline("last_window", LAST_WINDOW),
     Baseline("seasonal_naive", SEASONAL_NAIVE),
     Baseline("moving_average_28", "units_sold_28d", 28),
     Baseline("moving_average_91", "units_sold_91d", 91),
-    Baseline("croston", CROSTON, 1),
-    Baseline("sba", SBA, 1),
-    Baseline("tsb", TSB, 1),
+    Baseline("croston", "sale_size", "sale_interval"),
+    Baseline("sba", "sba", 1),
+    Baseline("tsb", "tsb", 1),
 )
 """What a model has to beat."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -12,22 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Ops
 from lakeshelf.forecast.frames import KEY, LEVELS, Floats, Forecast, head
 from lakeshelf.forecast.model.baselines import LAST_WINDOW
 from lakeshelf.forecast.model.calibration import DECIDING, LEAST_MEAN, pinball
 from lakeshelf.forecast.model.rows import STORE, Mask, demand, numbers, texts, weights
 
-SCORES = pa.schema(
-    [
-        ("model_version", pa.string()),
-        ("fold", pa.string()),
-        ("segment", pa.string()),
-        ("metric", pa.string()),
-        ("contender", pa.string()),
-        ("value", pa.float64()),
-        ("rows", pa.int64()),
-    ]
-)
+SCORES = arrow.schema(CATALOG.tables[Ops.MODEL_SCORES].columns)
 """Columns of `ops/model_scores`."""
 PINBALL, DEVIANCE, BIAS = "pinball", "deviance", "bias"
 Segments = Mapping[str, Mask]
@@ -170,14 +163,14 @@ def store_segments(rows: pa.Table) -> dict[str, Mask]:
 
 
 def scored(
-    rows: Judged, segments: Segments, *, fold: str, contender: str, version: str
+    rows: Judged, segments: Segments, *, fold: date, contender: str, version: str
 ) -> Iterator[dict[str, Any]]:
     """Rows of `ops/model_scores`: every metric of every segment that has rows.
 
     Args:
         rows: Forecasts with what came.
         segments: Name → which rows are in it.
-        fold: Name of the fold.
+        fold: First day of the fold's test.
         contender: Who made the forecasts.
         version: Version of the model that is tried.
     """

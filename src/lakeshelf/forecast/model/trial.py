@@ -64,7 +64,7 @@ def tried(
         results = forecast(fold, rows, contenders)
         cuts = {**segments(test), **store_segments(test)}
         for name, result in results.items():
-            scores += scored(result, cuts, fold=fold.name, contender=name, version=version)
+            scores += scored(result, cuts, fold=fold.first, contender=name, version=version)
     return Trial(pa.Table.from_pylist(scores, SCORES), folds, skipped, test, results)
 
 

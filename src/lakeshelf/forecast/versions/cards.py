@@ -139,7 +139,6 @@ class Pinned(Declared):
 class Fold(Declared):
     """Days of a fold: labels of its training end before its test begins (M6)."""
 
-    number: Annotated[int, Field(ge=0)]
     first_label_day: date
     last_label_day: date
     first_test_day: date
@@ -149,14 +148,19 @@ class Fold(Declared):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if not self.last_label_day < self.first_test_day:
-            raise ValueError(f"fold {self.number} is tested on days that it was trained on")
+            raise ValueError(
+                f"the fold of {self.first_test_day} is tested on days that it was trained on"
+            )
         return self
 
 
 class Score(Declared):
-    """A metric of a contender, as in `ops/model_scores`; null: it is not defined there."""
+    """A metric of a contender, as in `ops/model_scores`; null: it is not defined there.
 
-    fold: Annotated[int, Field(ge=0)]
+    A fold is named by its first test day.
+    """
+
+    fold: date
     segment: Text
     metric: Text
     contender: Text

@@ -51,7 +51,7 @@ def _rows() -> pa.Table:
 
 def _trained(rows: pa.Table) -> Trained:
     from lakeshelf.forecast.frames import Columns, Trained  # noqa: PLC0415 - within the limits
-    from lakeshelf.forecast.versions.trial import TASK  # noqa: PLC0415
+    from lakeshelf.forecast.versions.sandbox import TASK  # noqa: PLC0415
 
     model = json.loads(rows.schema.metadata[TASK])
     categories = {name: tuple(values) for name, values in model["categories"].items()}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lakeshelf.forecast.versions import folders, trial
+from lakeshelf.forecast.versions import folders, sandbox
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.places import LocalVersion
 
 
 def tried(
-    source: Path, rows: pa.Table, predictor: trial.Predictor, limits: trial.Limits | None = None
+    source: Path, rows: pa.Table, predictor: sandbox.Predictor, limits: sandbox.Limits | None = None
 ) -> Version:
     """A version from a folder of any name, after it forecast rows.
 
@@ -30,5 +30,5 @@ def tried(
         StorageError: It cannot be read.
     """
     version = folders.read(LocalVersion(source))
-    trial.forecast(version.trained, rows, predictor, limits)
+    sandbox.forecast(version.trained, rows, predictor, limits)
     return version

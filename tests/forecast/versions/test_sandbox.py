@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lakeshelf.forecast.versions import folders, importing, trial
+from lakeshelf.forecast.versions import folders, importing, sandbox
 from lakeshelf.forecast.versions.errors import TrialRefused, VersionDamaged
 from tests.forecast.versions import cases, predictors
 from tests.support import eventually
@@ -23,7 +23,7 @@ ROWS = pa.table({name: cases.rows()[:, i] for i, name in enumerate(cases.COLUMNS
 
 @pytest.mark.slow
 def test_forecasts_are_those_of_this_process() -> None:
-    found = trial.forecast(cases.trained(), ROWS, predictors.of_lightgbm)
+    found = sandbox.forecast(cases.trained(), ROWS, predictors.of_lightgbm)
     expected = predictors.of_lightgbm(cases.trained())(ROWS)
     assert np.array_equal(found.mean, expected.mean)
     assert np.array_equal(found.quantiles, expected.quantiles)
@@ -31,7 +31,7 @@ def test_forecasts_are_those_of_this_process() -> None:
 
 @pytest.mark.slow
 def test_what_a_model_says_is_no_forecast_and_what_it_began_ends_with_it() -> None:
-    (left,) = trial.forecast(cases.trained(), ROWS[:1], predictors.chatty).mean
+    (left,) = sandbox.forecast(cases.trained(), ROWS[:1], predictors.chatty).mean
     eventually(lambda: has_ended(int(left)), "what it began has ended")
 
 
@@ -67,10 +67,10 @@ def test_a_version_from_elsewhere_is_the_same_version_here(tmp_path: Path) -> No
         (predictors.negative, "below 0 in row 0 (-1, 1, 1, 1, 1, 1, 1)"),
     ],
 )
-def test_what_goes_wrong_is_told_in_one_line(predictor: trial.Predictor, named: str) -> None:
-    limits = trial.Limits(memory_bytes=2 * 2**30, seconds=1 if "1 s" in named else 60)
+def test_what_goes_wrong_is_told_in_one_line(predictor: sandbox.Predictor, named: str) -> None:
+    limits = sandbox.Limits(memory_bytes=2 * 2**30, seconds=1 if "1 s" in named else 60)
     with pytest.raises(TrialRefused, match="the model ") as refused:
-        trial.forecast(cases.trained(), ROWS[:2], predictor, limits)
+        sandbox.forecast(cases.trained(), ROWS[:2], predictor, limits)
     if predictor is not predictors.flooding:
         assert named in refused.value.message
     assert re.fullmatch(r"[ -~]+", str(refused.value))
@@ -86,6 +86,6 @@ def test_only_ordered_numbers_from_0_on_are_forecasts(numbers: np.ndarray) -> No
         quantiles = row[1:].tolist()
         return bool(np.isfinite(row).all() and (row >= 0).all()) and quantiles == sorted(quantiles)
 
-    assert (trial.fault(numbers) is None) == all(map(is_one, numbers))
+    assert (sandbox.fault(numbers) is None) == all(map(is_one, numbers))
     fit = np.sort(np.abs(np.nan_to_num(numbers, posinf=9.0, neginf=9.0)), axis=1)
-    assert trial.fault(fit) is None
+    assert sandbox.fault(fit) is None
