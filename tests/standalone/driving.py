@@ -46,7 +46,7 @@ class Driving(Rig):
         self._conf.mkdir()
         self.sent_records = 0
         self.killed_at = 0
-        """Messages that were there when an executor was killed."""
+        """Messages that were there when executors were killed."""
 
     def move(self, records: int) -> None:
         """Goods for the back room: a unit a record, on as many shelves, up to `SHELVES`."""

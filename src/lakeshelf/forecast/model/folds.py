@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.frames import DEMAND
 from lakeshelf.forecast.model.rows import Mask, days, kept, last_label_days, weights
@@ -134,7 +135,7 @@ def _spans(rows: pa.Table, plan: Plan) -> Iterator[Fold]:
 def _lack(train: pa.Table, plan: Plan) -> str:
     """What rows lack to be learned from; empty where they are enough."""
     if train.num_rows < plan.least_rows:
-        return f"{train.num_rows:,} rows, of at least {plan.least_rows:,}"
+        return f"{count_of(train.num_rows, 'row')}, of at least {plan.least_rows:,}"
     at = days(train)
     weeks = (at.max() - at.min() + np.timedelta64(1, "D")) / WEEK
     if weeks < plan.least_weeks:
