@@ -200,7 +200,7 @@ def test_a_way_out_needs_every_query_and_waits_for_who_has_them(
 ) -> None:
     """A rebuild beside a driver that lives would fold twice, on whatever machine that runs."""
     jobs = folding_jobs()
-    hasty = settings.model_copy(update={"lease_seconds": 2.0})
+    hasty = settings.model_copy(update={"lease_seconds": 5.0})
     first = Driver(jobs, hasty, {})
     first.acquire()
     with pytest.raises(LakeError, match="is held by the streams driver"):

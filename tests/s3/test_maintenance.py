@@ -21,7 +21,8 @@ from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.write import writing
 
 NAME, QUERY = "cleansed/shelf_state", "shelf-aggregator"
-SECONDS = 1.0
+SECONDS = 3.0
+"""A lease lasts longer than a busy machine keeps whoever renews it from its work."""
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,28 @@ def test_a_driver_with_longer_leases_is_waited_for_as_long_as_they_last(
     made = harness.folding()
     settings = load_settings(lake_root=root, state_dir=tmp_path, lease_seconds=1)
     QueryLease(root, made.name, "gone", 3.0).try_to_take()
+    wanted = Leases([made], settings)
+    try:
+        wanted.take_all()
+    finally:
+        wanted.release()
+
+
+def test_a_bucket_that_answers_late_makes_no_driver_of_one_that_is_gone(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease is watched from the first answer on, so nobody is said to have it before it was watched long enough."""
+    made = harness.folding()
+    settings = load_settings(lake_root=root, state_dir=tmp_path, lease_seconds=1)
+    QueryLease(root, made.name, "gone", 1.0).try_to_take()
+    look, late = QueryLease.try_to_take, iter([True])
+
+    def looked(lease: QueryLease) -> bool:
+        if next(late, False):
+            threading.Event().wait(0.9)
+        return look(lease)
+
+    monkeypatch.setattr(QueryLease, "try_to_take", looked)
     wanted = Leases([made], settings)
     try:
         wanted.take_all()
