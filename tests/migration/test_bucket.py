@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from lakeshelf.lake import Conflict, Lake
@@ -16,35 +12,26 @@ from lakeshelf.lake.place.storage import filesystem
 from lakeshelf.lake.rows import tables
 from lakeshelf.migration import Options, migrate, staging, verify
 from tests.migration.layouts import NAME, in_lake, lines
-from tests.support import eventually
+from tests.s3.serving import Server, serving
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture
-def bucket() -> Iterator[dict[str, str]]:
-    # A process of its own: delta-rs holds Python's lock in some calls, and a thread could not answer them.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: _listens(port), "the bucket's server listens")
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # pragma: allowlist
-    address = f"http://127.0.0.1:{port}"
-    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="lake")
-    options = {name.upper(): value for name, value in keys.items()}
-    yield options | {
-        "AWS_ENDPOINT_URL": address,
+def lake(server: Server) -> Lake:
+    """A lake in a bucket of its own."""
+    options = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist
+        "AWS_ENDPOINT_URL": server.endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_ALLOW_HTTP": "true",
     }
-    client.close()
-    server.terminate()
-    server.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    return Lake(f"s3://{server.bucket()}/root", storage_options=options)
 
 
 def left_over(lake: Lake) -> list[str]:
@@ -56,10 +43,8 @@ def left_over(lake: Lake) -> list[str]:
 
 
 @pytest.mark.slow
-def test_files_are_migrated_into_a_bucket_and_added_to_it(
-    tmp_path: Path, bucket: dict[str, str]
-) -> None:
-    lake, source = Lake("s3://lake/root", storage_options=bucket), lines(tmp_path / "in", 2)
+def test_files_are_migrated_into_a_bucket_and_added_to_it(tmp_path: Path, lake: Lake) -> None:
+    source = lines(tmp_path / "in", 2)
     made = migrate(lake, source, NAME, Options())
     assert (made.outcome, made.version) == ("migrated", 1)
     assert lake.names() == [NAME]
@@ -72,9 +57,9 @@ def test_files_are_migrated_into_a_bucket_and_added_to_it(
 
 @pytest.mark.slow
 def test_a_run_that_died_between_the_table_and_its_rows_goes_on(
-    tmp_path: Path, bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake, source = Lake("s3://lake/root", storage_options=bucket), lines(tmp_path / "in", 2)
+    source = lines(tmp_path / "in", 2)
 
     def died(*_: object) -> None:
         raise KeyboardInterrupt
@@ -90,10 +75,8 @@ def test_a_run_that_died_between_the_table_and_its_rows_goes_on(
 
 
 @pytest.mark.slow
-def test_an_empty_table_of_somebody_else_is_not_taken(
-    tmp_path: Path, bucket: dict[str, str]
-) -> None:
-    lake, source = Lake("s3://lake/root", storage_options=bucket), lines(tmp_path / "in", 1)
+def test_an_empty_table_of_somebody_else_is_not_taken(tmp_path: Path, lake: Lake) -> None:
+    source = lines(tmp_path / "in", 1)
     lake.append(NAME, [{"sku": "a"}])
     with pytest.raises(Conflict, match="--incremental"):
         migrate(lake, source, NAME, Options())

@@ -4,6 +4,8 @@ delta-rs waits for some answers with the interpreter's lock held, so that a serv
 give them. moto looks whether an object is there and puts it in two steps; S3 does both at once, and so does this.
 
 - Bucket `unconditional…`: a server that does not know conditional put, and takes every put.
+- Bucket `unconditional…` or `late…`: the first put of an entry of a table's log that knows no condition is that of a
+  writer who has looked, and is then late: it comes after another's put of the same entry. Version 2 is the first one.
 - Bucket `deaf…`: the commit of version 2 of a table is made, but the answer to it is lost; so is that to the first
   renewal of each lease.
 - What needs a permission that the page on buckets does not name is refused, unless nobody signed it, as the tests do
@@ -13,6 +15,7 @@ give them. moto looks whether an object is there and puts it in two steps; S3 do
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -24,7 +27,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import run_simple
+from werkzeug.serving import make_server
 
 from tests.s3.permissions import allowed, needed
 
@@ -33,6 +36,8 @@ REFUSALS = {
     "WRONG": ("403 Forbidden", "InvalidAccessKeyId"),
     "DENIED": ("403 Forbidden", "AccessDenied"),
 }
+ENTRY = re.compile(r"/(unconditional|late)-.*/_delta_log/(?!0{19}[01])\d{20}\.json")
+LATE_S = 120.0
 Environ = dict[str, Any]
 
 
@@ -48,6 +53,8 @@ class Faulty:
         self._allowed = allowed()
         self._one_put = threading.Lock()
         self._unheard: set[str] = set()
+        self._late: set[str] = set()
+        self._written: dict[str, threading.Event] = {}
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
@@ -61,13 +68,26 @@ class Faulty:
         if environ["REQUEST_METHOD"] != "PUT":
             return self._app(environ, start)
         receive(environ)
-        with self._one_put:
-            return self._put(environ, start)
-
-    def _put(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path.startswith("/unconditional"):
             environ.pop("HTTP_IF_NONE_MATCH", None)
+        entry = self._written.setdefault(path, threading.Event())
+        if ENTRY.fullmatch(path) and "HTTP_IF_NONE_MATCH" not in environ and self._is_late(path):
+            entry.wait(LATE_S)
+        with self._one_put:
+            answer = self._put(environ, start)
+        entry.set()
+        return answer
+
+    def _is_late(self, path: str) -> bool:
+        bucket = path.split("/")[1]
+        with self._one_put:
+            is_first = bucket not in self._late
+            self._late.add(bucket)
+        return is_first
+
+    def _put(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
         is_renewal = "/_leases/" in path and "HTTP_IF_MATCH" in environ
         is_heard = not path.endswith(f"/_delta_log/{2:020}.json") and not is_renewal
         if not path.startswith("/deaf") or is_heard:
@@ -98,10 +118,12 @@ def refused(start: Callable[..., Any], status: str, code: str, environ: Environ)
     ).encode()
 
 
-def main(port: int) -> None:
-    """Serve until the process ends."""
+def main(listening: int) -> None:
+    """Serve on a socket that listens, given by its number, until the process ends."""
     app = Faulty(DomainDispatcherApplication(create_backend_app))
-    run_simple("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
+    make_server(
+        "127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler, fd=listening
+    ).serve_forever()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from lakeshelf.lake import Lake
 from lakeshelf.settings import load_settings
 from tests.conftest import Result, Run
 
-from .conftest import SECRET, TOKEN, Server
+from .conftest import SECRET, TOKEN
+from .serving import Server
 
 NAME = "curated/notes"
 

@@ -40,7 +40,7 @@ from tests.streams.recover.test_recovery import (
 )
 from tests.streams.strategies import facts
 
-from .conftest import Server
+from .serving import Server
 
 KEPT = [*FIRST, SECOND[0], SECOND[1], SECOND[4]]
 """Records that count: the others came twice."""

@@ -56,7 +56,9 @@ def test_what_does_not_speak_http_is_no_driver(root: str) -> None:
 def test_a_lake_that_a_driver_elsewhere_runs_is_not_removed(root: str, tmp_path: Path) -> None:
     settings = load_settings(lake_root=root, state_dir=tmp_path)
     Lake(root).append("curated/counts", pa.table({"n": [1]}))
-    lease = QueryLease(root, "query", "one", 3.0)  # longer than a busy machine keeps a thread waiting
+    lease = QueryLease(
+        root, "query", "one", 3.0
+    )  # longer than a busy machine keeps a thread waiting
     lease.try_to_take()
     assert leases.living(root) == {}, "it is not renewed any more"
     stopping = threading.Event()

@@ -22,7 +22,8 @@ from lakeshelf.streams.resume import leasing
 from lakeshelf.telemetry.serving import served
 from tests.streams import harness
 
-from .conftest import SECRET, TOKEN, Server
+from .conftest import SECRET, TOKEN
+from .serving import Server
 from .test_driver import wh_state
 
 NAME = "cleansed/wh_state"

@@ -24,7 +24,7 @@ from lakeshelf.streams.run.query import Query
 from tests.streams import harness
 from tests.streams.recover.test_recovery import BOOKS, FIRST, folding_jobs
 
-from .conftest import Server
+from .serving import Server
 from .test_leases import Clock
 
 SECONDS = 20.0

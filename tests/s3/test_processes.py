@@ -19,7 +19,7 @@ import pytest
 from lakeshelf.lake import Conflict, Lake
 from lakeshelf.lake.place.claims import claim
 
-from .conftest import Server
+from .serving import Server
 
 NAME = "curated/counts"
 WRITERS, WRITES = 3, 4
@@ -99,7 +99,7 @@ def test_a_writer_that_is_killed_and_started_again_writes_each_row_once(root: st
 
 @pytest.mark.slow
 def test_without_conditional_put_commits_are_lost(server: Server) -> None:
-    """The guarantee taken away: a store that takes every put."""
+    """The guarantee taken away: a store that takes every put, also that of a writer who is late."""
     root = f"s3://{server.bucket('unconditional')}/lake"
     prepared(root)
     processes = [started(root, "append", w, txns=False) for w in range(WRITERS)]

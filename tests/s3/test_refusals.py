@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from lakeshelf.lake.place import object_stores
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.place.object_store_errors import cause_and_hint
 
-from .conftest import SECRET, TOKEN, Server, free_port
+from .conftest import SECRET, TOKEN
 from .permissions import allowed
+from .serving import Server
 
 NAME = "curated/notes"
 ROWS = [{"k": 1, "v": "a"}]
@@ -42,6 +44,14 @@ def written(root: str) -> Lake:
     lake = Lake(root)
     lake.append(NAME, ROWS)
     return lake
+
+
+@pytest.fixture
+def dead() -> Iterator[str]:
+    """An endpoint that refuses everybody: its port is taken, so that nobody else comes to listen there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def test_who_is_denied_reads_which_permissions_the_page_names() -> None:
@@ -77,11 +87,10 @@ def test_a_bucket_that_is_not_there_is_named(use: str) -> None:
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_dead_endpoint_is_named_and_not_waited_for(use: str) -> None:
-    endpoint = f"http://127.0.0.1:{free_port()}"
-    lake = Lake("s3://nobody/lake", storage_options={"endpoint_url": endpoint, **QUICK})
+def test_a_dead_endpoint_is_named_and_not_waited_for(dead: str, use: str) -> None:
+    lake = Lake("s3://nobody/lake", storage_options={"endpoint_url": dead, **QUICK})
     error = require_one_line(lake, USES[use], "the endpoint does not answer")
-    assert endpoint in str(error) or use == "names"
+    assert dead in str(error) or use == "names"
 
 
 def require_one_line(lake: Lake, use: Callable[[Lake], Any], cause: str) -> StorageError:
@@ -102,10 +111,9 @@ def test_a_bound_is_an_option_that_counts_unless_the_user_gives_it() -> None:
     assert Root.at("/a/folder").options is None
 
 
-def test_without_bounds_an_endpoint_would_be_waited_for_for_minutes() -> None:
+def test_without_bounds_an_endpoint_would_be_waited_for_for_minutes(dead: str) -> None:
     """The retries that a message counts are ours, not those of delta-rs."""
-    endpoint = f"http://127.0.0.1:{free_port()}"
-    lake = Lake("s3://nobody/lake", storage_options={"endpoint_url": endpoint, "max_retries": "1"})
+    lake = Lake("s3://nobody/lake", storage_options={"endpoint_url": dead, "max_retries": "1"})
     with pytest.raises(StorageError) as caught:
         lake.read(NAME)
     assert "max_retries" in str(caught.value.__cause__)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from lakeshelf.lake import Lake, NameRefused
@@ -17,41 +13,26 @@ from lakeshelf.lake.upkeep import doctor, requests
 from lakeshelf.lake.upkeep.doctor import BAD_COMMIT, MISSING_FILE, examine
 from lakeshelf.lake.upkeep.repair import repair
 from tests.lake.upkeep.rig import NAME, NO_RETENTION, SCHEMA
-from tests.support import eventually
+from tests.s3.serving import serving
 
 FILES = 25
 
 
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Lake]:
-    # A process of its own: delta-rs holds Python's lock in some calls, and a thread could not answer them.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: _listens(port), "the bucket's server listens")
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # pragma: allowlist
-    address = f"http://127.0.0.1:{port}"
-    client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket="lake")
-    options = {name.upper(): value for name, value in keys.items()} | {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    lake = Lake("s3://lake/root", storage_options=options)
-    lake.create(NAME, SCHEMA, partition_by=("day",))
-    for number in range(FILES):
-        lake.append(NAME, [{"n": number, "m": 0, "day": "a b"}])
-    yield lake
-    client.close()
-    server.terminate()
-    server.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    with serving() as server:
+        options = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist
+            "AWS_ENDPOINT_URL": server.endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+        lake = Lake(f"s3://{server.bucket()}/root", storage_options=options)
+        lake.create(NAME, SCHEMA, partition_by=("day",))
+        for number in range(FILES):
+            lake.append(NAME, [{"n": number, "m": 0, "day": "a b"}])
+        yield lake
 
 
 def counts(lake: Lake) -> list[int]:
