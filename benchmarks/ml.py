@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -138,17 +137,18 @@ def cut(rows: pa.Table) -> Segments:
 
 
 def pooled(scores: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
-    """Segment → metric → contender → mean of the folds, weighted by their rows."""
+    """Segment → metric → contender → mean of the folds where it is a number, weighted by their rows.
+
+    Without demand there is no bias: not of a store in a fold for which it was closed.
+    """
     sums: dict[tuple[str, str, str], tuple[float, int]] = {}
-    for row in scores.to_pylist():
+    for row in scores.filter(pc.is_finite(scores["value"])).to_pylist():
         key = (row["segment"], row["metric"], row["contender"])
         total, count = sums.get(key, (0.0, 0))
         sums[key] = (total + row["value"] * row["rows"], count + row["rows"])
     table: dict[str, dict[str, dict[str, float]]] = {}
     for (part, metric, contender), (total, count) in sums.items():
-        value = total / count
-        if not math.isnan(value):
-            table.setdefault(part, {}).setdefault(metric, {})[contender] = round(value, 5)
+        table.setdefault(part, {}).setdefault(metric, {})[contender] = round(total / count, 5)
     return table
 
 
@@ -156,7 +156,11 @@ def quality(trial: Trial) -> dict[str, float]:
     """The figures of a trial, in percent and points."""
     scores = pooled(trial.scores)
     often, bias = scores["13+ lines"], scores["active"]["bias"][MODEL]
-    stores = [part for name, part in scores.items() if name.startswith("active store:")]
+    stores = [
+        part["bias"][MODEL]
+        for name, part in scores.items()
+        if name.startswith("active store:") and "bias" in part
+    ]
     return {
         "deviance_active": _gain(scores["active"]["deviance"]),
         "deviance_often": _gain(often["deviance"]),
@@ -164,7 +168,7 @@ def quality(trial: Trial) -> dict[str, float]:
         "pinball_often": _gain(often["pinball"]),
         "pinball_tail": _gain(scores["tail"]["pinball"], [TAIL_RATES]),
         "bias": 100 * abs(bias),
-        "stores": float(sum(abs(part["bias"][MODEL]) <= STORE_BIAS for part in stores)),
+        "stores": float(sum(abs(its) <= STORE_BIAS for its in stores)),
         "coverage_q90": 100 * abs(often["coverage_q90"][MODEL] - 0.9),
         "coverage_q95": 100 * abs(often["coverage_q95"][MODEL] - 0.95),
     }

@@ -105,6 +105,7 @@ def test_sums_are_of_the_days_before() -> None:
     assert row["item_rate_91d"] == 17 / 2
     assert (row["category_units_7d"], row["category_units_28d"]) == (3, 105)
     assert (row["subcategory_units_28d"], row["subcategory_rate_91d"]) == (5, 7)
+    assert (row["store_units_7d"], row["store_units_28d"]) == (3, 105)
     assert [row[f"store_visits_{n}d"] for n in (1, 7, 28)] == [10, 20, 30]
     assert row["same_days_4w"] == 3, "days D-7, D-14 and D-28 are weekdays of the window"
 

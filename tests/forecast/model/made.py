@@ -9,7 +9,7 @@ import pyarrow as pa
 
 FIRST = date(2017, 1, 1)
 HORIZONS = {6: 3, 1: 3, 3: 4}
-NUMERIC = ("horizon_days", "units_sold_28d", "units_sold_91d", "weekday")
+NUMERIC = ("horizon_days", "units_sold_28d", "units_sold_91d", "weekday", "store_units_7d")
 CATEGORIES = ("store_id", "category")
 
 
@@ -39,6 +39,7 @@ def rows(weeks: int = 30, shelves: int = 60, seed: int = 1) -> pa.Table:
             "horizon_days": length,
             "units_sold_28d": random.poisson(rate[shelf] * 28).astype(float),
             "units_sold_91d": random.poisson(rate[shelf] * 91).astype(float),
+            "store_units_7d": np.full(len(shelf), 100),
             "lines_91d": random.poisson(rate[shelf] * 91),
             "item_units_91d": random.poisson(rate[shelf] * 91),
             "subcategory": [f"kind {n % 3}" for n in shelf],

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,28 @@ def test_values_of_a_category_that_training_did_not_see_are_unknown(
     )
     assert trained.columns.categories["category"] == ("a", "b", "c")
     assert np.array_equal(new.mean, unknown.mean)
+
+
+def test_a_store_that_sold_nothing_for_a_week_is_closed(trained: Trained, test: pa.Table) -> None:
+    """What its shelves sold before it closed says nothing any more; the other stores are forecast as before."""
+    shut = np.array(test["store_id"].to_pylist()) == "S1"
+    place = test.column_names.index("store_units_7d")
+    closed = test.set_column(place, "store_units_7d", pa.array(np.where(shut, 0, 100)))
+    before, after = (Predictor(trained)(rows) for rows in (test, closed))
+    assert before.mean[shut].all()
+    assert not after.mean[shut].any()
+    assert not after.quantiles[shut].any()
+    assert np.array_equal(after.mean[~shut], before.mean[~shut])
+    assert np.array_equal(after.quantiles[~shut], before.quantiles[~shut])
+
+
+def test_closed_stores_teach_nothing(train: pa.Table, trained: Trained) -> None:
+    """Their rows change no byte, wherever they stand."""
+    place = train.column_names.index("store_units_7d")
+    closed = train.set_column(place, "store_units_7d", pa.array(np.zeros(len(train), np.int64)))
+    both = pa.concat_tables([train, closed])
+    ordered = both.take(pc.sort_indices(both, [("feature_date", "ascending")]))
+    assert MODEL.train(ordered) == trained
 
 
 def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) -> None:

@@ -62,6 +62,7 @@ FEATURES: tuple[Feature, ...] = (
     *_windows("category_units", (7, 28), "units", "Units of the category in the store"),
     *_windows("subcategory_units", (7, 28, 91), "units", "Units of the subcategory in the store"),
     Feature("subcategory_rate_91d", REAL, "units/shelf", "Units of the subcategory a shelf that sold, 91 days."),
+    *_windows("store_units", (7, 28), "units", "Units of the store"),
     *_windows("store_visits", (1, 7, 28), "visits", "Visits to the store"),
     Feature("last_price", REAL, "money/unit", "Mean price of a unit on the day of the latest sale."),
     Feature("price_ratio", REAL, "1", "Latest price over the mean of 182 days."),

@@ -118,6 +118,11 @@ department AS (
         sum(units) FILTER (d.feature_date - k.day <= 7) AS units_7, sum(units) AS units_28
     FROM day AS d JOIN kind_day AS k ON k.day < d.feature_date AND k.day >= d.feature_date - 28
     GROUP BY k.store_id, k.category, d.feature_date),
+shop AS (
+    SELECT k.store_id, d.feature_date,
+        sum(units) FILTER (d.feature_date - k.day <= 7) AS units_7, sum(units) AS units_28
+    FROM day AS d JOIN kind_day AS k ON k.day < d.feature_date AND k.day >= d.feature_date - 28
+    GROUP BY k.store_id, d.feature_date),
 visited AS (
     SELECT v.store_id, d.feature_date,
         sum(visits) FILTER (d.feature_date - v.day <= 1) AS visits_1,
@@ -158,6 +163,7 @@ SELECT t.shelf_id, t.feature_date, t.horizon_days, isodow(t.feature_date) AS day
     coalesce(c.units_7, 0) AS category_units_7d, coalesce(c.units_28, 0) AS category_units_28d,
     coalesce(k.units_7, 0) AS subcategory_units_7d, coalesce(k.units_28, 0) AS subcategory_units_28d,
     coalesce(k.units_91, 0) AS subcategory_units_91d, k.units_91::DOUBLE / sk.shelves AS subcategory_rate_91d,
+    coalesce(m.units_7, 0) AS store_units_7d, coalesce(m.units_28, 0) AS store_units_28d,
     coalesce(visits_1, 0) AS store_visits_1d, coalesce(visits_7, 0) AS store_visits_7d,
     coalesce(visits_28, 0) AS store_visits_28d,
     l.price AS last_price, l.price / nullif(o.revenue::DOUBLE / nullif(units_182, 0), 0) AS price_ratio,
@@ -173,6 +179,7 @@ LEFT JOIN kind AS k ON k.store_id = t.store_id AND k.feature_date = t.feature_da
     AND k.subcategory IS NOT DISTINCT FROM t.subcategory
 LEFT JOIN selling_kind AS sk ON sk.store_id = t.store_id AND sk.feature_date = t.feature_date
     AND sk.subcategory IS NOT DISTINCT FROM t.subcategory
+LEFT JOIN shop AS m ON m.store_id = t.store_id AND m.feature_date = t.feature_date
 LEFT JOIN visited AS v ON v.store_id = t.store_id AND v.feature_date = t.feature_date
 LEFT JOIN promoted AS p ON p.shelf_id = t.shelf_id AND p.feature_date = t.feature_date
 LEFT JOIN discounts AS x ON x.shelf_id = t.shelf_id AND x.discount_date = t.feature_date

@@ -23,6 +23,7 @@ from lakeshelf.forecast.model.rows import (
     kept,
     last_label_days,
     matrix,
+    opened,
     texts,
     weights,
 )
@@ -88,6 +89,8 @@ class Boosted:
     def train(self, rows: pa.Table) -> Trained:
         """Learn from all rows but those of the last month, which decide about trees and corrections.
 
+        Rows of closed stores take no part: what they forecast is no question.
+
         Args:
             rows: Rows with labels that count, in an order that is always the same.
 
@@ -99,15 +102,16 @@ class Boosted:
         """
         require("ml")
         columns = frozen(rows, self.numeric, self.categories)
+        rows = kept(rows, opened(rows))
         learned, tried = _sampled(_before(rows), self.settings), last_month(rows)
         data = _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns)
         trial = _Trial(matrix(tried, columns), demand(tried), _taught(tried))
-        kept = {name: _head(name, data, trial, self.settings) for name in HEADS}
+        grown = {name: _head(name, data, trial, self.settings) for name in HEADS}
         corrections = {
-            FACTORS: _factors(self.settings, kept[MEAN].forecast, trial, tried),
-            SHIFTS: {name: kept[name].shift for name in ALPHAS},
+            FACTORS: _factors(self.settings, grown[MEAN].forecast, trial, tried),
+            SHIFTS: {name: grown[name].shift for name in ALPHAS},
         }
-        heads = {name: kept[name].text for name in HEADS}
+        heads = {name: grown[name].text for name in HEADS}
         return Trained(columns, heads, {**asdict(self.settings), **corrections})
 
 
@@ -118,7 +122,7 @@ class Predictor:
     trained: Trained
 
     def __call__(self, rows: pa.Table) -> Forecast:
-        """Forecast each row.
+        """Forecast each row; a closed store sells nothing.
 
         Raises:
             MissingExtra: LightGBM is not installed.
@@ -131,7 +135,8 @@ class Predictor:
             in_whole_units(predicted(heads[name], values), shifts[name]) for name in ALPHAS
         ]
         mean = np.maximum(predicted(heads[MEAN], values) * factor, 0)
-        return Forecast(mean, monotone(np.column_stack(quantiles)))
+        at = opened(rows)
+        return Forecast(mean * at, monotone(np.column_stack(quantiles)) * at[:, None])
 
 
 def predicted(text: str, values: Matrix) -> Floats:

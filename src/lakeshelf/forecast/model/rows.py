@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from lakeshelf.forecast.frames import DEMAND, HORIZON, WEIGHT, Columns, Floats
 
 STORE, ITEM, DAY = "store_id", "item_id", "feature_date"
+STORE_UNITS = "store_units_7d"
 Matrix = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.datetime64]
@@ -42,6 +43,11 @@ def horizons(rows: pa.Table) -> Floats:
 def days(rows: pa.Table) -> Days:
     """Cutoff day of each row."""
     return np.asarray(rows[DAY].to_numpy()).astype("datetime64[D]")
+
+
+def opened(rows: pa.Table) -> Mask:
+    """Rows of stores that are not closed, as one is that sold nothing at all for seven days."""
+    return np.asarray(numbers(rows, STORE_UNITS) != 0)
 
 
 def last_label_days(rows: pa.Table) -> Days:
