@@ -42,6 +42,8 @@ SPEED = 60
 """Speed of the clock: a pick is due a second after its plan, goods three seconds after the pick."""
 PLAN_DELAY_S, REFILL_DELAY_S = 60, 180
 FLUSH_S = 30.0
+LONGEST_S = 300.0
+"""For one shelf on a busy machine."""
 PROBE_STOCK = 10
 PROBE = b"PROBE"
 """What all messages about probes contain."""
@@ -206,7 +208,7 @@ def steady(
         time.sleep(parameters["probe_every"])
     used = usage.cores(before, usage.cpu_seconds(names), time.monotonic() - began)
     held = sum(usage.memory(names).values()) / GIB
-    wait_for("the last goods to arrive", lambda: _restocked(stack, since, taken), 120, 1.0)
+    wait_for("the last goods to arrive", lambda: _restocked(stack, since, taken), LONGEST_S, 1.0)
     return {
         **delays(stack, since, probes, taken),
         "cores": round(used, 3),
@@ -244,7 +246,7 @@ def delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
         values = _values(stack, "alerts", since)
         return [seen for v, seen in values if v["shelf_id"] == shelf and matches(v) and seen >= at]
 
-    wait_for(f"an alert of {shelf}", lambda: bool(alerted()), 60, 0.2)
+    wait_for(f"an alert of {shelf}", lambda: bool(alerted()), LONGEST_S, 0.2)
     return alerted()[0] - at
 
 

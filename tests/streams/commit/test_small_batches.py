@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
+from lakeshelf.settings import Settings
 from lakeshelf.streams.commit.committers import spark as committers
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
+from lakeshelf.streams.declare.plan import plan
+from tests.streams import harness
+from tests.streams.pipeline import Pipeline, record, send
+from tests.streams.strategies import TIMES, event
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PARTITIONS = "spark.sql.shuffle.partitions"
+JOB, TOPIC = "wh-aggregator", "wh_events"
+CLASSES = 100
+"""Fewer than half of those that a batch of the job runs; a few hold numbers of the batch itself."""
 
 
 class Sized:
@@ -71,3 +79,25 @@ def test_a_batch_that_is_kept_is_read_once_however_often_it_is_asked_about(
     assert read.value == 20
     committer.end()
     assert not batch.storageLevel.useMemory
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_batch_runs_the_code_that_was_compiled_for_an_earlier_one(
+    settings: Settings, spark: SparkSession, client: dict[str, str]
+) -> None:
+    (found,) = plan([harness.jobs()[JOB]])
+    running = Pipeline(settings, spark, client, found)
+    compiled = [taken(running, spark, number) for number in range(3)]
+    assert compiled[-1] < CLASSES, compiled
+
+
+def taken(running: Pipeline, spark: SparkSession, number: int) -> int:
+    """Classes that Spark compiles while it takes a batch of one record."""
+    metrics: Any = spark._jvm.org.apache.spark.metrics.source.CodegenMetrics
+    before = metrics.METRIC_COMPILATION_TIME().getCount()
+    fields = {"event_type": "wh_in", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
+    values = event(TOPIC, number, TIMES[0], quantity=1, **fields)
+    send(running.client, [record(TOPIC, values)])
+    running.take("spark")
+    return int(metrics.METRIC_COMPILATION_TIME().getCount() - before)

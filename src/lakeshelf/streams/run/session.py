@@ -28,6 +28,8 @@ STREAMING = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.cleaner.periodicGC.interval": "10min",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+    # A batch on Spark runs more generated classes than the hundred that Spark keeps (docs/design/pitfalls.md#trap-59).
+    "spark.sql.codegen.cache.maxEntries": "2000",
 }
 
 LOCAL = {
