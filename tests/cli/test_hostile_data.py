@@ -135,6 +135,7 @@ READING = {
     "policies show": [hostile.TEXT],
     "policies set": [hostile.TEXT, "min_qty=1"],
     "policies unset": [hostile.TEXT],
+    "whatif": ["--stores", hostile.TEXT, "--frontier"],
     "destroy": ["--yes", hostile.TEXT],
     "demo": ["--stores", hostile.TEXT],
 }

@@ -72,6 +72,7 @@ READING: dict[str, tuple[str, ...]] = {
     "topics": (),
     "trace": (SHELF,),
     "watch": ("--once",),
+    "whatif": ("--set", "reorder_point_qty=3"),
 }
 """Command → arguments with which it reads."""
 OTHERS = {

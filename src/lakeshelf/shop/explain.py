@@ -98,15 +98,25 @@ def all_in_force(
     topic: str, rows: pa.Table, shelves: Collection[str]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """What holds for shelves by some policies: shelf → field → `value` and `from`, as `policies` gives them."""
-    query = f"""
-        SELECT s.shelf_id AS shelf_id, {policy_in_force(topic)}, {_sources(topic)}
-        FROM {{shelves}} AS s {policy_joins("policies", "s.shelf_id")}"""
-    asked = pa.table({"shelf_id": pa.array(list(shelves), pa.string())})
-    held = Duck(threads=1).query(query, shelves=asked, policies=rows).to_pylist()
+    asked = pa.array(list(shelves), pa.string())
+    held = policies_held(topic, rows, asked).to_pylist()
     return {
         row["shelf_id"]: {n: {"value": row[n], "from": row[f"{n}_from"]} for n in limits(topic)}
         for row in held
     }
+
+
+def policies_held(topic: str, rows: pa.Table, shelves: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """What holds for shelves by some policies.
+
+    Returns:
+        `shelf_id`, and each field with its `<field>_from`, as `policies` gives them; in no order.
+    """
+    query = f"""
+        SELECT s.shelf_id AS shelf_id, {policy_in_force(topic)}, {_sources(topic)}
+        FROM {{shelves}} AS s {policy_joins("policies", "s.shelf_id")}"""
+    asked = pa.table({"shelf_id": shelves})
+    return Duck(threads=1).query(query, shelves=asked, policies=rows)
 
 
 def limits(topic: str) -> list[str]:

@@ -17,6 +17,7 @@ READERS = {
     "plans list": "ops/shelf_restock_plan",
     "stock low": "curated/shelf_profiles",
     "stock show S1-I1": "curated/shelf_profiles",
+    "whatif": "curated/shelf_profiles",
     "quarantine list": "raw/quarantine",
     "quarantine list --topic shelf_events": "raw/quarantine",
     "lake runs": "ops/runs",

@@ -56,6 +56,11 @@ class Policy:
     service_level: Any = np.nan
     allow_zero: Any = False
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of its fields."""
+        return [field.name for field in fields(cls)]
+
     def changed(self, values: Mapping[str, Any]) -> Policy:
         """The policy with some fields changed.
 
@@ -64,14 +69,19 @@ class Policy:
             OutOfBounds: A value that its field may not have.
         """
         for name, value in values.items():
-            _require_known(name)
+            require_known(name)
             _require_bounds(name, value)
         return replace(self, **values)
 
 
-def _require_known(name: str) -> None:
+def require_known(name: str) -> None:
+    """Refuse a name that is no field of a policy, or of one that changes no order.
+
+    Raises:
+        UnknownField: It is refused; its neighbours are named.
+    """
     try:
-        chosen("field that changes an order", name, [field.name for field in fields(Policy)])
+        chosen("field that changes an order", name, Policy.names())
     except ConfigurationError as error:
         raise UnknownField(error.message, hint=error.hint) from None
 

@@ -1,0 +1,102 @@
+"""The question of a store manager: what would it have been like if some fields of the policy had been others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lakeshelf.forecast.whatif.comparison import (
+    Difference,
+    compared,
+    compared_by,
+    measured,
+    totals,
+)
+from lakeshelf.forecast.whatif.frontier import Point
+from lakeshelf.forecast.whatif.lakes import Shop
+from lakeshelf.forecast.whatif.policies import Policy
+from lakeshelf.forecast.whatif.replay import Outcome, replay
+
+IN_FORCE, CHANGED = "in force", "changed"
+POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
+"""Reorder points of a frontier."""
+GROUPS = ("store_id", "category")
+MOST_SHELVES = 10
+OF_SHELF = ("lost_units", "stock", "wasted", "cost")
+"""Measures of a single shelf, for which no interval is drawn."""
+Progress = Callable[[str, int, int], None]
+"""Is told a step, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What some fields would have changed.
+
+    Args:
+        whole: Each measure of all shelves.
+        groups: `store_id` and `category` → value → each measure of its shelves.
+        shelves: Those whose cost changes most: `shelf_id`, `name`, and each of `OF_SHELF` as `<measure>_before` and
+            `<measure>_after`.
+        frontier: The two policies, and the changed one with each reorder point; empty: not asked for.
+    """
+
+    whole: tuple[Difference, ...]
+    groups: Mapping[str, Mapping[str, tuple[Difference, ...]]]
+    shelves: tuple[Mapping[str, Any], ...]
+    frontier: tuple[Point, ...]
+
+
+def answer(
+    shop: Shop, values: Mapping[str, Any], progress: Progress, *, frontier: bool = False
+) -> Answer:
+    """Replay a shop under the policy in force and under the changed one.
+
+    Args:
+        shop: The shop.
+        values: Field → its value for every shelf of the shop.
+        progress: Is told how far it is.
+        frontier: Whether reorder points are tried.
+    """
+    changed = shop.policy.changed(values)
+    progress("replay", 0, 2)
+    before = replay(shop.history, shop.policy)
+    progress("replay", 1, 2)
+    after = replay(shop.history, changed)
+    progress("compare", 0, 0)
+    return Answer(
+        compared(before, after),
+        {column: compared_by(before, after, column) for column in GROUPS},
+        tuple(_most(shop, before, after)),
+        tuple(_frontier(shop, changed, (before, after), progress)) if frontier else (),
+    )
+
+
+def _most(shop: Shop, *outcomes: Outcome) -> Iterator[dict[str, Any]]:
+    sides = [
+        measured({name: part.sum(axis=0) for name, part in totals(outcome).items()})
+        for outcome in outcomes
+    ]
+    changed = np.abs(sides[1]["cost"] - sides[0]["cost"])
+    for shelf in np.argsort(-changed, kind="stable")[:MOST_SHELVES]:
+        if changed[shelf] > 0:
+            yield {
+                "shelf_id": shop.history.goods.shelf_id[shelf],
+                "name": shop.names[shelf],
+                **{
+                    f"{name}_{when}": float(side[name][shelf])
+                    for name in OF_SHELF
+                    for when, side in zip(("before", "after"), sides, strict=True)
+                },
+            }
+
+
+def _frontier(
+    shop: Shop, policy: Policy, sides: tuple[Outcome, Outcome], progress: Progress
+) -> Iterator[Point]:
+    yield from (Point.of(n, side) for n, side in zip((IN_FORCE, CHANGED), sides, strict=True))
+    for number, units in enumerate(POINTS):
+        progress("frontier", number, len(POINTS))
+        yield Point.of(str(units), replay(shop.history, replace(policy, reorder_point_qty=units)))
