@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pyspark
 
 from tests.support import eventually
@@ -19,6 +20,8 @@ NEEDED = ("bash", "dirname", "chmod")
 LOOPBACK = ("--host", "127.0.0.1", "--webui-port", "0")
 PROGRAMS = ("/usr/bin", "/bin")
 STARTED = re.compile(r"Starting Spark master at (spark://\S+)")
+REGISTERED = re.compile(r"Registering worker (\S+)")
+"""Said again of a worker that has asked again, because it had no answer yet."""
 
 
 class Cluster:
@@ -46,13 +49,12 @@ class Cluster:
                 *("--cores", str(cores), "--memory", "2g"),
                 *("--work-dir", str(folder / f"work-{number}"), self.master),
             )
-        eventually(lambda: self._log("master").count("Registering worker") == workers, "workers")
+        eventually(lambda: len(self._registered()) == workers, "workers")
 
     def executors(self) -> list[int]:
         """Process numbers of the executors that run now, children of workers."""
-        _, *workers = (process.pid for process in self._processes)
-        tasks = (task for pid in workers for task in Path(f"/proc/{pid}/task").glob("*/children"))
-        return [int(child) for task in tasks for child in task.read_text().split()]
+        _, *workers = self._processes
+        return [child.pid for one in workers for child in psutil.Process(one.pid).children()]
 
     def logs(self) -> str:
         """What executors and workers have written."""
@@ -76,6 +78,9 @@ class Cluster:
                     stderr=log,
                 )
             )
+
+    def _registered(self) -> set[str]:
+        return set(REGISTERED.findall(self._log("master")))
 
     def _log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")

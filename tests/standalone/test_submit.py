@@ -67,8 +67,9 @@ def test_a_worker_without_our_jars_is_told_in_one_line(driving: Driving) -> None
     driving.run(
         *("jobs", "submit", JOB, "--master", driving.cluster.master, "--conf", "spark.jars=")
     )
-    eventually(driving.errors, "the query says what is wrong")
-    (error,) = driving.errors().values()
+    said: dict[str, str] = {}
+    eventually(lambda: said.update(driving.errors()) or said, "the query says what is wrong")
+    (error,) = said.values()
     assert "has other software than the driver (ClassNotFoundException: " in error
     assert "`lakeshelf jobs conf`" in error
     assert driving.stop() == 0, driving.log()
