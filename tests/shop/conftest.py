@@ -61,7 +61,7 @@ def running(lived: Path) -> Iterator[Path]:
             lived, *up, LAKESHELF_TABLE_COMMITTERS=by_spark, LAKESHELF_GOVERNANCE="true"
         )
         assert started.returncode == 0, started.stderr
-        eventually(lambda: serves(lived), "governed datasets are served", 120)
+        eventually(lambda: serves(lived), "governed datasets are served")
         acknowledge(lived)
         yield lived
     finally:
@@ -79,7 +79,7 @@ def acknowledge(lake: Path) -> None:
     alert = lists.alerts(lake).rows[0]["alert_id"]
     acknowledged = lakeshelf(lake, "alerts", "ack", alert)
     assert acknowledged.returncode == 0, acknowledged.stderr
-    eventually(lambda: tables.row_count(lake, "ops/shelf_commands") > 0, "the jobs hear of it", 60)
+    eventually(lambda: tables.row_count(lake, "ops/shelf_commands") > 0, "the jobs hear of it")
 
 
 def lakeshelf(lake: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

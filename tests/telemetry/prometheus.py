@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -15,11 +14,12 @@ from typing import Any
 
 import yaml
 
+from lakeshelf.stack.machine import ports
+
 
 def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nobody has now, nor takes for a connection meanwhile."""
+    return ports.choose(1)[0]
 
 
 class Prometheus:
