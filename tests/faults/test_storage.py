@@ -78,7 +78,7 @@ def test_a_full_disk_stops_the_query_and_room_lets_it_go_on(
     filler = _fill(small_disk)
     rig.send()
     rig.start()
-    eventually(lambda: STOCK in rig.errors(), "the query tells of the full disk", 120)
+    eventually(lambda: STOCK in rig.errors(), "the query tells of the full disk")
     assert rig.driver is not None
     assert rig.driver.poll() is None
     filler.unlink()
@@ -101,10 +101,10 @@ def test_a_full_volume_ends_nothing_that_runs_and_refuses_to_start_in_one_line(
     )
     filler.unlink()
     rig.start()
-    eventually(lambda: _problem(rig) == "", "the driver runs", 120)
+    eventually(lambda: _problem(rig) == "", "the driver runs")
     filler = _fill(rig.settings.lake_root)
     rig.send()
-    eventually(lambda: "No space left" in _problem(rig), "the driver tells of the full volume", 120)
+    eventually(lambda: "No space left" in _problem(rig), "the driver tells of the full volume")
     filler.unlink()
     rig.await_folded()
     assert rig.stop() == 0
@@ -212,7 +212,7 @@ def test_records_that_retention_took_stop_the_query_until_the_gap_is_accepted(ri
     for future in admin.delete_records(gone).values():
         future.result()
     rig.start()
-    eventually(lambda: STOCK in rig.errors(), "the query refuses to skip records", 120)
+    eventually(lambda: STOCK in rig.errors(), "the query refuses to skip records")
     assert f"`lakeshelf jobs accept-gap {STOCK}`" in rig.errors()[STOCK]
     rig.stop()
     lost = recovery.accept_gap(rig.settings, rig.jobs.values(), rig.client, STOCK)

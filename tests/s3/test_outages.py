@@ -15,6 +15,7 @@ from lakeshelf.errors import StreamError
 from lakeshelf.lake.place import folders
 from lakeshelf.lake.place.errors import LeaseLost, StorageError
 from lakeshelf.lake.place.leases import LEASES, Holder, QueryLease
+from lakeshelf.lake.place.object_stores import REQUEST_S
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.declare import plan
@@ -104,7 +105,7 @@ def test_a_store_that_hangs_is_given_up_before_a_lease_is_over(
         clock.now += 2
         began = time.monotonic()
         one.renew_if_due()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < REQUEST_S, "less than one request may take elsewhere"
     assert one.is_held
 
 

@@ -37,6 +37,7 @@ def rig(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.faults
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("times", "baskets"),
     [(4, 150), pytest.param(50, 1000, marks=[pytest.mark.nightly, pytest.mark.timeout(5400)])],

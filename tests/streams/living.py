@@ -29,7 +29,7 @@ from lakeshelf.streams.run.query import Query
 from tests.support import eventually, make_topics
 
 from . import harness
-from .pipeline import INTERPRETED
+from .pipeline import CONSUME_S, INTERPRETED
 
 TOPIC, RAW = "shelf_events", "raw/shelf_events"
 STATE = "cleansed/shelf_state"
@@ -85,7 +85,7 @@ class Living:
             producer.produce(
                 topic, text, b"a key", partition, on_delivery=lambda e, _: errors.append(e)
             )
-        assert producer.flush(30) == 0
+        assert producer.flush(CONSUME_S) == 0
         assert not any(errors), errors
 
     def delete_topic(self) -> None:

@@ -35,7 +35,7 @@ from .messages import Record
 Client = Mapping[str, str]
 Offsets = dict[str, dict[str, int]]
 BOOKS = ("raw/quarantine", ledger.LEDGER)
-CONSUME_S = 30.0
+CONSUME_S = 120.0
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

@@ -113,5 +113,5 @@ def test_a_batch_that_begins_while_the_query_stops_ends_too(tmp_path: Path) -> N
 
     batch = threading.Thread(target=begin, daemon=True)
     batch.start()
-    batch.join(10)
+    batch.join(60)
     assert [str(error) for error in ended] == ["the query is stopping"]

@@ -42,7 +42,7 @@ from lakeshelf.stack.toolchain import class_data, java, java_properties, jvm_met
 from lakeshelf.stack.toolchain.jars import jar_paths
 
 SERVER_PROPERTIES, LOG4J_PROPERTIES = "server.properties", "log4j2.properties"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _REQUEST_TIMEOUT_S = 2.0
