@@ -57,11 +57,11 @@ class Settings:
     power: float = 1.3
     trees: int = 80
     step: int = 10
-    leaves: int = 31
-    least_rows: int = 100
+    leaves: int = 63
+    least_rows: int = 200
     rate: float = 0.1
-    columns_share: float = 0.6
-    ridge: float = 5.0
+    columns_share: float = 0.3
+    ridge: float = 20.0
     sample: int = 250_000
     correct: Literal["nothing", "all", "store"] = "nothing"
 
