@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from lakeshelf.lake.place.locks import Lease, is_held
 
 HOLD = """
 import sys
+import threading
 from pathlib import Path
 from lakeshelf.files import read_json
 from lakeshelf.lake.place.locks import Lease
@@ -66,6 +69,25 @@ def test_a_killed_process_holds_nothing(path: Path, other: subprocess.Popen[str]
 def test_a_lease_is_exclusive_within_a_process_too(path: Path) -> None:
     with Lease(path, "one"), pytest.raises(LakeError, match="one"):
         Lease(path, "two").acquire()
+
+
+def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
+    """A look shares the lock for a moment: who takes the lease just then is not told that somebody has it."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            is_held(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(look) for _ in range(2)]
+        try:
+            for _ in range(500):
+                Lease(path, "me").acquire().release()
+        finally:
+            over.set()
+        for one in looks:
+            one.result()
 
 
 def test_release_gives_the_lease_back_and_may_be_repeated(path: Path) -> None:

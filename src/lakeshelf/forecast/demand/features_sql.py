@@ -36,8 +36,13 @@ target AS MATERIALIZED (
     SELECT c.shelf_id, c.feature_date, c.horizon_days, s.store_id, s.item_id, s.category, s.subcategory,
         s.shelf_life_days FROM chosen AS c JOIN shelves AS s USING (shelf_id)),
 ends AS MATERIALIZED (SELECT min(feature_date) AS first, max(feature_date) AS last FROM target),
+-- A past day was promoted if that was known before it began, whatever became known later.
+planned AS MATERIALIZED (
+    SELECT shelf_id, week, display, mailer, known_at, greatest(week, known_at::DATE + 1) AS since FROM promotions
+    WHERE coalesce(display, '0') <> '0' OR coalesce(mailer, '0') <> '0'),
 known AS MATERIALIZED (
-    SELECT d.* FROM demand AS d, ends
+    SELECT d.*, p.week IS NOT NULL AS promoted FROM ends CROSS JOIN demand AS d LEFT JOIN planned AS p
+    ON p.shelf_id = d.shelf_id AND p.week = date_trunc('week', d.day)::DATE AND d.day >= p.since
     WHERE d.day >= ends.first - 2 * {REACH} AND d.day < ends.last),
 placed AS MATERIALIZED (
     SELECT k.*, s.category, s.subcategory FROM known AS k JOIN shelves AS s USING (shelf_id)),
@@ -53,7 +58,7 @@ own AS (
         min(age) FILTER (units > 0) AS since_sale, max(age) FILTER (units > 0) AS known_days,
         sum(units) FILTER (age <= 28 AND (7 - age % 7) % 7 < horizon_days) AS same_4,
         sum(units) FILTER (age <= 91 AND (7 - age % 7) % 7 < horizon_days) AS same_13,
-        max(units) FILTER (age <= 91) AS peak,
+        sum(units) FILTER (age <= 91 AND promoted) AS promoted_91, max(units) FILTER (age <= 91) AS peak,
         sum(units * per_unit(age, 7)) AS fast, sum(units * per_unit(age, 28)) AS medium,
         sum(units * per_unit(age, 91)) AS slow,
         sum(CASE WHEN units > 0 THEN per_unit(age, 28) END) AS often,
@@ -61,7 +66,7 @@ own AS (
         28 - sum(CASE WHEN stockout_hours > 0 THEN 1 ELSE 0 END)
             FILTER (age <= 28 AND stockout_hours IS NOT NULL) AS in_stock
     FROM (SELECT t.shelf_id, t.feature_date, t.horizon_days, t.feature_date - k.day AS age, k.units, k.lines,
-            k.lost_units, k.revenue, k.stockout_hours
+            k.lost_units, k.revenue, k.stockout_hours, k.promoted
         FROM target AS t JOIN known AS k
         ON k.shelf_id = t.shelf_id AND k.day < t.feature_date AND k.day >= t.feature_date - {REACH}) AS t
     GROUP BY t.shelf_id, t.feature_date),
@@ -80,13 +85,15 @@ latest AS (
     SELECT o.shelf_id, o.feature_date, s.price, s.size, s.gap
     FROM own AS o JOIN state AS s ON s.shelf_id = o.shelf_id AND s.day = o.feature_date - o.since_sale::INTEGER),
 item_day AS (
-    SELECT item_id, day, sum(units) AS units, sum(revenue) AS revenue FROM known GROUP BY item_id, day),
+    SELECT item_id, day, sum(units) AS units, sum(revenue) AS revenue,
+        sum(units) FILTER (promoted) AS promoted FROM known GROUP BY item_id, day),
 item AS (
     SELECT t.item_id, t.feature_date,
         sum(units) FILTER (age <= 7) AS units_7, sum(units) FILTER (age <= 28) AS units_28,
         sum(units) FILTER (age <= 91) AS units_91,
+        sum(promoted) FILTER (age <= 28) AS promoted_28, sum(promoted) FILTER (age <= 91) AS promoted_91,
         sum(revenue) FILTER (age <= 7) AS revenue_7, sum(revenue) AS revenue, sum(units) AS units
-    FROM (SELECT t.item_id, t.feature_date, t.feature_date - k.day AS age, k.units, k.revenue
+    FROM (SELECT t.item_id, t.feature_date, t.feature_date - k.day AS age, k.units, k.revenue, k.promoted
         FROM (SELECT DISTINCT item_id, feature_date FROM target) AS t JOIN item_day AS k
         ON k.item_id = t.item_id AND k.day < t.feature_date AND k.day >= t.feature_date - {REACH}) AS t
     GROUP BY t.item_id, t.feature_date),
@@ -129,9 +136,6 @@ visited AS (
         sum(visits) FILTER (d.feature_date - v.day <= 7) AS visits_7, sum(visits) AS visits_28
     FROM day AS d JOIN visits AS v ON v.day < d.feature_date AND v.day >= d.feature_date - 28
     GROUP BY v.store_id, d.feature_date),
-planned AS (
-    SELECT shelf_id, week, display, mailer, known_at FROM promotions
-    WHERE coalesce(display, '0') <> '0' OR coalesce(mailer, '0') <> '0'),
 promoted AS (
     SELECT t.shelf_id, t.feature_date,
         max(display) FILTER (until >= week AND until < week + 7) AS display,
@@ -142,6 +146,13 @@ promoted AS (
     FROM (SELECT shelf_id, feature_date, feature_date + horizon_days::INTEGER - 1 AS until FROM target) AS t
     JOIN planned AS p ON p.shelf_id = t.shelf_id AND p.week <= t.until AND p.week + 14 > t.until
         AND p.known_at < t.feature_date
+    GROUP BY t.shelf_id, t.feature_date),
+offered AS (
+    SELECT t.shelf_id, t.feature_date, sum(greatest(0, before - greatest(p.since, t.feature_date - 28))) AS days_28,
+        sum(greatest(0, before - greatest(p.since, t.feature_date - 91))) AS days_91
+    FROM target AS t JOIN (SELECT *, week + 7 AS until FROM planned) AS p ON p.shelf_id = t.shelf_id
+        AND p.since < t.feature_date AND p.until > t.feature_date - 91
+    CROSS JOIN LATERAL (SELECT least(t.feature_date, p.until) AS before)
     GROUP BY t.shelf_id, t.feature_date),
 feast AS (
     SELECT d.feature_date, min(h.day) - d.feature_date AS days
@@ -168,7 +179,12 @@ SELECT t.shelf_id, t.feature_date, t.horizon_days, isodow(t.feature_date) AS day
     coalesce(visits_28, 0) AS store_visits_28d,
     l.price AS last_price, l.price / nullif(o.revenue::DOUBLE / nullif(units_182, 0), 0) AS price_ratio,
     coalesce(x.discount, 0)::DOUBLE AS discount,
-    coalesce(p.days, 0) AS promoted_days, in_stock AS in_stock_days_28d, t.shelf_life_days,
+    coalesce(p.days, 0) AS promoted_days, coalesce(w.days_28, 0) AS promoted_days_28d,
+    coalesce(w.days_91, 0) AS promoted_days_91d, coalesce(o.promoted_91, 0) AS promoted_units_91d,
+    o.promoted_91 / nullif(w.days_91, 0) AS promoted_rate_91d,
+    (coalesce(o.units_91, 0) - coalesce(o.promoted_91, 0)) / nullif(91 - coalesce(w.days_91, 0), 0) AS plain_rate_91d,
+    coalesce(i.promoted_28, 0) AS item_promoted_units_28d, coalesce(i.promoted_91, 0) AS item_promoted_units_91d,
+    in_stock AS in_stock_days_28d, t.shelf_life_days,
     t.store_id, t.category, t.subcategory, p.display, p.mailer, p.display_before, p.mailer_before
 FROM target AS t
 LEFT JOIN own AS o USING (shelf_id, feature_date) LEFT JOIN latest AS l USING (shelf_id, feature_date)
@@ -182,6 +198,7 @@ LEFT JOIN selling_kind AS sk ON sk.store_id = t.store_id AND sk.feature_date = t
 LEFT JOIN shop AS m ON m.store_id = t.store_id AND m.feature_date = t.feature_date
 LEFT JOIN visited AS v ON v.store_id = t.store_id AND v.feature_date = t.feature_date
 LEFT JOIN promoted AS p ON p.shelf_id = t.shelf_id AND p.feature_date = t.feature_date
+LEFT JOIN offered AS w ON w.shelf_id = t.shelf_id AND w.feature_date = t.feature_date
 LEFT JOIN discounts AS x ON x.shelf_id = t.shelf_id AND x.discount_date = t.feature_date
 LEFT JOIN feast ON feast.feature_date = t.feature_date
 ORDER BY t.feature_date, t.shelf_id
