@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +98,11 @@ def test_events_go_to_a_server_too(lake: Path) -> None:
     assert kinds == ["START", "COMPLETE"]
 
 
-def test_a_server_that_is_away_or_silent_holds_nothing_up_and_is_told_once(
+def test_a_server_that_is_silent_or_away_holds_nothing_up_and_is_told_once(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes connections and does not answer; the file beside it has everything."""
-    monkeypatch.setattr(lineage, "ANSWER_S", 0.2)
+    """It takes connections and does not answer, for longer than a test may take; the file beside it has everything."""
+    monkeypatch.setattr(lineage, "ANSWER_S", 3_000.0)
     file = tmp_path / "lineage.jsonl"
     logs.begin("streams", tmp_path / "logs")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -113,11 +112,10 @@ def test_a_server_that_is_away_or_silent_holds_nothing_up_and_is_told_once(
         )
         with lineage.emitting(settings):
             lineage.started(run)
-            began = time.perf_counter()
             for number in range(3):
                 lineage.batch(QUERY, dict, {"raw/foot_traffic": number})
-            assert time.perf_counter() - began < 0.2
             eventually(lambda: file.read_text().count("\n") == 4, "the file has all")
+            silent.close()
     lines = [line for line in log_lines.read(tmp_path / "logs") if line.event == "lineage not sent"]
     assert len(lines) == 1
 

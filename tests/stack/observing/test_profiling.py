@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from prometheus_client import generate_latest
 
 from lakeshelf.errors import ConfigurationError, StreamError
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.observing import processes
 from lakeshelf.stack.observing.processes import profiled
 from lakeshelf.status_files import STREAMS
 from lakeshelf.telemetry import metrics, profiling
@@ -69,20 +72,32 @@ def once(*seconds: float) -> Work:
     return work
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time goes while the driver is watched, and at no other moment: a busy machine sleeps longer than it is told."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    own = SimpleNamespace(time=time.time, monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr(processes, "time", own)
+
+
 def test_what_is_done_meanwhile_is_shown_and_nothing_else(
     settings: Settings, driver: Telemetry
 ) -> None:
     """Neither the batch before nor the commits of another query."""
     made = profiled(settings, QUERY, 1.0, once(0.1, 0.3))
     assert (made.batches, made.batch_seconds, made.query) == (2, 0.4, QUERY)
-    assert made.seconds >= 1.0
+    assert made.seconds == 1.0
     shown = {(line.kind, line.name): line for line in made.spent}
     assert shown["step", "tables"] == Spent("step", "tables", 2, 0.2, 100.0, 50.0, 0.5)
     assert shown["statement", TABLE] == Spent("statement", TABLE, 2, 0.1, 50.0, None, 0.25)
     assert shown["commit", TABLE] == Spent("commit", TABLE, 2, 0.04, 20.0, None, 0.1)
     assert shown["wait", "commits"].seconds == 0.08
     assert shown["wait", "turn"].seconds == 0.16
-    assert shown["wait", "between"].seconds == pytest.approx(made.seconds - 0.4, abs=0.01)
+    assert shown["wait", "between"].seconds == pytest.approx(0.6)
     assert ("commit", "raw/foot_traffic") not in shown
     assert "whole" not in {line.name for line in made.spent}
 
@@ -134,7 +149,7 @@ def test_a_driver_that_was_started_meanwhile_is_not_compared(
     """Its counters began again: a difference would be nonsense."""
     monkeypatch.setattr(profiling, "STARTED", "process_cpu_seconds_total")
     with pytest.raises(StreamError, match="was started meanwhile; profile again"):
-        profiled(settings, QUERY, 1.0, lambda *_: sum(range(10**6)) and None)
+        profiled(settings, QUERY, 1.0, lambda *_: sum(range(10**7)) and None)
 
 
 @given(st.lists(st.floats(0.001, 14.9), min_size=1))
