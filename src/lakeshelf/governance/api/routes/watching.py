@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Header, Query
@@ -49,7 +50,9 @@ async def stream_events(
     listing.require_reading(caller)
     chosen = frozenset(topics.split(",")) if topics else None
     watched = live if LIVE in (chosen or ()) else None
-    stream = _stream(context, caller, last_event_id, chosen, watched)
+    # Before the answer begins: who has it hears of all that happens from then on.
+    begin = await run_in_threadpool(_begin, context, caller, last_event_id)
+    stream = _stream(context, caller, begin, chosen, watched)
     return EventSourceResponse(stream, ping=PING_S, headers={"X-Accel-Buffering": "no"})
 
 
@@ -109,19 +112,37 @@ def verify_audit(context: On, caller: By, project: str) -> answers.Verdict:
     return answers.Verdict(whole=broken is None, broken=vars(broken) if broken else None)
 
 
+@dataclass(frozen=True)
+class Begin:
+    """Where a stream of events begins.
+
+    Attributes:
+        number: Number of the event before the first.
+        is_anew: Whether the event that the caller named is not followed by all that happened since.
+    """
+
+    number: int
+    is_anew: bool = False
+
+
+def _begin(context: Context, caller: Caller, last: str | None) -> Begin:
+    known = _number(last)
+    _, newest, follows = _after(context, caller, known or 0)
+    if last is None:
+        return Begin(newest)
+    return Begin(newest, is_anew=True) if known is None or not follows else Begin(known)
+
+
 async def _stream(
     context: Context,
     caller: Caller,
-    last: str | None,
+    begin: Begin,
     topics: frozenset[str] | None,
     live: Live | None,
 ) -> AsyncIterator[ServerSentEvent]:
-    known = _number(last)
-    _, newest, follows = await run_in_threadpool(_after, context, caller, known or 0)
-    if last is not None and (known is None or not follows):
-        yield ServerSentEvent(event="reset", data=json.dumps({"newest": newest}), id=str(newest))
-        known = newest
-    number = newest if known is None else known
+    number = begin.number
+    if begin.is_anew:
+        yield ServerSentEvent(event="reset", data=json.dumps({"newest": number}), id=str(number))
     loop = asyncio.get_running_loop()
     looked, shown = loop.time(), ""
     while True:
