@@ -180,7 +180,7 @@ def test_watch_loads_what_comes_and_ends_after_the_batch(shop: Rig) -> None:
     shop.drop("pos/b.csv", sales(3))
     eventually(lambda: len(shop.rows()) == 3, "the second file is loaded")
     watching.send_signal(signal.SIGINT)
-    out, err = watching.communicate(timeout=60)
+    out, err = watching.communicate(timeout=180)
     assert (watching.returncode, err) == (0, "")
     assert "1 file found; 1 success; 2 rows loaded, 0 refused" in out
 

@@ -18,6 +18,7 @@ from tests.ingestion.rig import Clock, Rig, sales, whole_and_once
 from tests.support import eventually
 
 FILES = 6
+WAIT_S = 180
 pytestmark = pytest.mark.faults
 
 
@@ -51,7 +52,7 @@ def assert_all_loaded(rig: Rig) -> None:
 @pytest.mark.parametrize("point", [p for p in crash.FILE_POINTS if p != "files_after_resolve"])
 def test_a_worker_killed_at_each_step_leaves_work_that_another_ends(shop: Rig, point: str) -> None:
     killed = shop.start(lease=0, LAKESHELF_CRASH_AT=point)
-    assert killed.wait(60) == -signal.SIGKILL, killed.stderr.read()
+    assert killed.wait(WAIT_S) == -signal.SIGKILL, killed.stderr.read()
     shop.scan()
     assert_all_loaded(shop)
 
@@ -59,7 +60,7 @@ def test_a_worker_killed_at_each_step_leaves_work_that_another_ends(shop: Rig, p
 def test_workers_killed_at_every_step_one_after_another_lose_nothing(shop: Rig) -> None:
     for point in crash.FILE_POINTS:
         killed = shop.start(lease=0, LAKESHELF_CRASH_AT=point)
-        killed.wait(60)
+        killed.wait(WAIT_S)
     shop.scan()
     assert_all_loaded(shop)
 
@@ -98,10 +99,9 @@ def test_workers_killed_at_random_times_load_every_file_once(shop: Rig) -> None:
         eventually(
             lambda goal=goal, worker=worker: written(shop) >= goal or worker.poll() is not None,
             "the worker writes",
-            60,
         )
         worker.kill()
-        worker.wait(60)
+        worker.wait(WAIT_S)
     shop.scan(wait=True, limit=5)
     rows = shop.rows()
     assert whole_and_once(rows)
@@ -113,7 +113,7 @@ def test_without_asking_the_dataset_a_batch_is_loaded_twice(
     shop: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = shop.start(lease=0, LAKESHELF_CRASH_AT="files_after_data")
-    assert killed.wait(60) == -signal.SIGKILL
+    assert killed.wait(WAIT_S) == -signal.SIGKILL
     monkeypatch.setattr(target, "fence", lambda *_: False)
     shop.scan()
     assert not whole_and_once(shop.rows())
