@@ -29,7 +29,7 @@ from lakeshelf.status_files import COMPONENTS
 from tests.support import eventually, make_topics
 
 Row = dict[str, Any]
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 class Rig:

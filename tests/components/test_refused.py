@@ -16,7 +16,7 @@ from lakeshelf.streams.recover import quarantine
 from lakeshelf.streams.take.refusal import QUARANTINE
 from tests.support import eventually
 
-from .rig import Rig
+from .rig import SECONDS, Rig
 from .test_supplier import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -47,7 +47,7 @@ def test_a_command_that_is_refused_is_listed_once(rig: Rig) -> None:
     publisher.records("commands", [topic.key_of(command).encode()], [encode(topic, command)])
     publisher.flush()
     killed = rig.start(REMOVALS, LAKESHELF_CRASH_AT="after_journal:2")
-    assert killed.wait(60) == -signal.SIGKILL, rig.log()
+    assert killed.wait(SECONDS) == -signal.SIGKILL, rig.log()
     assert quarantine.listed(rig.settings.lake_root) == []
     for _ in range(2):
         again = rig.start(REMOVALS)
