@@ -18,6 +18,7 @@ from lakeshelf.kafka import topics
 from lakeshelf.kafka.durability import IN_SYNC, Kept
 from tests.conftest import Run
 from tests.kafka.secured import PASSWORDS, Place
+from tests.kafka.test_refusals import HEARD_S
 
 TOPIC = "lost_sales"
 
@@ -98,7 +99,7 @@ def test_doctor_tells_how_a_kafka_of_others_is_reached_and_keeps_its_topics(
 def test_doctor_tells_of_a_wrong_password_and_of_security_without_servers(
     erin: Place, lakeshelf: Run, password_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(topics, "TIMEOUT", 2.0)
+    monkeypatch.setattr(topics, "TIMEOUT", HEARD_S)
     password_file.write_text("open-sesame")
     ((ok, message),) = checks(lakeshelf, "kafka")
     assert not ok

@@ -121,10 +121,10 @@ def not_written(client: dict[str, str], topics: Iterable[str]) -> set[str]:
         if error is not None and error.code() == DENIED:
             denied.add(message.topic())  # type: ignore[attr-defined]
 
-    producer = Producer({**client, "message.timeout.ms": 10_000})
+    producer = Producer({**client, "message.timeout.ms": 120_000})
     for topic in topics:
         producer.produce(topic, b"{}", b"key", on_delivery=delivered)
-    producer.flush(15)
+    producer.flush(150)
     return set(topics) - denied
 
 
@@ -134,7 +134,7 @@ def not_denied_to_read(client: dict[str, str], topics: Iterable[str]) -> set[str
     consumer = Consumer({**client, "group.id": "lakeshelf-reader", "auto.offset.reset": "earliest"})
     consumer.assign([TopicPartition(topic, 0, 0) for topic in left])
     try:
-        while left and (message := consumer.poll(10)) is not None:
+        while left and (message := consumer.poll(120)) is not None:
             assert message.error() is not None, message.topic()
             if message.error().code() == DENIED:
                 left.discard(str(message.topic()))

@@ -26,13 +26,15 @@ from tests.kafka.secured import Place
 
 pytestmark = pytest.mark.slow
 
+HEARD_S = 8.0
+"""In so long a handshake comes to its end, also on a busy machine."""
 UNKNOWN = {"kafka_username": "zed", "kafka_password": "open-sesame"}
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason is there at once; how long a broker may take to answer is not what is tested."""
-    monkeypatch.setattr(topics, "TIMEOUT", 2.0)
+    """The reason is there after a handshake; how long a broker may take to answer is not what is tested."""
+    monkeypatch.setattr(topics, "TIMEOUT", HEARD_S)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_without_what_the_client_hears_nobody_would_know_why(
 
 
 def test_a_password_that_begins_with_a_blank_is_sent_whole(secured: Place):
-    assert Admin(client_settings(secured.of_user("dan"))).list_topics(timeout=15).brokers
+    assert Admin(client_settings(secured.of_user("dan"))).list_topics(timeout=60).brokers
 
 
 def test_a_token_that_cannot_be_fetched_is_told_with_its_address(secured: Place):
@@ -194,7 +196,7 @@ def test_who_may_only_see_a_topic_cannot_read_it(secured: Place):
 def test_a_group_that_no_acl_allows_is_told_with_the_user(
     secured: Place, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(service, "ANSWER_S", 2.0)
+    monkeypatch.setattr(service, "ANSWER_S", HEARD_S)
     secured.allow("bob", AclOperation.READ, topic="clock")
     leader = service.Leader(client_settings(secured.of_user("bob")), "producer-pos")
     try:

@@ -24,7 +24,7 @@ READ = (AclOperation.READ, AclOperation.DESCRIBE)
 
 def comes(settings: Settings) -> bool:
     """Whether Kafka answers; to one who may see no topic, too."""
-    return bool(AdminClient(client_settings(settings)).list_topics(timeout=15).brokers)
+    return bool(AdminClient(client_settings(settings)).list_topics(timeout=60).brokers)
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])

@@ -54,11 +54,11 @@ def test_components_do_their_work_with_what_is_printed_for_them_and_not_without(
     runs.start()
     try:
         denied = "user gus (setting kafka_username) may not do that with this topic"
-        eventually(lambda: denied in host.health["clock"].error, "the clock is denied", 60)
+        eventually(lambda: denied in host.health["clock"].error, "the clock is denied")
         secured.allow_services("gus", names[:1], project_home())
         before = sent(secured)
-        eventually(lambda: sent(secured) > before, "somebody enters a store", 60)
-        eventually(lambda: {h.state for h in host.health.values()} == {"running"}, "all run", 60)
+        eventually(lambda: sent(secured) > before, "somebody enters a store")
+        eventually(lambda: {h.state for h in host.health.values()} == {"running"}, "all run")
     finally:
         host.stop()
         runs.join()
