@@ -41,7 +41,7 @@ def up(broker: Broker) -> Broker:
 
 def create_topic(broker: Broker) -> None:
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
-    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(10)
+    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(60)
 
 
 def produce(broker: Broker, *values: str) -> None:
@@ -50,7 +50,7 @@ def produce(broker: Broker, *values: str) -> None:
     )
     for value in values:
         producer.produce(TOPIC, value)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
 
 
 def consume(broker: Broker, count: int) -> list[str]:
@@ -59,7 +59,7 @@ def consume(broker: Broker, count: int) -> list[str]:
     )
     consumer.assign([TopicPartition(TOPIC, 0, 0)])
     try:
-        messages = consumer.consume(count, timeout=20)
+        messages = consumer.consume(count, timeout=120)
         return [(message.value() or b"").decode() for message in messages]
     finally:
         consumer.close()
@@ -186,7 +186,7 @@ def test_message_over_the_limit_is_refused_and_the_broker_goes_on(shared: Broker
         b"x" * (10 * MAX_MESSAGE_BYTES),
         on_delivery=lambda error, _: refused.append(error.name() if error else "accepted"),
     )
-    producer.flush(20)
+    producer.flush(60)
 
     produce(shared, "small")
 
@@ -202,7 +202,7 @@ def test_unknown_topics_are_not_created(shared: Broker) -> None:
     producer.flush(10)
 
     admin = AdminClient({"bootstrap.servers": shared.bootstrap_servers, "log_level": 0})
-    assert "no_such_topic" not in admin.list_topics(timeout=10).topics
+    assert "no_such_topic" not in admin.list_topics(timeout=60).topics
 
 
 def test_tethered_broker_ends_with_its_parent(broker: Broker, settings: Settings) -> None:
@@ -224,7 +224,7 @@ def test_tethered_broker_ends_with_its_parent(broker: Broker, settings: Settings
         parent.send_signal(signal.SIGKILL)
 
     assert process is not None
-    assert process.wait_gone(30)
+    assert process.wait_gone(120)
 
 
 def test_pid_file_of_a_process_number_used_again_is_stale(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.toolchain import class_data, jars, java
 from tests.support import eventually
 
+ARCHIVED_S = 240.0
+"""A busy machine takes minutes to write an archive; a broker that is killed meanwhile leaves none."""
 SESSION = """
 import os, sys
 from lakeshelf.settings import load_settings
@@ -104,7 +106,7 @@ def test_a_session_that_ends_in_order_leaves_an_archive_that_the_next_one_uses(
     archive = class_data.place(load_settings(cache_dir=tmp_path), class_path)
     options, found = session(tmp_path)
     assert ("ArchiveClassesAtExit" in options, found) == (True, "1")
-    eventually(lambda: class_data.is_whole(archive), "the archive is written", 240)
+    eventually(lambda: class_data.is_whole(archive), "the archive is written", ARCHIVED_S)
     options, found = session(tmp_path)
     assert (f"SharedArchiveFile={archive}" in options, found) == (True, "1")
     archive.write_bytes(class_data.MAGIC + os.urandom(100_000))
@@ -139,5 +141,5 @@ def started_and_stopped(broker: Broker) -> list[str]:
     broker.wait_healthy()
     assert broker.process is not None
     command = psutil.Process(broker.process.pid).cmdline()
-    broker.stop()
+    broker.stop(ARCHIVED_S)
     return command

@@ -40,7 +40,7 @@ def jvm() -> Iterator[Any]:
     yield gateway.jvm
     gateway.shutdown()
     gateway.java_process.stdin.close()
-    gateway.java_process.wait(30)
+    gateway.java_process.wait(120)
 
 
 @pytest.fixture(scope="module")

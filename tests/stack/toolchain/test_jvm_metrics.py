@@ -12,7 +12,8 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.toolchain import class_data, jvm_metrics
 
-PORT = 21_410
+PORT = 19_410
+"""Below those that brokers beside this test choose."""
 
 
 def test_without_a_port_nothing_is_loaded(tmp_path: Path) -> None:
