@@ -229,11 +229,11 @@ def started(folder: Path) -> Iterator[Engine]:
                 _command(folder, engine.socket), stdout=log, stderr=log, start_new_session=True
             )
         try:
-            eventually(lambda: _answers(engine), "the engine answers", 60)
+            eventually(lambda: _answers(engine), "the engine answers")
             yield engine
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(180)
 
 
 def _command(folder: Path, socket: Path) -> Sequence[str]:

@@ -85,7 +85,7 @@ def running() -> Iterator[Postgres]:
     finally:
         if process is not None:
             process.send_signal(signal.SIGQUIT)  # what it holds is of no use to anybody
-            process.wait(60)
+            process.wait(180)
         shutil.rmtree(folder)
 
 
@@ -149,7 +149,7 @@ def _somebody() -> dict[str, Any]:
 
 
 def _await(server: Postgres, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             server.run("SELECT 1")

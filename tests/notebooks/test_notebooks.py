@@ -42,7 +42,8 @@ def execute(name: str, lake: Path, monkeypatch: pytest.MonkeyPatch, own: Path) -
     monkeypatch.setenv("LAKESHELF_LAKE_ROOT", str(lake))
     book = read(name)
     place = {"metadata": {"path": str(FOLDER)}}
-    NotebookClient(book, timeout=300, kernel_name="python3", resources=place).execute()
+    how = {"timeout": 300, "startup_timeout": 300, "kernel_name": "python3"}
+    NotebookClient(book, resources=place, **how).execute()
     outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     return [output["text"] for output in outputs if output.get("name") == "stderr"]

@@ -114,7 +114,7 @@ def owner(lake: Path) -> Iterator[subprocess.Popen[str]]:
 def test_an_owner_that_is_up_does_it_and_an_owner_that_is_stuck_is_named(
     lakeshelf: Run, owner: subprocess.Popen[str]
 ) -> None:
-    done = lakeshelf("lake", "optimize", LOG.name, "--min-files", 2, "--timeout", 60)
+    done = lakeshelf("lake", "optimize", LOG.name, "--min-files", 2, "--timeout", 240)
     assert done.code == 0
     assert f"done by {LOG.owner}" in done.out
     assert owner.poll() is None

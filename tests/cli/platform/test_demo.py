@@ -58,10 +58,10 @@ def test_a_demo_reconciles_though_its_parts_are_killed(lakeshelf, lake: Path):
     settings = load_settings(lake_root=lake / "demo")
 
     def kill() -> None:
-        eventually(lambda: running_stack(settings).get("state") == "running", "the stack runs", 120)
+        eventually(lambda: running_stack(settings).get("state") == "running", "the stack runs")
         for part in ("streams", "broker"):
             os.kill(running_stack(settings)["parts"][part]["pid"], signal.SIGKILL)
-            eventually(lambda part=part: restarts(part) > 0, f"{part} is started again", 120)
+            eventually(lambda part=part: restarts(part) > 0, f"{part} is started again")
 
     def restarts(part: str) -> int:
         return running_stack(settings).get("parts", {}).get(part, {}).get("restarts", 0)

@@ -168,9 +168,9 @@ def test_maintenance_is_done_by_who_keeps_the_datasets_up(context: Context, tmp_
         running = pool.submit(kept_up.run, stop)
         try:
             eventually(lambda: is_held(lease_of(stack).path), "it has the lease")
-            assert beside.wait(10)
+            assert beside.wait(60)
             answer = maintenance.carry_out(
-                outside, f"{PROJECT}/{DATASET}", "optimize", {}, stack=stack, timeout_s=60
+                outside, f"{PROJECT}/{DATASET}", "optimize", {}, stack=stack, timeout_s=240
             )
         finally:
             stop.set()

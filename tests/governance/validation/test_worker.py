@@ -138,9 +138,9 @@ def test_a_worker_killed_while_it_judges_gives_no_verdict_and_a_new_one_does(
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(refused, Asking(process.address))
-        assert asked.wait(30)
+        assert asked.wait(60)
         process.kill()
-        assert "does not answer" in answer.result(60)
+        assert "does not answer" in answer.result(120)
     assert "does not answer" in refused(process.worker)
     process.start()
     assert [f.row_id for f in report(process.worker).findings] == ["1"]

@@ -55,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    assert select.select([process.stdout], [], [], 60)[0], "nothing within a minute"
+    assert select.select([process.stdout], [], [], 180)[0], "nothing within minutes"
     return process.stdout.readline().strip()
 
 
@@ -72,7 +72,7 @@ def test_a_running_owner_does_what_is_asked_between_its_commits(
     owned(tmp_path, 20)
     process = start("owning", LOG.name)
     assert line(process) == "ready"
-    done = requests.carry_out(Lake(tmp_path), LOG.name, "optimize", MERGE, timeout_s=60)
+    done = requests.carry_out(Lake(tmp_path), LOG.name, "optimize", MERGE, timeout_s=240)
     assert done.by == LOG.owner
     (part,) = done.report["done"]
     assert part["files"] >= 20
