@@ -22,7 +22,7 @@ from lakeshelf.forecast.model.gates import permuted
 from lakeshelf.forecast.model.scores import METRICS, judged
 from tests.forecast.model import made
 
-SMALL = Settings(trees=20, step=5, leaves=7, least_rows=50)
+SMALL = Settings(trees=20, step=5, leaves=7, least_rows=50, columns_share=0.6, ridge=5.0)
 MODEL = Boosted(made.NUMERIC, made.CATEGORIES, SMALL)
 pytestmark = pytest.mark.slow
 
@@ -108,6 +108,21 @@ def test_closed_stores_teach_nothing(train: pa.Table, trained: Trained) -> None:
     both = pa.concat_tables([train, closed])
     ordered = both.take(pc.sort_indices(both, [("feature_date", "ascending")]))
     assert MODEL.train(ordered) == trained
+
+
+def test_a_quantile_head_learns_from_fewer_rows(train: pa.Table, trained: Trained) -> None:
+    """The mean from all of them; and never from more than a head may have."""
+    few = replace(MODEL, settings=replace(SMALL, sample_of_quantiles=1_000)).train(train)
+    assert few.heads["mean"] == trained.heads["mean"]
+    assert _rows(few, "q90") == 1_000 < _rows(few, "mean")
+    both = replace(MODEL, settings=replace(SMALL, sample=900, sample_of_quantiles=1_000))
+    assert {_rows(both.train(train), name) for name in HEADS} == {900}
+
+
+def _rows(trained: Trained, name: str) -> int:
+    """Rows that the first tree of a head has seen: the count at its root."""
+    _, _, counts = trained.heads[name].partition("internal_count=")
+    return int(counts.split()[0])
 
 
 def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) -> None:

@@ -49,6 +49,7 @@ class Settings:
         columns_share: Share of the columns that a tree may use.
         ridge: Penalty on the values of leaves.
         sample: Most rows that a head learns from.
+        sample_of_quantiles: The same of a quantile head, of which there are many; never more than `sample`.
         correct: What the mean is corrected by, as the last month of the rows has it: nothing, demand ÷ forecast of all
             rows, or of each store.
     """
@@ -62,7 +63,8 @@ class Settings:
     rate: float = 0.1
     columns_share: float = 0.3
     ridge: float = 20.0
-    sample: int = 250_000
+    sample: int = 600_000
+    sample_of_quantiles: int = 250_000
     correct: Literal["nothing", "all", "store"] = "nothing"
 
 
@@ -101,18 +103,22 @@ class Boosted:
             MissingExtra: LightGBM is not installed.
         """
         require("ml")
-        columns = frozen(rows, self.numeric, self.categories)
-        rows = kept(rows, opened(rows))
-        learned, tried = _sampled(_before(rows), self.settings), last_month(rows)
-        data = _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns)
+        columns, settings = frozen(rows, self.numeric, self.categories), self.settings
+        before, month = _before(rows), last_month(rows)
+        tried = kept(month, opened(month))
         trial = _Trial(matrix(tried, columns), demand(tried), _taught(tried))
-        grown = {name: _head(name, data, trial, self.settings) for name in HEADS}
+        fewer = min(settings.sample, settings.sample_of_quantiles)
+        mean = _head(
+            MEAN, _lesson(before, columns, settings.sample, settings.seed), trial, settings
+        )
+        lesson = _lesson(before, columns, fewer, settings.seed)
+        grown = {MEAN: mean} | {name: _head(name, lesson, trial, settings) for name in ALPHAS}
         corrections = {
-            FACTORS: _factors(self.settings, grown[MEAN].forecast, trial, tried),
+            FACTORS: _factors(settings, mean.forecast, trial, tried),
             SHIFTS: {name: grown[name].shift for name in ALPHAS},
         }
         heads = {name: grown[name].text for name in HEADS}
-        return Trained(columns, heads, {**asdict(self.settings), **corrections})
+        return Trained(columns, heads, {**asdict(settings), **corrections})
 
 
 @dataclass(frozen=True)
@@ -216,13 +222,17 @@ def _taught(rows: pa.Table) -> Floats:
     return np.minimum(weights(rows), 1.0)
 
 
-def _sampled(rows: pa.Table, settings: Settings) -> pa.Table:
-    """Rows, or some of them in their order where they are too many."""
-    if rows.num_rows <= settings.sample:
-        return rows
-    random = np.random.default_rng(settings.seed)
-    chosen = random.choice(rows.num_rows, settings.sample, replace=False)
-    return rows.take(pa.array(np.sort(chosen)))
+def _lesson(rows: pa.Table, columns: Columns, most: int, seed: int) -> _Lesson:
+    learned = _sampled(rows, most, seed)
+    return _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns)
+
+
+def _sampled(rows: pa.Table, most: int, seed: int) -> pa.Table:
+    """Rows of open stores, or some of them in their order where they are too many."""
+    at = np.flatnonzero(opened(rows))
+    if len(at) > most:
+        at = np.sort(np.random.default_rng(seed).choice(at, most, replace=False))
+    return rows if len(at) == rows.num_rows else rows.take(pa.array(at))
 
 
 def _factors(
