@@ -37,15 +37,13 @@ class Lease:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self.path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _takes(file):
             owner = read_json(self.path)
             file.close()
             raise LakeError(
                 f"{self.path} is held by {owner.get('holder', 'another process')} (process {owner.get('pid', '?')})",
                 hint="stop it with `lakeshelf down`, or use another LAKESHELF_LAKE_ROOT",
-            ) from None
+            )
         with named(self.path):
             file.seek(0)
             file.truncate()
@@ -72,8 +70,20 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not _locks(file, fcntl.LOCK_SH)
+
+
+def _takes(file: IO[str]) -> bool:
+    """Lock a file unless a process holds it; those who only look share it for a moment, and are in nobody's way."""
+    while not _locks(file, fcntl.LOCK_EX):
+        if not _locks(file, fcntl.LOCK_SH):
+            return False
+    return True
+
+
+def _locks(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
