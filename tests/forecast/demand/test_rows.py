@@ -170,7 +170,6 @@ def test_a_promotion_counts_once_it_is_known() -> None:
 
 def test_what_sold_on_promoted_days_is_told_apart() -> None:
     """A promotion counts for the days from the one after it became known on; the other store has one, too."""
-    d = (TODAY - BEGIN).days
     monday = TODAY - timedelta(days=TODAY.weekday() + 14)
     late = monday + timedelta(days=3)
     n = (monday - BEGIN).days
@@ -189,24 +188,26 @@ def test_what_sold_on_promoted_days_is_told_apart() -> None:
             promotion(SHELVES[0], monday - timedelta(days=7), BEGIN, display="0", mailer="0"),
         ],
     )
-    assert n + 7 <= d
-    assert (row["promoted_days_28d"], row["promoted_days_91d"]) == (3, 3)
-    assert row["promoted_units_91d"] == 10**4 + 10**6
+    assert row["promoted_days_91d"] == 3
     assert row["promoted_rate_91d"] == (10**4 + 10**6) / 3
-    plain = 7 + 1 + 10**3 + (10**7 if n + 7 < d else 0)
-    assert row["plain_rate_91d"] == plain / 88
-    assert row["item_promoted_units_28d"] == 10**4 + 10**6 + 5
+    assert row["plain_rate_91d"] == (7 + 1 + 10**3 + 10**7) / 88
     assert row["item_promoted_units_91d"] == 10**4 + 10**6 + 5 + 9
 
 
 def test_without_promotions_all_that_sold_is_plain() -> None:
     d = (TODAY - BEGIN).days
     row = one(chosen((SHELVES[0], TODAY, 3)), demand=[sold(SHELVES[0], d - 1, 91)])
-    assert (row["plain_rate_91d"], row["promoted_rate_91d"], row["promoted_units_91d"]) == (
-        1,
-        None,
-        0,
+    assert (row["plain_rate_91d"], row["promoted_days_91d"]) == (1, 0)
+    assert row["promoted_rate_91d"] is None
+
+
+def test_a_shelf_that_was_always_promoted_has_no_plain_rate() -> None:
+    weeks = [TODAY - timedelta(days=TODAY.weekday() + 7 * n) for n in range(15)]
+    row = one(
+        chosen((SHELVES[0], TODAY, 3)), promotions=[promotion(SHELVES[0], w, BEGIN) for w in weeks]
     )
+    assert (row["promoted_rate_91d"], row["promoted_days_91d"]) == (0, 91)
+    assert row["plain_rate_91d"] is None
 
 
 def test_days_in_stock_are_unknown_where_nobody_observes_them() -> None:

@@ -91,7 +91,7 @@ item AS (
     SELECT t.item_id, t.feature_date,
         sum(units) FILTER (age <= 7) AS units_7, sum(units) FILTER (age <= 28) AS units_28,
         sum(units) FILTER (age <= 91) AS units_91,
-        sum(promoted) FILTER (age <= 28) AS promoted_28, sum(promoted) FILTER (age <= 91) AS promoted_91,
+        sum(promoted) FILTER (age <= 91) AS promoted_91,
         sum(revenue) FILTER (age <= 7) AS revenue_7, sum(revenue) AS revenue, sum(units) AS units
     FROM (SELECT t.item_id, t.feature_date, t.feature_date - k.day AS age, k.units, k.revenue, k.promoted
         FROM (SELECT DISTINCT item_id, feature_date FROM target) AS t JOIN item_day AS k
@@ -148,11 +148,10 @@ promoted AS (
         AND p.known_at < t.feature_date
     GROUP BY t.shelf_id, t.feature_date),
 offered AS (
-    SELECT t.shelf_id, t.feature_date, sum(greatest(0, before - greatest(p.since, t.feature_date - 28))) AS days_28,
-        sum(greatest(0, before - greatest(p.since, t.feature_date - 91))) AS days_91
-    FROM target AS t JOIN (SELECT *, week + 7 AS until FROM planned) AS p ON p.shelf_id = t.shelf_id
-        AND p.since < t.feature_date AND p.until > t.feature_date - 91
-    CROSS JOIN LATERAL (SELECT least(t.feature_date, p.until) AS before)
+    SELECT t.shelf_id, t.feature_date,
+        sum(least(t.feature_date, p.week + 7) - greatest(p.since, t.feature_date - 91)) AS days
+    FROM target AS t JOIN planned AS p ON p.shelf_id = t.shelf_id AND p.since < least(t.feature_date, p.week + 7)
+        AND p.week + 7 > t.feature_date - 91
     GROUP BY t.shelf_id, t.feature_date),
 feast AS (
     SELECT d.feature_date, min(h.day) - d.feature_date AS days
@@ -179,12 +178,10 @@ SELECT t.shelf_id, t.feature_date, t.horizon_days, isodow(t.feature_date) AS day
     coalesce(visits_28, 0) AS store_visits_28d,
     l.price AS last_price, l.price / nullif(o.revenue::DOUBLE / nullif(units_182, 0), 0) AS price_ratio,
     coalesce(x.discount, 0)::DOUBLE AS discount,
-    coalesce(p.days, 0) AS promoted_days, coalesce(w.days_28, 0) AS promoted_days_28d,
-    coalesce(w.days_91, 0) AS promoted_days_91d, coalesce(o.promoted_91, 0) AS promoted_units_91d,
-    o.promoted_91 / nullif(w.days_91, 0) AS promoted_rate_91d,
-    (coalesce(o.units_91, 0) - coalesce(o.promoted_91, 0)) / nullif(91 - coalesce(w.days_91, 0), 0) AS plain_rate_91d,
-    coalesce(i.promoted_28, 0) AS item_promoted_units_28d, coalesce(i.promoted_91, 0) AS item_promoted_units_91d,
-    in_stock AS in_stock_days_28d, t.shelf_life_days,
+    coalesce(p.days, 0) AS promoted_days, coalesce(w.days, 0) AS promoted_days_91d,
+    coalesce(o.promoted_91, 0) / nullif(w.days, 0) AS promoted_rate_91d,
+    (coalesce(o.units_91, 0) - coalesce(o.promoted_91, 0)) / nullif(91 - coalesce(w.days, 0), 0) AS plain_rate_91d,
+    coalesce(i.promoted_91, 0) AS item_promoted_units_91d, in_stock AS in_stock_days_28d, t.shelf_life_days,
     t.store_id, t.category, t.subcategory, p.display, p.mailer, p.display_before, p.mailer_before
 FROM target AS t
 LEFT JOIN own AS o USING (shelf_id, feature_date) LEFT JOIN latest AS l USING (shelf_id, feature_date)
