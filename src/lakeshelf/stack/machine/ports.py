@@ -1,4 +1,8 @@
-"""Ports of the loopback interface: chosen once, remembered in a file, checked before use."""
+"""Ports of the loopback interface: chosen once, remembered in a file, checked before use.
+
+A port that was chosen is free for a while, until a JVM has started that listens there. On Linux, a name that ends with
+this process keeps others from choosing it meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import itertools
 import json
 import random
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +23,9 @@ LOOPBACK = "127.0.0.1"
 # would sooner or later be somebody's.
 RANGE = range(20_000, 32_768)
 _TRIES = 1_000
+_KEPT = 32
+"""Ports that are kept; those that were chosen before are in use, or nobody wants them any more."""
+_names: list[socket.socket] = []
 
 
 def is_free(port: int) -> bool:
@@ -57,13 +65,30 @@ def choose(count: int) -> list[int]:
         BrokerError: There are not as many.
     """
     candidates = random.SystemRandom().sample(RANGE, _TRIES)
-    free = list(itertools.islice(filter(is_free, candidates), count))
+    free = list(itertools.islice(filter(_keeps, candidates), count))
     if len(free) < count:
         raise BrokerError(
             f"no {count} free ports between {RANGE.start} and {RANGE.stop}",
             hint="stop servers on this machine",
         )
     return free
+
+
+def _keeps(port: int) -> bool:
+    """Keep a port for this process; whether it is free, and no other process keeps it."""
+    if not is_free(port):
+        return False
+    if sys.platform == "linux":
+        name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            name.bind(f"\0lakeshelf-port-{port}")
+        except OSError:
+            name.close()
+            return False
+        _names.append(name)
+        while len(_names) > _KEPT:
+            _names.pop(0).close()
+    return True
 
 
 def read(file: Path) -> dict[str, int]:
