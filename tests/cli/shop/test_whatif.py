@@ -107,6 +107,9 @@ def test_days_stores_categories_and_items_limit_what_is_replayed(lakeshelf, sold
     words = ("--since", since, "--until", until, "--stores", "store 1", "--categories", "tins")
     answer = asked(lakeshelf, sold, "--set", "reorder_point_qty=2", *words)
     assert answer["differences"] == as_records(compared(*sides))
+    assert len(answer["notes"]) == 2
+    few = asked(lakeshelf, sold, "--since", LAST - timedelta(days=20))
+    assert "intervals are too narrow" in few["notes"][-1]
     one = asked(lakeshelf, sold, "--items", "I3, I5")
     assert one["shelves"] == 2
     assert one["wanted_units"] == SOLD.units[:, [3, 5]].sum()
@@ -162,7 +165,8 @@ def test_a_higher_threshold_never_lowers_fill_of_lasting_goods_with_enough_in_th
         history=replace(shop.history, goods=lasting),
         policy=Policy(threshold_pct=float(thresholds[0]), min_qty=0, reorder_point_qty=10_000),
     )
-    answer = answers.answer(enough, {"threshold_pct": float(thresholds[1])}, lambda *_: None)
+    changed = enough.policy.changed({"threshold_pct": float(thresholds[1])})
+    answer = answers.answer(enough, changed, lambda *_: None)
     fills = [next(one for one in part if one.measure == "fill") for part in parts(answer)]
     assert all(one.before <= one.after for one in fills)
 
@@ -218,6 +222,7 @@ def test_a_frontier_has_the_two_policies_and_reorder_points(lakeshelf, sold):
         (["--set", "plan_source=ml"], "plan_source is ml, and no model decides on this lake yet;"),
         (["--set", "service_level=0.9"], "and no model decides on this lake yet;"),
         (["--set", "plan_source=oracle"], "plan_source is 'oracle'; give rule"),
+        (["--set", "min_qty=2", "--change-request", 1], "--set and --change-request; give one of"),
         (["--since", "2017-11-05", "--until", "2017-11-04"], "2017-11-05 is after the last one"),
         (["--since", "tomorrow"], "--since is 'tomorrow', which is no day; write for example"),
         (["--since", "2018-02-01"], f"no receipts from 2018-02-01 on; the last ones are of {LAST}"),

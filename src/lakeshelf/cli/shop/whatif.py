@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,25 +12,16 @@ import typer
 
 from lakeshelf import extras
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import (
-    All,
-    AsJson,
-    Steps,
-    add,
-    console,
-    grid,
-    print_json,
-)
-from lakeshelf.cli.console.picture import scatter
-from lakeshelf.cli.console.terminal import lines
-from lakeshelf.counts import count_of
+from lakeshelf.cli.console.output import All, AsJson, Steps, print_json
+from lakeshelf.cli.governed import connecting
+from lakeshelf.cli.governed.cells import paged
+from lakeshelf.cli.shop import whatif_report
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.forecast.whatif.answers import Answer
-    from lakeshelf.forecast.whatif.comparison import Difference
-    from lakeshelf.forecast.whatif.frontier import Point
     from lakeshelf.forecast.whatif.lakes import Shop
+    from lakeshelf.forecast.whatif.policies import Policy
+    from lakeshelf.lake.place.location import Place
 
 STEPS = {
     "read": "read receipts",
@@ -39,27 +29,6 @@ STEPS = {
     "compare": "draw intervals",
     "frontier": "replay reorder points",
 }
-MEASURES = {
-    "fill": ("fill (sold of wanted)", 4),
-    "lost_units": ("lost units", 0),
-    "lost_margin": ("lost margin", 2),
-    "stock": ("stock a shelf, units", 2),
-    "stock_days": ("stock-days", 0),
-    "orders": ("orders", 0),
-    "ordered": ("units ordered", 0),
-    "wasted": ("waste, units", 0),
-    "waste_cost": ("waste, cost", 2),
-    "holding": ("holding, cost", 2),
-    "cost": ("cost (margin, waste, holding)", 2),
-}
-"""Measure → what people read, and digits behind the point."""
-CHIEF = ("fill", "lost_units", "stock", "orders", "wasted", "cost")
-"""Measures of stores and categories that people see; programs get all."""
-GROUPS = {"store_id": "store", "category": "category"}
-LISTED = 5
-"""So many stores, and categories, are printed: those whose cost changes most."""
-SIDES = ("in force", "changed", "difference", "95 % from", "to")
-MARKS = {"in force": "o", "changed": "x"}
 
 
 def whatif(
@@ -68,6 +37,15 @@ def whatif(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="What would have been set; several."),
     ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--change-request",
+            metavar="NUMBER",
+            help="What an open change request of policies asks for.",
+        ),
+    ] = None,
+    user: connecting.As = None,
     since: Annotated[
         str | None, typer.Option(metavar="DAY", help="First day; unset: 91 days up to the last.")
     ] = None,
@@ -95,9 +73,9 @@ def whatif(
     in_force = access.present()
     extras.require("ml")
     extras.require("query")
-    from lakeshelf.forecast.whatif import answers, lakes, wishes
+    from lakeshelf.forecast.whatif import answers, lakes
 
-    values = wishes.typed(_fields(settings or []))
+    change = _change(settings or [], number, user)
     limited = {"store_id": stores, "category": categories, "item_id": items}
     scope = lakes.Scope(
         _day("--since", since),
@@ -107,11 +85,75 @@ def whatif(
     with Steps(STEPS).shown() as progress:
         progress("read")
         shop = lakes.read(in_force.lake_root, scope)
-        answer = answers.answer(shop, values, progress, frontier=frontier)
+        changed = change.of(in_force.lake_root, shop)
+        answer = answers.answer(shop, changed, progress, frontier=frontier)
     if as_json:
-        print_json(_json(shop, values, answer))
+        print_json(whatif_report.as_record(shop, change.record, answer))
     else:
-        _print(shop, values, answer, every)
+        whatif_report.show(shop, change.words, answer, every)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would be otherwise.
+
+    Attributes:
+        fields: Field → its value for every shelf.
+        request: Number and title of a change request; None: there is none.
+        cells: Topic → what that request changes of its policies.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    request: tuple[int, str] | None = None
+    cells: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        if self.request is not None:
+            return "change request {} ({})".format(*self.request)
+        return ", ".join(f"{name}={value:g}" for name, value in self.fields.items()) or "the same"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What it is, for programs."""
+        changed = [{"field": name, "value": value} for name, value in self.fields.items()]
+        return {"set": changed, "change_request": self.request and self.request[0]}
+
+    def of(self, root: Place, shop: Shop) -> Policy:
+        """The policy that it makes of the one in force."""
+        from lakeshelf.forecast.whatif import lakes
+
+        if self.request is None:
+            return shop.policy.changed(self.fields)
+        shelves = list(shop.history.goods.shelf_id)
+        return shop.policy.changed(lakes.policies(root, shelves, self.cells))
+
+
+def _change(words: Sequence[str], number: int | None, user: str | None) -> Change:
+    from lakeshelf.forecast.whatif import wishes
+
+    if number is None:
+        return Change(wishes.typed(_fields(words)))
+    if words:
+        raise ConfigurationError("--set and --change-request", hint="give one of them")
+    return _requested(number, user)
+
+
+def _requested(number: int, user: str | None) -> Change:
+    """What a change request asks for that is not in force yet."""
+    from lakeshelf.forecast.whatif.policies import TOPICS
+
+    with connecting.project_of(user, connecting.PROJECT) as project:
+        request = project.request(number)
+        seen = request.get()["request"]
+        cells, _ = paged(request.diff, "cells")
+    if seen["dataset"] not in TOPICS or seen["merged_version"] is not None or not cells:
+        raise ConfigurationError(
+            f"CR {number} of {seen['dataset']} is {seen['status']} and changes no policy that is not in force",
+            hint="`lakeshelf cr list` lists change requests",
+        )
+    return Change(request=(number, seen["title"]), cells={seen["dataset"]: cells})
 
 
 def _fields(words: Iterable[str]) -> dict[str, str]:
@@ -137,148 +179,3 @@ def _day(option: str, text: str | None) -> date | None:
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
-
-
-def _json(shop: Shop, values: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    return {
-        "since": shop.first,
-        "until": shop.last,
-        "shelves": len(shop.names),
-        "set": [{"field": name, "value": value} for name, value in values.items()],
-        "wanted_units": int(shop.history.units.sum()),
-        "lost_sales_units": shop.lost_units,
-        "shelves_without_profile": shop.nameless,
-        "notes": _notes(shop),
-        "differences": [_record(one) for one in answer.whole],
-        **{
-            _plural(column): [
-                {column: value, "differences": [_record(one) for one in differences]}
-                for value, differences in groups.items()
-            ]
-            for column, groups in answer.groups.items()
-        },
-        "most_changed": list(answer.shelves),
-        "frontier": [
-            {"policy": point.policy, **{n: _number(v) for n, v in point.measures.items()}}
-            for point in answer.frontier
-        ],
-    }
-
-
-def _plural(column: str) -> str:
-    return "stores" if column == "store_id" else "categories"
-
-
-def _record(one: Difference) -> dict[str, Any]:
-    record = {**asdict(one), "difference": one.difference}
-    return {n: _number(v) if isinstance(v, float) else v for n, v in record.items()}
-
-
-def _number(value: float) -> float | None:
-    """A number as JSON has it: what is none is null."""
-    return value if math.isfinite(value) else None
-
-
-def _notes(shop: Shop) -> list[str]:
-    """What has to be known of the figures, a sentence each."""
-    from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
-
-    lost = (
-        "Nobody observed lost sales."
-        if shop.lost_units is None
-        else f"{count_of(shop.lost_units, 'unit')} of observed lost sales count as wanted."
-    )
-    notes = [f"{FLOOR_OF_DEMAND[0].upper()}{FLOOR_OF_DEMAND[1:]}.", lost]
-    if shop.nameless:
-        notes.append(
-            f"{count_of(shop.nameless, 'shelf')} with receipts but without a profile left out."
-        )
-    return notes
-
-
-def _print(shop: Shop, values: Mapping[str, Any], answer: Answer, every: bool) -> None:
-    out = console()
-    changed = ", ".join(f"{name}={value:g}" for name, value in values.items())
-    stores = len(answer.groups["store_id"])
-    out.print(
-        f"{count_of(len(shop.names), 'shelf')} of {count_of(stores, 'store')}, "
-        f"{count_of(shop.history.steps.days, 'day')} from {shop.first} to {shop.last}, "
-        f"{count_of(int(shop.history.units.sum()), 'unit')} wanted: the policy in force, and "
-        f"{changed or 'the same again'}.",
-        style="bold",
-        soft_wrap=True,
-    )
-    for note in _notes(shop):
-        out.print(note, soft_wrap=True)
-    table = grid("", *SIDES, right=SIDES)
-    for one in answer.whole:
-        add(table, MEASURES[one.measure][0], *_cells(one))
-    out.print(table)
-    for column, groups in answer.groups.items():
-        _print_groups(column, groups, every)
-    if answer.shelves:
-        _print_shelves(answer.shelves)
-    if answer.frontier:
-        _print_frontier(answer.frontier)
-
-
-def _print_groups(column: str, groups: Mapping[str, Sequence[Difference]], every: bool) -> None:
-    """Chief measures of the groups whose cost changes most."""
-
-    def change(item: tuple[str, Sequence[Difference]]) -> float:
-        return -abs(next(one.difference for one in item[1] if one.measure == "cost"))
-
-    shown = sorted(groups.items(), key=change)[: None if every else LISTED]
-    table = grid(GROUPS[column], "", *SIDES, right=SIDES)
-    for value, differences in shown:
-        label = value
-        for one in differences:
-            if one.measure in CHIEF:
-                add(table, label, MEASURES[one.measure][0], *_cells(one))
-                label = ""
-    console().print(table)
-    if len(shown) < len(groups):
-        console().print(
-            f"{len(shown)} of {count_of(len(groups), GROUPS[column])}; --all shows them"
-        )
-
-
-def _print_shelves(shelves: Sequence[Mapping[str, Any]]) -> None:
-    """Those whose cost changes most."""
-    figures = {
-        f"{name}_{when}": f"{name.replace('_', ' ')} {when}"
-        for name in ("lost_units", "stock", "wasted", "cost")
-        for when in ("before", "after")
-    }
-    table = grid("shelf_id", "name", *figures.values(), right=tuple(figures.values()))
-    for shelf in shelves:
-        cells = (_shown(shelf[key], MEASURES[key.rpartition("_")[0]][1]) for key in figures)
-        add(table, shelf["shelf_id"], shelf["name"], *cells)
-    console().print("Shelves whose cost changes most:", style="bold")
-    console().print(table)
-
-
-def _print_frontier(points: Sequence[Point]) -> None:
-    spots = [
-        (p.measures["stock"], p.measures["fill"], MARKS.get(p.policy, "·"))
-        for p in (*points[len(MARKS) :], *points[: len(MARKS)])
-    ]
-    legend = "fill (o: in force, x: changed, ·: changed, with other reorder points)"
-    console().print(lines("\n".join(scatter(spots, "stock a shelf", legend))))
-    titles = ("fill", "stock", "wasted", "cost")
-    table = grid("reorder point", *titles, right=titles)
-    for point in points:
-        add(table, point.policy, *(_shown(point.measures[n], MEASURES[n][1]) for n in titles))
-    console().print(table)
-
-
-def _cells(one: Difference) -> tuple[str | None, ...]:
-    digits = MEASURES[one.measure][1]
-    sides = (_shown(value, digits) for value in (one.before, one.after))
-    changes = (_shown(value, digits, "+") for value in (one.difference, one.low, one.high))
-    return (*sides, *changes)
-
-
-def _shown(value: float, digits: int, sign: str = "") -> str | None:
-    """A figure for people; what is no number is a dash."""
-    return f"{value:{sign},.{digits}f}" if math.isfinite(value) else None

@@ -49,18 +49,15 @@ class Answer:
     frontier: tuple[Point, ...]
 
 
-def answer(
-    shop: Shop, values: Mapping[str, Any], progress: Progress, *, frontier: bool = False
-) -> Answer:
+def answer(shop: Shop, changed: Policy, progress: Progress, *, frontier: bool = False) -> Answer:
     """Replay a shop under the policy in force and under the changed one.
 
     Args:
         shop: The shop.
-        values: Field → its value for every shelf of the shop.
+        changed: The changed policy.
         progress: Is told how far it is.
         frontier: Whether reorder points are tried.
     """
-    changed = shop.policy.changed(values)
     progress("replay", 0, 2)
     before = replay(shop.history, shop.policy)
     progress("replay", 1, 2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lakeshelf.forecast.demand.daily import daily_demand
 from lakeshelf.forecast.whatif.errors import NoReceipts, OutOfBounds
 from lakeshelf.forecast.whatif.history import UNKNOWN, Goods, History
 from lakeshelf.forecast.whatif.policies import TOPICS, Policy
+from lakeshelf.forecast.whatif.proposals import Cell, patched
 from lakeshelf.forecast.whatif.steps import Steps
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -26,6 +28,7 @@ from lakeshelf.shop.cutoffs import DAY
 from lakeshelf.shop.explain import policies_held
 from lakeshelf.shop.naming import PROFILES
 
+NOTHING: Mapping[str, Sequence[Cell]] = MappingProxyType({})
 QUARTER = 91
 """Days up to the last one, where no first one is named."""
 MOST_DAYS = 3 * 366
@@ -104,7 +107,7 @@ def read(root: Place, scope: Scope) -> Shop:
     return Shop(
         tuple(profiles["name"].to_pylist()),
         history.take(sold),
-        _policy(root, profiles["shelf_id"]),
+        Policy(**policies(root, profiles["shelf_id"].to_pylist())),
         pc.sum(_of(within, profiles)["lost_units"]).as_py(),
         len(within["shelf_id"].unique()) - len(_of(within, everything)["shelf_id"].unique()),
     )
@@ -166,13 +169,24 @@ def _of(demand: pa.Table, profiles: pa.Table) -> pa.Table:
     return demand.filter(pc.is_in(demand["shelf_id"], profiles["shelf_id"].combine_chunks()))
 
 
-def _policy(root: Place, shelves: pa.ChunkedArray) -> Policy:
-    """The policy in force of each shelf; shelves are in the order of their ids."""
+def policies(
+    root: Place, shelves: Sequence[str], changes: Mapping[str, Sequence[Cell]] = NOTHING
+) -> dict[str, Any]:
+    """What holds for shelves.
+
+    Args:
+        root: Lake root.
+        shelves: The shelves, in the order of their ids.
+        changes: Topic → changes of its policies that are not in force yet.
+
+    Returns:
+        Field of a policy → its value for each shelf.
+    """
+    asked = pa.array(shelves, pa.string())
     fields: dict[str, Any] = {}
     for topic in TOPICS:
         rows = tables.whole_rows(root, f"staging/{topic}")
-        held = policies_held(topic, rows, shelves).sort_by("shelf_id")
-        fields |= {
-            name: held[name].to_numpy() for name in Policy.names() if name in held.schema.names
-        }
-    return Policy(**fields)
+        rows = patched(topic, rows, changes.get(topic, ()))
+        held = policies_held(topic, rows, asked).sort_by("shelf_id")
+        fields |= {n: held[n].to_numpy() for n in Policy.names() if n in held.schema.names}
+    return fields

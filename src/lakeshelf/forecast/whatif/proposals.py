@@ -1,0 +1,41 @@
+"""Policies as a change request would have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG
+
+Cell = Mapping[str, Any]
+"""A change: `row_id`, `op` (`set`, `insert` or `delete`), `column` (of `set`), and `staged`, the value or the row."""
+KEY = "shelf_id"
+
+
+def patched(topic: str, policies: pa.Table, cells: Iterable[Cell]) -> pa.Table:
+    """Rows of the latest policies after some changes.
+
+    Args:
+        topic: `shelf_policies` or `wh_policies`.
+        policies: The rows of its table.
+        cells: The changes.
+    """
+    rows = {row[KEY]: row for row in policies.to_pylist()}
+    for cell in cells:
+        shelf = cell["row_id"]
+        if cell["op"] == "delete":
+            rows.pop(shelf, None)
+        elif cell["op"] == "insert":
+            rows[shelf] = _made(topic, shelf, cell["staged"])
+        else:
+            row = rows.get(shelf) or _made(topic, shelf, {"active": True})
+            rows[shelf] = row | {cell["column"]: cell["staged"]}
+    return pa.Table.from_pylist(list(rows.values()), policies.schema)
+
+
+def _made(topic: str, shelf: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of fields that people choose."""
+    fields = [field.name for field in CATALOG.topics[topic].fields if field.default is not None]
+    return {KEY: shelf, "deleted": False, **{name: values.get(name) for name in fields}}
