@@ -51,7 +51,7 @@ def test_of_a_file_that_is_too_large_no_more_is_read_and_a_warning_tells_once(
     )
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "read"), READERS.items())
 @pytest.mark.parametrize("nested", [b"[", b'{"parts":'])
 def test_what_is_nested_without_end_or_is_a_pipe_tells_nothing(tmp_path, name, read, nested):

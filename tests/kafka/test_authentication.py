@@ -183,7 +183,7 @@ def test_a_secret_in_a_folder_that_others_cannot_enter_is_not_read_by_them(tree,
     assert authentication(chosen)["sasl.password"] == "sesame"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path):
     """Nobody writes into the pipe, and a device such as this one never ends."""
     os.mkfifo(tmp_path / "pipe", 0o600)

@@ -39,7 +39,7 @@ def test_the_demo_balances_on_a_bucket_and_leaves_no_secret(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1000,
         check=False,
     )
     assert done.returncode == 0, done.stderr

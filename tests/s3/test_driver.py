@@ -85,7 +85,7 @@ def test_a_driver_that_is_killed_and_started_again_commits_each_batch_once(made:
         process.kill()
         process.communicate()
     last = folding(made)
-    out, err = last.communicate(timeout=120)
+    out, err = last.communicate(timeout=300)
     assert out.endswith("done\n"), err
     assert harness.state(made) == model.tables(facts(KEPT))
     assert len(ledger.entries(made)) == 2

@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written_is_refused_at_the_start(lake: Path, tmp_p
         pass
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 def test_a_pipe_takes_no_lineage(lake: Path, tmp_path: Path) -> None:
     """To open it would wait for a reader, and the driver with it."""
     os.mkfifo(tmp_path / "pipe")
