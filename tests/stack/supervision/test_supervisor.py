@@ -5,26 +5,29 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from lakeshelf.backoff import STEADY_S
 from lakeshelf.files import read_json
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.supervision import governed, handover
+from lakeshelf.stack.supervision.care import Care
 from lakeshelf.stack.supervision.stack_file import NAME as STACK_FILE
-from lakeshelf.stack.supervision.supervisor import end_leftovers, running_stack
+from lakeshelf.stack.supervision.supervisor import Supervisor, end_leftovers, running_stack
 from lakeshelf.streams.resume import checkpoint
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
-READY_S = 120.0
 Told = dict[str, Any]
 
 
@@ -62,7 +65,7 @@ class Stack:
             told = self.told()
             return told.get("state") == "running" and told["parts"][part]["restarts"] == 1
 
-        eventually(restarted, "the part runs again", READY_S)
+        eventually(restarted, "the part runs again")
 
     def end(self) -> None:
         """Whatever a test left running."""
@@ -83,7 +86,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
     up = stack.command("up", "--no-simulation", LAKESHELF_GOVERNANCE="true")
     assert up.returncode == 0
-    eventually(lambda: stack.is_running("api", "worker"), "governed datasets are served", 60)
+    eventually(lambda: stack.is_running("api", "worker"), "governed datasets are served")
     status = json.loads(stack.command("status", "--json").stdout)
     assert status["ok"], status["problems"]
     assert {q["state"] for q in status["queries"]} == {"running"}
@@ -137,8 +140,26 @@ def test_a_second_signal_kills(stack):
     folder = stack.settings.stack_dir
     eventually(lambda: read_json(folder / STACK_FILE)["state"] == "stopping", "it stops")
     os.kill(told["pid"], signal.SIGTERM)
-    eventually(lambda: not any(process.is_alive for process in processes), "all are dead", 10)
-    eventually(lambda: not is_held(folder / "stack.lock"), "the lake is free", 10)
+    eventually(lambda: not any(process.is_alive for process in processes), "all are dead")
+    eventually(lambda: not is_held(folder / "stack.lock"), "the lake is free")
+
+
+def test_no_status_that_names_a_new_start_says_that_all_runs(settings, monkeypatch):
+    part = SimpleNamespace(
+        name="broker", pid=None, is_ready=False, is_awaited=True, was_refused=False,
+        start=lambda: None, how_it_ended=lambda: "", last_words=lambda: "",
+    )  # fmt: skip
+    supervisor, care = Supervisor(settings), Care(part, settings.backoff())
+    care.backoff.start(time.monotonic() - STEADY_S)
+    told = []
+    monkeypatch.setattr(supervisor, "_cares", [care])
+    monkeypatch.setattr(supervisor, "_state", "running")
+    monkeypatch.setattr(
+        supervisor, "_write", lambda: told.append((supervisor._state, care.restarts))
+    )
+    supervisor._tend()
+    assert {restarts for _, restarts in told} == {1}
+    assert {state for state, _ in told} == {"recovering"}
 
 
 def test_nothing_is_made_in_the_place_of_what_was_lost(settings):

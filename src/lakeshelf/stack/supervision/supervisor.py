@@ -276,6 +276,8 @@ class Supervisor:
             log.error("part ended", process=care.part.name, how=care.ended, error=care.error)
             if care.part.was_refused and not self.ready.is_set():
                 raise LakeshelfError(care.error)
+            if care.part.is_awaited and self._state == "running":
+                self._state = "recovering"  # before a status names the new start
             care.backoff.end(now, at_once=self._is_searching(care))
         if care.backoff.is_due(now):
             self._restart(care)
