@@ -199,14 +199,17 @@ def _asked_offsets(
 
 
 def _listed(admin: Admin, position: TopicPartition, future: Future[Any]) -> int:
+    what = f"no offset of {position.topic}/{position.partition}"
     try:
-        return int(future.result().offset)
+        offset = int(future.result().offset)
     except KafkaException as error:
         _admin.cache_clear()  # what it knows of a broker that was replaced is refused again and again
-        what = f"no offset of {position.topic}/{position.partition}"
         if error.args[0].code() in MOVING:
             raise _MovingError(f"{what}: {said(error)}", hint=_SEE) from error
         raise refusal(what, error, hint=_SEE, heard=admin) from error
+    if offset < 0:  # docs/design/pitfalls.md#trap-60
+        raise _MovingError(f"{what}: the broker that starts tells none", hint=_SEE)
+    return offset
 
 
 def _admin_of(client: Mapping[str, str]) -> Admin:
