@@ -28,6 +28,8 @@ BRISK = FAST | {"LAKESHELF_CLOCK_SPEED": "600"}
 
 AT_REST = {"LAKESHELF_CLOCK_SPEED": "1"}
 """On the fast clock an alert that was listed is resolved before it can be acknowledged."""
+JUST_COME = 20
+"""Records that a query may be behind on the clock at rest."""
 
 
 def sections() -> dict[str, list[str]]:
@@ -74,6 +76,11 @@ class Reader:
     def rows(self, statement: str) -> list[dict[str, Any]]:
         """Rows of a statement."""
         return list(json.loads(self._run(f'lakeshelf sql "{statement}" --json', {}).stdout))
+
+    def is_caught_up(self) -> bool:
+        """Whether no query has more to fold than what has just come."""
+        queries = json.loads(self._run("lakeshelf status --json", {}).stdout)["queries"]
+        return all(query["lag"] is not None and query["lag"] < JUST_COME for query in queries)
 
     def stops(self) -> None:
         """Stop the stack, if there is one."""
@@ -128,6 +135,7 @@ def test_the_tour_of_a_living_shop(reader: Reader) -> None:
     eventually(lambda: reader.open("plans"), "a back room has run low", 300)
     reader.types("lakeshelf down")
     reader.types("lakeshelf up", **FAST | AT_REST)
+    eventually(reader.is_caught_up, "what the fast clock has left is folded")
     for line in rest:
         reader.types(line, **FAST | AT_REST)
     assert not reader.lake.exists(), "it was destroyed at the end"
