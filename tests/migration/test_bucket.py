@@ -24,14 +24,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def lake(server: Server) -> Lake:
     """A lake in a bucket of its own."""
-    options = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist
-        "AWS_ENDPOINT_URL": server.endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    return Lake(f"s3://{server.bucket()}/root", storage_options=options)
+    return Lake(f"s3://{server.bucket()}/root", storage_options=server.options)
 
 
 def left_over(lake: Lake) -> list[str]:

@@ -19,7 +19,6 @@ from lakeshelf.lake.place.locks import Lease, is_held
 
 HOLD = """
 import sys
-import threading
 from pathlib import Path
 from lakeshelf.files import read_json
 from lakeshelf.lake.place.locks import Lease

@@ -21,14 +21,7 @@ FILES = 25
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Lake]:
     with serving() as server:
-        options = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist
-            "AWS_ENDPOINT_URL": server.endpoint,
-            "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
-        }
-        lake = Lake(f"s3://{server.bucket()}/root", storage_options=options)
+        lake = Lake(f"s3://{server.bucket()}/root", storage_options=server.options)
         lake.create(NAME, SCHEMA, partition_by=("day",))
         for number in range(FILES):
             lake.append(NAME, [{"n": number, "m": 0, "day": "a b"}])
