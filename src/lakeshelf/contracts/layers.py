@@ -71,6 +71,7 @@ class Ops:
     GOVERNANCE_AUDIT = "ops/governance_audit"
     JOURNAL_PRODUCER_SHELF = "ops/journal_producer_shelf"
     MODELS = "ops/models"
+    MODEL_HEALTH = "ops/model_health"
     MODEL_SCORES = "ops/model_scores"
     PUBLICATIONS = "ops/publications"
     RUNS = "ops/runs"

@@ -7,7 +7,7 @@ from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
-from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, STRING, Field
+from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, Field
 
 FEATURE_DATE = Field(
     "feature_date", DATE, "The business day; of events, only those before it count."
@@ -83,27 +83,9 @@ FEATURES_STORE = Table(
     ),
 )
 
-PREDICTIONS = Table(
-    name=Curated.PREDICTIONS,
-    key=("model_name", "model_version", "feature_date", "shelf_id"),
-    owner="inference-service",
-    doc="Lots to order for a shelf as a model predicts them.",
-    profile="shared",
-    columns=(
-        Field("model_name", STRING, "The model."),
-        Field("model_version", STRING, "Version of the model."),
-        FEATURE_DATE,
-        s.SHELF_ID,
-        Field("predicted_batches", LONG, "Supplier's lots to order.", minimum=0),
-        s.units("suggested_qty", "Units in those lots."),
-        s.CREATED_AT,
-    ),
-)
-
 TABLES = (
     PRODUCT_TOTAL_STATE,
     PRODUCT_TRANSIT,
     PROFILES,
     FEATURES_STORE,
-    PREDICTIONS,
 )

@@ -1,13 +1,14 @@
-"""Tables of what was trained: versions of models, and their scores."""
+"""Tables of what was trained, and of what it says: versions of models, scores, predictions, health."""
 
 from __future__ import annotations
 
-from lakeshelf.contracts.layers import Ops
+from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail.tables_curated import FEATURE_DATE
 from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, Field
 
-TRAINING = "training-service"
+TRAINING, INFERENCE = "training-service", "inference-service"
 MODEL_NAME = Field("model_name", STRING, "The model.")
 MODEL_VERSION = Field("model_version", STRING, "Version of the model.")
 
@@ -61,4 +62,87 @@ MODEL_SCORES = Table(
     ),
 )
 
-TABLES = (MODELS, MODEL_SCORES)
+PREDICTIONS = Table(
+    name=Curated.PREDICTIONS,
+    key=("model_name", "model_version", "feature_date", "shelf_id"),
+    owner=INFERENCE,
+    doc="Lots to order for a shelf as a model predicts them.",
+    profile="shared",
+    columns=(
+        MODEL_NAME,
+        MODEL_VERSION,
+        FEATURE_DATE,
+        s.SHELF_ID,
+        Field("predicted_batches", LONG, "Supplier's lots to order.", minimum=0),
+        s.units("suggested_qty", "Units in those lots."),
+        s.CREATED_AT,
+        s.optional(s.STORE_ID),
+        s.optional(s.ITEM_ID),
+        s.day_count("horizon_days", "Days that the forecast is of.", required=False),
+        Field(
+            "mean_units",
+            DOUBLE,
+            "Expected demand of these days.",
+            required=False,
+            minimum=0,
+            unit="units",
+        ),
+        Field(
+            "quantiles",
+            STRING,
+            "JSON: level → units that suffice with that probability.",
+            required=False,
+        ),
+        s.units("level_qty", "Units that the next order should reach.", required=False),
+        Field(
+            "service_level",
+            DOUBLE,
+            "Service level that the policy asks for; null: the level follows from costs.",
+            required=False,
+            minimum=0,
+            maximum=1,
+        ),
+        Field(
+            "role",
+            STRING,
+            "What the version was that day.",
+            required=False,
+            enum=("champion", "challenger"),
+        ),
+        Field(
+            "segment", STRING, "How often the shelf sells, in words of the scores.", required=False
+        ),
+        Field(
+            "top_reasons",
+            STRING,
+            "JSON: the features that say most, with value and factor; null where nothing is ordered.",
+            required=False,
+        ),
+        Field(
+            "valid_until",
+            TIMESTAMP,
+            "Until when the level decides, as `order_levels` has it; null: it was not sent.",
+            required=False,
+        ),
+    ),
+)
+
+MODEL_HEALTH = Table(
+    name=Ops.MODEL_HEALTH,
+    key=("model_version", "day", "store_id", "metric"),
+    owner=INFERENCE,
+    doc="How a version does, by day and store, with what is red and why.",
+    profile="shared",
+    columns=(
+        MODEL_VERSION,
+        Field("day", DATE, "The business day."),
+        s.described(s.STORE_ID, "The shop; empty: all of them together."),
+        Field("metric", STRING, "What was measured."),
+        Field("value", DOUBLE, "What came out; null: too little is known.", required=False),
+        Field("bound", DOUBLE, "Beyond it the verdict is red."),
+        Field("verdict", STRING, "Whether it is.", enum=("green", "red", "unknown")),
+        Field("reason", STRING, "Why, where a number does not tell.", required=False),
+    ),
+)
+
+TABLES = (MODELS, MODEL_SCORES, PREDICTIONS, MODEL_HEALTH)

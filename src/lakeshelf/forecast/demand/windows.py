@@ -12,10 +12,14 @@ from lakeshelf.shop.cutoffs import CUTOFF, CUTOFF_DAYS, DAY, delivery_date
 CUTOFFS = pa.schema([(KEY[1], pa.date32()), (HORIZON, pa.int64())])
 
 
+def next_cutoff(day: date) -> date:
+    """The first cutoff day after a day."""
+    return next(d for n in range(1, 8) if (d := day + n * DAY).weekday() in CUTOFF_DAYS)
+
+
 def horizon(day: date) -> int:
     """Days from a cutoff day until the delivery of the next cutoff, before which no later order helps."""
-    following = next(d for n in range(1, 8) if (d := day + n * DAY).weekday() in CUTOFF_DAYS)
-    return (delivery_date(datetime.combine(following, CUTOFF, UTC)) - day).days
+    return (delivery_date(datetime.combine(next_cutoff(day), CUTOFF, UTC)) - day).days
 
 
 def cutoffs(since: date, until: date) -> pa.Table:

@@ -245,7 +245,7 @@ def rollback(registry: Registry, act: Act) -> tuple[Model, ...]:
     champion = registry.champion
     if champion is None:
         raise ActRefused("there is no champion to roll back", hint="the rule decides already")
-    former = _former(registry, champion)
+    former = predecessor(registry, champion)
     again = () if former is None else (former.become("champion", act),)
     return (champion.become("retired", act), *again)
 
@@ -275,7 +275,7 @@ def applied(registry: Registry, changed: Iterable[Model]) -> Registry:
     )
 
 
-def _former(registry: Registry, champion: Model) -> Model | None:
+def predecessor(registry: Registry, champion: Model) -> Model | None:
     """The last champion before this one that may be champion again."""
     passed = {champion.model_version}
     name = champion.replaced

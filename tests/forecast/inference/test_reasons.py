@@ -1,0 +1,36 @@
+"""What features add to a forecast adds up to it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lakeshelf.forecast.inference import reasons
+from lakeshelf.forecast.model.boosted import Predictor
+
+from . import shop
+
+pytestmark = pytest.mark.slow  # a model is trained
+
+
+def test_contributions_add_up_to_the_mean_of_the_forecast() -> None:
+    rows = shop.of_day(shop.LAST)
+    of = reasons.contributions(shop.trained(), rows)
+    mean = np.exp(of.base + of.values.sum(axis=1))
+    assert np.allclose(mean, Predictor(shop.trained())(rows).mean, rtol=1e-9)
+
+
+def test_the_reasons_that_say_most_come_first() -> None:
+    rows = shop.of_day(shop.LAST)
+    named = [json.loads(text) for text in reasons.top(shop.trained(), rows)]
+    assert [len(one) for one in named] == [reasons.TOP] * rows.num_rows
+    for row, one in enumerate(named):
+        sizes = [abs(np.log(reason["factor"])) for reason in one]
+        assert sizes == sorted(sizes, reverse=True)
+        assert all(rows[r["feature"]][row].as_py() == r["value"] for r in one)
+
+
+def test_of_no_rows_nothing_is_asked() -> None:
+    assert reasons.top(shop.trained(), shop.of_day(shop.LAST)[:0]) == []
