@@ -28,7 +28,7 @@ test test-fast test-nightly coverage: export MALLOC_MMAP_THRESHOLD_ := 1048576
 # Some of them fill a machine: a year of all stores, a month of the loop.
 test-nightly: PROCESSES = 2
 COVERED ?= not nightly
-SOURCES := src spark-apps kafka-components tests notebooks $(wildcard benchmarks)
+SOURCES := src spark-apps kafka-components ml-model tests notebooks $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-nightly coverage bench fmt check check-lock lock ci clean

@@ -21,7 +21,6 @@ settings.load_profile("lakeshelf")
 Run = Callable[..., "Result"]
 
 HOME = Path(__file__).parents[1]
-APPS = ("spark-apps", "kafka-components")
 NIGHTLY_S = 7200
 
 
@@ -49,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     oldest = metadata("lakeshelf")["Requires-Python"].removeprefix(">=")
     if sys.version_info[:2] == tuple(int(part) for part in oldest.split(".")):
         return
-    apps = [file.stem for room in APPS for file in (HOME / room).glob("*/*.py")]
+    apps = [file.stem for room in project.ROOMS for file in (HOME / room).glob("*/*.py")]
     ours = "|".join(["lakeshelf", "tests", "benchmarks", *apps])
     filters = config.getini("filterwarnings")
     assert filters.pop(0) == "error"

@@ -40,7 +40,7 @@ COMPONENT = Reader
 
 @pytest.mark.parametrize("name", sorted(APPS))
 def test_the_readme_says_which_tables_of_others_are_read(name: str) -> None:
-    readme = (HOME / registry.ROOM / name / "README.md").read_text(encoding="utf-8")
+    readme = (HOME / registry.room(HOME, name) / name / "README.md").read_text(encoding="utf-8")
     said = re.search(r"\*\*Reads\*\*(.*?)(; acts|\*\*Keeps)", readme)
     assert said is not None
     tables = CATALOG.tables.keys() & re.findall(r"`([^`]+)`", said[1])
@@ -49,7 +49,7 @@ def test_the_readme_says_which_tables_of_others_are_read(name: str) -> None:
 
 
 def test_tables_are_known_by_whatever_module_of_the_folder_names_them(tmp_path: Path) -> None:
-    folder = tmp_path / registry.ROOM / "reader"
+    folder = tmp_path / registry.ROOMS[0] / "reader"
     folder.mkdir(parents=True)
     (folder / "reader.py").write_text(APP)
     (folder / "beside_it.py").write_text('STATE = "cleansed/shelf_state"\n')

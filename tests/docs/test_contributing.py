@@ -21,7 +21,7 @@ from tests.docs.references import Checkout
 from tests.support import eventually
 
 HOME = Path(__file__).parents[2]
-COPIED = ("src", "spark-apps", "kafka-components", "infra", "docs", "pyproject.toml")
+COPIED = ("src", "spark-apps", "kafka-components", "ml-model", "infra", "docs", "pyproject.toml")
 BLOCK = re.compile(r"( *)```(?:python|markdown)\n(.*?)```", re.DOTALL)
 ABOVE, WITHIN = re.compile(r"(\S+), above (\w+)"), re.compile(r"(\S+), in (\w+)")
 EVENTS = {

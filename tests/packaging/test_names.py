@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HOME = Path(__file__).parents[2]
-FOLDERS = ("src", "spark-apps", "kafka-components", "benchmarks")
+FOLDERS = ("src", "spark-apps", "kafka-components", "ml-model", "benchmarks")
 VAGUE = {"found", "told", "wanted", "given", "there"}
 
 

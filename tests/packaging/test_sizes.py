@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HOME = Path(__file__).parents[2]
-FOLDERS = ("src", "spark-apps", "kafka-components", "benchmarks", "tests")
+FOLDERS = ("src", "spark-apps", "kafka-components", "ml-model", "benchmarks", "tests")
 LINES, MODULES = 400, 14
 
 

@@ -18,7 +18,7 @@ def test_a_quiet_connection_shows_no_bar() -> None:
 
 
 def test_every_connection_of_the_product_is_quiet() -> None:
-    rooms = (HOME / room for room in ("src", "spark-apps", "kafka-components"))
+    rooms = (HOME / room for room in ("src", "spark-apps", "kafka-components", "ml-model"))
     texts = [file.read_text(encoding="utf-8") for room in rooms for file in room.rglob("*.py")]
     made = [found for text in texts for found in re.findall(r"(\S*)duckdb\.connect\(", text)]
     assert made

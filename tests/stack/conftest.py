@@ -30,7 +30,7 @@ def checkout(tmp_path: Path) -> Path:
     copy.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy2(source / name, copy)
-    for name in ("src", "infra", "spark-apps", "kafka-components"):
+    for name in ("src", "infra", "spark-apps", "kafka-components", "ml-model"):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(source / name, copy / name, ignore=ignore)
     return copy

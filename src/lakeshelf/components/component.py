@@ -144,7 +144,7 @@ class Context:
 
 
 class Component(ABC):
-    """A component; subclasses stand in `kafka-components/<name>/` as `COMPONENT`.
+    """A component; subclasses stand in `<name>/` of a room of components as `COMPONENT`.
 
     Attributes:
         name: Its name, also that of its folder.
@@ -196,7 +196,7 @@ class Component(ABC):
 
 
 class Follower(ABC):
-    """A component that follows tables instead of ticks; it stands in `kafka-components/<name>/` as `COMPONENT`.
+    """A component that follows tables instead of ticks; it stands in `<name>/` of a room of components as `COMPONENT`.
 
     Stepped mode is without it: nothing that is simulated waits for it.
 

@@ -1,4 +1,4 @@
-"""Finds the Kafka components of the checkout: a folder each below `kafka-components/`."""
+"""Finds the components of the checkout: a folder each below `kafka-components/` or `ml-model/`."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from typing import Any
 
 from lakeshelf import modules
 from lakeshelf.components.component import Component, Follower
+from lakeshelf.contracts.project import COMPONENTS as ROOMS
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import Settings
 
-ROOM = "kafka-components"
 CLOCK = "clock"
 """The business clock, which runs beside the components."""
 SALES = "sales"
 """Phase of the store simulation."""
 
 
+def room(home: Path, name: str) -> str:
+    """The room that has a folder of the name; the first one where none has."""
+    return next((each for each in ROOMS if (home / each / name).is_dir()), ROOMS[0])
+
+
 def module(home: Path, name: str) -> Any:
-    """The module of a component: `kafka-components/<name>/<name with underscores>.py`.
+    """The module of a component: `<name with underscores>.py` in its folder.
 
     Raises:
         ConfigurationError: There is no such component.
     """
-    folder = home / ROOM / name
+    folder = home / room(home, name) / name
     file = folder / f"{name.replace('-', '_')}.py"
     if not file.is_file():
         raise ConfigurationError(
@@ -49,11 +54,11 @@ def discover(home: Path, *projects: Path) -> dict[str, App]:
         projects: Folders whose components are there beside the product's.
 
     Raises:
-        ConfigurationError: No `kafka-components/` in the checkout, one that cannot be loaded, or two of a name.
+        ConfigurationError: No `kafka-components/` in the checkout, a component that cannot be loaded, or two of a name.
     """
-    if not (home / ROOM).is_dir():
+    if not (home / ROOMS[0]).is_dir():
         raise ConfigurationError(
-            f"no kafka-components/ in {home}", hint="set LAKESHELF_HOME to the checkout"
+            f"no {ROOMS[0]}/ in {home}", hint="set LAKESHELF_HOME to the checkout"
         )
     known: dict[str, App] = {}
     for component in (one for folder in (home, *projects) for one in _components(folder)):
@@ -66,8 +71,8 @@ def discover(home: Path, *projects: Path) -> dict[str, App]:
 
 
 def _components(home: Path) -> Iterator[App]:
-    names = sorted(file.parent.name for file in (home / ROOM).glob("*/*.py"))
-    apps = (module(home, name) for name in dict.fromkeys(names))
+    folders = {file.parent for each in ROOMS for file in (home / each).glob("*/*.py")}
+    apps = (module(home, name) for name in sorted(folder.name for folder in folders))
     yield from (app.COMPONENT for app in apps if hasattr(app, "COMPONENT"))
 
 

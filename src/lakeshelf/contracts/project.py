@@ -1,7 +1,7 @@
 """What a project declares of its own, beside the jobs and components that keep it.
 
-Each folder below `spark-apps/` and `kafka-components/` of a project may have a file `contract.py` with `TOPICS`,
-`TABLES` and `VIEWS`. They join the catalogue in force; the product's own declarations stay as they are.
+Each folder below one of `ROOMS` of a project may have a file `contract.py` with `TOPICS`, `TABLES` and `VIEWS`.
+They join the catalogue in force; the product's own declarations stay as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.settings import Settings, load_settings
 
 FILE = "contract.py"
-ROOMS = ("spark-apps", "kafka-components")
+JOBS = "spark-apps"
+COMPONENTS = ("kafka-components", "ml-model")
+"""Rooms of components."""
+ROOMS = (JOBS, *COMPONENTS)
 LAYER = "own"
 """Layer that is proposed to projects; any does that the product has not."""
 KINDS: dict[str, Any] = {"TOPICS": Topic, "TABLES": Table, "VIEWS": View}

@@ -73,12 +73,12 @@ class Settings(Watching, Governance, BaseSettings):
 
     home: Place = Field(
         default_factory=lambda: project_home(),  # noqa: PLW0108 - defined below
-        description="Checkout that holds spark-apps/, kafka-components/ and infra/.",
+        description="Checkout that holds spark-apps/, kafka-components/, ml-model/ and infra/.",
     )
     project: Place | None = Field(
         None,
-        description="Folder with jobs, components and tables of your own: Python of its spark-apps/ and "
-        "kafka-components/ is run; unset: none.",
+        description="Folder with jobs, components and tables of your own: Python of its spark-apps/, "
+        "kafka-components/ and ml-model/ is run; unset: none.",
     )
     lake_root: Annotated[Path | str, BeforeValidator(folder_or_address)] = Field(
         default_factory=lambda: project_home() / "delta",
@@ -259,7 +259,7 @@ class Settings(Watching, Governance, BaseSettings):
 
     @property
     def homes(self) -> tuple[Path, ...]:
-        """Folders whose spark-apps/ and kafka-components/ count: the checkout, then the project."""
+        """Folders whose rooms of jobs and components count: the checkout, then the project."""
         return (self.home,) if self.project is None else (self.home, self.project)
 
     @property

@@ -28,7 +28,7 @@ from lakeshelf.cli.console.output import console, print_json
 from lakeshelf.cli.console.terminal import inert
 from lakeshelf.cli.platform import whole
 from lakeshelf.contracts import CATALOG, project
-from lakeshelf.contracts.project import FILE, LAYER, ROOMS
+from lakeshelf.contracts.project import COMPONENTS, FILE, JOBS, LAYER
 from lakeshelf.errors import ConfigurationError, LakeshelfError
 from lakeshelf.settings import Settings, config_file
 
@@ -39,7 +39,7 @@ SUFFIX = ".in"
 SECRETS = "secrets"
 """Folder of the checkout with the secrets of the Compose file."""
 JOB, COMPONENT = "job", "component"
-ROOM = dict(zip((JOB, COMPONENT), ROOMS, strict=True))
+ROOM = {JOB: JOBS, COMPONENT: COMPONENTS[0]}
 CONTRACTS = Path("src", "lakeshelf", "contracts", "retail", "apps")
 """Folder of the checkout with the contracts of single apps."""
 LONGEST = 60

@@ -12,7 +12,7 @@ from lakeshelf.contracts import project
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.streams.declare.job import Job, validate
 
-ROOM = "spark-apps"
+ROOM = project.JOBS
 
 
 def discover(home: Path, *projects: Path) -> dict[str, Job]:
