@@ -12,9 +12,10 @@ from datetime import date, datetime
 import duckdb
 import pyarrow as pa
 
-from lakeshelf.components.component import Component, Decision, Tick, days, midnight
+from lakeshelf.components.component import Component, Decision, Tick, Upsert, days, midnight
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Analytics, Curated, Raw, Staging
+from lakeshelf.forecast.demand.lakes import outstanding
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.quiet import quiet
@@ -191,9 +192,11 @@ class DailyFeatures(Component):
         return days(after, tick)
 
     def decide(self, due: datetime, tick: Tick) -> Decision:
-        """The features of the day that begins at `due`."""
-        day = due.date()
-        return Decision(str(day), due, table=features(day, known_on(day, self.context.lake)))
+        """The features of the day that begins at `due`, and the demand of days before it that is new."""
+        day, lake = due.date(), self.context.lake
+        demand = outstanding(lake, day)
+        upserts = {Curated.DAILY_DEMAND: Upsert(demand.rows, demand.txns)} if demand else {}
+        return Decision(str(day), due, table=features(day, known_on(day, lake)), upserts=upserts)
 
 
 COMPONENT = DailyFeatures

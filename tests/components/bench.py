@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
@@ -46,6 +47,7 @@ class Tables(Lake):
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))
         self.kept: dict[str, list[Row]] = defaultdict(list)
+        self.noted: dict[tuple[str, str], int] = {}
         self.known: frozenset[str] | None = None
         """What lineage says that their reader reads; None: nobody asked it."""
 
@@ -64,12 +66,46 @@ class Tables(Lake):
         chosen = found if condition is None else found.filter(condition)
         return (chosen if columns is None else chosen.select(list(columns))).to_reader()
 
+    def snapshot(self, name: str, at: At | None = None) -> Any:
+        """The table as it is."""
+        assert self.known is None or name in self.known, f"lineage knows no read of {name}"
+        return Pinned(self, name)
+
     def keep(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Insert rows, or replace those of the same key."""
+        if name.startswith("raw/"):
+            rows = tuple({"event_date": row["event_time"].date(), **row} for row in rows)
         key = CATALOG.tables[name].key
         new = {tuple(row[k] for k in key): dict(row) for row in rows}
         old = {tuple(row[k] for k in key): row for row in self.kept[name]}
         self.kept[name] = list((old | new).values())
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Rows of a table in memory, as a snapshot of it."""
+
+    lake: Tables
+    name: str
+    version: int = 0
+
+    @property
+    def table_id(self) -> str:
+        return self.name
+
+    @property
+    def handle(self) -> Pinned:
+        return self
+
+    def transaction_version(self, app: str) -> int | None:
+        return self.lake.noted.get((self.name, app))
+
+    def scan(self, columns: Sequence[str], where: Where = ()) -> pa.RecordBatchReader:
+        return self.lake.read(self.name, columns=columns, where=where)
+
+    def rows_by(self, column: str) -> dict[date, int]:
+        assert column == "event_date"
+        return Counter(row["event_time"].date() for row in self.lake.kept[self.name])
 
 
 class MemoryJournal:
@@ -90,6 +126,9 @@ class MemoryJournal:
         self.entries.append(journal._entry(journal._row(entry, cause)))
         for name, rows in journal._rows_of(decision, self._owner).items():
             self._lake.keep(name, *rows)
+        for name, upsert in decision.upserts.items():
+            self._lake.keep(name, *upsert.rows.to_pylist())
+            self._lake.noted |= {(name, txn.app_id): txn.version for txn in upsert.txns}
         if decision.table is not None:
             self._lake.keep(self._table, *decision.table.to_pylist())
         return entry

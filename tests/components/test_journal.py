@@ -10,12 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakeshelf.components.component import Decision, JournalEntry, Message
+from lakeshelf.components.component import Decision, JournalEntry, Message, Upsert
 from lakeshelf.components.journal import Journal, OwnTable, opened
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.errors import LakeError
+from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep.maintenance import SMALL_FILES
+from lakeshelf.lake.write import writing
 from tests.lake.upkeep.test_maintenance import NO_RETENTION
 
 OWNER, TABLE = "wh-supplier-manager", "ops/journal_wh_supplier_manager"
@@ -218,6 +220,63 @@ def test_a_journal_that_is_the_components_own_table_takes_a_due_time_once(tmp_pa
     assert again.last.decision.event_time == features(day).event_time
     again.commit(features(day + DAY), "", {})
     assert [row["feature_date"] for row in rows(tmp_path, FEATURES)] == [day, day + DAY]
+
+
+DEMAND = "curated/daily_demand"
+
+
+def with_demand(decision: Decision, units: int, look: int) -> Decision:
+    """The decision, and demand of a shelf on the first day, as it stands at a look."""
+    row = {"shelf_id": "A", "day": date(2026, 3, 1), "units": units, "lines": 1}
+    table = pa.Table.from_pylist(
+        [row | {"store_id": "S1", "item_id": "I1", "revenue": 1}],
+        arrow.schema(CATALOG.tables[DEMAND].columns),
+    )
+    upserts = {DEMAND: Upsert(table, (Txn("look", look), Txn("noted", units)))}
+    return replace(decision, upserts=upserts)
+
+
+@pytest.fixture
+def features_root(tmp_path: Path) -> Path:
+    for name in (FEATURES, DEMAND):
+        tables.ensure(tmp_path, CATALOG.tables[name])
+    return tmp_path
+
+
+def test_rows_of_further_tables_stand_before_those_of_its_own(
+    features_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = OwnTable(features_root, "shelf-daily-features", FEATURES)
+    decision = with_demand(features(date(2026, 3, 2)), 4, 1)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            own.commit(decision, "", {})
+    assert [row["units"] for row in rows(features_root, DEMAND)] == [4]
+    again = OwnTable(features_root, "shelf-daily-features", FEATURES)
+    assert again.last is None
+    again.commit(with_demand(decision, 5, 2), "", {})
+    assert [row["units"] for row in rows(features_root, DEMAND)] == [5]
+    assert len(rows(features_root, FEATURES)) == 1
+
+
+def test_further_rows_that_change_nothing_are_noted(features_root: Path) -> None:
+    own, day = OwnTable(features_root, "shelf-daily-features", FEATURES), date(2026, 3, 2)
+    for look in (1, 2):
+        own.commit(with_demand(features(day + look * DAY), 4, look), "", {})
+    assert tables.open_table(features_root, DEMAND).transaction_version("look") == 2
+
+
+def test_further_rows_of_another_process_are_not_built_upon(features_root: Path) -> None:
+    own = OwnTable(features_root, "shelf-daily-features", FEATURES)
+    own.commit(with_demand(features(date(2026, 3, 2)), 4, 1), "", {})
+    with pytest.raises(LakeError, match="did not write"):
+        own.commit(with_demand(features(date(2026, 3, 3)), 5, 1), "", {})
+    assert len(rows(features_root, FEATURES)) == 1
 
 
 def log(root: Path, name: str) -> int:

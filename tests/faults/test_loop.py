@@ -33,6 +33,7 @@ DECIDED = (
     "ops/wh_supplier_orders",
     "ops/wh_supplier_receipts",
     "analytics/daily_discounts",
+    "curated/daily_demand",
     "curated/features_store",
     "ops/stock_discrepancies",
     "staging/shelf_refill_pending",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.messages import encode
+from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Condition, Where
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.settings import Settings
@@ -85,6 +86,21 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class Upsert:
+    """Rows of another table of a component whose journal is its own table, which go before its own.
+
+    After a crash they are written again, so they are what stands, never what is added.
+
+    Attributes:
+        rows: Rows by the key of the table.
+        txns: What is noted with them; the first differs from all before.
+    """
+
+    rows: pa.Table
+    txns: tuple[Txn, ...]
+
+
+@dataclass(frozen=True)
 class Decision:
     """What a component decided, all of it in one commit.
 
@@ -95,6 +111,7 @@ class Decision:
         rows: Table of the component that no topic carries → rows to write.
         memory: What its next decision has to know, as plain JSON.
         table: Rows of the component's own table, where that is its journal.
+        upserts: Further table of the component → rows that are written before `table`.
     """
 
     entry_id: str
@@ -103,6 +120,7 @@ class Decision:
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     table: pa.Table | None = None
+    upserts: Mapping[str, Upsert] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

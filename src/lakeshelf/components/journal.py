@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeshelf.components.component import Decision, JournalEntry, Message
+from lakeshelf.components.component import Decision, JournalEntry, Message, Upsert
 from lakeshelf.contracts import CATALOG, arrow, values
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
@@ -83,11 +83,7 @@ class Journal:
         entry = JournalEntry(self.last.seq + 1 if self.last else 1, decision)
         txn = Txn(self._owner, entry.seq)
         self._handle.update_incremental()
-        if commits.is_committed(self._handle, txn):
-            raise LakeError(
-                f"{self._contract.name} has an entry {entry.seq} that this process did not write",
-                hint=f"run {self._owner} once",
-            )
+        _require_first(self._handle, self._contract.name, txn, self._owner)
         row = pa.Table.from_pylist([_row(entry, cause)], arrow.schema(self._contract.columns))
         also = [Txn(self._position_id(t, 0), end) for t, end in positions.items()]
         writing.append(self._handle, self._contract.name, row, Write.once(txn, *also))
@@ -138,8 +134,7 @@ class Journal:
         return f"{place}:{topic_id}" if topic_id else place
 
     def _tables(self) -> list[str]:
-        owned = (t for t in CATALOG.tables.values() if t.owner == self._owner)
-        return [t.name for t in owned if t.name != self._contract.name]
+        return [name for name in owned(self._owner) if name != self._contract.name]
 
 
 class OwnTable:
@@ -152,6 +147,7 @@ class OwnTable:
     """
 
     def __init__(self, root: Place, owner: str, table: str) -> None:
+        self._root = root
         self._owner = owner
         self._name = table
         self._handle = tables.open_table(root, table)
@@ -166,8 +162,10 @@ class OwnTable:
         """It does not tell."""
 
     def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
-        """Append the rows of a decision, once a due time."""
+        """Write the rows of further tables, then append those of a decision, once a due time."""
         entry = _at(decision.event_time)
+        for name, upsert in decision.upserts.items():
+            self._upsert(name, upsert)
         self._handle.update_incremental()
         txn = Txn(self._owner, entry.seq)
         if decision.table is not None and decision.table.num_rows:
@@ -179,18 +177,42 @@ class OwnTable:
         return entry
 
     def serve(self, stack: Path) -> None:
-        """Do what somebody asks of the table."""
-        for _ in requests.asked(stack, [self._name]):
-            requests.serve(stack, self._name, lambda: self._handle)
+        """Do what somebody asks of the component's tables."""
+        for name in requests.asked(stack, owned(self._owner)):
+            requests.serve(stack, name, partial(self._opened, name))
 
     def complete(self) -> None:
         """Nothing else follows from it."""
+
+    def _opened(self, name: str) -> DeltaTable:
+        return self._handle if name == self._name else tables.open_table(self._root, name)
+
+    def _upsert(self, name: str, upsert: Upsert) -> None:
+        handle = self._opened(name)
+        _require_first(handle, name, upsert.txns[0], self._owner)
+        key, write = CATALOG.tables[name].key, Write(upsert.txns)
+        if merging.upsert(handle, name, upsert.rows, key, write).skipped:
+            writing.note(handle, name, write)
+        self._maintenance.attend([handle])
 
 
 def opened(root: Place, owner: str, table: str) -> Journal | OwnTable:
     """The journal of a component."""
     kind = Journal if table.startswith(JOURNAL_PREFIX) else OwnTable
     return kind(root, owner, table)
+
+
+def _require_first(handle: DeltaTable, name: str, txn: Txn, owner: str) -> None:
+    if commits.is_committed(handle, txn):
+        raise LakeError(
+            f"{name} has an entry {txn.version} that this process did not write",
+            hint=f"run {owner} once",
+        )
+
+
+def owned(owner: str) -> list[str]:
+    """Tables of a component."""
+    return [table.name for table in CATALOG.tables.values() if table.owner == owner]
 
 
 def _at(due: datetime) -> JournalEntry:

@@ -48,6 +48,7 @@ class Staging:
 class Curated:
     """What people and models read."""
 
+    DAILY_DEMAND = "curated/daily_demand"
     FEATURES_STORE = "curated/features_store"
     PREDICTIONS = "curated/predictions"
     PRODUCT_TOTAL_STATE = "curated/product_total_state"

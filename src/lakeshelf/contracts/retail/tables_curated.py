@@ -7,7 +7,7 @@ from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
-from lakeshelf.contracts.types import BOOLEAN, DATE, LONG, Field
+from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, Field
 
 FEATURE_DATE = Field(
     "feature_date", DATE, "The business day; of events, only those before it count."
@@ -44,6 +44,32 @@ PROFILES = Table(
     doc="Latest profile of each shelf, with item names.",
     topic=SHELF_PROFILES.name,
     columns=(*SHELF_PROFILES.key_only, *SHELF_PROFILES.fields),
+)
+
+DAILY_DEMAND = Table(
+    name=Curated.DAILY_DEMAND,
+    key=("shelf_id", "day"),
+    owner="shelf-daily-features",
+    doc="What customers wanted of a shelf on a day, of each shelf and day with a sale or a lost sale.",
+    profile="shared",
+    columns=(
+        s.SHELF_ID,
+        Field("day", DATE, "Day of the events, UTC, however late they came."),
+        s.STORE_ID,
+        s.ITEM_ID,
+        s.units("units", "Units on receipts; returns take nothing away."),
+        Field("lines", LONG, "Receipt lines with units.", minimum=0),
+        s.units("lost_units", "Units wanted and not there; null: not observed.", required=False),
+        Field("revenue", s.MONEY, "Total price of those lines.", unit="currency"),
+        Field(
+            "stockout_hours",
+            DOUBLE,
+            "Hours without stock; null: not observed.",
+            required=False,
+            minimum=0,
+            unit="h",
+        ),
+    ),
 )
 
 FEATURES_STORE = Table(
@@ -87,5 +113,6 @@ TABLES = (
     PRODUCT_TOTAL_STATE,
     PRODUCT_TRANSIT,
     PROFILES,
+    DAILY_DEMAND,
     FEATURES_STORE,
 )

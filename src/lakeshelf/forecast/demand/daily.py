@@ -6,21 +6,11 @@ from datetime import date
 
 import pyarrow as pa
 
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Curated
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
 
-SCHEMA = pa.schema(
-    [
-        ("shelf_id", pa.string()),
-        ("day", pa.date32()),
-        ("store_id", pa.string()),
-        ("item_id", pa.string()),
-        ("units", pa.int64()),
-        ("lines", pa.int64()),
-        ("lost_units", pa.int64()),
-        ("revenue", pa.decimal128(12, 2)),
-        ("stockout_hours", pa.float64()),
-    ]
-)
+SCHEMA = arrow.schema(CATALOG.tables[Curated.DAILY_DEMAND].columns)
 """A row of daily demand; `lost_units` and `stockout_hours` are null where nobody observes them."""
 
 STOCKOUTS = pa.schema(

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.form.dataset import Dataset
 from lakeshelf.lake.form.metadata import Stamp, decoded
 from lakeshelf.lake.rows import reading
@@ -51,6 +52,20 @@ class Snapshot:
     ) -> pa.RecordBatchReader:
         """Its rows, as `Lake.read` gives them."""
         return reading.scan(self.handle, self.dataset.name, columns, where)
+
+    def rows_by(self, column: str) -> dict[Any, int]:
+        """Rows of each value of a partition column; of files with statistics the log alone tells."""
+        files = added(self.handle, flatten=True)
+        if not files.num_rows:
+            return {}
+        rows = files.select([f"partition.{column}", "num_records"]).rename_columns(
+            ["value", "rows"]
+        )
+        if rows["rows"].null_count:
+            values = self.scan([column]).read_all()[column]
+            rows = pa.table({"value": values, "rows": pa.repeat(1, len(values))})
+        sums = rows.group_by("value", use_threads=False).aggregate([("rows", "sum")])
+        return dict(zip(sums["value"].to_pylist(), sums["rows_sum"].to_pylist(), strict=True))
 
 
 @dataclass(frozen=True)
