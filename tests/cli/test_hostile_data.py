@@ -136,6 +136,13 @@ READING = {
     "policies set": [hostile.TEXT, "min_qty=1"],
     "policies unset": [hostile.TEXT],
     "whatif": ["--stores", hostile.TEXT, "--frontier"],
+    "models list": [],
+    "models show": [hostile.TEXT],
+    "models train": ["--as", hostile.TEXT],
+    "models verify": [hostile.TEXT],
+    "models promote": [hostile.TEXT, "--as", hostile.TEXT],
+    "models rollback": ["--as", hostile.TEXT],
+    "models compare": [hostile.TEXT, hostile.TEXT],
     "destroy": ["--yes", hostile.TEXT],
     "demo": ["--stores", hostile.TEXT],
 }

@@ -70,6 +70,8 @@ ARGUMENTS = {
     "webhooks remove": ["x"],
     "webhooks deliveries": ["x"],
     "webhooks again": ["x", "1"],
+    "models promote": ["x"],
+    "models compare": ["x", "y"],
     "cr effect": ["1"],
     "cr outcome": ["1"],
     "cr validation": ["1"],

@@ -75,6 +75,7 @@ READING: dict[str, tuple[str, ...]] = {
     "whatif": ("--set", "reorder_point_qty=3"),
 }
 """Command → arguments with which it reads."""
+GROUPS = ("users", "data", "cr", "import", "webhooks", "models")
 OTHERS = {
     *(
         "init",
@@ -96,11 +97,10 @@ OTHERS = {
     *("files rebuild", "files retry", "files scan", "files upload", "files watch"),
     *("lake forget", "lake migrate", "lake optimize", "lake repair", "lake restore", "lake vacuum"),
     *("lake export", "lake verify-run", "files show", "lake migrate-postgres"),
-    *(path for path in PATHS if path.split()[0] in ("users", "data", "cr", "import", "webhooks")),
+    *(path for path in PATHS if path.split()[0] in GROUPS),
     *("migrate parquet", "migrate postgres"),
 }
-"""Commands that change something, or read what a shop does not have: a project, uploads, runs, other places, the
-service of governed datasets."""
+"""Commands that change something, or read what this shop lacks: projects, uploads, runs, models, governed datasets."""
 
 
 def with_json() -> Iterator[tuple[str, ...]]:

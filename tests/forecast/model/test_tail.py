@@ -48,3 +48,10 @@ def test_shelves_that_sell_more_teach_nothing() -> None:
     forecast = TailRates().fit(table)(table)
     assert not forecast.mean.any()
     assert not np.any(forecast.quantiles)
+
+
+def test_a_shop_without_a_tail_has_no_rates() -> None:
+    table = rows(["milk"], [5], [1.0])
+    fitted = TailRates().fit(table.slice(0, 0))(table)
+    assert fitted.mean.tolist() == [0.0]
+    assert not fitted.quantiles.any()

@@ -78,8 +78,8 @@ def whatif(
     change = _change(settings or [], number, user)
     limited = {"store_id": stores, "category": categories, "item_id": items}
     scope = lakes.Scope(
-        _day("--since", since),
-        _day("--until", until),
+        day("--since", since),
+        day("--until", until),
         {column: _listed(text) for column, text in limited.items()},
     )
     with Steps(STEPS).shown() as progress:
@@ -168,7 +168,12 @@ def _fields(words: Iterable[str]) -> dict[str, str]:
     return fields
 
 
-def _day(option: str, text: str | None) -> date | None:
+def day(option: str, text: str | None) -> date | None:
+    """The day that an option names.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:

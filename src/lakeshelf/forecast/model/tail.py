@@ -30,8 +30,10 @@ class TailRates:
     name: str = "item_category"
 
     def fit(self, rows: pa.Table) -> TailPredictor:
-        """Count on all rows of the tail, and calibrate on those of the last month."""
+        """Count on all rows of the tail, and calibrate on those of the last month; without a tail nothing sells."""
         tail = rows.filter(pc.less(rows[LINES], FEWER))
+        if not tail.num_rows:
+            return TailPredictor({}, {}, Calibration(1.0, 0.0))
         rates = TailPredictor(*_rates(tail), Calibration(1.0, 0.0))
         month = last_month(tail)
         fitted = calibrated(rates.mean(month), demand(month), weights(month))

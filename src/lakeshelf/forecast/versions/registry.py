@@ -86,6 +86,11 @@ class Model:
         """The row, by column."""
         return asdict(self)
 
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Gates that it did not pass."""
+        return tuple(gate["name"] for gate in json.loads(self.gates) if not gate["passed"])
+
     def become(self, status: Status, act: Act, **changed: Any) -> Model:
         """It with another status."""
         return replace(
@@ -235,6 +240,25 @@ def promote(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
     return promoted, former.become("retired", act)
 
 
+def advance(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+    """Take a version one step up: candidate or retired to challenger, challenger to champion.
+
+    Raises:
+        ActRefused: It is unknown, champion or refused, or there is a gate that it did not pass.
+        RegistryDamaged: There are two champions or challengers.
+    """
+    model = registry.model(version)
+    gates = {gate["name"]: gate for gate in json.loads(model.gates)}
+    if not gates or model.failed_gates:
+        failed = (f"{name} ({_shown(gates[name])})" for name in model.failed_gates)
+        raise ActRefused(
+            f"version {version} did not pass: {', '.join(failed) or 'no gate was asked'}",
+            hint=f"`lakeshelf models show {version}` shows each gate; train another one",
+        )
+    step = promote if model.status == "challenger" else challenge
+    return step(registry, version, act)
+
+
 def rollback(registry: Registry, act: Act) -> tuple[Model, ...]:
     """Retire the champion; the one that it replaced is champion again, or the one before that, else the rule decides.
 
@@ -273,6 +297,11 @@ def applied(registry: Registry, changed: Iterable[Model]) -> Registry:
     return Registry(
         MappingProxyType({**registry.models, **{one.model_version: one for one in changed}})
     )
+
+
+def _shown(gate: Mapping[str, Any]) -> str:
+    value = "unknown" if gate["value"] is None else f"{gate['value']:.3g}"
+    return f"{value}, bound {gate['bound']:g}"
 
 
 def predecessor(registry: Registry, champion: Model) -> Model | None:

@@ -1,0 +1,180 @@
+# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
+"""`models`: versions that forecast, what they are worth, and which one decides."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakeshelf.cli.console import access
+from lakeshelf.cli.console.output import AsJson, Steps, Yes, agreed, console, print_json
+from lakeshelf.cli.shop import models_report as report
+from lakeshelf.cli.shop.people import Actor, Reason
+from lakeshelf.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from lakeshelf.forecast.versions.registered import Change
+    from lakeshelf.forecast.versions.registry import Act, Model
+    from lakeshelf.lake import Lake
+
+app = typer.Typer(help="Models that forecast demand: train, judge, promote, roll back.")
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="The version, as `list` has it.")]
+Either = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[VERSION]", help="The version; none: the champion, else the newest one."
+    ),
+]
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List the versions, the newest first, with the gates that they passed."""
+    report.print_models(_newest_first(_lake()), as_json)
+
+
+@app.command("show")
+def show(version: Either = None, *, as_json: AsJson = False) -> None:
+    """Show the card of a version: what it read, its scores against the baselines, and what each gate says."""
+    from lakeshelf.forecast.versions import registered
+
+    lake = _lake()
+    model = _chosen(lake, version)
+    report.print_card(model, registered.version(lake, model.model_version).card, as_json)
+
+
+@app.command("train")
+def train(
+    *,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="Read nothing from this day on; unset: the last receipt's."
+        ),
+    ] = None,
+    actor: Actor,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a version on the receipts of the lake, try it beside the baselines, and keep it as candidate."""
+    from lakeshelf.cli.shop.whatif import day
+    from lakeshelf.forecast.training import training, trials
+
+    today = day("--until", until)
+    lake = _lake(actor)
+    with Steps(training.STEPS).shown() as progress:
+        act, work = _act(actor, reason or "trained by command"), trials.Work(progress=progress)
+        version = training.train(lake, training.Request(act, today, work))
+    model = _chosen(lake, version.card.model_version)
+    report.print_card(model, version.card, as_json)
+
+
+@app.command("verify")
+def verify(version: Either = None, *, as_json: AsJson = False) -> None:
+    """Check the files of a version against their hashes, and train it once more from what it read."""
+    from lakeshelf.forecast.training import training, verifying
+    from lakeshelf.forecast.versions import registered
+
+    lake = _lake()
+    model = _chosen(lake, version)
+    kept = registered.version(lake, model.model_version)
+    training.ready()
+    with Steps(verifying.STEPS).shown() as progress:
+        verdict = verifying.verify(lake, kept, progress)
+    report.print_verdict(verdict, as_json)
+    if not verdict.equal:
+        raise typer.Exit(1)
+
+
+@app.command("promote")
+def promote(
+    version: Version,
+    *,
+    actor: Actor,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a version one step up: a candidate becomes challenger, a challenger champion.
+
+    A version that did not pass every gate is refused.
+    """
+    from lakeshelf.forecast.versions import registry
+
+    act = _act(actor, reason or "promoted by command")
+    _change(actor, lambda known: registry.advance(known, version, act), yes, as_json)
+
+
+@app.command("rollback")
+def rollback(
+    *, actor: Actor, reason: Reason = None, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Retire the champion; the one that it replaced decides again, or else the rule."""
+    from lakeshelf.forecast.versions import registry
+
+    act = _act(actor, reason or "rolled back by command")
+    _change(actor, lambda known: registry.rollback(known, act), yes, as_json)
+
+
+@app.command("compare")
+def compare(one: Version, other: Version, *, as_json: AsJson = False) -> None:
+    """Compare two versions: scores by segment, gates, and how they were trained."""
+    from lakeshelf.forecast.versions import registered
+
+    lake = _lake()
+    cards = [registered.version(lake, name).card for name in (one, other)]
+    report.print_comparison(cards[0], cards[1], as_json)
+
+
+def _change(actor: str, do: Change, yes: bool, as_json: bool) -> None:
+    """Show what an act would change, ask, and carry it out."""
+    from lakeshelf.forecast.versions import registered
+
+    lake = _lake(actor)
+    planned = do(registered.read(lake).registry)
+    if not as_json:
+        report.print_acts(planned)
+    agreed("Do it?", yes, "nothing was changed; give --yes to agree")
+    changed = registered.change(lake, do)
+    if as_json:
+        print_json([model.row() for model in changed])
+    else:
+        console().print("Done. Next: `lakeshelf models list`")
+
+
+def _lake(who: str | None = None) -> Lake:
+    """The lake in force, whose tables of models can be written."""
+    from lakeshelf.forecast.versions import registered
+
+    return registered.writer(access.present().lake_root, who)
+
+
+def _act(actor: str, reason: str) -> Act:
+    from lakeshelf.forecast.versions.registry import Act
+
+    return Act(actor, datetime.now(UTC), reason)
+
+
+def _newest_first(lake: Lake) -> list[Model]:
+    from lakeshelf.forecast.versions import registered
+
+    models = registered.read(lake).registry.models.values()
+    return sorted(models, key=lambda one: (one.created_at, one.model_version), reverse=True)
+
+
+def _chosen(lake: Lake, version: str | None) -> Model:
+    """A version by its name; the champion, else the newest one, where none is named."""
+    from lakeshelf.forecast.versions import registered
+
+    registry = registered.read(lake).registry
+    if version is not None:
+        return registry.model(version)
+    chosen = registry.champion or next(iter(_newest_first(lake)), None)
+    if chosen is None:
+        raise ConfigurationError(
+            "there are no versions", hint="train one: `lakeshelf models train`"
+        )
+    return chosen

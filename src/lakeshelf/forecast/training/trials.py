@@ -1,0 +1,182 @@
+"""A trial of the model on the rows of a lake: contenders, folds, gates, and the model of all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from lakeshelf.forecast.demand.features import admitted, columns
+from lakeshelf.forecast.demand.segments import SEGMENTS, segment
+from lakeshelf.forecast.frames import DEMAND, WEIGHT, Trained
+from lakeshelf.forecast.model.baselines import LAST_WINDOW, SEASONAL_NAIVE
+from lakeshelf.forecast.model.boosted import Boosted, Settings
+from lakeshelf.forecast.model.contenders import Contender, Predictor
+from lakeshelf.forecast.model.folds import PLAN, Plan, usable
+from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
+from lakeshelf.forecast.model.registry import contenders
+from lakeshelf.forecast.model.rows import STORE, matrix, texts
+from lakeshelf.forecast.model.scores import Judged, Segments, judged, store_segments
+from lakeshelf.forecast.model.trial import Trial, tried
+from lakeshelf.forecast.versions.cards import Reference
+from lakeshelf.forecast.versions.drift import reference
+
+NAME = Boosted.name
+"""Name of the model in tables of scores."""
+CHAMPION = "champion"
+"""Name of the champion among the rivals of a model."""
+BLIND = 50_000
+"""Rows that a model of permuted labels learns from."""
+BESIDE = (LAST_WINDOW, SEASONAL_NAIVE, DEMAND, WEIGHT)
+"""Columns of rows that are no features."""
+Progress = Callable[[str, int, int], None]
+"""Is told a step, how much of it is done, and how much there is."""
+
+
+def silent(step: str, done: int, of: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a model is trained.
+
+    Args:
+        settings: Of its heads.
+        plan: How rows are cut into folds.
+        progress: Is told how far it is.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    plan: Plan = PLAN
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Args:
+        trained: The model of all rows.
+        reference: How the features of all shelves were distributed.
+        trial: Its trial beside the baselines.
+        gates: What each gate says.
+    """
+
+    trained: Trained
+    reference: Reference
+    trial: Trial
+    gates: tuple[Verdict, ...]
+
+
+@dataclass
+class Watched:
+    """A contender whose trainings are counted."""
+
+    contender: Contender
+    count: Callable[[], None]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.contender.name
+
+    def fit(self, rows: pa.Table) -> Predictor:
+        """Learn as it does."""
+        self.count()
+        return self.contender.fit(rows)
+
+
+def outcome(
+    rows: pa.Table, recent: pa.Table, rivals: Mapping[str, Predictor], work: Work
+) -> Outcome:
+    """Try a model on rolling origins, ask the gates, and train it on all rows.
+
+    Args:
+        rows: Rows with features and labels, as `lessons.lesson` gives them.
+        recent: Rows of all shelves, for the reference.
+        rivals: Who has to be beaten beside the baselines, by name.
+        work: How it is trained.
+
+    Raises:
+        TooLittleHistory: Not even the newest fold can be trained.
+        MissingExtra: LightGBM is not installed.
+    """
+    rows = usable(admitted(rows, also=BESIDE))
+    model = boosted(rows, work.settings)
+    trial = _tried(rows, model, work)
+    work.progress("gates", 0, 1)
+    results = asked(rows, trial, model, trial.judged[model.name], rivals)
+    trained = fitted(rows, model, work.progress)
+    return Outcome(trained, usual(recent, trained), trial, results)
+
+
+def boosted(rows: pa.Table, settings: Settings) -> Boosted:
+    """The model, with every feature that a forecast may read."""
+    allowed = columns(rows)
+    return Boosted(allowed.numeric, tuple(allowed.categories), settings)
+
+
+def cut(rows: pa.Table) -> Segments:
+    """The segments that are scored apart, and the active shelves of each store."""
+    segments = {name: segment(rows, name) for name in SEGMENTS}
+    stores = store_segments(rows).items()
+    return segments | {f"active {name}": mask & segments["active"] for name, mask in stores}
+
+
+def asked(
+    rows: pa.Table,
+    trial: Trial,
+    model: Boosted,
+    own: Judged,
+    rivals: Mapping[str, Predictor],
+) -> tuple[Verdict, ...]:
+    """What the gates say of forecasts of the newest fold.
+
+    Args:
+        rows: All rows of the trial.
+        trial: The trial, whose baselines are the rivals.
+        model: How a model is trained that learns from permuted labels.
+        own: Forecasts that stand before the gates.
+        rivals: Further rivals.
+    """
+    newest, settings = trial.folds[-1], model.settings
+    blind = replace(model, settings=replace(settings, sample=min(BLIND, settings.sample)))
+    train = permuted(newest.train(rows), settings.seed)
+    baselines = {name: one for name, one in trial.judged.items() if name != model.name}
+    others = {name: judged(trial.newest, rival(trial.newest)) for name, rival in rivals.items()}
+    evidence = Evidence(
+        rows=trial.newest,
+        segments=cut(trial.newest),
+        model=own,
+        rivals=baselines | others,
+        permuted=judged(trial.newest, blind.fit(train)(trial.newest)),
+        stock_ratio=None,
+        seed=settings.seed,
+    )
+    return tuple(verdicts(evidence))
+
+
+def fitted(rows: pa.Table, model: Boosted, progress: Progress = silent) -> Trained:
+    """The model of all rows."""
+    progress("fit", 0, 1)
+    return model.train(rows)
+
+
+def usual(recent: pa.Table, trained: Trained) -> Reference:
+    """How the features of rows are distributed."""
+    values = matrix(recent, trained.columns).astype(np.float64)
+    return reference(values, texts(recent, STORE).astype(str).tolist(), trained.columns)
+
+
+def _tried(rows: pa.Table, model: Boosted, work: Work) -> Trial:
+    every = contenders(model)
+    done = iter(range(len(every) * work.plan.folds + 1))
+
+    def count() -> None:
+        work.progress("trial", next(done, 0), len(every) * work.plan.folds)
+
+    watched = [Watched(one, count) for one in every]
+    return tried(rows, watched, cut, version="", plan=work.plan)

@@ -1,0 +1,111 @@
+"""The registry as it stands in a lake, and acts on it, each in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Ops
+from lakeshelf.contracts.retail.tables_models import TRAINING
+from lakeshelf.forecast.versions import folders, places
+from lakeshelf.forecast.versions.folders import Version
+from lakeshelf.forecast.versions.registry import Model, Registry
+from lakeshelf.lake import Lake
+from lakeshelf.lake.place.errors import Conflict
+from lakeshelf.lake.place.location import Place, Root
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.rows.port import ReadTables
+
+MODEL = "warehouse_optimizer"
+"""The model that says how much to order."""
+Change = Callable[[Registry], tuple[Model, ...]]
+"""An act: the registry → rows that change, as `registry.py` has it."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The registry at one version of `ops/models`.
+
+    Attributes:
+        registry: All versions of the model.
+        at: Version of the table; None: there is none.
+    """
+
+    registry: Registry
+    at: int | None
+
+
+def read(lake: ReadTables, model_name: str = MODEL) -> Registered:
+    """The registry of a lake; without a table it is empty.
+
+    Raises:
+        RegistryDamaged: Its rows contradict each other.
+    """
+    if not tables.exists(lake.root, Ops.MODELS):
+        return Registered(Registry({}), None)
+    snapshot = lake.snapshot(Ops.MODELS)
+    rows = snapshot.scan(where=[("model_name", "=", model_name)]).read_all().to_pylist()
+    return Registered(Registry.of(rows), snapshot.version)
+
+
+def writer(root: Root | Place, who: str | None = None, why: str = "") -> Lake:
+    """A lake whose tables of models can be written."""
+    return Lake(root, who=who, why=why, writer=TRAINING)
+
+
+def change(
+    lake: Lake, act: Change, model_name: str = MODEL, attempts: int = 1
+) -> tuple[Model, ...]:
+    """Carry out an act, in one commit that follows the version which it was decided on.
+
+    Args:
+        lake: As `writer` gives it.
+        act: What is done.
+        model_name: The model.
+        attempts: How often it is tried; more than once where the act does not depend on what others do.
+
+    Returns:
+        The rows that it changed; none: there was nothing to do.
+
+    Raises:
+        ActRefused: The status of a version does not allow it.
+        Conflict: Another has changed the table meanwhile; nothing is written.
+    """
+    tables.ensure(lake.root, CATALOG.tables[Ops.MODELS])
+    for _ in range(attempts - 1):
+        with suppress(Conflict):
+            return _changed(lake, act, model_name)
+    return _changed(lake, act, model_name)
+
+
+def _changed(lake: Lake, act: Change, model_name: str) -> tuple[Model, ...]:
+    before = read(lake, model_name)
+    changed = act(before.registry)
+    if not changed:
+        return ()
+    schema = arrow.schema(CATALOG.tables[Ops.MODELS].columns)
+    rows = pa.Table.from_pylist([model.row() for model in changed], schema)
+    try:
+        lake.merge(Ops.MODELS, rows, expected=before.at)
+    except Conflict as error:
+        raise Conflict(
+            "another has changed the versions of models meanwhile",
+            hint="look with `lakeshelf models list`, and do it again",
+        ) from error
+    return changed
+
+
+def version(lake: ReadTables, name: str, model_name: str = MODEL) -> Version:
+    """A registered version, after all of it was looked through.
+
+    Raises:
+        ActRefused: None of that name is registered.
+        VersionDamaged: Its files are not those that were registered.
+    """
+    model = read(lake, model_name).registry.model(name)
+    folder = places.at(lake.root, model_name, name)
+    return folders.read(folder, name, model.card_sha256)

@@ -1,0 +1,184 @@
+"""Versions as people and programs see them, and what becomes of them by commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeshelf import extras
+from lakeshelf.forecast.training import training, trials
+from lakeshelf.forecast.versions import registered
+from lakeshelf.forecast.versions.cards import Gate, Score
+from lakeshelf.forecast.versions.registry import Act, register
+from tests.forecast.training import lakes
+from tests.forecast.versions import cases
+
+PASSED = (Gate(name="pinball", value=0.06, bound=0.05, passed=True),)
+FAILED = (*PASSED, Gate(name="bias", value=0.093, bound=0.05, passed=False))
+SCORES = tuple(
+    Score(
+        fold=date(2026, 9, 1),
+        segment=segment,
+        metric="deviance",
+        contender=contender,
+        value=value,
+        rows=100,
+    )
+    for segment in ("active", "tail")
+    for contender, value in (("sba", 0.55), ("lightgbm", 0.5))
+)
+
+
+def add(root: Path, day: int, gates: tuple[Gate, ...] = PASSED) -> str:
+    """Register a version that was trained until a day of September."""
+    above = root / "models" / registered.MODEL
+    _, version = cases.published(
+        above, trained_until=date(2026, 9, day), gates=gates, scores=SCORES
+    )
+    act = Act("training-service", datetime(2026, 10, day, tzinfo=UTC), "every 28 days")
+    card, sha256 = version.card, version.card_sha256
+    registered.change(registered.writer(root), lambda known: register(known, card, sha256, act))
+    return card.model_version
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "lake").mkdir()
+    return tmp_path / "lake"
+
+
+def status(lakeshelf: Any, root: Path) -> dict[str, str]:
+    """Version → status."""
+    shown = lakeshelf("--lake", root, "models", "list", "--json")
+    return {row["model_version"]: row["status"] for row in json.loads(shown.out)}
+
+
+def test_a_lake_without_versions_says_what_to_do(lakeshelf, root):
+    shown = lakeshelf("--lake", root, "models", "list")
+    assert "the rule decides" in shown.out
+    assert "lakeshelf models train" in shown.out
+    for words in (["show"], ["verify"]):
+        assert "`lakeshelf models train`" in lakeshelf("--lake", root, "models", *words).error
+    refused = lakeshelf("--lake", root, "models", "rollback", "--yes")
+    assert "the rule decides already" in refused.error
+
+
+def test_a_version_goes_up_step_by_step_and_is_rolled_back(lakeshelf, root):
+    first, second = add(root, 20), add(root, 21)
+    for version in (first, first, second):
+        done = lakeshelf("--lake", root, "models", "promote", version, "--yes", "--as", "mia")
+        assert done.code == 0, done.err
+    assert status(lakeshelf, root) == {first: "champion", second: "challenger"}
+    lakeshelf("--lake", root, "models", "promote", second, "--yes", "--reason", "it is better")
+    assert status(lakeshelf, root) == {first: "retired", second: "champion"}
+    champion = registered.read(registered.writer(root)).registry.champion
+    assert champion is not None
+    assert champion.reason == "it is better"
+    back = json.loads(lakeshelf("--lake", root, "models", "rollback", "--yes", "--json").out)
+    assert {row["model_version"]: row["status"] for row in back} == {
+        first: "champion",
+        second: "retired",
+    }
+
+
+def test_nothing_changes_before_somebody_agrees(lakeshelf, root):
+    version = add(root, 20)
+    asked = lakeshelf("--lake", root, "models", "promote", version)
+    assert "challenger" in asked.out
+    assert "give --yes to agree" in asked.error
+    assert status(lakeshelf, root) == {version: "candidate"}
+
+
+def test_what_failed_a_gate_is_not_promoted_and_the_gate_is_named(lakeshelf, root):
+    version = add(root, 20, FAILED)
+    refused = lakeshelf("--lake", root, "models", "promote", version, "--yes")
+    assert refused.code == 1
+    assert "bias (0.093, bound 0.05)" in refused.error
+    assert f"lakeshelf models show {version}" in refused.error
+    assert status(lakeshelf, root) == {version: "candidate"}
+    assert "1 of 2; not bias" in lakeshelf("--lake", root, "models", "list").out
+
+
+def test_the_card_is_shown_with_scores_beside_the_baselines_and_each_gate(lakeshelf, root):
+    version = add(root, 20, FAILED)
+    shown = " ".join(lakeshelf("--lake", root, "models", "show").out.split())
+    for text in (version, "run-1", "curated/features_store at version 3", "sba 0.55", "not passed"):
+        assert text in shown
+    card = json.loads(lakeshelf("--lake", root, "models", "show", version, "--json").out)["card"]
+    assert card["model_version"] == version
+    assert [gate["name"] for gate in card["gates"]] == ["pinball", "bias"]
+
+
+def test_an_unknown_version_is_refused_with_those_that_are_there(lakeshelf, root):
+    version = add(root, 20)
+    for words in (["show", "x"], ["verify", "x"], ["promote", "x"], ["compare", version, "x"]):
+        refused = lakeshelf("--lake", root, "models", *words)
+        assert refused.code == 1
+        assert "there is no version 'x'" in refused.error
+        assert version in refused.error
+
+
+def test_damaged_files_are_said_with_path_and_hash_before_anything_is_trained(lakeshelf, root):
+    version = add(root, 20)
+    text = root / "models" / registered.MODEL / version / "q90.txt"
+    text.write_text(text.read_text() + " ")
+    for words in (["show"], ["verify", version]):
+        refused = lakeshelf("--lake", root, "models", *words)
+        assert refused.code == 1
+        assert f"{text} was changed: its SHA-256 is" in refused.error
+
+
+def test_two_versions_are_beside_each_other(lakeshelf, root):
+    one, other = add(root, 20), add(root, 21, FAILED)
+    shown = lakeshelf("--lake", root, "models", "compare", one, other).out
+    for text in (one, other, "active", "0.5", "2026-09-20", "2026-09-21", "bias"):
+        assert text in shown
+    cards = json.loads(lakeshelf("--lake", root, "models", "compare", one, other, "--json").out)
+    assert list(cards) == [one, other]
+
+
+def test_a_short_history_is_one_line(lakeshelf, tmp_path):
+    root = lakes.written(tmp_path / "lake", days=0)
+    refused = lakeshelf("--lake", root, "models", "train")
+    assert refused.code == 1
+    assert "nothing is trained: there are no receipts" in refused.error
+
+
+@pytest.mark.parametrize("words", [["train"], ["verify"]])
+def test_without_the_extra_one_line_names_the_command(lakeshelf, root, monkeypatch, words):
+    add(root, 20)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "lightgbm" else name)
+    refused = lakeshelf("--lake", root, "models", *words)
+    assert refused.code == 1
+    assert "pip install 'lakeshelf[ml]'" in refused.error
+
+
+def test_without_openmp_one_line_names_what_to_install(lakeshelf, root, monkeypatch):
+    def broken() -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(training, "load", broken)
+    refused = lakeshelf("--lake", root, "models", "train")
+    assert refused.code == 1
+    assert "libgomp.so.1" in refused.error
+    assert "apt-get install libgomp1" in refused.error
+
+
+@pytest.mark.slow
+def test_a_version_that_was_trained_by_command_is_verified_by_command(
+    lakeshelf, tmp_path, monkeypatch
+):
+    root = lakes.written(tmp_path / "lake")
+    monkeypatch.setattr(trials, "Work", lakes.work)
+    trained = lakeshelf("--lake", root, "models", "train", "--as", "mia", "--json")
+    assert trained.code == 0, trained.err
+    row = json.loads(trained.out)
+    assert (row["status"], row["actor"]) == ("candidate", "mia")
+    assert "train on all rows" in trained.err
+    verified = lakeshelf("--lake", root, "models", "verify", row["model_version"], "--json")
+    assert verified.code == 0, verified.err
+    assert json.loads(verified.out)["equal"] is True

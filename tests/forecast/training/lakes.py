@@ -1,0 +1,139 @@
+"""A small lake whose shelves sell at rates of their own, as their owners write it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Analytics, Curated, Raw
+from lakeshelf.forecast.model.boosted import Settings
+from lakeshelf.forecast.model.folds import Plan
+from lakeshelf.forecast.training.trials import Progress, Work
+from lakeshelf.forecast.versions.registry import Act
+from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
+
+BEGIN = date(2026, 1, 1)
+STORES, ITEMS = 2, 12
+TABLES = (
+    Raw.POS_TRANSACTIONS,
+    Raw.LOST_SALES,
+    Raw.FOOT_TRAFFIC,
+    Curated.SHELF_PROFILES,
+    Analytics.DAILY_DISCOUNTS,
+)
+PLAN = Plan(folds=2, weeks=2, least_weeks=2, least_rows=100)
+SETTINGS = Settings(trees=4, step=2, leaves=4, least_rows=5, sample=2_000)
+WORK = Work(SETTINGS, PLAN)
+ACT = Act("ada", datetime(2026, 7, 1, tzinfo=UTC), "a test")
+Row = dict[str, Any]
+
+
+def work(progress: Progress) -> Work:
+    """`WORK`, which tells how far it is."""
+    return replace(WORK, progress=progress)
+
+
+def written(root: Path, days: int = 140, seed: int = 1) -> Path:
+    """A lake with receipts of so many days from `BEGIN` on."""
+    for name in TABLES:
+        tables.ensure(root, CATALOG.tables[name])
+    put(root, Curated.SHELF_PROFILES, profiles())
+    put(root, Raw.POS_TRANSACTIONS, receipts(0, days, seed))
+    put(root, Raw.FOOT_TRAFFIC, visits(days))
+    return root
+
+
+def put(root: Path, name: str, rows: list[Row]) -> None:
+    """Append rows as the owner of the table does; what a row does not name is null."""
+    contract = CATALOG.tables[name]
+    schema = arrow.schema(contract.columns)
+    Lake(root, writer=contract.owner).append(name, pa.Table.from_pylist(rows, schema))
+
+
+def shelves() -> list[tuple[str, str, str]]:
+    """Shelf, store and item."""
+    return [
+        (f"S{s}-I{i}", f"S{s}", f"I{i}") for s in range(1, STORES + 1) for i in range(1, ITEMS + 1)
+    ]
+
+
+def profiles() -> list[Row]:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        {
+            "shelf_id": shelf,
+            "store_id": store,
+            "item_id": item,
+            "name": f"item {item}",
+            "category": "food" if int(item[1:]) % 2 else "drinks",
+            "subcategory": f"kind {int(item[1:]) % 3}",
+            "max_stock": 20,
+            "unit_price": 2,
+            "standard_batch_size": 4,
+            "shelf_life_days": None if int(item[1:]) % 3 else 7,
+            "version": 1,
+            "updated_at": at,
+            "deleted": False,
+        }
+        for shelf, store, item in shelves()
+    ]
+
+
+def receipts(first: int, days: int, seed: int = 1) -> list[Row]:
+    """A receipt a shelf and day with a sale."""
+    random = np.random.default_rng(seed)
+    rates = np.random.default_rng(7).gamma(1.0, 0.8, len(shelves()))
+    rows = []
+    for n in range(first, first + days):
+        for (shelf, store, item), units in zip(shelves(), random.poisson(rates), strict=True):
+            if units:
+                rows.append(receipt(f"{n}:{shelf}", n, store, shelf, item, int(units)))
+    return rows
+
+
+def receipt(name: str, n: int, store: str, shelf: str, item: str, units: int) -> Row:
+    """A receipt of one line."""
+    line = {
+        "shelf_id": shelf,
+        "item_id": item,
+        "quantity": units,
+        "unit_price": 2,
+        "discount": 0,
+        "total_price": 2 * units,
+    }
+    own = {"transaction_id": name, "customer_id": "C", "total_gross": 2 * units, "items": [line]}
+    return event(Raw.POS_TRANSACTIONS, name, n, store) | own
+
+
+def event(name: str, key: str, n: int, store: str) -> Row:
+    """An event at noon of a day, with every column that it has to have."""
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=n)
+    return {
+        "event_id": f"{name}:{key}",
+        "event_type": "transaction_completed",
+        "event_time": at,
+        "event_date": at.date(),
+        "store_id": store,
+        "schema_version": 1,
+        "kafka_partition": 0,
+        "kafka_offset": 0,
+        "kafka_timestamp": at,
+        "ingested_at": at,
+    }
+
+
+def visits(days: int) -> list[Row]:
+    """A visit a store and day."""
+    return [
+        event(Raw.FOOT_TRAFFIC, f"{n}:S{s}", n, f"S{s}")
+        | {"event_type": "entry", "visit_id": f"{n}:S{s}", "customer_id": "C"}
+        for n in range(days)
+        for s in range(1, STORES + 1)
+    ]

@@ -1,0 +1,106 @@
+"""Acts on the registry of a lake: one commit each, after what they were decided on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakeshelf.forecast.versions import registered
+from lakeshelf.forecast.versions.cards import Gate
+from lakeshelf.forecast.versions.errors import ActRefused
+from lakeshelf.forecast.versions.registry import Model, Registry, advance, applied, register
+from lakeshelf.lake.place.errors import Conflict
+from tests.forecast.versions.test_registry import VERSIONS, act, card
+
+
+def add(version: str) -> registered.Change:
+    """Register a version."""
+    return lambda known: register(known, card(version), "f" * 64, act())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    registered.change(registered.writer(tmp_path), add(VERSIONS[0]))
+    return tmp_path
+
+
+def test_a_lake_without_the_table_has_no_versions(tmp_path: Path) -> None:
+    assert registered.read(registered.writer(tmp_path)) == registered.Registered(Registry({}), None)
+
+
+def test_what_is_read_is_what_was_written(root: Path) -> None:
+    (model,) = add(VERSIONS[0])(Registry({}))
+    assert registered.read(registered.writer(root)).registry.models == {VERSIONS[0]: model}
+    assert registered.change(registered.writer(root), add(VERSIONS[0])) == ()
+
+
+def racing(root: Path, times: int) -> registered.Change:
+    """Register a version while another act is quicker, so many times."""
+    others = iter(VERSIONS[2 : 2 + times])
+
+    def late(known: Registry) -> tuple[Model, ...]:
+        if (other := next(others, None)) is not None:
+            registered.change(registered.writer(root), add(other))
+        return add(VERSIONS[1])(known)
+
+    return late
+
+
+def test_a_lost_race_is_said_in_one_line_and_writes_nothing(root: Path) -> None:
+    lake = registered.writer(root)
+    with pytest.raises(Conflict, match="meanwhile; look with `lakeshelf models list`") as refused:
+        registered.change(lake, racing(root, 1))
+    assert len(str(refused.value).splitlines()) == 1
+    assert {*registered.read(lake).registry.models} == {VERSIONS[0], VERSIONS[2]}
+
+
+def test_an_act_that_depends_on_nobody_is_tried_again(root: Path) -> None:
+    lake = registered.writer(root)
+    registered.change(lake, racing(root, 2), attempts=3)
+    assert {*registered.read(lake).registry.models} == {*VERSIONS[:4]}
+
+
+def test_both_rows_of_a_promotion_are_in_one_commit(root: Path) -> None:
+    lake = registered.writer(root)
+    registered.change(lake, add(VERSIONS[1]))
+    for version in (VERSIONS[0], VERSIONS[0], VERSIONS[1], VERSIONS[1]):
+        before = registered.read(lake).at or 0
+        registered.change(lake, lambda known, name=version: advance(known, name, act()))
+        assert registered.read(lake).at == before + 1
+    registry = registered.read(lake).registry
+    assert registry.champion == registry.model(VERSIONS[1])
+    assert registry.model(VERSIONS[0]).status == "retired"
+
+
+gates = st.lists(
+    st.builds(
+        Gate,
+        name=st.sampled_from("abcdef"),
+        value=st.one_of(st.none(), st.floats(-1, 1)),
+        bound=st.just(0.5),
+        passed=st.booleans(),
+    ),
+    max_size=4,
+    unique_by=lambda gate: gate.name,
+)
+
+
+@given(gates=gates)
+@settings(max_examples=60)
+def test_only_what_passed_every_gate_goes_up(gates: list[Any]) -> None:
+    asked = card(VERSIONS[0]).model_copy(update={"gates": tuple(gates)})
+    registry = applied(Registry({}), register(Registry({}), asked, "f" * 64, act()))
+    failed = [gate for gate in gates if not gate.passed]
+    if gates and not failed:
+        for status in ("challenger", "champion"):
+            registry = applied(registry, advance(registry, VERSIONS[0], act()))
+            assert registry.model(VERSIONS[0]).status == status
+        return
+    with pytest.raises(ActRefused, match="did not pass") as refused:
+        advance(registry, VERSIONS[0], act())
+    for gate in failed:
+        assert f"{gate.name} (" in str(refused.value)
