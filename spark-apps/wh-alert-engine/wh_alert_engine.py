@@ -14,6 +14,7 @@ from lakeshelf.shop.decisions import (
 from lakeshelf.streams.declare.job import DecisionView, Emission, Job, Latest, Scope
 
 POLICIES = Latest(table="staging/wh_policies", source="{wh_policies}")
+LEVELS = Latest(table="staging/order_levels", source="{order_levels}")
 ORDERS = Latest(table="staging/supplier_orders", source="{wh_supplier_orders}")
 REACHED = """
     progress AS (
@@ -109,6 +110,6 @@ JOB = Job(
     name="wh-alert-engine",
     due="now",
     doc="Opens and closes alerts of back rooms that run low and of lots that expire, and plans orders.",
-    updates=(POLICIES, ORDERS, COMMANDS, ALERTS, PLANS),
+    updates=(POLICIES, LEVELS, ORDERS, COMMANDS, ALERTS, PLANS),
     objections=(unknown_shelves("wh_policies"), *refusals("ops_wh_commands", TARGETS)),
 )

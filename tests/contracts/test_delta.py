@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakeshelf.contracts import CATALOG, LONG, Decimal, Field, Table, arrow, delta
+from lakeshelf.contracts import CATALOG, DOUBLE, LONG, Decimal, Field, Table, arrow, delta
 
 NOON = dt.datetime(2017, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -38,7 +38,7 @@ def value(column: Field) -> Any:
     if column.enum:
         return column.enum[0]
     if column.maximum is not None and column.maximum < 7:
-        return int(column.maximum)
+        return column.maximum if column.type == DOUBLE else int(column.maximum)
     kind = arrow.data_type(column.type)
     if pa.types.is_timestamp(kind):
         return NOON

@@ -10,9 +10,11 @@ import pytest
 
 from lakeshelf.contracts import (
     CATALOG,
+    DATE,
     DOUBLE,
     LONG,
     STRING,
+    TIMESTAMP,
     Bounds,
     Catalog,
     Field,
@@ -117,6 +119,13 @@ BREAKING: dict[str, Callable[[], tuple[Topic | None, Table | None]]] = {
     ),
     "topic things: equal [] -> [[": lambda: (replace(TOPIC, equal=(("id", "colour"),)), TABLE),
     "topic things: unique [] -> [[": lambda: (replace(TOPIC, unique=(("lines", "part"),)), TABLE),
+    "topic things: within [] -> [[": lambda: (
+        replace(
+            fields(Field("until", TIMESTAMP, "A time."), Field("day", DATE, "A day.")),
+            within=(("until", "day", 8),),
+        ),
+        TABLE,
+    ),
     "table cleansed/things: key": lambda: (TOPIC, replace(TABLE, key=("size",))),
     "table cleansed/things: partition_by": lambda: (
         TOPIC,

@@ -26,6 +26,7 @@ COMPACTED = {
     "shelf_policies": ("shelf_id", "publisher"),
     "wh_policies": ("shelf_id", "publisher"),
     "batch_catalog": ("batch_code", "publisher"),
+    "order_levels": ("shelf_id", "inference-service"),
     "shelf_state": ("shelf_id", "shelf-aggregator"),
     "wh_state": ("shelf_id", "wh-aggregator"),
     "shelf_batch_state": ("shelf_id::batch_code", "batch-state-updater"),
@@ -112,6 +113,8 @@ def test_policies_carry_the_defaults_that_are_in_force_without_one() -> None:
         "reorder_point_qty": 10,
         "batch_multiplier": 1,
         "near_expiry_days": 10,
+        "plan_source": "rule",
+        "allow_zero": False,
         "active": True,
     }
 

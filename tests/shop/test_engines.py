@@ -18,7 +18,7 @@ from lakeshelf.streams.declare.binding import Binder, Bound, Text
 from lakeshelf.streams.declare.job import CLOCK, TOUCHED, Job, relation
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from tests.streams import harness
-from tests.streams.bench import SHELF, START, Bench, arrive, lake, stocked
+from tests.streams.bench import SHELF, START, Bench, arrive, lake, level, stocked
 from tests.streams.messages import plain
 from tests.streams.moving import millis
 from tests.streams.refusing import ALERT, PLAN, ask, ghosts, moved
@@ -71,6 +71,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
 def a_day(bench: Bench) -> None:
     """Orders, policies, requests that are refused, goods on their way to the shelf and on it."""
     stocked(bench, 2, back_room=3, unit_weight=0.5)
+    level(bench, 9)
     ghosts(bench)
     ghosts(bench, SHELF)
     asks = (("ack", ALERT), ("dismiss", ALERT), ("ack", ALERT), ("cancel", PLAN), ("open", PLAN))

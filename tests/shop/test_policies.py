@@ -10,11 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.shop import policies
 from lakeshelf.shop.decisions import GLOBAL
+from lakeshelf.shop.explain import in_force
 from lakeshelf.shop.shortage import ENGINES, judged
 from lakeshelf.streams.declare.registry import discover
 from tests.cli.shop.told_shop import OPENED, SHELF, write_all
@@ -71,6 +74,28 @@ def test_what_holds_already_is_known() -> None:
     assert policies.PolicyChange("store", SHELF, known, row).is_known
     assert not policies.PolicyChange("store", SHELF, known, {**row, "min_qty": 4}).is_known
     assert not policies.PolicyChange("store", GLOBAL, known, {**row, "shelf_id": GLOBAL}).is_known
+
+
+def test_fields_of_models_are_read_as_their_types_and_null_ends_one_that_may_be_absent() -> None:
+    texts = {"plan_source": "ml", "service_level": "0.95", "allow_zero": "true"}
+    told = {"plan_source": "ml", "service_level": 0.95, "allow_zero": True}
+    assert policies.typed("warehouse", texts) == told
+    assert policies.typed("warehouse", {"service_level": "null"}) == {"service_level": None}
+    for texts in ({"reorder_point_qty": "null"}, {"allow_zero": "maybe"}):
+        with pytest.raises(ConfigurationError, match="it means"):
+            policies.typed("warehouse", texts)
+
+
+def test_what_a_policy_of_before_leaves_out_the_general_one_says_and_then_the_default() -> None:
+    names = ("shelf_id", "plan_source", "service_level", "allow_zero")
+    rows = (("S1", None, 0.9, None), (GLOBAL, "ml", None, None))
+    limits = {"reorder_point_qty": 3, "active": True, "deleted": False}
+    told = [{**dict(zip(names, row, strict=True)), **limits} for row in rows]
+    schema = arrow_contract.schema(CATALOG.tables["staging/wh_policies"].columns)
+    held = in_force("wh_policies", pa.Table.from_pylist(told, schema=schema), "S1")
+    assert held["plan_source"] == {"value": "ml", "from": GLOBAL}
+    assert held["service_level"] == {"value": 0.9, "from": "shelf"}
+    assert held["allow_zero"] == {"value": False, "from": "default"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,19 @@ def stocked(bench: Bench, stock: int, back_room: int = 0, **profile: Any) -> Non
         arrive(bench, "L1", back_room)
     bench.tick(timedelta(0))
     bench.process()
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins."""
+    return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def level(bench: Bench, units: int, shelf: str = SHELF, days: int = 1, **values: Any) -> None:
+    """Up to where a model would order, of the coming batch; it holds so many days, today included."""
+    today = bench.now.date()
+    names = {"store_id": "S1", "item_id": "I1", "model_name": "M", "model_version": "V1"}
+    dates = {"feature_date": today, "valid_until": midnight(today + timedelta(days=days))}
+    bench.tell("order_levels", shelf, level_qty=units, **{**names, **dates, **values})
 
 
 def arrive(bench: Bench, lot: str, quantity: int, **values: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -74,6 +75,12 @@ def each_disagreement() -> Iterator[Record]:
         told = orjson.loads(record.value or b"")
         for name, _ in topic.equal:
             yield framed(topic, orjson.dumps({**told, name: "S2"}), told)
+        for later, earlier, days in topic.within:
+            first = date.fromisoformat(told[earlier])
+            for passed in (-1, 0, 1, days, days + 1, 3650):
+                day = (first + timedelta(days=passed)).isoformat()
+                for time in ("00:00:00Z", "00:00:00.001Z", "23:59:59.999999Z"):
+                    yield framed(topic, orjson.dumps({**told, later: f"{day}T{time}"}), told)
         for name, inner in topic.unique:
             line = told[name][0]
             for numbers in ((1, 1), (1, 2), (1, 2, 1), (-1, 0, 1), (2, 2, 2), ()):

@@ -99,7 +99,7 @@ class Shop:
                 self._keep(self.policies[topic], row)
             elif topic == "wh_supplier_orders":
                 self.orders[row["order_id"]] = row
-            elif topic != "commands":
+            elif topic not in ("commands", "order_levels"):
                 self.events[topic].append(row)
         return ticked
 

@@ -31,6 +31,7 @@ class Staging:
 
     LOT_CATALOG_STORE = "staging/lot_catalog_store"
     LOT_CATALOG_WH = "staging/lot_catalog_wh"
+    ORDER_LEVELS = "staging/order_levels"
     PLAN_PROGRESS = "staging/plan_progress"
     PRODUCT_TRANSIT = "staging/product_transit"
     RESTOCK_PICKS = "staging/restock_picks"

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lakeshelf.contracts.types import (
+    DATE,
     NAME,
+    TIMESTAMP,
     Field,
     ListOf,
     Struct,
@@ -79,6 +81,7 @@ class Topic:
         max_message_bytes: Largest record, where Kafka's default does not do.
         equal: Pairs of fields that always have the same value.
         unique: (list, field of its elements): no two elements of the list share a value.
+        within: (time, earlier date, days): the first lies so many days after the second began, at most.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Topic:
     max_message_bytes: int | None = None
     equal: tuple[tuple[str, str], ...] = ()
     unique: tuple[tuple[str, str], ...] = ()
+    within: tuple[tuple[str, str, int], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"topic {self.name}"
@@ -244,6 +248,10 @@ def _known(where: str, names: Iterable[str], fields: tuple[Field, ...]) -> None:
 def _check_rules(topic: Topic) -> None:
     where = f"topic {topic.name}"
     _known(where, (name for pair in topic.equal for name in pair), topic.fields)
+    for later, earlier, _ in topic.within:
+        _known(where, (later, earlier), topic.fields)
+        types = (topic.field(later).type, topic.field(earlier).type)
+        require(types == (TIMESTAMP, DATE), f"{where}: {later} is no time within days of {earlier}")
     for name, inner in topic.unique:
         _known(where, (name,), topic.fields)
         _known(f"{where}.{name}", (inner,), nested(topic.field(name)))

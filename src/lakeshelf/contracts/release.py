@@ -144,7 +144,7 @@ def _attributes(where: str, old: Release, new: Release) -> Iterator[ContractChan
     for name in ("owner", "profile", "topic", "retention_ms", "max_message_bytes", "constraints"):
         if old.get(name) != new.get(name):
             yield ContractChange(where, _turned(name, old.get(name), new.get(name)), False)
-    for name in ("equal", "unique"):
+    for name in ("equal", "unique", "within"):
         before, after = old.get(name, []), new.get(name, [])
         if before != after:
             asks_for_more = any(pair not in before for pair in after)
@@ -257,6 +257,7 @@ def _topic(topic: Topic) -> Release:
         "rules": {name: _rule(name, topic.rules) for name in topic.event_types},
         "equal": [list(pair) for pair in topic.equal],
         "unique": [list(pair) for pair in topic.unique],
+        "within": [list(rule) for rule in topic.within],
         "fields": _field_map(topic.fields, lengths=True),
     }
 

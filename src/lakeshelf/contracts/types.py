@@ -129,7 +129,7 @@ class Field:
     enum: tuple[str, ...] = ()
     max_length: int | None = None
     unit: str = ""
-    default: Number | None = None
+    default: Number | str | None = None
     internal: bool = False
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ few findings of that reason, in the order of the topic's fields.
 | `bad_quantity` | has a `quantity` outside its bounds |
 | `bad_event_time` | has an `event_time` outside the years 2000 to 2100, UTC |
 | `impossible_value` | has another number outside its bounds, a word that is not of its enum, or breaks what the
-  topic says of several values: two that are equal, one that is unique in its list |
+  topic says of several values: two that are equal, one that is unique in its list, a time within days of a date |
 
 Of a key that occurs twice in an object the last value counts. Unknown fields are ignored.
 """
@@ -27,6 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
@@ -34,7 +35,7 @@ import orjson
 
 from lakeshelf.contracts import values
 from lakeshelf.contracts.model import EVENT_YEARS, Bounds, Topic, nested
-from lakeshelf.contracts.types import Field, Number, Struct, is_numeric
+from lakeshelf.contracts.types import DATE, TIMESTAMP, Field, Number, Struct, is_numeric
 from lakeshelf.counts import count_of
 
 REASONS = (
@@ -236,6 +237,11 @@ def _impossible(topic: Topic, message: Message) -> Iterator[str]:
     for name, other in topic.equal:
         if message.get(name) != message.get(other):
             yield f"{name} = {_text(message.get(name))} is not {other} = {_text(message.get(other))}"
+    for later, earlier, days in topic.within:
+        first = datetime.combine(values.read(DATE, message[earlier]), time.min, UTC)
+        if not timedelta() <= values.read(TIMESTAMP, message[later]) - first <= timedelta(days):
+            within = f"within {count_of(days, 'day')} after {earlier}"
+            yield f"{later} = {_text(message[later])} is not {within}"
     for name, inner in topic.unique:
         counts = Counter(e.get(inner) for _, e in _elements(topic.field(name), message))
         twice = (value for value, times in counts.items() if times > 1)

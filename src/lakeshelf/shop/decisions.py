@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, Field
 from lakeshelf.contracts.lives import OPEN_ALERT
+from lakeshelf.contracts.retail.topics_reference import limits
 from lakeshelf.shop.commands import ACKNOWLEDGES, ENDS, asked
 from lakeshelf.streams.declare.job import Objection
 from lakeshelf.streams.declare.sql import derived_id
@@ -26,13 +27,14 @@ def policy_in_force(topic: str) -> str:
     Args:
         topic: `shelf_policies` or `wh_policies`.
     """
-    fields = (
-        f for f in CATALOG.topics[topic].fields if f.default is not None and f.name != "active"
-    )
     return ", ".join(
-        f"coalesce(own_policy.{f.name}, global_policy.{f.name}, {f.default}) AS {f.name}"
-        for f in fields
+        f"coalesce(own_policy.{f.name}, global_policy.{f.name}, {_default(f)}) AS {f.name}"
+        for f in limits(CATALOG.topics[topic])
     )
+
+
+def _default(field: Field) -> str:
+    return f"CAST(NULL AS {field.type})" if field.default is None else repr(field.default)
 
 
 def policy_joins(table: str, shelf: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.lives import OPEN_ALERT, AlertKind
+from lakeshelf.contracts.retail import topics_reference
 from lakeshelf.counts import count_is, count_of
 from lakeshelf.shop.decisions import GLOBAL, policy_in_force, policy_joins
 from lakeshelf.shop.history import History, StoryLine, equal
@@ -121,8 +122,7 @@ def policies_held(topic: str, rows: pa.Table, shelves: pa.Array | pa.ChunkedArra
 
 def limits(topic: str) -> list[str]:
     """Fields of a policy that people choose."""
-    fields = CATALOG.topics[topic].fields
-    return [f.name for f in fields if f.default is not None and f.name != "active"]
+    return [field.name for field in topics_reference.limits(CATALOG.topics[topic])]
 
 
 def _sources(topic: str) -> str:

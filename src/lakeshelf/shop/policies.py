@@ -275,8 +275,10 @@ def _alive(root: Place, place: str) -> list[dict[str, Any]]:
 
 
 def _read(field: Field, text: str) -> Any:
+    if text == "null" and not field.required:
+        return None
     try:
-        return contract_values.read(field.type, orjson.loads(text))
+        return contract_values.read(field.type, text if field.enum else orjson.loads(text))
     except ValueError:
         raise ConfigurationError(
             f"{field.name} is {field.type}, not {text!r}", hint=f"it means: {field.doc}"

@@ -10,7 +10,7 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.types import LONG, STRING
 from lakeshelf.governance.domain.binding import bound
-from lakeshelf.governance.domain.changes import Change, changes, require_allowed
+from lakeshelf.governance.domain.changes import Change, changes, completed, require_allowed
 from lakeshelf.governance.domain.definition import Column, Definition, Policy, Rule
 from lakeshelf.governance.errors import GovernanceError
 
@@ -85,6 +85,43 @@ def test_a_new_column_of_a_bound_dataset_takes_no_name_of_a_field() -> None:
     require_allowed(BOUND, BOUND.next(columns=(*BOUND.columns, column("note", STRING))), topic)
     with pytest.raises(GovernanceError, match="version is a field of shelf_policies"):
         require_allowed(BOUND, BOUND.next(columns=(*BOUND.columns, column("version", LONG))), topic)
+
+
+WAREHOUSE = CATALOG.topics["wh_policies"]
+NOW_BOUND = bound(WAREHOUSE)
+GAINED = ("plan_source", "service_level", "allow_zero")
+BEFORE = replace(
+    NOW_BOUND,
+    columns=tuple(c for c in NOW_BOUND.columns if c.name not in GAINED),
+    rules=tuple(r for r in NOW_BOUND.rules if r.columns[0] not in GAINED),
+)
+"""The definition of a dataset that was bound before its topic gained fields."""
+
+
+def gained(name: str) -> Column:
+    return next(column for column in NOW_BOUND.columns if column.name == name)
+
+
+@pytest.mark.parametrize("names", [GAINED[:1], GAINED[1:], GAINED])
+def test_a_bound_dataset_takes_over_fields_that_its_topic_gained_with_their_rules(
+    names: tuple[str, ...],
+) -> None:
+    columns = tuple(replace(gained(name), label="A label") for name in names)
+    new = completed(BEFORE, BEFORE.next(columns=(*BEFORE.columns, *columns)), WAREHOUSE)
+    require_allowed(BEFORE, new, WAREHOUSE)
+    expected = [rule for rule in NOW_BOUND.rules if rule.columns[0] in names]
+    assert list(new.rules[len(BEFORE.rules) :]) == expected
+    assert completed(BEFORE, new, WAREHOUSE) == new
+
+
+def test_without_its_rules_or_as_another_type_a_field_is_refused() -> None:
+    columns = (*BEFORE.columns, gained("plan_source"))
+    with pytest.raises(GovernanceError, match="comes with its column"):
+        require_allowed(BEFORE, BEFORE.next(columns=columns), WAREHOUSE)
+    for other in (field(gained("plan_source"), enum=()), column("service_level", STRING)):
+        new = completed(BEFORE, BEFORE.next(columns=(*BEFORE.columns, other)), WAREHOUSE)
+        with pytest.raises(GovernanceError, match="which the binding alone brings"):
+            require_allowed(BEFORE, new, WAREHOUSE)
 
 
 def test_a_version_follows_the_one_before_and_changes_something() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.errors import ConfigurationError
@@ -21,7 +21,10 @@ Edit = dict[str, Any]
 
 
 def edits(
-    change: PolicyChange, chosen: Mapping[str, Any], row: Mapping[str, Any] | None
+    change: PolicyChange,
+    chosen: Mapping[str, Any],
+    row: Mapping[str, Any] | None,
+    columns: Collection[str],
 ) -> list[Edit]:
     """Edits after which a dataset says what a message would say; none where it says so already.
 
@@ -29,16 +32,24 @@ def edits(
         change: The message, with all its fields.
         chosen: What somebody chose of it; the rest of a policy that is in force stays as the dataset has it.
         row: What the dataset says of the shelf; None: nothing.
+        columns: Columns of the dataset; one that was made before a field of policies lacks it, and says nothing of it
+            unless somebody chose it, which is refused with the column's name.
     """
-    message = {name: value for name, value in change.message.items() if name not in STAMPS}
+    names = {*columns, *chosen}.difference(STAMPS)
+    message = {name: value for name, value in change.message.items() if name in names}
     if row is None:
         return [{"op": "insert", "row_id": change.shelf, "value": message}]
     cells = chosen if row["active"] else message
     return [
         {"op": "set", "row_id": change.shelf, "column": name, "value": value}
         for name, value in cells.items()
-        if row[name] != value
+        if name not in row or row[name] != value
     ]
+
+
+def columns_of(dataset: Dataset) -> list[str]:
+    """Names of the columns of a dataset."""
+    return [column["name"] for column in dataset.definition()["definition"]["columns"]]
 
 
 def row_of(dataset: Dataset, shelf: str) -> dict[str, Any] | None:

@@ -175,7 +175,8 @@ def _propose(settings: Settings, proposal: Proposal, yes: bool, as_json: bool) -
     """Submit a change request that makes the policy so."""
     change = proposal.change
     with connecting.dataset_of(proposal.user, change.topic) as dataset:
-        edits = governed.edits(change, proposal.chosen, governed.row_of(dataset, change.shelf))
+        row, columns = governed.row_of(dataset, change.shelf), governed.columns_of(dataset)
+        edits = governed.edits(change, proposal.chosen, row, columns)
         if not edits:
             _print_known(change, as_json)
             return

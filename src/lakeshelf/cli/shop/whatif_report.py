@@ -102,6 +102,10 @@ def _notes(shop: Shop) -> list[str]:
     notes = [f"{FLOOR_OF_DEMAND[0].upper()}{FLOOR_OF_DEMAND[1:]}.", lost]
     if shop.history.steps.days < FEW_DAYS:
         notes.append("So few days do not tell how weeks differ: intervals are too narrow.")
+    if shop.modelled:
+        notes.append(
+            f"Of {count_of(shop.modelled, 'shelf')} a model may decide; here the rule orders for all."
+        )
     if shop.nameless:
         notes.append(
             f"{count_of(shop.nameless, 'shelf')} with receipts but without a profile left out."

@@ -12,6 +12,7 @@ from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.derived import kafka
 from lakeshelf.contracts.model import KEY_SEPARATOR, Rule, Table, Topic, View, nested
 from lakeshelf.contracts.types import Field
+from lakeshelf.counts import count_of
 
 INDEX = "index.md"
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -202,6 +203,10 @@ def _rules(rules: tuple[Rule, ...]) -> list[str]:
 def _agreements(topic: Topic) -> list[str]:
     """What holds of several values of a message."""
     lines = [f"- `{name}` and `{other}` are equal." for name, other in topic.equal]
+    lines += [
+        f"- `{later}` is at most {count_of(days, 'day')} after `{earlier}`, and not before it."
+        for later, earlier, days in topic.within
+    ]
     lines += [f"- No two of `{name}` have the same `{inner}`." for name, inner in topic.unique]
     if topic.compacted:
         lines.append("- The header `version`, where there is one, is the `version` of the value.")

@@ -34,6 +34,7 @@ _LATEST = (
     (Staging.SHELF_PROFILES, "reference-sink", reference.SHELF_PROFILES),
     (Staging.SHELF_POLICIES, "shelf-alert-engine", reference.SHELF_POLICIES),
     (Staging.WH_POLICIES, "wh-alert-engine", reference.WH_POLICIES),
+    (Staging.ORDER_LEVELS, "wh-alert-engine", reference.ORDER_LEVELS),
     (Staging.SUPPLIER_ORDERS, "wh-alert-engine", WH_SUPPLIER_ORDERS),
 )
 TABLES = tuple(latest(*each) for each in _LATEST)

@@ -9,6 +9,20 @@ from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMES
 PUBLISHER = "publisher"
 
 SHELF_OR_GLOBAL = s.described(s.SHELF_ID, "The shelf, or `__GLOBAL__` for all without their own.")
+PLAN_SOURCES = ("rule", "ml")
+"""Who may decide how much is ordered: the reorder point, or levels of a model."""
+LEAST_SERVICE, MOST_SERVICE = 0.50, 0.995
+"""Bounds of a service level; beyond the upper one a forecast whose last quantile is 0.99 says nothing."""
+SERVICE_LEVEL = Field(
+    "service_level",
+    DOUBLE,
+    "Share of windows in which a level suffices; null: it follows from costs.",
+    required=False,
+    minimum=LEAST_SERVICE,
+    maximum=MOST_SERVICE,
+)
+MOST_VALID_DAYS = 8
+"""Days from the beginning of a level's cutoff day to its end at most."""
 ACTIVE = Field("active", BOOLEAN, "Whether the policy is in force.", default=True)
 SET_BY = s.described(s.ACTOR, "Who set it, a person or a service.")
 
@@ -103,6 +117,22 @@ WH_POLICIES = Topic(
             "Days before expiry at which a lot in the warehouse is reported.",
             default=10,
         ),
+        Field(
+            "plan_source",
+            STRING,
+            "Who decides how much is ordered; without a level in force the rule does.",
+            required=False,
+            enum=PLAN_SOURCES,
+            default=PLAN_SOURCES[0],
+        ),
+        SERVICE_LEVEL,
+        Field(
+            "allow_zero",
+            BOOLEAN,
+            "Whether a model may leave the shelf without stock.",
+            required=False,
+            default=False,
+        ),
         ACTIVE,
         SET_BY,
         *s.VERSIONED,
@@ -119,4 +149,38 @@ BATCH_CATALOG = Topic(
     fields=(s.ITEM_ID, s.EXPIRY_DATE, s.STANDARD_BATCH_SIZE, *s.VERSIONED),
 )
 
-TOPICS = (CLOCK, SHELF_PROFILES, SHELF_POLICIES, WH_POLICIES, BATCH_CATALOG)
+ORDER_LEVELS = Topic(
+    name="order_levels",
+    key=("shelf_id",),
+    key_only=(s.SHELF_ID,),
+    cleanup="compact",
+    owner="inference-service",
+    doc="Up to which position a model would order for a shelf, and until when that holds.",
+    fields=(
+        s.STORE_ID,
+        s.ITEM_ID,
+        s.limit("level_qty", "Position that an order should reach."),
+        s.limit(
+            "lot_level_qty",
+            "Position up to which one more whole lot earns more than it costs; null: unknown.",
+            required=False,
+        ),
+        s.described(SERVICE_LEVEL, "Share of windows in which it suffices; null: from costs."),
+        Field("feature_date", DATE, "The cutoff day whose features it follows from."),
+        Field("valid_until", TIMESTAMP, "When it ends: with the next cutoff day."),
+        Field("model_name", STRING, "The model."),
+        Field("model_version", STRING, "Its version."),
+        *s.VERSIONED,
+    ),
+    within=(("valid_until", "feature_date", MOST_VALID_DAYS),),
+)
+
+_STAMPS = frozenset(field.name for field in (ACTIVE, SET_BY, *s.VERSIONED))
+
+
+def limits(policies: Topic) -> tuple[Field, ...]:
+    """Fields of a topic of policies that people choose; what a policy leaves out another one or the default says."""
+    return tuple(field for field in policies.fields if field.name not in _STAMPS)
+
+
+TOPICS = (CLOCK, SHELF_PROFILES, SHELF_POLICIES, WH_POLICIES, BATCH_CATALOG, ORDER_LEVELS)

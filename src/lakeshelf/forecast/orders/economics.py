@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from lakeshelf.contracts.retail.topics_reference import MOST_SERVICE
 from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.orders.distribution import Count, Ints, Window
 
 YEAR = 365
-LEAST_SERVICE, MOST_SERVICE = 0.50, 0.995
-"""Bounds of a service level; beyond the upper one a forecast whose last quantile is 0.99 says nothing."""
 
 
 @dataclass(frozen=True)

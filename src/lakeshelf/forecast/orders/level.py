@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from lakeshelf.contracts.retail.topics_reference import LEAST_SERVICE, MOST_SERVICE
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders.distribution import Ints
-from lakeshelf.forecast.orders.economics import LEAST_SERVICE, MOST_SERVICE, Outlook
+from lakeshelf.forecast.orders.economics import Outlook
 
 
 def position(shelf: Ints, in_transit: Ints, room: Ints, ordered: Ints, expiring: Ints) -> Ints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -13,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.choices import chosen
-from lakeshelf.contracts.layers import Raw
+from lakeshelf.contracts.layers import Raw, Staging
+from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.demand.daily import daily_demand
 from lakeshelf.forecast.whatif.errors import NoReceipts, OutOfBounds
 from lakeshelf.forecast.whatif.history import UNKNOWN, Goods, History
-from lakeshelf.forecast.whatif.policies import TOPICS, Policy
-from lakeshelf.forecast.whatif.proposals import Cell, patched
+from lakeshelf.forecast.whatif.policies import OF_MODELS, TOPICS, Policy
+from lakeshelf.forecast.whatif.proposals import Cell, asked_of, patched
 from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.wishes import require_rule
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Condition
@@ -29,6 +32,7 @@ from lakeshelf.shop.explain import policies_held
 from lakeshelf.shop.naming import PROFILES
 
 NOTHING: Mapping[str, Sequence[Cell]] = MappingProxyType({})
+RULE = tuple(name for name in Policy.names() if name not in OF_MODELS)
 QUARTER = 91
 """Days up to the last one, where no first one is named."""
 MOST_DAYS = 3 * 366
@@ -61,6 +65,7 @@ class Shop:
         policy: What is in force, an entry a shelf.
         lost_units: Units of lost sales among those that were wanted; None: nobody observes any.
         nameless: Shelves with receipts in these days that have no profile, and are left out.
+        modelled: Shelves whose policy lets a model decide; the replay orders for them by the rule.
     """
 
     names: tuple[str, ...]
@@ -68,6 +73,7 @@ class Shop:
     policy: Policy
     lost_units: int | None
     nameless: int
+    modelled: int
 
     @property
     def first(self) -> date:
@@ -103,13 +109,15 @@ def read(root: Place, scope: Scope) -> Shop:
     )
     sold = np.flatnonzero(history.begins < steps.days)
     profiles = profiles.take(pa.array(sold))
+    shelves = profiles["shelf_id"].to_pylist()
     within = demand.filter(pc.greater_equal(demand["day"], steps.first))
     return Shop(
         tuple(profiles["name"].to_pylist()),
         history.take(sold),
-        Policy(**policies(root, profiles["shelf_id"].to_pylist())),
+        Policy(**policies(root, shelves)),
         pc.sum(_of(within, profiles)["lost_units"]).as_py(),
         len(within["shelf_id"].unique()) - len(_of(within, everything)["shelf_id"].unique()),
+        _modelled(root, shelves),
     )
 
 
@@ -180,13 +188,25 @@ def policies(
         changes: Topic → changes of its policies that are not in force yet.
 
     Returns:
-        Field of a policy → its value for each shelf.
+        Field of the rule → its value for each shelf.
+
+    Raises:
+        ConfigurationError: A change asks for orders of a model.
     """
+    for cell in chain.from_iterable(changes.values()):
+        require_rule(asked_of(cell))
     asked = pa.array(shelves, pa.string())
     fields: dict[str, Any] = {}
     for topic in TOPICS:
         rows = tables.whole_rows(root, f"staging/{topic}")
         rows = patched(topic, rows, changes.get(topic, ()))
         held = policies_held(topic, rows, asked).sort_by("shelf_id")
-        fields |= {n: held[n].to_numpy() for n in Policy.names() if n in held.schema.names}
+        fields |= {n: held[n].to_numpy() for n in RULE if n in held.schema.names}
     return fields
+
+
+def _modelled(root: Place, shelves: Sequence[str]) -> int:
+    """How many shelves have a policy that lets a model decide."""
+    rows = tables.whole_rows(root, Staging.WH_POLICIES)
+    held = policies_held("wh_policies", rows, pa.array(shelves, pa.string()))
+    return len(held.filter(pc.not_equal(held["plan_source"], PLAN_SOURCES[0])))

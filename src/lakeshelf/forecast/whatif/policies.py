@@ -10,14 +10,17 @@ import numpy as np
 
 from lakeshelf.choices import chosen
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.retail.topics_reference import (
+    LEAST_SERVICE,
+    MOST_SERVICE,
+    PLAN_SOURCES,
+)
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.orders import lots, rule
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import (
     DEFAULTS,
-    LEAST_SERVICE,
-    MOST_SERVICE,
     Economics,
     Outlook,
 )
@@ -27,9 +30,10 @@ from lakeshelf.forecast.whatif.history import Goods
 from lakeshelf.forecast.whatif.steps import Cutoff
 
 TOPICS = ("shelf_policies", "wh_policies")
-SOURCES = ("rule", "ml")
 FIELDS = {field.name: field for name in TOPICS for field in CATALOG.topics[name].fields}
 """Field → its type, default and bounds."""
+OF_MODELS = ("plan_source", "service_level", "allow_zero")
+"""Fields that decide about levels of a model alone."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Policy:
     target_pct: Any = FIELDS["target_pct"].default
     reorder_point_qty: Any = FIELDS["reorder_point_qty"].default
     batch_multiplier: Any = FIELDS["batch_multiplier"].default
-    plan_source: str = SOURCES[0]
+    plan_source: str = PLAN_SOURCES[0]
     service_level: Any = np.nan
     allow_zero: Any = False
 
@@ -88,8 +92,8 @@ def require_known(name: str) -> None:
 
 def _require_bounds(name: str, value: Any) -> None:
     if name == "plan_source":
-        if value not in SOURCES:
-            raise OutOfBounds(f"{name} is {value}", hint=f"give {' or '.join(SOURCES)}")
+        if value not in PLAN_SOURCES:
+            raise OutOfBounds(f"{name} is {value}", hint=f"give {' or '.join(PLAN_SOURCES)}")
     elif name == "service_level":
         least, most = LEAST_SERVICE, MOST_SERVICE
         _require_between(name, np.asarray(value)[~np.isnan(value)], least, most)

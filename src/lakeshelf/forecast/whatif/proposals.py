@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.shop.explain import limits
 
 Cell = Mapping[str, Any]
 """A change: `row_id`, `op` (`set`, `insert` or `delete`), `column` (of `set`), and `staged`, the value or the row."""
@@ -35,7 +35,14 @@ def patched(topic: str, policies: pa.Table, cells: Iterable[Cell]) -> pa.Table:
     return pa.Table.from_pylist(list(rows.values()), policies.schema)
 
 
+def asked_of(cell: Cell) -> Mapping[str, Any]:
+    """Fields that a change sets: a deleted policy has none."""
+    if cell["op"] == "set":
+        return {cell["column"]: cell["staged"]}
+    return cell["staged"] if cell["op"] == "insert" else {}
+
+
 def _made(topic: str, shelf: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """A row of fields that people choose."""
-    fields = [field.name for field in CATALOG.topics[topic].fields if field.default is not None]
+    fields = ("active", *limits(topic))
     return {KEY: shelf, "deleted": False, **{name: values.get(name) for name in fields}}

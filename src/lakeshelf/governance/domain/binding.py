@@ -90,11 +90,11 @@ def _unbound(definition: Definition, expected: Definition | None) -> Iterator[st
         return
     if definition.key != expected.key:
         yield f"its key is not {', '.join(expected.key)}"
-    if [_plain(one) for one in definition.columns] != [_plain(one) for one in expected.columns]:
+    if [plain(one) for one in definition.columns] != [plain(one) for one in expected.columns]:
         yield f"its columns are not {', '.join(column.name for column in expected.columns)}"
 
 
-def _plain(column: Column) -> Column:
+def plain(column: Column) -> Column:
     """A column without what people say of it."""
     return replace(column, field=replace(column.field, doc="."), label="", hidden=False)
 
@@ -108,7 +108,7 @@ def _problems(topic: Topic) -> Iterator[str]:
         yield "it is not compacted"
     if len(topic.key) != 1:
         yield "its key is not one field"
-    if topic.rules or topic.event_types or topic.equal or topic.unique:
+    if topic.rules or topic.event_types or topic.equal or topic.unique or topic.within:
         yield "its fields depend on one another"
     names = [field.name for field in topic.fields]
     yield from (f"it has no {name}" for name in _WRITTEN if name not in names)

@@ -32,7 +32,7 @@ class _Column(_Part):
     enum: list[str] = []
     max_length: int | None = None
     unit: str = ""
-    default: Number | bool | None = None
+    default: Number | bool | str | None = None
     internal: bool = False
     label: str = ""
     hidden: bool = False

@@ -226,6 +226,9 @@ def _rules_good(topic: Topic, value: Column) -> Iterable[Column]:
         yield value["event_time"].between(*EVENT_YEARS)
     for name, other in topic.equal:
         yield value[name] == value[other]
+    for later, earlier, days in topic.within:
+        time, first = (value[name].try_cast("timestamp") for name in (later, earlier))
+        yield time.between(first, first + F.expr(f"INTERVAL {days} DAYS"))
     for name, inner in topic.unique:
         yield F.size(F.array_distinct(value[name][inner])) == F.size(value[name])
     for rule in topic.rules:

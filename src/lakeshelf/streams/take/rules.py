@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,10 @@ def conditions(topic: Topic, columns: Mapping[str, pa.Array]) -> Iterator[pa.Arr
     for name, other in topic.equal:
         neither = pc.and_(pc.is_null(columns[name]), pc.is_null(columns[other]))
         yield pc.or_kleene(neither, pc.equal(columns[name], columns[other]))
+    for later, earlier, days in topic.within:
+        passed = pc.subtract(columns[later], columns[earlier].cast(columns[later].type))
+        after, before = (pa.scalar(timedelta(n), passed.type) for n in (0, days))
+        yield pc.and_(pc.greater_equal(passed, after), pc.less_equal(passed, before))
     for name, inner in topic.unique:
         yield _is_unique(columns[name], inner)
     for rule in topic.rules:

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from lakeshelf.contracts import CATALOG
-from lakeshelf.governance.domain.changes import require_allowed
+from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.governance.domain.changes import completed, require_allowed
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.requests.approvals import require_meetable
 from lakeshelf.governance.domain.requests.lifecycle import CONTENT_OPEN, step
@@ -43,6 +43,7 @@ def propose(
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "create_change_request")
         table = table_of(context, tx, project, dataset)
+        definition = completed(table.definition, definition, _topic_of(table.definition))
         checked_next(tx, project, table.definition, definition)
         version = table.opened().version
     with drafted(
@@ -126,9 +127,12 @@ def checked_next(
             hint=f"make the change to the one in force, and send it as version {present.version + 1}",
             definition_version=present.version,
         )
-    topic = None if present.topic is None else CATALOG.topics[present.topic]
-    require_allowed(present, definition, topic)
+    require_allowed(present, definition, _topic_of(present))
     checked(definition, elsewhere(tx, project))
+
+
+def _topic_of(definition: Definition) -> Topic | None:
+    return None if definition.topic is None else CATALOG.topics[definition.topic]
 
 
 def definition_hash(definition: Definition) -> str:
