@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pytest
 
 from lakeshelf.forecast.demand.chosen import every
-from lakeshelf.forecast.demand.features import SCHEMA, admitted, columns
+from lakeshelf.forecast.demand.features import admitted, columns
 from lakeshelf.forecast.demand.labels import labels
-from lakeshelf.forecast.demand.rows import features
+from lakeshelf.forecast.demand.rows import Known, features
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Trained
 from lakeshelf.forecast.model.boosted import Boosted, Settings
@@ -42,20 +42,24 @@ def demand() -> list[Row]:
 
 
 @cache
+def world() -> Known:
+    """What is known of the shop."""
+    return known(demand=demand(), shelves=[profile(shelf) for shelf in SHELVES])
+
+
+@cache
 def rows() -> pa.Table:
     """Features of all shelves and cutoff days, from the eighth week on."""
-    made = known(demand=demand(), shelves=[profile(shelf) for shelf in SHELVES])
-    chosen = every(made.shelves, cutoffs(day(56), day(DAYS)))
-    return pa.concat_tables(features(chosen, made))
+    chosen = every(world().shelves, cutoffs(day(56), day(DAYS)))
+    return pa.concat_tables(features(chosen, world()))
 
 
 @cache
 def trained() -> Trained:
     """A model of few trees, trained on all rows but those of the last weeks."""
     pytest.importorskip("lightgbm")
-    made = known(demand=demand(), shelves=[profile(shelf) for shelf in SHELVES])
-    chosen = every(made.shelves, cutoffs(day(56), day(DAYS)))
-    known_labels = labels(chosen, made.demand, day(DAYS))
+    chosen = every(world().shelves, cutoffs(day(56), day(DAYS)))
+    known_labels = labels(chosen, world().demand, day(DAYS))
     learned = rows().join(known_labels, ["shelf_id", "feature_date"], join_type="inner")
     learned = learned.sort_by([("feature_date", "ascending"), ("shelf_id", "ascending")])
     reads = columns(admitted(rows()))
@@ -79,4 +83,3 @@ def published(root: Path, **changed: object) -> Version:
 
 LAST = cutoffs(day(DAYS - 7), day(DAYS))["feature_date"].to_pylist()[-1]
 """The latest cutoff day."""
-__all__ = ["LAST", "MODEL", "SCHEMA", "of_day", "published", "rows", "trained"]
