@@ -14,7 +14,7 @@ from lakeshelf.forecast.demand.labels import SETTLED_DAYS, labels
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.inference import watching as w
-from lakeshelf.forecast.inference.predictions import as_rows, predicted
+from lakeshelf.forecast.inference.predictions import Sent, as_rows, predicted
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
 from lakeshelf.forecast.model.boosted import Predictor
 from lakeshelf.forecast.versions import health
@@ -35,9 +35,9 @@ def said(rows: pa.Table, factor: float = 1.0) -> pa.Table:
     shelves = Shelves.of(pa.Table.from_pylist(goods, ORDERED))
     forecast = Predictor(shop.trained())(rows)
     high = Forecast(forecast.mean * factor, np.ceil(forecast.quantiles * factor))
-    until = pa.nulls(rows.num_rows, pa.timestamp("us", "UTC"))
+    nothing = Sent(np.zeros(rows.num_rows, bool), shop.LAST)
     every = replace(predicted(rows, high, shelves), usable=np.ones(rows.num_rows, bool))
-    return as_rows(every, rows, shelves, [None] * rows.num_rows, until)
+    return as_rows(every, rows, shelves, [None] * rows.num_rows, nothing)
 
 
 def active(first: int = 100) -> pa.Table:

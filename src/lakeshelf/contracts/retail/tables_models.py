@@ -118,10 +118,15 @@ PREDICTIONS = Table(
             "JSON: the features that say most, with value and factor; null where nothing is ordered.",
             required=False,
         ),
+        s.units(
+            "lot_level_qty",
+            "Units up to which one more whole lot earns more than it costs; null: it was not sent.",
+            required=False,
+        ),
         Field(
             "valid_until",
-            TIMESTAMP,
-            "Until when the level decides, as `order_levels` has it; null: it was not sent.",
+            DATE,
+            "Last day on which the level decides, as `order_levels` has it; null: it was not sent.",
             required=False,
         ),
     ),

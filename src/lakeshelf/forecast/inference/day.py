@@ -19,6 +19,7 @@ from lakeshelf.forecast.inference.predictions import (
     MOST_FALLEN,
     Mask,
     Predicted,
+    Sent,
     as_rows,
     predicted,
 )
@@ -117,13 +118,13 @@ class Predictions:
     problems: Mapping[str, str]
 
 
-def predictions(day: Day, choice: Choice, sent: datetime | None, at: datetime) -> Predictions:
+def predictions(day: Day, choice: Choice, sent: date | None, at: datetime) -> Predictions:
     """What all versions in use say of a day.
 
     Args:
         day: The day.
         choice: The versions.
-        sent: Until when levels of the champion decide; None: it is too late for the day's orders.
+        sent: Last day on which levels of the champion decide; None: it is too late for the day's orders.
         at: When the day began.
     """
     tables, fallen, problems = [ROWS.empty_table()], {}, dict(choice.problems)
@@ -139,7 +140,7 @@ def predictions(day: Day, choice: Choice, sent: datetime | None, at: datetime) -
     return Predictions(pa.concat_tables(tables), fallen, problems)
 
 
-def _rows(day: Day, one: InUse, said: Predicted, sent: datetime | None, at: datetime) -> pa.Table:
+def _rows(day: Day, one: InUse, said: Predicted, sent: date | None, at: datetime) -> pa.Table:
     decides = one.role == "champion"
     heard = said.usable & day.by_model if decides and sent else np.zeros(len(day.by_model), bool)
     card = one.version.card
@@ -149,8 +150,8 @@ def _rows(day: Day, one: InUse, said: Predicted, sent: datetime | None, at: date
         "role": one.role,
         "created_at": at,
     }
-    until = pa.array([sent if sends else None for sends in heard], ROWS.field("valid_until").type)
-    rows = as_rows(said, day.rows, day.shelves, _reasons(day, one, said), until, **same)
+    levels = Sent(heard, sent or day.day)
+    rows = as_rows(said, day.rows, day.shelves, _reasons(day, one, said), levels, **same)
     return rows.select(ROWS.names).cast(ROWS)
 
 

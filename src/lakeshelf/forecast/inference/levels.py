@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any
 
 from lakeshelf.forecast.demand.windows import next_cutoff
-from lakeshelf.shop.cutoffs import CUTOFF, DAY
+from lakeshelf.shop.cutoffs import CUTOFF
 
 TOPIC = "order_levels"
 FIELDS = (
@@ -15,6 +15,7 @@ FIELDS = (
     "store_id",
     "item_id",
     "level_qty",
+    "lot_level_qty",
     "service_level",
     "feature_date",
     "valid_until",
@@ -23,9 +24,9 @@ FIELDS = (
 )
 
 
-def valid_until(day: date) -> datetime:
-    """When the level of a cutoff day ends: with the next cutoff day, so that a late prediction leaves no gap."""
-    return datetime.combine(next_cutoff(day) + DAY, time.min, UTC)
+def valid_until(day: date) -> date:
+    """Last day of a cutoff day's levels: the next cutoff day, so that a late prediction leaves no gap."""
+    return next_cutoff(day)
 
 
 def in_time(day: date, now: datetime) -> bool:

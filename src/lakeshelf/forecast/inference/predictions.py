@@ -36,12 +36,14 @@ class Predicted:
 
     Args:
         forecast: Demand of the window.
+        outlook: What becomes of units.
         level: Position that the next order should reach, in units.
         order: Units to order, in whole lots.
         usable: Whether forecast and level can be relied on; the rule decides for the others.
     """
 
     forecast: Forecast
+    outlook: Outlook
     level: Ints
     order: Ints
     usable: Mask
@@ -71,9 +73,8 @@ def predicted(rows: pa.Table, forecast: Forecast, shelves: Shelves) -> Predicted
     if np.count_nonzero(~usable) > MOST_FALLEN * len(usable):
         usable = np.zeros_like(usable)
     floor = np.where(shelves.allow_zero, 0, np.maximum(shelves.min_qty, 1))
-    return Predicted(
-        forecast, level, lots.order(shelves.position, level, shelves.lot, floor, outlook), usable
-    )
+    order = lots.order(shelves.position, level, shelves.lot, floor, outlook)
+    return Predicted(forecast, outlook, level, order, usable)
 
 
 def _sound(forecast: Forecast) -> Mask:
@@ -100,7 +101,17 @@ def _levels(rows: pa.Table, outlook: Outlook, shelves: Shelves) -> Ints:
     """Levels; a shelf of the tail has its floor, whatever its forecast, unless it may be empty."""
     worth = levels(outlook, shelves.service_level, shelves.min_qty, shelves.allow_zero)
     floor = np.maximum(shelves.min_qty, 1)
-    return np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
+    level = np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
+    return np.where(_is_empty(outlook, shelves), 0, level)
+
+
+def _is_empty(outlook: Outlook, shelves: Shelves) -> Mask:
+    """Shelves that may be empty, and of whose goods not even the first lot is worth it."""
+    at = np.flatnonzero(shelves.allow_zero)
+    empty = np.zeros(len(shelves.allow_zero), bool)
+    nothing = np.zeros(len(at), np.int64)
+    empty[at] = lots.worth(outlook.take(at), nothing, shelves.lot[at]) < 0
+    return empty
 
 
 def _largest(rows: pa.Table, shelves: Shelves) -> Floats:
@@ -118,12 +129,25 @@ def _day(rows: pa.Table) -> date:
     return day
 
 
+@dataclass(frozen=True)
+class Sent:
+    """Levels that the engine hears of.
+
+    Args:
+        rows: Of which rows.
+        until: Last day on which they decide.
+    """
+
+    rows: Mask
+    until: date
+
+
 def as_rows(
     of: Predicted,
     rows: pa.Table,
     shelves: Shelves,
     reasons: Sequence[str | None],
-    until: pa.Array,
+    sent: Sent,
     **same: Any,
 ) -> pa.Table:
     """Rows of `curated/predictions` of the shelves that the version decides for.
@@ -133,7 +157,7 @@ def as_rows(
         rows: Features of the day.
         shelves: Its shelves.
         reasons: JSON of `reasons.top`, one a row; None: nobody asked.
-        until: Until when the level decides, one a row; null: it is not sent.
+        sent: Which levels are sent.
         same: Columns that all rows have alike.
     """
     columns: dict[str, Any] = {
@@ -150,10 +174,19 @@ def as_rows(
         "service_level": pa.array(shelves.service_level, from_pandas=True),
         "segment": segments(rows),
         "top_reasons": pa.array(reasons, pa.string()),
-        "valid_until": until,
+        "lot_level_qty": _lot_levels(of, shelves, sent.rows),
+        "valid_until": pa.array([sent.until if one else None for one in sent.rows], pa.date32()),
         **{name: [value] * rows.num_rows for name, value in same.items()},
     }
     return pa.table(columns).filter(pa.array(of.usable))
+
+
+def _lot_levels(of: Predicted, shelves: Shelves, rows: Mask) -> pa.Array:
+    """Lot levels of some rows, the others are null: they take long to tell."""
+    at = np.flatnonzero(rows)
+    levels = np.zeros(len(rows), np.int64)
+    levels[at] = lots.lot_levels(of.outlook.take(at), shelves.lot[at])
+    return pa.array(levels, mask=~rows)
 
 
 def _quantiles(forecast: Forecast) -> list[str]:

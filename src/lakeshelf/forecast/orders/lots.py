@@ -7,6 +7,7 @@ import numpy as np
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
+from lakeshelf.forecast.orders.level import largest
 
 POINTS = 64
 """Most units of a lot whose worth is looked at; of a larger lot, as many that stand for their neighbours."""
@@ -38,6 +39,16 @@ def order(position: Ints, level: Ints, lot: Ints, floor: Ints | int, outlook: Ou
     loses = worth(some, position[open_rows] + down[open_rows], lot[open_rows]) < 0
     up[open_rows[loses]] = down[open_rows[loses]]
     return up
+
+
+def lot_levels(outlook: Outlook, lot: Ints) -> Ints:
+    """Most units that may be stocked for a lot more to be worth it, as `order` has it; 0 where it never is.
+
+    Args:
+        outlook: What becomes of the units.
+        lot: Units of a lot, at least 1.
+    """
+    return largest(lambda units: worth(outlook, units, lot) >= 0, outlook.most)
 
 
 def worth(outlook: Outlook, stocked: Ints, lot: Ints) -> Floats:
