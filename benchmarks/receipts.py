@@ -15,6 +15,7 @@ from benchmarks.machine import home
 from lakeshelf.forecast.demand import chosen, features_sql, labels, rows, windows
 from lakeshelf.forecast.demand.chosen import Sample
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.holidays import holidays
 from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.modules import load
 
@@ -88,18 +89,8 @@ def year(stores: Sequence[int], bounds: Bounds = BOUNDS) -> rows.Known:
             visits=db.execute(VISITS).to_arrow_table(),
             promotions=db.execute(PROMOTIONS, {"promotions": file["promotions"]}).to_arrow_table(),
             discounts=db.execute(DISCOUNTS, {"until": END}).to_arrow_table(),
-            holidays=holidays(),
+            holidays=holidays(BEGIN, END + timedelta(days=32)),
         )
-
-
-def holidays() -> pa.Table:
-    """Federal holidays of the United States, and Easter Sunday."""
-    from pandas.tseries.holiday import USFederalHolidayCalendar  # noqa: PLC0415 - slow to import
-    from pandas.tseries.offsets import Easter  # noqa: PLC0415 - slow to import
-
-    days = USFederalHolidayCalendar().holidays(str(BEGIN), str(END + timedelta(days=31)))
-    easter = days[0] + Easter()
-    return pa.table({"day": pa.array(sorted(day.date() for day in [*days, easter]), pa.date32())})
 
 
 def trial(

@@ -105,9 +105,3 @@ def test_a_trial_has_each_cutoff_day_whose_window_the_receipts_cover_and_is_made
     monkeypatch.setattr(receipts, "year", None)
     assert receipts.trial(tmp_path / "cache", [0], since) == file
     assert sorted(tmp_path.glob("cache/*")) == [file]
-
-
-def test_holidays_are_days_that_stand_once_and_easter_is_among_them() -> None:
-    days = receipts.holidays()["day"].to_pylist()
-    assert days == sorted(set(days))
-    assert {date(2017, 4, 16), date(2017, 7, 4), date(2017, 11, 23), date(2018, 1, 1)} <= set(days)

@@ -112,6 +112,7 @@ class Decision:
         memory: What its next decision has to know, as plain JSON.
         table: Rows of the component's own table, where that is its journal.
         upserts: Further table of the component → rows that are written before `table`.
+        inputs: Table → version, of all that `table` follows from; those of `upserts` are the ones that they make.
     """
 
     entry_id: str
@@ -121,6 +122,7 @@ class Decision:
     memory: Mapping[str, Any] = field(default_factory=dict)
     table: pa.Table | None = None
     upserts: Mapping[str, Upsert] = field(default_factory=dict)
+    inputs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

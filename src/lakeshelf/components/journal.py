@@ -33,6 +33,9 @@ from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.lake.write import merging, writing
 
+INPUTS = "inputs"
+"""In the metadata of a commit of rows: table → version of what they follow from."""
+
 
 class Journal:
     """The journal of one component, held by the one process that may write it.
@@ -164,12 +167,12 @@ class OwnTable:
     def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
         """Write the rows of further tables, then append those of a decision, once a due time."""
         entry = _at(decision.event_time)
-        for name, upsert in decision.upserts.items():
-            self._upsert(name, upsert)
+        made = {name: self._upsert(name, upsert) for name, upsert in decision.upserts.items()}
         self._handle.update_incremental()
         txn = Txn(self._owner, entry.seq)
         if decision.table is not None and decision.table.num_rows:
-            writing.append(self._handle, self._name, decision.table, Write.once(txn))
+            write = Write((txn,), metadata={INPUTS: {**decision.inputs, **made}})
+            writing.append(self._handle, self._name, decision.table, write)
         else:
             writing.note(self._handle, self._name, Write.once(txn))
         self.last = entry
@@ -187,13 +190,15 @@ class OwnTable:
     def _opened(self, name: str) -> DeltaTable:
         return self._handle if name == self._name else tables.open_table(self._root, name)
 
-    def _upsert(self, name: str, upsert: Upsert) -> None:
+    def _upsert(self, name: str, upsert: Upsert) -> int:
         handle = self._opened(name)
         _require_first(handle, name, upsert.txns[0], self._owner)
         key, write = CATALOG.tables[name].key, Write(upsert.txns)
         if merging.upsert(handle, name, upsert.rows, key, write).skipped:
             writing.note(handle, name, write)
+        version = int(handle.version())
         self._maintenance.attend([handle])
+        return version
 
 
 def opened(root: Place, owner: str, table: str) -> Journal | OwnTable:

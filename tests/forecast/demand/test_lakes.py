@@ -19,9 +19,10 @@ from lakeshelf.forecast.demand.daily import daily_demand
 from lakeshelf.forecast.demand.lakes import Demand, outstanding
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
-from tests.components.bench import Tables
+from tests.components.bench import Tables, module
 from tests.streams.strategies import event, receipt
 
+SOURCES = module("shelf-daily-features").SOURCES
 SHELVES = ("A", "B")
 BEGIN = date(2026, 1, 1)
 Row = dict[str, Any]
@@ -67,7 +68,7 @@ class World:
 
     def look(self, until: int) -> None:
         """Bring the table up to date."""
-        if demand := outstanding(self.lake, day(until)):
+        if demand := outstanding(self.lake, SOURCES, day(until)):
             self.lake.keep(Curated.DAILY_DEMAND, *demand.rows.to_pylist())
             noted = {(Curated.DAILY_DEMAND, t.app_id): t.version for t in demand.txns}
             self.lake.noted |= noted
@@ -118,7 +119,7 @@ def tell(lake: Lake, name: str, *rows: Row) -> None:
 
 def look(lake: Lake, until: int = 9) -> list[date]:
     """Bring the table up to date; the days that were computed."""
-    demand = outstanding(lake, day(until))
+    demand = outstanding(lake, SOURCES, day(until))
     if demand is None:
         return []
     keep(lake, demand)
@@ -181,6 +182,6 @@ def test_days_outside_of_those_that_are_asked_for_wait(
     lake: Lake, since: int, until: int, computed: list[int]
 ) -> None:
     tell(lake, Raw.POS_TRANSACTIONS, *(sale(n, n) for n in range(4)))
-    demand = outstanding(lake, day(until), day(since))
+    demand = outstanding(lake, SOURCES, day(until), day(since))
     days = demand.rows["day"].to_pylist() if demand else []
     assert days == [day(n) for n in computed]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lakeshelf.contracts.layers import Curated, Staging
-from lakeshelf.contracts.model import Table
+from lakeshelf.contracts.model import Table, without
 from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail.features import FEATURES
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, Field
@@ -106,6 +109,13 @@ FEATURES_STORE = Table(
         Field("day_of_week", LONG, "1 for Monday to 7.", minimum=1, maximum=7),
         Field("is_weekend", BOOLEAN, "Whether the day is a Saturday or Sunday."),
         s.CREATED_AT,
+    ),
+)
+FEATURES_STORE = replace(
+    FEATURES_STORE,
+    columns=(
+        *FEATURES_STORE.columns,
+        *without(FEATURES, *(column.name for column in FEATURES_STORE.columns)),
     ),
 )
 

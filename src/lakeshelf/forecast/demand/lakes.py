@@ -14,9 +14,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from lakeshelf.contracts.layers import Curated, Raw
 from lakeshelf.forecast.demand.daily import daily_demand
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
+from lakeshelf.forecast.demand.known import Sources
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
@@ -50,8 +50,8 @@ class Events:
     """Receipts and lost sales, each at one version.
 
     Args:
-        receipts: `raw/pos_transactions`.
-        lost: `raw/lost_sales`.
+        receipts: Receipts.
+        lost: Lost sales.
         counts: Day → number of its events.
         observed: Whether anybody observes lost sales.
     """
@@ -62,9 +62,9 @@ class Events:
     observed: bool
 
     @classmethod
-    def of(cls, lake: ReadTables) -> Events:
+    def of(cls, lake: ReadTables, sources: Sources) -> Events:
         """Those of a lake as it stands."""
-        receipts, lost = lake.snapshot(Raw.POS_TRANSACTIONS), lake.snapshot(Raw.LOST_SALES)
+        receipts, lost = lake.snapshot(sources.receipts), lake.snapshot(sources.lost_sales)
         sold, missed = Counter(receipts.rows_by(EVENT_DATE)), Counter(lost.rows_by(EVENT_DATE))
         return cls(receipts, lost, sold + missed, bool(missed))
 
@@ -82,7 +82,11 @@ class Events:
 
 
 def outstanding(
-    lake: ReadTables, until: date, since: date = date.min, bounds: Bounds = BOUNDS
+    lake: ReadTables,
+    sources: Sources,
+    until: date,
+    since: date = date.min,
+    bounds: Bounds = BOUNDS,
 ) -> Demand | None:
     """What the table of daily demand lacks of the days in [since, until); None: nothing.
 
@@ -91,12 +95,13 @@ def outstanding(
 
     Args:
         lake: The lake.
+        sources: Its tables.
         until: Day after the last one.
         since: First day.
         bounds: Memory and threads.
     """
-    noted = lake.snapshot(Curated.DAILY_DEMAND).handle.transaction_version
-    events = Events.of(lake)
+    noted = lake.snapshot(sources.demand).handle.transaction_version
+    events = Events.of(lake, sources)
     days = sorted(
         day
         for day, number in events.counts.items()

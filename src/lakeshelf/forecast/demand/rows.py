@@ -62,4 +62,24 @@ def features(chosen: pa.Table, known: Known, bounds: Bounds = BOUNDS) -> Iterato
             yield connection.execute(SQL).to_arrow_table().cast(SCHEMA)
 
 
-__all__ = ["REACH", "Known", "features"]
+STORED = f"""
+SELECT * REPLACE (discount::DOUBLE AS discount) FROM (SELECT {", ".join(SCHEMA.names)} FROM stored)
+WHERE horizon_days IS NOT NULL ORDER BY feature_date, shelf_id
+"""
+
+
+def of_store(stored: pa.Table, bounds: Bounds = BOUNDS) -> pa.Table:
+    """What a forecast may read of stored rows; only those of cutoff days have a window to forecast.
+
+    Args:
+        stored: Rows of `curated/features_store`.
+        bounds: Memory and threads.
+
+    Returns:
+        A table of `SCHEMA`, by day and shelf.
+    """
+    with engine({"stored": stored}, bounds) as connection:
+        return connection.execute(STORED).to_arrow_table().cast(SCHEMA)
+
+
+__all__ = ["REACH", "Known", "features", "of_store"]

@@ -22,6 +22,16 @@ def horizon(day: date) -> int:
     return (delivery_date(datetime.combine(next_cutoff(day), CUTOFF, UTC)) - day).days
 
 
+def business_day(day: date) -> pa.Table:
+    """A business day, with its horizon if it is a cutoff day.
+
+    Returns:
+        `feature_date`, `horizon_days`, one row.
+    """
+    days = horizon(day) if day.weekday() in CUTOFF_DAYS else None
+    return pa.Table.from_pylist([{KEY[1]: day, HORIZON: days}], CUTOFFS)
+
+
 def cutoffs(since: date, until: date) -> pa.Table:
     """The cutoff days in [since, until), with the horizon of each.
 
