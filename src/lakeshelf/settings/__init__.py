@@ -221,6 +221,9 @@ class Settings(Watching, Governance, BaseSettings):
     simulation_reorder: bool = Field(
         False, description="Whether simulated messages of a tick are sent in another order."
     )
+    train_every_days: int = Field(
+        28, ge=1, le=3650, description="Days of business time between trainings of the model."
+    )
     run_retention_days: int = Field(
         30, ge=1, description="Days after its end that a run can be read and verified."
     )

@@ -15,6 +15,7 @@ JOURNALING = (
     "producer-foot-traffic",
     "producer-shelf",
     "producer-pos",
+    "training-service",
 )
 """Components that keep a journal of their own."""
 

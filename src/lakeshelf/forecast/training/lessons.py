@@ -17,12 +17,14 @@ from lakeshelf.forecast.demand.holidays import holidays
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS
 from lakeshelf.forecast.demand.rows import Known
 from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
-from lakeshelf.forecast.model.folds import TooLittleHistory
+from lakeshelf.forecast.model.folds import PLAN, TooLittleHistory
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.lake.rows.port import ReadTables
 
 WARM_UP_DAYS = 56
 """Days of receipts before the first cutoff day that anything is learned from."""
+LEAST_DAYS = WARM_UP_DAYS + 7 * (PLAN.least_weeks + PLAN.weeks)
+"""Days of receipts with fewer than which nothing can be trained; a few more are needed for labels to be known."""
 RECENT = 3
 """Cutoff days, a week, whose features of all shelves are what a version calls usual."""
 SHELVES = ("shelf_id", "store_id", "item_id", "category", "subcategory", "shelf_life_days")

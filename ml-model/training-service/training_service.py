@@ -1,0 +1,102 @@
+"""A model of demand, trained every few weeks of business time (docs/design/forecasting.md#training)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+
+from lakeshelf.components.component import (
+    DAY,
+    Component,
+    Context,
+    Decision,
+    JournalEntry,
+    Tick,
+    midnight,
+)
+from lakeshelf.contracts.layers import Analytics, Curated, Raw
+from lakeshelf.errors import MissingExtra
+from lakeshelf.extras import require
+from lakeshelf.forecast.training.apart import Apart, Ended
+from lakeshelf.forecast.training.lessons import LEAST_DAYS
+from lakeshelf.lake.rows.port import ReadTables
+from lakeshelf.logs import log
+
+READ = (
+    Raw.POS_TRANSACTIONS,
+    Raw.LOST_SALES,
+    Raw.FOOT_TRAFFIC,
+    Curated.SHELF_PROFILES,
+    Analytics.DAILY_DISCOUNTS,
+)
+"""Tables that a training reads."""
+AGAIN = timedelta(days=1)
+"""Business time after which a training that failed is tried again."""
+FAILED = "failed"
+
+
+def lacking(lake: ReadTables, today: date) -> str | None:
+    """Why no process is started for a training; None: nothing speaks against it."""
+    try:
+        require("query")
+        require("ml")
+    except MissingExtra as error:
+        return str(error)
+    days = [day for day in lake.snapshot(Raw.POS_TRANSACTIONS).rows_by("event_date") if day < today]
+    span = (today - min(days)).days if days else 0
+    if span < LEAST_DAYS:
+        return f"{span} days since the first receipt, of at least {LEAST_DAYS}"
+    return None
+
+
+class TrainingService(Component):
+    """Trains a version on its day, beside the shop, which waits for nothing."""
+
+    name = "training-service"
+    doc = "Trains a model of demand every few weeks of business time, beside the shop."
+    phase = "discounts"
+    journal = "ops/journal_training_service"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._running: Apart | None = None
+        self._wait = timedelta(0)
+
+    def restore(self, last: JournalEntry | None) -> None:
+        """How long to wait after the latest one."""
+        failed = last is not None and last.decision.memory["kind"] == FAILED
+        self._wait = AGAIN if failed else self.context.settings.train_every_days * DAY
+
+    def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
+        """The latest day of a training; of several that were missed there is one."""
+        if after is None:
+            return [midnight(tick.today)]
+        times = (tick.now - after) // self._wait
+        return [after + times * self._wait] if times else []
+
+    def decide(self, due: datetime, tick: Tick) -> Decision | None:
+        """Begin a training; once it has ended, what it came to."""
+        if self._running is None:
+            reason = lacking(self.context.lake, due.date())
+            if reason is not None:
+                return self._ended(due, Ended("skipped", reason))
+            log.info("training begins", today=str(due.date()))
+            self._running = Apart(self.context.settings.lake_root, due)
+        result = self._running.result()
+        if result is None:
+            return None
+        self._running = None
+        return self._ended(due, result)
+
+    def close(self) -> None:
+        """End a training that goes on; it begins anew next time."""
+        if self._running is not None:
+            self._running.close()
+
+    def _ended(self, due: datetime, result: Ended) -> Decision:
+        log.info("training ended", **asdict(result))
+        return Decision(f"training:{due.isoformat()}", due, memory=asdict(result))
+
+
+COMPONENT = TrainingService

@@ -1,0 +1,77 @@
+"""The process of a training: it limits itself, ends with its parent, and says in one line what it came to.
+
+python -m lakeshelf.forecast.training.child ROOT TIME
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+
+from lakeshelf.errors import LakeshelfError, MissingExtra
+from lakeshelf.forecast.training.apart import Ended
+
+MEMORY = 8 * 2**30
+"""Bytes of addresses; the libraries map a good part of them without using it."""
+NICER = 10
+ACTOR = "training-service"
+REASON = "trained on its day"
+
+
+def main() -> None:
+    """Train, and print what it came to."""
+    root, at = sys.argv[1], datetime.fromisoformat(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    os.nice(NICER)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # LightGBM says there what it warns of
+    with answer:
+        answer.write(json.dumps(asdict(ended(lambda: trained(root, at)))) + "\n")
+
+
+def ended(train: Callable[[], Ended]) -> Ended:
+    """What a training came to, also where it could not be."""
+    from lakeshelf.forecast.model.folds import TooLittleHistory  # noqa: PLC0415 - within the limits
+
+    try:
+        return train()
+    except (TooLittleHistory, MissingExtra) as error:
+        return Ended("skipped", str(error))
+    except LakeshelfError as error:
+        return Ended("failed", str(error))
+    except MemoryError:
+        return Ended("failed", f"it needs more than {MEMORY // 2**30} GB of memory")
+
+
+def trained(root: str, at: datetime) -> Ended:
+    """Train a version; one that passed every gate becomes challenger."""
+    from lakeshelf.forecast.training import training  # noqa: PLC0415 - within the limits
+    from lakeshelf.forecast.versions import registered  # noqa: PLC0415
+    from lakeshelf.forecast.versions.registry import Act, advance  # noqa: PLC0415
+
+    act = Act(ACTOR, at, REASON)
+    lake = registered.writer(root, who=ACTOR)
+    name = training.train(lake, training.Request(act, at.date())).card.model_version
+    model = registered.read(lake).registry.model(name)
+    if model.status == "candidate" and not model.failed_gates:
+        registered.change(lake, lambda known: advance(known, name, act), attempts=3)
+        model = registered.read(lake).registry.model(name)
+    reason = f"gates not passed: {', '.join(model.failed_gates)}" if model.failed_gates else ""
+    return Ended("trained", reason, name, model.status)
+
+
+def _end_with_parent() -> None:
+    """The pipe ends with the process that holds its other end."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
