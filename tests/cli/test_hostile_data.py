@@ -147,7 +147,16 @@ READING = {
     "demo": ["--stores", hostile.TEXT],
 }
 """Command → arguments with which it shows data, or refuses what it is given."""
-OTHERS = {"up", "down", "bootstrap", "rebuild", "continue", "files watch", "contracts docs"}
+OTHERS = {
+    "up",
+    "down",
+    "bootstrap",
+    "rebuild",
+    "continue",
+    "files watch",
+    "contracts docs",
+    "features backfill",
+}
 """Commands that print nothing of what data hold."""
 STARTING = {"jobs accept-gap"}
 """Commands that start a broker."""

@@ -93,7 +93,7 @@ OTHERS = {
     *("stock adjust", "stock count", "policies set", "policies unset"),
     *("jobs new", "jobs run", "jobs conf", "jobs submit", "jobs accept-gap"),
     *("components new", "components run"),
-    "contracts docs",
+    *("contracts docs", "features backfill"),
     *("files rebuild", "files retry", "files scan", "files upload", "files watch"),
     *("lake forget", "lake migrate", "lake optimize", "lake repair", "lake restore", "lake vacuum"),
     *("lake export", "lake verify-run", "files show", "lake migrate-postgres"),

@@ -167,17 +167,22 @@ class OwnTable:
     def commit(self, decision: Decision, cause: str, positions: Mapping[str, int]) -> JournalEntry:
         """Write the rows of further tables, then append those of a decision, once a due time."""
         entry = _at(decision.event_time)
-        made = {name: self._upsert(name, upsert) for name, upsert in decision.upserts.items()}
-        self._handle.update_incremental()
+        made = {name: self.upsert(name, upsert) for name, upsert in decision.upserts.items()}
         txn = Txn(self._owner, entry.seq)
         if decision.table is not None and decision.table.num_rows:
-            write = Write((txn,), metadata={INPUTS: {**decision.inputs, **made}})
-            writing.append(self._handle, self._name, decision.table, write)
+            self.append(decision.table, {**decision.inputs, **made}, txn)
         else:
+            self._handle.update_incremental()
             writing.note(self._handle, self._name, Write.once(txn))
         self.last = entry
-        self._maintenance.attend([self._handle])
         return entry
+
+    def append(self, rows: pa.Table, inputs: Mapping[str, int], *txns: Txn) -> None:
+        """Append rows, with the versions of the tables that they follow from."""
+        self._handle.update_incremental()
+        write = Write(txns, metadata={INPUTS: dict(inputs)})
+        writing.append(self._handle, self._name, rows, write)
+        self._maintenance.attend([self._handle])
 
     def serve(self, stack: Path) -> None:
         """Do what somebody asks of the component's tables."""
@@ -190,7 +195,12 @@ class OwnTable:
     def _opened(self, name: str) -> DeltaTable:
         return self._handle if name == self._name else tables.open_table(self._root, name)
 
-    def _upsert(self, name: str, upsert: Upsert) -> int:
+    def upsert(self, name: str, upsert: Upsert) -> int:
+        """Write rows of a further table, which have to be new to it; the version that has them.
+
+        Raises:
+            LakeError: Another process has written them.
+        """
         handle = self._opened(name)
         _require_first(handle, name, upsert.txns[0], self._owner)
         key, write = CATALOG.tables[name].key, Write(upsert.txns)

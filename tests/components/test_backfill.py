@@ -1,0 +1,119 @@
+"""Features of past cutoff days are those that the daily job would have written."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lakeshelf.contracts.layers import Curated
+from lakeshelf.lake.place.errors import Conflict
+from lakeshelf.lake.place.locks import Lease
+from lakeshelf.modules import load
+
+from .test_stored_features import COMPONENT, DAY, OWNER, STORE, D, Shop
+
+BACKFILL = load(Path(COMPONENT.__file__).with_name("features_backfill.py"))
+FIRST = D - 12 * DAY
+SOLD = {FIRST: 2, FIRST + 3 * DAY: 1, FIRST + 8 * DAY: 5, D - DAY: 3}
+CUTOFFS = [date(2026, 2, 22), date(2026, 2, 24), date(2026, 2, 26), date(2026, 3, 1)]
+CUTOFFS += [date(2026, 3, 3), date(2026, 3, 5)]
+
+
+def sell(shop: Shop, day: date) -> None:
+    """What is sold on a day."""
+    if day in SOLD:
+        shop.sell(day, SOLD[day])
+        shop.visit(day)
+
+
+def fill(shop: Shop, **asked: Any) -> Any:
+    """Back-fill a lake."""
+    progress = asked.pop("progress", lambda *_: None)
+    days = (asked.get("since"), asked.get("until"))
+    return BACKFILL.backfill(shop.lake, shop.root / "_stack", *days, progress)
+
+
+def past(root: Path) -> Shop:
+    """A shop without features."""
+    shop = Shop(root)
+    for day in SOLD:
+        sell(shop, day)
+    return shop
+
+
+def stored(shop: Shop) -> pa.Table:
+    """Features of all days, and the demand that they come from."""
+    return shop.lake.read(STORE).read_all().sort_by("feature_date")
+
+
+def demand(shop: Shop) -> pa.Table:
+    return shop.lake.read(Curated.DAILY_DEMAND).read_all().sort_by("day")
+
+
+def test_features_of_a_back_fill_are_those_of_the_daily_job(tmp_path: Path) -> None:
+    living = Shop(tmp_path / "living")
+    for n in range((D - FIRST).days + 1):
+        day = FIRST + n * DAY
+        if day in CUTOFFS:
+            living.tick(day)
+        sell(living, day)
+    filled = past(tmp_path / "filled")
+    assert fill(filled) == BACKFILL.Filled(tuple(CUTOFFS), len(CUTOFFS), len(SOLD))
+    assert stored(filled).equals(stored(living))
+    assert demand(filled).equals(demand(living))
+    assert filled.lake.history(STORE)[0].metadata["inputs"].keys() >= {Curated.DAILY_DEMAND}
+
+
+def test_a_back_fill_that_is_ended_goes_on_where_it_was(tmp_path: Path) -> None:
+    shop = past(tmp_path)
+
+    def ended(step: str, done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(shop, progress=ended)
+    assert stored(shop)["feature_date"].to_pylist() == CUTOFFS[:3]
+    assert fill(shop).days == tuple(CUTOFFS[3:])
+    assert stored(shop)["feature_date"].to_pylist() == CUTOFFS
+    assert fill(shop) == BACKFILL.Filled()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "days"),
+    [
+        (None, date(2026, 2, 26), CUTOFFS[:3]),
+        (date(2026, 3, 1), None, CUTOFFS[3:]),
+        (date(2026, 3, 2), date(2026, 3, 2), []),
+        (date(2020, 1, 1), date(2030, 1, 1), CUTOFFS),
+    ],
+)
+def test_only_days_that_are_asked_for_are_filled(
+    tmp_path: Path, since: date | None, until: date | None, days: list[date]
+) -> None:
+    shop = past(tmp_path)
+    assert list(fill(shop, since=since, until=until).days) == days
+    latest = max(demand(shop)["day"].to_pylist(), default=None)
+    assert latest is None or latest < days[-1]
+
+
+def test_days_that_are_still_to_be_done_are_left_to_the_component(tmp_path: Path) -> None:
+    shop = past(tmp_path)
+    shop.tick(date(2026, 2, 27))
+    assert list(fill(shop).days) == CUTOFFS[:3]
+
+
+def test_a_lake_without_receipts_has_nothing_to_fill(tmp_path: Path) -> None:
+    assert fill(Shop(tmp_path)) == BACKFILL.Filled()
+
+
+def test_while_the_component_is_up_nothing_is_filled(tmp_path: Path) -> None:
+    shop = past(tmp_path)
+    lock = tmp_path / "_stack" / "locks" / f"{OWNER}.lock"
+    with Lease(lock, OWNER), pytest.raises(Conflict, match="lakeshelf down"):
+        fill(shop)
+    assert stored(shop).num_rows == 0
