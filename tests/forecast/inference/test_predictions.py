@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from lakeshelf.forecast.frames import LEVELS, Forecast
 from lakeshelf.forecast.inference import predictions as p
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
+from lakeshelf.forecast.orders.lots import by_level
 from tests.forecast.orders import forecasts
 
 ROWS = 200
 DAY = date(2026, 3, 3)
+UNTIL = datetime(2026, 3, 6, tzinfo=UTC)
 numbers = st.integers(0, ROWS - 1)
 
 
@@ -131,24 +133,22 @@ def test_a_service_level_takes_the_place_of_costs() -> None:
 def test_the_engine_rounds_by_what_is_sent_as_the_order_is_rounded(
     goods: forecasts.Shelves, lot: int, position: int, floor: int, allow_zero: bool
 ) -> None:
-    """Up, unless the lot levels says that it is too much and the floor is reached without."""
     table = rows(peak=1_000)[: forecasts.ROWS]
     life = goods.life - (date(2026, 3, 4) - DAY).days - 1
     of = shelves(lot=lot, position=position, min_qty=floor, allow_zero=allow_zero)
     of = replace(of.take(slice(forecasts.ROWS)), unit_price=goods.price, shelf_life_days=life)
     said = p.predicted(table, goods.forecast, of)
-    sent = p.Sent(np.ones(forecasts.ROWS, bool), DAY)
+    sent = p.Sent(np.ones(forecasts.ROWS, bool), UNTIL)
     for row in p.as_rows(said, table, of, [None] * forecasts.ROWS, sent).to_pylist():
-        missing = max(row["level_qty"] - position, 0)
-        down, up = missing // lot * lot, -(-missing // lot) * lot
-        least = min(0 if allow_zero else max(floor, 1), row["level_qty"])
-        fits = position + down >= least and position + down > row["lot_level_qty"]
-        assert row["suggested_qty"] == (down if fits else up)
+        least = 0 if allow_zero else max(floor, 1)
+        sent_to = [np.array([v]) for v in (position, row["level_qty"], lot)]
+        ordered = by_level(*sent_to, least, np.array([row["lot_level_qty"]]))
+        assert row["suggested_qty"] == ordered[0]
 
 
 def test_a_row_tells_what_was_said() -> None:
     said = p.predicted(rows(), damaged(3, "nan"), shelves())
-    nothing = p.Sent(np.zeros(ROWS, bool), DAY)
+    nothing = p.Sent(np.zeros(ROWS, bool), UNTIL)
     table = p.as_rows(said, rows(), shelves(), [None] * ROWS, nothing, role="champion")
     assert table.num_rows == ROWS - 1
     row = table.to_pylist()[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from lakeshelf.forecast.versions import health
 from . import shop
 
 pytestmark = pytest.mark.slow  # a model is trained
+UNTIL = datetime(2026, 3, 6, tzinfo=UTC)
 VERSION = "20260630-0123456789ab"
 
 
@@ -35,7 +36,7 @@ def said(rows: pa.Table, factor: float = 1.0) -> pa.Table:
     shelves = Shelves.of(pa.Table.from_pylist(goods, ORDERED))
     forecast = Predictor(shop.trained())(rows)
     high = Forecast(forecast.mean * factor, np.ceil(forecast.quantiles * factor))
-    nothing = Sent(np.zeros(rows.num_rows, bool), shop.LAST)
+    nothing = Sent(np.zeros(rows.num_rows, bool), UNTIL)
     every = replace(predicted(rows, high, shelves), usable=np.ones(rows.num_rows, bool))
     return as_rows(every, rows, shelves, [None] * rows.num_rows, nothing)
 

@@ -120,13 +120,13 @@ PREDICTIONS = Table(
         ),
         s.units(
             "lot_level_qty",
-            "Units up to which one more whole lot earns more than it costs; null: it was not sent.",
+            "Position below which one more lot earns at least what it costs; null: the level was not sent.",
             required=False,
         ),
         Field(
             "valid_until",
-            DATE,
-            "Last day on which the level decides, as `order_levels` has it; null: it was not sent.",
+            TIMESTAMP,
+            "Until when the level decides, as `order_levels` has it; null: it was not sent.",
             required=False,
         ),
     ),

@@ -118,13 +118,16 @@ class Predictions:
     problems: Mapping[str, str]
 
 
-def predictions(day: Day, choice: Choice, sent: date | None, at: datetime) -> Predictions:
+NOTHING = Predictions(ROWS.empty_table(), {}, {})
+
+
+def predictions(day: Day, choice: Choice, sent: datetime | None, at: datetime) -> Predictions:
     """What all versions in use say of a day.
 
     Args:
         day: The day.
         choice: The versions.
-        sent: Last day on which levels of the champion decide; None: it is too late for the day's orders.
+        sent: Until when levels of the champion decide; None: it is too late for the day's orders.
         at: When the day began.
     """
     tables, fallen, problems = [ROWS.empty_table()], {}, dict(choice.problems)
@@ -140,7 +143,7 @@ def predictions(day: Day, choice: Choice, sent: date | None, at: datetime) -> Pr
     return Predictions(pa.concat_tables(tables), fallen, problems)
 
 
-def _rows(day: Day, one: InUse, said: Predicted, sent: date | None, at: datetime) -> pa.Table:
+def _rows(day: Day, one: InUse, said: Predicted, sent: datetime | None, at: datetime) -> pa.Table:
     decides = one.role == "champion"
     heard = said.usable & day.by_model if decides and sent else np.zeros(len(day.by_model), bool)
     card = one.version.card
@@ -150,7 +153,7 @@ def _rows(day: Day, one: InUse, said: Predicted, sent: date | None, at: datetime
         "role": one.role,
         "created_at": at,
     }
-    levels = Sent(heard, sent or day.day)
+    levels = Sent(heard, sent or at)
     rows = as_rows(said, day.rows, day.shelves, _reasons(day, one, said), levels, **same)
     return rows.select(ROWS.names).cast(ROWS)
 

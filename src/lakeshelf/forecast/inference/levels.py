@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from lakeshelf.forecast.demand.windows import next_cutoff
-from lakeshelf.shop.cutoffs import CUTOFF
+from lakeshelf.shop.cutoffs import CUTOFF, DAY
 
 TOPIC = "order_levels"
 FIELDS = (
@@ -24,9 +24,9 @@ FIELDS = (
 )
 
 
-def valid_until(day: date) -> date:
-    """Last day of a cutoff day's levels: the next cutoff day, so that a late prediction leaves no gap."""
-    return next_cutoff(day)
+def valid_until(day: date) -> datetime:
+    """When the levels of a cutoff day end: with the next cutoff day, so that a late prediction leaves no gap."""
+    return datetime.combine(next_cutoff(day) + DAY, time.min, UTC)
 
 
 def in_time(day: date, now: datetime) -> bool:

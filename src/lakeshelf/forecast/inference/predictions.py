@@ -101,17 +101,7 @@ def _levels(rows: pa.Table, outlook: Outlook, shelves: Shelves) -> Ints:
     """Levels; a shelf of the tail has its floor, whatever its forecast, unless it may be empty."""
     worth = levels(outlook, shelves.service_level, shelves.min_qty, shelves.allow_zero)
     floor = np.maximum(shelves.min_qty, 1)
-    level = np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
-    return np.where(_is_empty(outlook, shelves), 0, level)
-
-
-def _is_empty(outlook: Outlook, shelves: Shelves) -> Mask:
-    """Shelves that may be empty, and of whose goods not even the first lot is worth it."""
-    at = np.flatnonzero(shelves.allow_zero)
-    empty = np.zeros(len(shelves.allow_zero), bool)
-    nothing = np.zeros(len(at), np.int64)
-    empty[at] = lots.worth(outlook.take(at), nothing, shelves.lot[at]) < 0
-    return empty
+    return np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
 
 
 def _largest(rows: pa.Table, shelves: Shelves) -> Floats:
@@ -135,11 +125,11 @@ class Sent:
 
     Args:
         rows: Of which rows.
-        until: Last day on which they decide.
+        until: Until when they decide.
     """
 
     rows: Mask
-    until: date
+    until: datetime
 
 
 def as_rows(
@@ -175,7 +165,7 @@ def as_rows(
         "segment": segments(rows),
         "top_reasons": pa.array(reasons, pa.string()),
         "lot_level_qty": _lot_levels(of, shelves, sent.rows),
-        "valid_until": pa.array([sent.until if one else None for one in sent.rows], pa.date32()),
+        "valid_until": [sent.until if one else None for one in sent.rows],
         **{name: [value] * rows.num_rows for name, value in same.items()},
     }
     return pa.table(columns).filter(pa.array(of.usable))
@@ -185,7 +175,7 @@ def _lot_levels(of: Predicted, shelves: Shelves, rows: Mask) -> pa.Array:
     """Lot levels of some rows, the others are null: they take long to tell."""
     at = np.flatnonzero(rows)
     levels = np.zeros(len(rows), np.int64)
-    levels[at] = lots.lot_levels(of.outlook.take(at), shelves.lot[at])
+    levels[at] = lots.lot_level(of.level[at], shelves.lot[at], of.outlook.take(at))
     return pa.array(levels, mask=~rows)
 
 
