@@ -33,7 +33,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     root = lakes.written(tmp_path_factory.mktemp("training") / "lake")
     lake = registered.writer(root)
     lesson, run_id = training.studied(lake, training.Request(lakes.ACT))
-    outcome = trials.outcome(lesson.rows, lesson.recent, {}, lakes.WORK)
+    outcome = trials.outcome(lesson, {}, lakes.WORK)
     pins = origins.pinned(lake.root, run_id)
     origin = origins.origin(outcome, lesson.rows, lesson.trained_until, run_id, pins)
     return Study(root, outcome, origin)

@@ -75,7 +75,7 @@ def train(lake: Lake, request: Request) -> Version:
     progress = request.work.progress
     progress("read", 0, 1)
     lesson, run_id = studied(lake, request)
-    outcome = trials.outcome(lesson.rows, lesson.recent, champion(lake), request.work)
+    outcome = trials.outcome(lesson, champion(lake), request.work)
     progress("write", 0, 1)
     origin = origins.origin(
         outcome, lesson.rows, lesson.trained_until, run_id, origins.pinned(lake.root, run_id)

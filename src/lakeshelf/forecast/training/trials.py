@@ -20,6 +20,8 @@ from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.rows import STORE, matrix, texts
 from lakeshelf.forecast.model.scores import Judged, Segments, judged, store_segments
 from lakeshelf.forecast.model.trial import Trial, tried
+from lakeshelf.forecast.training import stock
+from lakeshelf.forecast.training.lessons import Lesson
 from lakeshelf.forecast.versions.cards import Reference
 from lakeshelf.forecast.versions.drift import reference
 
@@ -89,14 +91,11 @@ class Watched:
         return self.contender.fit(rows)
 
 
-def outcome(
-    rows: pa.Table, recent: pa.Table, rivals: Mapping[str, Predictor], work: Work
-) -> Outcome:
+def outcome(lesson: Lesson, rivals: Mapping[str, Predictor], work: Work) -> Outcome:
     """Try a model on rolling origins, ask the gates, and train it on all rows.
 
     Args:
-        rows: Rows with features and labels, as `lessons.lesson` gives them.
-        recent: Rows of all shelves, for the reference.
+        lesson: What a lake teaches.
         rivals: Who has to be beaten beside the baselines, by name.
         work: How it is trained.
 
@@ -104,13 +103,13 @@ def outcome(
         TooLittleHistory: Not even the newest fold can be trained.
         MissingExtra: LightGBM is not installed.
     """
-    rows = usable(admitted(rows, also=BESIDE))
+    rows = usable(admitted(lesson.rows, also=BESIDE))
     model = boosted(rows, work.settings)
     trial = _tried(rows, model, work)
     work.progress("gates", 0, 1)
-    results = asked(rows, trial, model, trial.judged[model.name], rivals)
+    results = asked(lesson, trial, model, trial.judged[model.name], rivals)
     trained = fitted(rows, model, work.progress)
-    return Outcome(trained, usual(recent, trained), trial, results)
+    return Outcome(trained, usual(lesson.recent, trained), trial, results)
 
 
 def boosted(rows: pa.Table, settings: Settings) -> Boosted:
@@ -127,7 +126,7 @@ def cut(rows: pa.Table) -> Segments:
 
 
 def asked(
-    rows: pa.Table,
+    lesson: Lesson,
     trial: Trial,
     model: Boosted,
     own: Judged,
@@ -136,7 +135,7 @@ def asked(
     """What the gates say of forecasts of the newest fold.
 
     Args:
-        rows: All rows of the trial.
+        lesson: What was tried.
         trial: The trial, whose baselines are the rivals.
         model: How a model is trained that learns from permuted labels.
         own: Forecasts that stand before the gates.
@@ -144,16 +143,18 @@ def asked(
     """
     newest, settings = trial.folds[-1], model.settings
     blind = replace(model, settings=replace(settings, sample=min(BLIND, settings.sample)))
+    rows = usable(admitted(lesson.rows, also=BESIDE))
     train = permuted(newest.train(rows), settings.seed)
     baselines = {name: one for name, one in trial.judged.items() if name != model.name}
     others = {name: judged(trial.newest, rival(trial.newest)) for name, rival in rivals.items()}
+    every = baselines | others
     evidence = Evidence(
         rows=trial.newest,
         segments=cut(trial.newest),
         model=own,
-        rivals=baselines | others,
+        rivals=every,
         permuted=judged(trial.newest, blind.fit(train)(trial.newest)),
-        stock_ratio=None,
+        stock_ratio=stock.ratio(trial.newest, newest, lesson.known.demand, own, every),
         seed=settings.seed,
     )
     return tuple(verdicts(evidence))

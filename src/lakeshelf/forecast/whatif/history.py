@@ -100,7 +100,8 @@ class History:
         Raises:
             NoReceipts: Nothing was sold.
         """
-        place = pc.index_in(sales["shelf_id"], value_set=pa.array(goods.shelf_id)).combine_chunks()
+        shelves = pa.array(goods.shelf_id, pa.string())
+        place = pc.index_in(sales["shelf_id"], value_set=shelves).combine_chunks()
         known = pc.and_(pc.is_valid(place), pc.greater(sales["units"], 0))
         shelf = place.filter(known.combine_chunks()).to_numpy()
         days = sales["day"].filter(known).cast(pa.date32()).cast(pa.int32()).to_numpy()

@@ -1,0 +1,127 @@
+"""Stock that forecasts need for a fill, on the newest fold: lasting goods, replayed under levels of quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.forecast.demand.segments import segment
+from lakeshelf.forecast.frames import KEY, LEVELS, Floats, Forecast
+from lakeshelf.forecast.model.folds import Fold
+from lakeshelf.forecast.model.rows import days, kept, numbers, texts
+from lakeshelf.forecast.model.scores import METRICS, PINBALL, Judged
+from lakeshelf.forecast.orders.distribution import Ints
+from lakeshelf.forecast.orders.economics import Outlook
+from lakeshelf.forecast.whatif.errors import NoReceipts
+from lakeshelf.forecast.whatif.frontier import Point, frontier, stock_at
+from lakeshelf.forecast.whatif.history import Goods, History
+from lakeshelf.forecast.whatif.policies import Policy, outlook
+from lakeshelf.forecast.whatif.steps import Cutoff, Steps
+
+FILLS = (0.80, 0.85, 0.89, 0.92)
+"""Shares of demand that are sold, at which stocks are compared."""
+SERVICES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.99, 0.995)
+"""Service levels between which a fill is looked for."""
+RIVALS = 3
+"""So many rivals with the least pinball loss are replayed."""
+ML = Policy().changed({"plan_source": "ml"})
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is replayed.
+
+    Args:
+        history: Demand of the fold, of lasting goods that were active when it began.
+        cutoff: Number of the cutoff of each row of the fold's test.
+        shelf: Number of its shelf; -1: it is not replayed.
+    """
+
+    history: History
+    cutoff: Ints
+    shelf: Ints
+
+    def points(self, judged: Judged) -> list[Point]:
+        """Fill against stock under forecasts; of a shelf without a row nothing is expected."""
+        cutoffs = enumerate(self.history.steps.cutoffs)
+        outlooks = [self._outlook(number, cutoff, judged) for number, cutoff in cutoffs]
+        policies = {str(level): ML.changed({"service_level": level}) for level in SERVICES}
+        return frontier(self.history, policies, outlooks)
+
+    def _outlook(self, number: int, cutoff: Cutoff, judged: Judged) -> Outlook:
+        goods = self.history.goods
+        rows = np.flatnonzero((self.cutoff == number) & (self.shelf >= 0))
+        mean, quantiles = np.zeros(len(goods.price)), np.zeros((len(goods.price), len(LEVELS)))
+        mean[self.shelf[rows]] = judged.mean[rows]
+        quantiles[self.shelf[rows]] = judged.quantiles[rows]
+        return outlook(goods, cutoff, Forecast(mean, quantiles))
+
+
+def ratio(
+    test: pa.Table, fold: Fold, demand: pa.Table, model: Judged, rivals: Mapping[str, Judged]
+) -> float | None:
+    """Stock that a model needs over what the best rival needs, over the fills that both reach.
+
+    Args:
+        test: Rows of the fold's test.
+        fold: The fold.
+        demand: Rows of daily demand.
+        model: Forecasts of the model.
+        rivals: Forecasts of the others.
+
+    Returns:
+        None: there is nothing to replay, or no fill that both reach.
+    """
+    try:
+        stage = scene(test, fold, demand)
+    except NoReceipts:
+        return None
+    loss = METRICS[PINBALL]
+    best = sorted(rivals.values(), key=loss)[:RIVALS]
+    needed = [_stocks(stage.points(one)) for one in (model, *best)]
+    least = np.min(needed[1:], axis=0, initial=np.inf)
+    both = np.isfinite(needed[0]) & np.isfinite(least)
+    return float(needed[0][both].sum() / least[both].sum()) if both.any() else None
+
+
+def _stocks(points: list[Point]) -> Floats:
+    """Stock at each of `FILLS`; infinite where it is not reached."""
+    stocks = [stock_at(points, fill) for fill in FILLS]
+    return np.array([np.inf if stock is None else stock for stock in stocks])
+
+
+def scene(test: pa.Table, fold: Fold, demand: pa.Table) -> Scene:
+    """What is replayed of a fold.
+
+    Raises:
+        NoReceipts: Nothing was sold of it.
+    """
+    first = kept(test, (days(test) == days(test).min()) & segment(test, "active"))
+    goods = _goods(first.filter(pc.is_null(first["shelf_life_days"])))
+    steps = Steps.of_days(fold.first, (fold.end - fold.first).days)
+    units = pc.add(demand["units"], pc.fill_null(demand["lost_units"], 0))
+    sales = demand.select([KEY[0], "day"]).append_column("units", units)
+    history = History.of_days(goods, sales, steps)
+    place = pc.index_in(test[KEY[0]], value_set=pa.array(goods.shelf_id, pa.string()))
+    day = (days(test) - np.datetime64(fold.first)).astype(np.int64)
+    number = {cutoff.day: n for n, cutoff in enumerate(steps.cutoffs)}
+    cutoffs = np.array([number[n] for n in day.tolist()], np.int64)
+    return Scene(history, cutoffs, place.fill_null(-1).to_numpy().astype(np.int64))
+
+
+def _goods(rows: pa.Table) -> Goods:
+    """Goods of rows, in batches of one, at the price of their latest sale; customers reach the back room."""
+    price = np.nan_to_num(numbers(rows, "last_price"))
+    return Goods(
+        texts(rows, KEY[0]),
+        texts(rows, "store_id"),
+        texts(rows, "category"),
+        price,
+        np.full(rows.num_rows, np.nan),
+        np.ones(rows.num_rows, np.int64),
+        None,
+    )
