@@ -16,24 +16,21 @@ import pyarrow.parquet as pq
 from benchmarks import receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
-from lakeshelf.forecast.demand.features import columns
-from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.model.boosted import Boosted, Settings
 from lakeshelf.forecast.model.contenders import Contender, Predictor
 from lakeshelf.forecast.model.folds import PLAN
 from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
-from lakeshelf.forecast.model.scores import Segments, judged, store_segments
+from lakeshelf.forecast.model.scores import judged
 from lakeshelf.forecast.model.trial import Trial, tried
+from lakeshelf.forecast.training.trials import BLIND, boosted, cut
 from lakeshelf.settings import load_settings
 
 MODEL, TAIL_RATES = "lightgbm", "item_category"
 STORE_BIAS = 0.10
 SHOWN = ("deviance", "pinball", "bias", "rmse", "coverage_q90", "coverage_q95", "wape", "mase", "wrmsse")  # fmt: skip
 """Metrics of the notes."""
-BLIND = 50_000
-"""Rows that a model of permuted labels learns from."""
 
 
 def figures(parameters: Parameters) -> list[Figure]:
@@ -121,19 +118,6 @@ def labelled(stores: Sequence[int]) -> pa.Table:
     """Rows of stores by their ranks, with the columns of all baselines; kept for the next run."""
     file = receipts.trial(load_settings().cache_dir / "receipts", stores=stores)
     return with_naive(pq.read_table(file), receipts.year(stores).demand)
-
-
-def boosted(rows: pa.Table, settings: Settings) -> Boosted:
-    """The model, with every feature that a forecast may read."""
-    allowed = columns(rows)
-    return Boosted(allowed.numeric, tuple(allowed.categories), settings)
-
-
-def cut(rows: pa.Table) -> Segments:
-    """The segments that are scored apart, and the active shelves of each store."""
-    segments = {name: segment(rows, name) for name in SEGMENTS}
-    stores = store_segments(rows).items()
-    return segments | {f"active {name}": mask & segments["active"] for name, mask in stores}
 
 
 def pooled(scores: pa.Table) -> dict[str, dict[str, dict[str, float]]]:

@@ -139,6 +139,7 @@ READING = {
     "models list": [],
     "models show": [hostile.TEXT],
     "models train": ["--as", hostile.TEXT],
+    "models import": [hostile.TEXT],
     "models verify": [hostile.TEXT],
     "models promote": [hostile.TEXT, "--as", hostile.TEXT],
     "models rollback": ["--as", hostile.TEXT],

@@ -70,6 +70,7 @@ ARGUMENTS = {
     "webhooks remove": ["x"],
     "webhooks deliveries": ["x"],
     "webhooks again": ["x", "1"],
+    "models import": ["x"],
     "models promote": ["x"],
     "models compare": ["x", "y"],
     "cr effect": ["1"],

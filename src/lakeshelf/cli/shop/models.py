@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,6 +69,26 @@ def train(
     with Steps(training.STEPS).shown() as progress:
         act, work = _act(actor, reason or "trained by command"), trials.Work(progress=progress)
         version = training.train(lake, training.Request(act, today, work))
+    model = _chosen(lake, version.card.model_version)
+    report.print_card(model, version.card, as_json)
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A version as a folder.")],
+    *,
+    actor: Actor,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a version that was trained elsewhere, judge it on the newest weeks here, and keep it as candidate."""
+    from lakeshelf.forecast.training import importing, training, trials
+
+    lake = _lake(actor)
+    with Steps(importing.STEPS).shown() as progress:
+        act = _act(actor, reason or "imported by command")
+        request = training.Request(act, work=trials.Work(progress=progress))
+        version = importing.imported(lake, folder, request)
     model = _chosen(lake, version.card.model_version)
     report.print_card(model, version.card, as_json)
 

@@ -14,7 +14,7 @@ from lakeshelf.forecast.frames import DEMAND, WEIGHT, Trained
 from lakeshelf.forecast.model.baselines import LAST_WINDOW, SEASONAL_NAIVE
 from lakeshelf.forecast.model.boosted import Boosted, Settings
 from lakeshelf.forecast.model.contenders import Contender, Predictor
-from lakeshelf.forecast.model.folds import PLAN, Plan, usable
+from lakeshelf.forecast.model.folds import PLAN, Fold, Plan, rolling, usable
 from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.rows import STORE, matrix, texts
@@ -118,6 +118,15 @@ def boosted(rows: pa.Table, settings: Settings) -> Boosted:
     return Boosted(allowed.numeric, tuple(allowed.categories), settings)
 
 
+def newest(rows: pa.Table, plan: Plan) -> Fold:
+    """The fold that the gates look at.
+
+    Raises:
+        TooLittleHistory: It cannot be trained.
+    """
+    return rolling(rows, plan)[0][-1]
+
+
 def cut(rows: pa.Table) -> Segments:
     """The segments that are scored apart, and the active shelves of each store."""
     segments = {name: segment(rows, name) for name in SEGMENTS}
@@ -141,10 +150,10 @@ def asked(
         own: Forecasts that stand before the gates.
         rivals: Further rivals.
     """
-    newest, settings = trial.folds[-1], model.settings
+    last, settings = trial.folds[-1], model.settings
     blind = replace(model, settings=replace(settings, sample=min(BLIND, settings.sample)))
     rows = usable(admitted(lesson.rows, also=BESIDE))
-    train = permuted(newest.train(rows), settings.seed)
+    train = permuted(last.train(rows), settings.seed)
     baselines = {name: one for name, one in trial.judged.items() if name != model.name}
     others = {name: judged(trial.newest, rival(trial.newest)) for name, rival in rivals.items()}
     every = baselines | others
@@ -154,7 +163,7 @@ def asked(
         model=own,
         rivals=every,
         permuted=judged(trial.newest, blind.fit(train)(trial.newest)),
-        stock_ratio=stock.ratio(trial.newest, newest, lesson.known.demand, own, every),
+        stock_ratio=stock.ratio(trial.newest, last, lesson.known.demand, own, every),
         seed=settings.seed,
     )
     return tuple(verdicts(evidence))
