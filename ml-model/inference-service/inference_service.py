@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+import past_days
 from lakeshelf.components.component import (
     Component,
     Decision,
@@ -42,20 +43,25 @@ class InferenceService(Component):
     journal = Curated.PREDICTIONS
 
     def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
-        """The cutoff days that are not done."""
-        return [due for due in days(after, tick) if due.weekday() in CUTOFF_DAYS]
+        """The business days that are not done."""
+        return days(after, tick)
 
     def decide(self, due: datetime, tick: Tick) -> Decision:
-        """The predictions of the day that begins at `due`; past its cutoff no level follows from them."""
+        """How versions do on the day that begins at `due`, and on a cutoff day what they predict.
+
+        Past the cutoff no level follows from it.
+        """
         day = due.date()
         choice = use.chosen(self.context.settings.lake_root, self._models())
         said = cutoff_day.NOTHING
-        if choice.all:
+        if choice.all and day.weekday() in CUTOFF_DAYS:
             sent = valid_until(day) if in_time(day, tick.now) else None
-            said = cutoff_day.predictions(self._day(day), choice, sent, due)
-        for version, problem in {**choice.problems, **said.problems}.items():
+            said = cutoff_day.predictions(self._day(day, choice), choice, sent, due)
+        problems = {**choice.problems, **said.problems}
+        for version, problem in problems.items():
             log.warning("version does not predict", version=version, day=str(day), error=problem)
-        return Decision(str(day), due, table=said.rows)
+        health = past_days.health(self.context.lake, day, choice, problems)
+        return Decision(str(day), due, table=said.rows, upserts=health)
 
     def outgoing(self, entry: JournalEntry) -> Sequence[Message]:
         """The levels of the day, from its rows."""
@@ -67,7 +73,7 @@ class InferenceService(Component):
     def _models(self) -> list[dict[str, Any]]:
         return rows(self.context.lake, Ops.MODELS, [("model_name", "=", MODEL)])
 
-    def _day(self, day: date) -> cutoff_day.Day:
+    def _day(self, day: date, choice: use.Choice) -> cutoff_day.Day:
         features = self._table(Curated.FEATURES_STORE, [("feature_date", "=", day)])
         profiles = self._table(Curated.SHELF_PROFILES)
         known = cutoff_day.Known(
@@ -77,7 +83,8 @@ class InferenceService(Component):
             self._policies(STORE, profiles),
             self._table(Ops.WH_SUPPLIER_ORDERS, [("status", "=", "issued")]),
         )
-        return cutoff_day.of(day, known, of_store(features))
+        handed_back = past_days.handed_back(self.context.lake, day, choice)
+        return cutoff_day.of(day, known, of_store(features)).without(handed_back)
 
     def _policies(self, table: str, profiles: pa.Table) -> pa.Table:
         topic = table.partition("/")[2]

@@ -14,6 +14,7 @@ from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.inference.levels import valid_until
 from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
+from lakeshelf.forecast.versions.health import BOUNDS
 from lakeshelf.lake.place.location import Root
 from tests.forecast.inference import shop
 
@@ -58,14 +59,11 @@ def lake(root: Path) -> Tables:
 def champion(made: Tables, version: Version) -> None:
     """The version decides from now on."""
     act = r.Act("mia", BEGIN)
-    registry = r.Registry.of([])
-    for changed in (
-        lambda known: r.register(known, version.card, version.card_sha256, act),
-        lambda known: r.challenge(known, version.card.model_version, act),
-        lambda known: r.promote(known, version.card.model_version, act),
-    ):
-        registry = r.applied(registry, changed(registry))
-    made.keep(Ops.MODELS, *(model.row() for model in registry.models.values()))
+    name, known = version.card.model_version, r.Registry.of([])
+    known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
+    known = r.applied(known, r.challenge(known, name, act))
+    known = r.applied(known, r.promote(known, name, act))
+    made.keep(Ops.MODELS, *(model.row() for model in known.models.values()))
 
 
 @pytest.fixture
@@ -128,8 +126,7 @@ def test_days_that_were_missed_are_done_in_order(made: Tables, tmp_path: Path) -
     service.tick(BEGIN)
     service.tick(BEGIN + timedelta(days=8))
     days = [entry.decision.event_time.date() for entry in service.journal.entries]
-    assert days == sorted(set(days))
-    assert len(days) == 4
+    assert days == [DAY + timedelta(days=n) for n in range(9)]
 
 
 def test_a_champion_that_was_damaged_leaves_the_shop_to_the_rule(
@@ -141,6 +138,42 @@ def test_a_champion_that_was_damaged_leaves_the_shop_to_the_rule(
     file.write_text("tree")
     assert levels(worker(made).tick(BEGIN)) == []
     assert made.kept[Curated.PREDICTIONS] == []
+    (row,) = made.kept[Ops.MODEL_HEALTH]
+    assert (row["metric"], row["verdict"], row["value"]) == ("fallback_share", "red", 1.0)
+    assert f"{version.card.model_version}/q90.txt was changed" in row["reason"]
+
+
+def test_the_health_of_a_version_is_told_each_day(made: Tables, tmp_path: Path) -> None:
+    champion(made, shop.published(tmp_path))
+    service = worker(made)
+    service.tick(BEGIN)
+    service.tick(BEGIN + timedelta(days=1))
+    rows = made.kept[Ops.MODEL_HEALTH]
+    assert {row["day"] for row in rows} == {DAY, DAY + timedelta(days=1)}
+    assert {row["metric"] for row in rows} == set(BOUNDS)
+
+
+@pytest.mark.parametrize(
+    ("days", "metric", "heard"),
+    [
+        (7, "bias_28d", False),
+        (6, "bias_28d", True),
+        (7, "psi", True),
+    ],
+)
+def test_a_store_with_seven_red_days_is_ordered_for_by_the_rule(
+    days: int, metric: str, heard: bool, made: Tables, tmp_path: Path
+) -> None:
+    version = shop.published(tmp_path)
+    champion(made, version)
+    for n in range(days):
+        row = {"model_version": version.card.model_version, "store_id": "S1", "metric": metric}
+        day = DAY - timedelta(days=n + 1)
+        made.keep(Ops.MODEL_HEALTH, {**row, "day": day, "bound": 0.1, "verdict": "red"})
+    worker(made).tick(BEGIN)
+    sent = [row for row in made.kept[Curated.PREDICTIONS] if row["valid_until"]]
+    assert ("S1" in {row["store_id"] for row in sent}) == heard
+    assert {"S0", "S2"} <= {row["store_id"] for row in sent}
 
 
 def test_what_is_ordered_already_counts(made: Tables, tmp_path: Path) -> None:

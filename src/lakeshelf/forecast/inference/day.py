@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -83,6 +83,11 @@ class Day:
     def is_whole(self) -> bool:
         """Whether so few shelves are without features that the others can be relied on."""
         return bool(self.missing <= MOST_FALLEN * (self.rows.num_rows + self.missing))
+
+    def without(self, stores: Collection[str]) -> Day:
+        """The day, with the rule deciding for some stores; "": for all of them."""
+        is_handed_back = np.isin(self.shelves.store_id.astype(str), list(stores)) | ("" in stores)
+        return replace(self, by_model=self.by_model & ~is_handed_back)
 
 
 def of(day: date, known: Known, rows: pa.Table, bounds: Bounds = BOUNDS) -> Day:

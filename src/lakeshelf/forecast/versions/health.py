@@ -122,6 +122,11 @@ def measured(
     return rows
 
 
+def fallen(version: str, day: date) -> Health:
+    """Health of a version that predicted nothing: the rule decides for all shelves."""
+    return _health(version, day, EVERY_STORE, FALLBACK, 1.0)
+
+
 def advice(rows: Iterable[Health], day: date) -> dict[str, Advice]:
     """What follows from the health of one version, a store.
 

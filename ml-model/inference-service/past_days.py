@@ -1,0 +1,121 @@
+"""What the service has to read to tell how versions do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeshelf.components.component import Upsert
+from lakeshelf.contracts import CATALOG, arrow
+from lakeshelf.contracts.layers import Curated, Ops
+from lakeshelf.forecast.demand.labels import labels
+from lakeshelf.forecast.demand.rows import of_store
+from lakeshelf.forecast.demand.segments import ACTIVE_LINES, LINES
+from lakeshelf.forecast.frames import HORIZON, KEY, WEIGHT
+from lakeshelf.forecast.inference.use import Choice
+from lakeshelf.forecast.inference.watching import Watched, observed, since
+from lakeshelf.forecast.versions.health import (
+    FALLBACK,
+    TO_RULE_DAYS,
+    Health,
+    advice,
+    fallen,
+    measured,
+)
+from lakeshelf.lake.form.commits import Txn
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.port import ReadTables
+
+LOOK = "model_health"
+"""Application that counts how often health was written."""
+
+
+class PastDays:
+    """Cutoff days before a day, of active shelves.
+
+    Args:
+        lake: Tables to read.
+        day: The day.
+    """
+
+    def __init__(self, lake: ReadTables, day: date) -> None:
+        self._lake = lake
+        self._day = day
+        first = since(day)
+        where: Where = [(KEY[1], ">=", first), (KEY[1], "<", day), (LINES, ">=", ACTIVE_LINES)]
+        stored = lake.read(Curated.FEATURES_STORE, where=where).read_all()
+        self._rows = of_store(stored.filter(pc.is_valid(stored[HORIZON])))
+        chosen = self._rows.select([*KEY, HORIZON])
+        chosen = chosen.append_column(WEIGHT, pa.array(np.ones(chosen.num_rows)))
+        sold: Where = [("day", ">=", first), ("day", "<", day)]
+        demand = lake.read(Curated.DAILY_DEMAND, where=sold).read_all()
+        self._labels = labels(chosen, demand, day)
+
+    def of(self, version: str) -> Watched:
+        """What a version said of them."""
+        said_of: Where = [
+            ("model_version", "=", version),
+            (KEY[1], ">=", since(self._day)),
+            (KEY[1], "<", self._day),
+        ]
+        columns = [*KEY, "mean_units", "quantiles"]
+        said = self._lake.read(Curated.PREDICTIONS, columns=columns, where=said_of).read_all()
+        return Watched(self._rows, self._labels, said)
+
+
+def health(
+    lake: ReadTables, day: date, choice: Choice, problems: Mapping[str, str]
+) -> dict[str, Upsert]:
+    """Rows of `ops/model_health` of a day: of each version in use, and of those that problems keep from predicting.
+
+    Args:
+        lake: Tables to read.
+        day: The day.
+        choice: The versions in use.
+        problems: Version → why it does not predict.
+    """
+    rows = [dict(one.row(), reason=None) for one in _measured(lake, day, choice)]
+    failed = {version: text for version, text in problems.items() if version}
+    rows = [row for row in rows if row["model_version"] not in failed or row["metric"] != FALLBACK]
+    rows += [fallen(version, day).row() | {"reason": text} for version, text in failed.items()]
+    if not rows:
+        return {}
+    noted = lake.snapshot(Ops.MODEL_HEALTH).handle.transaction_version(LOOK) or 0
+    schema = arrow.schema(CATALOG.tables[Ops.MODEL_HEALTH].columns)
+    table = pa.Table.from_pylist(rows, schema)
+    return {Ops.MODEL_HEALTH: Upsert(table, (Txn(LOOK, noted + 1),))}
+
+
+def _measured(lake: ReadTables, day: date, choice: Choice) -> Iterator[Health]:
+    past = PastDays(lake, day) if choice.all else None
+    for one in choice.all:
+        assert past is not None
+        card = one.version.card
+        seen = observed(day, past.of(card.model_version))
+        yield from measured(card.model_version, card.trained_until, day, seen, {})
+
+
+def handed_back(lake: ReadTables, day: date, choice: Choice) -> frozenset[str]:
+    """Stores for which the champion did badly for so long that the rule decides."""
+    if choice.champion is None:
+        return frozenset()
+    version = choice.champion.version.card.model_version
+    before = day - timedelta(days=1)
+    advised = advice(_known(lake, day, version), before)
+    return frozenset(store for store, what in advised.items() if what == "rule")
+
+
+def _known(lake: ReadTables, day: date, version: str) -> Iterator[Health]:
+    """How a version did on the days before a day that can hand a store back to the rule."""
+    where: Where = [
+        ("model_version", "=", version),
+        ("day", ">=", day - timedelta(days=TO_RULE_DAYS)),
+        ("day", "<", day),
+    ]
+    for row in lake.read(Ops.MODEL_HEALTH, where=where).read_all().to_pylist():
+        row.pop("reason")
+        yield Health(**row)
