@@ -35,6 +35,7 @@ DECIDED = (
     "analytics/daily_discounts",
     "curated/shelf_profiles",
     "ops/alerts",
+    "ops/models",
     "ops/shelf_alerts",
     "ops/shelf_restock_plan",
     "ops/wh_alerts",
@@ -43,6 +44,7 @@ DECIDED = (
     "ops/wh_supplier_receipts",
     "staging/lot_catalog_store",
     "staging/lot_catalog_wh",
+    "staging/order_levels",
     "staging/shelf_policies",
     "staging/shelf_refill_pending",
 )

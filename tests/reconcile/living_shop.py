@@ -130,10 +130,10 @@ FAULTS = (EVENTS[3], {"topic": "wh_events", "value": b"{"})
 
 PLANS = (("P1", "A", 12, "completed"), ("P2", "B", 10, "issued"), ("P3", "A", 0, "pending"))
 SUPPLIER_PLANS = (
-    ("SP1", "A", "O1", "completed"),
-    ("SP2", "B", "O2", "issued"),
-    ("SP3", "A", None, "pending"),
-    ("SP4", "B", None, "canceled"),
+    ("SP1", "A", "O1", "completed", "ml", "V1", 40),
+    ("SP2", "B", "O2", "issued", "rule", None, None),
+    ("SP3", "A", None, "pending", "ml", "V2", 30),
+    ("SP4", "B", None, "canceled", "rule", None, None),
 )
 ORDERS = (("O1", "SP1", "A", 24, "delivered", TUE), ("O2", "SP2", "B", 30, "issued", WED))
 
@@ -171,7 +171,21 @@ def shop() -> Model:
         "ops/wh_alerts": list(map(dict, WH_ALERTS)),
         "ops/alerts": list(map(dict, (*SHELF_ALERTS, *WH_ALERTS, *EXPIRED))),
         "ops/shelf_restock_plan": rows("plan_id shelf_id issued_qty status", *PLANS),
-        "ops/wh_supplier_plan": rows("supplier_plan_id shelf_id order_id status", *SUPPLIER_PLANS),
+        "ops/wh_supplier_plan": rows(
+            "supplier_plan_id shelf_id order_id status source model_version level_qty",
+            *SUPPLIER_PLANS,
+        ),
+        "staging/order_levels": rows(
+            "shelf_id level_qty model_version deleted",
+            ("A", 30, "V2", False),
+            ("B", 5, "V2", True),
+        ),
+        "ops/models": rows(
+            "model_name model_version status replaced",
+            ("M", "V1", "refused", None),
+            ("M", "V2", "champion", "V1"),
+            ("M", "V3", "challenger", None),
+        ),
         "ops/wh_supplier_receipts": rows(
             "receipt_id order_id shelf_id received_qty",
             ("A3", "O1", "A", 12),

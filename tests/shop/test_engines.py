@@ -21,7 +21,7 @@ from tests.streams import harness
 from tests.streams.bench import SHELF, START, Bench, arrive, lake, level, stocked
 from tests.streams.messages import plain
 from tests.streams.moving import millis
-from tests.streams.refusing import ALERT, PLAN, ask, ghosts, moved
+from tests.streams.refusing import ALERT, PLAN, ROOM, ask, ghosts, moved
 from tests.streams.strategies import catalog_message
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
 def a_day(bench: Bench) -> None:
     """Orders, policies, requests that are refused, goods on their way to the shelf and on it."""
     stocked(bench, 2, back_room=3, unit_weight=0.5)
-    level(bench, 9)
+    bench.tell("wh_policies", SHELF, **ROOM, plan_source="ml")
+    level(bench, 9, days=2)
+    arrive(bench, "L8", 1, expiry_date=START.date() + timedelta(days=1))
     ghosts(bench)
     ghosts(bench, SHELF)
     asks = (("ack", ALERT), ("dismiss", ALERT), ("ack", ALERT), ("cancel", PLAN), ("open", PLAN))

@@ -10,15 +10,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from . import model
+from . import leveling, model
 from .asking import Asking
 from .moving import Moving, Row, millis, total
 from .strategies import Record
 
 SHELF_DEFAULTS = {"threshold_pct": 30, "min_qty": 1, "target_pct": 80, "near_expiry_days": 5}
-WH_DEFAULTS = {"reorder_point_qty": 10, "batch_multiplier": 1, "near_expiry_days": 10}
+WH_DEFAULTS = {
+    "reorder_point_qty": 10,
+    "batch_multiplier": 1,
+    "near_expiry_days": 10,
+    "plan_source": "rule",
+    "allow_zero": False,
+}
 OPEN = ("open", "ack")
 FIGURES = ("current_stock", "max_stock", "min_qty", "threshold_pct", "stock_pct", "suggested_qty")
 
@@ -30,6 +37,7 @@ class Shop:
     events: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     profiles: dict[str, Row] = field(default_factory=dict)
     policies: dict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
+    levels: dict[str, Row] = field(default_factory=dict)
     orders: dict[str, Row] = field(default_factory=dict)
     asking: Asking = field(default_factory=Asking)
     tick: Row | None = None
@@ -99,7 +107,9 @@ class Shop:
                 self._keep(self.policies[topic], row)
             elif topic == "wh_supplier_orders":
                 self.orders[row["order_id"]] = row
-            elif topic not in ("commands", "order_levels"):
+            elif topic == "order_levels":
+                self._keep(self.levels, row)
+            elif topic != "commands":
                 self.events[topic].append(row)
         return ticked
 
@@ -114,8 +124,12 @@ class Shop:
         return {*self.profiles, *(row["shelf_id"] for row in rows)}
 
     def _policy(self, topic: str, shelf: str, defaults: Mapping[str, Any]) -> Mapping[str, Any]:
-        own, general = (self.policies[topic].get(name) for name in (shelf, "__GLOBAL__"))
-        return next((p for p in (own, general) if p and p["active"]), defaults)
+        both = (self.policies[topic].get(name) for name in (shelf, "__GLOBAL__"))
+        alive = [p for p in both if p and p["active"]]
+        return {
+            name: next((p[name] for p in alive if p[name] is not None), default)
+            for name, default in defaults.items()
+        }
 
     def _shelf(self, shelf: str) -> Row:
         profile = self.profiles.get(shelf, {})
@@ -163,10 +177,17 @@ class Shop:
         lot = profile.get("standard_batch_size", 1) * policy["batch_multiplier"]
         wanted = math.ceil(max(0, point - stock - ordered) / lot) * lot if low else 0
         figures = dict.fromkeys(FIGURES)
+        level = self.levels.get(shelf)
+        follows = level is not None and policy["plan_source"] == "ml" and bool(profile)
+        modelled = follows and leveling.holds(level, self.now)
+        by_level = (
+            self._by_level(shelf, level, stock + ordered, lot, policy) if modelled else wanted
+        )
         return {
             "profile": profile,
             "low": low,
-            "wanted": wanted,
+            "wanted": by_level,
+            "extra": leveling.source(level if modelled else None),
             "days": policy["near_expiry_days"],
             "figures": {
                 **figures,
@@ -175,6 +196,18 @@ class Shop:
                 "suggested_qty": wanted,
             },
         }
+
+    def _by_level(
+        self, shelf: str, level: Row, behind: int, lot: int, policy: Mapping[str, Any]
+    ) -> int:
+        """Units that a level asks for; `behind` is what the back room has, and what is ordered for it."""
+        lots = (self.state[f"cleansed/{name}_batch_state"] for name in ("wh", "shelf"))
+        standing = self.state["cleansed/shelf_state"].get((shelf,), {}).get("current_stock", 0)
+        units = behind + standing + self._in_transit(shelf)
+        units -= leveling.expiring([*chain.from_iterable(t.items() for t in lots)], shelf, level)
+        least = self._policy("shelf_policies", shelf, SHELF_DEFAULTS)["min_qty"]
+        floor = 0 if policy["allow_zero"] else max(least, 1)
+        return leveling.ordered(level, max(units, 0), lot, floor)
 
     def _shelf_conditions(self, shelves: Mapping[str, Row]) -> dict[tuple[Any, ...], Row]:
         low = {
@@ -263,6 +296,7 @@ class Shop:
                     plan["status"] = "canceled"
                 else:
                     plan["suggested_qty"] = wanted
+                    plan.update(shelves[plan["shelf_id"]].get("extra", {}))
             else:
                 plan["held"] = plan["held"] and not (ticked and wanted <= 0)
                 plan["status"] = reached or plan["status"]
@@ -278,8 +312,8 @@ class Shop:
                     if kind == "restock"
                     else {
                         "standard_batch_size": profile["standard_batch_size"],
-                        "source": "rule",
                         "order_id": None,
+                        **found["extra"],
                     }
                 )
                 plans[plan_id] = {

@@ -9,6 +9,7 @@ from lakeshelf.reconcile.books import opened
 from lakeshelf.reconcile.checks import Reconciliation
 from lakeshelf.reconcile.decisions import decisions_of
 from lakeshelf.reconcile.invariants import invariants_of
+from lakeshelf.reconcile.levels import levels_of
 from lakeshelf.reconcile.refold import refold_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def reconcile_loop(
 ) -> Reconciliation:
     """Whether a quiet lake agrees with its raw events, and its decisions with what followed.
 
-    The checks: I0 to I5, I6 (each state table recomputed from `raw`), and those of `decisions`.
+    The checks: I0 to I5, I6 (each state table recomputed from `raw`), and those of `decisions` and `levels` (M3).
 
     Args:
         lake_root: Folder or URL of the lake.
@@ -36,5 +37,10 @@ def reconcile_loop(
     """
     started = seconds()
     with opened(lake_root) as books:
-        checks = (*invariants_of(books, records), *refold_of(books), *decisions_of(books))
+        checks = (
+            *invariants_of(books, records),
+            *refold_of(books),
+            *decisions_of(books),
+            *levels_of(books),
+        )
         return Reconciliation(checks, dict(books.rows), seconds() - started)

@@ -8,6 +8,9 @@ from datetime import date
 
 import pyarrow as pa
 
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.layers import Staging
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.shop.naming import PROFILES
@@ -62,6 +65,9 @@ class Books:
         versions: dict[str, int] = {}
         for name in dict.fromkeys((relation(PROFILES), *names)):
             table = tables_by_relation()[name].name
+            if table == Staging.ORDER_LEVELS and not tables.exists(root, table):
+                rows[name] = arrow_contract.schema(CATALOG.tables[table].columns).empty_table()
+                continue  # a lake of before
             handle = tables.open_table(root, table, to_read=True)
             tables.require_whole(handle, table)
             rows[name], versions[table] = reading.rows(handle, table), handle.version()
@@ -71,7 +77,8 @@ class Books:
         """What the engine makes of every shelf that has a profile.
 
         Args:
-            today: The business day, for lots that expire; None: lots do not count.
+            today: The business day, for lots that expire and levels that end; None: lots do not count, and levels that
+                are there hold.
             instead: Relation → rows that stand for those that were read.
 
         Returns:
@@ -83,10 +90,10 @@ class Books:
         assert view.scope.sql is not None
         known = {**self.rows, **instead}
         keys = known[relation(PROFILES)].select(["shelf_id"])
-        judged = duck.query(view.scope.sql, **{**known, KEYS: keys})
+        day = pa.table({"today": pa.array([today or date.min], pa.date32())})
+        judged = duck.query(view.scope.sql, **{**known, KEYS: keys, TIME: day})
         if today is None:
             return judged
-        day = pa.table({"today": pa.array([today], pa.date32())})
         inputs = {**known, view.scope.name: judged, TIME: day}
         near = duck.query(_NEAR_EXPIRY.replace("{conditions}", view.conditions), **inputs)
         return duck.query(_WITH_LOTS, judged=judged, near=near)

@@ -5,7 +5,7 @@ What people ask of them is in `lakeshelf.shop.commands`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lakeshelf.contracts import CATALOG, Field
 from lakeshelf.contracts.lives import OPEN_ALERT
@@ -21,15 +21,17 @@ PLAN_ID = """concat_ws(':', '{0}', demand.shelf_id, CAST(unix_millis(t.now) AS S
                     CAST(coalesce(i.plans, 0) AS STRING))"""
 
 
-def policy_in_force(topic: str) -> str:
+def policy_in_force(topic: str, *names: str) -> str:
     """Expressions of each field of the policy in force: the shelf's own, else the global one, else the default.
 
     Args:
         topic: `shelf_policies` or `wh_policies`.
+        names: Fields; none: all.
     """
     return ", ".join(
         f"coalesce(own_policy.{f.name}, global_policy.{f.name}, {_default(f)}) AS {f.name}"
         for f in limits(CATALOG.topics[topic])
+        if not names or f.name in names
     )
 
 
@@ -153,7 +155,13 @@ def alert_events() -> str:
 
 
 def plans(
-    scope: str, before: str, commands: str, kind: str, key: str, own: Mapping[str, tuple[str, str]]
+    scope: str,
+    before: str,
+    commands: str,
+    kind: str,
+    key: str,
+    own: Mapping[str, tuple[str, str]],
+    following: Sequence[str] = (),
 ) -> str:
     """Query that gives the plans of the touched shelves as they are now.
 
@@ -166,11 +174,19 @@ def plans(
         key: Name of the plan's id.
         own: Column of this kind of plan → its expression in a plan that there is, of `plan`, `demand` (its row
             of the scope) and `progress`, and in a new one, of `demand`.
+        following: Columns that follow the demand together with the quantity; they have the same names there.
     """
-    present = "".join(f", {old} AS own_{name}" for name, (old, _) in own.items())
-    kept = "".join(f", own_{name} AS {name}" for name in own)
-    fresh = "".join(f", {new} AS {name}" for name, (_, new) in own.items())
-    added = "".join(f", o.{name}" for name in own)
+    present = "".join(f", {old} AS own_{name}" for name, (old, _) in own.items()) + "".join(
+        f", demand.{name} AS new_{name}" for name in following
+    )
+    follows = f"is_pending AND strength < {ENDS} AND wanted > 0"
+    kept = "".join(f", own_{name} AS {name}" for name in own) + "".join(
+        f", CASE WHEN {follows} THEN new_{name} ELSE {name} END AS {name}" for name in following
+    )
+    fresh = "".join(f", {new} AS {name}" for name, (_, new) in own.items()) + "".join(
+        f", demand.{name}" for name in following
+    )
+    added = "".join(f", o.{name}" for name in (*own, *following))
     return f"""
         WITH {before}, {asked(commands)},
         mine AS (
@@ -183,8 +199,7 @@ def plans(
             CROSS JOIN {{business_time}} AS t),
         after AS (
             SELECT {key}, store_id, shelf_id,
-                CASE WHEN is_pending AND strength < {ENDS} AND wanted > 0 THEN wanted ELSE suggested_qty END
-                    AS suggested_qty{kept},
+                CASE WHEN {follows} THEN wanted ELSE suggested_qty END AS suggested_qty{kept},
                 CASE WHEN reached IS NOT NULL THEN reached
                     WHEN is_pending AND (strength = {ENDS} OR wanted <= 0) THEN 'canceled' ELSE status END AS status,
                 CASE WHEN is_pending AND strength = {ENDS} THEN asked_by ELSE actor END AS actor, created_at,

@@ -105,6 +105,27 @@ def test_an_order_is_whole_lots_and_next_to_what_is_missing(
     assert ((stock + made >= 1) | (level < 1)).all()
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(
+    shelves(), column(UNITS), column(UNITS), column(st.integers(1, 200)), column(st.integers(0, 9))
+)
+def test_with_the_position_below_which_a_lot_pays_nobody_needs_the_forecast(
+    goods: Shelves, stock: np.ndarray, level: np.ndarray, lot: np.ndarray, floor: np.ndarray
+) -> None:
+    level = np.maximum(level, floor)
+    pays = lots.lot_level(level, lot, goods.outlook)
+    made = lots.by_level(stock, level, lot, floor, pays)
+    assert (made == lots.order(stock, level, lot, floor, goods.outlook)).all()
+
+
+def test_without_it_the_nearer_rounding_is_taken_and_of_two_the_larger() -> None:
+    level, lot = np.arange(ROWS) + 1, np.full(ROWS, 4)
+    unknown = np.full(ROWS, np.nan)
+    assert lots.by_level(lot * 0, level, lot, 0, unknown).tolist() == [0, 4, 4, 4]
+    assert lots.by_level(lot * 0, level, lot, 1, unknown).tolist() == [4, 4, 4, 4]
+
+
 def test_a_lot_of_thousands_is_weighed_by_some_of_its_units() -> None:
     goods = steady(mean=40_000.0, life=6.0)
     lot, stocked = np.full(ROWS, 30_000), np.full(ROWS, 60_000)

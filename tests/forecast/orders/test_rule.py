@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,18 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.forecast.orders import rule
+from lakeshelf.forecast.orders import lots, rule
+from lakeshelf.forecast.orders.level import position
 from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.declare.job import KEYS, DecisionView, Job, relation, tables_by_relation
+from lakeshelf.streams.declare.job import (
+    KEYS,
+    RELATION,
+    TIME,
+    DecisionView,
+    Job,
+    relation,
+    tables_by_relation,
+)
 from tests.streams import harness
 
 ROWS = 3_000
@@ -26,6 +35,10 @@ def judged(job: Job, columns: dict[str, dict[str, Any]]) -> dict[str, np.ndarray
     }.values()
     inputs = {relation(name): rows(name, own) for name, own in columns.items()}
     inputs[KEYS] = inputs["curated_shelf_profiles"].select(["shelf_id"])
+    inputs[TIME] = pa.table({"today": pa.array([date(2026, 3, 1)], pa.date32())})
+    for name in set(RELATION.findall(str(scope.sql))) - inputs.keys():
+        schema = arrow_contract.schema(tables_by_relation()[name].columns)
+        inputs[name] = schema.empty_table()
     made = Duck().query(str(scope.sql), **inputs).sort_by("shelf_id")
     return {name: made[name].to_numpy() for name in ("wanted", "low")}
 
@@ -34,6 +47,7 @@ def rows(name: str, own: dict[str, Any]) -> pa.Table:
     """Rows of a table."""
     schema = arrow_contract.schema(tables_by_relation()[relation(name)].columns)
     always = {"shelf_id": [f"S{n:05}" for n in range(ROWS)], "deleted": [False] * ROWS}
+    always |= {"valid_until": [datetime(2026, 3, 4, tzinfo=UTC)] * ROWS}
     always |= {"active": [True] * ROWS, "updated_at": [datetime(2026, 3, 1, tzinfo=UTC)] * ROWS}
     columns = {**always, **own}
     return pa.table(
@@ -59,6 +73,47 @@ def test_orders_are_those_of_the_warehouse_engine(seed: int) -> None:
     )
     assert (made["wanted"] == rule.supply(stock, ordered, point, batch * multiple)).all()
     assert len(set(made["wanted"])) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_orders_by_a_level_are_those_of_the_warehouse_engine(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    stock, ordered, shelf, arrived, level, pays, least = (
+        draw.integers(0, 40, ROWS) for _ in range(7)
+    )
+    sent, batch, multiple = arrived + draw.integers(0, 9, ROWS), *draw.integers(1, 9, (2, ROWS))
+    old, ends = draw.integers(0, 9, ROWS), draw.integers(2, 7, ROWS)
+    unknown, zero = draw.random((2, ROWS)) < 0.5
+    made = judged(
+        harness.jobs()["wh-alert-engine"],
+        {
+            "curated/shelf_profiles": {"standard_batch_size": batch},
+            "cleansed/wh_state": {"wh_current_stock": stock},
+            "cleansed/shelf_state": {"current_stock": shelf},
+            "cleansed/wh_batch_state": {
+                "batch_quantity_warehouse": old,
+                "expiry_date": [date(2026, 3, day) for day in ends.tolist()],
+            },
+            "staging/shelf_transit": {"sent": sent, "arrived": arrived},
+            "staging/supplier_orders": {"total_qty": ordered, "status": ["issued"] * ROWS},
+            "staging/shelf_policies": {"min_qty": least},
+            "staging/wh_policies": {
+                "batch_multiplier": multiple,
+                "plan_source": ["ml"] * ROWS,
+                "allow_zero": zero,
+            },
+            "staging/order_levels": {
+                "level_qty": level,
+                "lot_level_qty": pa.array(pays, mask=unknown),
+            },
+        },
+    )
+    expiring = np.where(ends < 4, old, 0)
+    units = position(shelf, sent - arrived, stock, ordered, expiring)
+    floor, known = np.where(zero, 0, np.maximum(least, 1)), np.where(unknown, np.nan, pays)
+    assert (made["wanted"] == lots.by_level(units, level, batch * multiple, floor, known)).all()
+    assert len(set(made["wanted"])) > 20
 
 
 @pytest.mark.slow

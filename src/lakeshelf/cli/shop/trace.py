@@ -59,6 +59,8 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
         "suggested_qty",
         "issued_qty",
         "source",
+        "level_qty",
+        "model_version",
         "actor",
         "plan_id",
         "supplier_plan_id",

@@ -8,6 +8,7 @@ from lakeshelf.contracts.layers import Analytics, Ops, Staging
 from lakeshelf.contracts.lives import ALERT_KINDS, ALERT_STATES, PLAN_STATES
 from lakeshelf.contracts.model import Table
 from lakeshelf.contracts.retail import shared as s
+from lakeshelf.contracts.retail.topics_reference import MODEL_VERSION, PLAN_SOURCES
 from lakeshelf.contracts.types import (
     BOOLEAN,
     DATE,
@@ -120,9 +121,11 @@ WH_SUPPLIER_PLAN = Table(
         s.SHELF_ID,
         replace(SUGGESTED_QTY, maximum=MAX_ORDER),
         s.STANDARD_BATCH_SIZE,
-        Field("source", STRING, "Who suggested it.", enum=("rule", "ml")),
+        Field("source", STRING, "Who suggested it, last.", enum=PLAN_SOURCES),
         Field("status", STRING, "State of the plan.", enum=PLAN_STATES),
         Field("order_id", STRING, "The order that took it up.", required=False),
+        s.optional(MODEL_VERSION, "Version whose level it follows; null: the rule's."),
+        s.units("level_qty", "The level that it follows; null: the rule's.", required=False),
         LATEST_ACTOR,
         *LIFE,
         HELD,

@@ -21,6 +21,7 @@ SERVICE_LEVEL = Field(
     minimum=LEAST_SERVICE,
     maximum=MOST_SERVICE,
 )
+MODEL_VERSION = Field("model_version", STRING, "Version of the model.")
 MOST_VALID_DAYS = 8
 """Days from the beginning of a level's cutoff day to its end at most."""
 ACTIVE = Field("active", BOOLEAN, "Whether the policy is in force.", default=True)
@@ -162,14 +163,14 @@ ORDER_LEVELS = Topic(
         s.limit("level_qty", "Position that an order should reach."),
         s.limit(
             "lot_level_qty",
-            "Position up to which one more whole lot earns more than it costs; null: unknown.",
+            "Position below which one more whole lot earns at least what it costs; null: unknown.",
             required=False,
         ),
         s.described(SERVICE_LEVEL, "Share of windows in which it suffices; null: from costs."),
         Field("feature_date", DATE, "The cutoff day whose features it follows from."),
         Field("valid_until", TIMESTAMP, "When it ends: with the next cutoff day."),
         Field("model_name", STRING, "The model."),
-        Field("model_version", STRING, "Its version."),
+        MODEL_VERSION,
         *s.VERSIONED,
     ),
     within=(("valid_until", "feature_date", MOST_VALID_DAYS),),

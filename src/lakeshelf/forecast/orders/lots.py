@@ -57,7 +57,7 @@ def lot_level(level: Ints, lot: Ints, outlook: Outlook) -> Ints:
 def by_level(
     position: Ints, level: Ints, lot: Ints, floor: Ints | int, pays_below: Floats | Ints
 ) -> Ints:
-    """Units to order, in whole lots, as `wh-alert-engine` does by a level (docs/design/forecasting.md#predictions).
+    """Units to order, in whole lots, as `wh-alert-engine` does by a level (docs/design/retail.md#levels).
 
     Args:
         position: Units that can serve the window.
