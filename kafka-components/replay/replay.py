@@ -158,6 +158,7 @@ def main(
     ] = None,
     baskets: Annotated[int | None, Option(help="Only the so many earliest baskets.")] = None,
     profiles: Annotated[bool, Option(help="Publish the profiles of the shelves first.")] = True,
+    promotions: Annotated[bool, Option(help="Publish their displays and mailers then.")] = False,
     bootstrap_servers: Annotated[str | None, Option(help="Kafka, host:port[,…].")] = None,
     as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
     debug: Annotated[bool, Option(help="Show the traceback of an error.")] = False,
@@ -176,6 +177,7 @@ def main(
             until=_day(until),
             baskets=baskets,
             profiles=profiles,
+            promotions=promotions,
         )
         servers = bootstrap_servers or _configured_servers()
         with shown_progress(Console(stderr=True)) as progress:

@@ -16,10 +16,12 @@ from lakeshelf.contracts import CATALOG
 from replay_faults import RECORD, inject, schedule, share_of
 from replay_malformed import counts as malformed_counts
 from replay_messages import MOVEMENTS, OPENING, PROFILES
+from replay_messages import PROMOTIONS as PROMOTED
 from replay_plan import (
     EVENT_TOPICS,
     FOOT_TRAFFIC,
     POS_TRANSACTIONS,
+    PROMOTIONS,
     SHELF_EVENTS,
     SHELF_PROFILES,
     WH_EVENTS,
@@ -37,13 +39,13 @@ BATCH_ROWS = 8_192
 SHELVES_A_QUERY = 25_000
 LINES_A_QUERY = 25_000
 
-PROFILE_OWNER = CATALOG.topics[SHELF_PROFILES].owner
-"""Who publishes profiles by the contract; those of another producer are refused."""
-
 HEADERS: Mapping[str, tuple[tuple[str, bytes], ...]] = MappingProxyType(
-    {SHELF_PROFILES: (("version", b"1"), ("producer", PROFILE_OWNER.encode()))}
+    {
+        topic: (("version", b"1"), ("producer", CATALOG.topics[topic].owner.encode()))
+        for topic in (SHELF_PROFILES, PROMOTIONS)
+    }
 )
-"""Headers of the messages of a topic; topics that are not named have none."""
+"""Headers of the messages of a topic, which name its owner by the contract; topics that are not named have none."""
 
 
 class Replay:
@@ -60,9 +62,10 @@ class Replay:
         self._db = db
 
     def records(self) -> Iterator[pa.RecordBatch]:
-        """Batches of `replay_faults.RECORD`: profiles first, then the events with their faults."""
+        """Batches of `replay_faults.RECORD`: profiles and promotions first, then the events with their faults."""
         if self.plan.profiles:
             yield from self._by_shelf(PROFILES, {})
+        yield from self._query(PROMOTED, {"opening": OPENING_MS})
         yield from inject(self._events(), schedule(self.plan, _events_of(self.totals.clean)))
 
     def _events(self) -> Iterator[pa.RecordBatch]:
@@ -139,7 +142,8 @@ def _clean(plan: ReplayPlan, db: duckdb.DuckDBPyConnection) -> dict[str, int]:
         POS_TRANSACTIONS: baskets,
         WH_EVENTS: shelves + 2 * supplies,
     }
-    return clean | ({SHELF_PROFILES: shelves} if plan.profiles else {})
+    promotions = {PROMOTIONS: _count(db, "promotion")} if plan.promotions else {}
+    return clean | ({SHELF_PROFILES: shelves} if plan.profiles else {}) | promotions
 
 
 def _events_of(clean: Mapping[str, int]) -> dict[str, int]:

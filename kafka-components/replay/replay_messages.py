@@ -270,6 +270,24 @@ OPENING_KINDS = (
 OPENING = f"SELECT {COLUMNS} FROM ({' UNION ALL '.join(OPENING_KINDS)}) ORDER BY due, n, rank"
 """The opening of the shelves numbered [$first, $last): the stock of back room and shelf."""
 
+_PROMOTION = json_object(
+    {
+        "shelf_id": text(SHELF),
+        "week": text("strftime(week, '%Y-%m-%d')"),
+        "known_at": text("strftime(week - INTERVAL 7 DAY, '%Y-%m-%dT00:00:00.000Z')"),
+        "version": "'1'",
+        "updated_at": text("iso_time($opening)"),
+    },
+    {"display": text("display"), "mailer": text("mailer")},
+)
+
+PROMOTIONS = f"""
+SELECT 'promotions' AS topic, encode(concat({SHELF}, '::', strftime(week, '%Y-%m-%d'))) AS key,
+    encode({_PROMOTION}) AS value, make_timestamptz($opening * 1000) AS event_time
+FROM promotion ORDER BY store, product, week
+"""
+"""Displays and mailers of all shelves; each is known a week before it begins."""
+
 _PROFILE = json_object(
     {
         "store_id": text("concat('S', store)"),

@@ -17,6 +17,7 @@ SHELF_EVENTS = "shelf_events"
 POS_TRANSACTIONS = "pos_transactions"
 WH_EVENTS = "wh_events"
 SHELF_PROFILES = "shelf_profiles"
+PROMOTIONS = "promotions"
 
 EVENT_TOPICS = (FOOT_TRAFFIC, SHELF_EVENTS, POS_TRANSACTIONS, WH_EVENTS)
 """Topics that carry events; faults are injected into these alone."""
@@ -38,6 +39,7 @@ class ReplayPlan:
         until: Day after the last one; None: to the end.
         baskets: Only the so many earliest baskets; None: all.
         profiles: Whether the profiles of the shelves are published first.
+        promotions: Whether their displays and mailers are published then.
 
     Raises:
         ConfigurationError: A value that cannot be.
@@ -54,6 +56,7 @@ class ReplayPlan:
     until: date | None = None
     baskets: int | None = None
     profiles: bool = True
+    promotions: bool = False
 
     def __post_init__(self) -> None:
         for name in ("malformed", "duplicates", "late"):

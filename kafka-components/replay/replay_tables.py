@@ -144,6 +144,15 @@ ORDER BY l.checkout_ms, l.basket, l.line
 
 BASKETS = "CREATE TABLE basket AS SELECT * FROM chosen ORDER BY checkout_ms, basket"
 
+# Week 1 is one day, a Sunday; later ones begin on Mondays. What is in a mailer is known a week before it comes.
+PROMOTIONS = """
+CREATE TABLE promotion AS
+SELECT store, product, DATE '2016-12-26' + 7 * (week - 1)::INTEGER AS week,
+       max(nullif(display_location, '0')) AS display, max(nullif(mailer_location, '0')) AS mailer
+FROM read_parquet($promotions) AS p JOIN shelf ON store = p.store_id AND product = p.product_id
+WHERE $promoted GROUP BY store, product, p.week ORDER BY store, product, week
+"""
+
 STEPS = (
     (LINES, ("transactions", "stores", "named_lot_share")),
     (CHOSEN, ("since", "until", "baskets")),
@@ -151,6 +160,7 @@ STEPS = (
     (SUPPLIES, ()),
     (CHOSEN_LINES, ("opening",)),
     (BASKETS, ()),
+    (PROMOTIONS, ("promotions", "promoted")),
 )
 
 EVERYTHING = 2**62
@@ -197,6 +207,8 @@ def _values(plan: ReplayPlan) -> dict[str, object]:
     return {
         "transactions": str(data_file("transactions")),
         "products": str(data_file("products")),
+        "promotions": str(data_file("promotions")),
+        "promoted": plan.promotions,
         "stores": EVERYTHING if plan.stores is None else plan.stores,
         "baskets": EVERYTHING if plan.baskets is None else plan.baskets,
         "since": 0 if plan.since is None else plan.since_ms,

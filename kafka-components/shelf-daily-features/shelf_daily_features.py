@@ -29,6 +29,7 @@ SOURCES = Sources(
     visits=Raw.FOOT_TRAFFIC,
     profiles=Curated.SHELF_PROFILES,
     discounts=Analytics.DAILY_DISCOUNTS,
+    promotions=Curated.PROMOTIONS,
 )
 
 

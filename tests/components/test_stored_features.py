@@ -32,7 +32,8 @@ DAY = timedelta(days=1)
 COMPONENT = module(OWNER)
 READ = (
     *(Raw.SHELF_EVENTS, Raw.WH_EVENTS, Raw.POS_TRANSACTIONS, Raw.LOST_SALES, Raw.FOOT_TRAFFIC),
-    *(Curated.SHELF_PROFILES, Curated.DAILY_DEMAND, STORE, "analytics/daily_discounts"),
+    *(Curated.SHELF_PROFILES, Curated.PROMOTIONS, Curated.DAILY_DEMAND, STORE),
+    "analytics/daily_discounts",
     *("staging/wh_policies", "staging/lot_catalog_store"),
 )
 
@@ -128,6 +129,19 @@ def test_late_receipts_are_in_the_features_of_later_days(shop: Shop) -> None:
     sold = [shop.stored(day)["units_sold_7d"].to_pylist() for day in (D, D + DAY)]
     assert sold == [[4], [7]]
     assert not COMPONENT.rows_of(D, Pins(shop.lake)).equals(shop.stored(D))
+
+
+@pytest.mark.parametrize(
+    ("known", "display"), [(timedelta(seconds=-1), "7"), (timedelta(0), None), (DAY, None)]
+)
+def test_a_promotion_counts_from_the_day_after_it_was_known(
+    shop: Shop, known: timedelta, display: str | None
+) -> None:
+    week = D - timedelta(days=D.weekday())
+    planned = {"shelf_id": "A", "week": week, "display": "7", "known_at": begin(D) + known}
+    shop.write(Curated.PROMOTIONS, planned | {"version": 1})
+    shop.tick(D)
+    assert shop.stored(D)["display"].to_pylist() == [display]
 
 
 def test_features_of_a_window_are_those_of_cutoff_days(shop: Shop) -> None:

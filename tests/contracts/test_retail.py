@@ -26,6 +26,7 @@ COMPACTED = {
     "shelf_policies": ("shelf_id", "publisher"),
     "wh_policies": ("shelf_id", "publisher"),
     "batch_catalog": ("batch_code", "publisher"),
+    "promotions": ("shelf_id::week", "publisher"),
     "order_levels": ("shelf_id", "inference-service"),
     "shelf_state": ("shelf_id", "shelf-aggregator"),
     "wh_state": ("shelf_id", "wh-aggregator"),

@@ -13,7 +13,7 @@ from lakeshelf.contracts.validate import check
 from lakeshelf.errors import ConfigurationError
 from replay_events import Replay, events, opened, totals
 from replay_faults import RECORD
-from replay_plan import EVENT_TOPICS, SHELF_PROFILES, ReplayPlan
+from replay_plan import EVENT_TOPICS, PROMOTIONS, SHELF_PROFILES, ReplayPlan
 from replay_tables import build
 
 SMALL = ReplayPlan(baskets=300)
@@ -101,6 +101,35 @@ def test_every_kind_of_line_is_there(small: pa.Table) -> None:
     assert 0.06 < sum("batch_code" in line for line in lines) / len(lines) < 0.19
     assert any(line["quantity"] == 0 for line in lines)
     assert any("batch_code" in line and "expiry_date" not in line for line in lines)
+
+
+@pytest.mark.slow
+def test_promotions_are_those_of_the_shelves_each_known_a_week_before() -> None:
+    plan = ReplayPlan(stores=2, until=date(2017, 1, 3), promotions=True)
+    with opened(plan) as replay:
+        made = pa.Table.from_batches(replay.records(), RECORD)
+        told = [
+            (key.decode(), json.loads(value), value)
+            for topic, key, value in zip(
+                *(made[name].to_pylist() for name in ("topic", "key", "value")), strict=True
+            )
+            if topic == PROMOTIONS
+        ]
+        shelves = {key.decode() for key, topic in zip(
+            made["key"].to_pylist(), made["topic"].to_pylist(), strict=True
+        ) if topic == SHELF_PROFILES}  # fmt: skip
+        assert replay.totals.topics[PROMOTIONS] == len(told) > 0
+    contract = CATALOG.topics[PROMOTIONS]
+    assert {check(contract, value, key.encode()) for key, _, value in told} == {None}
+    assert len({key for key, *_ in told}) == len(told)
+    assert {one["shelf_id"] for _, one, _ in told} <= shelves
+    weeks = {date.fromisoformat(one["week"]) for _, one, _ in told}
+    assert {week.weekday() for week in weeks} == {0}
+    assert (min(weeks), max(weeks)) == (date(2016, 12, 26), date(2017, 12, 25))
+    for _, one, _ in told:
+        assert "display" in one or "mailer" in one
+        known = date.fromisoformat(one["known_at"][:10])
+        assert (date.fromisoformat(one["week"]) - known).days == 7
 
 
 def test_a_smaller_plan_is_a_part_of_a_larger_one(small: pa.Table) -> None:

@@ -34,6 +34,7 @@ class Staging:
     ORDER_LEVELS = "staging/order_levels"
     PLAN_PROGRESS = "staging/plan_progress"
     PRODUCT_TRANSIT = "staging/product_transit"
+    PROMOTIONS = "staging/promotions"
     RESTOCK_PICKS = "staging/restock_picks"
     SHELF_LOTS = "staging/shelf_lots"
     SHELF_POLICIES = "staging/shelf_policies"
@@ -53,6 +54,7 @@ class Curated:
     FEATURES_STORE = "curated/features_store"
     PREDICTIONS = "curated/predictions"
     PRODUCT_TOTAL_STATE = "curated/product_total_state"
+    PROMOTIONS = "curated/promotions"
     SHELF_PROFILES = "curated/shelf_profiles"
 
 

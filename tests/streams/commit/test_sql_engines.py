@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.validate import parse
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
@@ -69,12 +71,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     runner = harness.Runner(root)
     runner.run(0, known[::2])
     runner.run(1, known[1::4])
-    profiles = [(topic, harness.place({}, topic, record)) for topic, record in _profiles()]
+    told = [*_profiles(), *_promotions()]
+    reference = [(topic, harness.place({}, topic, record)) for topic, record in told]
     committer = DriverCommitter(root, 0)
     processor = harness.processor(REFERENCE, Sink(committer, committer), "reference")
-    harness.process(processor, REFERENCE, 0, profiles[:2])
+    harness.process(processor, REFERENCE, 0, reference[::2])
     later: dict[str, list[dict[str, Any]]] = {}
-    for topic, record in [*known[3::4], *_profiles()]:
+    for topic, record in [*known[3::4], *told]:
         later.setdefault(topic, []).append(harness.place({}, topic, record))
     for topic in harness.watching().topics:
         later[topic.name] = runner.state_log[topic.name]
@@ -84,14 +87,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def _profiles() -> list[Record]:
-    from lakeshelf.contracts.validate import parse
-
     topic = CATALOG.topics["shelf_profiles"]
     value = parse(topic, plain(topic).value or b"")
     shelves = (("S1-I1", 3, False), ("S1-I1", 2, False), ("S2-I1", 1, False), ("S2-I1", 2, True))
     return [
         (topic.name, {**value, "shelf_id": shelf, "version": version, "deleted": deleted})
         for shelf, version, deleted in shelves
+    ]
+
+
+def _promotions() -> list[Record]:
+    topic = CATALOG.topics["promotions"]
+    value = parse(topic, plain(topic).value or b"")
+    weeks = ((2, 3, False), (2, 2, False), (9, 1, False), (9, 2, True))
+    return [
+        (topic.name, value | {"week": date(2017, 1, day), "version": version, "deleted": deleted})
+        for day, version, deleted in weeks
     ]
 
 

@@ -9,6 +9,7 @@ from lakeshelf.contracts.model import Table, without
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.retail.features import FEATURES
 from lakeshelf.contracts.retail.tables_decisions import TRAVELLED
+from lakeshelf.contracts.retail.topics_reference import PROMOTIONS as PROMOTIONS_TOPIC
 from lakeshelf.contracts.retail.topics_reference import SHELF_PROFILES
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, Field
 
@@ -47,6 +48,15 @@ PROFILES = Table(
     doc="Latest profile of each shelf, with item names.",
     topic=SHELF_PROFILES.name,
     columns=(*SHELF_PROFILES.key_only, *SHELF_PROFILES.fields),
+)
+
+PROMOTIONS = Table(
+    name=Curated.PROMOTIONS,
+    key=PROMOTIONS_TOPIC.key,
+    owner="reference-sink",
+    doc="Displays and mailers that are planned, by shelf and week.",
+    topic=PROMOTIONS_TOPIC.name,
+    columns=PROMOTIONS_TOPIC.fields,
 )
 
 DAILY_DEMAND = Table(
@@ -123,6 +133,7 @@ TABLES = (
     PRODUCT_TOTAL_STATE,
     PRODUCT_TRANSIT,
     PROFILES,
+    PROMOTIONS,
     DAILY_DEMAND,
     FEATURES_STORE,
 )

@@ -32,6 +32,7 @@ _LATEST = (
     (Staging.LOT_CATALOG_STORE, "batch-state-updater", reference.BATCH_CATALOG),
     (Staging.LOT_CATALOG_WH, "wh-batch-state-updater", reference.BATCH_CATALOG),
     (Staging.SHELF_PROFILES, "reference-sink", reference.SHELF_PROFILES),
+    (Staging.PROMOTIONS, "reference-sink", reference.PROMOTIONS),
     (Staging.SHELF_POLICIES, "shelf-alert-engine", reference.SHELF_POLICIES),
     (Staging.WH_POLICIES, "wh-alert-engine", reference.WH_POLICIES),
     (Staging.ORDER_LEVELS, "wh-alert-engine", reference.ORDER_LEVELS),

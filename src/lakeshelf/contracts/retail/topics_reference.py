@@ -184,4 +184,28 @@ def limits(policies: Topic) -> tuple[Field, ...]:
     return tuple(field for field in policies.fields if field.name not in _STAMPS)
 
 
-TOPICS = (CLOCK, SHELF_PROFILES, SHELF_POLICIES, WH_POLICIES, BATCH_CATALOG, ORDER_LEVELS)
+PROMOTIONS = Topic(
+    name="promotions",
+    key=("shelf_id", "week"),
+    cleanup="compact",
+    owner=PUBLISHER,
+    doc="Displays and mailers that are planned for a shelf and week; a tombstone takes the plan back.",
+    fields=(
+        s.SHELF_ID,
+        Field("week", DATE, "Monday of the week."),
+        Field("display", STRING, "Place of the display; null: none.", required=False),
+        Field("mailer", STRING, "Place in the mailer; null: none.", required=False),
+        Field("known_at", TIMESTAMP, "When it was known; no earlier day may count on it."),
+        *s.VERSIONED,
+    ),
+)
+
+TOPICS = (
+    CLOCK,
+    SHELF_PROFILES,
+    SHELF_POLICIES,
+    WH_POLICIES,
+    BATCH_CATALOG,
+    PROMOTIONS,
+    ORDER_LEVELS,
+)

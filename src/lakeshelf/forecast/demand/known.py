@@ -20,12 +20,8 @@ from lakeshelf.lake.rows.snapshot import Snapshot
 
 SHELVES = ("shelf_id", "store_id", "item_id", "category", "subcategory", "shelf_life_days")
 DISCOUNTS = ("shelf_id", "discount_date", "discount")
-PROMOTIONS = pa.schema(
-    [("shelf_id", pa.string()), ("week", pa.date32())]
-    + [(name, pa.string()) for name in ("display", "mailer")]
-    + [("known_at", pa.timestamp("us", "UTC"))]
-)
-BEFORE, VISITED, YEAR = (timedelta(days=n) for n in (2 * REACH, 28, 366))
+PROMOTIONS = ("shelf_id", "week", "display", "mailer", "known_at")
+WEEK, VISITED, BEFORE, YEAR = (timedelta(days=n) for n in (7, 28, 2 * REACH, 366))
 LATEST: Mapping[str, int] = MappingProxyType({})
 
 
@@ -39,6 +35,7 @@ class Sources:
     visits: str
     profiles: str
     discounts: str
+    promotions: str
 
 
 class Pins:
@@ -78,12 +75,13 @@ def known(
     demanded: Where = [("day", ">=", first - BEFORE), ("day", "<", last)]
     columns = [column.name for column in CATALOG.tables[sources.demand].columns]
     demand = lake.read(sources.demand, columns, demanded)
+    planned: Where = [("week", ">=", first - BEFORE - WEEK), ("week", "<=", last + WEEK)]
     decided: Where = [("discount_date", ">=", first), ("discount_date", "<=", last)]
     return Known(
         demand=demand if new is None else _upserted(demand, _between(new, first, last)),
         shelves=lake.read(sources.profiles, SHELVES),
         visits=_visits(lake, sources.visits, first, last),
-        promotions=PROMOTIONS.empty_table(),
+        promotions=lake.read(sources.promotions, PROMOTIONS, planned),
         discounts=lake.read(sources.discounts, DISCOUNTS, decided),
         holidays=holidays(first, last + YEAR),
     )
