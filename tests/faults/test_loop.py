@@ -8,18 +8,29 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import arrow as arrow_contract
+from lakeshelf.contracts.layers import Ops
+from lakeshelf.contracts.messages import encode
+from lakeshelf.lake.form.commits import Txn, Write
+from lakeshelf.lake.rows import tables
+from lakeshelf.lake.write import writing
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.simulation.stores import stores
 from lakeshelf.stack.demos.demo import Show
-from lakeshelf.stack.demos.loop import LoopPlan, LoopReport, run
+from lakeshelf.stack.demos.loop import START, LoopPlan, LoopReport, run
+from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.supervision import stack_file
 from lakeshelf.stack.supervision.supervisor import running_stack
+from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.recover.recovery import rebuild
 from tests.faults.rig import COMPARED, OUTSIDE, red, rows
@@ -159,6 +170,89 @@ def require_rebuilt(settings: Settings) -> None:
     before = {name: rows(settings.lake_root, name) for name in REBUILT}
     rebuild(settings, registry.discover(settings.home).values())
     assert {name: rows(settings.lake_root, name) for name in REBUILT} == before
+
+
+class Teller:
+    """Tells levels of half of all shelves, which a model may order for, before steps of the clock.
+
+    Args:
+        settings: Of the lake.
+        show: Shows each step, too.
+    """
+
+    def __init__(self, settings: Settings, show: Show = lambda *_: None) -> None:
+        self._settings, self._show = settings, show
+        self._shelves = [shelf for store in stores(SEED, 3, 12) for shelf in store.shelves][::2]
+
+    def show(self, name: str, step: int, steps: int) -> None:
+        """Tell the policies at the second step, when the shop is there, and levels once a day."""
+        if name == "play" and step % len(TIMES) == 1:
+            now = LoopPlan(days=steps, times=TIMES).moments[step]
+            if step == 1:
+                champion(self._settings.lake_root, now)
+            self._tell(now, step)
+        self._show(name, step, steps)
+
+    def _tell(self, now: datetime, step: int) -> None:
+        publisher = Publisher(client_settings(self._settings))
+        for topic, message in (("wh_policies", self._policy), ("order_levels", self._level)):
+            told = [
+                (shelf.shelf_id, message(n, now, step)) for n, shelf in enumerate(self._shelves)
+            ]
+            values = [(shelf, encode(CATALOG.topics[topic], row).decode()) for shelf, row in told]
+            publisher.encoded(CATALOG.topics[topic], values)
+        publisher.flush()
+
+    def _policy(self, number: int, now: datetime, _: int) -> dict[str, Any]:
+        policy = {**self._shelves[number].policy(now), "plan_source": "ml", "version": 2}
+        del policy["shelf_id"]
+        return {**policy, "updated_at": datetime.combine(START, time.min, UTC)}
+
+    def _level(self, number: int, now: datetime, step: int) -> dict[str, Any]:
+        """A level that grows and shrinks, and of every third shelf ends before the next one comes."""
+        day, shelf = now.date(), self._shelves[number]
+        until = datetime.combine(day + timedelta(days=1 if number % 3 == 0 else 3), time.min, UTC)
+        return {
+            "store_id": shelf.store_id,
+            "item_id": shelf.item_id,
+            "level_qty": shelf.max_stock + (number * 7 + step) % (2 * shelf.reorder_point),
+            "lot_level_qty": None if number % 2 else shelf.max_stock,
+            "feature_date": day,
+            "valid_until": until,
+            "model_name": "M",
+            "model_version": "V1",
+            "version": day.toordinal(),
+            "updated_at": now,
+        }
+
+
+def champion(root: Path | str, now: datetime) -> None:
+    """Register the version whose levels are told."""
+    schema = arrow_contract.schema(CATALOG.tables[Ops.MODELS].columns)
+    words = {field.name: "-" for field in schema if field.type == pa.string()}
+    row = {**words, "model_name": "M", "model_version": "V1", "status": "champion"}
+    times = {"trained_until": now.date(), "created_at": now, "updated_at": now, "version": 1}
+    handle = tables.open_table(root, Ops.MODELS)
+    rows = pa.Table.from_pylist([{**row, "replaced": None, **times}], schema=schema)
+    writing.append(handle, Ops.MODELS, rows, Write.once(Txn("test", 0)))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(("days", "rounds"), [(1, 1), (5, 6)])
+def test_a_shop_with_both_sources_of_plans_that_is_killed_does_what_it_would_have_done(
+    tmp_path: Path, days: int, rounds: int
+) -> None:
+    calm, harried = shop(tmp_path / "calm"), shop(tmp_path / "harried")
+    assert red(play(calm, days, Teller(calm).show).reconciliation) == []
+    with Killer(harried, shuffled(rounds)) as killer:
+        report = play(harried, days, Teller(harried, killer.show).show)
+    assert red(report.reconciliation) == [], SEED
+    assert killer.kills == dict.fromkeys(PARTS, rounds)
+    plans = DeltaTable(str(tmp_path / "harried" / PLANS[1])).to_pyarrow_table().to_pylist()
+    assert {plan["source"] for plan in plans} == {"rule", "ml"}
+    require_equal(tmp_path / "calm", tmp_path / "harried")
+    require_rebuilt(harried)
 
 
 @pytest.mark.timeout(1500)
