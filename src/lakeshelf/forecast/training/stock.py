@@ -1,4 +1,4 @@
-"""Stock that forecasts need for a fill, on the newest fold: lasting goods, replayed under levels of quantiles."""
+"""Stock that forecasts need for a fill: the newest fold under levels of quantiles, of goods that outlive it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand.segments import segment
-from lakeshelf.forecast.frames import KEY, LEVELS, Floats, Forecast
+from lakeshelf.forecast.frames import KEY, LEVELS, Forecast
 from lakeshelf.forecast.model.folds import Fold
 from lakeshelf.forecast.model.rows import days, kept, numbers, texts
 from lakeshelf.forecast.model.scores import METRICS, PINBALL, Judged
@@ -22,8 +22,8 @@ from lakeshelf.forecast.whatif.history import Goods, History
 from lakeshelf.forecast.whatif.policies import Policy, outlook
 from lakeshelf.forecast.whatif.steps import Cutoff, Steps
 
-FILLS = (0.80, 0.85, 0.89, 0.92)
-"""Shares of demand that are sold, at which stocks are compared."""
+FILLS = 5
+"""At so many shares of demand that are sold, between the least and the most that both reach, stocks are compared."""
 SERVICES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.99, 0.995)
 """Service levels between which a fill is looked for."""
 RIVALS = 3
@@ -36,7 +36,7 @@ class Scene:
     """What is replayed.
 
     Args:
-        history: Demand of the fold, of lasting goods that were active when it began.
+        history: Demand of the fold, of goods that outlive it and were active when it began.
         cutoff: Number of the cutoff of each row of the fold's test.
         shelf: Number of its shelf; -1: it is not replayed.
     """
@@ -64,7 +64,7 @@ class Scene:
 def ratio(
     test: pa.Table, fold: Fold, demand: pa.Table, model: Judged, rivals: Mapping[str, Judged]
 ) -> float | None:
-    """Stock that a model needs over what the best rival needs, over the fills that both reach.
+    """Stock that a model needs over what a rival needs, at fills that both reach; of the rival that comes closest.
 
     Args:
         test: Rows of the fold's test.
@@ -82,16 +82,19 @@ def ratio(
         return None
     loss = METRICS[PINBALL]
     best = sorted(rivals.values(), key=loss)[:RIVALS]
-    needed = [_stocks(stage.points(one)) for one in (model, *best)]
-    least = np.min(needed[1:], axis=0, initial=np.inf)
-    both = np.isfinite(needed[0]) & np.isfinite(least)
-    return float(needed[0][both].sum() / least[both].sum()) if both.any() else None
+    own = stage.points(model)
+    ratios = [_ratio(own, stage.points(rival)) for rival in best]
+    return max((one for one in ratios if one is not None), default=None)
 
 
-def _stocks(points: list[Point]) -> Floats:
-    """Stock at each of `FILLS`; infinite where it is not reached."""
-    stocks = [stock_at(points, fill) for fill in FILLS]
-    return np.array([np.inf if stock is None else stock for stock in stocks])
+def _ratio(own: list[Point], rival: list[Point]) -> float | None:
+    """Stock of one side over that of the other, at fills that both reach."""
+    fills = [[point.measures["fill"] for point in points] for points in (own, rival)]
+    low, high = max(map(min, fills)), min(map(max, fills))
+    pairs = ((stock_at(own, f), stock_at(rival, f)) for f in np.linspace(low, high, FILLS).tolist())
+    both = [(mine, theirs) for mine, theirs in pairs if mine is not None and theirs is not None]
+    mine, theirs = (sum(side) for side in zip(*both, strict=True)) if both else (0.0, 0.0)
+    return mine / theirs if theirs > 0 else None
 
 
 def scene(test: pa.Table, fold: Fold, demand: pa.Table) -> Scene:
@@ -101,8 +104,11 @@ def scene(test: pa.Table, fold: Fold, demand: pa.Table) -> Scene:
         NoReceipts: Nothing was sold of it.
     """
     first = kept(test, (days(test) == days(test).min()) & segment(test, "active"))
-    goods = _goods(first.filter(pc.is_null(first["shelf_life_days"])))
-    steps = Steps.of_days(fold.first, (fold.end - fold.first).days)
+    length = (fold.end - fold.first).days
+    goods = _goods(
+        first.filter(pc.fill_null(pc.greater_equal(first["shelf_life_days"], length), True))
+    )
+    steps = Steps.of_days(fold.first, length)
     units = pc.add(demand["units"], pc.fill_null(demand["lost_units"], 0))
     sales = demand.select([KEY[0], "day"]).append_column("units", units)
     history = History.of_days(goods, sales, steps)
