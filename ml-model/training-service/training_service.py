@@ -28,6 +28,7 @@ READ = (
     Raw.LOST_SALES,
     Raw.FOOT_TRAFFIC,
     Curated.SHELF_PROFILES,
+    Curated.PROMOTIONS,
     Analytics.DAILY_DISCOUNTS,
 )
 """Tables that a training reads."""

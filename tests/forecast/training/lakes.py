@@ -26,6 +26,7 @@ TABLES = (
     Raw.LOST_SALES,
     Raw.FOOT_TRAFFIC,
     Curated.SHELF_PROFILES,
+    Curated.PROMOTIONS,
     Analytics.DAILY_DISCOUNTS,
 )
 PLAN = Plan(folds=2, weeks=2, least_weeks=2, least_rows=100)

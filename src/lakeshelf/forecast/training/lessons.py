@@ -30,11 +30,7 @@ RECENT = 3
 SHELVES = ("shelf_id", "store_id", "item_id", "category", "subcategory", "shelf_life_days")
 RECEIPTS = ("event_time", "store_id", "items")
 LOST = ("event_time", "store_id", "shelf_id", "item_id", "quantity")
-PROMOTIONS = pa.schema(
-    [("shelf_id", pa.string()), ("week", pa.date32())]
-    + [(name, pa.string()) for name in ("display", "mailer")]
-    + [("known_at", pa.timestamp("us", "UTC"))]
-)
+PROMOTIONS = ("shelf_id", "week", "display", "mailer", "known_at")
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def read(lake: ReadTables, until: date | None, bounds: Bounds = BOUNDS) -> Known
         demand=demand,
         shelves=_table(lake, Curated.SHELF_PROFILES, SHELVES),
         visits=_visits(lake, end),
-        promotions=PROMOTIONS.empty_table(),
+        promotions=_table(lake, Curated.PROMOTIONS, PROMOTIONS),
         discounts=_table(lake, Analytics.DAILY_DISCOUNTS, discounts),
         holidays=holidays(days["min"] or end, end + timedelta(days=366)),
     )
