@@ -76,12 +76,13 @@ def health(
         lake: Tables to read.
         day: The day.
         choice: The versions in use.
-        problems: Version → why it does not predict.
+        problems: Version, or "" where none can be told, → why it does not predict.
     """
     rows = [dict(one.row(), reason=None) for one in _measured(lake, day, choice)]
-    failed = {version: text for version, text in problems.items() if version}
-    rows = [row for row in rows if row["model_version"] not in failed or row["metric"] != FALLBACK]
-    rows += [fallen(version, day).row() | {"reason": text} for version, text in failed.items()]
+    rows = [
+        row for row in rows if row["model_version"] not in problems or row["metric"] != FALLBACK
+    ]
+    rows += [fallen(version, day).row() | {"reason": text} for version, text in problems.items()]
     if not rows:
         return {}
     noted = lake.snapshot(Ops.MODEL_HEALTH).handle.transaction_version(LOOK) or 0

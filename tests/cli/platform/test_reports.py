@@ -6,6 +6,7 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.rows import tables
+from tests.forecast.versions import test_standing as standing
 
 
 def test_status_of_a_lake_where_nothing_runs(lakeshelf):
@@ -104,3 +105,22 @@ def test_an_empty_quarantine_says_so(lakeshelf, lake):
     tables.ensure(lake, CATALOG.tables["raw/quarantine"])
     assert lakeshelf("quarantine", "list").code == 0
     assert json.loads(lakeshelf("quarantine", "list", "--json").out) == []
+
+
+@pytest.mark.slow
+def test_status_tells_who_decides_how_much_is_ordered_and_what_is_red(lakeshelf, lake):
+    day = standing.AT.date()
+    write, champion = standing.write, standing.CHAMPION
+    tables.ensure_all(lake)
+    assert "model  " not in lakeshelf("status").out
+    write(lake, "ops/models", standing.model(champion, "champion"))
+    write(lake, "ops/model_health", standing.health(day, champion, "bias_28d", "red"))
+    shown = lakeshelf("status").out
+    assert f"{champion} decides since 2026-10-14" in shown
+    assert "bias_28d of store S1 is 0.3, beyond 0.1" in shown
+    broken = standing.health(day, champion, "fallback_share", "red", reason="q90.txt was changed")
+    write(lake, "ops/model_health", broken)
+    assert (
+        f"problem: model {champion} predicts nothing: q90.txt was changed"
+        in lakeshelf("status").out
+    )

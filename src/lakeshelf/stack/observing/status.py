@@ -14,6 +14,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Cleansed, Curated
 from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, LakeshelfError
+from lakeshelf.forecast.versions.standing import standing
 from lakeshelf.kafka import open_transactions
 from lakeshelf.kafka.open_transactions import OpenTransaction
 from lakeshelf.kafka.refusals import said
@@ -42,7 +43,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         `ok`, `lake`, `state` (`down`, or what the stack tells), `parts` (each with its restarts and how it
         `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in),
         `components`, `telemetry` (part → where it tells health and metrics), `tables`,
-        `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`.
+        `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`, `models` (as `standing` tells).
     """
     stack = running_stack(settings)
     asked = processes.all_heard(settings)
@@ -56,12 +57,14 @@ def collect(settings: Settings) -> dict[str, Any]:
     parts = _parts(stack, asked)
     members = _components(asked)
     kept_tables = table_rows(settings, [name for query in plans for name in query.tables])
+    models = standing(settings.lake_root)
     problems = [
         *_problems(parts, asked, queries),
         *alike([table["error"] for table in kept_tables if table["unreadable"]]),
         *_failed(members),
         *map(str, open_transactions.lasting(opened)),
         *governed.problems(settings),
+        *(models["problems"] if models else ()),
         *unreachable,
     ]
     return {
@@ -78,6 +81,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "quarantine": _quarantine(settings),
         "open_transactions": [transaction.as_json() for transaction in opened],
         "shelves_without_profile": shelves_without_profile(settings),
+        "models": models,
     }
 
 

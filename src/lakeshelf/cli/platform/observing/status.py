@@ -80,8 +80,29 @@ def _page(status: dict[str, Any]) -> RenderableType:
         f"quarantine               {refused}",
         *isolated,
         f"shelves without profile  {'-' if bare is None else f'{bare:,}'}",
+        *_models(status["models"]),
     ]
     return Group(*lines)
+
+
+def _models(models: dict[str, Any] | None) -> list[RenderableType]:
+    """Who decides how much is ordered, and what is red of it; nothing without any version."""
+    if models is None:
+        return []
+    roles = {"champion": "decides", "challenger": "is beside it"}
+    said = [
+        f"{models[role]['model_version']} {does} since {models[role]['updated_at'][:10]}"
+        for role, does in roles.items()
+        if models[role]
+    ]
+    who = ", ".join(said) if models["champion"] else ", ".join(["the rule decides", *said])
+    return [f"model                    {who}", *map(_red, models["red"])]
+
+
+def _red(row: dict[str, Any]) -> RenderableType:
+    where = f"store {row['store_id']}" if row["store_id"] else "all stores"
+    text = f"{row['metric']} of {where} is {row['value']:.3g}, beyond {row['bound']:g}"
+    return Styled(f"                         {row['model_version']}: {text}", "red")
 
 
 def _queries(queries: list[dict[str, Any]]) -> RenderableType:

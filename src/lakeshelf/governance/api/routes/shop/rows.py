@@ -176,6 +176,7 @@ STATUS = shape(
         **dict.fromkeys(("queries", "components", "tables", "open_transactions"), several(OBJECT)),
         "quarantine": maybe(COUNTS),
         "shelves_without_profile": maybe(COUNT),
+        "models": maybe(OBJECT),
     },
 )
 TABLE = shape(

@@ -1,0 +1,66 @@
+"""How versions stand in a lake, for whoever asks how the shop is: who decides, and what is red."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow.compute as pc
+
+from lakeshelf.contracts.layers import Ops
+from lakeshelf.errors import LakeError
+from lakeshelf.lake.place.location import Place
+from lakeshelf.lake.rows import tables
+
+IN_USE = ("champion", "challenger")
+COLUMNS = ("model_name", "model_version", "trained_until", "status", "updated_at", "actor")
+
+
+def standing(root: Place) -> dict[str, Any] | None:
+    """The versions in use, and what was red on the latest day that was looked at.
+
+    Args:
+        root: Lake root.
+
+    Returns:
+        `champion`, `challenger` (each a row of `ops/models`, or None), `day`, `red` (rows of `ops/model_health`) and
+        `problems` (why a version predicts nothing, a line each); None: the lake has no version, or no such tables.
+    """
+    try:
+        models = [_plain(row) for row in tables.rows(root, Ops.MODELS, COLUMNS).to_pylist()]
+        health = _latest(root) if models else []
+    except LakeError:
+        return None
+    if not models:
+        return None
+    by_status = {row["status"]: row for row in models}
+    said = {*(by_status.get(status, {}).get("model_version") for status in IN_USE), ""}
+    red = [row for row in health if row["verdict"] == "red"]
+    return {
+        **{status: by_status.get(status) for status in IN_USE},
+        "day": max((row["day"] for row in health), default=None),
+        "red": [row for row in red if row["model_version"] in said and not row["reason"]],
+        "problems": sorted({_problem(row) for row in red if row["reason"]}),
+    }
+
+
+def _latest(root: Place) -> list[dict[str, Any]]:
+    """Health of the latest day."""
+    day = pc.max(tables.rows(root, Ops.MODEL_HEALTH, ["day"])["day"]).as_py()
+    if day is None:
+        return []
+    rows = tables.rows(root, Ops.MODEL_HEALTH, where=[("day", "=", day)]).to_pylist()
+    return sorted(
+        map(_plain, rows), key=lambda row: (row["model_version"], row["store_id"], row["metric"])
+    )
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON has it."""
+    return {n: v.isoformat() if isinstance(v, date) else v for n, v in row.items()}
+
+
+def _problem(row: Mapping[str, Any]) -> str:
+    version = row["model_version"]
+    return f"model {version} predicts nothing: {row['reason']}" if version else row["reason"]
