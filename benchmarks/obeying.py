@@ -81,6 +81,8 @@ def merges(stack: stacks.Stack, number: int) -> tuple[list[float], list[float], 
         wait_for("who judges", lambda: is_listening(judge), START_S)
         probes = Probes(stack.client, number)
         stack.wait_folded()
+        probes.introduce()
+        stack.wait_folded()
         names = usage.tree(stack.pid)
         before, began = usage.cpu_seconds(names), time.monotonic()
         while probes.waiting:

@@ -91,6 +91,11 @@ class Probes:
         assert tick is not None
         self._now = tick["now"].timestamp()
         stacks.send(client, _records(self._opening()))
+
+    def introduce(self) -> None:
+        """Tell their profiles, once their stock is known; a profile without stock is a shelf to refill."""
+        for shelf in self.waiting:
+            self._publish("shelf_profiles", {"shelf_id": shelf, **_profile()})
         self._publisher.flush()
 
     def take(self) -> str:
@@ -126,18 +131,6 @@ class Probes:
 
     def _opening(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for shelf in self.waiting:
-            profile = {
-                "store_id": "PROBE",
-                "item_id": "probe",
-                "name": "Probe",
-                "max_stock": PROBE_STOCK,
-                "unit_weight": 100.0,
-                "unit_price": 1.0,
-                "standard_batch_size": PROBE_STOCK,
-                "version": 1,
-                "updated_at": live.iso(time.time()),
-            }
-            self._publish("shelf_profiles", {"shelf_id": shelf, **profile})
             lot = {"batch_code": f"{shelf}:1", "quantity": 100}
             yield "wh_events", {**self._event(shelf, "wh_in", 100), **lot}
             opening = self._event(shelf, "restock", PROBE_STOCK)
@@ -154,6 +147,20 @@ class Probes:
             "item_id": "probe",
             "quantity": quantity,
         }
+
+
+def _profile() -> dict[str, Any]:
+    return {
+        "store_id": "PROBE",
+        "item_id": "probe",
+        "name": "Probe",
+        "max_stock": PROBE_STOCK,
+        "unit_weight": 100.0,
+        "unit_price": 1.0,
+        "standard_batch_size": PROBE_STOCK,
+        "version": 1,
+        "updated_at": live.iso(time.time()),
+    }
 
 
 def _records(events: Any) -> Iterator[pa.RecordBatch]:
@@ -173,6 +180,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         source = live.Source(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         probes = Probes(stack.client, parameters["probes"])
+        stack.wait_folded()
+        probes.introduce()
         stack.wait_folded()
         for rate in parameters["rates"]:
             report = steady(stack, source, probes, rate, parameters)
