@@ -87,6 +87,9 @@ def a_day(bench: Bench) -> None:
     dates = {"delivery_date": START.date(), "cutoff_ts": START, "created_at": START}
     bench.tell("wh_supplier_orders", "O1", status="issued", **order, **dates)
     bench.coming.append(("batch_catalog", catalog_message("L2", 1)))
+    planned = {"shelf_id": SHELF, "week": START.date(), "display": "1", "mailer": None}
+    stamps = {"known_at": START, "version": 1, "updated_at": START, "deleted": False}
+    bench.coming.append(("promotions", {**planned, **stamps}))
     arrive(bench, "L2", 20)
     moved(bench, 4)
     bench.tick(timedelta(minutes=1))

@@ -93,7 +93,8 @@ class Continued:
 
 
 def journals(root: Path) -> dict[str, list[dict[str, Any]]]:
-    found = {name: tables.rows(root, name, ["seq", "entry_id"]) for name in JOURNALS}
+    kept = [name for name in JOURNALS if tables.exists(root, name)]
+    found = {name: tables.rows(root, name, ["seq", "entry_id"]) for name in kept}
     return {name: sorted(t.to_pylist(), key=lambda e: e["seq"]) for name, t in found.items()}
 
 
@@ -142,7 +143,7 @@ def _caught_up(root: Path, rows: list[Any], entries: dict[str, list[Any]]) -> bo
     queries = {row["query"] for row in rows}
     new = {row["query"] for row in ledger.entries(root)[len(rows) :]}
     now = journals(root)
-    return queries == new and all(len(now[name]) > len(entries[name]) for name in JOURNALS)
+    return queries == new and all(len(now[name]) > len(entries[name]) for name in entries)
 
 
 def _gaps(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

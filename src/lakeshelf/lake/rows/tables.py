@@ -12,7 +12,8 @@ import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema
 
 from lakeshelf.choices import FEW
-from lakeshelf.contracts import CATALOG, Table
+from lakeshelf.contracts import CATALOG, Table, arrow
+from lakeshelf.contracts import Field as Column
 from lakeshelf.contracts import delta as delta_contract
 from lakeshelf.errors import LakeError
 from lakeshelf.lake.form import constraints, features, owners, partitions
@@ -222,12 +223,19 @@ def rows(
 def whole_rows(root: Root | Path | str, name: str, where: Where | None = None) -> pa.Table:
     """Rows of a table of the catalogue, with every column that its contract says.
 
+    A column that may be absent is null throughout where the table, of an older version, lacks it.
+
     Raises:
-        SchemaError: It lacks one: it is of an older version, or somebody else's.
+        SchemaError: It lacks another one: it is of a much older version, or somebody else's.
     """
     handle = open_table(root, name)
-    require_whole(handle, name)
-    return reading.rows(handle, name, None, where)
+    columns = lacking(handle, name)
+    if any(column.required for column in columns):
+        require_whole(handle, name)
+    rows = reading.rows(handle, name, None, where)
+    for field in arrow.schema(columns):
+        rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows
 
 
 @contextmanager
@@ -241,18 +249,23 @@ def _compared(handle: DeltaTable, name: str) -> Iterator[None]:
         raise
 
 
+def lacking(handle: DeltaTable, name: str) -> tuple[Column, ...]:
+    """Columns of its contract that a table of the catalogue does not have."""
+    present = set(schema_of(handle).names)
+    return tuple(c for c in CATALOG.tables[name].columns if c.name not in present)
+
+
 def require_whole(handle: DeltaTable, name: str) -> None:
     """Refuse a table of the catalogue that lacks columns of its contract.
 
     Raises:
         SchemaError: The table, the first few of the columns, and what adds them.
     """
-    present = set(schema_of(handle).names)
-    lacking = [c.name for c in CATALOG.tables[name].columns if c.name not in present]
-    if lacking:
-        more = ", …" if len(lacking) > FEW else ""
+    names = [column.name for column in lacking(handle, name)]
+    if names:
+        more = ", …" if len(names) > FEW else ""
         raise SchemaError(
-            f"table {name} lacks columns of its contract: {', '.join(lacking[:FEW])}{more}",
+            f"table {name} lacks columns of its contract: {', '.join(names[:FEW])}{more}",
             hint="`lakeshelf bootstrap` adds what a table of an older version lacks",
         )
 

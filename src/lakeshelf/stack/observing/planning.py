@@ -83,7 +83,7 @@ def _topic(ensured: topics.Ensured) -> dict[str, Any]:
 
 
 def _breaks(settings: Settings) -> Iterator[dict[str, str]]:
-    """Checkpoints of queries that read other topics now, or that are no more (a checkpoint fixes both)."""
+    """Checkpoints of queries that leave out a topic now, or are no more; a new topic is read from its beginning."""
     plans = {one.name: one for one in plan.plan(registry.discover(*settings.homes).values())}
     for query in checkpoint.begun(settings.checkpoint_dir):
         try:
@@ -100,7 +100,5 @@ def _problem(settings: Settings, query: str, query_plan: QueryPlan | None) -> st
     held = checkpoint.current(settings.checkpoint_dir, query)
     last = held.last_committed()
     read = set(held.until(last)) if last is not None else set(held.starting)
-    declared = {topic.name for topic in query_plan.topics}
-    changes = (("reads", declared - read), ("no longer reads", read - declared))
-    phrases = [f"it {verb} {', '.join(sorted(names))}" for verb, names in changes if read and names]
-    return f"{' and '.join(phrases)}, which its checkpoint does not know" if phrases else ""
+    gone = sorted(read - {topic.name for topic in query_plan.topics})
+    return f"it no longer reads {', '.join(gone)}, which its checkpoint knows" if gone else ""
