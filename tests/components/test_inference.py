@@ -16,6 +16,7 @@ from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.health import BOUNDS
 from lakeshelf.lake.place.location import Root
+from tests.forecast import openmp
 from tests.forecast.inference import shop
 
 from .bench import Row, Tables, Worker, of
@@ -141,6 +142,18 @@ def test_a_champion_that_was_damaged_leaves_the_shop_to_the_rule(
     (row,) = made.kept[Ops.MODEL_HEALTH]
     assert (row["metric"], row["verdict"], row["value"]) == ("fallback_share", "red", 1.0)
     assert f"{version.card.model_version}/q90.txt was changed" in row["reason"]
+
+
+def test_without_openmp_the_shop_is_left_to_the_rule(
+    made: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion(made, shop.published(tmp_path))
+    openmp.remove(tmp_path / "elsewhere", monkeypatch)
+    service = worker(made)
+    assert levels(service.tick(BEGIN)) == []
+    assert service.journal.last is not None
+    (row,) = made.kept[Ops.MODEL_HEALTH]
+    assert "`apt-get install libgomp1`" in row["reason"]
 
 
 def test_the_health_of_a_version_is_told_each_day(made: Tables, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from lakeshelf import extras
-from lakeshelf.forecast.training import training, trials
+from lakeshelf.forecast.training import trials
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.cards import Gate, Score
 from lakeshelf.forecast.versions.registry import Act, register
+from tests.forecast import openmp
 from tests.forecast.training import lakes
 from tests.forecast.versions import cases
 
@@ -157,11 +158,8 @@ def test_without_the_extra_one_line_names_the_command(lakeshelf, root, monkeypat
     assert "pip install 'lakeshelf[ml]'" in refused.error
 
 
-def test_without_openmp_one_line_names_what_to_install(lakeshelf, root, monkeypatch):
-    def broken() -> None:
-        raise OSError("libgomp.so.1: cannot open shared object file")
-
-    monkeypatch.setattr(training, "load", broken)
+def test_without_openmp_one_line_names_what_to_install(lakeshelf, root, tmp_path, monkeypatch):
+    openmp.remove(tmp_path / "elsewhere", monkeypatch)
     refused = lakeshelf("--lake", root, "models", "train")
     assert refused.code == 1
     assert "libgomp.so.1" in refused.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,12 @@ from hypothesis.extra.numpy import arrays
 from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.frames import HEADS, LEVELS, Trained
 from lakeshelf.forecast.model import boosted, corrections
-from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings, monotone
+from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings, library, monotone
 from lakeshelf.forecast.model.calibration import pinball
 from lakeshelf.forecast.model.folds import Plan, rolling
 from lakeshelf.forecast.model.gates import permuted
 from lakeshelf.forecast.model.scores import METRICS, judged
+from tests.forecast import openmp
 from tests.forecast.model import made
 
 SMALL = Settings(trees=20, step=5, leaves=7, least_rows=50, columns_share=0.6, ridge=5.0)
@@ -147,6 +149,17 @@ def test_without_the_extra_training_says_how_to_install_it(
     monkeypatch.setattr("lakeshelf.extras.find_spec", lambda module: None)
     with pytest.raises(MissingExtra, match=r"lightgbm is not installed; run .*lakeshelf\[ml\]"):
         MODEL.train(train)
+
+
+def test_without_openmp_it_is_as_without_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openmp.remove(tmp_path, monkeypatch)
+    with pytest.raises(
+        MissingExtra, match=r"libgomp.so.1: .*; .*`apt-get install libgomp1`"
+    ) as told:
+        library()
+    assert "\n" not in str(told.value)
 
 
 @given(arrays(float, (5, len(LEVELS)), elements=st.floats(-5, 1e6)))

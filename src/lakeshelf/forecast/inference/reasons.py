@@ -10,8 +10,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from lakeshelf.extras import require
 from lakeshelf.forecast.frames import MEAN, Floats, Trained
+from lakeshelf.forecast.model.boosted import library
 from lakeshelf.forecast.model.rows import matrix
 
 TOP = 5
@@ -39,12 +39,9 @@ def contributions(trained: Trained, rows: pa.Table) -> Contributions:
     It takes about a hundred times as long as the forecast.
 
     Raises:
-        MissingExtra: LightGBM is not installed.
+        MissingExtra: LightGBM cannot be used.
     """
-    require("ml")
-    import lightgbm  # noqa: PLC0415 - of an extra
-
-    booster = lightgbm.Booster(model_str=trained.heads[MEAN])
+    booster = library().Booster(model_str=trained.heads[MEAN])
     values = matrix(rows, trained.columns)
     every = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1), np.float64)
     return Contributions(trained.columns.names, every[:, :-1], every[:, -1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lakeshelf.errors import LakeshelfError
-from lakeshelf.extras import require
+from lakeshelf.forecast.model.boosted import library
 from lakeshelf.forecast.versions import folders, places
 from lakeshelf.forecast.versions.errors import RegistryDamaged
 from lakeshelf.forecast.versions.folders import Version
@@ -95,7 +95,7 @@ def _read(root: Place, model: Model | None, problems: dict[str, str]) -> Version
     if model is None:
         return None
     try:
-        require("ml")
+        library()
         folder = places.at(root, model.model_name, model.model_version)
         return folders.read(folder, model.model_version, model.card_sha256)
     except LakeshelfError as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from lakeshelf.errors import MissingExtra, first_line
 from lakeshelf.extras import require
 from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Forecast, Trained, head
 from lakeshelf.forecast.model.baselines import MONTH, last_month
@@ -100,9 +101,9 @@ class Boosted:
             Texts that are the same for the same rows and settings, and the corrections among the settings.
 
         Raises:
-            MissingExtra: LightGBM is not installed.
+            MissingExtra: LightGBM cannot be used.
         """
-        require("ml")
+        library()
         columns, settings = frozen(rows, self.numeric, self.categories), self.settings
         before, month = _before(rows), last_month(rows)
         tried = kept(month, opened(month))
@@ -131,9 +132,9 @@ class Predictor:
         """Forecast each row; a closed store sells nothing.
 
         Raises:
-            MissingExtra: LightGBM is not installed.
+            MissingExtra: LightGBM cannot be used.
         """
-        require("ml")
+        library()
         values, heads = matrix(rows, self.trained.columns), self.trained.heads
         stores, shifts = (self.trained.settings[name] for name in (FACTORS, SHIFTS))
         factor = np.array([stores.get(x, stores[""]) for x in texts(rows, STORE)])
@@ -145,11 +146,26 @@ class Predictor:
         return Forecast(mean * at, monotone(np.column_stack(quantiles)) * at[:, None])
 
 
+def library() -> ModuleType:
+    """LightGBM, with what it needs of the system.
+
+    Raises:
+        MissingExtra: It is not installed, or OpenMP is not.
+    """
+    require("ml")
+    try:
+        import lightgbm  # noqa: PLC0415 - of an extra
+    except OSError as error:
+        raise MissingExtra(
+            f"LightGBM cannot be loaded: {first_line(error)}",
+            hint="install OpenMP: `apt-get install libgomp1`, or `brew install libomp`",
+        ) from error
+    return lightgbm
+
+
 def predicted(text: str, values: Matrix) -> Floats:
     """What the text of a head says of rows, uncorrected."""
-    import lightgbm  # noqa: PLC0415 - of an extra
-
-    booster = lightgbm.Booster(model_str=text)
+    booster = library().Booster(model_str=text)
     return np.asarray(booster.predict(values, num_threads=1), np.float64)
 
 
@@ -253,8 +269,7 @@ def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Hea
 
 
 def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
-    import lightgbm  # noqa: PLC0415 - of an extra
-
+    lightgbm = library()
     labels = lesson.demand if name == MEAN else spread_out(lesson.demand, settings.seed)
     options = parameters(name, settings)
     data = lightgbm.Dataset(

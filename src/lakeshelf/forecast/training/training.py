@@ -15,10 +15,9 @@ import pyarrow as pa
 from lakeshelf import crash
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
-from lakeshelf.errors import MissingExtra, first_line
 from lakeshelf.extras import require
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
-from lakeshelf.forecast.model.boosted import Predictor
+from lakeshelf.forecast.model.boosted import Predictor, library
 from lakeshelf.forecast.model.contenders import Predictor as Forecaster
 from lakeshelf.forecast.training import lessons, origins, trials
 from lakeshelf.forecast.training.lessons import Lesson
@@ -68,7 +67,7 @@ def train(lake: Lake, request: Request) -> Version:
 
     Raises:
         TooLittleHistory: There are too few weeks or rows.
-        MissingExtra: LightGBM is not installed.
+        MissingExtra: LightGBM cannot be used.
         Conflict: Another has changed the registry meanwhile; the version stands there, and is registered next time.
     """
     ready()
@@ -90,19 +89,7 @@ def ready() -> None:
         MissingExtra: An extra, or a library of the system, is not there.
     """
     require("query")
-    require("ml")
-    try:
-        load()
-    except OSError as error:
-        raise MissingExtra(
-            f"LightGBM cannot be loaded: {first_line(error)}",
-            hint="install OpenMP: `apt-get install libgomp1`, or `brew install libomp`",
-        ) from error
-
-
-def load() -> None:
-    """Load LightGBM, which loads OpenMP."""
-    import lightgbm  # noqa: F401, PLC0415 - of an extra
+    library()
 
 
 def studied(lake: Lake, request: Request) -> tuple[Lesson, str]:
