@@ -18,6 +18,7 @@ from lakeshelf.components.component import (
 from lakeshelf.contracts.layers import Analytics, Curated, Raw
 from lakeshelf.errors import MissingExtra
 from lakeshelf.extras import require
+from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.training.apart import Apart, Ended
 from lakeshelf.forecast.training.lessons import LEAST_DAYS
 from lakeshelf.lake.rows.port import ReadTables
@@ -40,7 +41,7 @@ FAILED = "failed"
 def lacking(lake: ReadTables, today: date) -> str | None:
     """Why no process is started for a training; None: nothing speaks against it."""
     try:
-        require("query")
+        require("query", *MODULES)
         require("ml")
     except MissingExtra as error:
         return str(error)

@@ -53,13 +53,17 @@ SHOP = ("kafka", "query", "replay", "spark")
 """Extras that run a shop, which are of use only together."""
 
 
-def require(extra: str) -> None:
+def require(extra: str, *modules: str) -> None:
     """See to it that an extra is installed, before anything is begun.
+
+    Args:
+        extra: The extra.
+        modules: Those of its modules that are needed, where others may be missing; none: all are.
 
     Raises:
         MissingExtra: Something that it brings is not there.
     """
-    for module in EXTRAS[extra]:
+    for module in modules or EXTRAS[extra]:
         if find_spec(module) is None:
             raise MissingExtra(f"{module} is not installed", hint=way([extra]))
 

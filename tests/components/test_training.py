@@ -121,6 +121,17 @@ def test_without_the_extra_the_shop_goes_on(process: Any, monkeypatch: pytest.Mo
     assert process.begun == []
 
 
+def test_engines_that_no_forecast_uses_are_not_asked_for(
+    process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image has DuckDB alone of them."""
+    absent = {"datafusion", "matplotlib", "polars"}
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in absent else name)
+    worker = Worker(NAME, shop(3))
+    worker.tick(at())
+    assert "days since" in worker.journal.entries[0].decision.memory["reason"]
+
+
 def test_what_failed_is_tried_again_the_next_day(process: Any) -> None:
     worker = Worker(NAME, shop())
     process.answer = Ended("failed", "disk full")

@@ -11,6 +11,7 @@ import typer
 
 from lakeshelf import extras
 from lakeshelf.cli import main
+from lakeshelf.errors import MissingExtra
 
 HOME = Path(__file__).parents[2]
 OWN = ("all", "dev")
@@ -74,6 +75,15 @@ def test_what_runs_a_shop_is_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_a_module_of_no_extra_stays_what_it_is() -> None:
     assert extras.missing(ModuleNotFoundError("…", name="lakeshelf.nowhere")) is None
     assert extras.missing(ModuleNotFoundError("…")) is None
+
+
+def test_where_a_part_of_an_extra_is_enough_the_rest_may_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "polars" else name)
+    extras.require("query", "duckdb", "pandas")
+    with pytest.raises(MissingExtra, match="polars is not installed"):
+        extras.require("query")
 
 
 def test_a_command_whose_extra_is_missing_says_so_in_one_line(

@@ -40,7 +40,9 @@ def backfill(
     meanwhile. A command that was ended goes on when it is given again.
     """
     in_force = access.present()
-    extras.require("query")
+    from lakeshelf.forecast.demand.engine import MODULES
+
+    extras.require("query", *MODULES)
     from lakeshelf.components import registry
     from lakeshelf.lake import Lake
 

@@ -71,8 +71,10 @@ def whatif(
     changed. Receipts are a floor of demand: what customers wanted of an empty shelf is not in them.
     """
     in_force = access.present()
+    from lakeshelf.forecast.demand.engine import MODULES
+
     extras.require("ml")
-    extras.require("query")
+    extras.require("query", *MODULES)
     from lakeshelf.forecast.whatif import answers, lakes
 
     change = _change(settings or [], number, user)

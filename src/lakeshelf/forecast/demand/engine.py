@@ -14,6 +14,9 @@ from lakeshelf.lake.rows.quiet import quiet
 if TYPE_CHECKING:
     import duckdb
 
+MODULES = ("duckdb", "pandas")
+"""What forecasts use of the extra `query`, of which an image has no more than it runs."""
+
 
 @dataclass(frozen=True)
 class Bounds:

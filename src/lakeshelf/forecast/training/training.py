@@ -16,7 +16,7 @@ from lakeshelf import crash
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.extras import require
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
+from lakeshelf.forecast.demand.engine import BOUNDS, MODULES, Bounds
 from lakeshelf.forecast.model.boosted import Predictor, library
 from lakeshelf.forecast.model.contenders import Predictor as Forecaster
 from lakeshelf.forecast.training import lessons, origins, trials
@@ -88,7 +88,7 @@ def ready() -> None:
     Raises:
         MissingExtra: An extra, or a library of the system, is not there.
     """
-    require("query")
+    require("query", *MODULES)
     library()
 
 
