@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
+import pyarrow.compute as pc
+
 from lakeshelf.components.component import (
     DAY,
     Component,
@@ -15,7 +17,7 @@ from lakeshelf.components.component import (
     Tick,
     midnight,
 )
-from lakeshelf.contracts.layers import Analytics, Curated, Raw
+from lakeshelf.contracts.layers import Curated
 from lakeshelf.errors import MissingExtra
 from lakeshelf.extras import require
 from lakeshelf.forecast.demand.engine import MODULES
@@ -24,14 +26,7 @@ from lakeshelf.forecast.training.lessons import LEAST_DAYS
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.logs import log
 
-READ = (
-    Raw.POS_TRANSACTIONS,
-    Raw.LOST_SALES,
-    Raw.FOOT_TRAFFIC,
-    Curated.SHELF_PROFILES,
-    Curated.PROMOTIONS,
-    Analytics.DAILY_DISCOUNTS,
-)
+READ = (Curated.FEATURES_STORE, Curated.DAILY_DEMAND)
 """Tables that a training reads."""
 AGAIN = timedelta(days=1)
 """Business time after which a training that failed is tried again."""
@@ -45,11 +40,17 @@ def lacking(lake: ReadTables, today: date) -> str | None:
         require("ml")
     except MissingExtra as error:
         return str(error)
-    days = [day for day in lake.snapshot(Raw.POS_TRANSACTIONS).rows_by("event_date") if day < today]
-    span = (today - min(days)).days if days else 0
+    span = _span(lake, today)
     if span < LEAST_DAYS:
         return f"{span} days since the first receipt, of at least {LEAST_DAYS}"
     return None
+
+
+def _span(lake: ReadTables, today: date) -> int:
+    """Days of demand before a day."""
+    batches = lake.read(Curated.DAILY_DEMAND, columns=["day"], where=[("day", "<", today)])
+    firsts = [pc.min(batch["day"]).as_py() for batch in batches if batch.num_rows]
+    return (today - min(firsts)).days if firsts else 0
 
 
 class TrainingService(Component):

@@ -15,11 +15,11 @@ from lakeshelf.components.component import Tick
 from lakeshelf.forecast.training.apart import Apart, Ended
 from lakeshelf.forecast.training.child import ended
 from lakeshelf.forecast.training.lessons import LEAST_DAYS
+from lakeshelf.forecast.training.stored import DEMAND, TABLES
 from lakeshelf.forecast.versions.errors import ActRefused
 from lakeshelf.settings import load_settings
 from tests.components.bench import Tables, Worker, module
 from tests.forecast.training import lakes
-from tests.streams.strategies import receipt
 from tests.support import eventually
 
 NAME = "training-service"
@@ -54,8 +54,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> type[Process]:
 def shop(days: int = LEAST_DAYS) -> Tables:
     """A lake whose first receipt is so many days before `BEGIN`."""
     lake = Tables()
-    first = BEGIN - timedelta(days=days)
-    lake.keep("raw/pos_transactions", receipt(1, first, [{"shelf_id": "A", "quantity": 1}]))
+    lake.keep(DEMAND, {"shelf_id": "A", "day": (BEGIN - timedelta(days=days)).date()})
     return lake
 
 
@@ -155,7 +154,7 @@ def test_a_service_that_stops_ends_its_process_and_begins_anew(process: Any) -> 
 
 
 def test_the_service_declares_what_a_training_reads() -> None:
-    assert set(module(NAME).READ) == set(lakes.TABLES)
+    assert set(module(NAME).READ) == set(TABLES)
 
 
 def refused() -> Ended:
@@ -183,7 +182,7 @@ def test_a_process_says_what_it_came_to_or_how_it_was_ended(tmp_path: Path) -> N
     root = lakes.written(tmp_path / "lake", days=0)
     short = came_to(Apart(root, BEGIN))
     assert short.kind == "skipped"
-    assert "there are no receipts" in short.reason
+    assert "`lakeshelf features backfill`" in short.reason
     killed = Apart(root, BEGIN)
     killed._process.kill()
     assert came_to(killed).reason == "the training was ended by SIGKILL"

@@ -146,7 +146,8 @@ def test_a_short_history_is_one_line(lakeshelf, tmp_path):
     root = lakes.written(tmp_path / "lake", days=0)
     refused = lakeshelf("--lake", root, "models", "train")
     assert refused.code == 1
-    assert "nothing is trained: there are no receipts" in refused.error
+    assert "nothing is trained: no features are stored" in refused.error
+    assert "`lakeshelf features backfill`" in refused.error
 
 
 @pytest.mark.parametrize("words", [["train"], ["verify"]])

@@ -12,6 +12,11 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Analytics, Curated, Raw
+from lakeshelf.forecast.demand.chosen import every
+from lakeshelf.forecast.demand.known import Pins, Sources, known
+from lakeshelf.forecast.demand.lakes import outstanding
+from lakeshelf.forecast.demand.rows import features
+from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.model.boosted import Settings
 from lakeshelf.forecast.model.folds import Plan
 from lakeshelf.forecast.training.trials import Progress, Work
@@ -21,14 +26,17 @@ from lakeshelf.lake.rows import tables
 
 BEGIN = date(2026, 1, 1)
 STORES, ITEMS = 2, 12
-TABLES = (
-    Raw.POS_TRANSACTIONS,
-    Raw.LOST_SALES,
-    Raw.FOOT_TRAFFIC,
-    Curated.SHELF_PROFILES,
-    Curated.PROMOTIONS,
-    Analytics.DAILY_DISCOUNTS,
+SOURCES = Sources(
+    receipts=Raw.POS_TRANSACTIONS,
+    lost_sales=Raw.LOST_SALES,
+    demand=Curated.DAILY_DEMAND,
+    visits=Raw.FOOT_TRAFFIC,
+    profiles=Curated.SHELF_PROFILES,
+    discounts=Analytics.DAILY_DISCOUNTS,
+    promotions=Curated.PROMOTIONS,
 )
+OF_STOCK = ("current_stock", "wh_current_stock", "in_transit")
+"""Columns of stored features that no forecast reads."""
 PLAN = Plan(folds=2, weeks=2, least_weeks=2, least_rows=100)
 SETTINGS = Settings(trees=4, step=2, leaves=4, least_rows=5, sample=2_000)
 WORK = Work(SETTINGS, PLAN)
@@ -42,20 +50,54 @@ def work(progress: Progress) -> Work:
 
 
 def written(root: Path, days: int = 140, seed: int = 1) -> Path:
-    """A lake with receipts of so many days from `BEGIN` on."""
-    for name in TABLES:
+    """A lake with receipts of so many days from `BEGIN` on, and the features that were stored."""
+    for name in (*vars(SOURCES).values(), Curated.FEATURES_STORE):
         tables.ensure(root, CATALOG.tables[name])
     put(root, Curated.SHELF_PROFILES, profiles())
     put(root, Raw.POS_TRANSACTIONS, receipts(0, days, seed))
     put(root, Raw.FOOT_TRAFFIC, visits(days))
+    store(root, days)
     return root
 
 
-def put(root: Path, name: str, rows: list[Row]) -> None:
+def put(root: Path, name: str, rows: list[Row] | pa.Table) -> None:
     """Append rows as the owner of the table does; what a row does not name is null."""
     contract = CATALOG.tables[name]
-    schema = arrow.schema(contract.columns)
-    Lake(root, writer=contract.owner).append(name, pa.Table.from_pylist(rows, schema))
+    if isinstance(rows, list):
+        rows = pa.Table.from_pylist(rows, arrow.schema(contract.columns))
+    Lake(root, writer=contract.owner).append(name, rows)
+
+
+def settle(root: Path, days: int) -> None:
+    """Bring daily demand up to date, late receipts among it."""
+    new = outstanding(Lake(root), SOURCES, BEGIN + timedelta(days=days))
+    if new is not None:
+        writer = Lake(root, writer=CATALOG.tables[Curated.DAILY_DEMAND].owner)
+        writer.merge(Curated.DAILY_DEMAND, new.rows, txn=new.txns)
+
+
+def store(root: Path, days: int) -> None:
+    """Daily demand and, of cutoff days, what was known when they began, as the daily job stores it."""
+    settle(root, days)
+    first, last = BEGIN + timedelta(days=1), BEGIN + timedelta(days=days)
+    if last < first:
+        return
+    world = known(Pins(Lake(root)), SOURCES, first, last)
+    chosen = every(world.shelves, cutoffs(first, last + timedelta(days=1)))
+    made = pa.concat_tables(features(chosen, world))
+    put(root, Curated.FEATURES_STORE, _with_stock(made))
+
+
+def _with_stock(made: pa.Table) -> pa.Table:
+    schema = arrow.schema(CATALOG.tables[Curated.FEATURES_STORE].columns)
+    fill = dict.fromkeys(OF_STOCK, 0) | {"created_at": ACT.at}
+    columns = [
+        made[field.name]
+        if field.name in made.column_names
+        else pa.array([fill.get(field.name)] * made.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(dict(zip(schema.names, columns, strict=True))).cast(schema)
 
 
 def shelves() -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ import pytest
 from lakeshelf import crash
 from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.forecast.model.folds import TooLittleHistory
-from lakeshelf.forecast.training import training, verifying
+from lakeshelf.forecast.training import stored, training, verifying
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.errors import VersionDamaged
 from lakeshelf.forecast.versions.registry import challenge, promote
@@ -48,7 +48,7 @@ def test_a_version_is_a_candidate_with_its_scores_and_what_it_read(
     for score in card.scores:
         assert kept[score.fold, score.segment, score.metric, score.contender] == score.value
     read = {row["dataset"]: row for row in runs.rows_of(lake.root, card.run_id)}
-    assert {pin.dataset for pin in card.inputs} == read.keys() == set(lakes.TABLES)
+    assert {pin.dataset for pin in card.inputs} == read.keys() == set(stored.TABLES)
     assert all(read[pin.dataset]["version"] == pin.version for pin in card.inputs)
     assert all(fold.last_label_day < fold.first_test_day for fold in card.folds)
 
@@ -83,6 +83,7 @@ def test_trained_again_from_its_pins_it_is_the_same_whatever_came_later(
     version = registered.version(lake, keep(lake, study))
     late = [lakes.receipt(f"late{n}", n, "S1", "S1-I1", "I1", 40) for n in range(60, 130)]
     lakes.put(tmp_path / "lake", Raw.POS_TRANSACTIONS, late)
+    lakes.settle(tmp_path / "lake", 140)
     assert verifying.verify(lake, version).equal
     pins = verifying.PinnedTables(lake, {})
     lesson = training.lessons.lesson(pins, training.lessons.settled(version.card.trained_until))
@@ -122,6 +123,7 @@ def test_a_short_history_is_said_in_one_line_and_leaves_nothing(tmp_path: Path, 
     root = lakes.written(tmp_path / "lake", days=0)
     if days:
         lakes.put(root, Raw.POS_TRANSACTIONS, lakes.receipts(0, days))
+        lakes.store(root, days)
     with pytest.raises(TooLittleHistory, match="nothing is trained") as refused:
         training.train(registered.writer(root), training.Request(lakes.ACT))
     assert len(str(refused.value).splitlines()) == 1

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
-from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, ACTIVE_LINES
+from lakeshelf.forecast.demand.features import SCHEMA
+from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, ACTIVE_LINES, LINES
+from lakeshelf.forecast.frames import WEIGHT
 
 ALL = """
 SELECT shelf_id, feature_date, horizon_days, 1.0::DOUBLE AS weight
@@ -21,19 +23,30 @@ WITH change AS (
 step AS (SELECT shelf_id, since, sum(lines) AS lines FROM change GROUP BY shelf_id, since),
 span AS MATERIALIZED (
     SELECT shelf_id, since, lead(since, 1, 'infinity'::DATE) OVER w AS until, sum(lines) OVER w AS lines,
-        (md5_number_lower(shelf_id) % 2147483647)::BIGINT AS number
+        numbered(shelf_id) AS number
     FROM step WINDOW w AS (PARTITION BY shelf_id ORDER BY since)),
 candidate AS (
     SELECT shelf_id, feature_date, horizon_days, lines >= $active AS active,
-        scatter(mix(number + $seed) + (feature_date - DATE '2000-01-01')) % $of = 0 AS sampled
+        is_drawn(number, feature_date, $seed, $of) AS sampled
     FROM span JOIN cutoffs ON feature_date >= since AND feature_date < until)
 SELECT shelf_id, feature_date, horizon_days, CASE WHEN active THEN 1 ELSE $of END::DOUBLE AS weight
 FROM candidate WHERE active OR sampled ORDER BY feature_date, shelf_id
 """
 
+STORED_SQL = f"""
+SELECT {", ".join(SCHEMA.names)}, CASE WHEN {LINES} >= $active THEN 1 ELSE $of END::DOUBLE AS {WEIGHT}
+FROM stored JOIN begun USING (shelf_id)
+WHERE horizon_days IS NOT NULL AND feature_date > begun.day
+    AND ({LINES} >= $active OR is_drawn(numbered(shelf_id), feature_date, $seed, $of))
+ORDER BY feature_date, shelf_id
+"""
+
 SCATTER = """
 CREATE MACRO mix(n) AS ((n % 2147483647) * 48271 + 12345) % 2147483647;
-CREATE MACRO scatter(n) AS mix(mix(mix(n)))
+CREATE MACRO scatter(n) AS mix(mix(mix(n)));
+CREATE MACRO numbered(id) AS (md5_number_lower(id) % 2147483647)::BIGINT;
+CREATE MACRO is_drawn(number, day, seed, n) AS
+    scatter(mix(number + seed) + (day - DATE '2000-01-01')) % n = 0
 """
 
 
@@ -88,3 +101,27 @@ def sampled(
     with engine({"demand": demand, "cutoffs": cutoffs}, bounds) as connection:
         connection.execute(SCATTER)
         return connection.execute(SAMPLE_SQL, values).to_arrow_table()
+
+
+def of_stored(
+    stored: pa.Table | pa.RecordBatchReader,
+    begun: pa.Table,
+    sample: Sample = SAMPLE,
+    bounds: Bounds = BOUNDS,
+) -> pa.Table:
+    """The same of rows as they were stored: what came late makes no shelf of theirs active.
+
+    Args:
+        stored: Rows of `curated/features_store`, with the columns of `features.SCHEMA` at least.
+        begun: `shelf_id` and `day` of each shelf's first sale.
+        sample: Share of the tail.
+        bounds: Memory and threads.
+
+    Returns:
+        Columns of `features.SCHEMA` and `weight`, by day and shelf.
+    """
+    values = {"active": ACTIVE_LINES, "of": sample.of, "seed": sample.seed}
+    with engine({"stored": stored, "begun": begun}, bounds) as connection:
+        connection.execute(SCATTER)
+        rows = connection.execute(STORED_SQL, values).to_arrow_table()
+        return rows.cast(SCHEMA.append(pa.field(WEIGHT, pa.float64())))

@@ -35,8 +35,10 @@ BOUNDS = Bounds()
 
 
 @contextmanager
-def engine(tables: Mapping[str, pa.Table], bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that has the tables under their names."""
+def engine(
+    tables: Mapping[str, pa.Table | pa.RecordBatchReader], bounds: Bounds
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory that has the tables under their names; a stream can be asked once."""
     import duckdb  # noqa: PLC0415 - an extra
 
     with quiet(duckdb.connect()) as connection:

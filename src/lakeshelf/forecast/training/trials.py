@@ -163,7 +163,7 @@ def asked(
         model=own,
         rivals=every,
         permuted=judged(trial.newest, blind.fit(train)(trial.newest)),
-        stock_ratio=stock.ratio(trial.newest, last, lesson.known.demand, own, every),
+        stock_ratio=stock.ratio(trial.newest, last, lesson.demand, own, every),
         seed=settings.seed,
     )
     return tuple(verdicts(evidence))
