@@ -28,21 +28,21 @@ from lakeshelf.logs import log
 
 READ = (Curated.FEATURES_STORE, Curated.DAILY_DEMAND)
 """Tables that a training reads."""
-AGAIN = timedelta(days=1)
-"""Business time after which a training that failed is tried again."""
-FAILED = "failed"
+FAILED_DAYS = 1
+"""Days of business time after which a training that failed is tried again."""
 
 
-def lacking(lake: ReadTables, today: date) -> str | None:
+def lacking(lake: ReadTables, today: date) -> Ended | None:
     """Why no process is started for a training; None: nothing speaks against it."""
     try:
         require("query", *MODULES)
         require("ml")
     except MissingExtra as error:
-        return str(error)
+        return Ended("skipped", str(error))
     span = _span(lake, today)
     if span < LEAST_DAYS:
-        return f"{span} days since the first receipt, of at least {LEAST_DAYS}"
+        reason = f"{span} days since the first receipt, of at least {LEAST_DAYS}"
+        return Ended("skipped", reason, again_days=LEAST_DAYS - span)
     return None
 
 
@@ -68,8 +68,9 @@ class TrainingService(Component):
 
     def restore(self, last: JournalEntry | None) -> None:
         """How long to wait after the latest one."""
-        failed = last is not None and last.decision.memory["kind"] == FAILED
-        self._wait = AGAIN if failed else self.context.settings.train_every_days * DAY
+        memory = {} if last is None else last.decision.memory
+        again = FAILED_DAYS if memory.get("kind") == "failed" else memory.get("again_days")
+        self._wait = (again or self.context.settings.train_every_days) * DAY
 
     def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
         """The latest day of a training; of several that were missed there is one."""
@@ -81,9 +82,9 @@ class TrainingService(Component):
     def decide(self, due: datetime, tick: Tick) -> Decision | None:
         """Begin a training; once it has ended, what it came to."""
         if self._running is None:
-            reason = lacking(self.context.lake, due.date())
-            if reason is not None:
-                return self._ended(due, Ended("skipped", reason))
+            skipped = lacking(self.context.lake, due.date())
+            if skipped is not None:
+                return self._ended(due, skipped)
             log.info("training begins", today=str(due.date()))
             self._running = Apart(self.context.settings.lake_root, due)
         result = self._running.result()

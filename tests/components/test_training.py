@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lakeshelf import extras
 from lakeshelf.components.component import Tick
+from lakeshelf.forecast.model.folds import TooLittleHistory
 from lakeshelf.forecast.training.apart import Apart, Ended
 from lakeshelf.forecast.training.child import ended
 from lakeshelf.forecast.training.lessons import LEAST_DAYS
@@ -100,16 +101,27 @@ def test_however_the_clock_jumps_there_is_one_training_in_each_span(steps: list[
         after = dues[-1] if dues else after
 
 
-def test_a_short_history_is_skipped_with_its_reason_and_starts_no_process(process: Any) -> None:
+def test_a_short_history_is_skipped_with_its_reason_until_it_is_long_enough(process: Any) -> None:
     for lake, days in ((Tables(), 0), (shop(3), 3)):
+        process.begun.clear()
         worker = Worker(NAME, lake)
         worker.tick(at())
         (entry,) = worker.journal.entries
         assert entry.decision.memory["kind"] == "skipped"
         assert entry.decision.memory["reason"].startswith(f"{days} days since the first receipt")
-        worker.tick(at(EVERY - 1))
-        assert len(worker.journal.entries) == 1
-    assert process.begun == []
+        worker.tick(at(LEAST_DAYS - days - 1))
+        assert process.begun == []
+        worker.tick(at(LEAST_DAYS - days))
+        assert len(process.begun) == (days > 0)
+        assert len(worker.journal.entries) == 1 + (days == 0)
+
+
+def test_too_few_rows_are_asked_for_again_the_next_day(process: Any) -> None:
+    worker = Worker(NAME, shop())
+    process.answer = ended(short)
+    for days in (0, 0.5, 1, 1.5):
+        worker.tick(at(days))
+    assert outcomes(worker) == ["skipped", "skipped"]
 
 
 def test_without_the_extra_the_shop_goes_on(process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +167,10 @@ def test_a_service_that_stops_ends_its_process_and_begins_anew(process: Any) -> 
 
 def test_the_service_declares_what_a_training_reads() -> None:
     assert set(module(NAME).READ) == set(TABLES)
+
+
+def short() -> Ended:
+    raise TooLittleHistory("nothing is trained: 7 rows", hint="wait")
 
 
 def refused() -> Ended:

@@ -35,6 +35,11 @@ def test_windows_follow_the_calendar_of_suppliers(monkeypatch: pytest.MonkeyPatc
     """With Thursdays alone, the next delivery is on Friday of the week after."""
     monkeypatch.setattr(windows, "CUTOFF_DAYS", frozenset({3}))
     assert horizon(date(2026, 3, 5)) == 8
+    assert windows.lengths() == {8}
+
+
+def test_the_lengths_are_those_of_all_windows() -> None:
+    assert set(CUTOFFS["horizon_days"].to_pylist()) == windows.lengths()
 
 
 def test_a_calendar_without_cutoffs_has_no_rows() -> None:

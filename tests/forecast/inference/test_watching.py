@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pytest
 
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS, labels
-from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.inference import watching as w
 from lakeshelf.forecast.inference.predictions import Sent, as_rows, predicted
@@ -110,9 +109,3 @@ def test_days_before_its_first_prediction_are_not_its_own() -> None:
     of = observed(first=14)
     assert of.days.min() >= np.datetime64(shop.LAST - timedelta(days=14))
     assert not of.fell_back.any()
-
-
-def test_the_longest_window_is_that_of_the_calendar() -> None:
-    assert max(cutoffs(shop.LAST, shop.LAST + timedelta(days=14))["horizon_days"].to_pylist()) == (
-        w.LONGEST_WINDOW
-    )

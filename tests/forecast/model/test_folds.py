@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.forecast.model.folds import Plan, TooLittleHistory, rolling, usable
+from lakeshelf.forecast.model.folds import Plan, TooLittleHistory, rolling, usable, weeks
 from lakeshelf.forecast.model.rows import days, kept, last_label_days
 from tests.forecast.model import made
 
@@ -19,6 +19,7 @@ PLANS = st.builds(
     Plan,
     folds=st.integers(1, 8),
     weeks=st.integers(1, 6),
+    parts=st.integers(1, 6),
     settle_days=st.integers(0, 14),
     least_weeks=st.integers(0, 8),
     least_rows=st.integers(1, 200),
@@ -51,6 +52,9 @@ def test_the_last_label_day_of_a_fold_is_before_its_first_test_day(
     except TooLittleHistory:
         return
     assert len(folds) + len(skipped) == plan.folds
+    length = (folds[-1].end - folds[-1].first).days
+    assert length == 7 * plan.test_weeks(weeks(rows)) <= 7 * plan.weeks
+    assert length == 7 or length * plan.parts <= 7 * weeks(rows)
     for fold in folds:
         train, test = fold.train(rows), fold.test(rows)
         known = last_label_days(train) + np.timedelta64(plan.settle_days, "D")
@@ -71,13 +75,23 @@ def test_training_rows_grow_and_the_newest_fold_ends_with_the_rows() -> None:
 def test_folds_with_too_little_are_left_out_with_the_reason() -> None:
     rows = made.rows(weeks=20, shelves=5)
     folds, skipped = rolling(rows, Plan(least_rows=1))
-    assert [len(folds), len(skipped)] == [2, 4]
-    assert "weeks of cutoff days, of at least 8" in skipped[-1].reason
+    assert [len(folds), len(skipped)] == [3, 3]
+    assert "weeks of cutoff days, of at least 4" in skipped[-1].reason
+
+
+def test_eight_weeks_are_enough_for_one_fold_that_is_shorter() -> None:
+    rows = made.rows(weeks=9, shelves=300)
+    folds, _ = rolling(rows)
+    assert len(folds) == 1
+    assert (folds[0].end - folds[0].first).days == 14
 
 
 @pytest.mark.parametrize(
     ("weeks", "shelves", "reason"),
-    [(11, 400, "weeks of cutoff days"), (30, 20, "rows, of at least 5,000")],
+    [
+        (8, 400, "trained: 7.* weeks of cutoff days, of at least 8"),
+        (30, 20, "rows, of at least 5,000"),
+    ],
 )
 def test_too_little_is_an_error_that_says_what_lacks(weeks: int, shelves: int, reason: str) -> None:
     with pytest.raises(TooLittleHistory, match=reason):

@@ -74,8 +74,6 @@ def test_late_receipts_are_in_labels_and_in_no_feature(root: Path, tmp_path: Pat
 def test_labels_are_known_and_all_shelves_are_in_the_reference(root: Path) -> None:
     lesson = lessons.lesson(Lake(root), TODAY)
     assert lessons.settled(lesson.trained_until) <= TODAY
-    first = pc.min(lesson.rows["feature_date"]).as_py()
-    assert first >= lakes.BEGIN + timedelta(days=lessons.WARM_UP_DAYS)
     assert lesson.recent.num_rows == lessons.RECENT * len(lakes.shelves())
 
 

@@ -49,7 +49,7 @@ def print_card(model: Model, card: Card, as_json: bool) -> None:
     for segment, metrics in pooled(card).items():
         console().print(f"\n{segment}, mean of {count_of(len(card.folds), 'fold')}")
         console().print(_scores(metrics))
-    console().print("\ngates, newest fold")
+    console().print(f"\ngates, {newest(card)}")
     console().print(_gates(card.gates))
 
 
@@ -118,6 +118,15 @@ def pooled(card: Card) -> dict[str, dict[str, dict[str, float]]]:
         means = table.setdefault(segment, {}).setdefault(metric, {})
         means[contender] = total / max(count, 1)
     return table
+
+
+def newest(card: Card) -> str:
+    """The fold that the gates looked at, and how long it was."""
+    if not card.folds:
+        return "newest fold"
+    last = card.folds[-1]
+    days = (last.last_test_day - last.first_test_day).days + 1
+    return f"newest fold: {count_of(days, 'day')} from {last.first_test_day} on"
 
 
 def _record(model: Model) -> dict[str, Any]:

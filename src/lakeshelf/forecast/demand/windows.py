@@ -22,6 +22,12 @@ def horizon(day: date) -> int:
     return (delivery_date(datetime.combine(next_cutoff(day), CUTOFF, UTC)) - day).days
 
 
+def lengths() -> frozenset[int]:
+    """Days that windows have."""
+    some = (date(2000, 1, 3) + n * DAY for n in range(7))
+    return frozenset(horizon(day) for day in some if day.weekday() in CUTOFF_DAYS)
+
+
 def business_day(day: date) -> pa.Table:
     """A business day, with its horizon if it is a cutoff day.
 

@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS
@@ -20,9 +21,7 @@ from lakeshelf.forecast.model.baselines import BASELINES, Baseline
 from lakeshelf.forecast.model.rows import days, kept, numbers, texts
 from lakeshelf.forecast.versions.health import WINDOW_DAYS, Observed
 
-LONGEST_WINDOW = 4
-"""Days of the longest window between two cutoffs."""
-SCORED = timedelta(days=WINDOW_DAYS + LONGEST_WINDOW + SETTLED_DAYS)
+SCORED = timedelta(days=WINDOW_DAYS + max(windows.lengths()) + SETTLED_DAYS)
 """Before a day, within which the windows begin whose demand of `WINDOW_DAYS` is known."""
 CALIBRATED = timedelta(days=WINDOW_DAYS)
 """Before these, on which baselines are calibrated."""

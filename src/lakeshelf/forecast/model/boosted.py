@@ -13,7 +13,7 @@ import pyarrow as pa
 from lakeshelf.errors import MissingExtra, first_line
 from lakeshelf.extras import require
 from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Forecast, Trained, head
-from lakeshelf.forecast.model.baselines import MONTH, last_month
+from lakeshelf.forecast.model.baselines import MONTH
 from lakeshelf.forecast.model.corrections import LEAST, factors, in_whole_units, shift, spread_out
 from lakeshelf.forecast.model.rows import (
     STORE,
@@ -31,6 +31,8 @@ from lakeshelf.forecast.model.rows import (
 
 ALPHAS: Mapping[str, float] = MappingProxyType({head(level): level for level in LEVELS})
 """Head → level of its quantile."""
+PART = 4
+"""At most one day in so many decides how many trees there are, and teaches nothing."""
 FACTORS, SHIFTS = "factors", "shifts"
 """Corrections, among the settings of a trained model."""
 
@@ -42,7 +44,7 @@ class Settings:
     Args:
         seed: Of the sample of rows, of the columns of a tree, and of what is added to the labels of quantiles.
         power: Power of the variance of Tweedie.
-        trees: Most trees of a head; how many it keeps, the last month of the rows decides.
+        trees: Most trees of a head; how many it keeps, the last days of the rows decide.
         step: A head keeps a multiple of so many trees.
         leaves: Leaves of a tree.
         least_rows: Fewest rows of a leaf.
@@ -51,7 +53,7 @@ class Settings:
         ridge: Penalty on the values of leaves.
         sample: Most rows that a head learns from.
         sample_of_quantiles: The same of a quantile head, of which there are many; never more than `sample`.
-        correct: What the mean is corrected by, as the last month of the rows has it: nothing, demand ÷ forecast of all
+        correct: What the mean is corrected by, as the last days of the rows have it: nothing, demand ÷ forecast of all
             rows, or of each store.
     """
 
@@ -90,7 +92,7 @@ class Boosted:
         return Predictor(self.train(rows))
 
     def train(self, rows: pa.Table) -> Trained:
-        """Learn from all rows but those of the last month, which decide about trees and corrections.
+        """Learn from all rows but the last, which decide about trees and corrections: `deciding` days of them.
 
         Rows of closed stores take no part: what they forecast is no question.
 
@@ -105,8 +107,8 @@ class Boosted:
         """
         library()
         columns, settings = frozen(rows, self.numeric, self.categories), self.settings
-        before, month = _before(rows), last_month(rows)
-        tried = kept(month, opened(month))
+        before, last = _parted(rows)
+        tried = kept(last, opened(last))
         trial = _Trial(matrix(tried, columns), demand(tried), _taught(tried))
         fewer = min(settings.sample, settings.sample_of_quantiles)
         mean = _head(
@@ -227,10 +229,17 @@ class _Head:
     text: str = field(compare=False, default="")
 
 
-def _before(rows: pa.Table) -> pa.Table:
-    """Rows whose labels end before the last month begins."""
-    begin = days(rows).max() - MONTH + np.timedelta64(1, "D")
-    return kept(rows, last_label_days(rows) < begin)
+def deciding(span: np.timedelta64) -> np.timedelta64:
+    """Days whose rows decide instead of teaching: a month, and of a short history a part."""
+    return min(MONTH, span // PART)
+
+
+def _parted(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Rows whose labels end before the deciding days begin, and the rows of these."""
+    at = days(rows)
+    end = at.max() + np.timedelta64(1, "D")
+    begin = end - deciding(end - at.min())
+    return kept(rows, last_label_days(rows) < begin), kept(rows, at >= begin)
 
 
 def _taught(rows: pa.Table) -> Floats:

@@ -15,6 +15,8 @@ from lakeshelf.forecast.frames import DEMAND
 from lakeshelf.forecast.model.rows import Mask, days, kept, last_label_days, weights
 
 WEEK = np.timedelta64(7, "D")
+HALF = 2
+"""A fold learns from at least one part in so many of what is needed in all."""
 
 
 class TooLittleHistory(LakeshelfError):  # noqa: N818 - says why nothing is trained
@@ -27,21 +29,32 @@ class Plan:
 
     Args:
         folds: How many, at most.
-        weeks: Length of the test of each.
+        weeks: Length of the test of each, at most.
+        parts: A test is at most so many-th part of the weeks that there are.
         settle_days: Days that a label waits for late receipts before anybody may learn from it.
-        least_weeks: Weeks of cutoff days without which nothing is trained.
-        least_rows: Rows without which nothing is trained.
+        least_weeks: Weeks of cutoff days without which nothing is trained; a fold learns from half as many at least.
+        least_rows: Rows without which nothing is trained; a fold learns from half as many at least.
     """
 
     folds: int = 6
     weeks: int = 4
+    parts: int = 4
     settle_days: int = 7
     least_weeks: int = 8
     least_rows: int = 5_000
 
+    @property
+    def full_weeks(self) -> int:
+        """Weeks of rows from which on a test has its full length."""
+        return self.weeks * self.parts
+
+    def test_weeks(self, span: float) -> int:
+        """Length of a test where rows span so many weeks."""
+        return max(1, min(self.weeks, int(span // self.parts)))
+
 
 PLAN = Plan()
-"""Six folds of four weeks."""
+"""Six folds of four weeks, where there is that much."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,8 @@ def usable(rows: pa.Table) -> pa.Table:
 def rolling(rows: pa.Table, plan: Plan = PLAN) -> tuple[list[Fold], list[Skipped]]:
     """Folds whose tests end one another, the newest last, and those that have too little before them.
 
+    A short history has fewer folds with shorter tests.
+
     Args:
         rows: Rows with labels and weights, as `usable` leaves them.
         plan: How to cut.
@@ -106,38 +121,48 @@ def rolling(rows: pa.Table, plan: Plan = PLAN) -> tuple[list[Fold], list[Skipped
     Raises:
         TooLittleHistory: Not even the newest fold can be trained.
     """
+    if reason := _lack(rows, plan.least_rows, plan.least_weeks):
+        raise _too_little(reason)
     kept: list[Fold] = []
     skipped: list[Skipped] = []
     for fold in _spans(rows, plan):
-        reason = _lack(fold.train(rows), plan)
+        reason = _lack(fold.train(rows), plan.least_rows // HALF, plan.least_weeks // HALF)
         if reason:
             skipped.append(Skipped(fold.name, reason))
         else:
             kept.append(fold)
     if not kept:
-        reason = skipped[-1].reason if skipped else "no rows with labels"
-        raise TooLittleHistory(
-            f"nothing is trained: {reason}",
-            hint="wait for more days, or fill in past ones with `lakeshelf features backfill`",
-        )
+        raise _too_little(f"before the newest fold {skipped[-1].reason}")
     return kept, skipped
 
 
+def weeks(rows: pa.Table) -> float:
+    """Weeks from the first cutoff day to the last."""
+    at = days(rows)
+    return float((at.max() - at.min() + np.timedelta64(1, "D")) / WEEK)
+
+
 def _spans(rows: pa.Table, plan: Plan) -> Iterator[Fold]:
-    if not rows.num_rows:
-        return
     end = days(rows).max() + np.timedelta64(1, "D")
+    length = plan.test_weeks(weeks(rows)) * WEEK
     for back in range(plan.folds, 0, -1):
-        first = end - back * plan.weeks * WEEK
-        yield Fold(first.item(), (first + plan.weeks * WEEK).item(), plan.settle_days)
+        first = end - back * length
+        yield Fold(first.item(), (first + length).item(), plan.settle_days)
 
 
-def _lack(train: pa.Table, plan: Plan) -> str:
+def _lack(rows: pa.Table, least_rows: int, least_weeks: int) -> str:
     """What rows lack to be learned from; empty where they are enough."""
-    if train.num_rows < plan.least_rows:
-        return f"{count_of(train.num_rows, 'row')}, of at least {plan.least_rows:,}"
-    at = days(train)
-    weeks = (at.max() - at.min() + np.timedelta64(1, "D")) / WEEK
-    if weeks < plan.least_weeks:
-        return f"{weeks:.1f} weeks of cutoff days, of at least {plan.least_weeks}"
+    if not rows.num_rows:
+        return "no rows with labels"
+    if rows.num_rows < least_rows:
+        return f"{count_of(rows.num_rows, 'row')}, of at least {least_rows:,}"
+    if (span := weeks(rows)) < least_weeks:
+        return f"{span:.1f} weeks of cutoff days, of at least {least_weeks}"
     return ""
+
+
+def _too_little(reason: str) -> TooLittleHistory:
+    return TooLittleHistory(
+        f"nothing is trained: {reason}",
+        hint="wait for more days, or fill in past ones with `lakeshelf features backfill`",
+    )

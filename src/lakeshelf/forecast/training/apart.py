@@ -34,12 +34,14 @@ class Ended:
         reason: Why; of a version, which gates it did not pass.
         version: The version.
         status: What it is.
+        again_days: Days of business time after which it can be tried again; None: when the next one is due.
     """
 
     kind: Kind
     reason: str = ""
     version: str | None = None
     status: str | None = None
+    again_days: int | None = None
 
 
 class Apart:

@@ -42,7 +42,9 @@ def ended(train: Callable[[], Ended]) -> Ended:
 
     try:
         return train()
-    except (TooLittleHistory, MissingExtra) as error:
+    except TooLittleHistory as error:
+        return Ended("skipped", str(error), again_days=1)
+    except MissingExtra as error:
         return Ended("skipped", str(error))
     except LakeshelfError as error:
         return Ended("failed", str(error))

@@ -99,7 +99,7 @@ def _tried(version: Version, lesson: Lesson, request: Request) -> Trial:
     if version.card.trained_until >= newest.first:
         raise ActRefused(
             f"it has learned until {version.card.trained_until}, and would be judged on days from {newest.first} on",
-            hint="import it once four weeks of labels lie behind that day",
+            hint="import it once the newest weeks begin behind that day",
         )
     return tried(rows, contenders(Foreign(version.trained)), trials.cut, version="", plan=plan)
 

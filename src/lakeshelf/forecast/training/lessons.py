@@ -24,10 +24,10 @@ from lakeshelf.forecast.training import stored
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.shop.cutoffs import DAY
 
-WARM_UP_DAYS = 56
-"""Days of receipts before the first cutoff day that anything is learned from."""
-LEAST_DAYS = WARM_UP_DAYS + 7 * (PLAN.least_weeks + PLAN.weeks)
-"""Days of receipts with fewer than which nothing can be trained; a few more are needed for labels to be known."""
+WARM_UP_DAYS, LEAST_WARM_UP_DAYS = 56, 1
+"""Days of receipts before the first cutoff day that anything is learned from; in a young shop fewer."""
+LEAST_DAYS = LEAST_WARM_UP_DAYS + 7 * PLAN.least_weeks + min(windows.lengths()) + SETTLED_DAYS
+"""Days of receipts with fewer than which nothing can be trained: all labels of the least weeks are known."""
 RECENT = 3
 """Cutoff days, a week, whose features of all shelves are what a version calls usual."""
 
@@ -102,9 +102,8 @@ def settled(trained_until: date) -> date:
 
 def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
     """Cutoff days that anything is learned from; each of them has features."""
-    first = pc.min(demand["day"]).as_py()
-    cutoffs = None if first is None else _labelled(first + WARM_UP_DAYS * DAY, until)
-    if cutoffs is None or not cutoffs.num_rows:
+    cutoffs = _after_warm_up(pc.min(demand["day"]).as_py(), until)
+    if not cutoffs.num_rows:
         raise _too_little(demand, until)
     lacking = sorted(set(cutoffs[KEY[1]].to_pylist()) - set(known[KEY[1]].to_pylist()))
     if lacking:
@@ -115,6 +114,18 @@ def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
     if not cutoffs.num_rows:
         raise _too_little(demand, until)
     return cutoffs
+
+
+def _after_warm_up(first: date | None, until: date) -> pa.Table:
+    """Cutoff days whose labels are known, without the first ones as far as the newest fold can spare them."""
+    if first is None:
+        return windows.CUTOFFS.empty_table()
+    cutoffs = _labelled(first + LEAST_WARM_UP_DAYS * DAY, until)
+    if not cutoffs.num_rows:
+        return cutoffs
+    spared = cutoffs[KEY[1]][-1].as_py() - 7 * PLAN.full_weeks * DAY
+    begin = min(first + WARM_UP_DAYS * DAY, spared)
+    return cutoffs.filter(pc.greater_equal(cutoffs[KEY[1]], begin))
 
 
 def _labelled(first: date, today: date) -> pa.Table:
@@ -140,8 +151,8 @@ def _lacking(what: str) -> TooLittleHistory:
 
 def _too_little(demand: pa.Table, today: date) -> TooLittleHistory:
     first = pc.min(demand["day"]).as_py()
-    reason = "there are no receipts" if first is None else f"receipts from {first} to {today}"
+    days = 0 if first is None else (today - first).days
     return TooLittleHistory(
-        f"nothing is trained: {reason}, and no label is known after {WARM_UP_DAYS} days of them",
+        f"nothing is trained: {count_of(days, 'day')} since the first receipt, of at least {LEAST_DAYS}",
         hint="wait for more days",
     )
