@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow.compute as pc
 
+import versions_in_use
 from lakeshelf.components.component import (
     DAY,
     Component,
@@ -18,16 +20,25 @@ from lakeshelf.components.component import (
     midnight,
 )
 from lakeshelf.contracts.layers import Curated
+from lakeshelf.contracts.retail.tables_models import TRAINING
 from lakeshelf.errors import MissingExtra
 from lakeshelf.extras import require
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.training.apart import Apart, Ended
 from lakeshelf.forecast.training.lessons import LEAST_DAYS
+from lakeshelf.forecast.versions.health import TO_TRAIN_DAYS
+from lakeshelf.forecast.versions.registered import promote
+from lakeshelf.forecast.versions.registry import Act
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.logs import log
+from versions_in_use import BESIDE
 
 READ = (Curated.FEATURES_STORE, Curated.DAILY_DEMAND)
 """Tables that a training reads."""
+NAME = TRAINING
+TRAINED_AT = "trained_at"
+ON_ITS_DAY, RED = "trained on its day", f"red for {TO_TRAIN_DAYS} days"
+"""Why a version was trained."""
 FAILED_DAYS = 1
 """Days of business time after which a training that failed is tried again."""
 
@@ -53,41 +64,87 @@ def _span(lake: ReadTables, today: date) -> int:
     return (today - min(firsts)).days if firsts else 0
 
 
-class TrainingService(Component):
-    """Trains a version on its day, beside the shop, which waits for nothing."""
+@dataclass(frozen=True)
+class Latest:
+    """The latest training.
 
-    name = "training-service"
-    doc = "Trains a model of demand every few weeks of business time, beside the shop."
+    Attributes:
+        due: When it was due; None: there was none.
+        wait: How long the next one waits after it.
+        memory: What is remembered of it.
+    """
+
+    due: datetime | None
+    wait: timedelta
+    memory: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, last: JournalEntry | None, every_days: int) -> Latest:
+        """That which an entry remembers, its own or one before it."""
+        if last is None:
+            return cls(None, every_days * DAY, {})
+        memory = last.decision.memory
+        due = memory.get(TRAINED_AT, last.decision.event_time.isoformat())
+        again = FAILED_DAYS if memory.get("kind") == "failed" else memory.get("again_days")
+        at = None if due is None else datetime.fromisoformat(due)
+        return cls(at, (again or every_days) * DAY, memory)
+
+    @property
+    def day(self) -> date | None:
+        """The day of it."""
+        return None if self.due is None else self.due.date()
+
+    def dues(self, tick: Tick) -> list[datetime]:
+        """The latest day of a training; of several that were missed there is one."""
+        if self.due is None:
+            return [midnight(tick.today)]
+        times = (tick.now - self.due) // self.wait
+        return [self.due + times * self.wait] if times > 0 else []
+
+    def remembered(self, version: str) -> dict[str, Any]:
+        """What an entry remembers of it that promotes a version."""
+        due = None if self.due is None else self.due.isoformat()
+        return {**self.memory, TRAINED_AT: due, "promoted": version}
+
+
+class TrainingService(Component):
+    """Trains a version on its day, beside the shop, which waits for nothing; a challenger decides after two weeks."""
+
+    name = NAME
+    doc = "Trains a model of demand every few weeks of business time, beside the shop, and promotes it after two more."
     phase = "discounts"
     journal = "ops/journal_training_service"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._running: Apart | None = None
-        self._wait = timedelta(0)
+        self._running: tuple[datetime, Apart] | None = None
+        self._latest = Latest.of(None, context.settings.train_every_days)
+        self._looked: date | None = None
 
     def restore(self, last: JournalEntry | None) -> None:
-        """How long to wait after the latest one."""
-        memory = {} if last is None else last.decision.memory
-        again = FAILED_DAYS if memory.get("kind") == "failed" else memory.get("again_days")
-        self._wait = (again or self.context.settings.train_every_days) * DAY
+        """When the latest training was, and how long to wait after it."""
+        self._latest = Latest.of(last, self.context.settings.train_every_days)
 
     def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
-        """The latest day of a training; of several that were missed there is one."""
-        if after is None:
+        """The day of the training that goes on, or of one missed since; else today, if the versions call for it."""
+        if self._running is not None:
+            return [max([self._running[0], *self._latest.dues(tick)])]
+        if self._looked != tick.today and self._is_called_for(tick.today):
             return [midnight(tick.today)]
-        times = (tick.now - after) // self._wait
-        return [after + times * self._wait] if times else []
+        self._looked = tick.today
+        return self._latest.dues(tick)
 
     def decide(self, due: datetime, tick: Tick) -> Decision | None:
-        """Begin a training; once it has ended, what it came to."""
+        """Promote a version, or begin a training; once it has ended, what it came to."""
         if self._running is None:
+            version = versions_in_use.promotable(self.context.lake, tick.today)
+            if version is not None:
+                return self._promoted(due, version)
             skipped = lacking(self.context.lake, due.date())
             if skipped is not None:
                 return self._ended(due, skipped)
-            log.info("training begins", today=str(due.date()))
-            self._running = Apart(self.context.settings.lake_root, due)
-        result = self._running.result()
+            self._running = due, self._begun(due)
+        result = self._running[1].result()
         if result is None:
             return None
         self._running = None
@@ -96,11 +153,31 @@ class TrainingService(Component):
     def close(self) -> None:
         """End a training that goes on; it begins anew next time."""
         if self._running is not None:
-            self._running.close()
+            self._running[1].close()
+
+    def _is_called_for(self, today: date) -> bool:
+        lake, trained = self.context.lake, self._latest.day
+        return versions_in_use.promotable(lake, today) is not None or versions_in_use.is_red(
+            lake, trained, today
+        )
+
+    def _begun(self, due: datetime) -> Apart:
+        is_red = versions_in_use.is_red(self.context.lake, self._latest.day, due.date())
+        reason = RED if is_red else ON_ITS_DAY
+        log.info("training begins", today=str(due.date()), why=reason)
+        return Apart(self.context.settings.lake_root, due, reason)
+
+    def _promoted(self, due: datetime, version: str) -> Decision:
+        act = Act(NAME, due, f"{BESIDE.days} days as challenger")
+        changed = promote(self.context.settings.lake_root, version, act)
+        log.info("challenger promoted" if changed else "another has promoted", version=version)
+        memory = self._latest.remembered(version)
+        return Decision(f"promotion:{version}:{due.isoformat()}", due, memory=memory)
 
     def _ended(self, due: datetime, result: Ended) -> Decision:
         log.info("training ended", **asdict(result))
-        return Decision(f"training:{due.isoformat()}", due, memory=asdict(result))
+        memory = {**asdict(result), TRAINED_AT: due.isoformat()}
+        return Decision(f"training:{due.isoformat()}", due, memory=memory)
 
 
 COMPONENT = TrainingService

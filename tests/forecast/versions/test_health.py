@@ -137,3 +137,14 @@ def test_red_days_of_different_metrics_are_in_a_row_and_a_missing_day_ends_it() 
         "S1": "none"
     }
     assert h.advice([], DAY) == {}
+
+
+@given(back=st.sets(st.integers(0, 9)), trained=st.none() | st.integers(0, 10))
+def test_another_is_asked_for_by_two_red_days_since_the_latest_training(
+    back: set[int], trained: int | None
+) -> None:
+    in_a_row = next(number for number in range(11) if number not in back)
+    since = None if trained is None else DAY - timedelta(days=trained)
+    rows = [one for one in days(*back) if since is None or one.day >= since]
+    is_new = trained is None or in_a_row <= trained
+    assert h.asks_for_another(rows, since, DAY) == (in_a_row >= 2 and is_new)

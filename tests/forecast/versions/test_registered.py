@@ -76,6 +76,16 @@ def test_both_rows_of_a_promotion_are_in_one_commit(root: Path) -> None:
     assert registry.model(VERSIONS[0]).status == "retired"
 
 
+def test_only_a_challenger_is_promoted_and_only_once(root: Path) -> None:
+    lake = registered.writer(root)
+    assert registered.promote(lake.root, VERSIONS[0], act()) == ()
+    registered.change(lake, lambda known: advance(known, VERSIONS[0], act()))
+    assert registered.promote(lake.root, VERSIONS[1], act()) == ()
+    (model,) = registered.promote(lake.root, VERSIONS[0], act())
+    assert registered.read(lake).registry.champion == model
+    assert registered.promote(lake.root, VERSIONS[0], act()) == ()
+
+
 gates = st.lists(
     st.builds(
         Gate,

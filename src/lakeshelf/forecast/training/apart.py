@@ -50,12 +50,13 @@ class Apart:
     Args:
         root: Lake root.
         at: Business time; nothing is read from its day on.
+        reason: Why it is done.
     """
 
-    def __init__(self, root: Place, at: datetime) -> None:
+    def __init__(self, root: Place, at: datetime, reason: str) -> None:
         self._answer, self._said = _file(), _file()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.child", str(root), at.isoformat()],
+            [sys.executable, "-P", "-m", f"{__package__}.child", str(root), at.isoformat(), reason],
             stdin=subprocess.PIPE,
             stdout=self._answer,
             stderr=self._said,

@@ -1,6 +1,6 @@
 """The process of a training: it limits itself, ends with its parent, and says in one line what it came to.
 
-python -m lakeshelf.forecast.training.child ROOT TIME
+python -m lakeshelf.forecast.training.child ROOT TIME REASON
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ MEMORY = 8 * 2**30
 """Bytes of addresses; the libraries map a good part of them without using it."""
 NICER = 10
 ACTOR = "training-service"
-REASON = "trained on its day"
 
 
 def main() -> None:
     """Train, and print what it came to."""
-    root, at = sys.argv[1], datetime.fromisoformat(sys.argv[2])
+    root, at, reason = sys.argv[1], datetime.fromisoformat(sys.argv[2]), sys.argv[3]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.nice(NICER)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # LightGBM says there what it warns of
     with answer:
-        answer.write(json.dumps(asdict(ended(lambda: trained(root, at)))) + "\n")
+        answer.write(json.dumps(asdict(ended(lambda: trained(root, at, reason)))) + "\n")
 
 
 def ended(train: Callable[[], Ended]) -> Ended:
@@ -52,13 +51,13 @@ def ended(train: Callable[[], Ended]) -> Ended:
         return Ended("failed", f"it needs more than {MEMORY // 2**30} GB of memory")
 
 
-def trained(root: str, at: datetime) -> Ended:
+def trained(root: str, at: datetime, reason: str) -> Ended:
     """Train a version; one that passed every gate becomes challenger."""
     from lakeshelf.forecast.training import training  # noqa: PLC0415 - within the limits
     from lakeshelf.forecast.versions import registered  # noqa: PLC0415
     from lakeshelf.forecast.versions.registry import Act, advance  # noqa: PLC0415
 
-    act = Act(ACTOR, at, REASON)
+    act = Act(ACTOR, at, reason)
     lake = registered.writer(root, who=ACTOR)
     name = training.train(lake, training.Request(act, at.date())).card.model_version
     model = registered.read(lake).registry.model(name)

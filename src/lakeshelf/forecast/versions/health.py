@@ -134,15 +134,35 @@ def advice(rows: Iterable[Health], day: date) -> dict[str, Advice]:
         rows: Rows of the last `TO_RULE_DAYS` at least.
         day: The last of these days; a day without rows ends a row of red ones.
     """
-    red: dict[str, set[date]] = {}
-    hurting: dict[str, set[date]] = {}
+    known = tuple(rows)
+    red = _red_days(known)
+    hurting = _red_days(one for one in known if one.metric not in TO_TRAIN_ONLY)
+    stores = {one.store_id for one in known}
+    return {
+        store: _advice(red.get(store, set()), hurting.get(store, set()), day) for store in stores
+    }
+
+
+def asks_for_another(rows: Iterable[Health], trained: date | None, day: date) -> bool:
+    """Whether a store has been red for `TO_TRAIN_DAYS` days, in a row that began after the latest training.
+
+    Args:
+        rows: Rows of one version, from the day of that training on.
+        trained: Its day; None: there was none.
+        day: The last of the days.
+    """
+    before = None if trained is None else (day - trained).days
+    lengths = (streak(days, day) for days in _red_days(rows).values())
+    return any(n >= TO_TRAIN_DAYS and (before is None or n <= before) for n in lengths)
+
+
+def _red_days(rows: Iterable[Health]) -> dict[str, set[date]]:
+    """Store → days on which a metric is red."""
+    days: dict[str, set[date]] = {}
     for one in rows:
-        days, hurt = (of.setdefault(one.store_id, set()) for of in (red, hurting))
         if one.verdict == "red":
-            days.add(one.day)
-            if one.metric not in TO_TRAIN_ONLY:
-                hurt.add(one.day)
-    return {store: _advice(red[store], hurting[store], day) for store in red}
+            days.setdefault(one.store_id, set()).add(one.day)
+    return days
 
 
 def _advice(red: set[date], hurting: set[date], day: date) -> Advice:

@@ -13,7 +13,7 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.retail.tables_models import TRAINING
 from lakeshelf.forecast.versions import folders, places
 from lakeshelf.forecast.versions.folders import Version
-from lakeshelf.forecast.versions.registry import Model, Registry
+from lakeshelf.forecast.versions.registry import Act, Model, Registry, advance
 from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Place, Root
@@ -97,6 +97,25 @@ def _changed(lake: Lake, act: Change, model_name: str) -> tuple[Model, ...]:
             hint="look with `lakeshelf models list`, and do it again",
         ) from error
     return changed
+
+
+def promote(root: Root | Place, name: str, act: Act) -> tuple[Model, ...]:
+    """Make champion of a version that is challenger and has passed its gates.
+
+    Returns:
+        The rows that changed; none: another has changed what it is meanwhile.
+
+    Raises:
+        ActRefused: There is a gate that it did not pass.
+        Conflict: Others change the table again and again.
+    """
+
+    def advanced(known: Registry) -> tuple[Model, ...]:
+        challenger = known.challenger
+        is_it = challenger is not None and challenger.model_version == name
+        return advance(known, name, act) if is_it else ()
+
+    return change(writer(root, who=act.actor), advanced, attempts=3)
 
 
 def version(lake: ReadTables, name: str, model_name: str = MODEL) -> Version:

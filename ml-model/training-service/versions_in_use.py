@@ -1,0 +1,80 @@
+"""What the days so far say of the versions in use: which one is due to decide, and whether another one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pyarrow.compute as pc
+
+from lakeshelf.components.component import rows
+from lakeshelf.contracts.layers import Curated, Ops
+from lakeshelf.forecast.demand.windows import cutoffs
+from lakeshelf.forecast.frames import KEY
+from lakeshelf.forecast.versions.drift import EVERY_STORE
+from lakeshelf.forecast.versions.errors import RegistryDamaged
+from lakeshelf.forecast.versions.health import TO_RULE_DAYS, Health, advice, asks_for_another
+from lakeshelf.forecast.versions.registered import MODEL
+from lakeshelf.forecast.versions.registry import Model, Registry
+from lakeshelf.lake.rows.conditions import Where
+from lakeshelf.lake.rows.port import ReadTables
+
+BESIDE = timedelta(days=14)
+"""How long a challenger predicts beside the champion, or the rule, before it decides."""
+
+
+def in_use(lake: ReadTables) -> tuple[Model | None, Model | None]:
+    """Champion and challenger; neither where two have the same place, which a person has to mend."""
+    try:
+        registry = Registry.of(rows(lake, Ops.MODELS, [("model_name", "=", MODEL)]))
+        return registry.champion, registry.challenger
+    except RegistryDamaged:
+        return None, None
+
+
+def promotable(lake: ReadTables, today: date) -> str | None:
+    """The challenger, if it has predicted on each cutoff day of two weeks and does not do badly; else None."""
+    _, challenger = in_use(lake)
+    if challenger is None or not challenger.has_passed:
+        return None
+    version = challenger.model_version
+    if not _expected(today) <= _predicted(lake, version, today):
+        return None
+    known = _health(lake, version, today - timedelta(days=TO_RULE_DAYS), today)
+    advised = advice(known, today - timedelta(days=1))
+    return None if advised.get(EVERY_STORE) == "rule" else version
+
+
+def is_red(lake: ReadTables, trained: date | None, today: date) -> bool:
+    """Whether the champion has been red for days, in a row that began after the latest training.
+
+    Not while there is a challenger: another one would begin two weeks anew.
+    """
+    champion, challenger = in_use(lake)
+    if champion is None or challenger is not None:
+        return False
+    known = _health(lake, champion.model_version, trained or date.min, today)
+    return asks_for_another(known, trained, today - timedelta(days=1))
+
+
+def _expected(today: date) -> set[date]:
+    return set(cutoffs(today - BESIDE, today)[KEY[1]].to_pylist())
+
+
+def _predicted(lake: ReadTables, version: str, today: date) -> set[date]:
+    """Days of the last two weeks on which a version predicted as challenger."""
+    where: Where = [
+        ("model_version", "=", version),
+        ("role", "=", "challenger"),
+        (KEY[1], ">=", today - BESIDE),
+        (KEY[1], "<", today),
+    ]
+    batches = lake.read(Curated.PREDICTIONS, columns=[KEY[1]], where=where)
+    return {day for batch in batches for day in pc.unique(batch[KEY[1]]).to_pylist()}
+
+
+def _health(lake: ReadTables, version: str, since: date, until: date) -> Iterator[Health]:
+    where: Where = [("model_version", "=", version), ("day", ">=", since), ("day", "<", until)]
+    for row in rows(lake, Ops.MODEL_HEALTH, where):
+        row.pop("reason")
+        yield Health(**row)
