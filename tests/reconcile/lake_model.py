@@ -33,6 +33,7 @@ LEDGER = pa.schema(
 )
 DECIDED = (
     "analytics/daily_discounts",
+    "curated/predictions",
     "curated/shelf_profiles",
     "ops/alerts",
     "ops/models",

@@ -180,6 +180,11 @@ def shop() -> Model:
             ("A", 30, "V2", False),
             ("B", 5, "V2", True),
         ),
+        "curated/predictions": rows(
+            "model_version feature_date shelf_id role level_qty valid_until",
+            ("V2", TUE, "A", "champion", 30, at(WED, "00:00")),
+            ("V3", TUE, "A", "challenger", 28, None),
+        ),
         "ops/models": rows(
             "model_name model_version status replaced",
             ("M", "V1", "refused", None),

@@ -224,6 +224,8 @@ CHANGES = [
     (refolded("s5", quantity=11), {"plans reached", "arrivals"}),
     (add(PLANS, plan_id="P4", shelf_id="A", status="pending", issued_qty=0), {"plans pending"}),
     (add(SUPPLY, supplier_plan_id="SP5", status="pending", order_id=None), {"supply pending"}),
+    (add("curated/predictions", valid_until=None), {"M2 predictions"}),
+    (add("curated/predictions", model_version="V1"), {"M2 levels"}),
     (put(SUPPLY, "source", "rule"), {"M3 named"}),
     (put(SUPPLY, "source", "ml", row=1), {"M3 named", "M3 champion"}),
     (put(SUPPLY, "level_qty", None), {"M3 named"}),

@@ -1,16 +1,18 @@
-"""Whether orders by a model follow a level that held, of a version that was champion (docs/design/retail.md#levels)."""
+"""Whether each version said one thing, and orders follow what a champion said (docs/design/retail.md#levels)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakeshelf.contracts.layers import Ops, Staging
+from lakeshelf.contracts.layers import Curated, Ops, Staging
+from lakeshelf.reconcile.decisions import ONE_A
 
 if TYPE_CHECKING:
     from lakeshelf.reconcile.books import Books
     from lakeshelf.reconcile.checks import Check
 
 PLAN = ("supplier_plan_id", "shelf_id", "status", "source", "model_version", "level_qty")
+SENT = "FROM source WHERE valid_until IS NOT NULL"
 BY_MODEL = "SELECT * FROM source AS plan WHERE plan.source = 'ml'"
 
 NAMED = """
@@ -36,7 +38,9 @@ FROM plan_by_model
 
 
 def levels_of(books: Books) -> tuple[Check, ...]:
-    """M3: a plan of source `ml` has a level that held, of a version that was champion.
+    """M2: one prediction a version, shelf and day, and one level. M3: a plan by a model follows a champion's level.
+
+    That there is one pending plan a shelf is a check of `decisions`.
 
     Args:
         books: Books that are open.
@@ -48,8 +52,21 @@ def levels_of(books: Books) -> tuple[Check, ...]:
     books.load("any_plan", Ops.WH_SUPPLIER_PLAN, PLAN)
     books.load("plan_by_model", Ops.WH_SUPPLIER_PLAN, PLAN, BY_MODEL)
     books.load("order_level", Staging.ORDER_LEVELS, columns)
+    said = ("model_name", "model_version", "feature_date", "shelf_id")
+    books.load("said", Curated.PREDICTIONS, said)
+    books.load("sent", Curated.PREDICTIONS, ("feature_date", "shelf_id", "valid_until"), SENT)
     books.load("model", Ops.MODELS, ("model_version", "status", "replaced"))
     return (
+        books.compare(
+            "M2 predictions",
+            "at most one prediction a version, cutoff day and shelf",
+            ONE_A.format(keys=", ".join(said), rows="said"),
+        ),
+        books.compare(
+            "M2 levels",
+            "at most one level is sent for a cutoff day and shelf",
+            ONE_A.format(keys="feature_date, shelf_id", rows="sent"),
+        ),
         books.compare("M3 named", "plans by a model name level and version, others none", NAMED),
         books.compare_rows(
             "M3 level",

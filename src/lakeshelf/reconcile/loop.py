@@ -25,7 +25,7 @@ def reconcile_loop(
 ) -> Reconciliation:
     """Whether a quiet lake agrees with its raw events, and its decisions with what followed.
 
-    The checks: I0 to I5, I6 (each state table recomputed from `raw`), and those of `decisions` and `levels` (M3).
+    The checks: I0 to I5, I6 (each state table recomputed from `raw`), and those of `decisions` and `levels` (M2, M3).
 
     Args:
         lake_root: Folder or URL of the lake.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lakeshelf.forecast.versions.cards import Gate
 from lakeshelf.forecast.versions.errors import ActRefused
 from lakeshelf.forecast.versions.registry import Model, Registry, advance, applied, register
 from lakeshelf.lake.place.errors import Conflict
+from tests.forecast.versions import cases
 from tests.forecast.versions.test_registry import VERSIONS, act, card
 
 
@@ -114,3 +116,30 @@ def test_only_what_passed_every_gate_goes_up(gates: list[Any]) -> None:
         advance(registry, VERSIONS[0], act())
     for gate in failed:
         assert f"{gate.name} (" in str(refused.value)
+
+
+def test_files_of_former_champions_are_checked_against_their_hashes(tmp_path: Path) -> None:
+    """M4; a candidate has decided nothing, and its files are its own affair."""
+    lake, above = registered.writer(tmp_path), tmp_path / "models" / registered.MODEL
+    assert registered.files_check(lake).ok
+    names = []
+    for day in (20, 21, 22):
+        _, version = cases.published(above, trained_until=date(2026, 9, day))
+        name, sha256 = version.card.model_version, version.card_sha256
+        names.append(name)
+        registered.change(
+            lake, lambda known, v=version, s=sha256: register(known, v.card, s, act())
+        )
+        for _ in range(2 if day < 22 else 0):
+            registered.change(lake, lambda known, n=name: advance(known, n, act()))
+    former, champion, candidate = (above / name / "mean.txt" for name in names)
+    candidate.write_text("another")
+    check = registered.files_check(lake)
+    assert (check.ok, check.expected, check.actual) == (True, 2, 2)
+    former.write_text(former.read_text() + " ")
+    champion.unlink()
+    check = registered.files_check(lake)
+    assert (check.ok, check.expected, check.actual, check.differences) == (False, 2, 0, 2)
+    for file, text in zip((former, champion), check.sample, strict=True):
+        assert str(file.parent) in text
+        assert file.name in text

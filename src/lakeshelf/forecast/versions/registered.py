@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.retail.tables_models import TRAINING
+from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.versions import folders, places
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.registry import Act, Model, Registry, advance
@@ -19,6 +21,9 @@ from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.port import ReadTables
+
+if TYPE_CHECKING:
+    from lakeshelf.reconcile.checks import Check
 
 MODEL = "warehouse_optimizer"
 """The model that says how much to order."""
@@ -128,3 +133,33 @@ def version(lake: ReadTables, name: str, model_name: str = MODEL) -> Version:
     model = read(lake, model_name).registry.model(name)
     folder = places.at(lake.root, model_name, name)
     return folders.read(folder, name, model.card_sha256)
+
+
+def files_check(lake: ReadTables, model_name: str = MODEL) -> Check:
+    """M4: the files of each version that decides, or may have decided, are those that were registered.
+
+    Raises:
+        RegistryDamaged: The registry contradicts itself.
+    """
+    from lakeshelf.reconcile.checks import SAMPLES, Check  # noqa: PLC0415 - with it comes an extra
+
+    deciders = read(lake, model_name).registry.deciders
+    damages = tuple(text for model in deciders if (text := _damage(lake, model)))
+    return Check(
+        "M4 files",
+        "files of champions and of former ones match their hashes",
+        len(deciders),
+        len(deciders) - len(damages),
+        len(damages),
+        damages[:SAMPLES],
+    )
+
+
+def _damage(lake: ReadTables, model: Model) -> str | None:
+    """What is wrong with the files of a version."""
+    try:
+        folder = places.at(lake.root, model.model_name, model.model_version)
+        folders.read(folder, model.model_version, model.card_sha256)
+    except LakeshelfError as error:
+        return str(error)
+    return None

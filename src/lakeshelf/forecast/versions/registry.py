@@ -160,6 +160,16 @@ class Registry:
         """
         return self._only("challenger")
 
+    @property
+    def deciders(self) -> tuple[Model, ...]:
+        """The champion, and versions that were it or may have been."""
+        replaced = {model.replaced for model in self.models.values()}
+        return tuple(
+            model
+            for name, model in sorted(self.models.items())
+            if model.status in ("champion", "retired") or name in replaced
+        )
+
     def model(self, version: str) -> Model:
         """The row of a version.
 

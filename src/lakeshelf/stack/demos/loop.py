@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from typing import Any
@@ -23,6 +23,7 @@ from lakeshelf.components.component import DAY, Context
 from lakeshelf.components.service import Leader
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
+from lakeshelf.forecast.versions.registered import files_check
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.refusals import said
 from lakeshelf.lake import Lake
@@ -141,6 +142,8 @@ def run(settings: Settings, loop_plan: LoopPlan, show: demo.Show) -> LoopReport:
         stack.clock.end("stopped")
         show("reconcile", 0, 0)
         reconciliation = reconcile_loop(settings.lake_root, records)
+        files = files_check(Lake(settings.lake_root))
+        reconciliation = replace(reconciliation, checks=(*reconciliation.checks, files))
         reached = achieved(
             settings.lake_root, loop_plan.start, loop_plan.start + DAY * (loop_plan.days - 1)
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,6 +49,8 @@ def reconcile(
     """
     from lakeshelf import reconcile as reconciling
     from lakeshelf.components.registry import module
+    from lakeshelf.forecast.versions.registered import files_check
+    from lakeshelf.lake import Lake
     from lakeshelf.stack.observing import settling
 
     if baskets is not None and stores is None:
@@ -64,6 +67,7 @@ def reconcile(
             stores=number,
             baskets=baskets,
         )
+        report = replace(report, checks=(*report.checks, files_check(Lake(settings.lake_root))))
     settling.require_still(settings, rest)
     _leave(settings.stack_dir, report)
     if as_json:
