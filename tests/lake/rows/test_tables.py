@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import Field, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +107,26 @@ def test_a_table_newer_than_the_code_is_refused(tmp_path: Path) -> None:
         tables.open_table(tmp_path, NAME)
     with pytest.raises(LakeError, match="upgrade Lakeshelf"):
         tables.ensure(tmp_path, TABLE)
+
+
+def test_a_lake_that_a_newer_version_wrote_is_refused_before_any_table_is_changed(
+    tmp_path: Path,
+) -> None:
+    """This version would write rows without the column, and set settings of tables back."""
+    last = list(CATALOG.tables.values())[-1]
+    tables.ensure(tmp_path, replace(TABLE, columns=TABLE.columns[:-2]))
+    tables.ensure(tmp_path, last)
+    before = len(log(tmp_path))
+    newer = Field("of_a_newer_version", "string", nullable=True)
+    tables.open_table(tmp_path, last.name).alter.add_columns([newer])
+    with pytest.raises(LakeError) as refused:
+        tables.ensure_all(tmp_path)
+    assert str(refused.value) == (
+        f"table {last.name} has columns that this version does not know: of_a_newer_version; "
+        "run the newer version that wrote the lake, or restore a backup from before it"
+    )
+    assert len(log(tmp_path)) == before
+    assert {name for name in CATALOG.tables if tables.exists(tmp_path, name)} == {NAME, last.name}
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"metaData": 5}'])

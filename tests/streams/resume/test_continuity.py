@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
+from deltalake.schema import Field
 from pyspark.sql import SparkSession
 
 from lakeshelf import crash
-from lakeshelf.errors import StreamError
+from lakeshelf.errors import LakeshelfError, StreamError
 from lakeshelf.lake.rows import tables
 from lakeshelf.streams.commit import ledger
+from lakeshelf.streams.declare.plan import plan
 from lakeshelf.streams.recover import doubles, recovery
 from lakeshelf.streams.resume import checkpoint, continuity
 from lakeshelf.streams.take import duplicates
@@ -199,6 +201,33 @@ def add_partitions(living: Living) -> None:
     for future in admin.create_partitions([NewPartitions("shelf_events", 4)]).values():
         future.result()
     eventually(lambda: len(ends(living)) == 4, "partitions are there")
+
+
+def test_a_lake_that_a_newer_version_wrote_is_refused_until_that_one_runs_again(
+    living: Living,
+) -> None:
+    """Nobody here knows what the column means; of rows that nothing else has no rebuild is a way on either."""
+    newer = Field("of_a_newer_version", "string", nullable=True)
+    tables.open_table(living.root, RAW).alter.add_columns([newer])
+    line = f"table {RAW} has columns that this version does not know: of_a_newer_version; run the newer"
+    for act in (living.up, lambda: living.mend("continue"), lambda: living.mend("rebuild")):
+        with pytest.raises(LakeshelfError, match=line):
+            act()
+    expect(living, 6)
+
+
+def test_without_a_topic_that_was_read_a_query_goes_on_where_the_ledger_ends(
+    living: Living,
+) -> None:
+    """As after the way back from a version, or a project, whose jobs read more."""
+    living.jobs = [job for job in living.jobs if job.name == QUERY]
+    living.plans = plan(living.jobs)
+    way = "reads topic batch_catalog, which no job here reads; run `lakeshelf continue`"
+    assert way in refused(living)
+    living.send("shelf_events", SECOND)
+    living.mend("continue")
+    living.up()
+    expect(living, 10)
 
 
 @pytest.mark.parametrize("records", [nightly(2), 12])

@@ -182,7 +182,10 @@ def ensure(root: Root | Path | str, contract: Table) -> Created:
     Raises:
         LakeError: A column has another type than the contract says, or the table is newer than the code.
     """
-    plan = planned(root, contract)
+    return _done(root, contract, planned(root, contract))
+
+
+def _done(root: Root | Path | str, contract: Table, plan: Created) -> Created:
     if plan.outcome == "created":
         create(root, of_contract(contract))
     elif plan.outcome == "evolved":
@@ -203,9 +206,23 @@ def planned(root: Root | Path | str, contract: Table) -> Created:
     if not exists(root, contract.name):
         return Created(contract.name, "created")
     table = open_table(root, contract.name)
+    if error := newer(table, contract):
+        raise error
     added, altered = _missing_columns(table, contract), _altered_properties(table, contract)
     outcome: Outcome = "evolved" if added or altered else "unchanged"
     return Created(contract.name, outcome, tuple(field.name for field in added))
+
+
+def newer(handle: DeltaTable, contract: Table) -> SchemaError | None:
+    """Why a table is not written by this version: it has columns that the contract does not know; None: it has none."""
+    known = {field.name for field in _delta_fields(of_contract(contract).schema)}
+    unknown = [name for name in schema_of(handle).names if name not in known]
+    if not unknown:
+        return None
+    return SchemaError(
+        f"table {contract.name} has columns that this version does not know: {', '.join(unknown)}",
+        hint="run the newer version that wrote the lake, or restore a backup from before it",
+    )
 
 
 def rows(
@@ -308,8 +325,9 @@ def _tuples(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 
 
 def ensure_all(root: Root | Path | str) -> tuple[Created, ...]:
-    """Create or evolve every table of the catalogue."""
-    return tuple(ensure(root, table) for table in CATALOG.tables.values())
+    """Create or evolve every table of the catalogue; one that is refused leaves all as they are."""
+    plans = [(table, planned(root, table)) for table in CATALOG.tables.values()]
+    return tuple(_done(root, table, plan) for table, plan in plans)
 
 
 def row_count(root: Root | Path | str, name: str) -> int:

@@ -21,6 +21,7 @@ from lakeshelf.stack.observing.diagnosis import Finding, bad, good
 from lakeshelf.streams.declare import binding, plan, registry
 from lakeshelf.streams.recover import doubles
 from lakeshelf.streams.resume import checkpoint, continuity
+from lakeshelf.streams.resume.breaks import ways
 from lakeshelf.streams.run.runner import DRIVER
 
 
@@ -140,7 +141,7 @@ def checkpoints(settings: Settings) -> Iterator[Finding]:
             has_breaks = True
             yield bad(
                 f"query {query.name} cannot go on: {broken.what}",
-                f"run `lakeshelf down`; then {continuity.ways(broken)}",
+                f"run `lakeshelf down`; then {ways(broken)}",
             )
     if not has_breaks:
         begun = len(_begun(settings))

@@ -7,12 +7,13 @@ somewhere else, going on would count records twice or not at all, so a query doe
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from deltalake import DeltaTable
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import LakeError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.form import metadata
@@ -24,28 +25,15 @@ from lakeshelf.streams.commit.ledger import Account, Offsets
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint
+from lakeshelf.streams.resume.breaks import Break, ways
 from lakeshelf.streams.resume.checkpoint import Checkpoint, Starting
+from lakeshelf.streams.resume.identities import foreign, ids_of, is_foreign
 from lakeshelf.streams.take.refusal import QUARANTINE
 
 BATCH = "batch"
 """Entry of a commit that names the batch which it is part of."""
 COMMITS = 100
 """So many commits back a batch is looked for that was not finished."""
-
-
-@dataclass(frozen=True)
-class Break:
-    """One reason why a query must not go on.
-
-    Attributes:
-        what: What does not agree, in words.
-        about: The table or topic, empty: the checkpoint.
-        continuable: Whether the ledger's offsets are a place to go on; else only a rebuild is a way.
-    """
-
-    what: str
-    about: str = ""
-    continuable: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +68,12 @@ class Standing:
     @property
     def foreign(self) -> frozenset[str]:
         """Tables of another lake: the ledger knows others under their names, and knows some that are here."""
-        return _foreign(self.account, self.table_ids)
+        return foreign(self.account, self.table_ids)
 
     @property
     def has_foreign_ledger(self) -> bool:
         """Whether the ledger is that of another lake: it knows none of the tables that are here."""
-        return _is_foreign(self.account, self.table_ids)
+        return is_foreign(self.account, self.table_ids)
 
     def without(self, names: Container[str]) -> Standing:
         """The same without some tables."""
@@ -118,31 +106,6 @@ class Standing:
         }
 
 
-def ids_of(handles: Mapping[str, DeltaTable]) -> dict[str, str]:
-    """Table → id in Delta."""
-    return {name: str(handle.metadata().id) for name, handle in handles.items()}
-
-
-def _known(account: Account, table_ids: Mapping[str, str]) -> dict[str, bool]:
-    """Table of which the ledger tells an id → whether it is that table."""
-    return {
-        name: account.table_ids[name] == table_id
-        for name, table_id in table_ids.items()
-        if name in account.table_ids and name != ledger.LEDGER
-    }
-
-
-def _foreign(account: Account, table_ids: Mapping[str, str]) -> frozenset[str]:
-    known = _known(account, table_ids)
-    others = frozenset(name for name, is_known in known.items() if not is_known)
-    return others if any(known.values()) else frozenset()
-
-
-def _is_foreign(account: Account, table_ids: Mapping[str, str]) -> bool:
-    known = _known(account, table_ids)
-    return bool(known) and not any(known.values())
-
-
 def examine(
     plan: QueryPlan, settings: Settings, client: Mapping[str, str] | None = None
 ) -> Standing:
@@ -157,11 +120,12 @@ def examine(
     held, lost = _checkpoint(plan, settings, account)
     ids = topics.ids(client, [topic.name for topic in plan.topics]) if client else {}
     breaks = [*unreadable, *_altered(account, handles)]
-    if _is_foreign(account, ids_of(handles)):
+    if is_foreign(account, ids_of(handles)):
         return Standing(account, handles, held, ids, tuple(breaks))
     breaks += lost
     if held is not None and not lost:
         breaks += _positions(plan, account, held)
+        breaks += _unread(plan, held)
     if not lost:
         breaks += _numbers(plan, account, handles, held)
     if client:
@@ -180,14 +144,6 @@ def require(name: str, standing: Standing) -> Standing:
         first = next((b for b in standing.breaks if not b.continuable), standing.breaks[0])
         raise StreamError(f"query {name} does not start: {first.what}", hint=ways(first))
     return standing
-
-
-def ways(broken: Break) -> str:
-    """What a person can do about a break."""
-    rebuild = "`lakeshelf rebuild`"
-    if not broken.continuable:
-        return f"put a copy back that belongs to the rest, or run {rebuild}"
-    return f"run `lakeshelf continue` to go on where the ledger ends, or {rebuild}"
 
 
 def unfinished(plan: QueryPlan, standing: Standing) -> tuple[int, Offsets] | None:
@@ -213,8 +169,13 @@ def unfinished(plan: QueryPlan, standing: Standing) -> tuple[int, Offsets] | Non
         raise StreamError(f"batches {numbers} are not in the ledger")
     if numbers[0] not in offsets:
         raise StreamError(f"no commit tells the offsets of batch {numbers[0]} of {min(ahead)}")
-    _require_adjacent(offsets[numbers[0]], standing)
-    return numbers[0], offsets[numbers[0]]
+    number, under_way = numbers[0], offsets[numbers[0]]
+    _require_adjacent(under_way, standing)
+    if others := _others(plan, under_way):
+        raise StreamError(
+            f"batch {number} was begun with topic {min(others)}, which no job here reads"
+        )
+    return number, under_way
 
 
 def _undone(plan: QueryPlan, standing: Standing) -> Iterator[Break]:
@@ -274,12 +235,15 @@ def _opened(
                 unreadable.append(Break(f"table {name} is missing", name))
         except LakeError as error:
             unreadable.append(Break(error.message, name))
+        else:
+            if newer := tables.newer(handles[name], CATALOG.tables[name]):
+                unreadable.append(Break(newer.message, name, way=newer.hint))
     return handles, unreadable
 
 
 def _altered(account: Account, handles: Mapping[str, DeltaTable]) -> Iterator[Break]:
     """Tables that are not those which the ledger knows."""
-    if _is_foreign(account, ids_of(handles)):
+    if is_foreign(account, ids_of(handles)):
         yield Break("its ledger is of another lake: it knows none of the tables", ledger.LEDGER)
         return
     for name, handle in handles.items():
@@ -325,6 +289,19 @@ def _positions(plan: QueryPlan, account: Account, held: Checkpoint) -> Iterator[
             f"its checkpoint goes on with batch {held.next_number()}, the ledger ends with {account.number}",
             continuable=True,
         )
+
+
+def _unread(plan: QueryPlan, held: Checkpoint) -> Iterator[Break]:
+    """Topics of a checkpoint that the query does not read; Spark would take their partitions for lost."""
+    last = max((n for n in (held.last_committed(), held.unfinished()) if n is not None), default=-1)
+    for topic in sorted(_others(plan, held.until(last))):
+        yield Break(
+            f"its checkpoint reads topic {topic}, which no job here reads", continuable=True
+        )
+
+
+def _others(plan: QueryPlan, names: Iterable[str]) -> set[str]:
+    return set(names) - {topic.name for topic in plan.topics}
 
 
 def _difference(plan: QueryPlan, account: Account, held: Checkpoint, at: Starting) -> str:
