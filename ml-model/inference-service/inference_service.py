@@ -22,6 +22,7 @@ from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.demand.rows import of_store
 from lakeshelf.forecast.inference import day as cutoff_day
 from lakeshelf.forecast.inference import use
+from lakeshelf.forecast.inference.handover import handed_back
 from lakeshelf.forecast.inference.levels import TOPIC, in_time, messages, valid_until
 from lakeshelf.forecast.versions.registered import MODEL
 from lakeshelf.lake.rows.conditions import Where
@@ -83,8 +84,12 @@ class InferenceService(Component):
             self._policies(STORE, profiles),
             self._table(Ops.WH_SUPPLIER_ORDERS, [("status", "=", "issued")]),
         )
-        handed_back = past_days.handed_back(self.context.lake, day, choice)
-        return cutoff_day.of(day, known, of_store(features)).without(handed_back)
+        return cutoff_day.of(day, known, of_store(features)).without(self._handed_back(day, choice))
+
+    def _handed_back(self, day: date, choice: use.Choice) -> frozenset[str]:
+        if choice.champion is None:
+            return frozenset()
+        return handed_back(self.context.lake, day, choice.champion.version.card.model_version)
 
     def _policies(self, table: str, profiles: pa.Table) -> pa.Table:
         topic = table.partition("/")[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,7 @@ from lakeshelf.forecast.demand.segments import ACTIVE_LINES, LINES
 from lakeshelf.forecast.frames import HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.inference.use import Choice
 from lakeshelf.forecast.inference.watching import Watched, observed, since
-from lakeshelf.forecast.versions.health import (
-    FALLBACK,
-    TO_RULE_DAYS,
-    Health,
-    advice,
-    fallen,
-    measured,
-)
+from lakeshelf.forecast.versions.health import FALLBACK, Health, fallen, measured
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
@@ -98,25 +91,3 @@ def _measured(lake: ReadTables, day: date, choice: Choice) -> Iterator[Health]:
         card = one.version.card
         seen = observed(day, past.of(card.model_version))
         yield from measured(card.model_version, card.trained_until, day, seen, {})
-
-
-def handed_back(lake: ReadTables, day: date, choice: Choice) -> frozenset[str]:
-    """Stores for which the champion did badly for so long that the rule decides."""
-    if choice.champion is None:
-        return frozenset()
-    version = choice.champion.version.card.model_version
-    before = day - timedelta(days=1)
-    advised = advice(_known(lake, day, version), before)
-    return frozenset(store for store, what in advised.items() if what == "rule")
-
-
-def _known(lake: ReadTables, day: date, version: str) -> Iterator[Health]:
-    """How a version did on the days before a day that can hand a store back to the rule."""
-    where: Where = [
-        ("model_version", "=", version),
-        ("day", ">=", day - timedelta(days=TO_RULE_DAYS)),
-        ("day", "<", day),
-    ]
-    for row in lake.read(Ops.MODEL_HEALTH, where=where).read_all().to_pylist():
-        row.pop("reason")
-        yield Health(**row)

@@ -136,6 +136,7 @@ READING = {
     "policies set": [hostile.TEXT, "min_qty=1"],
     "policies unset": [hostile.TEXT],
     "whatif": ["--stores", hostile.TEXT, "--frontier"],
+    "explain": [hostile.TEXT],
     "models list": [],
     "models show": [hostile.TEXT],
     "models train": ["--as", hostile.TEXT],

@@ -16,6 +16,7 @@ from tests.cli import commands
 ARGUMENTS = {
     "trace": ["x"],
     "stock show": ["x"],
+    "explain": ["x"],
     "sql": ["SHOW TABLES"],
     "logs": [],
     "profile": ["x"],

@@ -73,6 +73,7 @@ READING: dict[str, tuple[str, ...]] = {
     "trace": (SHELF,),
     "watch": ("--once",),
     "whatif": ("--set", "reorder_point_qty=3"),
+    "explain": (SHELF,),
 }
 """Command → arguments with which it reads."""
 GROUPS = ("users", "data", "cr", "import", "webhooks", "models")

@@ -34,7 +34,17 @@ from lakeshelf.cli.platform import (
     stack,
 )
 from lakeshelf.cli.platform.observing import doctor, logs, profile, reconcile, status, watch
-from lakeshelf.cli.shop import features, models, people, policies, quarantine, stock, trace, whatif
+from lakeshelf.cli.shop import (
+    explain,
+    features,
+    models,
+    people,
+    policies,
+    quarantine,
+    stock,
+    trace,
+    whatif,
+)
 from lakeshelf.errors import LakeshelfError, first_line, refused
 
 INTERRUPTED = 130
@@ -95,6 +105,7 @@ app.add_typer(people.plans, name="plans")
 app.add_typer(stock.app, name="stock")
 app.add_typer(policies.app, name="policies")
 app.command("whatif")(whatif.whatif)
+app.command("explain")(explain.explain)
 app.add_typer(features.app, name="features")
 app.add_typer(models.app, name="models")
 app.add_typer(quarantine.app, name="quarantine")

@@ -82,7 +82,7 @@ def _listed(row: dict[str, Any], place: str, own: set[str]) -> dict[str, Any]:
         "store_id": row["store_id"],
         "shelf_id": shelf,
         "stock": row["stock"],
-        "why": _why(row, place),
+        "why": why(row, place),
         "policy": source,
         "coming": int(row[_COMING[place]]),
         "suggested_qty": row["wanted"],
@@ -97,7 +97,8 @@ def _needed(row: dict[str, Any], place: str) -> float:
     return max(float(row["threshold_pct"] * row["max_stock"] / 100), float(row["min_qty"]))
 
 
-def _why(row: dict[str, Any], place: str) -> list[str]:
+def why(row: Mapping[str, Any], place: str) -> list[str]:
+    """What is low by a row of `judged`, a sentence for each limit that is broken."""
     figures = dict.fromkeys(FIGURES) | {
         "event_type": _ALERT[place],
         "current_stock": row["stock"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from lakeshelf.forecast.frames import MEAN, Floats, Trained
-from lakeshelf.forecast.model.boosted import library
+from lakeshelf.forecast.model.boosted import corrections, library
 from lakeshelf.forecast.model.rows import matrix
 
 TOP = 5
@@ -45,6 +45,67 @@ def contributions(trained: Trained, rows: pa.Table) -> Contributions:
     values = matrix(rows, trained.columns)
     every = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1), np.float64)
     return Contributions(trained.columns.names, every[:, :-1], every[:, -1])
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a feature makes of a forecast.
+
+    Attributes:
+        name: The feature; `OTHERS` and `CORRECTION` are those that are not named, and what the latest weeks corrected.
+        value: Its value.
+        factor: What the mean is multiplied by because of it.
+        units: What that adds to the mean, after the parts before it.
+    """
+
+    name: str
+    value: Any
+    factor: float
+    units: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A mean, part by part: the base times all factors, and the base plus all units, is the mean.
+
+    Attributes:
+        base: What the mean is without any feature, in units.
+        parts: The features that say most, the others, the correction.
+    """
+
+    base: float
+    parts: tuple[Part, ...]
+
+    @property
+    def mean(self) -> float:
+        """What the parts add up to."""
+        return self.base + sum(part.units for part in self.parts)
+
+
+OTHERS, CORRECTION = "other features", "correction"
+
+
+def parts(trained: Trained, row: pa.Table, count: int = TOP) -> Parts:
+    """The mean that a version forecasts of a row, part by part.
+
+    Raises:
+        MissingExtra: LightGBM cannot be used.
+    """
+    of = contributions(trained, row)
+    (shares,), base = of.values, float(np.exp(of.base[0]))
+    order = np.argsort(-np.abs(shares), kind="stable")
+    named = [(of.names[n], row[of.names[n]][0].as_py(), shares[n]) for n in order[:count]]
+    others = (OTHERS, None, shares[order[count:]].sum())
+    factors = [(name, value, float(np.exp(share))) for name, value, share in (*named, others)]
+    factors.append((CORRECTION, None, float(corrections(trained, row)[0])))
+    return Parts(base, tuple(_running(base, factors)))
+
+
+def _running(base: float, factors: Iterable[tuple[str, Any, float]]) -> Iterator[Part]:
+    mean = base
+    for name, value, factor in factors:
+        yield Part(name, value, factor, mean * (factor - 1))
+        mean *= factor
 
 
 def top(trained: Trained, rows: pa.Table, count: int = TOP) -> list[str]:

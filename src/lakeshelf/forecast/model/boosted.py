@@ -138,14 +138,22 @@ class Predictor:
         """
         library()
         values, heads = matrix(rows, self.trained.columns), self.trained.heads
-        stores, shifts = (self.trained.settings[name] for name in (FACTORS, SHIFTS))
-        factor = np.array([stores.get(x, stores[""]) for x in texts(rows, STORE)])
+        shifts = self.trained.settings[SHIFTS]
         quantiles = [
             in_whole_units(predicted(heads[name], values), shifts[name]) for name in ALPHAS
         ]
-        mean = np.maximum(predicted(heads[MEAN], values) * factor, 0)
-        at = opened(rows)
-        return Forecast(mean * at, monotone(np.column_stack(quantiles)) * at[:, None])
+        mean = np.maximum(predicted(heads[MEAN], values), 0)
+        at = opened(rows)[:, None]
+        return Forecast(
+            mean * corrections(self.trained, rows), monotone(np.column_stack(quantiles)) * at
+        )
+
+
+def corrections(trained: Trained, rows: pa.Table) -> Floats:
+    """What the head's mean of each row is multiplied by: the factor of its store; 0 where that is closed."""
+    stores = trained.settings[FACTORS]
+    factor = np.array([stores.get(x, stores[""]) for x in texts(rows, STORE)], np.float64)
+    return factor * opened(rows)
 
 
 def library() -> ModuleType:

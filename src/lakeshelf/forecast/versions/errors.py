@@ -4,6 +4,7 @@ ModelError (a LakeshelfError: one line, exit code 1)
 ├── VersionDamaged   files of a version that are missing, changed, or no model of ours
 ├── TrialRefused     a model that died, hung, or forecast what cannot be
 ├── ActRefused       what a version's status does not allow, or an unknown version
+├── NotExplained     a level whose forecast, or its features, are not in the lake as they were
 └── RegistryDamaged  rows of `ops/models` that contradict each other
 """
 
@@ -26,6 +27,10 @@ class TrialRefused(ModelError):  # noqa: N818 - says what was refused
 
 class ActRefused(ModelError):  # noqa: N818 - says what was refused
     """What a version's status does not allow, or an unknown version."""
+
+
+class NotExplained(ModelError):  # noqa: N818 - says what was refused
+    """A level whose forecast, or its features, are not in the lake as they were."""
 
 
 class RegistryDamaged(ModelError):  # noqa: N818 - says what is damaged
