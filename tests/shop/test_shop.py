@@ -78,18 +78,7 @@ READING: dict[str, tuple[str, ...]] = {
 """Command → arguments with which it reads."""
 GROUPS = ("users", "data", "cr", "import", "webhooks", "models")
 OTHERS = {
-    *(
-        "init",
-        "destroy",
-        "up",
-        "down",
-        "run",
-        "demo",
-        "bootstrap",
-        "continue",
-        "rebuild",
-        "replay-quarantine",
-    ),
+    *("init", "destroy", "up", "down", "run", "demo", "bootstrap", "continue", "rebuild"),
     *("alerts ack", "alerts dismiss", "plans cancel"),
     *("stock adjust", "stock count", "policies set", "policies unset"),
     *("jobs new", "jobs run", "jobs conf", "jobs submit", "jobs accept-gap"),
@@ -99,7 +88,7 @@ OTHERS = {
     *("lake forget", "lake migrate", "lake optimize", "lake repair", "lake restore", "lake vacuum"),
     *("lake export", "lake verify-run", "files show", "lake migrate-postgres"),
     *(path for path in PATHS if path.split()[0] in GROUPS),
-    *("migrate parquet", "migrate postgres"),
+    *("migrate parquet", "migrate postgres", "replay-quarantine"),
 }
 """Commands that change something, or read what this shop lacks: projects, uploads, runs, models, governed datasets."""
 
