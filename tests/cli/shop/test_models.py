@@ -142,6 +142,13 @@ def test_two_versions_are_beside_each_other(lakeshelf, root):
     assert list(cards) == [one, other]
 
 
+def test_a_card_is_a_page_as_well(lakeshelf, root):
+    version = add(root, 20)
+    shown = lakeshelf("--lake", root, "models", "show", "--markdown")
+    assert shown.out.startswith(f"# Model card: warehouse_optimizer {version}\n")
+    assert "| pinball | yes | 0.06 | at least 0.05 |" in shown.out
+
+
 def test_a_short_history_is_one_line(lakeshelf, tmp_path):
     root = lakes.written(tmp_path / "lake", days=0)
     refused = lakeshelf("--lake", root, "models", "train")

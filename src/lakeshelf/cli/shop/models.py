@@ -38,13 +38,24 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def show(version: Either = None, *, as_json: AsJson = False) -> None:
+def show(
+    version: Either = None,
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a page in Markdown, to keep or to pass on.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show the card of a version: what it read, its scores against the baselines, and what each gate says."""
     from lakeshelf.forecast.versions import registered
 
     lake = _lake()
     model = _chosen(lake, version)
-    report.print_card(model, registered.version(lake, model.model_version).card, as_json)
+    card = registered.version(lake, model.model_version).card
+    if markdown:
+        report.print_page(card)
+    else:
+        report.print_card(model, card, as_json)
 
 
 @app.command("train")

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli.console.output import add, console, grid, plain, print_json
 from lakeshelf.counts import count_of
+from lakeshelf.forecast.training.pages import SHOWN, bound, newest, number, pooled, settings
 
 if TYPE_CHECKING:
     from lakeshelf.forecast.training.verifying import Verdict
     from lakeshelf.forecast.versions.cards import Card, Gate
     from lakeshelf.forecast.versions.registry import Model
-
-SHOWN = ("deviance", "pinball", "bias", "coverage_q90", "coverage_q95", "rmse")
-"""Metrics that people see; programs get all."""
-Pooled = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def print_models(models: Sequence[Model], as_json: bool) -> None:
@@ -49,8 +46,16 @@ def print_card(model: Model, card: Card, as_json: bool) -> None:
     for segment, metrics in pooled(card).items():
         console().print(f"\n{segment}, mean of {count_of(len(card.folds), 'fold')}")
         console().print(_scores(metrics))
-    console().print(f"\ngates, {newest(card)}")
+    console().print(f"\ngates, {newest(card.folds)}")
     console().print(_gates(card.gates))
+
+
+def print_page(card: Card) -> None:
+    """Print a card as Markdown."""
+    from lakeshelf.forecast.training.pages import markdown, of_card
+
+    for line in markdown(of_card(card)).splitlines():
+        console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_verdict(verdict: Verdict, as_json: bool) -> None:
@@ -97,36 +102,12 @@ def print_comparison(one: Card, other: Card, as_json: bool) -> None:
         for metric in SHOWN:
             if metric in metrics:
                 own = [_own(side.get(segment, {}).get(metric, {})) for side in sides]
-                add(table, segment, metric, *map(_number, own))
+                add(table, segment, metric, *map(number, own))
     console().print(table)
     facts = grid("", *cards)
     for name, values in _differences(one, other):
         add(facts, name, *values)
     console().print(facts)
-
-
-def pooled(card: Card) -> dict[str, dict[str, dict[str, float]]]:
-    """Segment → metric → contender → mean of the folds, weighted by their rows."""
-    sums: dict[tuple[str, str, str], tuple[float, int]] = {}
-    for score in card.scores:
-        if score.value is not None:
-            key = (score.segment, score.metric, score.contender)
-            total, count = sums.get(key, (0.0, 0))
-            sums[key] = (total + score.value * score.rows, count + score.rows)
-    table: dict[str, dict[str, dict[str, float]]] = {}
-    for (segment, metric, contender), (total, count) in sums.items():
-        means = table.setdefault(segment, {}).setdefault(metric, {})
-        means[contender] = total / max(count, 1)
-    return table
-
-
-def newest(card: Card) -> str:
-    """The fold that the gates looked at, and how long it was."""
-    if not card.folds:
-        return "newest fold"
-    last = card.folds[-1]
-    days = (last.last_test_day - last.first_test_day).days + 1
-    return f"newest fold: {count_of(days, 'day')} from {last.first_test_day} on"
 
 
 def _record(model: Model) -> dict[str, Any]:
@@ -150,8 +131,7 @@ def _head(model: Model, card: Card) -> Iterator[tuple[str, Any]]:
         "folds",
         [f"{f.first_test_day} to {f.last_test_day}: {count_of(f.rows, 'row')}" for f in card.folds],
     )
-    scalars = {n: v for n, v in card.settings.items() if not isinstance(v, Mapping)}
-    yield "settings", ", ".join(f"{name} {_number(value)}" for name, value in scalars.items())
+    yield "settings", settings(card.settings)
 
 
 def _scores(metrics: Mapping[str, Mapping[str, float]]) -> Any:
@@ -160,20 +140,15 @@ def _scores(metrics: Mapping[str, Mapping[str, float]]) -> Any:
     for contender in metrics[shown[0]] if shown else ():
         own = contender == _model()
         values = (metrics[metric].get(contender) for metric in shown)
-        add(table, contender, *map(_number, values), style="bold" if own else "")
+        add(table, contender, *map(number, values), style="bold" if own else "")
     return table
 
 
 def _gates(gates: Sequence[Gate]) -> Any:
-    from lakeshelf.forecast.model.gates import GATES
-
-    declared = {gate.name: gate for gate in GATES}
     table = grid("gate", "", "measured", "bound", "what is measured", right=("measured",))
     for gate in gates:
-        own = declared.get(gate.name)
-        bound = f"{'at least' if own and own.least else 'at most'} {_number(gate.bound)}"
         passed = "passed" if gate.passed else "not passed"
-        cells = (_number(gate.value), bound, own.rule if own else "")
+        cells = (number(gate.value), *bound(gate))
         add(table, gate.name, passed, *cells, style="" if gate.passed else "red")
     return table
 
@@ -199,9 +174,3 @@ def _model() -> str:
     from lakeshelf.forecast.training.trials import NAME
 
     return NAME
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
