@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,10 @@ from lakeshelf.forecast.demand.labels import labels
 from lakeshelf.forecast.demand.rows import of_store
 from lakeshelf.forecast.demand.segments import ACTIVE_LINES, LINES
 from lakeshelf.forecast.frames import HORIZON, KEY, WEIGHT
+from lakeshelf.forecast.inference import drifting
 from lakeshelf.forecast.inference.use import Choice
 from lakeshelf.forecast.inference.watching import Watched, observed, since
-from lakeshelf.forecast.versions.health import FALLBACK, Health, fallen, measured
+from lakeshelf.forecast.versions.health import FALLBACK, fallen, measured
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
@@ -71,7 +73,7 @@ def health(
         choice: The versions in use.
         problems: Version, or "" where none can be told, → why it does not predict.
     """
-    rows = [dict(one.row(), reason=None) for one in _measured(lake, day, choice)]
+    rows = list(_measured(lake, day, choice))
     rows = [
         row for row in rows if row["model_version"] not in problems or row["metric"] != FALLBACK
     ]
@@ -84,10 +86,14 @@ def health(
     return {Ops.MODEL_HEALTH: Upsert(table, (Txn(LOOK, noted + 1),))}
 
 
-def _measured(lake: ReadTables, day: date, choice: Choice) -> Iterator[Health]:
-    past = PastDays(lake, day) if choice.all else None
+def _measured(lake: ReadTables, day: date, choice: Choice) -> Iterator[dict[str, Any]]:
+    """Rows of versions in use."""
+    if not choice.all:
+        return
+    past, recent = PastDays(lake, day), drifting.recent(lake, day)
     for one in choice.all:
-        assert past is not None
-        card = one.version.card
+        card, stores = one.version.card, one.version.reference.shares
         seen = observed(day, past.of(card.model_version))
-        yield from measured(card.model_version, card.trained_until, day, seen, {})
+        moved = drifting.indices(one.version, recent)
+        for health_ in measured(card.model_version, card.trained_until, day, seen, moved):
+            yield health_.row() | {"reason": drifting.unknown(health_, stores)}

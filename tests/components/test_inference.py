@@ -12,6 +12,7 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.inference.levels import valid_until
+from lakeshelf.forecast.versions import drift
 from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.health import BOUNDS
@@ -164,6 +165,19 @@ def test_the_health_of_a_version_is_told_each_day(made: Tables, tmp_path: Path) 
     rows = made.kept[Ops.MODEL_HEALTH]
     assert {row["day"] for row in rows} == {DAY, DAY + timedelta(days=1)}
     assert {row["metric"] for row in rows} == set(BOUNDS)
+    few = "fewer than 500 rows of features on 3 cutoff days"
+    assert {(row["metric"], row["reason"]) for row in rows if row["reason"]} == {("psi", few)}
+
+
+def test_drift_is_told_where_there_are_rows_enough(
+    made: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion(made, shop.published(tmp_path))
+    monkeypatch.setattr(drift, "LEAST_ROWS", 1)
+    worker(made).tick(BEGIN)
+    told = [row for row in made.kept[Ops.MODEL_HEALTH] if row["metric"] == "psi"]
+    assert told
+    assert all(row["value"] is not None and row["reason"] is None for row in told)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from lakeshelf.forecast.frames import KEY
 from lakeshelf.forecast.model.folds import TooLittleHistory
 from lakeshelf.forecast.training import lessons
 from lakeshelf.forecast.training.trials import BESIDE
+from lakeshelf.forecast.versions import drift
 from lakeshelf.lake import Lake
 from tests.forecast.training import lakes
 
@@ -74,7 +75,7 @@ def test_late_receipts_are_in_labels_and_in_no_feature(root: Path, tmp_path: Pat
 def test_labels_are_known_and_all_shelves_are_in_the_reference(root: Path) -> None:
     lesson = lessons.lesson(Lake(root), TODAY)
     assert lessons.settled(lesson.trained_until) <= TODAY
-    assert lesson.recent.num_rows == lessons.RECENT * len(lakes.shelves())
+    assert lesson.recent.num_rows == drift.DAYS * len(lakes.shelves())
 
 
 def test_cutoff_days_without_features_are_told_with_the_way_out(root: Path, tmp_path: Path) -> None:

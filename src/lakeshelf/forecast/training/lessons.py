@@ -21,6 +21,7 @@ from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.model.folds import PLAN, TooLittleHistory
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.training import stored
+from lakeshelf.forecast.versions import drift
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.shop.cutoffs import DAY
 
@@ -28,8 +29,6 @@ WARM_UP_DAYS, LEAST_WARM_UP_DAYS = 56, 1
 """Days of receipts before the first cutoff day that anything is learned from; in a young shop fewer."""
 LEAST_DAYS = LEAST_WARM_UP_DAYS + 7 * PLAN.least_weeks + min(windows.lengths()) + SETTLED_DAYS
 """Days of receipts with fewer than which nothing can be trained: all labels of the least weeks are known."""
-RECENT = 3
-"""Cutoff days, a week, whose features of all shelves are what a version calls usual."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def lesson(
         raise _too_little(demand, until)
     return Lesson(
         with_naive(_with_labels(picked, demand, until, bounds), demand),
-        of_store(stored.features(lake, days[-RECENT:]).read_all(), bounds),
+        of_store(stored.features(lake, days[-drift.DAYS :]).read_all(), bounds),
         demand,
     )
 

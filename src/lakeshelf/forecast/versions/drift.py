@@ -13,6 +13,8 @@ from lakeshelf.forecast.versions.cards import Reference
 BINS = 10
 EVERY_STORE = ""
 """Name of all stores together."""
+DAYS = 3
+"""Cutoff days, a week, of a reference, and of what is compared with it."""
 LEAST_ROWS = 500
 """Fewer rows tell nothing: the index of rows of the same distribution is about (bins - 1) / rows."""
 LEAST_SHARE = 1e-4
