@@ -42,7 +42,7 @@ def indices(version: Version, rows: pa.Table) -> dict[str, dict[str, float]]:
     columns = version.trained.columns
     values = matrix(rows, columns).astype(np.float64)
     moved = stability(version.reference, values, texts(rows, STORE).astype(str).tolist(), columns)
-    return {store: _told(of) for store, of in moved.items()}
+    return {store: _of_shelf(of) for store, of in moved.items()}
 
 
 def unknown(one: Health, stores: Collection[str]) -> str | None:
@@ -59,5 +59,5 @@ def unknown(one: Health, stores: Collection[str]) -> str | None:
     return f"fewer than {LEAST_ROWS} rows of features on {DAYS} cutoff days"
 
 
-def _told(of: Mapping[str, float]) -> dict[str, float]:
+def _of_shelf(of: Mapping[str, float]) -> dict[str, float]:
     return {name: index for name, index in of.items() if name in TOLD}
