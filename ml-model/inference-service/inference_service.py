@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+import measuring
 import past_days
 from lakeshelf.components.component import (
     Component,
@@ -20,6 +21,7 @@ from lakeshelf.components.component import (
 )
 from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.demand.rows import of_store
+from lakeshelf.forecast.demand.windows import latest_cutoff
 from lakeshelf.forecast.inference import day as cutoff_day
 from lakeshelf.forecast.inference import use
 from lakeshelf.forecast.inference.handover import handed_back
@@ -62,6 +64,9 @@ class InferenceService(Component):
         for version, problem in problems.items():
             log.warning("version does not predict", version=version, day=str(day), error=problem)
         health = past_days.health(self.context.lake, day, choice, problems)
+        measuring.predictions(said.rows)
+        of_day = [row for upsert in health.values() for row in upsert.rows.to_pylist()]
+        measuring.health(of_day, choice, self._handed_back(latest_cutoff(day), choice))
         return Decision(str(day), due, table=said.rows, upserts=health)
 
     def outgoing(self, entry: JournalEntry) -> Sequence[Message]:

@@ -31,6 +31,7 @@ from lakeshelf.forecast.versions.registered import promote
 from lakeshelf.forecast.versions.registry import Act
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.logs import log
+from lakeshelf.telemetry import metrics
 from versions_in_use import BESIDE
 
 READ = (Curated.FEATURES_STORE, Curated.DAILY_DEMAND)
@@ -176,6 +177,7 @@ class TrainingService(Component):
 
     def _ended(self, due: datetime, result: Ended) -> Decision:
         log.info("training ended", **asdict(result))
+        metrics.TRAININGS.add(outcome=result.kind)
         memory = {**asdict(result), TRAINED_AT: due.isoformat()}
         return Decision(f"training:{due.isoformat()}", due, memory=memory)
 

@@ -251,6 +251,45 @@ COMPONENT_DUE_LAG = Metric(
     ("component",),
     room=20,
 )
+PREDICTIONS = Metric(
+    "predictions_total",
+    "counter",
+    "Predictions that versions of a model made, by what the version was that day.",
+    ("role",),
+    room=2,
+)
+MODEL_AGE = Metric(
+    "model_age_seconds",
+    "gauge",
+    "Business time since the last day that the champion was trained until.",
+    room=1,
+)
+MODEL_FALLBACK = Metric(
+    "model_fallback_ratio",
+    "gauge",
+    "Share of active shelves of the last cutoff day that the rule decided for, not a champion; 1 where none predicts.",
+    room=1,
+)
+MODEL_RED_STORES = Metric(
+    "model_red_stores",
+    "gauge",
+    "Stores in which a metric of the champion's health is red.",
+    ("metric",),
+    room=10,
+)
+MODEL_HANDED_BACK = Metric(
+    "model_handed_back_stores",
+    "gauge",
+    "Stores that were handed back to the rule, since the champion did badly in them for seven days.",
+    room=1,
+)
+TRAININGS = Metric(
+    "trainings_total",
+    "counter",
+    "Trainings of a model by what they came to: trained, skipped, failed.",
+    ("outcome",),
+    room=4,
+)
 CLOCK = Metric(
     "clock_business_timestamp_seconds",
     "gauge",

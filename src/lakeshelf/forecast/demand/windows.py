@@ -17,6 +17,11 @@ def next_cutoff(day: date) -> date:
     return next(d for n in range(1, 8) if (d := day + n * DAY).weekday() in CUTOFF_DAYS)
 
 
+def latest_cutoff(day: date) -> date:
+    """The last cutoff day up to a day."""
+    return next(d for n in range(7) if (d := day - n * DAY).weekday() in CUTOFF_DAYS)
+
+
 def horizon(day: date) -> int:
     """Days from a cutoff day until the delivery of the next cutoff, before which no later order helps."""
     return (delivery_date(datetime.combine(next_cutoff(day), CUTOFF, UTC)) - day).days

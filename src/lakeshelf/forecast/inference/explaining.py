@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.demand.rows import of_store
+from lakeshelf.forecast.demand.windows import latest_cutoff
 from lakeshelf.forecast.inference import reasons
 from lakeshelf.forecast.inference.handover import handed_back
 from lakeshelf.forecast.versions import registered
@@ -25,7 +26,6 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.shop import shortage
 from lakeshelf.shop.books import Books
-from lakeshelf.shop.cutoffs import CUTOFF_DAYS, DAY
 from lakeshelf.shop.explain import policy
 from lakeshelf.shop.history import History
 from lakeshelf.shop.naming import PROFILES, require_known
@@ -195,13 +195,8 @@ def _without_model(root: Place, store: str, day: date | None) -> Iterator[str]:
         return
     yield from known["problems"]
     version = known["champion"]["model_version"]
-    if day is not None and {store, ""} & handed_back(Lake(root), _cutoff(day), version):
+    if day is not None and {store, ""} & handed_back(Lake(root), latest_cutoff(day), version):
         yield f"model {version} did badly in store {store} for seven days, so the rule decides there"
-
-
-def _cutoff(day: date) -> date:
-    """The latest cutoff day up to a day."""
-    return next(d for n in range(7) if (d := day - n * DAY).weekday() in CUTOFF_DAYS)
 
 
 def _level(root: Place, shelf: str) -> dict[str, Any] | None:
