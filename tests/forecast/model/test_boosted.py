@@ -227,3 +227,13 @@ def test_the_options_of_lightgbm_make_it_repeatable() -> None:
         assert options["force_row_wise"]
         assert options["num_threads"] == 1
         assert options["seed"] == 1
+
+
+@given(rows=st.integers(0, 60_000))
+def test_of_few_rows_leaves_are_fewer_and_smaller_and_of_many_as_they_are_set(rows: int) -> None:
+    own, more = (boosted.sized(Settings(), n) for n in (rows, rows + 1_000))
+    assert own.leaves <= more.leaves <= Settings().leaves
+    assert own.least_rows <= more.least_rows <= Settings().least_rows
+    assert own == Settings() or rows < 30_000
+    assert own.least_rows * own.leaves <= max(rows, 140)
+    assert boosted.sized(SMALL, rows).least_rows <= SMALL.least_rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
@@ -33,6 +33,10 @@ ALPHAS: Mapping[str, float] = MappingProxyType({head(level): level for level in 
 """Head → level of its quantile."""
 PART = 4
 """At most one day in so many decides how many trees there are, and teaches nothing."""
+ROWS_A_LEAF, FEWEST_LEAVES = 300, 7
+"""A tree has one leaf in so many rows, at least so many."""
+LEAVES_OF_ROWS, SMALLEST_LEAF = 150, 20
+"""No leaf needs more than one row in so many, or fewer rows than that."""
 FACTORS, SHIFTS = "factors", "shifts"
 """Corrections, among the settings of a trained model."""
 
@@ -46,8 +50,8 @@ class Settings:
         power: Power of the variance of Tweedie.
         trees: Most trees of a head; how many it keeps, the last days of the rows decide.
         step: A head keeps a multiple of so many trees.
-        leaves: Leaves of a tree.
-        least_rows: Fewest rows of a leaf.
+        leaves: Leaves of a tree; fewer where rows are few (`sized`).
+        least_rows: Fewest rows of a leaf; fewer where rows are few.
         rate: Learning rate.
         columns_share: Share of the columns that a tree may use.
         ridge: Penalty on the values of leaves.
@@ -184,6 +188,15 @@ def monotone(quantiles: Floats) -> Floats:
     return np.sort(quantiles, axis=1)
 
 
+def sized(settings: Settings, rows: int) -> Settings:
+    """Settings for so many rows: of few, fewer and smaller leaves, which can still tell shelves apart."""
+    return replace(
+        settings,
+        leaves=min(settings.leaves, max(FEWEST_LEAVES, rows // ROWS_A_LEAF)),
+        least_rows=min(settings.least_rows, max(SMALLEST_LEAF, rows // LEAVES_OF_ROWS)),
+    )
+
+
 def parameters(name: str, settings: Settings) -> dict[str, Any]:
     """What LightGBM is told for a head, so that the same rows give the same bytes."""
     objective: dict[str, Any] = (
@@ -288,7 +301,7 @@ def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Hea
 def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
     lightgbm = library()
     labels = lesson.demand if name == MEAN else spread_out(lesson.demand, settings.seed)
-    options = parameters(name, settings)
+    options = parameters(name, sized(settings, len(lesson.demand)))
     data = lightgbm.Dataset(
         lesson.values,
         labels,
