@@ -109,6 +109,7 @@ def test_the_card_is_shown_with_scores_beside_the_baselines_and_each_gate(lakesh
     shown = " ".join(lakeshelf("--lake", root, "models", "show").out.split())
     for text in (version, "run-1", "curated/features_store at version 3", "sba 0.55", "not passed"):
         assert text in shown
+    assert "\\" not in shown, "an end of a line is none where sentences are printed"
     card = json.loads(lakeshelf("--lake", root, "models", "show", version, "--json").out)["card"]
     assert card["model_version"] == version
     assert [gate["name"] for gate in card["gates"]] == ["pinball", "bias"]

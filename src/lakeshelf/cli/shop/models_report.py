@@ -44,9 +44,9 @@ def print_card(model: Model, card: Card, as_json: bool) -> None:
         add(head, name, value)
     console().print(head)
     for segment, metrics in pooled(card).items():
-        console().print(f"\n{segment}, mean of {count_of(len(card.folds), 'fold')}")
+        console().print(f"{segment}, mean of {count_of(len(card.folds), 'fold')}", style="bold")
         console().print(_scores(metrics))
-    console().print(f"\ngates, {newest(card.folds)}")
+    console().print(f"gates, {newest(card.folds)}", style="bold")
     console().print(_gates(card.gates))
 
 
