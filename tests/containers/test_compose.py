@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(1500)]
 REPLAY = ("python3", "/opt/lakeshelf/kafka-components/replay/replay.py", "--json", "--stores", "1")
 PAGE = engine.HOME / "docs" / "deploy.md"
 STOPPED_IN_ORDER = 0
+MOST_BYTES = 1_700_000_000
+TRAINS = "from lakeshelf.forecast.training import training; training.ready()"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,23 @@ def test_everything_is_up_and_has_no_more_rights_than_it_needs(project: Project)
         assert containers[name]["Config"]["User"] == "10001:10001"
         assert host["ReadonlyRootfs"]
         assert host["Memory"] > 0
+
+
+def test_the_image_is_no_larger_than_it_has_to_be(project: Project) -> None:
+    """Java, Spark, engines and models are most of it; the benchmark tells how large it is."""
+    size = project.engine.docker("image", "inspect", "--format", "{{.Size}}", engine.IMAGE)
+    assert int(size) <= MOST_BYTES
+
+
+def test_models_can_be_trained_beside_the_shop(project: Project) -> None:
+    """LightGBM and its OpenMP are loaded, commands answer, and the service lacks nothing but days of receipts."""
+    project.exec("components", "python3", "-c", TRAINS)
+    assert json.loads(project.exec("components", "lakeshelf", "models", "list", "--json")) == []
+    journal = ("lakeshelf", "sql", "SELECT decision FROM ops.journal_training_service", "--json")
+    eventually(
+        lambda: "days since the first receipt" in project.exec("components", *journal),
+        "the service says what it lacks",
+    )
 
 
 def test_a_replay_reconciles_whatever_is_killed(project: Project) -> None:

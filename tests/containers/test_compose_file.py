@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
 
+from lakeshelf import modules
 from lakeshelf.addresses import SECRET
 from lakeshelf.cli.platform import parts as commands
 from lakeshelf.components import registry
 from lakeshelf.components.component import Follower
+from lakeshelf.extras import EXTRAS
+from lakeshelf.forecast.demand.engine import BOUNDS, MODULES
 from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision import parts
 from lakeshelf.streams.declare import plan
@@ -184,6 +188,50 @@ def test_the_image_has_a_lock_of_its_own_within_that_of_the_checkout() -> None:
     image = _pinned(HOME / "infra" / "image.lock")
     assert image <= everything
     assert not {name for name, _ in image} & {"pytest", "ruff", "mypy", "hypothesis"}
+
+
+def test_the_image_can_train_models() -> None:
+    """It has the extra `ml`, and of `query` what forecasts use."""
+    names = {name for name, _ in _pinned(HOME / "infra" / "image.lock")}
+    assert names >= {*EXTRAS["ml"], *MODULES}
+
+
+@pytest.mark.parametrize("name", ["components", "console"])
+def test_forecasts_have_the_memory_that_they_may_take(name: str) -> None:
+    """DuckDB takes what its bound says before it writes to disk; a container with less would be killed first."""
+    assert int(SERVICES[name]["mem_limit"].removesuffix("g")) * 2**30 > in_bytes(BOUNDS.memory)
+
+
+def in_bytes(memory: str) -> int:
+    """Bytes of a bound of DuckDB."""
+    return int(memory.removesuffix("MB")) * 10**6
+
+
+def test_nothing_that_the_image_runs_is_left_out_of_it() -> None:
+    """Each pattern is of something that is there, and none takes what others are linked with."""
+    packages = Path(sysconfig.get_path("purelib"))
+    left_out = {
+        str(path.relative_to(packages))
+        for path in modules.load(HOME / "infra" / "slim.py").unneeded(packages)
+    }
+    assert any("rocksdbjni" in name for name in left_out)
+    assert not [name for name in left_out if re.search(r"hive-storage-api|arrow_substrait", name)]
+    reached = (
+        r"pyarrow[. ]+(import +)?flight|pyspark\.ml|SparkSession\.builder\.remote|enableHiveSupport"
+    )
+    for folder in ("src", "spark-apps", "kafka-components", "ml-model", "infra"):
+        for file in (HOME / folder).rglob("*.py"):
+            assert not re.search(reached, file.read_text(encoding="utf-8")), file
+
+
+def test_what_an_image_leaves_out_names_files_that_are_there(tmp_path: Path) -> None:
+    """A pattern that outlived its file ends the build, before anything is removed."""
+    (tmp_path / "pyspark" / "python").mkdir(parents=True)
+    command = [sys.executable, HOME / "infra" / "slim.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: \S+ has no \S+; take it out of \S+\n", done.stderr)
+    assert (tmp_path / "pyspark" / "python").is_dir()
 
 
 def _pinned(lock: Path) -> set[tuple[str, str]]:

@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from lakeshelf.addresses import SECRET
+from lakeshelf.forecast.demand.engine import BOUNDS
 from lakeshelf.settings import Settings
 from lakeshelf.telemetry.serving import PARTS
-from tests.containers.test_compose_file import DEFAULT, ONCE, OURS
+from tests.containers.test_compose_file import DEFAULT, ONCE, OURS, in_bytes
 
 HOME = Path(__file__).parents[2]
 FOLDER = HOME / "infra" / "kubernetes"
@@ -69,6 +70,12 @@ def test_they_run_what_the_compose_file_runs() -> None:
     for name, (kind, container) in CONTAINERS.items():
         assert container["command"] == OURS[name]["command"]
         assert (kind == "Job") == (name in ONCE)
+
+
+def test_forecasts_have_the_memory_that_they_may_take() -> None:
+    """As in the Compose file."""
+    limit = CONTAINERS["components"][1]["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) * 2**30 > in_bytes(BOUNDS.memory)
 
 
 @each_container
