@@ -24,6 +24,9 @@ S3_IMAGE = "versity/versitygw:v1.8.0"
 """As in the Compose file; its stand-in has the same program, and what it is started and asked with."""
 PROMETHEUS_IMAGE = "prom/prometheus:v3.5.0"
 """As in the Compose file; its stand-in has Debian's Prometheus, with the command and the folder of the official one."""
+POSTGRES_IMAGE = "postgres:17.6-bookworm"
+"""As in the Compose file; its stand-in has Debian's PostgreSQL, which begins as the official one does."""
+POSTGRES_BEGINS = HOME / "tests" / "containers" / "postgres" / "entrypoint.sh"
 PACKAGES = {
     "dockerd": "docker.io",
     "buildah": "buildah",
@@ -175,6 +178,19 @@ class Builder:
             self.run("config", *started, container)
 
         return self._stand_in(PROMETHEUS_IMAGE, f"prometheus-{made_of}", fill)
+
+    def postgres(self) -> Path:
+        """Make the stand-in for PostgreSQL's image; an archive of it."""
+        then = "useradd --uid 999 somebody && install -d -o 999 -g 999 -m 0700 /var/lib/postgresql/data"
+        made_of = hashlib.sha256(POSTGRES_BEGINS.read_bytes() + then.encode()).hexdigest()[:12]
+
+        def fill(container: str) -> None:
+            self.installed(container, "postgresql", then)
+            self.run("copy", "--chmod", "0755", container, POSTGRES_BEGINS, "/entrypoint.sh")
+            path = "PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            self.run("config", "--entrypoint", '["/entrypoint.sh"]', "--env", path, container)
+
+        return self._stand_in(POSTGRES_IMAGE, f"postgres-{made_of}", fill)
 
     def installed(self, container: str, package: str, then: str) -> None:
         """Install a package of Debian in a container, and run a command there."""
