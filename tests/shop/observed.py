@@ -41,7 +41,13 @@ RARE = {
     "lakeshelf_certificate_expires_timestamp_seconds": "only a Kafka of others has certificates",
 }
 """Series of dashboards that this shop does not have, and why."""
-PLACES = {"TABLE": "raw/foot_traffic", "QUERY": "foot-traffic-raw-sink", "JOB": "wh-aggregator"}
+SHELF = "SIM-001-00001"
+PLACES = {
+    "TABLE": "raw/foot_traffic",
+    "QUERY": "foot-traffic-raw-sink",
+    "JOB": "wh-aggregator",
+    "SHELF": SHELF,
+}
 """What a runbook leaves open → what it is here."""
 WHILE_DOWN = ("continue", "rebuild", "jobs accept-gap", "jobs run")
 """Commands that need the stack to be down, and say so."""

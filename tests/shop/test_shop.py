@@ -35,7 +35,7 @@ __all__ = ["promtool"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAGE = Path(__file__).parents[2] / "docs" / "store-manager.md"
-SHELF = "SIM-001-00001"
+SHELF = observed.SHELF
 
 READING: dict[str, tuple[str, ...]] = {
     "alerts list": (),
