@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, settings
 from lakeshelf.cli import main
 from lakeshelf.contracts import project
 from tests import packing
-from tests.results import Recording
+from tests.results import Recording, pytest_sessionstart
 
 settings.register_profile("lakeshelf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lakeshelf")
+
+__all__ = ["pytest_sessionstart"]
 
 Run = Callable[..., "Result"]
 

@@ -1,4 +1,7 @@
-"""`--result FILE`: what a run of the tests came to, as JSON: when, of which commit, and each test with its outcome."""
+"""What a run of the tests comes to: each failure when it happens, and with `--result FILE` all of it as JSON.
+
+A run that is ended from outside never comes to its summary.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,36 @@ from pathlib import Path
 import pytest
 
 HOME = Path(__file__).parents[1]
+LINES = 12
 GRAVE = ("failed", "skipped", "passed")
 """Outcomes of the parts of a test (set-up, call, tear-down); the gravest one is that of the test."""
+
+
+class Telling:
+    """Tells of a test that fails, and why, at once.
+
+    Args:
+        reporter: What writes to the terminal.
+    """
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the line that a summary would have at the end, and the last ones of what failed."""
+        if report.failed:
+            self._reporter.write_line("")
+            self._reporter.write_line(f"FAILED {report.nodeid} ({report.when})", red=True)
+            for line in report.longreprtext.splitlines()[-LINES:]:
+                self._reporter.write_line(f"  {line}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A failure is told when it happens, by the process that has the terminal."""
+    plugins = session.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(session.config, "workerinput"):
+        plugins.register(Telling(reporter))
 
 
 class Recording:

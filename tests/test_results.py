@@ -1,4 +1,4 @@
-"""The record of a run says of each test what it came to, also when its set-up or tear-down failed."""
+"""A run says of each test what it came to, also when its set-up or tear-down failed, and of a failure at once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EXPECTED = {
 def test_each_test_has_its_gravest_outcome(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "from pathlib import Path\n"
-        "from tests.results import Recording\n"
+        "from tests.results import Recording, pytest_sessionstart\n"
         "def pytest_configure(config):\n"
         f"    config.pluginmanager.register(Recording(Path({str(tmp_path / 'out' / 'r.json')!r})))\n"
     )
@@ -57,6 +57,12 @@ def test_each_test_has_its_gravest_outcome(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1, done.stdout
+    at_once = done.stdout.partition("= ERRORS =")[0]
+    assert {line for line in at_once.splitlines() if line.startswith("FAILED")} == {
+        "FAILED test_some.py::test_fails (call)",
+        "FAILED test_some.py::test_is_not_set_up (setup)",
+        "FAILED test_some.py::test_is_not_torn_down (teardown)",
+    }
     told = json.loads((tmp_path / "out" / "r.json").read_text())
     found = {name.rpartition("::")[2]: test["outcome"] for name, test in told["tests"].items()}
     assert found == EXPECTED
