@@ -18,7 +18,13 @@ from tests.containers import engine
 from tests.containers.project import Project
 from tests.support import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.slow,
+    pytest.mark.faults,
+    pytest.mark.spark,
+    pytest.mark.timeout(1800),
+]
 REPLAY = ("python3", "/opt/lakeshelf/kafka-components/replay/replay.py", "--json", "--stores", "1")
 ASKED = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
 ASKS_KAFKA = "python3 /opt/lakeshelf/infra/healthcheck.py kafka kafka:9092 2>/dev/null"
@@ -117,7 +123,6 @@ def test_kafka_knows_its_users_alone(project: Project) -> None:
     assert answer("somebody-else") == "refused"
 
 
-@pytest.mark.nightly
 def test_new_secrets_take_the_place_of_the_old_ones(project: Project, secrets: Path) -> None:
     """As `init compose --force` writes them: all services go on with theirs, and nobody is let in with an old one."""
     names = ("kafka_password", "aws_credentials")

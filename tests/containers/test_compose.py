@@ -154,6 +154,7 @@ def test_without_its_volume_a_shop_begins_anew(project: Project) -> None:
     assert json.loads(rows)[0]["n"] == 0
 
 
+@pytest.mark.nightly
 def test_prometheus_finds_every_process_and_its_jvm(project: Project) -> None:
     """By the names that Docker tells; what does not run is no target."""
     engine.load(project.engine, engine.Builder().prometheus(), "prometheus")

@@ -52,6 +52,7 @@ def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed
     assert rig.contents() == undisturbed
 
 
+@pytest.mark.nightly
 def test_a_batch_in_which_one_committer_was_killed_is_done_by_the_other(
     rig: Rig, undisturbed: Contents
 ) -> None:

@@ -85,14 +85,9 @@ def assert_isolated(rig: Rig, undisturbed: Contents, *, in_raw: bool) -> None:
 
 @pytest.mark.parametrize(
     "point",
-    [
-        "between_tables",
-        *(
-            pytest.param(p, marks=pytest.mark.nightly)
-            for p in ("before_raw", "after_raw", "before_publish", "after_publish")
-        ),
-    ],
+    ["before_raw", "after_raw", "between_tables", "before_publish", "after_publish"],
 )
+@pytest.mark.nightly
 def test_an_event_that_kills_the_process_is_isolated_and_all_others_count_once(
     rig: Rig, undisturbed: Contents, point: str
 ) -> None:

@@ -28,6 +28,7 @@ REDONE_SECONDS = 600.0
 """A batch of this size twice, and new executors for the second time."""
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(1500)
 def test_executors_that_are_killed_while_they_publish_lose_nothing(driving: Driving) -> None:
     begun = ends(driving)
