@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pyarrow.compute as pc
@@ -11,14 +10,17 @@ from lakeshelf.components.component import rows
 from lakeshelf.contracts.layers import Curated, Ops
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import KEY
+from lakeshelf.forecast.inference.handover import handed_back, health_of
 from lakeshelf.forecast.versions.drift import EVERY_STORE
 from lakeshelf.forecast.versions.errors import RegistryDamaged
-from lakeshelf.forecast.versions.health import TO_RULE_DAYS, Health, advice, asks_for_another
+from lakeshelf.forecast.versions.health import asks_for_another
 from lakeshelf.forecast.versions.registered import MODEL
 from lakeshelf.forecast.versions.registry import Model, Registry
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
 
+READ = (Ops.MODELS, Ops.MODEL_HEALTH, Curated.PREDICTIONS)
+"""Tables that tell it."""
 BESIDE = timedelta(days=14)
 """How long a challenger predicts beside the champion, or the rule, before it decides."""
 
@@ -40,9 +42,7 @@ def promotable(lake: ReadTables, today: date) -> str | None:
     version = challenger.model_version
     if not _expected(today) <= _predicted(lake, version, today):
         return None
-    known = _health(lake, version, today - timedelta(days=TO_RULE_DAYS), today)
-    advised = advice(known, today - timedelta(days=1))
-    return None if advised.get(EVERY_STORE) == "rule" else version
+    return None if EVERY_STORE in handed_back(lake, today, version) else version
 
 
 def is_red(lake: ReadTables, trained: date | None, today: date) -> bool:
@@ -53,7 +53,7 @@ def is_red(lake: ReadTables, trained: date | None, today: date) -> bool:
     champion, challenger = in_use(lake)
     if champion is None or challenger is not None:
         return False
-    known = _health(lake, champion.model_version, trained or date.min, today)
+    known = health_of(lake, champion.model_version, trained or date.min, today)
     return asks_for_another(known, trained, today - timedelta(days=1))
 
 
@@ -71,10 +71,3 @@ def _predicted(lake: ReadTables, version: str, today: date) -> set[date]:
     ]
     batches = lake.read(Curated.PREDICTIONS, columns=[KEY[1]], where=where)
     return {day for batch in batches for day in pc.unique(batch[KEY[1]]).to_pylist()}
-
-
-def _health(lake: ReadTables, version: str, since: date, until: date) -> Iterator[Health]:
-    where: Where = [("model_version", "=", version), ("day", ">=", since), ("day", "<", until)]
-    for row in rows(lake, Ops.MODEL_HEALTH, where):
-        row.pop("reason")
-        yield Health(**row)

@@ -20,17 +20,14 @@ def handed_back(lake: ReadTables, day: date, version: str) -> frozenset[str]:
         version: The version.
     """
     before = day - timedelta(days=1)
-    advised = advice(_known(lake, day, version), before)
+    known = health_of(lake, version, day - timedelta(days=TO_RULE_DAYS), day)
+    advised = advice(known, before)
     return frozenset(store for store, what in advised.items() if what == "rule")
 
 
-def _known(lake: ReadTables, day: date, version: str) -> Iterator[Health]:
-    """How a version did on the days that can hand a store back."""
-    where: Where = [
-        ("model_version", "=", version),
-        ("day", ">=", day - timedelta(days=TO_RULE_DAYS)),
-        ("day", "<", day),
-    ]
+def health_of(lake: ReadTables, version: str, since: date, until: date) -> Iterator[Health]:
+    """How a version did on the days in [since, until)."""
+    where: Where = [("model_version", "=", version), ("day", ">=", since), ("day", "<", until)]
     for row in lake.read(Ops.MODEL_HEALTH, where=where).read_all().to_pylist():
         row.pop("reason")
         yield Health(**row)
