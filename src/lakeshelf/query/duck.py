@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,14 @@ def connected(**config: Any) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     load_delta(connection)
     return connection
+
+
+def interrupt(connection: duckdb.DuckDBPyConnection) -> None:
+    """End what a connection does, from another thread; one that is closed already does nothing."""
+    import duckdb  # noqa: PLC0415 - an extra
+
+    with suppress(duckdb.Error):
+        connection.interrupt()
 
 
 def load_delta(connection: duckdb.DuckDBPyConnection) -> None:

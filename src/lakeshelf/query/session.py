@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -185,11 +185,8 @@ class _Run:
         self.connection.close()
 
     def _stop(self) -> None:
-        import duckdb  # noqa: PLC0415 - an extra
-
         self._late.set()
-        with suppress(duckdb.Error):  # it is closed already
-            self.connection.interrupt()
+        duck.interrupt(self.connection)
 
     def _view(self, reference: Reference, snapshot: Snapshot) -> Pin:
         """Make the view that the statement reads, and attach its table or hand it over as Arrow."""

@@ -20,6 +20,7 @@ from lakeshelf.governance.errors import CODES, GovernanceError
 from lakeshelf.governance.metadata.tables.people import User
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs import queries, results, running
+from lakeshelf.query import duck
 from tests.governance.api.people import Person, code, issue
 from tests.governance.api.serving import listening
 from tests.governance.api.test_life import done, insert
@@ -206,6 +207,32 @@ def test_a_job_whose_process_was_killed_is_interrupted_when_it_is_late(
     clock.pass_(seconds=running.LATE.total_seconds())
     seen = ann.get(f"{JOBS}/{held.job.id}")
     assert (seen["status"], seen["can"]) == ("interrupted", {"cancel": "it is interrupted"})
+
+
+def test_a_job_that_cannot_be_told_to_stop_is_told_again(
+    context: Context, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong with it ends no watch over the others."""
+    monkeypatch.setattr(running, "BEAT_S", 0.01)
+    runner = running.Runner(context)
+    held = runner.hold(Caller("ann"), "query", {})
+    told = []
+
+    def stop() -> None:
+        told.append(held.job.id)
+        raise OSError("it is gone")
+
+    held.stop_by(stop)
+    ann.post(f"{JOBS}/{held.job.id}/cancel")
+    eventually(lambda: len(told) > 1, "it is told again")
+    runner.end(held, "cancelled", {})
+    runner.close()
+
+
+def test_a_statement_that_has_just_ended_is_stopped_in_vain() -> None:
+    connection = duck.connected()
+    connection.close()
+    duck.interrupt(connection)
 
 
 def test_rows_are_kept_for_an_hour(app: FastAPI, ann: Person, tmp_path: Path) -> None:

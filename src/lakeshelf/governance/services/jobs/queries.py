@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -67,7 +68,7 @@ def start(
 
     def work(running: Running) -> Object:
         connection = duck.connected(**session.CONFIG)
-        running.stop_by(connection.interrupt)
+        running.stop_by(partial(duck.interrupt, connection))
         limits = session.Limits(statement.seconds, MEMORY)
         with session.run(lake, statement.sql, limits=limits, connection=connection) as result:
             cut = formats.Cut(_reported(runner, running, result.batches()), statement.rows)

@@ -199,6 +199,6 @@ class Runner:
                     continue
             try:
                 self.beat()
-            except LakeshelfError as error:
-                log.warning("jobs not held", error=str(error))
+            except Exception as error:  # noqa: BLE001 - what goes wrong with one job lets no other go
+                log.warning("jobs not held", exc_info=error)
             self._closed.wait(BEAT_S)
