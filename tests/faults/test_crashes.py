@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 Contents = dict[str, list[tuple[Any, ...]]]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("kills", [2, 6])
 def test_a_driver_killed_at_random_moments_leaves_the_tables_of_an_undisturbed_run(
     rig: Rig, undisturbed: Contents, kills: int
 ) -> None:

@@ -60,21 +60,25 @@ def run(root: Path, arrival: Arrival, found: QueryPlan | None = None) -> None:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=100,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+@pytest.mark.parametrize(
+    "examples", [50, pytest.param(300, marks=pytest.mark.nightly)], ids=["by day", "by night"]
 )
-@given(data=st.data())
-def test_tables_equal_the_model_however_the_events_arrive(
-    template: Path, data: st.DataObject
-) -> None:
-    known = data.draw(records())
-    arrival = data.draw(arrivals(known))
-    with lake(template) as root:
-        run(root, arrival)
-        assert harness.state(root) == model.tables(facts(known))
+def test_tables_equal_the_model_however_the_events_arrive(template: Path, examples: int) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(data=st.data())
+    def hold(data: st.DataObject) -> None:
+        known = data.draw(records())
+        arrival = data.draw(arrivals(known))
+        with lake(template) as root:
+            run(root, arrival)
+            assert harness.state(root) == model.tables(facts(known))
+
+    hold()
 
 
 def pickup(number: int, hour: int, **values: object) -> Record:
