@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, arrow
-from lakeshelf.contracts.layers import Analytics, Curated, Raw
+from lakeshelf.contracts.layers import Curated, Raw
 from lakeshelf.forecast.demand.chosen import every
-from lakeshelf.forecast.demand.known import Pins, Sources, known
+from lakeshelf.forecast.demand.known import Pins, known
 from lakeshelf.forecast.demand.lakes import outstanding
 from lakeshelf.forecast.demand.rows import features
 from lakeshelf.forecast.demand.windows import cutoffs
@@ -23,18 +23,11 @@ from lakeshelf.forecast.training.trials import Progress, Work
 from lakeshelf.forecast.versions.registry import Act
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
+from tests.components.bench import module
 
 BEGIN = date(2026, 1, 1)
 STORES, ITEMS = 2, 12
-SOURCES = Sources(
-    receipts=Raw.POS_TRANSACTIONS,
-    lost_sales=Raw.LOST_SALES,
-    demand=Curated.DAILY_DEMAND,
-    visits=Raw.FOOT_TRAFFIC,
-    profiles=Curated.SHELF_PROFILES,
-    discounts=Analytics.DAILY_DISCOUNTS,
-    promotions=Curated.PROMOTIONS,
-)
+SOURCES = module("shelf-daily-features").SOURCES
 OF_STOCK = ("current_stock", "wh_current_stock", "in_transit")
 """Columns of stored features that no forecast reads."""
 PLAN = Plan(folds=2, weeks=2, least_weeks=2, least_rows=100)

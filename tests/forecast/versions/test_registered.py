@@ -136,7 +136,8 @@ def test_files_of_former_champions_are_checked_against_their_hashes(tmp_path: Pa
     candidate.write_text("another")
     check = registered.files_check(lake)
     assert (check.ok, check.expected, check.actual) == (True, 2, 2)
-    former.write_text(former.read_text() + " ")
+    former = former.with_name("card.json")
+    former.write_text(former.read_text() + " ")  # as valid as before, and not what was registered
     champion.unlink()
     check = registered.files_check(lake)
     assert (check.ok, check.expected, check.actual, check.differences) == (False, 2, 0, 2)
