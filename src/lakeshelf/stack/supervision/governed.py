@@ -14,6 +14,8 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.machine import ports
 
 EXTRA = "governance"
+PAGES = "web"
+"""Extra with which the API serves pages, too."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Names of this machine for itself."""
 LONGEST_SOCKET = 100

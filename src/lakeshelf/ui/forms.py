@@ -1,0 +1,115 @@
+"""Forms: each is a call of the API, which works without scripts, and is done once however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from string import Formatter
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from lakeshelf.ui import rendering
+from lakeshelf.ui.asking import Answer, Api, Refusal, path
+from lakeshelf.ui.page import Form, Kind
+from lakeshelf.ui.pages import FORMS
+
+routes = APIRouter(include_in_schema=False)
+MOST_FIELDS = 1_000
+BY_NAME: Mapping[str, Form] = {form.name: form for form in FORMS}
+
+
+def own(back: str) -> str:
+    """A place of ours to go back to; `/` where somebody made up one of others."""
+    is_own = back.startswith("/") and back[1:2] not in ("/", "\\")
+    return back if is_own and back.isprintable() else "/"
+
+
+def said(name: str) -> str:
+    """What is said after the form of this name was taken; empty: there is none."""
+    return BY_NAME[name].done if name in BY_NAME else ""
+
+
+@routes.post("/forms/{name}")
+async def send(request: Request, name: str) -> Response:
+    """Send what a form holds to the API, and go back to its page."""
+    if name not in BY_NAME:
+        raise HTTPException(404)
+    form = BY_NAME[name]
+    async with request.form(max_fields=MOST_FIELDS, max_files=0) as sent:
+        try:
+            answer = await _call(Api(request), form, sent)
+        except ValueError as error:
+            answer = Answer(refusal=Refusal(422, "request_invalid", str(error), {}, ""))
+        back = own(str(sent.get("back", "/")))
+    return _answered(request, form, answer, back)
+
+
+async def _call(api: Api, form: Form, sent: FormData) -> Answer:
+    names = {name: str(sent.get(name, "")) for name in _names(form.path)}
+    body = {
+        name: value
+        for name, kind in form.fields.items()
+        if (value := READ[kind](sent, name)) is not None
+    }
+    csrf, once = str(sent.get("csrf", "")), str(sent.get("key", "")) or None
+    return await api.change(form.method, path(form.path, names), body or None, csrf, once)
+
+
+def _names(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _text(sent: FormData, name: str) -> str | None:
+    return str(sent.get(name, "")) or None
+
+
+def _whole(sent: FormData, name: str) -> int | None:
+    text = str(sent.get(name, "")).strip()
+    if not text:
+        return None
+    digits = text.removeprefix("-").removeprefix("+")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise ValueError(f"{name.replace('_', ' ')} is a whole number, not {text[:40]!r}")
+    return int(text)
+
+
+def _many(sent: FormData, name: str) -> list[str]:
+    return [str(value) for value in sent.getlist(name)]
+
+
+def _flag(sent: FormData, name: str) -> bool:
+    return name in sent
+
+
+READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
+    "text": _text,
+    "whole": _whole,
+    "many": _many,
+    "flag": _flag,
+}
+
+
+def _answered(request: Request, form: Form, answer: Answer, back: str) -> Response:
+    if "application/json" in request.headers.get("accept", ""):
+        return _for_scripts(form, answer)
+    if answer.refusal is None and form.answer:
+        values = {"answer": answer.data, "back": back, "title": form.done}
+        return HTMLResponse(rendering.render(form.answer, values))
+    if answer.refusal is None:
+        parts = urlsplit(back)
+        query = "&".join(filter(None, (parts.query, urlencode({"done": form.name}))))
+        return RedirectResponse(f"{parts.path}?{query}", 303)
+    values = {"refusal": answer.refusal, "back": back, "title": "This was not done"}
+    return HTMLResponse(rendering.render("refused.html", values), answer.refusal.status)
+
+
+def _for_scripts(form: Form, answer: Answer) -> Response:
+    if answer.refusal is None:
+        return JSONResponse({"done": form.done, "answer": answer.data})
+    refusal = answer.refusal
+    content = {"code": refusal.code, "message": refusal.message, "request_id": refusal.request_id}
+    return JSONResponse({"refused": content}, refusal.status)

@@ -1,0 +1,94 @@
+"""What a page is: its place, what it asks, what it shows it with. Declared as data; routes and tests are derived."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lakeshelf.ui.asking import Answer, Api
+
+Kind = Literal["text", "whole", "many", "flag"]
+"""What a field of a form holds: a text, a whole number, every value of its name, or whether it is ticked."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a page asks the API.
+
+    Attributes:
+        path: Below `/api/v1`, with the names of the page's own address, such as `/shelves/{shelf}`.
+        filters: Parameters that it takes from the page's query, so that each filter stands in the address.
+        fixed: Parameters that are always sent.
+    """
+
+    path: str
+    filters: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a page is read.
+
+    Attributes:
+        names: Names in its path.
+        query: Parameters of its address.
+        many: Parameters of its address with each of their values.
+    """
+
+    names: Mapping[str, str]
+    query: Mapping[str, str]
+    many: Callable[[str], list[str]]
+
+
+Prepare = Callable[[Api, Where, dict[str, Answer]], Awaitable[Mapping[str, Any]]]
+"""What a page shows beside the answers: it may ask more, and draw pictures of what it knows."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page.
+
+    Attributes:
+        path: Such as `/shelves/{shelf}`.
+        title: What it is called, with names of its path, such as `Shelf {shelf}`.
+        template: In the folder of templates.
+        asks: Name in the template → what is asked.
+        command: The command that tells the same; with names of its path.
+        menu: Its entry in the menu; None: it has none.
+        section: Path of the page in whose part of the menu it is.
+        prepare: What it shows beside the answers.
+        is_open: Whether it is for those who are not signed in, too.
+    """
+
+    path: str
+    title: str
+    template: str
+    asks: Mapping[str, Ask] = field(default_factory=dict)
+    command: str = ""
+    menu: str | None = None
+    section: str = ""
+    prepare: Prepare | None = None
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form: a call of the API that changes something.
+
+    Attributes:
+        name: It is sent to `/forms/{name}`.
+        method: Of the call.
+        path: Of the call, below `/api/v1`; its names are fields of the form.
+        fields: Field of the body → what it holds; an empty one is left out.
+        done: What is said once the API took it.
+        answer: Template that shows the answer, which is told once; empty: the page of the form is shown again.
+    """
+
+    name: str
+    method: str
+    path: str
+    fields: Mapping[str, Kind] = field(default_factory=dict)
+    done: str = "Done."
+    answer: str = ""

@@ -1,0 +1,11 @@
+"""Every page and every form, as they are declared."""
+
+from __future__ import annotations
+
+from lakeshelf.ui.page import Form, Page
+from lakeshelf.ui.pages import account
+
+_MODULES = (account,)
+"""In the order of the menu."""
+PAGES: tuple[Page, ...] = tuple(page for module in _MODULES for page in module.PAGES)
+FORMS: tuple[Form, ...] = tuple(form for module in _MODULES for form in module.FORMS)

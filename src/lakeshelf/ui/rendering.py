@@ -1,0 +1,108 @@
+"""How values look on a page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lakeshelf import __version__
+from lakeshelf.ui import files
+
+THIN_SPACE = "\N{THIN SPACE}"
+NOTHING = "\N{EN DASH}"
+"""Shown where something is not known."""
+
+
+@cache
+def environment() -> Environment:
+    """Templates of all pages: every value is escaped, and one that is not there is an error."""
+    made = Environment(
+        loader=PackageLoader("lakeshelf.ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"static": files.address, "version": __version__, "url": url, "key": key}
+    made.filters |= {
+        "number": number,
+        "moment": moment,
+        "day": day,
+        "shown": shown,
+        "trace": trace,
+        "segment": segment,
+    }
+    return made
+
+
+def key() -> str:
+    """Makes a form one that is done once: it is sent along, and the API knows it again."""
+    return uuid.uuid4().hex
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """A page as HTML."""
+    return environment().get_template(template).render(values)
+
+
+def number(value: float | Decimal | None, digits: int = 0) -> str:
+    """A number with its thousands apart; a dash where it is not known."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.{digits}f}".replace(",", THIN_SPACE)
+
+
+def moment(value: str | datetime | None) -> Markup:
+    """A moment to the second, in UTC, as the tables have it."""
+    if value is None:
+        return Markup.escape(NOTHING)
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat(), at.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def day(value: str | date | None) -> str:
+    """A day."""
+    return NOTHING if value is None else str(value)[:10]
+
+
+def shown(value: object) -> str:
+    """Any value as people read it; a dash where there is none."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float, Decimal)):
+        return number(value, 0 if value == int(value) else 2)
+    return str(value)
+
+
+def segment(value: object) -> str:
+    """A value as one segment of an address, whatever it holds."""
+    return quote(str(value), safe="")
+
+
+def trace(value: object) -> Markup:
+    """An id that leads to its life."""
+    return Markup('<a class="id" href="/trace/{}">{}</a>').format(segment(value), str(value))
+
+
+def url(path: str, query: Mapping[str, object], **changed: object) -> str:
+    """An address with some parameters changed; those that are None or empty go.
+
+    Args:
+        path: Of the page.
+        query: Its parameters as they are.
+        changed: Parameter → new value.
+    """
+    kept = {name: value for name, value in ({**query} | changed).items() if value not in (None, "")}
+    return f"{path}?{urlencode(kept, doseq=True)}" if kept else path

@@ -1,0 +1,117 @@
+"""Routes of all pages, made from what they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from lakeshelf.ui import files, forms, rendering, signing
+from lakeshelf.ui.asking import Answer, Api, Query, Refusal, path
+from lakeshelf.ui.headers import Headers
+from lakeshelf.ui.page import Ask, Page, Where
+from lakeshelf.ui.pages import PAGES
+
+UNAUTHENTICATED = 401
+NOT_FOUND = 404
+
+
+def install(app: FastAPI) -> None:
+    """Have an application serve the pages beside the API.
+
+    Args:
+        app: The API.
+    """
+    app.include_router(files.routes)
+    app.include_router(signing.routes)
+    app.include_router(forms.routes)
+    for page in PAGES:
+        _add(app, page)
+    app.add_middleware(Headers)
+    _tell_as_pages(app)
+
+
+def _add(app: FastAPI, page: Page) -> None:
+    async def serve(request: Request) -> Response:
+        return await serve_page(request, page)
+
+    app.add_api_route(
+        page.path, serve, methods=["GET"], include_in_schema=False, response_model=None
+    )
+
+
+async def serve_page(
+    request: Request, page: Page, extra: Mapping[str, Any] | None = None, status: int = 200
+) -> Response:
+    """A page for the browser that asks; those who are not signed in are sent to do so.
+
+    Args:
+        request: The request.
+        page: The page.
+        extra: What the template is given beside what the page asks for.
+        status: Of the answer.
+    """
+    api = Api(request)
+    where = Where(
+        dict(request.path_params), dict(request.query_params), request.query_params.getlist
+    )
+    answers = await api.all({"me": (path("/me", {}), {})} | _asked(page, where))
+    me = answers.pop("me")
+    if me.refusal and me.refusal.status == UNAUTHENTICATED and not page.is_open:
+        return RedirectResponse(signing.address(request), 303)
+    values = await page.prepare(api, where, answers) if page.prepare else {}
+    shown = _frame(request, page, where, me) | answers | dict(values) | dict(extra or {})
+    status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)
+    return HTMLResponse(rendering.render(page.template, shown), status)
+
+
+def _asked(page: Page, where: Where) -> dict[str, tuple[str, Query]]:
+    return {
+        name: (path(ask.path, where.names), _query(ask, where)) for name, ask in page.asks.items()
+    }
+
+
+def _query(ask: Ask, where: Where) -> Query:
+    return {**ask.fixed, **{name: where.many(name) for name in ask.filters}}
+
+
+def _is_missing(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.status == NOT_FOUND
+
+
+def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, Any]:
+    return {
+        "me": me.data,
+        "csrf": (me.data or {}).get("csrf") or "",
+        "page": page,
+        "title": page.title.format_map(where.names),
+        "command": page.command.format_map(where.names),
+        "menu": [one for one in PAGES if one.menu],
+        "names": where.names,
+        "query": where.query,
+        "done": forms.said(where.query.get("done", "")),
+        "here": str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
+    }
+
+
+MISSING = Page("", "There is no such page", "missing.html", is_open=True)
+
+
+def _tell_as_pages(app: FastAPI) -> None:
+    """Tell browsers by a page what is told programs by the one shape of errors."""
+    for_programs = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(HTTPException)
+    async def of_route(request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 500)
+        if status == NOT_FOUND and _is_for_people(request):
+            return await serve_page(request, MISSING, status=NOT_FOUND)
+        return cast("Response", for_programs(request, error))
+
+
+def _is_for_people(request: Request) -> bool:
+    is_call = request.url.path.startswith("/api/")
+    return not is_call and "text/html" in request.headers.get("accept", "")

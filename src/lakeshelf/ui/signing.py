@@ -1,0 +1,61 @@
+"""Signing in and out by pages, with or without scripts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from lakeshelf.ui import rendering
+from lakeshelf.ui.asking import Answer, Api, path
+from lakeshelf.ui.forms import own
+
+LOGIN = "/login"
+routes = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form(max_length=500)]
+
+
+def address(request: Request) -> str:
+    """Where somebody signs in who wanted to read a page, to come back to it."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{LOGIN}?{urlencode({'back': request.url.path + query})}"
+
+
+@routes.get(LOGIN)
+async def ask(request: Request, back: str = "/") -> Response:
+    """The form that asks for a token or a link."""
+    me = await Api(request).get(path("/me", {}))
+    if me.data:
+        return RedirectResponse(own(back), 303)
+    return _form(request, Answer(), back)
+
+
+@routes.post(LOGIN)
+async def sign_in(request: Request, token: Text = "", back: Text = "/") -> Response:
+    """Sign in, and go to the page that was wanted."""
+    answer = await Api(request).change("POST", path("/sign_in", {}), {"token": token.strip()}, "")
+    if answer.refusal or answer.headers is None:
+        return _form(request, answer, back)
+    return _with_cookie(RedirectResponse(own(back), 303), answer)
+
+
+@routes.post("/logout")
+async def sign_out(request: Request, csrf: Text = "") -> Response:
+    """End the session of this browser."""
+    answer = await Api(request).change("POST", path("/sign_out", {}), None, csrf)
+    return _with_cookie(RedirectResponse(LOGIN, 303), answer)
+
+
+def _form(request: Request, answer: Answer, back: str) -> Response:
+    has_openid = request.app.state.openid is not None
+    values = {"answer": answer, "back": own(back), "has_openid": has_openid, "title": "Sign in"}
+    status = answer.refusal.status if answer.refusal else 200
+    return HTMLResponse(rendering.render("login.html", values), status)
+
+
+def _with_cookie(response: Response, answer: Answer) -> Response:
+    for cookie in answer.headers.get_list("set-cookie") if answer.headers else ():
+        response.headers.append("set-cookie", cookie)
+    return response

@@ -1,0 +1,49 @@
+// Forms are sent without leaving the page, so that a refusal loses nothing that was typed.
+
+/**
+ * Send a form, once, and say on the page what came of it.
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ */
+async function send(form, submitter) {
+  const refused = /** @type {HTMLElement} */ (form.querySelector(".refused"));
+  const buttons = form.querySelectorAll("button");
+  const held = new FormData(form, submitter);
+  const body = new URLSearchParams();
+  for (const [name, value] of held) body.append(name, String(value));
+  refused.hidden = true;
+  for (const button of buttons) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    const told = await answer.json();
+    if (answer.ok) return done(form, told);
+    refused.textContent = `✕ ${told.refused.message}`;
+  } catch {
+    refused.textContent = "✕ No answer came. What you typed is still here; sent again, it is done once.";
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+  refused.hidden = false;
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {{done: string, answer: unknown}} told
+ */
+function done(form, told) {
+  const own = new CustomEvent("done", { bubbles: true, cancelable: true, detail: told });
+  if (!form.dispatchEvent(own)) return;
+  const back = new URL(form.querySelector("input[name=back]")?.getAttribute("value") || "/", location.href);
+  back.searchParams.set("done", new URL(form.action).pathname.split("/").pop() || "");
+  location.assign(back);
+}
+
+/** Send the forms of the page by script. A form that shows a secret is left to the browser. */
+export function install() {
+  document.addEventListener("submit", (event) => {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    if (!form.matches("form[data-form]:not([data-whole])")) return;
+    event.preventDefault();
+    void send(form, /** @type {SubmitEvent} */ (event).submitter);
+  });
+}

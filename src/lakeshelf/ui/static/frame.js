@@ -1,0 +1,18 @@
+// What every page does: its theme, its forms, and a sign-in link.
+
+import { install as forms } from "./forms.js";
+import { install as theme } from "./theme.js";
+
+/** A sign-in link holds its secret behind `#`, which browsers send to nobody. */
+function signIn() {
+  const form = /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-sign-in]"));
+  const secret = location.hash.slice(1);
+  if (!form || !secret) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  /** @type {HTMLInputElement} */ (form.elements.namedItem("token")).value = decodeURIComponent(secret);
+  form.submit();
+}
+
+theme();
+forms();
+signIn();

@@ -1,0 +1,34 @@
+"""The application with its pages, as browsers find it."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import serving
+from tests.governance.api.conftest import ann, ben, database
+from tests.governance.api.serving import address
+from tests.governance.conftest import metadata, process, sqlite_template, worker
+from tests.governance.services.conftest import clock, context
+
+__all__ = [
+    "address",
+    "ann",
+    "ben",
+    "clock",
+    "context",
+    "database",
+    "metadata",
+    "process",
+    "sqlite_template",
+    "worker",
+]
+
+
+@pytest.fixture
+def app(context: Context) -> FastAPI:
+    made = application(context)
+    serving.install(made)
+    return made

@@ -1,0 +1,122 @@
+"""The frame of all pages: who may read them, what browsers may do with them, forms that are done once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from fastapi import FastAPI
+from httpx import Response
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakeshelf.ui import files, forms
+from lakeshelf.ui.pages import PAGES
+from tests.governance.api.people import ORIGIN, Browser, Person
+
+HTML = {"Accept": "text/html"}
+
+
+def read(person: Person, place: str) -> Response:
+    return person.call("GET", place, **HTML)
+
+
+def post(person: Person, place: str, fields: dict[str, str], **headers: str) -> Response:
+    return asyncio.run(person.sent("POST", place, headers=headers, data=fields))
+
+
+def field(page: Response, name: str) -> str:
+    [value, *_] = re.findall(rf'name="{name}" value="([^"]*)"', page.text)
+    return str(value)
+
+
+def test_who_is_not_signed_in_is_sent_to_do_so_and_comes_back(app: FastAPI, ann: Person) -> None:
+    nobody = Person(app, None)
+    sent = read(nobody, "/me?limit=5")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login?back=%2Fme%3Flimit%3D5")
+    form = read(nobody, sent.headers["location"])
+    fields = {"token": "ann", "back": field(form, "back")}
+    back = post(nobody, "/login", fields, Origin=ORIGIN)
+    assert (back.status_code, back.headers["location"]) == (303, "/me?limit=5")
+    assert "HttpOnly" in back.headers["set-cookie"]
+
+
+def test_a_wrong_token_and_a_foreign_page_sign_nobody_in(app: FastAPI, ann: Person) -> None:
+    nobody = Person(app, None)
+    wrong = post(nobody, "/login", {"token": "<script>"}, Origin=ORIGIN)
+    foreign = post(nobody, "/login", {"token": "ann"}, Origin="http://elsewhere")
+    assert (wrong.status_code, foreign.status_code) == (401, 403)
+    assert "set-cookie" not in wrong.headers
+    assert "set-cookie" not in foreign.headers
+
+
+@given(st.text())
+@pytest.mark.parametrize("prefix", ["", "/", "//", "/\\", "http:", "/%2f/", "javascript:"])
+def test_nobody_is_led_elsewhere(prefix: str, text: str) -> None:
+    back = forms.own(prefix + text)
+    assert back.startswith("/")
+    assert back[1:2] not in ("/", "\\")
+    assert back.isprintable()
+
+
+def test_a_form_sent_twice_is_done_once(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    page = read(browser, "/me")
+    fields = {name: field(page, name) for name in ("csrf", "key", "back")}
+    fields |= {"user": "ann", "label": "<b>kiosk</b>", "days": "3"}
+    before = len(browser.get("/api/v1/users/ann/tokens"))
+    first, second = (post(browser, "/forms/issue-token", fields) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert len(browser.get("/api/v1/users/ann/tokens")) == before + 1
+    assert "&lt;b&gt;kiosk&lt;/b&gt;" in read(browser, "/me").text
+
+
+@pytest.mark.parametrize(
+    ("csrf", "origin"), [("", ORIGIN), (None, "http://elsewhere"), (None, None)]
+)
+def test_a_form_of_others_is_refused(
+    app: FastAPI, ann: Person, csrf: str | None, origin: str | None
+) -> None:
+    browser = Browser(app, "ann", origin=origin)
+    fields = {"csrf": browser.signed_in["csrf"] if csrf is None else csrf, "user": "ann"}
+    assert post(browser, "/forms/issue-token", fields).status_code == 403
+
+
+def test_a_number_that_is_none_is_named(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    fields = {"csrf": browser.signed_in["csrf"], "user": "ann", "days": "1e400"}
+    answer = post(browser, "/forms/issue-token", fields, Accept="application/json")
+    assert answer.status_code == 422
+    assert "days is a whole number, not '1e400'" in answer.json()["refused"]["message"]
+
+
+@pytest.mark.parametrize("place", ["/login", "/me", "/nowhere", "/static/0/x.js"])
+def test_every_answer_says_what_browsers_may_do_with_it(
+    app: FastAPI, ann: Person, place: str
+) -> None:
+    headers = read(Browser(app, "ann"), place).headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_files_are_kept_as_long_as_they_are_these(app: FastAPI) -> None:
+    nobody = Person(app, None)
+    style = nobody.call("GET", files.address("style.css"))
+    assert "immutable" in style.headers["Cache-Control"]
+    assert nobody.call("GET", "/static/0123456789abcdef/style.css").status_code == 404
+    assert nobody.call("GET", files.address("style.css") + "/../../__init__.py").status_code == 404
+
+
+def test_a_place_that_is_not_there_is_told_in_the_shape_of_who_asks(
+    app: FastAPI, ann: Person
+) -> None:
+    browser = Browser(app, "ann")
+    assert "Nothing is at this address" in read(browser, "/nowhere").text
+    assert browser.call("GET", "/api/v1/nowhere", **HTML).json()["error"]["code"] == "not_found"
+
+
+def test_each_page_has_its_own_address() -> None:
+    assert len({page.path for page in PAGES}) == len(PAGES)
