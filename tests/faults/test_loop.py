@@ -26,7 +26,7 @@ from lakeshelf.lake.write import writing
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.simulation.stores import stores
 from lakeshelf.stack.demos.demo import Show
-from lakeshelf.stack.demos.loop import START, LoopPlan, LoopReport, run
+from lakeshelf.stack.demos.loop import START, LoopPlan, LoopReport, Quiet, run
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.supervision import stack_file
 from lakeshelf.stack.supervision.supervisor import running_stack
@@ -202,6 +202,9 @@ class Teller:
             values = [(shelf, encode(CATALOG.topics[topic], row).decode()) for shelf, row in told]
             publisher.encoded(CATALOG.topics[topic], values)
         publisher.flush()
+        quiet = Quiet(self._settings, client_settings(self._settings), ())
+        quiet.wait()  # a level that comes beside a tick is in force for it or not, as luck will have it
+        quiet.close()
 
     def _policy(self, number: int, now: datetime, _: int) -> dict[str, Any]:
         policy = {**self._shelves[number].policy(now), "plan_source": "ml", "version": 2}
@@ -250,7 +253,9 @@ def test_a_shop_with_both_sources_of_plans_that_is_killed_does_what_it_would_hav
     assert red(report.reconciliation) == [], SEED
     assert killer.kills == dict.fromkeys(PARTS, rounds)
     plans = DeltaTable(str(tmp_path / "harried" / PLANS[1])).to_pyarrow_table().to_pylist()
-    assert {plan["source"] for plan in plans} == {"rule", "ml"}
+    on_the_first_day = {"ml"}  # no shelf that obeys the rule is low enough yet
+    sources = on_the_first_day if days == 1 else {"rule", "ml"}
+    assert {plan["source"] for plan in plans} == sources
     require_equal(tmp_path / "calm", tmp_path / "harried")
     require_rebuilt(harried)
 
