@@ -151,6 +151,7 @@ READING = {
 """Command → arguments with which it shows data, or refuses what it is given."""
 OTHERS = {
     "up",
+    "ui",
     "down",
     "bootstrap",
     "rebuild",

@@ -13,7 +13,7 @@ from lakeshelf.cli import main
 from tests.cli.commands import PATHS
 
 HEAVY = ("confluent_kafka", "deltalake", "duckdb", "pandas", "pyarrow", "pyspark")
-RUNNING = {"jobs run", "jobs submit", "components run", "run", "sql"}
+RUNNING = {"jobs run", "jobs submit", "components run", "run", "ui", "sql"}
 """Commands that run until they are stopped, or print what was asked for."""
 
 

@@ -78,7 +78,7 @@ READING: dict[str, tuple[str, ...]] = {
 """Command → arguments with which it reads."""
 GROUPS = ("users", "data", "cr", "import", "webhooks", "models")
 OTHERS = {
-    *("init", "destroy", "up", "down", "run", "demo", "bootstrap", "continue", "rebuild"),
+    *("init", "destroy", "up", "down", "run", "ui", "demo", "bootstrap", "continue", "rebuild"),
     *("alerts ack", "alerts dismiss", "plans cancel"),
     *("stock adjust", "stock count", "policies set", "policies unset"),
     *("jobs new", "jobs run", "jobs conf", "jobs submit", "jobs accept-gap"),

@@ -88,6 +88,7 @@ def test_a_link_signs_a_browser_in_once_and_its_session_is_ended(
     assert browser.refused("GET", "/api/v1/me") == "unauthenticated"
     printed = shell("vic", "users", "link").out.split()
     secret = next(word for word in printed if word.startswith("lkl_"))
+    assert printed[-1].endswith(f"/login#{secret}")
     assert Browser(app, secret).get("/api/v1/me")["user"] == "vic"
 
 

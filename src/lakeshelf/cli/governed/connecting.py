@@ -91,6 +91,16 @@ def _silent(settings: Settings, url: str) -> GovernanceError | None:
     )
 
 
+def sign_in_page(url: str, secret: str) -> str:
+    """Address of the page that signs a browser in; browsers send nobody what stands behind `#`.
+
+    Args:
+        url: Of the API.
+        secret: Of the link.
+    """
+    return f"{url.rstrip('/')}/login#{secret}"
+
+
 @contextmanager
 def project_of(user: str | None, project: str) -> Iterator[Project]:
     """A project, for a user."""

@@ -16,7 +16,7 @@ from lakeshelf.cli.console.output import (
     print_json,
     print_list,
 )
-from lakeshelf.cli.governed.connecting import As, connected
+from lakeshelf.cli.governed.connecting import As, connected, sign_in_page
 from lakeshelf.errors import ConfigurationError
 
 tokens = typer.Typer(
@@ -186,12 +186,13 @@ def link(*, of: Of = None, user: As = None, as_json: AsJson = False) -> None:
     """Make a secret that signs a browser in, once, within ten minutes; it is told this once."""
     with connected(user) as client:
         made = client.sign_in_link(of or client.me()["user"])
+        page = sign_in_page(client.url, made["secret"])
     if as_json:
-        print_json(made)
+        print_json(made | {"page": page})
         return
     head = f"Signs {made['user']} in, once, until {made['expires_at']}:"
-    console().print(head, markup=False, soft_wrap=True)
-    console().print(made["secret"], markup=False, soft_wrap=True)
+    for line in (head, made["secret"], page):
+        console().print(line, markup=False, soft_wrap=True)
 
 
 def _print(

@@ -14,6 +14,7 @@ import typer
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import AsJson, Steps, add, console, errors, grid, print_json
 from lakeshelf.cli.console.starting import Patience, Start
+from lakeshelf.cli.platform import parts
 from lakeshelf.cli.platform.observing.watch import show_live
 from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeshelfError
@@ -247,6 +248,8 @@ def _report(status: dict[str, Any], settings: Settings, *, as_json: bool) -> Non
     for meaning, words in NEXT.items():
         add(table, meaning, access.command(words))
     console().print(table)
+    if status["governed"]:
+        parts.print_links(settings)
     if settings.bootstrap_servers:
         console().print("Kafka is not ours here: `lakeshelf down` leaves it running.")
 
@@ -257,7 +260,7 @@ def _served(status: Mapping[str, Any], settings: Settings) -> dict[str, str]:
 
     if not status["governed"]:
         return {}
-    value = {"API": governed.address(settings)}
-    return value | (
-        {"tokens": str(governed.tokens(settings))} if governed.has_sample(settings) else {}
-    )
+    place = {"API": governed.address(settings)}
+    if not governed.has_sample(settings):
+        return place
+    return place | {"tokens": str(governed.tokens(settings))}

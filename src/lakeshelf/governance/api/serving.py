@@ -20,6 +20,7 @@ class Serving:
         rates: How often somebody may call; None: as often as they like.
         patience_s: Seconds for which a caller waits before a job is the answer; None: however long it takes.
         private_webhooks: Whether webhooks may lead into private networks and to this machine.
+        reading: Whether nothing can be changed, since no stack runs that would obey it.
         openid: OpenID provider by which people sign in; None: none.
     """
 
@@ -28,4 +29,5 @@ class Serving:
     rates: Rates | None = None
     patience_s: float | None = None
     private_webhooks: bool = False
+    reading: bool = False
     openid: Provider | None = None

@@ -39,6 +39,11 @@ class Client:
     ) -> None:
         self._calls = Calls(url, token, seconds=seconds, transport=transport)
 
+    @property
+    def url(self) -> str:
+        """Address of the API."""
+        return self._calls.url
+
     def me(self) -> Json:
         """Who the token belongs to: `user`, `admin`, `scopes`, and `projects` with the role in each."""
         return self._one(self._calls.get("/me"))

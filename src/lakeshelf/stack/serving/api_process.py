@@ -87,7 +87,30 @@ def run(
                 tell("stopped")
 
 
-def _application(context: Context, settings: Settings) -> FastAPI:
+def read(settings: Settings, show: Callable[[str, Context], None]) -> None:
+    """Serve a lake without a stack, for reading, in this process until a signal.
+
+    Args:
+        settings: Lake, database, address.
+        show: Called with the address and what the service stands on, before it answers.
+
+    Raises:
+        LakeshelfError: The port is taken, or the database cannot be reached.
+    """
+    with Metadata.open(settings.governance_place) as metadata:
+        context = Context(metadata, Root.at(settings.lake_root), Worker(governed.worker(settings)))
+        if governed.has_sample(settings):
+            sample.make_people(context, governed.tokens(settings))
+        listening = _listening(settings)
+        show(governed.address(settings), context)
+        _serve(
+            _application(context, settings, reading=True),
+            listening,
+            is_behind_proxy=settings.api_origin is not None,
+        )
+
+
+def _application(context: Context, settings: Settings, *, reading: bool = False) -> FastAPI:
     provider = governed.openid(settings)
     serving = Serving(
         Site(settings.api_origin, governed.hosts(settings)),
@@ -95,6 +118,7 @@ def _application(context: Context, settings: Settings) -> FastAPI:
         Rates(settings.api_calls_per_s, settings.api_failures_per_minute),
         PATIENCE_S,
         settings.webhook_private_addresses,
+        reading,
         None if provider is None else Provider(*provider),
     )
     app = application(context, beside.shop(settings), serving)

@@ -42,6 +42,10 @@ STREAMED = re.compile(
 """Where a body is a file, which the route bounds; sent twice, it is kept twice until it is cleaned up."""
 JOBS = re.compile(r"/api/v1/(jobs|query)(/.*)?")
 """What answers by jobs itself."""
+READS = re.compile(
+    r"/api/v1/(query|jobs/[^/]+/cancel|sign_out|projects/[^/]+/datasets/[^/]+/views)"
+)
+"""What changes nothing of the lake, whatever its method."""
 FIRST_REFUSAL = 400
 _ID = re.compile(r"[\x21-\x7e]{1,80}")
 
@@ -126,6 +130,8 @@ class Door:
     async def _called(self, scope: Scope, receive: Receive, send: Send, key: str | None) -> None:
         caller = await self._caller(scope)
         self._limits.called(caller.user)
+        if self.serving.reading:
+            _require_reading(scope)
         scope["state"]["caller"] = caller
         if STREAMED.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
@@ -173,6 +179,16 @@ class _Answering:
             headers.setdefault("Cache-Control", "no-store")
             headers["X-Content-Type-Options"] = "nosniff"
         await self.send(message)
+
+
+def _require_reading(scope: Scope) -> None:
+    """Refuse what would change something while nobody is there to obey it."""
+    if scope["method"] not in SAFE and not READS.fullmatch(scope["path"]):
+        raise refused(
+            "service_unavailable",
+            "the lake is shown without its stack; nothing was changed",
+            hint="start it with `lakeshelf up`, and use its pages",
+        )
 
 
 def _logged(scope: Scope, status: int, seconds: float) -> None:

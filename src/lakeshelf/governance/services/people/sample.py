@@ -47,9 +47,24 @@ def make(context: Context, folder: Path) -> None:
         context: What it stands on.
         folder: Folder of the tokens; each is a file that its user alone may read.
     """
+    if make_people(context, folder):
+        for dataset, title in DATASETS.items():
+            _dataset(context, dataset, title)
+
+
+def make_people(context: Context, folder: Path) -> bool:
+    """See to it that sample people, their tokens and the project are there, and leave the lake as it is.
+
+    Args:
+        context: What it stands on.
+        folder: Folder of the tokens.
+
+    Returns:
+        Whether the people are those of the sample; else somebody has made users.
+    """
     with context.metadata.transaction() as tx:
         if tx.people.all() and not folder.is_dir():
-            return
+            return False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _people(context, tx)
         is_new = not tx.projects.all()
@@ -61,8 +76,7 @@ def make(context: Context, folder: Path) -> None:
         lacking = [name for name in ROLES if not _is_good(context, tx, folder / name)]
     for name in lacking:
         _token(context, name, folder / name)
-    for dataset, title in DATASETS.items():
-        _dataset(context, dataset, title)
+    return True
 
 
 def keep_secret(file: Path, secret: str) -> None:
