@@ -11,7 +11,11 @@ from httpx import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.ui import files, forms
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.api.serving import Serving
+from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import files, forms, serving
+from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
 from tests.governance.api.people import ORIGIN, Browser, Person
 
@@ -116,6 +120,20 @@ def test_a_place_that_is_not_there_is_told_in_the_shape_of_who_asks(
     browser = Browser(app, "ann")
     assert "Nothing is at this address" in read(browser, "/nowhere").text
     assert browser.call("GET", "/api/v1/nowhere", **HTML).json()["error"]["code"] == "not_found"
+
+
+def test_a_page_that_fails_says_so_with_the_number_of_the_call(app: FastAPI, ann: Person) -> None:
+    serving.add(app, Page("/broken", "Broken", "refused.html"))
+    failed = read(Browser(app, "ann"), "/broken")
+    assert failed.status_code == 500
+    assert "This page failed" in failed.text
+    assert failed.headers["X-Request-ID"] in failed.text
+
+
+def test_what_takes_longer_than_a_page_waits_names_its_job(context: Context, ann: Person) -> None:
+    app = application(context, serving=Serving(patience_s=0))
+    serving.install(app)
+    assert "goes on as job" in read(Browser(app, "ann"), "/me").text
 
 
 def test_each_page_has_its_own_address() -> None:

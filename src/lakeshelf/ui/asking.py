@@ -15,6 +15,8 @@ from lakeshelf.governance.api.door.calls import REQUEST_ID
 from lakeshelf.governance.api.door.identity import CSRF
 
 API = "/api/v1"
+ACCEPTED = 202
+"""The API goes on with what was asked, as a job, since it takes long."""
 SENT_ON = ("authorization", "cookie", "origin", "host", "user-agent")
 """Headers of the browser by which the API knows who asks, and from which page."""
 Query = Mapping[str, str | Sequence[str]]
@@ -127,13 +129,20 @@ class Api:
         return _read(answer)
 
 
+def _unfinished(job: str, request_id: str) -> Refusal:
+    message = f"the answer takes longer than a page waits, and goes on as job {job}; try again in a minute"
+    return Refusal(ACCEPTED, "unfinished", message, {"job": job}, request_id)
+
+
 def _read(answer: httpx.Response) -> Answer:
+    request_id = answer.headers.get(REQUEST_ID, "")
+    if answer.status_code == ACCEPTED and answer.request.method == "GET":
+        return Answer(None, _unfinished(answer.json()["id"], request_id), answer.headers)
     if answer.is_success:
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         data = answer.json() if is_json and answer.content else None
         return Answer(data, None, answer.headers)
     error = answer.json()["error"]
-    request_id = answer.headers.get(REQUEST_ID, "")
     refusal = Refusal(
         answer.status_code, error["code"], error["message"], error["details"], request_id
     )

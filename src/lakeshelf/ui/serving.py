@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from lakeshelf.logs import log
 from lakeshelf.ui import files, forms, rendering, signing
 from lakeshelf.ui.asking import Answer, Api, Query, Refusal, path
 from lakeshelf.ui.headers import Headers
@@ -17,6 +18,7 @@ from lakeshelf.ui.pages import PAGES
 
 UNAUTHENTICATED = 401
 NOT_FOUND = 404
+FAILED = 500
 
 
 def install(app: FastAPI) -> None:
@@ -29,14 +31,25 @@ def install(app: FastAPI) -> None:
     app.include_router(signing.routes)
     app.include_router(forms.routes)
     for page in PAGES:
-        _add(app, page)
+        add(app, page)
     app.add_middleware(Headers)
     _tell_as_pages(app)
 
 
-def _add(app: FastAPI, page: Page) -> None:
+def add(app: FastAPI, page: Page) -> None:
+    """Have an application serve a page; whatever fails in it, people get a page that says so.
+
+    Args:
+        app: The API.
+        page: The page.
+    """
+
     async def serve(request: Request) -> Response:
-        return await serve_page(request, page)
+        try:
+            return await serve_page(request, page)
+        except Exception as error:  # noqa: BLE001 - the last resort of every page
+            log.error("page failed", page=page.path, exc_info=error)
+            return _failed(request)
 
     app.add_api_route(
         page.path, serve, methods=["GET"], include_in_schema=False, response_model=None
@@ -95,6 +108,13 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "done": forms.said(where.query.get("done", "")),
         "here": str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
     }
+
+
+def _failed(request: Request) -> Response:
+    message = "the page could not be made; what the log says of this call helps who looks into it"
+    refusal = Refusal(FAILED, "internal", message, {}, request.scope["state"]["request_id"])
+    values = {"refusal": refusal, "back": "/", "title": "This page failed"}
+    return HTMLResponse(rendering.render("refused.html", values), FAILED)
 
 
 MISSING = Page("", "There is no such page", "missing.html", is_open=True)
