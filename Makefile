@@ -67,12 +67,13 @@ fmt: setup ## Format the code and repair what the linter can
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-check: setup check-lock ## Check format, lint, types, layers, spelling and the lock file
+check: setup check-lock ## Check format, lint, types (of scripts, too), layers, spelling and the lock file
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
+	@$(BIN)/python -m tests.ui.tools
 
 check-lock: $(STAMP)
 	@mkdir -p .cache

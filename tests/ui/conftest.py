@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
@@ -12,6 +16,7 @@ from tests.governance.api.conftest import ann, ben, database
 from tests.governance.api.serving import address
 from tests.governance.conftest import metadata, process, sqlite_template, worker
 from tests.governance.services.conftest import clock, context
+from tests.ui.browser import CannotRun, running
 
 __all__ = [
     "address",
@@ -32,3 +37,15 @@ def app(context: Context) -> FastAPI:
     made = application(context)
     serving.install(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; in continuous integration a test may not go without."""
+    try:
+        with running() as made:
+            yield made
+    except CannotRun as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))

@@ -1,0 +1,90 @@
+/** Calls of the API: one shape of refusals, and calls that can be sent again. */
+
+/** What was asked is refused, and why. */
+export class Refusal extends Error {
+  /** @param {number} status @param {{code: string, message: string, details?: Record<string, any>}} error */
+  constructor(status, error) {
+    super(error.message);
+    this.status = status;
+    this.code = error.code;
+    this.details = error.details ?? {};
+  }
+}
+
+/** No answer came, so nobody knows whether it was done: it is asked again under the same id. */
+export class Lost extends Error {
+  /** @param {string} message @param {number} [seconds] After how many it may be asked again. */
+  constructor(message, seconds = 0) {
+    super(message);
+    this.seconds = seconds;
+  }
+}
+
+/** @typedef {{body?: unknown, signal?: AbortSignal, id?: string}} Options */
+
+/**
+ * @param {string} method
+ * @param {string} path Below `/api/v1`.
+ * @param {Options} [options] `id`: the name under which a call is made once, however often it is sent.
+ * @returns {Promise<any>}
+ */
+export async function call(method, path, { body, signal, id } = {}) {
+  const [status, content, headers] = await answered(method, path, { body, signal, id });
+  if (status === 202 && content?.kind) return ended(content, signal);
+  if (status < 400) return content;
+  if (status >= 500 || status === 429 || !content?.error) {
+    const seconds = Number(headers.get("Retry-After")) || 0;
+    throw new Lost(content?.error?.message ?? `the server answered ${status}`, seconds);
+  }
+  throw new Refusal(status, content.error);
+}
+
+/** @param {...string} parts */
+export function path(...parts) {
+  return parts.map((part) => `/${encodeURIComponent(part)}`).join("");
+}
+
+/**
+ * @param {string} method @param {string} where @param {Options} options
+ * @returns {Promise<[number, any, Headers]>}
+ */
+async function answered(method, where, { body, signal, id }) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf();
+  if (id) headers["X-Request-ID"] = id;
+  const sent = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+  try {
+    const answer = await fetch(`/api/v1${where}`, sent);
+    const text = await answer.text();
+    return [answer.status, parsed(text, answer.status), answer.headers];
+  } catch (error) {
+    if (signal?.aborted || error instanceof Lost) throw error;
+    throw new Lost("the server does not answer");
+  }
+}
+
+/** @param {string} text @param {number} status */
+function parsed(text, status) {
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Lost(`the server answered ${status} with something else than JSON`);
+  }
+}
+
+/** @param {{id: string, status: string, ended_at: string | null, result: any}} job @param {AbortSignal} [signal] */
+async function ended(job, signal) {
+  let seen = job;
+  while (!seen.ended_at) seen = await call("GET", `${path("jobs", job.id)}?wait=9`, { signal });
+  if (seen.status === "done") return seen.result?.body;
+  const error = seen.result?.error;
+  if (!error || seen.status === "interrupted") throw new Lost("the call was interrupted");
+  throw new Refusal(400, error);
+}
+
+function csrf() {
+  return document.querySelector('meta[name="csrf"]')?.getAttribute("content") ?? "";
+}

@@ -1,0 +1,219 @@
+/** What stands around the grid: how much is edited and saved, and what is done with it. */
+
+import { Refusal, call, path } from "./calls.js";
+import { ask, element, shownDialog } from "./dom.js";
+import { made } from "./edits.js";
+import { preview, summary } from "./preview.js";
+
+/** @typedef {import("./grid.js").Grid} Grid */
+/** @typedef {import("./session.js").Session} Session */
+
+const KEYS = [
+  ["arrows, Page Up, Page Down, Home, End", "move; with Ctrl to the end; with Shift select"],
+  ["Ctrl+A", "select all"],
+  ["Enter, F2, a letter", "edit; Enter or Tab ends, Esc leaves it as it was"],
+  ["Delete", "no value"],
+  ["Ctrl+C, Ctrl+X, Ctrl+V", "copy, cut, paste, also from a spreadsheet"],
+  ["Ctrl+D", "the first row of the selection into the others"],
+  ["Ctrl+Z, Ctrl+Y", "undo, redo"],
+  ["Insert, Ctrl+Delete", "a new row; delete the selected rows"],
+  ["F8", "next finding"],
+  ["Ctrl+G", "go to a row"],
+  ["Ctrl+Enter", "preview"],
+  ["?", "these keys"],
+];
+
+export class Desk {
+  /** @param {Grid} grid @param {Session} session @param {HTMLElement} root @param {string} why Why nothing is edited; empty: it may be. */
+  constructor(grid, session, root, why) {
+    this.grid = grid;
+    this.table = grid.table;
+    this.edits = grid.table.edits;
+    this.session = session;
+    this.count = element("span", { class: "grid-count" });
+    this.state = element("span", { class: "grid-state", role: "status" });
+    this.panel = element("section", { class: "grid-preview", "aria-label": "Preview", hidden: true });
+    this.again = this.#button("Try again", () => this.edits.again());
+    this.undo = this.#button("Undo", () => this.edits.undo());
+    this.redo = this.#button("Redo", () => this.edits.redo());
+    const acts = [
+      this.#button("Insert row", () => grid.insert()),
+      this.#button("Delete rows", () => grid.acts.delete(grid.selection.range)),
+      this.undo,
+      this.redo,
+      this.#button("Preview", () => this.preview()),
+      this.#button("Submit…", () => this.submit()),
+      this.#button("Discard…", () => this.discard()),
+    ];
+    for (const act of why ? acts : []) {
+      act.disabled = true;
+      act.title = why;
+    }
+    const keys = this.#button("Keys", () => this.keys());
+    const reason = why ? [element("span", { class: "grid-why" }, why)] : [];
+    root.prepend(element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits" }, this.count, this.state, this.again, ...acts, keys, ...reason));
+    root.append(this.panel);
+    this.why = why;
+    this.#listen();
+    this.#tell();
+  }
+
+  #listen() {
+    this.grid.addEventListener("preview", () => this.why || void this.#tried(() => this.preview()));
+    this.grid.addEventListener("keys", () => void this.keys());
+    this.grid.addEventListener("jump", () => void this.jump());
+    this.grid.addEventListener("next", () => void this.#tried(() => this.next()));
+    this.grid.addEventListener("sort", (event) => void this.#tried(() => this.sort(/** @type {CustomEvent} */ (event).detail)));
+    this.table.addEventListener("change", () => this.#tell());
+    this.table.addEventListener("failed", (event) => this.fail(/** @type {CustomEvent} */ (event).detail));
+    this.edits.addEventListener("change", () => this.#tell());
+    this.edits.addEventListener("taken", () => this.panel.hidden || void this.#tried(() => this.preview()));
+    this.edits.addEventListener("refused", (event) => this.grid.say(`Refused: ${/** @type {CustomEvent} */ (event).detail.message}`));
+  }
+
+  /** What the edits would do, judged by all rules. */
+  async preview() {
+    if (!(await this.#saved())) return;
+    const shown = await this.#ask("preview");
+    this.edits.findings.clear();
+    this.edits.find(shown.findings);
+    this.panel.hidden = false;
+    this.panel.replaceChildren(...preview(shown, (row, column) => void this.go(row, column)));
+  }
+
+  async submit() {
+    if (!(await this.#saved())) return;
+    const shown = await this.#ask("preview");
+    const title = element("input", { name: "title", required: true, maxlength: 200, autofocus: true });
+    const description = element("textarea", { name: "description", rows: 3, maxlength: 10000 });
+    const merges = element("input", { type: "checkbox", name: "merges" });
+    const form = element(
+      "form",
+      { method: "dialog" },
+      element("h2", {}, "Submit for review"),
+      element("p", {}, summary(shown)),
+      element("label", {}, "Title", title),
+      element("label", {}, "Why", description),
+      element("label", {}, merges, "Merge when it is approved"),
+      element("button", { value: "submit" }, "Submit"),
+      element("button", { value: "", formnovalidate: true }, "Cancel"),
+    );
+    if ((await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Submit for review" }, form))) !== "submit") return;
+    const body = { title: title.value, description: description.value, merge_when_approved: merges.checked };
+    const request = await call("POST", `${path("live_sessions", await this.session.id(false))}/submit`, { body, id: made() });
+    location.assign(`/reviews${path(request.project, String(request.number))}`);
+  }
+
+  async discard() {
+    if (!this.session.opened || !(await ask("Throw all edits of this session away?"))) return;
+    await call("DELETE", path("live_sessions", this.session.opened.id), { id: made() });
+    for (const kept of await this.edits.store.all()) await this.edits.store.remove(kept.n);
+    location.reload();
+  }
+
+  /** @param {string} id @param {string | null} column */
+  async go(id, column) {
+    const row = await this.table.position(id);
+    const place = this.table.columns.findIndex((one) => one.name === column);
+    if (row === undefined) this.grid.say(`${id} is not among the rows that are shown`);
+    else this.grid.go(row, Math.max(0, place));
+    this.grid.box.focus({ preventScroll: true });
+  }
+
+  /** To the next cell that a rule or the contract refuses. */
+  async next() {
+    const cells = [...this.#faults()];
+    const at = this.table.row(this.grid.selection.active.row)?.id;
+    const column = this.table.columns[this.grid.selection.active.column]?.name;
+    const here = cells.findIndex(([row, name]) => row === at && name === column);
+    if (cells.length) await this.go(...cells[(here + 1) % cells.length]);
+    else this.grid.say("Nothing was found");
+  }
+
+  /** Ascending, then descending, then by key. @param {string} column */
+  async sort(column) {
+    const [now] = this.table.query.sort;
+    const next = now?.column !== column ? [{ column }] : now.descending ? [] : [{ column, descending: true }];
+    this.grid.say("Sorting…");
+    await this.table.show({ sort: next });
+    this.grid.begin();
+    this.grid.go(0);
+    this.grid.say(`${this.table.count.toLocaleString("en")} rows${next.length ? ` by ${column}` : ""}`);
+    const address = new URL(location.href);
+    address.searchParams.delete("sort");
+    for (const one of next) address.searchParams.set("sort", `${"descending" in one ? "-" : ""}${one.column}`);
+    history.replaceState(null, "", address);
+  }
+
+  async jump() {
+    const row = element("input", { type: "number", min: 1, max: this.table.rows, name: "row", autofocus: true, required: true });
+    const form = element("form", { method: "dialog" }, element("label", {}, "Go to row", row), element("button", { value: "go" }, "Go"));
+    if ((await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Go to row" }, form))) === "go") this.grid.go(row.valueAsNumber - 1);
+    this.grid.box.focus({ preventScroll: true });
+  }
+
+  async keys() {
+    const rows = KEYS.map(([key, what]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, what)));
+    const form = element("form", { method: "dialog" }, element("table", {}, element("tbody", {}, ...rows)), element("button", { autofocus: true }, "Close"));
+    await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Keys" }, form));
+  }
+
+  /** @param {unknown} error */
+  fail(error) {
+    const hint = error instanceof Refusal && error.details.hint ? `; ${error.details.hint}` : "";
+    this.grid.say(`${error instanceof Error ? error.message : error}${hint}`);
+  }
+
+  /** @param {string} what */
+  async #ask(what) {
+    return call("GET", `${path("live_sessions", await this.session.id(false))}/${what}`);
+  }
+
+  async #saved() {
+    if (await this.edits.flushed()) return true;
+    this.grid.say(`${this.edits.unsent} edits are not saved: ${this.edits.reason}`);
+    return false;
+  }
+
+  /** @returns {Generator<[string, string]>} */
+  *#faults() {
+    for (const [row, cells] of this.edits.cells) for (const [column, cell] of cells) if (cell.refused) yield [row, column];
+    for (const [row, findings] of this.edits.findings) for (const one of findings) if (one.column) yield [row, one.column];
+  }
+
+  /** @param {string} name @param {() => unknown} act */
+  #button(name, act) {
+    const button = element("button", { type: "button" }, name);
+    button.addEventListener("click", () => void this.#tried(async () => act()));
+    return button;
+  }
+
+  /** @param {() => Promise<unknown>} act */
+  async #tried(act) {
+    try {
+      await act();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #tell() {
+    const { state, reason, taken, unsent } = this.edits;
+    const errors = [...this.#faults()].length;
+    const rows = `${this.table.rows.toLocaleString("en")} rows`;
+    this.count.textContent = `${rows}${taken + unsent ? `, ${taken + unsent} edits` : ""}${errors ? `, ${errors} findings` : ""}`;
+    const told = {
+      saved: taken ? "saved" : "",
+      sending: `${unsent} not saved`,
+      waiting: `${unsent} not saved: ${reason}; trying again`,
+      "signed out": `${unsent} not saved: you are signed out; sign in in another tab, then try again`,
+      ended: `${unsent} not saved: ${reason}`,
+    };
+    this.state.textContent = unsent && state === "saved" ? `${unsent} not saved` : told[state];
+    this.state.classList.toggle("error", !["saved", "sending"].includes(state));
+    this.again.hidden = !["waiting", "signed out", "ended"].includes(state);
+    if (this.why) return;
+    this.undo.disabled = !this.edits.canUndo;
+    this.redo.disabled = !this.edits.canRedo;
+  }
+}

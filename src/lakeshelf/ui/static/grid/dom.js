@@ -1,0 +1,33 @@
+/** Elements, made without markup: texts stay texts. */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name @param {Record<string, string | number | boolean>} [attributes] @param {...(Node | string)} inside
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function element(name, attributes = {}, ...inside) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== false) made.setAttribute(key, String(value === true ? "" : value));
+  made.append(...inside);
+  return made;
+}
+
+/** Ask something that is answered by yes or no. @param {string} question @returns {Promise<boolean>} */
+export function ask(question) {
+  const yes = element("button", { value: "yes" }, "Go on");
+  const no = element("button", { value: "no" }, "Cancel");
+  const form = element("form", { method: "dialog" }, element("p", {}, question), yes, no);
+  return shownDialog(element("dialog", { class: "grid-dialog", "aria-label": question }, form)).then((value) => value === "yes");
+}
+
+/** A dialog until it is closed; its answer. @param {HTMLDialogElement} dialog @returns {Promise<string>} */
+export function shownDialog(dialog) {
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    }),
+  );
+}

@@ -1,0 +1,318 @@
+/** Edits of a session: laid over at once, kept by the browser, sent one call after the other, taken back by step. */
+
+import { Lost, Refusal, call, path } from "./calls.js";
+import { shown } from "./cells.js";
+
+/** @typedef {import("./cells.js").Value} Value */
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./store.js").Kept} Kept */
+/** @typedef {Record<string, Value>} Row */
+/** @typedef {{edit_id: string, op: "set" | "insert" | "delete", row_id: string, column?: string, value?: Value | Row}} Edit */
+/** @typedef {{kind: "edits" | "undo", id: string, session: string, edits: Edit[], sent?: boolean}} Batch */
+/** @typedef {Omit<Edit, "edit_id"> & {before?: Value}} Wanted */
+/** @typedef {{value: Value, refused?: {text: string, message: string}}} Cell */
+/** @typedef {{rule: string, severity: string, row_id: string | null, column: string | null, message: string}} Finding */
+/** @typedef {{edit: Edit, before: Value | undefined}} Done */
+/** @typedef {"saved" | "sending" | "waiting" | "signed out" | "ended"} State */
+
+const PAUSE_MS = 120;
+const LONGEST_MS = 30_000;
+const MOST = 5_000;
+
+export class Edits extends EventTarget {
+  /** @type {Map<string, Map<string, Cell>>} */
+  cells = new Map();
+  /** @type {Map<string, Row>} Rows that the session inserted, in the order in which they came. */
+  inserted = new Map();
+  /** @type {Set<string>} */
+  deleted = new Set();
+  /** @type {Map<string, Finding[]>} */
+  findings = new Map();
+  /** @type {State} */
+  state = "saved";
+  /** Why edits wait. */
+  reason = "";
+  /** Edits that the server has. */
+  taken = 0;
+  /** @type {Kept[]} */
+  #queue = [];
+  /** @type {Done[][]} */
+  #steps = [];
+  /** @type {Done[][]} */
+  #undone = [];
+  /** @type {Map<string, Value | undefined>} */
+  #before = new Map();
+  /** @type {Set<string>} */
+  #refused = new Set();
+  /** @type {Promise<unknown>} */
+  #keeping = Promise.resolve();
+  #tries = 0;
+  #busy = false;
+  #timer = 0;
+
+  /** @param {Store} store @param {(renewed: boolean) => Promise<string>} session Gives the id of the open session. */
+  constructor(store, session) {
+    super();
+    this.store = store;
+    this.session = session;
+  }
+
+  /** Edits that the server does not have yet. */
+  get unsent() {
+    return this.#queue.reduce((sum, batch) => sum + batch.edits.length, 0);
+  }
+
+  get canUndo() {
+    return this.#steps.length > 0;
+  }
+
+  get canRedo() {
+    return this.#undone.length > 0;
+  }
+
+  /** Take up what the browser kept when the page ended. */
+  async takeUp() {
+    this.#queue = await this.store.all();
+    for (const { kind, edits } of this.#queue) if (kind === "edits") for (const edit of edits) this.#lay(edit);
+    this.#schedule(0);
+  }
+
+  /** What somebody did in one go, and takes back in one go. @param {Wanted[]} wanted */
+  step(wanted) {
+    if (!wanted.length) return;
+    const done = wanted.map(({ before, ...edit }) => ({ edit: { ...edit, edit_id: made() }, before }));
+    this.#steps.push(done);
+    this.#undone = [];
+    this.#do(done);
+  }
+
+  /** A value that is none of its column: it is shown, and not sent.
+   * @param {string} row @param {string} column @param {Value} value @param {string} text @param {string} message
+   */
+  refuse(row, column, value, text, message) {
+    this.#cell(row, column, { value, refused: { text, message } });
+    this.#tell();
+  }
+
+  undo() {
+    const done = this.#steps.pop();
+    if (!done) return;
+    this.#undone.push(done);
+    for (const { edit, before } of [...done].reverse()) this.#take(edit, before);
+    this.#enqueue("undo", done.map(({ edit }) => edit));
+  }
+
+  redo() {
+    const done = this.#undone.pop();
+    if (!done) return;
+    const again = done.map(({ edit, before }) => ({ edit: { ...edit, edit_id: made() }, before }));
+    this.#steps.push(again);
+    this.#do(again);
+  }
+
+  /** Ask again at once what waits; in a session of its own where the one before has ended. */
+  async again() {
+    if (this.state === "ended") {
+      const session = await this.session(true);
+      this.#queue = this.#queue.map((batch) => ({ ...batch, session, id: made() }));
+      for (const batch of this.#queue) await this.store.replace([batch.n], batch);
+    }
+    this.#tries = 0;
+    this.#schedule(0);
+  }
+
+  /** Wait until the server has all. */
+  async flushed() {
+    await this.#keeping;
+    this.#schedule(0);
+    while (this.#queue.length && (this.state === "saved" || this.state === "sending"))
+      await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+    return this.#queue.length === 0;
+  }
+
+  /** Rules that were found broken. @param {Finding[]} findings */
+  find(findings) {
+    for (const one of findings) {
+      const row = one.row_id ?? "";
+      this.findings.set(row, [...(this.findings.get(row) ?? []), one]);
+    }
+    this.#tell();
+  }
+
+  /** @param {Done[]} done */
+  #do(done) {
+    for (const { edit, before } of done) this.#lay(edit, before);
+    this.#enqueue("edits", done.map(({ edit }) => edit));
+  }
+
+  /** @param {Edit} edit @param {Value} [before] */
+  #lay(edit, before) {
+    this.#before.set(edit.edit_id, before);
+    if (edit.op === "insert") this.#comes(edit.row_id, /** @type {Row} */ (edit.value ?? {}));
+    else if (edit.op === "delete") this.deleted.add(edit.row_id);
+    else this.#cell(edit.row_id, String(edit.column), { value: /** @type {Value} */ (edit.value) });
+  }
+
+  /** A row comes, or comes back. @param {string} id @param {Row} row */
+  #comes(id, row) {
+    if (!this.deleted.delete(id)) this.inserted.set(id, row);
+    else for (const [name, value] of Object.entries(row)) this.#cell(id, name, { value });
+  }
+
+  /** @param {Edit} edit @param {Value | undefined} before @param {Cell["refused"]} [refused] */
+  #take({ op, row_id, column }, before, refused) {
+    if (op === "insert") this.inserted.delete(row_id);
+    else if (op === "delete") this.deleted.delete(row_id);
+    else if (before === undefined && !refused) this.cells.get(row_id)?.delete(String(column));
+    else this.#cell(row_id, String(column), { value: before ?? null, refused });
+  }
+
+  /** @param {string} row @param {string} column @param {Cell} cell */
+  #cell(row, column, cell) {
+    const cells = this.cells.get(row) ?? new Map();
+    this.cells.set(row, cells.set(column, cell));
+  }
+
+  /** @param {Batch["kind"]} kind @param {Edit[]} edits */
+  #enqueue(kind, edits) {
+    for (let at = 0; at < edits.length; at += MOST) {
+      const batch = { kind, id: made(), session: "", edits: edits.slice(at, at + MOST) };
+      const kept = { ...batch, n: 0, of: this.store.of };
+      this.#queue.push(kept);
+      this.#keeping = this.#keeping.then(async () => {
+        kept.n = await this.store.add(batch);
+      });
+    }
+    this.#tell();
+    this.#schedule(PAUSE_MS);
+  }
+
+  /** @param {number} delay */
+  #schedule(delay) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#run(), delay);
+  }
+
+  async #run() {
+    if (this.#busy || !this.#queue.length) return this.#tell();
+    this.#busy = true;
+    this.#stand("sending");
+    try {
+      while (this.#queue.length) {
+        await this.#send(await this.#batch());
+        this.#tries = 0;
+        this.#tell();
+      }
+      this.#stand("saved");
+    } catch (error) {
+      this.#waits(error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** The next call: what was never sent goes together; what was is sent as it was. */
+  async #batch() {
+    await this.#keeping;
+    const [first, ...rest] = this.#queue;
+    if (first.sent) return first;
+    const together = [first];
+    let size = first.edits.length;
+    for (const one of first.kind === "edits" ? rest : []) {
+      size += one.edits.length;
+      if (one.sent || one.kind !== "edits" || !one.n || size > MOST) break;
+      together.push(one);
+    }
+    const edits = together.flatMap((one) => one.edits);
+    const session = first.session || (await this.session(false));
+    const batch = { ...first, session, edits, sent: true };
+    await this.store.replace(together.map((one) => one.n), batch);
+    this.#queue.splice(0, together.length, batch);
+    return batch;
+  }
+
+  /** @param {Kept} batch */
+  async #send(batch) {
+    const { kind, session, id } = batch;
+    const ids = batch.edits.map((edit) => edit.edit_id).filter((one) => !this.#refused.has(one));
+    const body = kind === "undo" ? { edit_ids: ids } : { edits: batch.edits };
+    try {
+      if (kind === "edits" || ids.length)
+        this.#answered(batch, await call("POST", path("live_sessions", session, kind), { body, id }));
+    } catch (error) {
+      if (!(error instanceof Refusal) || stops(error, kind)) throw error;
+      if (kind === "edits") for (const edit of [...batch.edits].reverse()) this.#refuse(edit, error.message);
+      else this.#say(error.message);
+    }
+    this.#queue.shift();
+    await this.store.remove(batch.n);
+  }
+
+  /** @param {Batch} batch @param {any} answer */
+  #answered({ kind, edits }, answer) {
+    this.taken += answer.edits.length;
+    for (const [name, key] of Object.entries(answer.made)) this.#rename(name, String(key));
+    for (const { row_id } of edits) this.findings.delete(answer.made[row_id] ?? row_id);
+    const byId = new Map(edits.map((edit) => [edit.edit_id, edit]));
+    for (const { edit_id, error } of [...answer.refusals].reverse()) {
+      const edit = byId.get(edit_id);
+      if (edit && kind === "edits") this.#refuse(edit, error.message);
+    }
+    this.find(answer.findings);
+    this.dispatchEvent(new Event("taken"));
+  }
+
+  /** @param {Edit} edit @param {string} message */
+  #refuse(edit, message) {
+    this.#refused.add(edit.edit_id);
+    const text = edit.op === "set" ? shown(/** @type {Value} */ (edit.value)) : "";
+    this.#take(edit, this.#before.get(edit.edit_id), edit.op === "set" ? { text, message } : undefined);
+    if (edit.op !== "set") this.#say(`${edit.row_id.slice(0, 80)}: ${message}`, edit);
+  }
+
+  /** @param {string} message @param {Edit} [edit] */
+  #say(message, edit) {
+    this.dispatchEvent(new CustomEvent("refused", { detail: { message, edit } }));
+  }
+
+  /** @param {string} name @param {string} key */
+  #rename(name, key) {
+    this.inserted = new Map([...this.inserted].map(([id, row]) => [id === name ? key : id, row]));
+    const cells = this.cells.get(name);
+    this.cells.delete(name);
+    if (cells) this.cells.set(key, cells);
+  }
+
+  /** @param {unknown} error */
+  #waits(error) {
+    this.reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof Refusal) return this.#stand(stops(error, "edits") ?? "ended");
+    const seconds = error instanceof Lost ? error.seconds : 0;
+    this.#tries += 1;
+    this.#schedule(Math.max(1000 * seconds, Math.min(LONGEST_MS, 500 * 2 ** this.#tries)));
+    this.#stand("waiting");
+  }
+
+  /** @param {State} state */
+  #stand(state) {
+    this.state = state;
+    this.#tell();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** What a refusal of a whole call means for all edits that wait; undefined: it is about this call.
+ * @param {Refusal} error @param {Batch["kind"]} kind @returns {State | undefined}
+ */
+function stops({ status, code }, kind) {
+  if (status === 401 || code === "csrf_refused" || code === "origin_refused") return "signed out";
+  return status === 403 || status === 410 || (status === 404 && kind === "edits") ? "ended" : undefined;
+}
+
+/** A name that nothing else has; plain http has no `randomUUID`. */
+export function made() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+}

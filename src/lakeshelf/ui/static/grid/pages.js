@@ -1,0 +1,108 @@
+/** Rows of a view by page: those in sight are asked for, those out of sight are no longer waited for. */
+
+/** @typedef {import("./cells.js").Value} Value */
+/**
+ * @typedef {object} Page
+ * @property {number} offset
+ * @property {number} count
+ * @property {string[]} row_ids
+ * @property {Record<string, Value[]>} columns
+ * @property {Record<string, Record<string, Value>>} edited
+ * @property {string[]} inserted
+ * @property {string[]} deleted
+ * @property {Record<string, string[]>} changed
+ */
+/** @typedef {(offset: number, limit: number, signal: AbortSignal) => Promise<Page>} Fetch */
+
+export const SIZE = 200;
+const KEPT = 80;
+
+export class Pages {
+  /** @type {Map<number, Page>} */
+  #held = new Map();
+  /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */
+  #asked = new Map();
+
+  /** @type {Set<number>} Pages that are waited for out of sight. */
+  #wanted = new Set();
+
+  /** @param {Fetch} fetch @param {() => void} came @param {(error: unknown) => void} failed */
+  constructor(fetch, came, failed) {
+    this.fetch = fetch;
+    this.came = came;
+    this.failed = failed;
+  }
+
+  /** The page of a row, and where in it; undefined: it is not here yet.
+   * @param {number} row @returns {[Page, number] | undefined}
+   */
+  at(row) {
+    const page = this.#held.get(Math.floor(row / SIZE));
+    const place = row % SIZE;
+    return page && place < page.row_ids.length ? [page, place] : undefined;
+  }
+
+  /** Ask for the pages of rows in sight, and give up waiting for others.
+   * @param {number} first @param {number} last
+   */
+  show(first, last) {
+    const from = Math.floor(first / SIZE);
+    const to = Math.floor(last / SIZE);
+    for (const [number, asked] of this.#asked)
+      if ((number < from || number > to) && !this.#wanted.has(number)) asked.stop.abort();
+    for (let number = from; number <= to; number += 1) void this.load(number);
+  }
+
+  /** A page, which is used now and so is kept longer than others. @param {number} number @returns {Promise<void>} */
+  load(number) {
+    const held = this.#held.get(number);
+    if (held) {
+      this.#held.delete(number);
+      this.#held.set(number, held);
+      return Promise.resolve();
+    }
+    const asked = this.#asked.get(number);
+    if (asked && !asked.stop.signal.aborted) return asked.done;
+    const stop = new AbortController();
+    const done = this.#fetched(number, stop);
+    this.#asked.set(number, { stop, done });
+    return done;
+  }
+
+  /** @param {number} number @param {AbortController} stop */
+  async #fetched(number, stop) {
+    try {
+      const page = await this.fetch(number * SIZE, SIZE, stop.signal);
+      if (!stop.signal.aborted) this.#keep(number, page);
+    } catch (error) {
+      if (!stop.signal.aborted) this.failed(error);
+    } finally {
+      if (this.#asked.get(number)?.stop === stop) this.#asked.delete(number);
+    }
+  }
+
+  /** All pages that hold rows from one to another, fetched where they are not here.
+   * @param {number} first @param {number} last
+   */
+  async all(first, last) {
+    const numbers = [];
+    for (let number = Math.floor(first / SIZE); number <= last / SIZE; number += 1) numbers.push(number);
+    for (const number of numbers) this.#wanted.add(number);
+    await Promise.all(numbers.map((number) => this.load(number)));
+    for (const number of numbers) this.#wanted.delete(number);
+  }
+
+  forget() {
+    for (const asked of this.#asked.values()) asked.stop.abort();
+    this.#asked.clear();
+    this.#held.clear();
+  }
+
+  /** @param {number} number @param {Page} page */
+  #keep(number, page) {
+    this.#held.set(number, page);
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > KEPT) this.#held.delete(oldest);
+    this.came();
+  }
+}

@@ -1,0 +1,108 @@
+"""Debian's Chromium, driven by Playwright: pages as people see them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+PROGRAM = "chromium"
+PATIENCE_MS = 30_000
+"""How long something is waited for, on a machine that does other work."""
+
+
+class CannotRun(Exception):
+    """Why no browser can be had here."""
+
+
+def program() -> str:
+    """The browser, installed where it is missing and that is possible.
+
+    Raises:
+        CannotRun: It is not there, and cannot be installed.
+    """
+    if found := shutil.which(PROGRAM):
+        return found
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise CannotRun(f"there is no {PROGRAM}, and only root installs it, by apt-get")
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", PROGRAM)
+    for command in (("apt-get", "update", "-qq"), install):
+        done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotRun(f"{' '.join(command)}: {done.stderr[-500:]}")
+    if installed := shutil.which(PROGRAM):
+        return installed
+    raise CannotRun(f"{PROGRAM} is not there after its installation")
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """A browser for as long as the block takes; meanwhile this thread runs no other event loop."""
+    path = program()
+    expect.set_options(timeout=PATIENCE_MS)
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def signed_in(browser: Browser, address: str, secret: str) -> Iterator[Page]:
+    """A page of somebody who is signed in; what went wrong in it fails the test.
+
+    Args:
+        browser: The browser.
+        address: Where the API listens.
+        secret: Their token.
+    """
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(PATIENCE_MS)
+    answer = context.request.post(
+        "/api/v1/sign_in", data={"token": secret}, headers={"Origin": address}
+    )
+    assert answer.ok, answer.text()
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console", lambda line: wrong.append(line.text) if _is_wrong(line.type, line.text) else None
+    )
+    page.on(
+        "request", lambda asked: None if asked.url.startswith(address) else wrong.append(asked.url)
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def _is_wrong(kind: str, text: str) -> bool:
+    """Browsers tell of each answer that is no success, and of connections that tests cut."""
+    return kind in {"error", "warning"} and not text.startswith("Failed to load resource")
+
+
+@contextmanager
+def opened(browser: Browser, contents: Mapping[str, bytes]) -> Iterator[Page]:
+    """An empty page from which scripts are imported, without a server.
+
+    Args:
+        browser: The browser.
+        contents: Path → content.
+    """
+    page = browser.new_page()
+
+    def answer(route: Route) -> None:
+        name = urlsplit(route.request.url).path[1:]
+        kind = "text/javascript" if name.endswith(".js") else "text/html"
+        route.fulfill(body=contents.get(name, b"<!doctype html>"), content_type=kind)
+
+    page.route("**/*", answer)
+    page.goto("http://scripts.test/")
+    yield page
+    page.close()

@@ -1,0 +1,174 @@
+"""The grid in a real browser: a steward's work in a dataset of more rows than anybody draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from lakeshelf.governance.services.context import Context
+from tests.governance.api.people import issue
+from tests.ui import tools
+from tests.ui.browser import signed_in
+from tests.ui.steward import BEYOND, ROWS, Desk, made
+
+pytestmark = pytest.mark.slow
+EDITS = "**/live_sessions/*/edits"
+
+
+@pytest.fixture
+def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
+    made(context)
+    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+        shown = Desk(page, context)
+        shown.open()
+        yield shown
+
+
+def test_every_row_is_reached_and_keys_move(desk: Desk) -> None:
+    expect(desk.grid).to_have_attribute("aria-rowcount", str(ROWS + 1))
+    desk.go(1, "sku")
+    desk.press("Control+ArrowDown")
+    expect(desk.cell(ROWS, "sku")).to_have_text(f"K{ROWS - 1:06}")
+    desk.press("Control+ArrowRight", "Control+Home", "PageDown", "ArrowDown")
+    active = desk.grid.get_attribute("aria-activedescendant")
+    expect(desk.page.locator(f"#{active}")).to_be_visible()
+    desk.press("Control+g")
+    desk.type("60000")
+    expect(desk.cell(60_000, "sku")).to_have_text("K059999")
+    expect(desk.cell(60_000, "code")).to_have_text(str(BEYOND))
+    assert desk.page.locator(".grid-line").count() < 100
+
+
+def test_edits_by_keyboard_are_taken_and_what_is_no_value_is_named(desk: Desk) -> None:
+    desk.go(3, "threshold_pct")
+    desk.type("25", "Tab")
+    desk.type("19.90")
+    desk.go(4, "threshold_pct")
+    desk.type("1,234")
+    expect(desk.cell(4, "threshold_pct")).to_have_attribute("aria-invalid", "true")
+    desk.go(5, "threshold_pct")
+    desk.type("130")
+    desk.saved()
+    desk.go(4, "threshold_pct")
+    desk.says("it could be two numbers, not 1,234")
+    desk.go(5, "threshold_pct")
+    desk.says("was 30")
+    expect(desk.cell(5, "threshold_pct")).to_have_attribute("aria-invalid", "true")
+    assert desk.staged() == {
+        ("K000002", "threshold_pct"): 25,
+        ("K000002", "price"): "19.90",
+        ("K000004", "threshold_pct"): 130,
+    }
+    desk.press("F8")
+    desk.says("it could be two numbers")
+    assert desk.serious(str(tools.modules() / "axe-core" / "axe.min.js")) == []
+
+
+def test_what_a_spreadsheet_copies_is_pasted_and_copied_back(desk: Desk) -> None:
+    desk.go(10, "store")
+    rows = ["00123\t10", '"two\nlines"\t1e400', "NA\tNA", "=1+1\t40", '"say ""hi"""', '"5\t""\t7']
+    desk.paste("\r\n".join(rows) + "\r\n")
+    desk.says("10 of 12 cells pasted. Refused: threshold_pct of K000010: a whole number, not 1e400")
+    desk.saved()
+    assert desk.staged() == {
+        ("K000009", "store"): "00123",
+        ("K000009", "threshold_pct"): 10,
+        ("K000010", "store"): "two\nlines",
+        ("K000011", "store"): "NA",
+        ("K000012", "store"): "=1+1",
+        ("K000012", "threshold_pct"): 40,
+        ("K000013", "store"): 'say "hi"',
+        ("K000014", "store"): '"5',
+        ("K000014", "threshold_pct"): None,
+        ("K000014", "price"): "7.00",
+    }
+    desk.press(*["Shift+ArrowDown"] * 4)
+    assert desk.copied() == '00123\n"two\nlines"\nNA\n=1+1\n"say ""hi"""'
+
+
+@pytest.mark.nightly
+def test_a_large_paste_asks_first_and_is_one_step(desk: Desk) -> None:
+    desk.go(1, "threshold_pct")
+    desk.paste("7\n" * 10_001)
+    desk.page.get_by_role("button", name="Go on").click()
+    desk.says("10001 of 10001 cells pasted")
+    desk.saved()
+    assert len(desk.staged()) == 10_001
+    desk.go(1, "threshold_pct")
+    desk.press("Control+z")
+    desk.saved()
+    assert desk.staged() == {}
+    expect(desk.cell(1, "threshold_pct")).to_have_text("30")
+
+
+def test_steps_are_taken_back_and_done_again(desk: Desk) -> None:
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    desk.go(2, "note")
+    desk.type('""')
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25, ("K000001", "note"): ""}
+    desk.press("Control+z", "Control+z")
+    expect(desk.cell(2, "threshold_pct")).to_have_text("30")
+    desk.saved()
+    assert desk.staged() == {}
+    desk.press("Control+y")
+    expect(desk.cell(2, "threshold_pct")).to_have_text("25")
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
+def test_rows_are_inserted_and_deleted(desk: Desk) -> None:
+    desk.go(2, "sku")
+    desk.press("Control+Delete")
+    expect(desk.row(2)).to_contain_class("deleted")
+    desk.press("Insert")
+    desk.type("NEW", "Tab")
+    desk.go(ROWS + 1, "threshold_pct")
+    desk.type("12")
+    desk.saved()
+    staged = desk.staged()
+    assert {key for key in staged if key[1] is None} == {("K000001", None), ("NEW", None)}
+    assert staged["NEW", None]["threshold_pct"] == 12
+    desk.open()
+    expect(desk.row(2)).to_contain_class("deleted")
+    expect(desk.grid).to_have_attribute("aria-rowcount", str(ROWS + 2))
+    desk.go(1, "sku")
+    desk.press("Control+g")
+    desk.type(str(ROWS + 1))
+    expect(desk.cell(ROWS + 1, "sku")).to_have_text("NEW")
+
+
+def test_edits_that_were_not_sent_survive_a_reload(desk: Desk) -> None:
+    desk.page.route(EDITS, lambda route: route.abort())
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    expect(desk.page.locator(".grid-state")).to_contain_text(
+        "1 not saved: the server does not answer"
+    )
+    desk.page.unroute(EDITS)
+    desk.open()
+    expect(desk.cell(2, "threshold_pct")).to_have_text("25")
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
+def test_a_lost_answer_is_asked_for_again_and_counts_once(desk: Desk) -> None:
+    sent: list[str] = []
+
+    def lose(route: Route) -> None:
+        sent.append(route.request.headers["x-request-id"])
+        answer = route.fetch()
+        route.abort() if len(sent) == 1 else route.fulfill(response=answer)
+
+    desk.page.route(EDITS, lose)
+    desk.press("Tab")
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    desk.saved()
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert desk.session.edits == 1
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}

