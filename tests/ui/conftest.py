@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import serving
-from tests.governance.api.conftest import ann, ben, database
+from tests.governance.api.conftest import ann, ben, cat, database, eve, vic
 from tests.governance.api.serving import address
 from tests.governance.conftest import metadata, process, sqlite_template, worker
 from tests.governance.services.conftest import clock, context
@@ -22,12 +22,15 @@ __all__ = [
     "address",
     "ann",
     "ben",
+    "cat",
     "clock",
     "context",
     "database",
+    "eve",
     "metadata",
     "process",
     "sqlite_template",
+    "vic",
     "worker",
 ]
 

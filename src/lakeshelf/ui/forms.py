@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
@@ -85,11 +86,36 @@ def _flag(sent: FormData, name: str) -> bool:
     return name in sent
 
 
+def _words(sent: FormData, name: str) -> list[str]:
+    return str(sent.get(name, "")).replace(",", " ").split()
+
+
+def _json(sent: FormData, name: str) -> Any:
+    text = str(sent.get(name, "")).strip()
+    return _parsed(name, text) if text else None
+
+
+def _objects(sent: FormData, name: str) -> list[Any]:
+    """Radio buttons need a name a choice, so names that begin with this one count too."""
+    texts = [str(text) for key, text in sent.multi_items() if key.partition(".")[0] == name]
+    return [_parsed(name, text) for text in texts if text]
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name.replace('_', ' ')} is no JSON: {str(error)[:80]}") from error
+
+
 READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
     "text": _text,
     "whole": _whole,
     "many": _many,
     "flag": _flag,
+    "words": _words,
+    "json": _json,
+    "objects": _objects,
 }
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from lakeshelf.ui.asking import Answer, Api
 
-Kind = Literal["text", "whole", "many", "flag"]
-"""What a field of a form holds: a text, a whole number, every value of its name, or whether it is ticked."""
+Kind = Literal["text", "whole", "many", "flag", "words", "json", "objects"]
+"""What a field of a form holds: a text, a whole number, every value of its name, or whether it is ticked; words apart
+by commas or blanks; JSON, or a JSON object in each value of its name and of names that begin with it and a dot."""
 
 
 @dataclass(frozen=True)

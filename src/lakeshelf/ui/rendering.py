@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -19,6 +20,10 @@ from lakeshelf.ui import files
 THIN_SPACE = "\N{THIN SPACE}"
 NOTHING = "\N{EN DASH}"
 """Shown where something is not known."""
+INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+"""Characters of control and of direction, but for tab and line feed."""
 
 
 @cache
@@ -37,6 +42,8 @@ def environment() -> Environment:
         "moment": moment,
         "day": day,
         "shown": shown,
+        "visible": visible,
+        "exact": exact,
         "trace": trace,
         "segment": segment,
     }
@@ -83,7 +90,19 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, float, Decimal)):
         return number(value, 0 if value == int(value) else 2)
-    return str(value)
+    return visible(value)
+
+
+def visible(value: object) -> str:
+    """A text in which characters that nobody would see, or that turn others around, are named."""
+    return INVISIBLE.sub(lambda one: f"\u27e8U+{ord(one[0]):04X}\u27e9", str(value))
+
+
+def exact(value: object) -> str:
+    """A value of a cell, with each of its digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return number(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else shown(value)
 
 
 def segment(value: object) -> str:

@@ -18,6 +18,7 @@ async function send(form, submitter) {
     const told = await answer.json();
     if (answer.ok) return done(form, told);
     refused.textContent = `✕ ${told.refused.message}`;
+    form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
     refused.textContent = "✕ No answer came. What you typed is still here; sent again, it is done once.";
   } finally {

@@ -1,0 +1,152 @@
+"""The queue of reviews and the desk: what each sees and may do, what moved, conflicts, hostile text."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from tests.governance.api.people import ORIGIN, REQUESTS, Browser, Person
+from tests.governance.api.test_life import done, insert, proposed, set_
+from tests.ui.test_frame import field, post, read
+
+HOSTILE = "<script>alert(1)</script>=1+1\u202e\x07\"'"
+SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt;=1+1\u27e8U+202E\u27e9\u27e8U+0007\u27e9"
+DESK = "/reviews/retail/{}"
+
+
+def sent(browser: Browser, name: str, **fields: str) -> Any:
+    """A form as scripts send it."""
+    fields |= {"csrf": browser.signed_in["csrf"], "project": "retail"}
+    return post(browser, f"/forms/{name}", fields, Accept="application/json", Origin=ORIGIN)
+
+
+def section(page: str, name: str) -> str:
+    found = re.search(rf'<section aria-labelledby="{name}">(.*?)</section>', page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_each_finds_what_waits_for_them(
+    app: FastAPI, ann: Person, ben: Person, vic: Person
+) -> None:
+    number = proposed(ann, insert("S1"), title=HOSTILE)["number"]
+    by_ben, by_ann, by_vic = (
+        read(Browser(app, one), "/reviews").text for one in ("ben", "ann", "vic")
+    )
+    link = DESK.format(number)
+    assert link in section(by_ben, "to_do")
+    assert "waits for your review" in section(by_ben, "to_do")
+    assert link in section(by_ann, "waiting")
+    assert link in section(by_vic, "others")
+    assert SHOWN in by_ben
+    assert "<script>alert" not in by_ben
+    decided = read(Browser(app, "ben"), "/reviews?show=decided").text
+    assert "No change request that was decided" in decided
+
+
+def test_conflicts_come_first_are_settled_and_what_moved_is_told(
+    app: FastAPI, ann: Person, ben: Person, cat: Person
+) -> None:
+    done(ann, ben, insert("S1"), insert("S2"))
+    mine = proposed(
+        ann, set_("S1", "min_qty", 5), set_("S1", "target_pct", 90), set_("S2", "min_qty", 4)
+    )
+    done(cat, ben, set_("S1", "min_qty", 6))
+    place = DESK.format(mine["number"])
+    reviewer, author = Browser(app, "ben"), Browser(app, "ann")
+    page = read(reviewer, place)
+    assert page.text.index("conflict</span>") < page.text.index("applies")
+    back = field(page, "back")
+    assert "That says nothing of whether" not in page.text
+    [choice] = re.findall(r'value="([^"]*take_staged[^"]*)"', page.text)
+    assert "you are one of its authors" in read(author, place).text
+    shown = {"number": str(mine["number"]), "content_hash": field(page, "content_hash")}
+    settled = sent(
+        Browser(app, "cat_"), "resolve", **shown, **{"resolutions.1": choice.replace("&#34;", '"')}
+    )
+    assert settled.status_code == 200, settled.text
+    stale = sent(reviewer, "approve", **shown)
+    assert (stale.status_code, stale.json()["refused"]["code"]) == (409, "content_changed")
+    moved = read(reviewer, back.replace("&amp;", "&")).text
+    assert "It moved since you looked:" in moved
+    assert "cat_ settled conflicts, revision 2" in moved
+    assert "That says nothing of whether the values are right" in moved
+
+
+def test_cells_are_rejected_the_rest_is_approved_merged_and_taken_back(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    done(ann, ben, insert("S1"))
+    number = str(proposed(ann, set_("S1", "min_qty", 5), set_("S1", "target_pct", 90))["number"])
+    reviewer = Browser(app, "ben")
+    shown = {
+        "number": number,
+        "content_hash": field(read(reviewer, DESK.format(number)), "content_hash"),
+    }
+    cell = json.dumps({"row_id": "S1", "column": "min_qty"})
+    assert sent(reviewer, "reject-cells", **shown, cells=cell, comment=HOSTILE).status_code == 200
+    page = read(reviewer, DESK.format(number))
+    assert SHOWN in page.text
+    assert "min_qty" not in section(page.text, "diff")
+    shown["content_hash"] = field(page, "content_hash")
+    for name in ("approve", "merge"):
+        assert sent(reviewer, name, **shown).status_code == 200
+    assert sent(reviewer, "revert", number=number, title="back").status_code == 200
+    assert "waits for your review" in read(Browser(app, "ann"), "/reviews").text
+    assert "merged" in read(reviewer, "/reviews?show=decided").text
+
+
+def test_remarks_of_a_cell_stand_at_it_as_the_text_they_are(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    number = str(proposed(ann, insert("S1"), description=HOSTILE)["number"])
+    reviewer = Browser(app, "ben")
+    assert sent(reviewer, "remark", number=number, row_id="S1", body=HOSTILE).status_code == 200
+    page = read(reviewer, f"{DESK.format(number)}?row=S1").text
+    assert SHOWN in section(page, "diff")
+    assert "<script>alert" not in page
+    remark = ben.get(f"{REQUESTS}/{number}/comments")["comments"][0]["id"]
+    asked = {"number": number, "comment": remark}
+    assert sent(reviewer, "settle-remark", **asked, resolved="1").status_code == 200
+    assert "settled by ben" in read(reviewer, DESK.format(number)).text
+
+
+@pytest.mark.parametrize(
+    ("who", "form", "status"),
+    [
+        ("vic", "approve", 403),
+        ("vic", "merge", 403),
+        ("eve", "reject", 404),
+        ("ann", "approve", 403),
+    ],
+)
+def test_who_may_not_reads_why_and_is_refused(
+    app: FastAPI, ann: Person, vic: Person, eve: Person, who: str, form: str, status: int
+) -> None:
+    request = proposed(ann, insert("S1"))
+    browser = Browser(app, who)
+    page = read(browser, DESK.format(request["number"]))
+    if who == "eve":
+        assert page.status_code == 404
+        assert "S1" not in page.text
+    else:
+        assert re.search(
+            r'<button class="main" disabled>Approve</button>\s*<span class="muted">\w', page.text
+        )
+    shown = {
+        "number": str(request["number"]),
+        "content_hash": request["content_hash"],
+        "comment": "no",
+    }
+    assert sent(browser, form, **shown).status_code in (status, 409)
+
+
+@pytest.mark.parametrize("number", ["9", "x", "%3Cscript%3E"])
+def test_a_request_that_is_not_there_is_told(app: FastAPI, ann: Person, number: str) -> None:
+    page = read(Browser(app, "ann"), DESK.format(number))
+    assert "This could not be shown." in page.text
+    assert "<script>" not in page.text
