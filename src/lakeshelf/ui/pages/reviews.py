@@ -148,18 +148,18 @@ def _several(cells: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _by(comments: Iterable[Mapping[str, Any]], name: str) -> dict[Any, list[Mapping[str, Any]]]:
-    found: dict[Any, list[Mapping[str, Any]]] = {}
+    kept: dict[Any, list[Mapping[str, Any]]] = {}
     for one in comments:
-        found.setdefault(one[name], []).append(one)
-    return found
+        kept.setdefault(one[name], []).append(one)
+    return kept
 
 
 def _of_cell(comments: Iterable[Mapping[str, Any]]) -> dict[Any, list[Mapping[str, Any]]]:
-    found: dict[Any, list[Mapping[str, Any]]] = {}
+    kept: dict[Any, list[Mapping[str, Any]]] = {}
     for one in comments:
         if one["row_id"] is not None:
-            found.setdefault((one["row_id"], one["column"]), []).append(one)
-    return found
+            kept.setdefault((one["row_id"], one["column"]), []).append(one)
+    return kept
 
 
 async def _warnings(
