@@ -1,4 +1,4 @@
-"""What a batch on Spark is cut into follows from the cores that are there, and it is read once."""
+"""What a batch on Spark is cut into follows from the cores that are there; it is read once, in few jobs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ PARTITIONS = "spark.sql.shuffle.partitions"
 JOB, TOPIC = "wh-aggregator", "wh_events"
 CLASSES = 100
 """Fewer than half of those that a batch of the job runs; a few hold numbers of the batch itself."""
+
+
+JOBS = 14
+"""Most jobs of a batch of new events: one to take it, two to fold it, the others are those of Delta."""
 
 
 class Sized:
@@ -77,6 +81,17 @@ def test_a_batch_that_is_kept_is_read_once_however_often_it_is_asked_about(
         assert committer.count(evens) == 10
     assert committer.count(batch) == 20
     assert read.value == 20
+    some = records.where("id >= 5").withColumn("removed", F.col("id") > 9)
+    frozen = committer.freeze(some)
+    before = jobs(spark)
+    assert committer.count(frozen) == 15
+    assert not committer.is_empty(frozen)
+    parts = committer.parted(frozen, "removed")
+    assert all(committer.spread(rows, 15) is None for rows in (frozen, *parts))
+    assert jobs(spark) == before, "the job that froze the rows has counted them"
+    assert [committer.count(part) for part in parts] == [10, 5]
+    assert read.value == 40
+    assert committer.is_empty(committer.freeze(records.where("id < 0")))
     committer.end()
     assert not batch.storageLevel.useMemory
 
@@ -90,6 +105,14 @@ def test_a_batch_runs_the_code_that_was_compiled_for_an_earlier_one(
     running = Pipeline(settings, spark, client, found)
     compiled = [taken(running, spark, number) for number in range(3)]
     assert compiled[-1] < CLASSES, compiled
+    before = jobs(spark)
+    taken(running, spark, 3)
+    assert jobs(spark) - before <= JOBS
+
+
+def jobs(spark: SparkSession) -> int:
+    """Jobs that Spark has begun so far."""
+    return 1 + max(spark.sparkContext.statusTracker().getJobIdsForGroup(None))
 
 
 def taken(running: Pipeline, spark: SparkSession, number: int) -> int:

@@ -18,7 +18,7 @@ from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
 from lakeshelf.streams.declare.duck import Duck
-from lakeshelf.streams.take.index import IdIndex, IdWindow
+from lakeshelf.streams.take.index import IdIndex, IdWindow, may_hold
 from tests.streams.harness import NOW
 from tests.streams.strategies import event
 
@@ -129,6 +129,7 @@ def test_an_index_finds_the_rows_that_raw_holds(
             index.add(raw.append(ids)["event_id"])
             known = {n: raw.places[n] for n in wanted if n in raw.places}
             assert found(index, wanted) == known
+            assert may_hold(raw.handle, min(wanted), max(wanted)) >= bool(known)
 
 
 def ours(first: int, rows: int = 10) -> list[str]:
@@ -145,6 +146,8 @@ def test_only_files_that_can_hold_an_id_are_read(tmp_path: Path) -> None:
     duck.files = 0
     assert found(index, ours(500)) == {}
     assert duck.files == 0, "new ids are told without a file"
+    assert not may_hold(raw.handle, ours(120)[0], ours(500)[-1])
+    assert may_hold(raw.handle, ours(119)[0], ours(500)[-1])
     assert found(index, ours(33, 3)) == {name: raw.places[name] for name in ours(33, 3)}
     assert duck.files == 1
 

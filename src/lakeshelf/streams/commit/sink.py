@@ -64,6 +64,10 @@ class Sink(Generic[Rows]):
             committer.attend(frame.sparkSession)
         return self._committer.begin(frame, topics, offsets)
 
+    def summary(self, taken: Rows, topics: Sequence[Topic]) -> pa.Table:
+        """A row for each topic of which a batch has records."""
+        return self._committer.summary(taken, topics)
+
     def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:
         """Valid records of a topic, of a batch that was taken."""
         return self._committer.records_of(topic, taken, rescued)
@@ -137,6 +141,10 @@ class Sink(Generic[Rows]):
                 other.to_arrow(other.seen(name, other.from_arrow(self.to_arrow(rows))))
             )
         return self._committer.seen(name, rows)
+
+    def repeats(self, rows: Rows) -> bool:
+        """Whether an `event_id` stands twice in `rows`."""
+        return self._committer.repeats(rows)
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether a write stands in a table."""

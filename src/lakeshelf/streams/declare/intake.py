@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from lakeshelf.contracts import BOOLEAN, LONG, TIMESTAMP, Field, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 
 SUMMARY = """
-    SELECT topic, count(*) AS rows_in, sum(CASE WHEN suspect THEN 1 ELSE 0 END) AS suspects,
+    SELECT topic, count(*) AS rows_in, count(CASE WHEN suspect THEN 1 END) AS suspects,
         max(kafka_timestamp) AS latest
     FROM {batch} GROUP BY topic"""
+
+SUMMARY_WITH_IDS = """
+    SELECT topic, sum(rows_in) AS rows_in, sum(suspects) AS suspects, max(latest) AS latest,
+        min(id) AS low, max(id) AS high, coalesce(max(CASE WHEN id IS NOT NULL THEN rows_in END), 0) > 1 AS repeats
+    FROM (
+        SELECT topic, $id AS id, count(*) AS rows_in, count(CASE WHEN suspect THEN 1 END) AS suspects,
+            max(kafka_timestamp) AS latest
+        FROM {batch} GROUP BY ALL)
+    GROUP BY topic"""
+
+IDS = """
+    SELECT min(event_id) AS low, max(event_id) AS high, count(*) > count(DISTINCT event_id) AS repeats
+    FROM {records}"""
+"""What is to be known of the ids of records: one row."""
 
 SUSPECTS = """
     SELECT topic, kafka_partition, kafka_offset, kafka_timestamp, key, value, producer, header_version
@@ -45,6 +61,16 @@ def columns(topic: Topic) -> tuple[Field, ...]:
     """
     own = (*topic.key_only, *topic.fields) if topic.compacted else topic.fields
     return (*own, *((DELETED,) if topic.compacted else ()), *POSITION)
+
+
+def summary(topics: Sequence[Topic]) -> str:
+    """Query over `{batch}`: a row a topic, also with bounds of the ids of its events, and whether one stands twice.
+
+    What suspects hold is not among the ids.
+    """
+    named = (topic for topic in topics if "event_id" in {field.name for field in topic.fields})
+    ids = ", ".join([*(f"{topic.name}.event_id" for topic in named), "CAST(NULL AS STRING)"])
+    return SUMMARY_WITH_IDS.replace("$id", f"coalesce({ids})")
 
 
 def relation(topic: Topic, *, rescued: bool) -> str:

@@ -84,7 +84,7 @@ class Rehearsal(BatchProcessor[pa.Table]):
             taken=pa.table({}),
             started=time.perf_counter(),
             appended_at=now,
-            counts={topic: Counts(rows_in=len(held)) for topic, held in rows.items()},
+            counts={topic: Counts(len(held), valid=len(held)) for topic, held in rows.items()},
         )
         for topic in self._plan.topics:
             held = rows.get(topic.name, [])

@@ -126,8 +126,11 @@ class BatchProcessor(Generic[Rows]):
         """Step 1."""
         started = time.perf_counter()
         taken = self._sink.begin(frame, self._plan.topics, offsets)
-        summary = self._sink.to_arrow(self._sink.query(intake.SUMMARY, batch=taken)).to_pylist()
-        counts = {row["topic"]: Counts(rows_in=row["rows_in"]) for row in summary}
+        summary = self._sink.summary(taken, self._plan.topics).to_pylist()
+        counts = {
+            row["topic"]: Counts(row["rows_in"], valid=row["rows_in"] - row["suspects"])
+            for row in summary
+        }
         latest = {row["topic"]: row["latest"] for row in summary}
         at = max(latest.values(), default=self._clock())
         batch = Batch(batch_id, frame, taken, started, at, counts, latest=latest)
@@ -146,14 +149,14 @@ class BatchProcessor(Generic[Rows]):
                 batch.relations[topic.name] = self._sink.from_arrow(nothing)
                 continue
             rescued = judgement.rows(topic) if topic.name in judgement.valid else None
+            batch.counts[topic.name].valid += 0 if rescued is None else rescued.num_rows
             batch.relations[topic.name] = self._sink.records_of(topic, batch.taken, rescued)
         batch.refused += judgement.refused
 
     def _sort_out(self, batch: Batch[Rows]) -> None:
         """Step 2."""
-        for name, counts in batch.counts.items():
+        for name in batch.counts:
             topic = CATALOG.topics[name]
-            counts.valid = self._sink.count(batch.relations[name])
             fates = self._fates(topic, batch)
             if fates is not None:
                 batch.fates[name] = fates
@@ -195,10 +198,7 @@ class BatchProcessor(Generic[Rows]):
         if topic.name not in self._plan.mirrors:
             return None
         seen = self._sink.seen(f"raw/{topic.name}", records)
-        repeats = self._sink.to_arrow(
-            self._sink.query(duplicates.repeated("event_id"), records=records)
-        )
-        if self._sink.count(seen) == 0 and repeats["repeats"][0].as_py() == 0:
+        if self._sink.count(seen) == 0 and not self._sink.repeats(records):
             return None
         return self._sink.freeze(
             self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)

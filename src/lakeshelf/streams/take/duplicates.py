@@ -21,6 +21,9 @@ FIRST = frozenset((NEW, HELD))
 """Fates of the first record of an id; raw has one that is held from before a crash."""
 HARMLESS = FIRST | {DUPLICATE}
 
+REPEATS = "SELECT count(*) > count(DISTINCT event_id) AS repeats FROM {records}"
+"""Whether an id stands twice in `{records}`: one row."""
+
 TALLY = "SELECT fate, count(*) AS records FROM {fates} GROUP BY fate"
 
 
@@ -37,11 +40,6 @@ def of_fates(fates: Iterable[str]) -> str:
     """Those of `{fates}` that are some of these."""
     named = ", ".join(f"'{fate}'" for fate in sorted(fates))
     return f"SELECT * FROM {{fates}} WHERE fate IN ({named})"
-
-
-def repeated(key: str) -> str:
-    """Whether any value of `key` stands twice in `{records}`: one row, one column `repeats`."""
-    return f"SELECT count(*) - count(DISTINCT {key}) AS repeats FROM {{records}}"
 
 
 def event_fates(topic: Topic) -> str:

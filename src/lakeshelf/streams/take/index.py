@@ -125,6 +125,13 @@ class IdIndex:
         return dataset.to_table(None if columns == "*" else [columns], filter=chosen)
 
 
+def may_hold(handle: DeltaTable, low: str, high: str) -> bool:
+    """Whether statistics allow any file of a raw table an id from `low` to `high`, both included."""
+    files = _adds(handle)
+    apart = pc.or_(pc.less(files["high"], low), pc.greater(files["low"], high))
+    return not pc.all(pc.fill_null(apart, False), min_count=0).as_py()
+
+
 _NEWEST_FILES = """
     SELECT path, high, sum(num_records) OVER (ORDER BY modification_time DESC, path) <= (SELECT bound FROM {bound})
         AND high IS NOT NULL AS loaded

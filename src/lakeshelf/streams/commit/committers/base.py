@@ -50,6 +50,9 @@ class Committer(Protocol[Rows]):
             offsets: Between which offsets they stand, if they are all that stand there.
         """
 
+    def summary(self, taken: Rows, topics: Sequence[Topic]) -> pa.Table:
+        """A row for each topic of which a batch has records, in the columns of `intake.SUMMARY` at least."""
+
     def records_of(self, topic: Topic, taken: Rows, rescued: pa.Table | None) -> Rows:
         """Valid records of a topic, in the columns of its relation (`lakeshelf.streams.declare.intake`).
 
@@ -106,6 +109,9 @@ class Committer(Protocol[Rows]):
 
     def seen(self, name: str, rows: Rows) -> Rows:
         """Rows of the raw table `name` that share an `event_id` with `rows`."""
+
+    def repeats(self, rows: Rows) -> bool:
+        """Whether an `event_id` stands twice in `rows`."""
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table."""

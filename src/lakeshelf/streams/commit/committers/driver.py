@@ -29,9 +29,11 @@ from lakeshelf.lake.write import rewriting, writing
 from lakeshelf.logs import log
 from lakeshelf.streams.commit.lane import Lane, done
 from lakeshelf.streams.commit.ledger import Offsets, most_records
+from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.sql import REMOVED
 from lakeshelf.streams.take import decode, fetched, parse
+from lakeshelf.streams.take.duplicates import REPEATS
 from lakeshelf.streams.take.index import IdIndex
 
 BETWEEN = "\x1f"
@@ -112,6 +114,10 @@ class DriverCommitter:
             log.warning("records not fetched", error=str(error))
             return None
 
+    def summary(self, taken: pa.Table, topics: Sequence[Topic]) -> pa.Table:
+        """What a batch has of each topic."""
+        return self.query(intake.SUMMARY, batch=taken)
+
     def records_of(self, topic: Topic, taken: pa.Table, rescued: pa.Table | None) -> pa.Table:
         """Valid records of a topic, without a copy of what they hold."""
         records = decode.records_of(topic, taken)
@@ -179,6 +185,10 @@ class DriverCommitter:
     def seen(self, name: str, rows: pa.Table) -> pa.Table:
         """Rows of raw that share an id with `rows`."""
         return self._index(name).seen(rows["event_id"])
+
+    def repeats(self, rows: pa.Table) -> bool:
+        """Whether an id stands twice in `rows`."""
+        return bool(self.query(REPEATS, records=rows)["repeats"][0].as_py())
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table, from before this committer began to write."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakeshelf.contracts import CATALOG, Topic
+from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.derived.spark import data_type
 from lakeshelf.lake.form import commits
 from lakeshelf.lake.form.commits import Commit, Txn, Write
@@ -30,6 +31,7 @@ from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED
+from lakeshelf.streams.take.index import may_hold
 from lakeshelf.streams.take.parse import parse, parsed, received
 
 TXN_CONF = "spark.databricks.delta.write"
@@ -37,11 +39,21 @@ LEASE_CONF, TERM_CONF = "io.lakeshelf.lease", "io.lakeshelf.term"
 """As in `infra/filesystem/ConditionalLogStore.java`."""
 TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 MOST_SHUFFLE_PARTITIONS = 200
+FROZEN = {"spark.databricks.delta.merge.materializeSource": "none"}
+"""Rows that are merged are frozen, or come from Arrow: Delta need not keep them once more to read them twice alike."""
 
 
 def shuffle_partitions(session: SparkSession) -> int:
     """As many as the executors that are there now have cores (docs/design/pitfalls.md#trap-20)."""
     return min(session.sparkContext.defaultParallelism, MOST_SHUFFLE_PARTITIONS)
+
+
+class Ids(NamedTuple):
+    """The event ids of some rows: the least, the greatest (None: there are no rows), and whether one stands twice."""
+
+    low: str | None
+    high: str | None
+    repeats: bool
 
 
 class SparkCommitter:
@@ -69,6 +81,10 @@ class SparkCommitter:
         self._parses = parses
         self._tenure = tenure
         self._held: list[DataFrame] = []
+        self._counts: dict[DataFrame, int] = {}
+        self._bounds: dict[DataFrame, int] = {}
+        self._ids: dict[DataFrame, Ids] = {}
+        self._ids_of_topics: dict[str, Ids] = {}
         self._session: SparkSession | None = None
         self._maintenance = Maintenance()
         self._handles: dict[str, DeltaTable] = {}
@@ -81,6 +97,8 @@ class SparkCommitter:
         """Commit through this session, whose checkpoint may be of a cluster of another size, under the term."""
         self._session = session
         session.conf.set("spark.sql.shuffle.partitions", shuffle_partitions(session))
+        for key, value in FROZEN.items():
+            session.conf.set(key, value)
         if self._tenure is not None:
             session.conf.set(LEASE_CONF, self._tenure.lease.address)
             session.conf.set(TERM_CONF, str(self._tenure.term))
@@ -94,10 +112,21 @@ class SparkCommitter:
         self._held = [taken]
         return taken
 
+    def summary(self, taken: DataFrame, topics: Sequence[Topic]) -> pa.Table:
+        """What a batch has of each topic; the job that reads it also finds what is to be known of its ids."""
+        rows = self.query(intake.summary(topics), batch=taken).toArrow()
+        self._ids_of_topics = {
+            row["topic"]: Ids(*(row[name] for name in Ids._fields)) for row in rows.to_pylist()
+        }
+        return rows
+
     def records_of(self, topic: Topic, taken: DataFrame, rescued: pa.Table | None) -> DataFrame:
         """Valid records of a topic, read from its struct."""
         if rescued is None:
-            return self.query(intake.relation(topic, rescued=False), batch=taken)
+            rows = self.query(intake.relation(topic, rescued=False), batch=taken)
+            if topic.name in self._ids_of_topics:
+                self._ids[rows] = self._ids_of_topics[topic.name]
+            return rows
         others = {intake.RESCUED: self.from_arrow(rescued)}
         return self.query(intake.relation(topic, rescued=True), batch=taken, **others)
 
@@ -119,6 +148,8 @@ class SparkCommitter:
     def end(self) -> None:
         """Release the batch and what was frozen in it."""
         held, self._held = self._held, []
+        for known in (self._counts, self._bounds, self._ids, self._ids_of_topics):
+            known.clear()
         for frame in held:
             frame.unpersist()
 
@@ -136,18 +167,27 @@ class SparkCommitter:
         return self.session.sql(text, **used)
 
     def freeze(self, rows: DataFrame) -> DataFrame:
-        """Compute the rows now."""
-        frozen = rows.localCheckpoint(eager=True)
+        """Compute the rows now, in the job that counts them."""
+        frozen = rows.localCheckpoint(eager=False)
         self._held.append(frozen)
+        self._counts[frozen] = frozen.count()
         return frozen
 
     def parted(self, rows: DataFrame, column: str) -> tuple[DataFrame, DataFrame]:
         """Rows in which a column is true, and those in which it is false."""
-        return rows.where(F.col(column)), rows.where(~F.col(column))
+        parts = rows.where(F.col(column)), rows.where(~F.col(column))
+        if rows in self._counts:
+            self._bounds |= dict.fromkeys(parts, self._counts[rows])
+        return parts
 
     def from_arrow(self, rows: pa.Table) -> DataFrame:
-        """A DataFrame of Arrow rows."""
-        return self.session.createDataFrame(rows)
+        """A DataFrame of Arrow rows; where there are none, Spark plans nothing for what reads it."""
+        frame = self.session.createDataFrame(rows)
+        if rows.num_rows:
+            return frame
+        nothing = frame.limit(0)
+        self._counts[nothing] = 0
+        return nothing
 
     def to_arrow(self, rows: DataFrame) -> pa.Table:
         """Rows in the driver."""
@@ -155,32 +195,42 @@ class SparkCommitter:
 
     def spread(self, rows: DataFrame, most: int) -> tuple[DataFrame, int] | None:
         """Rows and their number, where that is more than `most`."""
-        number = rows.count()
+        if self._bounds.get(rows, most + 1) <= most:
+            return None
+        number = self.count(rows)
         return (rows, number) if number > most else None
 
     def count(self, rows: DataFrame) -> int:
-        """How many rows there are."""
-        return rows.count()
+        """How many rows there are; of frozen ones that is known."""
+        return self._counts[rows] if rows in self._counts else rows.count()
 
     def is_empty(self, rows: DataFrame) -> bool:
-        """Counting would cost more than writing nothing."""
-        return False
+        """Whether it is known that there are no rows."""
+        return self._counts.get(rows) == 0
 
     def table(self, name: str) -> DataFrame:
         """All rows of a table at its latest version."""
         return self.session.read.format("delta").load(self._path(name))
 
     def seen(self, name: str, rows: DataFrame) -> DataFrame:
-        """Rows of raw that share an id with `rows`; file statistics on the id bound what is read."""
-        low, high = rows.agg(F.min("event_id"), F.max("event_id")).toArrow().to_pylist()[0].values()
-        ids = F.col("event_id")
-        return self.table(name).where(ids.between(low, high)).join(rows, "event_id", "left_semi")
+        """Rows of raw that share an id with `rows`; where no file can hold one, Spark is not asked."""
+        low, high, _ = self._ids_in(rows)
+        if low is None or high is None or not may_hold(self._handle(name), low, high):
+            return self.from_arrow(
+                arrow_contract.schema(CATALOG.tables[name].columns).empty_table()
+            )
+        within = self.table(name).where(F.col("event_id").between(low, high))
+        return self.freeze(within.join(rows, "event_id", "left_semi"))
+
+    def repeats(self, rows: DataFrame) -> bool:
+        """Whether an id stands twice in `rows`."""
+        return self._ids_in(rows).repeats
 
     def is_committed(self, name: str, txn: Txn) -> bool:
         """Whether the write `txn` stands in the table."""
         if self._tenure is not None:
             self._tenure.require()
-        return commits.is_committed(tables.open_table(self._root, name), txn)
+        return commits.is_committed(self._handle(name), txn)
 
     def append(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Append rows once."""
@@ -211,6 +261,13 @@ class SparkCommitter:
         if self._session is None:
             self._session = SparkSession.active()
         return self._session
+
+    def _ids_in(self, rows: DataFrame) -> Ids:
+        """What is to be known of the ids of some rows: what the summary of the batch said, unless they are others."""
+        if rows not in self._ids:
+            (values,) = self.query(intake.IDS, records=rows).toArrow().to_pylist()
+            self._ids[rows] = Ids(**values)
+        return self._ids[rows]
 
     def _merge(self, name: str, source: DataFrame) -> None:
         keys = CATALOG.tables[name].key
@@ -243,8 +300,12 @@ class SparkCommitter:
     def _path(self, name: str) -> str:
         return Root.at(self._root).for_spark(name)
 
+    def _handle(self, name: str) -> DeltaTable:
+        """The table at its latest version."""
+        return tables.open_table(self._root, name)
+
     def _committed(self, name: str, operation: str) -> Future[Commit]:
-        self._handles[name] = handle = tables.open_table(self._root, name)
+        self._handles[name] = handle = self._handle(name)
         return done(Commit(name, handle.version(), operation, 1))  # Spark counts rows too late
 
 
