@@ -1,0 +1,86 @@
+"""Pages of the shop floor show what is wrong and why, and what staff ask for is sent once."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from lakeshelf.governance.services.shop.running import Message
+from lakeshelf.ui import serving
+from tests.cli.shop.told_shop import SHELF
+from tests.governance.api.conftest import vic
+from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.people import Browser, Person
+from tests.ui.test_frame import field, post, read
+
+__all__ = ["shop_template", "vic"]
+HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", "'\"&", "../../etc")
+
+
+@pytest.fixture
+def sent() -> list[Message]:
+    return []
+
+
+@pytest.fixture
+def app(context: Context, shop_template: Path, sent: list[Message]) -> FastAPI:
+    made = application(context, answering(shop(context, shop_template), sent))
+    serving.install(made)
+    return made
+
+
+def test_the_floor_shows_what_is_open_and_why(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    shop_page, alerts, shelf = (
+        read(browser, place) for place in ("/", "/alerts", f"/shelves/{SHELF}")
+    )
+    assert [page.status_code for page in (shop_page, alerts, shelf)] == [200, 200, 200]
+    assert "nothing runs; start it with `lakeshelf up`" in html.unescape(shop_page.text)
+    assert "2 units are below min_qty 3" in alerts.text
+    assert 'href="/trace/a1"' in alerts.text
+    assert "Whole milk" in shelf.text
+    assert "No alert is like this." in read(browser, "/alerts?status=resolved").text
+    assert "nowhere" in read(browser, "/alerts?store=nowhere").text
+
+
+def test_an_act_is_sent_once_and_stands_as_asked_until_it_is_done(
+    app: FastAPI, ann: Person, sent: list[Message]
+) -> None:
+    browser = Browser(app, "ann")
+    page = read(browser, "/alerts")
+    fields = {name: field(page, name) for name in ("csrf", "key")} | {"back": "/alerts"}
+    fields |= {"command": "ack", "targets": "a1", "reason": HOSTILE[0]}
+    answers = [post(browser, "/forms/act", fields) for _ in range(2)]
+    assert [one.headers["location"] for one in answers] == ["/alerts?done=act"] * 2
+    assert len(sent) == 1
+    assert "ack asked by ann, not yet done" in read(browser, "/alerts").text
+
+
+def test_who_may_not_act_is_told_why(app: FastAPI, vic: Person, ann: Person) -> None:
+    page = read(Browser(app, "vic"), f"/shelves/{SHELF}")
+    assert "disabled" in page.text
+    assert str(vic.get(f"/api/v1/shelves/{SHELF}")["can"]["adjust"]) in html.unescape(page.text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_an_address_is_shown_as_the_text_it_is(
+    app: FastAPI, ann: Person, text: str
+) -> None:
+    browser = Browser(app, "ann")
+    for place in ("/alerts", "/plans"):
+        page = read(browser, f"{place}?store={quote(text, safe='')}")
+        assert page.status_code == 200
+        assert text in html.unescape(page.text)
+        assert "<script>alert" not in page.text
+
+
+def test_a_shelf_that_is_not_there_is_told(app: FastAPI, ann: Person) -> None:
+    page = read(Browser(app, "ann"), "/shelves/nowhere")
+    assert page.status_code == 404
+    assert "nowhere" in page.text
