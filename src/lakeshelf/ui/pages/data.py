@@ -1,16 +1,20 @@
-"""Datasets: what there is, and one of them as a grid."""
+"""Datasets: what there is, one of them as a grid, who changed what when, and files that become changes."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from lakeshelf.ui.asking import Answer, Api, Query, path
-from lakeshelf.ui.page import Ask, Page, Where
+from lakeshelf.ui.page import Ask, Form, Page, Where
 
 DATASET = "/projects/{project}/datasets/{dataset}"
+UPLOAD = "/projects/{project}/uploads/{upload}"
 OPEN = ("draft", "pending_review", "approved", "rejected", "merging")
 """States of a change request that is not at its end."""
+AT_ONCE = 200
+"""Rows of a list that are shown at once."""
 
 
 async def _by_project(api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -27,9 +31,45 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
     requests = await api.get(path("/projects/{project}/change_requests", where.names), query)
     seen = answers["seen"].data
     may = seen["can"].get("edit", True) if seen else "it could not be shown"
-    is_old = where.query.keys() & {"version", "snapshot"}
+    is_old = any(where.query.get(name) for name in ("version", "snapshot"))
     why = "this is how it was; go back to now to edit" if is_old else "" if may is True else may
     return {"requests": requests, "why": why}
+
+
+async def _of_history(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """What differs between two versions, if two are asked for."""
+    versions = {name: where.query.get(name, "") for name in ("before", "after")}
+    diff = Answer()
+    if all(versions.values()):
+        diff = await api.get(path(f"{DATASET}/diff", where.names), versions)
+    for one in (answers["changes"].data or {}).get("changes", ()):
+        one |= {name: _value(one[name]) for name in ("old_value", "new_value")}
+    return {"diff": diff, **_steps(where, answers["changes"])}
+
+
+async def _of_blame(_api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    for one in (answers["cells"].data or {}).values():
+        if one is not None:
+            one["new_value"] = _value(one["new_value"])
+    return {}
+
+
+async def _of_upload(_api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    return _steps(where, answers["refusals"])
+
+
+def _value(text: str | None) -> object:
+    """The value of a JSON text; None: there was no row, or no value."""
+    return None if text is None else json.loads(text)
+
+
+def _steps(where: Where, answer: Answer) -> Mapping[str, Any]:
+    """Where the lists before and behind this one begin; None: there is none."""
+    total = (answer.data or {}).get("total", 0)
+    offset = where.query.get("offset", "")
+    at = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
+    before = max(0, at - AT_ONCE) if at else None
+    return {"before": before, "behind": at + AT_ONCE if at + AT_ONCE < total else None, "at": at}
 
 
 PAGES = (
@@ -46,13 +86,68 @@ PAGES = (
         "/data/{project}/{dataset}",
         "{dataset}",
         "dataset.html",
-        asks={
-            "seen": Ask(DATASET),
-            "snapshots": Ask(f"{DATASET}/snapshots"),
-        },
+        asks={"seen": Ask(DATASET), "snapshots": Ask(f"{DATASET}/snapshots")},
         command="lakeshelf data show {dataset}",
         section="/data",
         prepare=_of_dataset,
     ),
+    Page(
+        "/data/{project}/{dataset}/history",
+        "History of {dataset}",
+        "history.html",
+        asks={
+            "changes": Ask(f"{DATASET}/history", ("row_id", "column", "request", "offset")),
+            "seen": Ask(DATASET),
+        },
+        command="lakeshelf data history {dataset}",
+        section="/data",
+        prepare=_of_history,
+    ),
+    Page(
+        "/data/{project}/{dataset}/blame",
+        "Who wrote a row of {dataset}",
+        "blame.html",
+        asks={"cells": Ask(f"{DATASET}/blame", ("row_id",))},
+        command="lakeshelf data blame {dataset} KEY",
+        section="/data",
+        prepare=_of_blame,
+    ),
+    Page(
+        "/imports/{project}/{upload}",
+        "Import",
+        "import.html",
+        asks={"upload": Ask(UPLOAD), "refusals": Ask(f"{UPLOAD}/refusals", ("offset",))},
+        command="lakeshelf import FILE",
+        section="/data",
+        prepare=_of_upload,
+    ),
 )
-FORMS = ()
+FORMS = (
+    Form(
+        "restore",
+        "POST",
+        f"{DATASET}/restore",
+        {"version": "whole", "title": "text"},
+        "A change request would make the rows those of that snapshot again: it waits for a review.",
+    ),
+    Form(
+        "keep-snapshot",
+        "POST",
+        f"{DATASET}/snapshots",
+        {"name": "text", "reason": "text"},
+        "The rows are kept under that name.",
+    ),
+    Form(
+        "load-import",
+        "POST",
+        f"{UPLOAD}/load",
+        {
+            "title": "text",
+            "declared": "many",
+            "leave_out": "flag",
+            "merge_when_approved": "flag",
+            "dry_run": "flag",
+        },
+        "The file was looked through.",
+    ),
+)

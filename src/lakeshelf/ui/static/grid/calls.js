@@ -51,10 +51,11 @@ export function path(...parts) {
 async function answered(method, where, { body, signal, id }) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isFile = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = isFile ? "application/octet-stream" : "application/json";
   if (method !== "GET") headers["X-CSRF-Token"] = csrf();
   if (id) headers["X-Request-ID"] = id;
-  const sent = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+  const sent = { method, headers, signal, body: isFile || body === undefined ? body : JSON.stringify(body) };
   try {
     const answer = await fetch(`/api/v1${where}`, sent);
     const text = await answer.text();

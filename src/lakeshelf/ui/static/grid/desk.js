@@ -50,8 +50,9 @@ export class Desk {
       act.title = why;
     }
     const keys = this.#button("Keys", () => this.keys());
+    const history = this.#button("Who wrote this", () => this.blame());
     const reason = why ? [element("span", { class: "grid-why" }, why)] : [];
-    root.prepend(element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits" }, this.count, this.state, this.again, ...acts, keys, ...reason));
+    root.prepend(element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits" }, this.count, this.state, this.again, ...acts, history, keys, ...reason));
     root.append(this.panel);
     this.why = why;
     this.#listen();
@@ -150,6 +151,12 @@ export class Desk {
     const form = element("form", { method: "dialog" }, element("label", {}, "Go to row", row), element("button", { value: "go" }, "Go"));
     if ((await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Go to row" }, form))) === "go") this.grid.go(row.valueAsNumber - 1);
     this.grid.box.focus({ preventScroll: true });
+  }
+
+  /** Who wrote the cells of the active row. */
+  blame() {
+    const row = this.table.row(this.grid.selection.active.row);
+    if (row?.place) location.assign(`${location.pathname}/blame?row_id=${encodeURIComponent(row.id)}`);
   }
 
   async keys() {
