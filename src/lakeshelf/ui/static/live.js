@@ -1,6 +1,6 @@
 // Live numbers and news: one stream of events for all tabs of a browser. docs/design/pages.md
 
-/** @typedef {{id: string, numbers: Record<string, unknown>}} Point a look at the shop; its id is `<epoch>.<n>` */
+/** @typedef {{id: string} & Record<string, unknown>} Point a look at the shop; its id is `<epoch>.<n>` */
 /** @typedef {{kind: "numbers", point: Point} | {kind: string, data: string}} News */
 
 const SILENCE_MS = 5000;
@@ -30,7 +30,7 @@ function take(news) {
     shown = news.point.id;
     heard = Date.now();
   }
-  const detail = "point" in news ? news.point.numbers : news.data;
+  const detail = "point" in news ? news.point : news.data;
   for (const listener of listeners.get(news.kind) || []) listener(detail);
 }
 

@@ -1,0 +1,80 @@
+"""Live numbers in real Chromium: they move, grey out when nobody confirms them, and come back by themselves."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, expect
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import serving
+from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.people import Person
+from tests.support import eventually
+
+__all__ = ["shop_template"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def application_of(context: Context, template: Path) -> FastAPI:
+    made = application(context, answering(shop(context, template)))
+    serving.install(made)
+    return made
+
+
+@contextmanager
+def listening(app: FastAPI, port: int = 0) -> Iterator[int]:
+    """A server on a port, which ends without waiting for those who listen to it."""
+    place = socket.create_server(("127.0.0.1", port), reuse_port=False)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
+    thread.start()
+    eventually(lambda: server.started, "the server listens")
+    try:
+        yield place.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def signed_in(browser: Browser, port: int) -> Page:
+    page = browser.new_context().new_page()
+    page.goto(f"http://127.0.0.1:{port}/login#ann")
+    page.wait_for_url(f"http://127.0.0.1:{port}/")
+    return page
+
+
+def test_numbers_live_through_the_end_of_the_server_in_every_tab(
+    browser: Browser, context: Context, ann: Person, shop_template: Path
+) -> None:
+    with listening(application_of(context, shop_template)) as port:
+        first = signed_in(browser, port)
+        second = first.context.new_page()
+        second.goto(f"http://127.0.0.1:{port}/")
+        for page in (first, second):
+            expect(page.locator("[data-live-age]")).to_have_text("live")
+            expect(page.locator("[data-live='stock.shelves']")).to_have_text("3")
+            page.locator("[data-live='stock.shelves']").evaluate(
+                "(place) => place.textContent = ''"
+            )
+            expect(page.locator("[data-live='stock.shelves']")).to_have_text("3")
+    group = first.locator("[data-live-group]").first
+    expect(group).to_have_class(re.compile("stale"), timeout=15_000)
+    expect(first.locator("[data-live-age]")).to_contain_text("no news since")
+    with listening(application_of(context, shop_template), port):
+        for page in (first, second):
+            expect(page.locator("[data-live-age]")).to_have_text("live", timeout=20_000)
+            expect(page.locator("[data-live-group]").first).not_to_have_class(re.compile("stale"))
+        first.close()  # another tab listens for the rest
+        second.locator("[data-live='stock.shelves']").evaluate("(place) => place.textContent = ''")
+        expect(second.locator("[data-live='stock.shelves']")).to_have_text("3", timeout=20_000)
+        second.context.close()
