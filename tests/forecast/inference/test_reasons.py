@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from . import shop
 pytestmark = pytest.mark.slow  # a model is trained
 
 
-def test_contributions_add_up_to_the_mean_of_the_forecast() -> None:
-    rows = shop.of_day(shop.LAST)
-    of = reasons.contributions(shop.trained(), rows)
+@pytest.mark.parametrize("relative", [False, True])
+def test_contributions_add_up_to_the_mean_of_the_forecast(relative: bool) -> None:
+    rows, trained = shop.of_day(shop.LAST), shop.trained()
+    trained = replace(trained, settings={**trained.settings, "relative": relative})
+    of = reasons.contributions(trained, rows)
     mean = np.exp(of.base + of.values.sum(axis=1))
-    assert np.allclose(mean, Predictor(shop.trained())(rows).mean, rtol=1e-9)
+    assert np.allclose(mean, Predictor(trained)(rows).mean, rtol=1e-9)
 
 
 def test_the_reasons_that_say_most_come_first() -> None:

@@ -20,6 +20,7 @@ from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings, libra
 from lakeshelf.forecast.model.calibration import pinball
 from lakeshelf.forecast.model.folds import Plan, rolling
 from lakeshelf.forecast.model.gates import permuted
+from lakeshelf.forecast.model.rows import DOUBT, UNITS, numbers
 from lakeshelf.forecast.model.scores import METRICS, judged
 from tests.forecast import openmp
 from tests.forecast.model import made
@@ -69,6 +70,24 @@ def test_a_forecast_is_a_distribution(trained: Trained, test: pa.Table) -> None:
     assert (forecast.quantiles >= 0).all()
     assert (forecast.quantiles == np.round(forecast.quantiles)).all()
     assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+
+
+def test_heads_of_a_young_shop_follow_what_shelves_sell_beyond_all_rows(
+    train: pa.Table, test: pa.Table
+) -> None:
+    """Trees alone say of four times as much what they say of the most that they have seen."""
+    young = replace(SMALL, relative=True)
+    train, test = (
+        rows.append_column("days_known", pa.array([90] * len(rows))) for rows in (train, test)
+    )
+    place, units = test.column_names.index(UNITS), numbers(test, UNITS)
+    more = test.set_column(place, UNITS, pa.array(4 * units + 3 * DOUBT))
+    trained = Boosted(("horizon_days", "weekday"), made.CATEGORIES, young).train(train)
+    forecast, beyond = (Predictor(trained)(rows) for rows in (test, more))
+    assert np.allclose(beyond.mean, 4 * forecast.mean)
+    assert abs(METRICS["bias"](judged(test, forecast))) < 0.05
+    assert 0.86 < METRICS["coverage_q90"](judged(test, forecast)) < 0.96
+    assert np.abs(beyond.quantiles - 4 * forecast.quantiles).max() <= 4 * 2
 
 
 def test_the_label_is_not_read(trained: Trained, test: pa.Table) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING, Field, Scalar
 
@@ -63,3 +65,13 @@ FEATURES: tuple[Field, ...] = (
     _feature("mailer_before", STRING, "", "Mailer of the week before."),
 )  # fmt: skip
 """All that a forecast may read, in the order of a model; null is unknown."""
+
+_SPAN = re.compile(r"_(\d+)(d|w)$")
+_DAYS = {"d": 1, "w": 7}
+LONGEST = 182
+"""Days that a feature looks back, at most."""
+SPANS: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(("days_since_sale", "days_known", "sale_interval", "tsb", "sba"), LONGEST)
+    | {f.name: int(m[1]) * _DAYS[m[2]] for f in FEATURES if (m := _SPAN.search(f.name))}
+)
+"""Feature → days that it looks back, and until which it grows with the shop's age though goods sell evenly."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from lakeshelf.contracts import arrow
-from lakeshelf.contracts.retail.features import FEATURES
+from lakeshelf.contracts.retail.features import FEATURES, LONGEST, SPANS
 from lakeshelf.contracts.types import STRING
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.frames import KEY, Columns
@@ -55,9 +55,25 @@ def admitted(rows: pa.Table, *, also: Sequence[str] = ()) -> pa.Table:
     return rows.select([*own, *also])
 
 
-def columns(rows: pa.Table) -> Columns:
-    """What a model reads, with the categories frozen as these rows have them, sorted."""
-    numeric = tuple(feature.name for feature in FEATURES if feature.type != STRING)
+def is_young(age: int) -> bool:
+    """Whether a shop has receipts of fewer days than the longest window."""
+    return age < LONGEST
+
+
+def columns(rows: pa.Table, age: int = LONGEST) -> Columns:
+    """What a model reads, with the categories frozen as these rows have them, sorted.
+
+    Args:
+        rows: Rows of features.
+        age: Days of receipts that they follow from. Of a young shop no window is read that was full on fewer than half
+            of them: it grows day by day, and on the next ones it is longer than in any row.
+    """
+    longest = age // 2 if is_young(age) else LONGEST
+    numeric = tuple(
+        feature.name
+        for feature in FEATURES
+        if feature.type != STRING and SPANS.get(feature.name, 0) <= longest
+    )
     texts = (feature.name for feature in FEATURES if feature.type == STRING)
     values = {name: rows[name].drop_null().unique().to_pylist() for name in texts}
     return Columns(numeric, {name: tuple(sorted(texts)) for name, texts in values.items()})

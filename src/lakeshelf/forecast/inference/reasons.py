@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from lakeshelf.forecast.frames import MEAN, Floats, Trained
-from lakeshelf.forecast.model.boosted import corrections, library
+from lakeshelf.forecast.model.boosted import corrections, library, scales
 from lakeshelf.forecast.model.rows import matrix
 
 TOP = 5
@@ -25,7 +25,7 @@ class Contributions:
     Attributes:
         names: Features, in the order of the model.
         values: A row a row and a column a feature.
-        base: What the mean is without any, one a row; base + sum of a row = log(mean before corrections).
+        base: The same of what the mean is without any, one a row; base + sum of a row = log(mean before corrections).
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,9 @@ def contributions(trained: Trained, rows: pa.Table) -> Contributions:
     booster = library().Booster(model_str=trained.heads[MEAN])
     values = matrix(rows, trained.columns)
     every = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1), np.float64)
-    return Contributions(trained.columns.names, every[:, :-1], every[:, -1])
+    return Contributions(
+        trained.columns.names, every[:, :-1], every[:, -1] + np.log(scales(trained, rows))
+    )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from lakeshelf.forecast.model.rows import (
     frozen,
     kept,
     last_label_days,
+    lately,
     matrix,
     opened,
     texts,
@@ -37,6 +38,8 @@ ROWS_A_LEAF, FEWEST_LEAVES = 300, 7
 """A tree has one leaf in so many rows, at least so many."""
 LEAVES_OF_ROWS, SMALLEST_LEAF = 150, 20
 """No leaf needs more than one row in so many, or fewer rows than that."""
+RELATIVE = "relative"
+"""Of the settings, whether heads say multiples."""
 FACTORS, SHIFTS = "factors", "shifts"
 """Corrections, among the settings of a trained model."""
 
@@ -59,6 +62,8 @@ class Settings:
         sample_of_quantiles: The same of a quantile head, of which there are many; never more than `sample`.
         correct: What the mean is corrected by, as the last days of the rows have it: nothing, demand ÷ forecast of all
             rows, or of each store.
+        relative: Whether heads learn how many times what a shelf sold `lately` it will sell, instead of units: what a
+            young shop needs, whose shelves sell more than any row that it has learned from says.
     """
 
     seed: int = 1
@@ -73,6 +78,7 @@ class Settings:
     sample: int = 600_000
     sample_of_quantiles: int = 250_000
     correct: Literal["nothing", "all", "store"] = "nothing"
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,12 +119,12 @@ class Boosted:
         columns, settings = frozen(rows, self.numeric, self.categories), self.settings
         before, last = _parted(rows)
         tried = kept(last, opened(last))
-        trial = _Trial(matrix(tried, columns), demand(tried), _taught(tried))
-        fewer = min(settings.sample, settings.sample_of_quantiles)
-        mean = _head(
-            MEAN, _lesson(before, columns, settings.sample, settings.seed), trial, settings
+        trial = _Trial(
+            matrix(tried, columns), demand(tried), _taught(tried), scale(settings.relative, tried)
         )
-        lesson = _lesson(before, columns, fewer, settings.seed)
+        fewer = min(settings.sample, settings.sample_of_quantiles)
+        mean = _head(MEAN, _lesson(before, columns, settings, settings.sample), trial, settings)
+        lesson = _lesson(before, columns, settings, fewer)
         grown = {MEAN: mean} | {name: _head(name, lesson, trial, settings) for name in ALPHAS}
         corrections = {
             FACTORS: _factors(settings, mean.forecast, trial, tried),
@@ -142,11 +148,11 @@ class Predictor:
         """
         library()
         values, heads = matrix(rows, self.trained.columns), self.trained.heads
-        shifts = self.trained.settings[SHIFTS]
+        shifts, times = self.trained.settings[SHIFTS], scales(self.trained, rows)
         quantiles = [
-            in_whole_units(predicted(heads[name], values), shifts[name]) for name in ALPHAS
+            in_whole_units(predicted(heads[name], values) * times, shifts[name]) for name in ALPHAS
         ]
-        mean = np.maximum(predicted(heads[MEAN], values), 0)
+        mean = np.maximum(predicted(heads[MEAN], values), 0) * times
         at = opened(rows)[:, None]
         return Forecast(
             mean * corrections(self.trained, rows), monotone(np.column_stack(quantiles)) * at
@@ -158,6 +164,16 @@ def corrections(trained: Trained, rows: pa.Table) -> Floats:
     stores = trained.settings[FACTORS]
     factor = np.array([stores.get(x, stores[""]) for x in texts(rows, STORE)], np.float64)
     return factor * opened(rows)
+
+
+def scales(trained: Trained, rows: pa.Table) -> Floats:
+    """What a version's heads say multiples of, in units, one a row; versions of before say units."""
+    return scale(trained.settings.get(RELATIVE, False), rows)
+
+
+def scale(relative: bool, rows: pa.Table) -> Floats:
+    """What heads say multiples of, in units, one a row."""
+    return lately(rows) if relative else np.ones(rows.num_rows)
 
 
 def library() -> ModuleType:
@@ -228,6 +244,7 @@ class _Lesson:
     demand: Floats
     weight: Floats
     columns: Columns
+    scale: Floats
 
 
 @dataclass(frozen=True)
@@ -237,6 +254,7 @@ class _Trial:
     values: Matrix
     demand: Floats
     weight: Floats
+    scale: Floats
 
 
 @dataclass(frozen=True, order=True)
@@ -268,9 +286,10 @@ def _taught(rows: pa.Table) -> Floats:
     return np.minimum(weights(rows), 1.0)
 
 
-def _lesson(rows: pa.Table, columns: Columns, most: int, seed: int) -> _Lesson:
-    learned = _sampled(rows, most, seed)
-    return _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns)
+def _lesson(rows: pa.Table, columns: Columns, settings: Settings, most: int) -> _Lesson:
+    learned = _sampled(rows, most, settings.seed)
+    times = scale(settings.relative, learned)
+    return _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns, times)
 
 
 def _sampled(rows: pa.Table, most: int, seed: int) -> pa.Table:
@@ -302,10 +321,11 @@ def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
     lightgbm = library()
     labels = lesson.demand if name == MEAN else spread_out(lesson.demand, settings.seed)
     options = parameters(name, sized(settings, len(lesson.demand)))
+    power = 2 - settings.power if name == MEAN else 1.0
     data = lightgbm.Dataset(
         lesson.values,
-        labels,
-        weight=lesson.weight,
+        labels / lesson.scale,
+        weight=lesson.weight * lesson.scale**power,  # the loss of a multiple as that of its units
         feature_name=list(lesson.columns.names),
         categorical_feature=list(lesson.columns.categories),
         params=options,
@@ -321,11 +341,12 @@ def _attempts(name: str, booster: Any, trial: _Trial, settings: Settings) -> Ite
         count = min(settings.step, grown - begin)
         raw = raw + booster.predict(trial.values, begin, count, raw_score=True, num_threads=1)
         if name == MEAN:
-            forecast = np.exp(raw)
+            forecast = np.exp(raw) * trial.scale
             yield _Head(_deviance(forecast, trial), begin + count, 0.0, forecast)
         else:
-            best, loss = shift(raw, trial.demand, trial.weight, ALPHAS[name])
-            yield _Head(loss, begin + count, best, raw)
+            forecast = raw * trial.scale
+            best, loss = shift(forecast, trial.demand, trial.weight, ALPHAS[name])
+            yield _Head(loss, begin + count, best, forecast)
 
 
 def _deviance(mean: Floats, trial: _Trial) -> float:

@@ -14,6 +14,10 @@ from lakeshelf.forecast.frames import DEMAND, HORIZON, WEIGHT, Columns, Floats
 
 STORE, ITEM, DAY = "store_id", "item_id", "feature_date"
 STORE_UNITS = "store_units_7d"
+UNITS, LATELY, SINCE_FIRST = "units_sold_28d", 28.0, "days_known"
+"""Units of the latest weeks, how many days these are, and for how many days a shelf is known."""
+DOUBT = 0.5
+"""Units that are added to those of the latest weeks: of a shelf without any, something is expected."""
 Matrix = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.datetime64]
@@ -48,6 +52,12 @@ def days(rows: pa.Table) -> Days:
 def opened(rows: pa.Table) -> Mask:
     """Rows of stores that are not closed, as one is that sold nothing at all for seven days."""
     return np.asarray(numbers(rows, STORE_UNITS) != 0)
+
+
+def lately(rows: pa.Table) -> Floats:
+    """Units of the window of each row at the rate of 28 days, or of those since the shelf's first sale; above 0."""
+    over = np.clip(np.nan_to_num(numbers(rows, SINCE_FIRST), nan=LATELY), 1.0, LATELY)
+    return np.asarray((np.nan_to_num(numbers(rows, UNITS)) + DOUBT) / over * horizons(rows))
 
 
 def last_label_days(rows: pa.Table) -> Days:

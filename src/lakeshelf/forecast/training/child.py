@@ -21,6 +21,8 @@ MEMORY = 8 * 2**30
 """Bytes of addresses; the libraries map a good part of them without using it."""
 NICER = 10
 ACTOR = "training-service"
+YOUNG_DAYS = 7
+"""A young shop whose model passed not every gate has much more to learn from a week later."""
 
 
 def main() -> None:
@@ -53,19 +55,24 @@ def ended(train: Callable[[], Ended]) -> Ended:
 
 def trained(root: str, at: datetime, reason: str) -> Ended:
     """Train a version; one that passed every gate becomes challenger."""
-    from lakeshelf.forecast.training import training  # noqa: PLC0415 - within the limits
+    from lakeshelf.forecast.model.boosted import RELATIVE  # noqa: PLC0415 - within the limits
+    from lakeshelf.forecast.training import training  # noqa: PLC0415
     from lakeshelf.forecast.versions import registered  # noqa: PLC0415
     from lakeshelf.forecast.versions.registry import Act, advance  # noqa: PLC0415
 
     act = Act(ACTOR, at, reason)
     lake = registered.writer(root, who=ACTOR)
-    name = training.train(lake, training.Request(act, at.date())).card.model_version
+    card = training.train(lake, training.Request(act, at.date())).card
+    name = card.model_version
     model = registered.read(lake).registry.model(name)
     if model.status == "candidate" and not model.failed_gates:
         registered.change(lake, lambda known: advance(known, name, act), attempts=3)
         model = registered.read(lake).registry.model(name)
-    reason = f"gates not passed: {', '.join(model.failed_gates)}" if model.failed_gates else ""
-    return Ended("trained", reason, name, model.status)
+    if not model.failed_gates:
+        return Ended("trained", "", name, model.status)
+    again = YOUNG_DAYS if card.settings.get(RELATIVE) else None
+    reason = f"gates not passed: {', '.join(model.failed_gates)}"
+    return Ended("trained", reason, name, model.status, again)
 
 
 def _end_with_parent() -> None:

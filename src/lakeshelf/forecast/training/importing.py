@@ -105,7 +105,7 @@ def _tried(version: Version, lesson: Lesson, request: Request) -> Trial:
 
 
 def _judged(lake: Lake, version: Version, lesson: Lesson, trial: Trial) -> Outcome:
-    model = trials.boosted(usable(admitted(lesson.rows, also=BESIDE)), Settings())
+    model = trials.boosted(usable(admitted(lesson.rows, also=BESIDE)), Settings(), lesson.age)
     gates = trials.asked(lesson, trial, model, trial.judged[NAME], training.champion(lake))
     usual = trials.usual(lesson.recent, version.trained)
     return Outcome(version.trained, usual, trial, gates)

@@ -53,6 +53,11 @@ class Lesson:
         )
         return date(1970, 1, 1) + timedelta(days=pc.max(ends).as_py() - 1)
 
+    @property
+    def age(self) -> int:
+        """Days of receipts up to that day."""
+        return int((self.trained_until - pc.min(self.demand["day"]).as_py()).days) + 1
+
 
 def lesson(
     lake: ReadTables, today: date | None = None, sample: Sample = SAMPLE, bounds: Bounds = BOUNDS

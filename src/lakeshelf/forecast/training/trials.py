@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from lakeshelf.forecast.demand.features import admitted, columns
+from lakeshelf.contracts.retail.features import LONGEST
+from lakeshelf.forecast.demand.features import admitted, columns, is_young
 from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.frames import DEMAND, WEIGHT, Trained
 from lakeshelf.forecast.model.baselines import LAST_WINDOW, SEASONAL_NAIVE
@@ -104,7 +105,7 @@ def outcome(lesson: Lesson, rivals: Mapping[str, Predictor], work: Work) -> Outc
         MissingExtra: LightGBM is not installed.
     """
     rows = usable(admitted(lesson.rows, also=BESIDE))
-    model = boosted(rows, work.settings)
+    model = boosted(rows, work.settings, lesson.age)
     trial = _tried(rows, model, work)
     work.progress("gates", 0, 1)
     results = asked(lesson, trial, model, trial.judged[model.name], rivals)
@@ -112,10 +113,17 @@ def outcome(lesson: Lesson, rivals: Mapping[str, Predictor], work: Work) -> Outc
     return Outcome(trained, usual(lesson.recent, trained), trial, results)
 
 
-def boosted(rows: pa.Table, settings: Settings) -> Boosted:
-    """The model, with every feature that a forecast may read."""
-    allowed = columns(rows)
-    return Boosted(allowed.numeric, tuple(allowed.categories), settings)
+def boosted(rows: pa.Table, settings: Settings, age: int = LONGEST) -> Boosted:
+    """The model, with every feature that a forecast may read; of a young shop it learns otherwise, and from fewer.
+
+    Args:
+        rows: Rows to learn from.
+        settings: How it is trained.
+        age: Days of receipts.
+    """
+    allowed = columns(rows, age)
+    own = replace(settings, relative=settings.relative or is_young(age))
+    return Boosted(allowed.numeric, tuple(allowed.categories), own)
 
 
 def newest(rows: pa.Table, plan: Plan) -> Fold:

@@ -106,7 +106,7 @@ def verify(
     today = lessons.settled(card.trained_until)
     lesson = lessons.lesson(PinnedTables(lake, pins), today, bounds=bounds)
     rows = usable(admitted(lesson.rows, also=BESIDE))
-    trained = trials.fitted(rows, trials.boosted(rows, settings_of(card)), progress)
+    trained = trials.fitted(rows, trials.boosted(rows, settings_of(card), lesson.age), progress)
     return compared(version, trained, trials.usual(lesson.recent, trained) != version.reference)
 
 
