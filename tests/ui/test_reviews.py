@@ -18,10 +18,10 @@ SHOWN = "&lt;script&gt;alert(1)&lt;/script&gt;=1+1\u27e8U+202E\u27e9\u27e8U+0007
 DESK = "/reviews/retail/{}"
 
 
-def sent(browser: Browser, name: str, **fields: str) -> Any:
+def sent(browser: Browser, form: str, /, **fields: str) -> Any:
     """A form as scripts send it."""
     fields |= {"csrf": browser.signed_in["csrf"], "project": "retail"}
-    return post(browser, f"/forms/{name}", fields, Accept="application/json", Origin=ORIGIN)
+    return post(browser, f"/forms/{form}", fields, Accept="application/json", Origin=ORIGIN)
 
 
 def section(page: str, name: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lakeshelf.ui import notices
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
 
 async def _own(api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
-    me = answers["account"].data
+    me, words = answers["account"].data, {"sentence": notices.sentence, "place": notices.place}
     if me is None:
-        return {"tokens": answers["account"], "sessions": answers["account"]}
+        return {"tokens": answers["account"], "sessions": answers["account"], **words}
     user = {"user": me["user"]}
-    return await api.all(
+    return words | await api.all(
         {
             "tokens": (path("/users/{user}/tokens", user), {}),
             "sessions": (path("/users/{user}/browser_sessions", user), {}),

@@ -1,0 +1,121 @@
+"""What admins and owners look after: users, projects, members, groups, definitions, webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lakeshelf.ui.asking import Answer, Api, Query, path
+from lakeshelf.ui.page import Ask, Form, Page, Where
+
+PROJECT = "/projects/{project}"
+DATASET = f"{PROJECT}/datasets/{{dataset}}"
+HOOK = f"{PROJECT}/webhooks/{{webhook}}"
+
+
+async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """The project that the address names, else the first, and what it holds; tokens of the user that is named."""
+    listed = answers["projects"].data or []
+    ids = [one["project"]["id"] for one in listed]
+    project = where.query.get("project") or next(iter(ids), "")
+    seen = next((one for one in listed if one["project"]["id"] == project), None)
+    held = await _of_project(api, where, project) if seen and seen["role"] else {}
+    user = where.query.get("user", "")
+    tokens = await api.get(path("/users/{user}/tokens", {"user": user})) if user else None
+    return {
+        "project": project,
+        "seen": seen,
+        "ids": ids,
+        "tokens": tokens,
+        "members": None,
+        "groups": None,
+        "webhooks": None,
+        "datasets": None,
+        "definition": None,
+        "named": None,
+        "deliveries": None,
+        **held,
+    }
+
+
+async def _of_project(api: Api, where: Where, project: str) -> Mapping[str, Any]:
+    names = {"project": project}
+    asked: dict[str, tuple[str, Query]] = {
+        name: (path(f"{PROJECT}/{name}", names), {})
+        for name in ("members", "groups", "webhooks", "datasets")
+    }
+    if dataset := where.query.get("dataset"):
+        of_dataset = {**names, "dataset": dataset}
+        asked["definition"] = (path(f"{DATASET}/definition", of_dataset), {})
+        asked["named"] = (path(f"{DATASET}/reviewers", of_dataset), {})
+    if webhook := where.query.get("webhook"):
+        below = {"below": where.query.get("below", "")}
+        asked["deliveries"] = (path(f"{HOOK}/deliveries", {**names, "webhook": webhook}), below)
+    return await api.all(asked)
+
+
+PAGES = (
+    Page(
+        "/admin",
+        "People and settings",
+        "admin.html",
+        asks={"users": Ask("/users"), "projects": Ask("/projects")},
+        command="lakeshelf users tokens list",
+        menu="Settings",
+        prepare=_kept,
+    ),
+)
+FORMS = (
+    Form(
+        "add-user",
+        "POST",
+        "/users",
+        {"name": "text", "label": "text", "admin": "flag"},
+        "The user is there. Make them a token next.",
+    ),
+    Form("label-user", "PATCH", "/users/{user}", {"label": "text"}, "The name is changed."),
+    Form("shut-user", "PATCH", "/users/{user}", {"enabled": "flag"}, "The user is changed."),
+    Form("make-admin", "PATCH", "/users/{user}", {"admin": "flag"}, "The user is changed."),
+    Form(
+        "add-project",
+        "POST",
+        "/projects",
+        {"id": "text", "title": "text", "description": "text"},
+        "The project is there, and yours.",
+    ),
+    Form(
+        "set-member",
+        "PUT",
+        f"{PROJECT}/members/{{user}}",
+        {"role": "text"},
+        "The member has this role.",
+    ),
+    Form("remove-member", "DELETE", f"{PROJECT}/members/{{user}}", {}, "The member is out."),
+    Form(
+        "join-group", "PUT", f"{PROJECT}/groups/{{group}}/members/{{user}}", {}, "They are in it."
+    ),
+    Form(
+        "leave-group", "DELETE", f"{PROJECT}/groups/{{group}}/members/{{user}}", {}, "They are out."
+    ),
+    Form("name-reviewer", "PUT", f"{DATASET}/reviewers/{{user}}", {}, "They may approve now."),
+    Form("unname-reviewer", "DELETE", f"{DATASET}/reviewers/{{user}}", {}, "That is taken back."),
+    Form(
+        "propose-definition",
+        "POST",
+        f"{DATASET}/definition",
+        {"definition": "json", "title": "text", "description": "text"},
+        "It is a change request, which an owner approves.",
+        answer="proposed.html",
+    ),
+    Form(
+        "add-webhook",
+        "POST",
+        f"{PROJECT}/webhooks",
+        {"url": "text", "kinds": "words"},
+        "A new webhook",
+        answer="webhook.html",
+    ),
+    Form("switch-webhook", "PATCH", HOOK, {"enabled": "flag"}, "The webhook is switched."),
+    Form("remove-webhook", "DELETE", HOOK, {}, "The webhook is removed."),
+    Form("send-again", "POST", f"{HOOK}/deliveries/{{event}}", {}, "It is sent once more."),
+)

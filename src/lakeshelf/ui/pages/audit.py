@@ -1,0 +1,53 @@
+"""Who did what: the acts of a project, or on users and projects themselves, in a chain that shows tampering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lakeshelf.ui.asking import Answer, Api, path
+from lakeshelf.ui.page import Ask, Page, Where
+
+AT_ONCE = 200
+FILTERS = ("user", "action", "dataset", "request", "after")
+
+
+async def _acts(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """Acts of the project that the address names, else of the first one of the reader."""
+    me, query = answers["account"].data or {"projects": {}, "admin": False}, where.query
+    projects = list(me["projects"])
+    project = query.get("project") or next(iter(projects), "")
+    is_installation = not project or (project == "-" and me["admin"])
+    place = (
+        path("/audit", {})
+        if is_installation
+        else path("/projects/{project}/audit", {"project": project})
+    )
+    filters = {} if is_installation else {name: query.get(name, "") for name in FILTERS}
+    asked = {"acts": (place, {**filters, "after": query.get("after", ""), "limit": str(AT_ONCE)})}
+    if not is_installation:
+        asked["verdict"] = (path("/projects/{project}/audit/verify", {"project": project}), {})
+    known = await api.all(asked)
+    listed = known["acts"].data or []
+    return {
+        "verdict": None,
+        **known,
+        "project": project,
+        "projects": projects,
+        "is_installation": is_installation,
+        "next": listed[-1]["number"] if len(listed) == AT_ONCE else None,
+    }
+
+
+PAGES = (
+    Page(
+        "/audit",
+        "Audit",
+        "audit.html",
+        asks={"account": Ask("/me")},
+        command="lakeshelf doctor audit",
+        menu="Audit",
+        prepare=_acts,
+    ),
+)
+FORMS = ()
