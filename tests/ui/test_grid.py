@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.services.changes import merging, requests, reviewing, sessions
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import issue
+from tests.governance.services.conftest import ANN, BEN, PROJECT
 from tests.ui import tools
 from tests.ui.browser import signed_in
-from tests.ui.steward import BEYOND, ROWS, Desk, made
+from tests.ui.steward import BEYOND, DATASET, ROWS, Desk, made
 
 pytestmark = pytest.mark.slow
 EDITS = "**/live_sessions/*/edits"
@@ -172,3 +175,45 @@ def test_a_lost_answer_is_asked_for_again_and_counts_once(desk: Desk) -> None:
     assert len(set(sent)) == 1
     assert desk.session.edits == 1
     assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
+def test_edits_wait_for_who_is_signed_out(desk: Desk) -> None:
+    refusal = {"error": {"code": "unauthenticated", "message": "sign in", "details": {}}}
+    desk.page.route(EDITS, lambda route: route.fulfill(status=401, json=refusal))
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    expect(desk.page.locator(".grid-state")).to_contain_text("1 not saved: you are signed out")
+    desk.page.unroute(EDITS)
+    desk.page.get_by_role("button", name="Try again").click()
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
+def test_edits_of_a_session_that_ended_go_into_another(desk: Desk) -> None:
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    desk.saved()
+    sessions.discard(desk.context, ANN, desk.session.id)
+    desk.go(3, "threshold_pct")
+    desk.type("26")
+    expect(desk.page.locator(".grid-state")).to_contain_text("1 not saved")
+    desk.page.get_by_role("button", name="Try again").click()
+    desk.saved()
+    assert desk.staged() == {("K000002", "threshold_pct"): 26}
+
+
+def test_what_others_merged_meanwhile_is_marked(desk: Desk) -> None:
+    desk.go(2, "note")
+    desk.type("mine")
+    desk.saved()
+    other = sessions.open_session(desk.context, BEN, PROJECT, DATASET)
+    theirs = Incoming("e1", "set", "K000002", "threshold_pct", 5)
+    sessions.edit(desk.context, BEN, other.id, [theirs])
+    request = requests.submit_session(desk.context, BEN, other.id, title="theirs")
+    seen = str(request.content_hash)
+    reviewing.approve(desk.context, ANN, PROJECT, request.number, seen)
+    merging.merge(desk.context, ANN, PROJECT, request.number, seen)
+    desk.open()
+    expect(desk.cell(3, "threshold_pct")).to_contain_class("moved")
+    desk.go(3, "threshold_pct")
+    desk.says("changed by others since you began")

@@ -7,7 +7,8 @@ export class Scrolling {
   /** Pixels above the top row of the view, as if all rows were drawn. */
   top = 0;
   rows = 0;
-  #expected = -1;
+  /** Where the scrollbar was put by `go`; NaN: nowhere. */
+  #expected = NaN;
 
   /** @param {HTMLElement} box Scrolls. @param {HTMLElement} inner As tall as all rows. @param {() => void} moved */
   constructor(box, inner, moved) {
@@ -52,8 +53,9 @@ export class Scrolling {
   /** @param {number} top */
   go(top) {
     this.top = Math.max(0, Math.min(top, this.rows * this.height - this.view));
-    this.#expected = Math.round(this.top / this.#ratio);
-    this.box.scrollTop = this.#expected;
+    const place = Math.round(this.top / this.#ratio);
+    this.#expected = this.box.scrollTop === place ? NaN : place;
+    this.box.scrollTop = place;
     this.moved();
   }
 
@@ -69,8 +71,8 @@ export class Scrolling {
 
   #scrolled() {
     const { scrollTop } = this.box;
-    if (Math.abs(scrollTop - this.#expected) > 1) this.top = scrollTop * this.#ratio;
-    this.#expected = -1;
+    if (!(Math.abs(scrollTop - this.#expected) <= 1)) this.top = scrollTop * this.#ratio;
+    this.#expected = NaN;
     this.moved();
   }
 
