@@ -33,9 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     made = markdown(page(result))
     if options.check:
-        return 0 if options.page.read_text(encoding="utf-8") == made else 1
+        return _checked(options.page, made)
     options.page.write_text(made, encoding="utf-8")
     return 0
+
+
+def _checked(place: Path, made: str) -> int:
+    """Whether a page is as it would be written; if not, a line says so."""
+    fault = "out of date" if place.is_file() else "not there"
+    if fault == "out of date" and place.read_text(encoding="utf-8") == made:
+        return 0
+    print(f"{place} is {fault}: run `python -m benchmarks.model_card`", file=sys.stderr)
+    return 1
 
 
 def page(result: Mapping[str, Any]) -> Page:

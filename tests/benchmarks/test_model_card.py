@@ -42,6 +42,11 @@ def test_a_page_follows_the_result(tmp_path: Path, capsys: pytest.CaptureFixture
     arguments = ["--results", str(tmp_path), "--page", str(tmp_path / "card.md")]
     assert model_card.main(arguments) == 1
     assert "no result" in capsys.readouterr().err
+    (tmp_path / "ml.json").write_text(json.dumps(result(0.5)))
+    assert model_card.main([*arguments, "--check"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "card.md is not there: run `python -m benchmarks.model_card`\n"
+    )
     for deviance in (0.5, 0.25):
         (tmp_path / "ml.json").write_text(json.dumps(result(deviance)))
         assert model_card.main(arguments) == 0
@@ -49,3 +54,4 @@ def test_a_page_follows_the_result(tmp_path: Path, capsys: pytest.CaptureFixture
         assert f"| lightgbm | {deviance} |" in (tmp_path / "card.md").read_text()
     (tmp_path / "ml.json").write_text(json.dumps(result(0.75)))
     assert model_card.main([*arguments, "--check"]) == 1
+    assert "card.md is out of date: " in capsys.readouterr().err

@@ -34,10 +34,15 @@ LIVELY = (
     "change_requests",
 )
 """Metrics that every shop has that lives."""
+NO_MODEL = "a shop of a few minutes has no model"
 RARE = {
     "lakeshelf_quarantined_total": "tests/telemetry/test_living.py has records that are refused",
     "lakeshelf_reconcile_differences": "only whoever reconciles has a finding",
     "lakeshelf_lease_term": "only queries of a lake in a bucket have a lease",
+    "lakeshelf_model_fallback_ratio": NO_MODEL,
+    "lakeshelf_model_red_stores": NO_MODEL,
+    "lakeshelf_model_handed_back_stores": NO_MODEL,
+    "lakeshelf_model_age_seconds": NO_MODEL,
     "lakeshelf_certificate_expires_timestamp_seconds": "only a Kafka of others has certificates",
 }
 """Series of dashboards that this shop does not have, and why."""
