@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.components.component import DAY, Upsert
@@ -45,9 +46,10 @@ def backfill(
     until: date | None,
     progress: Progress = lambda step, done, total: None,
 ) -> Filled:
-    """Write the features of cutoff days that have none, and the demand of the days before them.
+    """Write the features of cutoff days that have none of a forecast, and the demand of the days before them.
 
-    Days that the component has still to do are left to it.
+    Rows that were stored before there were features of a forecast are replaced. Days that the
+    component has still to do are left to it.
 
     Args:
         lake: The lake.
@@ -66,16 +68,25 @@ def backfill(
                 hint="stop it with `lakeshelf down`, then back-fill",
             )
         own = OwnTable(lake.root, DailyFeatures.name, FEATURES)
-        days = _missing(lake, own, since, until)
+        stored = lake.read(FEATURES, columns=["feature_date", "horizon_days"]).read_all()
+        days = _missing(
+            lake, own, _days(stored.filter(stored["horizon_days"].is_valid())), since, until
+        )
         if not days:
             return Filled()
         progress("demand", 0, 0)
         demand_days = _catch_up(lake, own, days[-1])
-        rows = sum(_written(lake, own, days, progress))
+        rows = sum(_written(lake, own, days, _days(stored), progress))
         return Filled(tuple(days), rows, demand_days)
 
 
-def _missing(lake: ReadTables, own: OwnTable, since: date | None, until: date | None) -> list[date]:
+def _days(stored: pa.Table) -> set[date]:
+    return set(pc.unique(stored["feature_date"]).to_pylist())
+
+
+def _missing(
+    lake: ReadTables, own: OwnTable, done: set[date], since: date | None, until: date | None
+) -> list[date]:
     counts = Events.of(lake, SOURCES).counts
     if not counts:
         return []
@@ -83,8 +94,6 @@ def _missing(lake: ReadTables, own: OwnTable, since: date | None, until: date | 
     if own.last is not None:
         last = min(last, own.last.decision.event_time.date())
     possible = cutoffs(max(first, since or first), min(last, until or last) + DAY)
-    stored = lake.read(FEATURES, columns=["feature_date"]).read_all()
-    done = set(pc.unique(stored["feature_date"]).to_pylist())
     return [day for day in possible["feature_date"].to_pylist() if day not in done]
 
 
@@ -97,11 +106,12 @@ def _catch_up(lake: ReadTables, own: OwnTable, until: date) -> int:
 
 
 def _written(
-    lake: ReadTables, own: OwnTable, days: list[date], progress: Progress
+    lake: ReadTables, own: OwnTable, days: list[date], stored: set[date], progress: Progress
 ) -> Iterator[int]:
     for n in range(0, len(days), AT_ONCE):
         some, pins = days[n : n + AT_ONCE], Pins(lake)
         for done, rows in enumerate(rows_of_days(some, pins), n):
             progress("features", done, len(days))
-            own.append(rows, pins.versions)
+            write = own.replace if days[done] in stored else own.append
+            write(rows, pins.versions)
             yield rows.num_rows

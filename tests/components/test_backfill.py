@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
+from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.locks import Lease
@@ -80,6 +82,21 @@ def test_a_back_fill_that_is_ended_goes_on_where_it_was(tmp_path: Path) -> None:
     assert stored(shop)["feature_date"].to_pylist() == CUTOFFS[:3]
     assert fill(shop).days == tuple(CUTOFFS[3:])
     assert stored(shop)["feature_date"].to_pylist() == CUTOFFS
+    assert fill(shop) == BACKFILL.Filled()
+
+
+def test_rows_without_features_of_a_forecast_are_replaced(tmp_path: Path) -> None:
+    """As an older version stored them: with those of stock alone."""
+    shop = past(tmp_path)
+    fill(shop)
+    whole = stored(shop)
+    names = [field.name for field in CATALOG.tables[STORE].columns if not field.required]
+    DeltaTable(str(tmp_path / STORE)).update(
+        dict.fromkeys(names, "NULL"), predicate=f"feature_date < '{CUTOFFS[3]}'"
+    )
+    assert stored(shop)["horizon_days"].null_count == 3
+    assert list(fill(shop).days) == CUTOFFS[:3]
+    assert stored(shop).equals(whole)
     assert fill(shop) == BACKFILL.Filled()
 
 

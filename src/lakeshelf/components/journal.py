@@ -184,6 +184,13 @@ class OwnTable:
         writing.append(self._handle, self._name, rows, write)
         self._maintenance.attend([self._handle])
 
+    def replace(self, rows: pa.Table, inputs: Mapping[str, int]) -> None:
+        """Write rows in the place of those of the same keys, with the versions of the tables that they follow from."""
+        self._handle.update_incremental()
+        write = Write((), metadata={INPUTS: dict(inputs)})
+        merging.upsert(self._handle, self._name, rows, CATALOG.tables[self._name].key, write)
+        self._maintenance.attend([self._handle])
+
     def serve(self, stack: Path) -> None:
         """Do what somebody asks of the component's tables."""
         for name in requests.asked(stack, owned(self._owner)):
