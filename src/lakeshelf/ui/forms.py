@@ -45,8 +45,20 @@ async def send(request: Request, name: str) -> Response:
             answer = await _call(Api(request), form, sent)
         except ValueError as error:
             answer = Answer(refusal=Refusal(422, "request_invalid", str(error), {}, ""))
-        back = own(str(sent.get("back", "/")))
+        back = _next(form, sent, answer)
     return _answered(request, form, answer, back)
+
+
+def _next(form: Form, sent: FormData, answer: Answer) -> str:
+    """Where to go once the form was sent; its page says what was done."""
+    back = own(str(sent.get("back", "/")))
+    if answer.refusal is not None or form.answer:
+        return back
+    if form.to is not None:
+        return own(form.to({name: str(text) for name, text in sent.items()}, answer.data))
+    parts = urlsplit(back)
+    query = "&".join(filter(None, (parts.query, urlencode({"done": form.name}))))
+    return f"{parts.path}?{query}"
 
 
 async def _call(api: Api, form: Form, sent: FormData) -> Answer:
@@ -121,21 +133,19 @@ READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
 
 def _answered(request: Request, form: Form, answer: Answer, back: str) -> Response:
     if "application/json" in request.headers.get("accept", ""):
-        return _for_scripts(form, answer)
+        return _for_scripts(form, answer, back)
     if answer.refusal is None and form.answer:
         values = {"answer": answer.data, "back": back, "title": form.done}
         return HTMLResponse(rendering.render(form.answer, values))
     if answer.refusal is None:
-        parts = urlsplit(back)
-        query = "&".join(filter(None, (parts.query, urlencode({"done": form.name}))))
-        return RedirectResponse(f"{parts.path}?{query}", 303)
+        return RedirectResponse(back, 303)
     values = {"refusal": answer.refusal, "back": back, "title": "This was not done"}
     return HTMLResponse(rendering.render("refused.html", values), answer.refusal.status)
 
 
-def _for_scripts(form: Form, answer: Answer) -> Response:
+def _for_scripts(form: Form, answer: Answer, back: str) -> Response:
     if answer.refusal is None:
-        return JSONResponse({"done": form.done, "answer": answer.data})
+        return JSONResponse({"done": form.done, "answer": answer.data, "back": back})
     refusal = answer.refusal
     content = {"code": refusal.code, "message": refusal.message, "request_id": refusal.request_id}
     return JSONResponse({"refused": content}, refusal.status)

@@ -85,6 +85,7 @@ class Form:
         fields: Field of the body → what it holds; an empty one is left out.
         done: What is said once the API took it.
         answer: Template that shows the answer, which is told once; empty: the page of the form is shown again.
+        to: Where to go then, made from what was sent and what was answered; None: back to the page of the form.
     """
 
     name: str
@@ -93,3 +94,4 @@ class Form:
     fields: Mapping[str, Kind] = field(default_factory=dict)
     done: str = "Done."
     answer: str = ""
+    to: Callable[[Mapping[str, str], Mapping[str, Any]], str] | None = None

@@ -29,14 +29,12 @@ async function send(form, submitter) {
 
 /**
  * @param {HTMLFormElement} form
- * @param {{done: string, answer: unknown}} told
+ * @param {{done: string, answer: unknown, back: string}} told
  */
 function done(form, told) {
   const own = new CustomEvent("done", { bubbles: true, cancelable: true, detail: told });
   if (!form.dispatchEvent(own)) return;
-  const back = new URL(form.querySelector("input[name=back]")?.getAttribute("value") || "/", location.href);
-  back.searchParams.set("done", new URL(form.action).pathname.split("/").pop() || "");
-  location.assign(back);
+  location.assign(told.back);
 }
 
 /** Send the forms of the page by script. A form that shows a secret is left to the browser. */

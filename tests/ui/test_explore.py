@@ -1,0 +1,119 @@
+"""Explore asks a statement as a job of the API, and shows whatever its rows hold as the text it is."""
+
+from __future__ import annotations
+
+import html
+import shlex
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import charts, rendering, serving
+from lakeshelf.ui.pages import explore
+from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.people import Browser, Person
+from tests.ui.test_frame import field, post, read
+
+__all__ = ["shop_template"]
+HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", '"&<b>', "../../etc")
+
+
+@pytest.fixture
+def app(context: Context, shop_template: Path) -> FastAPI:
+    made = application(context, answering(shop(context, shop_template)))
+    serving.install(made)
+    return made
+
+
+def run(browser: Browser, sql: str) -> str:
+    """Where the page leads that a statement is sent from."""
+    page = read(browser, "/explore")
+    fields = {name: field(page, name) for name in ("csrf", "key", "back")}
+    answer = post(browser, "/forms/run-statement", fields | {"sql": sql, "wait": "0"})
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def test_a_statement_is_asked_and_its_rows_are_paged_drawn_and_downloaded(
+    app: FastAPI, ann: Person
+) -> None:
+    browser = Browser(app, "ann")
+    place = run(browser, "SELECT range AS n, 'r' || range AS name FROM range(450)")
+    first, last = read(browser, place), read(browser, f"{place}&offset=400&x=name&y=n&kind=bar")
+    assert "1 to 200 of 450" in first.text
+    assert "next 200" in first.text
+    assert "401 to 450 of 450" in last.text
+    assert "<td>r449</td>" in last.text
+    assert last.text.count("<rect") == 450
+    assert "lakeshelf sql 'SELECT range AS n" in html.unescape(first.text)
+    job = place.rpartition("job=")[2].partition("&")[0]
+    file = browser.call("GET", f"/api/v1/jobs/{job}/file?format=csv")
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert len(file.text.splitlines()) == 451
+
+
+def test_tables_stand_with_what_the_contract_says(app: FastAPI, ann: Person) -> None:
+    page = read(Browser(app, "ann"), "/explore?find=alert_id")
+    assert "<code>ops.alerts</code>" in page.text
+    assert "FROM+ops.alerts" in page.text
+    assert "No table is like this." in read(Browser(app, "ann"), "/explore?find=%3Cb%3E").text
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELEC 1", "DELETE FROM ops.alerts", "SELECT * FROM '/etc/passwd'"]
+)
+def test_what_is_refused_says_why_and_keeps_what_was_typed(
+    app: FastAPI, ann: Person, sql: str
+) -> None:
+    browser = Browser(app, "ann")
+    page = read(browser, run(browser, sql))
+    assert "There is no result: the statement is failed." in page.text
+    assert f"\n{html.escape(sql, quote=False)}" in html.unescape(page.text).replace("&#39;", "'")
+
+
+def test_what_an_address_or_a_row_holds_is_shown_as_text(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    values = ", ".join(f"('{one}')" for one in HOSTILE)
+    place = run(browser, f'SELECT x AS "<i>x</i>", 1 AS n FROM (VALUES {values}) AS t(x)')
+    for address in (f"{place}&y=n&x={quote('<i>x</i>')}", f"/explore?sql={quote(HOSTILE[0])}"):
+        page = read(browser, address)
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "<i>x" not in page.text
+    shown = html.unescape(read(browser, place).text)
+    assert all(f">{rendering.visible(one)}</td>" in shown for one in HOSTILE)
+
+
+def test_a_job_of_others_is_not_shown(app: FastAPI, ann: Person, ben: Person) -> None:
+    place = run(Browser(app, "ann"), "SELECT 41 + 1 AS secret")
+    job = place.rpartition("job=")[2]
+    page = read(Browser(app, "ben"), f"/explore?job={job}")
+    assert "This could not be shown." in page.text
+    assert "secret" not in page.text
+
+
+@given(st.text())
+def test_the_command_is_the_statement_for_any_shell(sql: str) -> None:
+    said = shlex.split(explore.command(sql))
+    assert said[:2] == ["lakeshelf", "sql"]
+    assert said[2:] in ([], [sql], ["--", sql])
+    assert bool(said[2:]) == bool(sql.strip())
+
+
+@given(
+    st.lists(st.none() | st.booleans() | st.text() | st.integers() | st.floats(), min_size=1),
+    st.text(),
+    st.sampled_from(["bar", "line"]),
+)
+def test_any_column_is_drawn_or_named_as_none(values: list[object], name: str, kind: str) -> None:
+    drawing = charts.drawn(values, values, name, name, kind)
+    known = [one for one in values if charts.number(one) is not None]
+    assert (drawing is not None) == bool(known)
+    if drawing:
+        assert "nan" not in drawing.partition("<line")[2].partition("<text")[0]
