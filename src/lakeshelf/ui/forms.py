@@ -68,8 +68,9 @@ async def _call(api: Api, form: Form, sent: FormData) -> Answer:
         for name, kind in form.fields.items()
         if (value := READ[kind](sent, name)) is not None
     }
+    content = {form.within: [body]} if form.within else body or None
     csrf, once = str(sent.get("csrf", "")), str(sent.get("key", "")) or None
-    return await api.change(form.method, path(form.path, names), body or None, csrf, once)
+    return await api.change(form.method, path(form.path, names), content, csrf, once)
 
 
 def _names(template: str) -> list[str]:

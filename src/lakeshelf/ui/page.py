@@ -86,6 +86,7 @@ class Form:
         done: What is said once the API took it.
         answer: Template that shows the answer, which is told once; empty: the page of the form is shown again.
         to: Where to go then, made from what was sent and what was answered; None: back to the page of the form.
+        within: The body is the only one of the list that has this name in the call; empty: it is the body.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Form:
     done: str = "Done."
     answer: str = ""
     to: Callable[[Mapping[str, str], Mapping[str, Any]], str] | None = None
+    within: str = ""

@@ -44,6 +44,7 @@ def environment() -> Environment:
         "shown": shown,
         "visible": visible,
         "exact": exact,
+        "excerpt": excerpt,
         "trace": trace,
         "segment": segment,
     }
@@ -105,6 +106,13 @@ def exact(value: object) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, float) else shown(value)
 
 
+def excerpt(text: str, length: int = 400) -> str:
+    """The beginning of a text, which says how long the whole is."""
+    if len(text) <= length:
+        return text
+    return f"{text[:length]} … ({number(len(text))} characters)"
+
+
 def segment(value: object) -> str:
     """A value as one segment of an address, whatever it holds."""
     return quote(str(value), safe="")
@@ -115,7 +123,7 @@ def trace(value: object) -> Markup:
     return Markup('<a class="id" href="/trace/{}">{}</a>').format(segment(value), str(value))
 
 
-def url(path: str, query: Mapping[str, object], **changed: object) -> str:
+def url(path: str, query: Mapping[str, object], /, **changed: object) -> str:
     """An address with some parameters changed; those that are None or empty go.
 
     Args:

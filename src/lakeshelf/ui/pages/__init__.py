@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from lakeshelf.ui.page import Form, Page
-from lakeshelf.ui.pages import account, admin, audit, data, explore, floor, reviews
+from lakeshelf.ui.pages import (
+    account,
+    admin,
+    audit,
+    data,
+    explore,
+    floor,
+    lineage,
+    pipeline,
+    reviews,
+    trace,
+)
 
-_MODULES = (data, floor, reviews, explore, audit, admin, account)
+_MODULES = (floor, data, reviews, explore, pipeline, lineage, trace, audit, admin, account)
 """In the order of the menu."""
 PAGES: tuple[Page, ...] = tuple(page for module in _MODULES for page in module.PAGES)
 FORMS: tuple[Form, ...] = tuple(form for module in _MODULES for form in module.FORMS)

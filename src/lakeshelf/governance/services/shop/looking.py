@@ -136,11 +136,12 @@ def trace(context: Context, caller: Caller, identifier: str, limit: int) -> list
 
 @dataclass(frozen=True)
 class Refused:
-    """Refused records of a page, how many there are in all, and how many by reason."""
+    """Refused records of a page, how many there are in all, how many by reason, and what the caller may do."""
 
     rows: Sequence[Row]
     total: int
     reasons: Mapping[str, int]
+    can: Mapping[str, bool | str]
 
 
 def refused_records(
@@ -161,7 +162,8 @@ def refused_records(
         if topic is not None:
             chosen("topic", topic, CATALOG.topics)
     rows, total = quarantine.page(context.root, topic, reason, offset, limit)
-    return Refused(rows, total, quarantine.counted(context.root))
+    can = {"correct": can_ask(context, caller)}
+    return Refused(rows, total, quarantine.counted(context.root), can)
 
 
 def batches(context: Context, caller: Caller, query: str | None, offset: int, limit: int) -> Page:

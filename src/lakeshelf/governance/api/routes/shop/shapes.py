@@ -68,10 +68,11 @@ class TablesAnswer(Page):
 
 
 class RefusedRecords(Page):
-    """Refused records of a page, and how many by reason."""
+    """Refused records of a page, how many by reason, and what the caller may do: true, or why not."""
 
     rows: Sequence[RefusedRecord]
     reasons: Mapping[str, int]
+    can: Mapping[str, bool | str]
 
 
 class NumbersAnswer(BaseModel):
