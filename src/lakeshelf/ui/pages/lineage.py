@@ -45,8 +45,8 @@ def standing(
     notes: dict[str, tuple[str, bool]] = {}
     for query in status.get("queries", ()):
         behind = "" if query["lag"] is None else f", {number(query['lag'])} behind"
-        told = (f"{query['state']}{behind}", query["state"] != RUNNING)
-        notes |= dict.fromkeys((f"job:{job}" for job in query["jobs"]), told)
+        note = (f"{query['state']}{behind}", query["state"] != RUNNING)
+        notes |= dict.fromkeys((f"job:{job}" for job in query["jobs"]), note)
     for one in status.get("components", ()):
         notes[f"component:{one['component']}"] = (one["state"], one["state"] != RUNNING)
     for topics in lag.values():

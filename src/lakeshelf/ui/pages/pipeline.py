@@ -63,13 +63,13 @@ async def _prepared(api: Api, where: Where, answers: dict[str, Answer]) -> Mappi
     }
     if where.query.get("examine"):
         asked["doctor"] = (path("/doctor", {}), {})
-    told = await api.all(asked)
+    looked = await api.all(asked)
     status = answers["status"].data or {}
     problems = [(marked(line), way_out(line)) for line in status.get("problems", ())]
     rows = freshness(status.get("tables", ()), _ages(answers["numbers"]))
     return {
         "doctor": None,
-        **told,
+        **looked,
         "problems": problems,
         "freshness": [row for row in rows if not row["table"].startswith(STAGED)],
         "staged": [row for row in rows if row["table"].startswith(STAGED)],

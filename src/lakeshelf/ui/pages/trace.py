@@ -36,7 +36,7 @@ DECISIONS = ("alerts", "plans", "commands")
 SUPPLY = ("orders", "receipts")
 
 
-async def _told(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+async def _prepared(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
     asked = where.names.get("id") or where.query.get("id", "")
     limit = where.query.get("limit", "")
     answer = Answer({"stories": []})
@@ -122,12 +122,12 @@ def _by(line: Line) -> str:
 def facts(line: Line) -> list[tuple[str, str, bool]]:
     """Columns of a row that are there: name, value, and whether it has a life of its own."""
     row = line["row"]
-    told = [
+    listed = [
         (name, str(value) if name in IDS else shown(value), name in IDS)
         for name, value in row.items()
         if value is not None and name not in INNER
     ]
-    return told + [fact for item in row.get("items") or () for fact in _sold(item)]
+    return listed + [fact for item in row.get("items") or () for fact in _sold(item)]
 
 
 def _sold(item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
@@ -137,13 +137,13 @@ def _sold(item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 PAGES = (
-    Page("/trace", "Trace", "trace.html", command="lakeshelf trace ID", prepare=_told),
+    Page("/trace", "Trace", "trace.html", command="lakeshelf trace ID", prepare=_prepared),
     Page(
         "/trace/{id:path}",
         "Life of {id}",
         "trace.html",
         command="lakeshelf trace {id}",
-        prepare=_told,
+        prepare=_prepared,
     ),
 )
 FORMS = ()
