@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter
 
 from lakeshelf import extras
 from lakeshelf.contracts.layers import Curated, Ops, Staging
@@ -17,6 +20,7 @@ from lakeshelf.errors import ConfigurationError, LakeshelfError, MissingExtra
 from lakeshelf.forecast.inference import reasons
 from lakeshelf.forecast.inference.explaining import Explanation, Units, explained
 from lakeshelf.forecast.versions.errors import NotExplained, VersionDamaged
+from lakeshelf.governance.api.routes.shop.rows import ORDER
 from lakeshelf.lake.rows import tables
 from tests.forecast import openmp
 
@@ -64,6 +68,12 @@ def test_the_parts_add_up_to_the_forecast_that_stands_in_the_lake(kept: Path, sh
     assert told.order == Units(row["suggested_qty"], row["predicted_batches"], ordered.LOT)
     assert (told.position_qty, told.forecast["level_qty"]) == (0, row["level_qty"])
     assert told.rule == Units(8, 2, ordered.LOT)
+
+
+@pytest.mark.parametrize("shelf", [ordered.BY_MODEL[0], ordered.BY_RULE[0]])
+def test_the_api_tells_it_as_its_document_says(kept: Path, shelf: str) -> None:
+    answer = json.loads(TypeAdapter(Mapping[str, Any]).dump_json(of(kept, shelf).as_json()))
+    Draft202012Validator(ORDER).validate(answer)
 
 
 def test_a_shelf_on_the_rule_is_explained_without_a_model(

@@ -187,6 +187,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/plans"): EVERYBODY,
     ("GET", "/plans/{plan}"): EVERYBODY,
     ("GET", "/shelves/{shelf}"): EVERYBODY,
+    ("GET", "/shelves/{shelf}/order"): EVERYBODY,
     ("GET", "/low_shelves"): EVERYBODY,
     ("GET", "/trace"): EVERYBODY,
     ("GET", "/numbers"): EVERYBODY,

@@ -43,6 +43,10 @@ class Shop:
         """What is known of a shelf."""
         return one(self.calls.get(f"/shelves/{part(shelf_id)}"))
 
+    def order(self, shelf_id: str) -> Json:
+        """How much is ordered for a shelf, by a model's forecast or by the rule, and why."""
+        return one(self.calls.get(f"/shelves/{part(shelf_id)}/order"))
+
     def low(self, *, most: int | None = None, **filters: str) -> list[Json]:
         """What is low by the policy in force, the worst first; by `store`, `shelf`, `location`."""
         return self._all("/low_shelves", "rows", most, filters)

@@ -49,6 +49,7 @@ def test_everything_that_is_told_is_reached(seen: Shop) -> None:
     assert seen.alert("a1")["why"]
     assert seen.plan("p1")["alert_id"] == "a1"
     assert seen.shelf(SHELF)["can"] == {"adjust": True}
+    assert seen.order(SHELF)["source"] == "rule"
     assert seen.low(location="store")[0]["shelf_id"] == SHELF
     assert seen.trace(SHELF)["kinds"] == ["shelf"]
     assert seen.numbers()["numbers"]["alerts"]["refill_request"] == 1

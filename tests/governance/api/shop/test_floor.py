@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from lakeshelf.errors import MissingExtra
+from lakeshelf.forecast.versions.errors import NotExplained
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from tests.cli.shop.told_shop import SHELF
@@ -71,6 +74,35 @@ def test_a_shelf_is_told_with_all_that_stands_on_it(ben: Person) -> None:
     assert shelf["can"] == {"adjust": True}
 
 
+def test_an_order_is_told_beside_the_rules_and_why(
+    ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ben.get(f"{API}/shelves/{SHELF}/order")
+    assert order["source"] == "rule"
+    assert order["why_rule"]
+    assert order["order"] == order["rule"]
+    assert order["forecast"] is None
+    assert order["plan"]["supplier_plan_id"] == "sp1"
+    for error, code in REFUSED_ORDERS:
+        monkeypatch.setattr("lakeshelf.governance.services.shop.ordering.explained", raising(error))
+        refusal = ben.call("GET", f"{API}/shelves/{SHELF}/order").json()["error"]
+        assert refusal["code"] == code
+        assert refusal["message"] == "it failed; do this"
+
+
+REFUSED_ORDERS = (
+    (NotExplained("it failed", hint="do this"), "gone"),
+    (MissingExtra("it failed", hint="do this"), "service_unavailable"),
+)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def fails(*_: object) -> None:
+        raise error
+
+    return fails
+
+
 def test_what_is_low_is_told_by_the_rules_of_the_engines(ben: Person) -> None:
     listed = ben.get(f"{API}/low_shelves", location="store")
     assert [row["shelf_id"] for row in listed["rows"]] == [SHELF]
@@ -96,6 +128,7 @@ def test_a_story_says_how_much_of_it_is_left_out(ben: Person) -> None:
         ("alerts/none", "not_found", "no alert 'none'"),
         ("plans/none", "not_found", "no plan 'none'"),
         ("shelves/none", "not_found", "no shelf 'none'"),
+        ("shelves/none/order", "not_found", "no shelf 'none'"),
         ("trace?id=none", "not_found", "the id 'none'"),
         ("alerts?limit=1001", "request_invalid", "limit"),
         ("quarantine?topic=nothing", "request_invalid", "no topic 'nothing'"),

@@ -25,6 +25,7 @@ ANSWERS = {
     "/plans/p1": "/plans/{plan}",
     f"/shelves/{SHELF}": "/shelves/{shelf}",
     f"/shelves/{SHELF}/books": "/shelves/{shelf}/books",
+    f"/shelves/{SHELF}/order": "/shelves/{shelf}/order",
     "/low_shelves": "/low_shelves",
     "/numbers": "/numbers",
     "/numbers/history": "/numbers/history",

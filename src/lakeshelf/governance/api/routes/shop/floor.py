@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
-from lakeshelf.governance.api.routes.shop.rows import Alert, Plan, Shelf
+from lakeshelf.governance.api.door.failures import documented
+from lakeshelf.governance.api.routes.shop.rows import Alert, Plan, Shelf, ShelfOrder
 from lakeshelf.governance.api.routes.shop.shapes import (
     AlertsAnswer,
     BooksAnswer,
@@ -86,6 +87,14 @@ def get_books(context: On, caller: By, shelf: str, location: Location = "store")
     from lakeshelf.governance.services.shop import counting
 
     return BooksAnswer.model_validate(counting.books(context, caller, shelf, location))
+
+
+@routes.get("/shelves/{shelf}/order", responses=documented("gone"))
+def get_order(context: On, caller: By, shop: In, shelf: str) -> ShelfOrder:
+    """How much is ordered for a shelf, by a model's forecast or by the rule, and why, as `lakeshelf explain`."""
+    from lakeshelf.governance.services.shop import ordering
+
+    return ordering.order(context, caller, shop, shelf)
 
 
 @routes.get("/low_shelves")

@@ -112,6 +112,49 @@ SHELF = shape(
         "can": CAN,
     },
 )
+_UNITS = shape("Units", dict.fromkeys(("units", "lots", "lot_qty"), COUNT))
+_PART = shape(
+    "ForecastPart",
+    {
+        "name": {**TEXT, "description": "The feature, or what the others come to."},
+        "value": {},
+        "factor": {"type": "number", "description": "What the mean is multiplied by."},
+        "units": {"type": "number", "description": "What that adds to it."},
+    },
+)
+_FORECAST = shape(
+    "ShelfForecast",
+    {
+        "model_name": TEXT,
+        "model_version": TEXT,
+        "feature_date": {**TEXT, "format": "date"},
+        "horizon_days": COUNT,
+        "segment": maybe(TEXT),
+        "mean_units": {"type": "number"},
+        "quantiles": {**OBJECT, "description": "Share of days → units that suffice on so many."},
+        "level_qty": COUNT,
+        "base": {"type": "number", "description": "The mean without any feature."},
+        "parts": several(_PART),
+    },
+)
+ORDER = shape(
+    "ShelfOrder",
+    {
+        "shelf": shape("Place", dict.fromkeys(("shelf_id", "store_id", "item_id"), TEXT) | NAME),
+        "day": {**maybe({**TEXT, "format": "date"}), "description": "The latest business day."},
+        "source": {"type": "string", "enum": ["rule", "ml"], "description": "Who decides."},
+        "why_rule": {**several(TEXT), "description": "Why the rule does, where it does."},
+        "order": _UNITS,
+        "position_qty": {**maybe(COUNT), "description": "Units that can serve the forecast."},
+        "rule": _UNITS,
+        "rule_why": several(TEXT),
+        "stock": COUNT,
+        "ordered": COUNT,
+        "policy": OBJECT,
+        "plan": {**maybe(OBJECT), "description": "The latest plan."},
+        "forecast": maybe(_FORECAST),
+    },
+)
 _TEXT_OR_BYTES = ("key", "key_base64", "value", "value_base64")
 REFUSED = shape(
     "RefusedRecord",
@@ -198,6 +241,7 @@ Alert = Annotated[Row, WithJsonSchema(ALERT)]
 Plan = Annotated[Row, WithJsonSchema(PLAN)]
 LowShelf = Annotated[Row, WithJsonSchema(LOW)]
 Shelf = Annotated[Row, WithJsonSchema(SHELF)]
+ShelfOrder = Annotated[Row, WithJsonSchema(ORDER)]
 RefusedRecord = Annotated[Row, WithJsonSchema(REFUSED)]
 Batch = Annotated[Row, WithJsonSchema(BATCH)]
 Numbers = Annotated[Row, WithJsonSchema(NUMBERS)]
