@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
 
+from lakeshelf.forecast.inference.explaining import Units
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
+from lakeshelf.governance.services.shop import ordering
 from lakeshelf.governance.services.shop.running import Message
 from lakeshelf.ui import serving
 from tests.cli.shop.told_shop import SHELF
@@ -84,3 +89,35 @@ def test_a_shelf_that_is_not_there_is_told(app: FastAPI, ann: Person) -> None:
     page = read(Browser(app, "ann"), "/shelves/nowhere")
     assert page.status_code == 404
     assert "nowhere" in page.text
+
+
+def test_an_order_is_shown_beside_the_rules_with_the_band_of_its_forecast(
+    app: FastAPI, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, place = Browser(app, "ann"), f"/shelves/{SHELF}"
+    assert "Show what is ordered and why" in read(browser, place).text
+    by_rule = read(browser, f"{place}?order=shown").text
+    assert "The rule decides: the policy has plan_source rule" in html.unescape(by_rule)
+    told = ordering.explained
+    monkeypatch.setattr(ordering, "explained", lambda *of: replace(told(*of), **BY_MODEL))
+    page = read(browser, f"{place}?order=shown").text
+    assert "A model decides" in page
+    assert '<rect x="0.0" y="12" width="450.0"' in page
+    assert "0 units suffice in 50 % of cases, 6 in 95 %" in page
+    assert all(text in html.unescape(page) for text in HOSTILE)
+    assert "<script>alert" not in page
+
+
+BY_MODEL: dict[str, Any] = {
+    "source": "ml",
+    "order": Units(8, 2, 4),
+    "why_rule": [],
+    "position_qty": 0,
+    "forecast": {
+        **{"model_name": "demand", "model_version": HOSTILE[1], "segment": HOSTILE[0]},
+        **{"feature_date": date(2026, 3, 1), "horizon_days": 3, "mean_units": 2.5},
+        **{"level_qty": 8, "service_level": None, "quantiles": {"0.5": 0, "0.95": 6}},
+        "base": 1.5,
+        "parts": [{"name": text, "value": text, "factor": 1.1, "units": 0.2} for text in HOSTILE],
+    },
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lakeshelf.ui.asking import Answer, Api
+from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
 AT_ONCE = 100
@@ -19,6 +19,8 @@ ALERT_KINDS: Mapping[str, str] = {
     "expired_removal": "lot has expired",
 }
 """Kind of alert → what it says."""
+BAND_WIDTH = 600
+"""Of the picture of a forecast, in its own units."""
 
 
 async def _shop(_api: Api, _where: Where, _answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -38,7 +40,31 @@ async def _pending(_api: Api, _where: Where, answers: dict[str, Answer]) -> Mapp
 async def _shelf(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
     shelf = answers["shelf"].data or {}
     names = [one["name"] for one in shelf.get("shelf_profiles", []) if one["name"]]
-    return {"name": next(iter(names), ""), **await _pending(api, where, answers)}
+    asked = where.query.get("order") and not answers["shelf"].refusal
+    order = await api.get(path("/shelves/{shelf}/order", where.names)) if asked else None
+    return {
+        "name": next(iter(names), ""),
+        "order": order,
+        "band": _band(((order and order.data) or {}).get("forecast")),
+        **await _pending(api, where, answers),
+    }
+
+
+def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Where the parts of a forecast's picture stand; None: there is nothing to draw."""
+    if not forecast or not forecast["quantiles"]:
+        return None
+    (least, low), *_, (most, high) = sorted(
+        (float(share), float(units)) for share, units in [*forecast["quantiles"].items()] * 2
+    )
+    top = max(1.0, high, forecast["mean_units"], forecast["level_qty"])
+
+    def x(units: float) -> float:
+        return round(units / top * BAND_WIDTH, 1)
+
+    words = f"{low:g} units suffice in {100 * least:g} % of cases, {high:g} in {100 * most:g} %"
+    places = {"low": x(low), "width": x(high - low), "mean": x(forecast["mean_units"])}
+    return {**places, "level": x(forecast["level_qty"]), "top": top, "words": words}
 
 
 _ACTS = Ask("/acts", (), {"state": "asked", "limit": "1000"})
