@@ -111,7 +111,7 @@ def test_the_lineage_is_a_picture_of_links_and_the_same_as_a_table(
     part = read(browser, str(focused)).text
     assert 'href="/lineage?focus=topic%3Aalerts"' in part
     assert part.count("<rect") < whole.text.count("<rect")
-    assert "not known" in part
+    assert "0 not read yet" in part
     assert read(browser, "/lineage?focus=%3Cscript%3E").status_code == 404
 
 
