@@ -57,7 +57,7 @@ def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     (least, low), *_, (most, high) = sorted(
         (float(share), float(units)) for share, units in [*forecast["quantiles"].items()] * 2
     )
-    top = max(1.0, high, forecast["mean_units"], forecast["level_qty"])
+    top: float = max(1.0, high, forecast["mean_units"], forecast["level_qty"])
 
     def x(units: float) -> float:
         return round(units / top * BAND_WIDTH, 1)

@@ -140,7 +140,9 @@ _FORECAST = shape(
 ORDER = shape(
     "ShelfOrder",
     {
-        "shelf": shape("Place", dict.fromkeys(("shelf_id", "store_id", "item_id"), TEXT) | NAME),
+        "shelf": shape(
+            "Place", {**dict.fromkeys(("shelf_id", "store_id", "item_id"), TEXT), **NAME}
+        ),
         "day": {**maybe({**TEXT, "format": "date"}), "description": "The latest business day."},
         "source": {"type": "string", "enum": ["rule", "ml"], "description": "Who decides."},
         "why_rule": {**several(TEXT), "description": "Why the rule does, where it does."},
