@@ -230,7 +230,7 @@ def process(
         taken=pa.table({}),
         started=time.perf_counter(),
         appended_at=NOW,
-        counts={topic: Counts(rows_in=len(held)) for topic, held in rows.items()},
+        counts={topic: Counts(len(held), valid=len(held)) for topic, held in rows.items()},
     )
     for topic in found.topics:
         batch.relations[topic.name] = relation(topic, rows.get(topic.name, []))

@@ -35,7 +35,7 @@ def fold(made: harness.Runner, part: BatchPart) -> None:
     processor, rows = made._processor, dict[str, list[dict[str, Any]]]()
     for topic, record in made.batch[slice(*part.spans[-1])]:
         rows.setdefault(topic, []).append(record)
-    counts = {topic: Counts(rows_in=len(held)) for topic, held in rows.items()}
+    counts = {topic: Counts(len(held), valid=len(held)) for topic, held in rows.items()}
     nothing = cast("Any", None)
     batch: Batch[pa.Table] = Batch(
         0, nothing, pa.table({}), time.perf_counter(), harness.NOW, counts, part=part

@@ -13,6 +13,12 @@ function signIn() {
   form.submit();
 }
 
+/** A box that scrolls is reached by keyboard, even where nothing in it is. */
+function boxes() {
+  for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".scroll"))) box.tabIndex = 0;
+}
+
 theme();
+boxes();
 forms();
 signIn();
