@@ -17,6 +17,7 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import files, forms, serving
 from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
+from tests.cli.commands import PATHS
 from tests.governance.api.people import ORIGIN, Browser, Person
 
 HTML = {"Accept": "text/html"}
@@ -134,6 +135,12 @@ def test_what_takes_longer_than_a_page_waits_names_its_job(context: Context, ann
     app = application(context, serving=Serving(patience_s=0))
     serving.install(app)
     assert "goes on as job" in read(Browser(app, "ann"), "/me").text
+
+
+@pytest.mark.parametrize("command", sorted({page.command for page in PAGES}))
+def test_the_command_that_a_page_names_is_there(command: str) -> None:
+    words = command.removeprefix("lakeshelf ")
+    assert any(words == path or words.startswith(f"{path} ") for path in PATHS)
 
 
 def test_each_page_has_its_own_address() -> None:

@@ -54,9 +54,10 @@ def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Where the parts of a forecast's picture stand; None: there is nothing to draw."""
     if not forecast or not forecast["quantiles"]:
         return None
-    (least, low), *_, (most, high) = sorted(
-        (float(share), float(units)) for share, units in [*forecast["quantiles"].items()] * 2
+    quantiles = sorted(
+        (float(share), float(units)) for share, units in forecast["quantiles"].items()
     )
+    (least, low), (most, high) = quantiles[0], quantiles[-1]
     top: float = max(1.0, high, forecast["mean_units"], forecast["level_qty"])
 
     def x(units: float) -> float:
