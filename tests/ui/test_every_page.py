@@ -17,6 +17,7 @@ from lakeshelf.ui import files, serving
 from lakeshelf.ui.pages import PAGES
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.modelled import CANDIDATE
 from tests.governance.api.people import issue
 from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
@@ -32,6 +33,7 @@ NAMES = {
     "number": "1",
     "upload": "0",
     "id": SHELF,
+    "version": CANDIDATE,
 }
 """What the names of addresses are here."""
 QUERIES = {"/data/{project}/{dataset}/blame": "?shelf_id=S1"}

@@ -13,6 +13,7 @@ from lakeshelf.governance.services.shop.running import Message, Shop
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.serving import beside
 from tests.cli.shop.told_shop import OPENED, write_all
+from tests.governance.api import modelled
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,7 @@ def shop_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which something has happened."""
     root = tmp_path_factory.mktemp("shop")
     write_all(root)
+    modelled.write(root)
     return root
 
 

@@ -188,6 +188,10 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/plans/{plan}"): EVERYBODY,
     ("GET", "/shelves/{shelf}"): EVERYBODY,
     ("GET", "/shelves/{shelf}/order"): EVERYBODY,
+    ("GET", "/models"): EVERYBODY,
+    ("GET", "/models/{version}"): EVERYBODY,
+    ("POST", "/models/{version}/promotion"): Rule(("owner",)),
+    ("POST", "/models/{version}/rollback"): Rule(("owner",)),
     ("GET", "/low_shelves"): EVERYBODY,
     ("GET", "/trace"): EVERYBODY,
     ("GET", "/numbers"): EVERYBODY,
@@ -253,6 +257,8 @@ BODIES: Mapping[str, Any] = {
     "/acts": {"command": "ack", "targets": ["a1"]},
     "/shelves/{shelf}/adjust": {"quantity": 1},
     "/shelves/{shelf}/count": {"units": 1, "agreed": True},
+    "/models/{version}/promotion": {"to": "challenger"},
+    "/models/{version}/rollback": {},
     "/quarantine/corrections": {
         "records": [{"topic": "shelf_events", "partition": 0, "offset": 1, "value": "{}"}]
     },
@@ -270,7 +276,7 @@ PARAMS: Mapping[str, str] = {
 THINGS = (
     *("project", "dataset", "number", "session", "comment"),
     *("token", "upload", "browser_session", "job", "run"),
-    *("alert", "plan", "shelf", "table", "act"),
+    *("alert", "plan", "shelf", "table", "act", "version"),
 )
 """Names in addresses for which there may be nothing."""
 PREFIX = "/api/v1"

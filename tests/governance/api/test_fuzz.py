@@ -29,6 +29,7 @@ from lakeshelf.governance.validation.remote import Worker
 from lakeshelf.lake.place.location import Root
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.modelled import CANDIDATE
 from tests.governance.api.operations import ENDLESS, PREFIX
 from tests.governance.api.people import DATA, REQUESTS, Person, issue
 from tests.governance.api.test_life import act, insert, proposed, set_
@@ -84,6 +85,7 @@ def known(app: FastAPI, ann: Person) -> Mapping[str, str]:
         "view": ann.post(f"{DATA}/views", {})["id"],
         "comment": ann.post(f"{REQUESTS}/{number}/comments", {"body": "x"})["id"],
         **{"alert": "a1", "plan": "p1", "shelf": SHELF, "layer": "ops", "table": "alerts"},
+        "version": CANDIDATE,
         "row_id": "S1",
         "column": "min_qty",
     }

@@ -20,6 +20,7 @@ from lakeshelf.governance.metadata.tables.projects import Membership, Project
 from lakeshelf.governance.services.context import Context
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.modelled import CANDIDATE
 from tests.governance.api.operations import (
     BODIES,
     ENDLESS,
@@ -109,6 +110,7 @@ def world(app: FastAPI, context: Context) -> World:
         "upload": owner.post(f"{DATA}/uploads?file_name=x.csv")["id"],
         "browser_session": _session(context, app),
         **{"alert": "a1", "plan": "p1", "shelf": SHELF, "layer": "ops", "table": "alerts"},
+        "version": CANDIDATE,
         "act": owner.post(f"{PREFIX}/acts", BODIES["/acts"])[0]["id"],
         "user": "vic",
         "group": "pricing",

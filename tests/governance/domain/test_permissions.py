@@ -40,6 +40,7 @@ RIGHTS: dict[str, tuple[Any, Any, Any, Any]] = {
     "manage_webhooks": (YES, NO, NO, NO),
     "see_acts": (YES, YES, YES, YES),
     "look_after_shelves": (YES, YES, NO, YES),
+    "promote_models": (YES, NO, NO, NO),
 }
 CASES = [
     (action, role, right)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -29,7 +29,7 @@ def standing(root: Place) -> dict[str, Any] | None:
     """
     try:
         models = [_plain(row) for row in tables.rows(root, Ops.MODELS, COLUMNS).to_pylist()]
-        health = _latest(root) if models else []
+        health = latest_health(root) if models else []
     except LakeError:
         return None
     if not models:
@@ -41,12 +41,16 @@ def standing(root: Place) -> dict[str, Any] | None:
         **{status: by_status.get(status) for status in IN_USE},
         "day": max((row["day"] for row in health), default=None),
         "red": [row for row in red if row["model_version"] in said and not row["reason"]],
-        "problems": sorted({_problem(row) for row in red if row["reason"]}),
+        "problems": problems(health),
     }
 
 
-def _latest(root: Place) -> list[dict[str, Any]]:
-    """Health of the latest day."""
+def latest_health(root: Place) -> list[dict[str, Any]]:
+    """Rows of `ops/model_health` of the latest day, by version, store and metric.
+
+    Raises:
+        LakeError: It cannot be read.
+    """
     day = pc.max(tables.rows(root, Ops.MODEL_HEALTH, ["day"])["day"]).as_py()
     if day is None:
         return []
@@ -54,6 +58,11 @@ def _latest(root: Place) -> list[dict[str, Any]]:
     return sorted(
         map(_plain, rows), key=lambda row: (row["model_version"], row["store_id"], row["metric"])
     )
+
+
+def problems(health: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Why versions predict nothing, a line each."""
+    return sorted({_problem(row) for row in health if row["verdict"] == "red" and row["reason"]})
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,27 @@ class Shop:
         """How much is ordered for a shelf, by a model's forecast or by the rule, and why."""
         return one(self.calls.get(f"/shelves/{part(shelf_id)}/order"))
 
+    def models(self, *, most: int | None = None) -> list[Json]:
+        """Versions that forecast, the newest first, with their gates and what can be done."""
+        return self._all("/models", "rows", most, {})
+
+    def models_in_use(self) -> Json:
+        """`champion` and `challenger`, their `scores` beside every baseline, `health`, and `problems`."""
+        return one(self.calls.get("/models", limit=1))
+
+    def model(self, version: str) -> Json:
+        """A version with its `card`, or the `damage` of its files."""
+        return one(self.calls.get(f"/models/{part(version)}"))
+
+    def promote(self, version: str, to: str, *, reason: str = "") -> list[Json]:
+        """Take a version one step up, to `challenger` or `champion`; the versions that changed."""
+        body = {"to": to, "reason": reason}
+        return many(self.calls.post(f"/models/{part(version)}/promotion", body))
+
+    def roll_back(self, version: str, *, reason: str = "") -> list[Json]:
+        """Retire the champion; the versions that changed."""
+        return many(self.calls.post(f"/models/{part(version)}/rollback", {"reason": reason}))
+
     def low(self, *, most: int | None = None, **filters: str) -> list[Json]:
         """What is low by the policy in force, the worst first; by `store`, `shelf`, `location`."""
         return self._all("/low_shelves", "rows", most, filters)

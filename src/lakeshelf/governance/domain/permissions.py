@@ -65,9 +65,11 @@ STAFF: Mapping[str, Action] = {
     for action in (
         Action("see_acts", "read", _ALL),
         Action("look_after_shelves", "write", _WRITERS),
+        Action("promote_models", "manage", _OWNERS),
     )
 }
-"""Action → who of the staff may: see what was asked for; acknowledge, dismiss, cancel, correct a count."""
+"""Action → who of the staff may: see what was asked for; acknowledge, dismiss, cancel, correct a count; say which model
+orders."""
 INSTALLATION = ("manage_users", "manage_tokens", "manage_projects", "examine")
 """What admins do, beside projects; it takes the scope `manage`."""
 ACTIONS = (*TABLE, *STAFF, *INSTALLATION)

@@ -16,6 +16,7 @@ from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.context import Context
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.floor import answering, shop
+from tests.governance.api.modelled import CANDIDATE, CHAMPION
 from tests.governance.api.people import issue
 from tests.governance.api.serving import address
 
@@ -50,6 +51,9 @@ def test_everything_that_is_told_is_reached(seen: Shop) -> None:
     assert seen.plan("p1")["alert_id"] == "a1"
     assert seen.shelf(SHELF)["can"] == {"adjust": True}
     assert seen.order(SHELF)["source"] == "rule"
+    assert len(seen.models()) == 4
+    assert seen.models_in_use()["champion"]["model_version"] == CHAMPION
+    assert seen.model(CHAMPION)["damage"]
     assert seen.low(location="store")[0]["shelf_id"] == SHELF
     assert seen.trace(SHELF)["kinds"] == ["shelf"]
     assert seen.numbers()["numbers"]["alerts"]["refill_request"] == 1
@@ -76,6 +80,8 @@ def test_what_may_not_be_is_refused_with_its_code(seen: Shop) -> None:
         (seen.doctor, "forbidden"),
         (lambda: seen.alert("../numbers"), "not_found"),
         (lambda: seen.alert(".."), "not_found"),
+        (lambda: seen.promote(CANDIDATE, "challenger"), "forbidden"),
+        (lambda: seen.roll_back(CHAMPION), "forbidden"),
         (lambda: seen.alerts(store="none"), "request_invalid"),
         (lambda: seen.adjust(SHELF, 0), "request_invalid"),
     )

@@ -13,6 +13,7 @@ from lakeshelf.governance.api.app import application, ended
 from lakeshelf.governance.services.context import Context
 from tests.cli.shop.told_shop import SHELF, write
 from tests.governance.api.floor import answering, shop
+from tests.governance.api.modelled import CHAMPION
 from tests.governance.api.people import Person
 from tests.governance.services.conftest import START
 
@@ -26,6 +27,8 @@ ANSWERS = {
     f"/shelves/{SHELF}": "/shelves/{shelf}",
     f"/shelves/{SHELF}/books": "/shelves/{shelf}/books",
     f"/shelves/{SHELF}/order": "/shelves/{shelf}/order",
+    "/models": "/models",
+    f"/models/{CHAMPION}": "/models/{version}",
     "/low_shelves": "/low_shelves",
     "/numbers": "/numbers",
     "/numbers/history": "/numbers/history",

@@ -8,8 +8,8 @@ from lakeshelf.governance.domain.permissions import SHOP, Actor, can, require
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.services.context import Caller, Context
 
-ASKS, SEES = "look_after_shelves", "see_acts"
-"""What staff does: ask for something to be done, and see what others asked for."""
+ASKS, SEES, DECIDES = "look_after_shelves", "see_acts", "promote_models"
+"""What staff does: ask for something to be done, see what others asked for, and decide which model orders."""
 
 
 def of_staff(tx: Transaction, caller: Caller) -> Actor:
