@@ -134,6 +134,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/live_sessions/{session}/edits"): OF_AUTHOR,
     ("POST", "/live_sessions/{session}/undo"): OF_AUTHOR,
     ("GET", "/live_sessions/{session}/preview"): OF_AUTHOR,
+    ("GET", "/live_sessions/{session}/effect"): OF_AUTHOR,
     ("POST", "/live_sessions/{session}/submit"): OF_AUTHOR,
     ("GET", "/projects/{project}/change_requests"): SEEN,
     ("GET", "/projects/{project}/change_requests/{number}"): SEEN,

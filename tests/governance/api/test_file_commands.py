@@ -297,7 +297,11 @@ class TestBesideAShop:
     def test_the_effect_and_the_outcome_of_a_change_are_shown(self, shell: Shell) -> None:
         words = [f"{name}={json.dumps(value)}" for name, value in {**ROW, **LOW}.items()]
         shell("ann", "data", "insert", DATASET, SHELF, *words)
+        previewed = shell("ann", "data", "preview", DATASET, "--effect").out
+        assert "near expiry" in previewed
+        [told] = shell.json("ann", "data", "preview", DATASET, "--effect")["effect"]
         number = proposed(shell, "ann", "data", "submit", DATASET, "--title", "nine")
+        assert shell.json("ben", "cr", "effect", number) == [told]
         shown = shell("ben", "cr", "effect", number).out
         assert "store" in shown
         assert SHELF in shown

@@ -28,10 +28,18 @@ def test_effect_and_outcome_of_a_change_are_told(context: Context) -> None:
     jobs = discover(load_settings().home)
     app = application(context, Shop(lambda: jobs, lambda: date(2026, 3, 1), lambda _: "id"))
     ann, ben = (Person(app, issue(context, name, name)) for name in ("ann", "ben"))
-    request = proposed(ann, insert(SHELF, threshold_pct=100, target_pct=100, min_qty=9))
+    session = f"/api/v1/live_sessions/{ann.post(f'{DATA}/live_sessions')['id']}"
+    [nothing] = ann.get(f"{session}/effect")
+    assert nothing["shelves"] == []
+    edits = [insert(SHELF, threshold_pct=100, target_pct=100, min_qty=9)]
+    ann.post(f"{session}/edits", {"edits": edits})
+    [before] = ann.get(f"{session}/effect")
+    assert ben.refused("GET", f"{session}/effect") == "not_found"
+    request = ann.post(f"{session}/submit", {"title": "x"})
     path = f"{REQUESTS}/{request['number']}"
     [effect] = ben.get(f"{path}/effect")
-    assert (effect["location"], effect["known"]) == ("store", True)
+    assert effect == before
+    assert (effect["location"], effect["known"], effect["as_of"]) == ("store", True, "2026-03-01")
     assert effect["totals"]["low"]["then"] == 1
     assert ben.refused("GET", f"{path}/outcome") == "transition_refused"
     act(ben, request, "approve")
@@ -43,7 +51,9 @@ def test_effect_and_outcome_of_a_change_are_told(context: Context) -> None:
 
 def test_where_no_shop_runs_no_effect_is_told(ann: Person) -> None:
     request = proposed(ann, insert("S1"))
-    assert ann.refused("GET", f"{REQUESTS}/{request['number']}/effect") == "request_invalid"
+    session = ann.post(f"{DATA}/live_sessions")["id"]
+    for place in (f"{REQUESTS}/{request['number']}", f"/api/v1/live_sessions/{session}"):
+        assert ann.refused("GET", f"{place}/effect") == "request_invalid"
 
 
 def test_an_owner_has_the_publisher_send_everything_again(context: Context, tmp_path: Path) -> None:

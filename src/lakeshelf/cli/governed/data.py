@@ -33,7 +33,7 @@ from lakeshelf.cli.governed.connecting import (
     next_command,
     project_of,
 )
-from lakeshelf.cli.governed.printing import explained, print_preview, print_proposed
+from lakeshelf.cli.governed.printing import explained, print_effect, print_preview, print_proposed
 from lakeshelf.counts import count_is, count_of
 from lakeshelf.errors import ConfigurationError
 
@@ -159,11 +159,21 @@ def delete(
 
 @app.command("preview")
 def preview(
-    name: Name, *, session: InSession = None, user: As = None, as_json: AsJson = False
+    name: Name,
+    *,
+    effect: Annotated[bool, typer.Option("--effect", help="Also what they do to shelves.")] = False,
+    session: InSession = None,
+    user: As = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what your edits would do to the dataset as it is now."""
     with dataset_of(user, name) as dataset:
-        print_preview(_own_session(dataset, session).preview(), as_json)
+        own = _own_session(dataset, session)
+        previewed = own.preview()
+        effects = own.effect() if effect else []
+    print_preview(previewed | ({"effect": effects} if effect else {}), as_json)
+    for one in effects if not as_json else ():
+        print_effect(one)
 
 
 @app.command("submit")

@@ -68,6 +68,10 @@ class Session:
         """What its edits would do to the dataset as it is now."""
         return one(self.calls.get(f"{self.path}/preview"))
 
+    def effect(self) -> list[Json]:
+        """What its edits would do to the shelves, one a location whose jobs obey the dataset."""
+        return many(self.calls.get(f"{self.path}/effect"))
+
     def submit(
         self, title: str, description: str = "", *, merge_when_approved: bool = False
     ) -> Request:

@@ -1,4 +1,4 @@
-"""What a change request would do to the shelves, by the rules of the jobs that then do it.
+"""What a change request, or the edits of a session, would do to the shelves, by the rules of the jobs that then do it.
 
 docs/design/governance.md#effect
 """
@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.changes import proposals
+from lakeshelf.governance.services.changes.sessions import merged_edits, session_of
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.datasets import table_of
 from lakeshelf.lake.place.errors import NotFound
@@ -45,6 +47,7 @@ class Effect:
         stores: The same by store, those where something changes.
         shelves: The 50 shelves that change most.
         versions: Table → version that was read.
+        as_of: Business day of it; None: no tick came yet.
     """
 
     location: str
@@ -54,6 +57,7 @@ class Effect:
     stores: tuple[Mapping[str, Any], ...]
     shelves: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, int]
+    as_of: date | None
 
 
 def effect(
@@ -79,18 +83,48 @@ def effect(
     Raises:
         GovernanceError: `not_found`; `request_invalid`: no engine follows the dataset.
     """
-    from lakeshelf.shop.shortage import ENGINES  # noqa: PLC0415 - pandas and DuckDB come with it
-
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "read")
         request = tx.requests.get(project, number)
         proposal = proposals.load(context, tx, request)
         merged = proposal.merged(table_of(context, tx, project, request.dataset).opened())
-    topic = proposal.definition.topic
+    return _effects(context, request.dataset, proposal.definition, merged, engines, today)
+
+
+def effect_of_edits(
+    context: Context,
+    caller: Caller,
+    session_id: str,
+    engines: Mapping[str, Job],
+    today: date | None,
+) -> tuple[Effect, ...]:
+    """What the edits of a session would do to the shelves if they were merged as they are now; otherwise as `effect`.
+
+    Raises:
+        GovernanceError: `not_found`; `request_invalid`: no engine follows the dataset.
+    """
+    with context.metadata.reading() as tx:
+        session = session_of(tx, caller, session_id)
+        staged = merged_edits(context, tx, session)
+    definition = staged.desk.definition
+    return _effects(context, session.dataset, definition, staged.merged, engines, today)
+
+
+def _effects(
+    context: Context,
+    dataset: str,
+    definition: Definition,
+    merged: Merged,
+    engines: Mapping[str, Job],
+    today: date | None,
+) -> tuple[Effect, ...]:
+    from lakeshelf.shop.shortage import ENGINES  # noqa: PLC0415 - pandas and DuckDB come with it
+
+    topic = definition.topic
     if topic is None or topic not in FOLLOWED:
         raise refused(
             "request_invalid",
-            f"no alert engine follows {request.dataset}",
+            f"no alert engine follows {dataset}",
             hint=f"effects are told of datasets that are bound to {', '.join(FOLLOWED)}",
         )
     table, locations = FOLLOWED[topic]
@@ -111,13 +145,14 @@ def _at(
     try:
         books = Books.of(context.root, engine, lots=True)
     except NotFound as error:
-        return _unknown(location, error.message)
+        return _unknown(location, error.message, today)
     if not books.rows[relation(STATES[location])].num_rows:
-        return _unknown(location, f"{STATES[location]} has no rows yet", books.versions)
+        return _unknown(location, f"{STATES[location]} has no rows yet", today, books.versions)
     name = relation(table)
     then = {name: patched(books.rows[name], merged.upserts, merged.deletes)}
     answer = effects.effect(books, today, {}, then)
-    return Effect(location, True, "", answer.totals, answer.stores, answer.shelves, books.versions)
+    figures = (answer.totals, answer.stores, answer.shelves)
+    return Effect(location, True, "", *figures, books.versions, today)
 
 
 def patched(rows: pa.Table, upserts: pa.Table, deletes: pa.Table) -> pa.Table:
@@ -136,5 +171,10 @@ def _column(field: pa.Field, upserts: pa.Table) -> pa.Array | pa.ChunkedArray:
     return pa.nulls(upserts.num_rows, field.type)
 
 
-def _unknown(location: str, why: str, versions: Mapping[str, int] | None = None) -> Effect:
-    return Effect(location, False, why, {}, (), (), versions or {})
+def _unknown(
+    location: str,
+    why: str,
+    today: date | None = None,
+    versions: Mapping[str, int] | None = None,
+) -> Effect:
+    return Effect(location, False, why, {}, (), (), versions or {}, today)

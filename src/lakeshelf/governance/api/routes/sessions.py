@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from lakeshelf.governance.api import answers, shapes
-from lakeshelf.governance.api.calling import By, On, router
+from lakeshelf.governance.api.calling import By, In, On, router
 from lakeshelf.governance.domain.editing.accepting import Incoming
 from lakeshelf.governance.metadata.tables.datasets import LiveSession
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.changes import requests, sessions
 from lakeshelf.governance.services.changes.proposals import Preview
+from lakeshelf.governance.services.effect import Effect
 from lakeshelf.governance.services.reading import diffs, listing
 from lakeshelf.governance.services.refusals import shape
+from lakeshelf.governance.services.shop.running import effect_of_session
 
 routes = router("live_sessions")
 OF_DATASET = "/projects/{project}/datasets/{dataset}/live_sessions"
@@ -61,6 +63,12 @@ def undo(context: On, caller: By, session: str, body: shapes.UndoBody) -> answer
 def preview(context: On, caller: By, session: str) -> answers.PreviewAnswer:
     """What the edits would do to the table as it is now."""
     return previewed(sessions.preview(context, caller, session))
+
+
+@routes.get(f"{SESSION}/effect")
+def get_effect(context: On, caller: By, shop: In, session: str) -> tuple[Effect, ...]:
+    """What the edits would do to the shelves, by the rules of the jobs that obey the dataset; nothing is written."""
+    return effect_of_session(context, caller, shop, session)
 
 
 @routes.post(f"{SESSION}/submit", status_code=201)

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from lakeshelf.governance.domain.editing.accepting import Incoming, Refusal, accept
 from lakeshelf.governance.domain.editing.edits import Edit
 from lakeshelf.governance.domain.findings import Finding
-from lakeshelf.governance.domain.requests.merge import merge
+from lakeshelf.governance.domain.requests.merge import Merged, merge
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.datasets import LiveSession
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.changes.desks import Desk, keys_of, logged
-from lakeshelf.governance.services.changes.proposals import (
-    Preview,
-    judged,
-)
+from lakeshelf.governance.services.changes.proposals import Preview, judged
 from lakeshelf.governance.services.context import Caller, Context, record
 from lakeshelf.governance.services.datasets import table_of
+from lakeshelf.governance.storage.main import OpenedTable
 from lakeshelf.lake.place import storage
 
 MOST_BYTES = 100 * 1024 * 1024
@@ -46,6 +44,21 @@ class Edited:
     findings: Sequence[Finding]
     deferred: Sequence[str]
     repeated: Sequence[str]
+
+
+@dataclass(frozen=True)
+class MergedEdits:
+    """The edits of a session, merged into the newest version of the table.
+
+    Attributes:
+        desk: The session with its edits.
+        newest: That version.
+        merged: What the merge would do.
+    """
+
+    desk: Desk
+    newest: OpenedTable
+    merged: Merged
 
 
 def open_session(context: Context, caller: Caller, project: str, dataset: str) -> LiveSession:
@@ -138,22 +151,26 @@ def preview(context: Context, caller: Caller, session_id: str) -> Preview:
         GovernanceError: `not_found`, `validator_unavailable`.
     """
     with context.metadata.reading() as tx:
-        session = session_of(tx, caller, session_id)
-        desk = Desk.of(context, tx, session)
-        newest = table_of(context, tx, session.project, session.dataset).opened()
-        staged = desk.staged
-        merged = merge(
-            desk.definition,
-            staged,
-            newest.rows(keys_of(desk.definition, staged["row_id"].to_pylist())),
-            moved=newest.changed_since(session.base_version),
-        )
+        staged = merged_edits(context, tx, session_of(tx, caller, session_id))
+        definition, newest, merged = staged.desk.definition, staged.newest, staged.merged
         report = (
-            None
-            if merged.conflicts
-            else judged(context, tx, "preview", desk.definition, newest, merged)
+            None if merged.conflicts else judged(context, tx, "preview", definition, newest, merged)
         )
     return Preview(newest.version, merged, report)
+
+
+def merged_edits(context: Context, tx: Transaction, session: LiveSession) -> MergedEdits:
+    """What the merge of the edits of a session would do to the table as it is now."""
+    desk = Desk.of(context, tx, session)
+    newest = table_of(context, tx, session.project, session.dataset).opened()
+    staged = desk.staged
+    merged = merge(
+        desk.definition,
+        staged,
+        newest.rows(keys_of(desk.definition, staged["row_id"].to_pylist())),
+        moved=newest.changed_since(session.base_version),
+    )
+    return MergedEdits(desk, newest, merged)
 
 
 def discard(context: Context, caller: Caller, session_id: str) -> LiveSession:

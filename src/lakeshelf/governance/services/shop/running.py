@@ -12,8 +12,9 @@ from lakeshelf.governance.metadata.tables.datasets import Dataset
 from lakeshelf.governance.publication.outcome import Outcome, State, counted, outcomes
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.changes.merging import plan_of
+from lakeshelf.governance.services.changes.sessions import session_of
 from lakeshelf.governance.services.context import Caller, Context, record
-from lakeshelf.governance.services.effect import Effect, effect
+from lakeshelf.governance.services.effect import Effect, effect, effect_of_edits
 from lakeshelf.streams.declare.job import Job
 
 Message = tuple[str, Mapping[str, Any]]
@@ -141,10 +142,27 @@ def effect_of(
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "read")
         tx.requests.get(project, number)
+    return effect(context, caller, project, number, _engines(shop), shop.today())
+
+
+def effect_of_session(
+    context: Context, caller: Caller, shop: Shop, session_id: str
+) -> tuple[Effect, ...]:
+    """What the edits of a session would do to the shelves, if they were merged as they are.
+
+    Raises:
+        GovernanceError: As `effect_of_edits`; `request_invalid`: no shop runs here.
+    """
+    with context.metadata.reading() as tx:
+        session_of(tx, caller, session_id)
+    return effect_of_edits(context, caller, session_id, _engines(shop), shop.today())
+
+
+def _engines(shop: Shop) -> Mapping[str, Job]:
     engines = shop.engines()
     if not engines:
         raise refused("request_invalid", "no shop runs here", hint="see `lakeshelf jobs list`")
-    return effect(context, caller, project, number, engines, shop.today())
+    return engines
 
 
 def outcome_of(
