@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lakeshelf import __version__, extras
+from lakeshelf import __version__, extras, lean
 from lakeshelf.addresses import without_secrets
 from lakeshelf.cli.console import access, listings, placing
 from lakeshelf.cli.console.access import GlobalOptions
@@ -121,6 +121,7 @@ app.command("config")(config.config)
 
 def app_main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    lean.without(lean.PANDAS)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakeshelf import modules
+from lakeshelf import lean, modules
 from lakeshelf.contracts import CATALOG, PRODUCT, Table, Topic, View
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.retail.shared import ANY
@@ -60,6 +60,7 @@ def include(project: Path | None) -> None:
     """
     CATALOG.hold(PRODUCT)
     if project is not None:
+        lean.admit(lean.PANDAS)  # its own code may read frames
         CATALOG.hold(_joined(project))
 
 

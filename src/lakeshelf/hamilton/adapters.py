@@ -22,6 +22,7 @@ from hamilton.caching import fingerprinting
 from hamilton.caching.stores.base import ResultRetrievalError
 from hamilton.io.data_adapters import DataLoader, DataSaver
 
+from lakeshelf import lean
 from lakeshelf.hamilton.refs import DeltaRef
 from lakeshelf.lake import Commit, Lake, LakeError, NameRefused, SchemaError, Snapshot
 from lakeshelf.lake.form.commits import Write
@@ -199,7 +200,8 @@ def register() -> None:
 def _pairs() -> list[type]:
     adapters = _pair(pa.Table, lambda reader: reader.read_all(), lambda rows: rows)
     adapters += _pair(pa.RecordBatchReader, lambda reader: reader, lambda rows: rows)
-    if find_spec("pandas"):
+    if find_spec(lean.PANDAS):
+        lean.admit(lean.PANDAS)
         import pandas as pd  # noqa: PLC0415 - Hamilton needs it, we do not
 
         adapters += _pair(pd.DataFrame, lambda reader: reader.read_all().to_pandas(), _from_pandas)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf import lean
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.form.schemas import nullable
 from lakeshelf.lake.place.errors import explained
@@ -212,6 +213,7 @@ def _polars_scanned(rows: Rows, session: Any) -> Any:
 
 
 def _pandas(rows: Rows, session: Any) -> Any:
+    lean.admit(lean.PANDAS)
     import pandas as pd
 
     del session

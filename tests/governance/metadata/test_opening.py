@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from lakeshelf.governance.errors import GovernanceError
@@ -33,6 +34,11 @@ def run(place: Path | str, statement: str) -> None:
         connection.execute(text(statement))
         connection.commit()
     engine.dispose()
+
+
+def test_a_migration_is_in_the_file_of_its_version() -> None:
+    folder = ScriptDirectory(str(schema.FOLDER))
+    assert [script.revision for script in folder.walk_revisions()] == schema.KNOWN[::-1]
 
 
 @pytest.mark.slow

@@ -132,11 +132,11 @@ def run(
         raise ConfigurationError(
             f"topic {missing[0]} is not there", hint="run `lakeshelf bootstrap`"
         )
-    from lakeshelf.stack.supervision import handover, streams_process
+    from lakeshelf.stack.supervision import driving, handover
 
     handover.begin_log("streams", settings, printed=True)
-    place = None if master == "submit" else (master or streams_process.LOCAL_MASTER)
-    streams_process.run(settings, names or (), master=place)
+    place = None if master == "submit" else (master or driving.LOCAL_MASTER)
+    driving.run(settings, names or (), master=place)
 
 
 @app.command("conf")

@@ -6,6 +6,8 @@ from datetime import date
 
 import pyarrow as pa
 
+from lakeshelf import lean
+
 SCHEMA = pa.schema([("day", pa.date32())])
 
 
@@ -19,6 +21,7 @@ def holidays(since: date, until: date) -> pa.Table:
     Returns:
         `day`.
     """
+    lean.admit(lean.PANDAS)
     import pandas as pd  # noqa: PLC0415 - slow to import
     from pandas.tseries.holiday import USFederalHolidayCalendar  # noqa: PLC0415 - slow to import
     from pandas.tseries.offsets import Easter  # noqa: PLC0415 - slow to import

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf import extras
@@ -125,11 +126,12 @@ def audit(settings: Settings) -> Iterator[Finding]:
 
 def _metadata(settings: Settings) -> Metadata | None:
     """What is known of governed datasets; None: nothing is, or the extra is not installed."""
-    if extras.absent((EXTRA,)):
+    place = settings.governance_place
+    if extras.absent((EXTRA,)) or (isinstance(place, Path) and not place.exists()):
         return None
-    from lakeshelf.governance.metadata import Metadata  # noqa: PLC0415 - of the extra
+    from lakeshelf.governance.metadata import Metadata  # noqa: PLC0415 - of the extra, and slow to import
 
-    return Metadata.present(settings.governance_place)
+    return Metadata.present(place)
 
 
 def strangers(settings: Settings) -> Iterator[Finding]:

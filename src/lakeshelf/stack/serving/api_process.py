@@ -35,7 +35,6 @@ from lakeshelf.governance.validation.remote import Worker
 from lakeshelf.lake.place.location import Root
 from lakeshelf.settings import Settings
 from lakeshelf.stack.serving import beside
-from lakeshelf.stack.serving.lean import without
 from lakeshelf.stack.supervision import governed, handover
 from lakeshelf.status_files import API
 from lakeshelf.telemetry.serving import served
@@ -48,9 +47,6 @@ LONGEST_END_S = 5
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve; the exit code."""
-    without(
-        "pandas"
-    )  # pyarrow imports it to look whether it was given a frame: a second, and 60 MB
     return handover.main(argv, "api", run)
 
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 from pydantic import SecretStr
 
-from lakeshelf import logs
+from lakeshelf import lean, logs
 from lakeshelf.contracts import project
 from lakeshelf.errors import ConfigurationError, LakeshelfError, first_line, refused
 from lakeshelf.kafka.authentication import secrets
@@ -88,6 +88,7 @@ def main(
         run: Runs the parts; called with the settings, the names and what returns when topics and tables
             are there.
     """
+    lean.without(lean.PANDAS)
     parser = argparse.ArgumentParser(description=f"Runs {parts}.")
     parser.add_argument(
         f"--{parts}", dest="names", default="", help="separated by commas; none: all"

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lakeshelf import lean
 from lakeshelf.components import registry
 from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import read_json, write_atomically
@@ -382,6 +383,7 @@ def log_file(settings: Settings) -> Path:
 
 def main() -> int:
     """Run a stack with the settings that come on standard input; the exit code."""
+    lean.without(lean.PANDAS)
     try:
         settings = handover.receive()
         supervisor = Supervisor(

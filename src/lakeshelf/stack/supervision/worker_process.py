@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from lakeshelf import lean
 from lakeshelf.governance.validation import worker
 from lakeshelf.settings import Settings
 from lakeshelf.stack.supervision import governed, handover
@@ -30,6 +31,7 @@ def run(
         names: None.
         until_prepared: Returns when the stack is there.
     """
+    lean.admit(lean.PANDAS)  # Great Expectations judges its frames
     until_prepared()
     address = governed.worker(settings)
     with served(settings, "worker", beats=False) as telemetry:

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cache
 
 import pyarrow as pa
-import sqlglot
 
 from lakeshelf.lake.write.statements import Statements
 from lakeshelf.streams.declare.job import RELATION
@@ -45,5 +44,7 @@ class Duck(Statements):
 @cache
 def to_duckdb(text: str, parameters: frozenset[str] = frozenset()) -> str:
     """The DuckDB form of a query in Spark SQL whose relations and parameters stand in braces."""
+    import sqlglot  # noqa: PLC0415 - slow to import, and components have no such text
+
     plain = RELATION.sub(lambda m: f":{m[1]}" if m[1] in parameters else m[1], text)
     return sqlglot.transpile(plain, read="spark", write="duckdb")[0]

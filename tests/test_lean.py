@@ -1,0 +1,83 @@
+"""What processes do without: pandas, until code that is somebody's own, or the holidays, asks for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+IDLE = """
+import sys
+from lakeshelf import lean
+lean.without("pandas")
+from lakeshelf.governance.services import adopting
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.serving import api_process, beside
+beside.shop(load_settings())
+import pyarrow as pa
+assert pa.array([1]).to_pylist() == [1]
+print(*({"pandas", "duckdb", "pyarrow.dataset", "great_expectations", "pyspark"} & set(sys.modules)))
+"""
+DRIVER = """
+import sys
+from lakeshelf import lean
+lean.without("pandas")
+from lakeshelf.components import registry
+from lakeshelf.settings import load_settings
+from lakeshelf.stack.supervision import driving, supervisor
+from lakeshelf.streams.declare import registry as jobs
+homes = load_settings().homes
+registry.discover(*homes), jobs.discover(*homes)
+import duckdb
+import pyarrow as pa
+rows = pa.table({"number": [1, 2]})
+assert duckdb.sql("SELECT sum(number) FROM rows").fetchall() == [(3,)]
+print(*({"pandas", "sqlalchemy"} & set(sys.modules)))
+"""
+FRAMES = """
+import sys
+from lakeshelf import lean
+lean.without("pandas")
+import pyarrow as pa
+pa.table({"number": [1]})
+lean.admit("pandas")
+import pandas as pd
+column = pd.Series([1, None], dtype="category")
+print(pa.array(column).type, pa.array(pd.Series([1.5, float("nan")])).null_count)
+"""
+WAVE = "from lakeshelf import lean\nlean.without('wave')\n"
+
+
+def printed(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_the_api_loads_no_engine_before_somebody_asks() -> None:
+    assert printed(IDLE) == ""
+
+
+@pytest.mark.slow
+def test_what_drives_decides_and_supervises_loads_no_pandas() -> None:
+    assert printed(DRIVER) == ""
+
+
+@pytest.mark.slow
+def test_pyarrow_reads_frames_as_ever_once_pandas_is_admitted() -> None:
+    """It looks for pandas once, and would make a list of a column whose values are categories."""
+    assert printed(FRAMES) == printed(FRAMES.replace('lean.without("pandas")', ""))
+
+
+def test_what_a_process_does_without_cannot_be_imported_until_it_is_admitted() -> None:
+    use = "try:\n    import wave\nexcept ModuleNotFoundError as error:\n    print(error)\n"
+    assert printed(WAVE + use) == "this process does without wave"
+    assert printed(WAVE + "lean.admit('wave')\nimport wave\nprint(wave.__name__)") == "wave"
+
+
+def test_it_is_still_said_to_be_installed() -> None:
+    ask = "from importlib.util import find_spec\nprint(find_spec('wave') is not None)"
+    assert printed(WAVE + ask) == "True"
