@@ -97,13 +97,22 @@ def _query(driving: Driving) -> QueryPlan:
 
 
 def _small(driving: Driving, query: str, parameters: Parameters) -> float:
-    """Median milliseconds of batches of so many records, the first ones left out."""
-    root, before = driving.settings.lake_root, driving.batches(query)
-    for number in range(parameters["warm"] + parameters["batches"]):
+    """Median milliseconds of batches of so many records, the first ones left out.
+
+    A batch may begin while records still arrive, and have a part of them: it does not count, and others are sent.
+    """
+    whole: list[float] = []
+    while len(whole) < parameters["warm"] + parameters["batches"]:
+        before = driving.batches(query)
         driving.move(parameters["rows"])
-        wait_for("a batch", partial(_has_batches, driving, query, before + number + 1), FOLD_S)
-    rows = [row for row in ledger.entries(root, query) if row["rows_in"] == parameters["rows"]]
-    return float(statistics.median(row["duration_ms"] for row in rows[-parameters["batches"] :]))
+        wait_for("all of them", driving.is_folded, FOLD_S)
+        wait_for("a batch", partial(_has_batches, driving, query, before + 1), FOLD_S)
+        whole = [
+            row["duration_ms"]
+            for row in ledger.entries(driving.settings.lake_root, query)
+            if row["rows_in"] == parameters["rows"]
+        ]
+    return statistics.median(whole[-parameters["batches"] :])
 
 
 def _has_batches(driving: Driving, query: str, count: int) -> bool:
