@@ -26,14 +26,36 @@ async def _by_project(api: Api, _where: Where, answers: dict[str, Answer]) -> Ma
 
 
 async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
-    """Its open change requests, and why its rows are not edited here; empty: they are."""
+    """Its open change requests, whether jobs follow it, and why its rows are not edited here; empty: they are."""
     query: Query = {"dataset": where.names["dataset"], "status": OPEN}
-    requests = await api.get(path("/projects/{project}/change_requests", where.names), query)
+    asked = await api.all(
+        {
+            "requests": (path("/projects/{project}/change_requests", where.names), query),
+            "definition": (path(f"{DATASET}/definition", where.names), {}),
+        }
+    )
+    definition = asked["definition"].data or {"definition": {}}
     seen = answers["seen"].data
     may = seen["can"].get("edit", True) if seen else "it could not be shown"
     is_old = any(where.query.get(name) for name in ("version", "snapshot"))
     why = "this is how it was; go back to now to edit" if is_old else "" if may is True else may
-    return {"requests": requests, "why": why}
+    follows = definition["definition"].get("topic") is not None
+    return {"requests": asked["requests"], "why": why, "follows": follows}
+
+
+async def _of_session(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """The session that the address names, or the one that was edited last, and what its edits would do."""
+    own = sorted(answers["sessions"].data or (), key=lambda one: one["edited_at"], reverse=True)
+    named = where.query.get("session")
+    chosen = next((one for one in own if named in (None, "", one["id"])), None)
+    if chosen is None:
+        return {"chosen": None}
+    names = {"session": chosen["id"]}
+    asked: dict[str, tuple[str, Query]] = {
+        name: (path(f"/live_sessions/{{session}}/{name}", names), {})
+        for name in ("preview", "effect")
+    }
+    return {"chosen": chosen, **await api.all(asked)}
 
 
 async def _of_history(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -90,6 +112,15 @@ PAGES = (
         command="lakeshelf data show {dataset}",
         section="/data",
         prepare=_of_dataset,
+    ),
+    Page(
+        "/data/{project}/{dataset}/preview",
+        "What your edits of {dataset} would do",
+        "preview.html",
+        asks={"sessions": Ask(f"{DATASET}/live_sessions")},
+        command="lakeshelf data preview {dataset} --effect",
+        section="/data",
+        prepare=_of_session,
     ),
     Page(
         "/data/{project}/{dataset}/history",

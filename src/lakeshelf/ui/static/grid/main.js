@@ -2,6 +2,7 @@
 
 import { call, path } from "./calls.js";
 import { Desk } from "./desk.js";
+import { Effect } from "./effect.js";
 import { Edits } from "./edits.js";
 import { Grid } from "./grid.js";
 import { Session } from "./session.js";
@@ -24,8 +25,11 @@ async function mount(root) {
   const table = new Table(project, dataset, edits);
   const grid = new Grid(root, table, !why, title);
   const desk = new Desk(grid, session, root, why);
+  const place = document.querySelector("[data-effect]");
+  const effect = place instanceof HTMLElement ? new Effect(edits, session, place) : undefined;
   try {
     await begin(table, session, grid, !why);
+    if (session.opened?.edits) effect?.again();
   } catch (error) {
     desk.fail(error);
   }
