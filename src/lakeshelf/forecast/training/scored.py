@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.contracts.layers import Ops
+from lakeshelf.forecast.model.boosted import Boosted
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 
@@ -25,11 +26,13 @@ class Scored:
 
     Attributes:
         model_version: The version.
+        contender: Name of the version itself among the contenders.
         folds: First days of the folds' tests.
         means: Segment → metric → contender → mean of the folds, weighted by their rows; without segments of a store.
     """
 
     model_version: str
+    contender: str
     folds: Sequence[date]
     means: Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -52,7 +55,7 @@ def scored(root: Place, version: str) -> Scored:
     ):
         segment, metric, contender = (row[name] for name in BY)
         table[segment][metric][contender] = row["sum_sum"] / max(row["rows_sum"], 1)
-    return Scored(version, folds, table)
+    return Scored(version, Boosted.name, folds, table)
 
 
 def _is_whole(rows: pa.Table) -> pa.ChunkedArray:

@@ -59,9 +59,10 @@ class ModelAnswer(Told):
 
 
 class ScoresAnswer(Told):
-    """Scores of a version: segment → metric → contender → mean of the folds, weighted by their rows."""
+    """Scores of a version, `contender` among its rivals: segment → metric → contender → weighted mean of the folds."""
 
     model_version: str
+    contender: str
     folds: Sequence[date]
     means: Mapping[str, Mapping[str, Mapping[str, float]]]
 
