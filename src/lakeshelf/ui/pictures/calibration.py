@@ -49,10 +49,10 @@ def drawn(spans: Sequence[Span]) -> Element:
 
 
 def _words(spans: Sequence[Span]) -> str:
-    told = (
+    parts = (
         f"{_percent(one.level)}: {_percent(one.below)} to {_percent(one.up_to)}" for one in spans
     )
-    return f"Share of demand below and up to each quantile: {'; '.join(told)}"
+    return f"Share of demand below and up to each quantile: {'; '.join(parts)}"
 
 
 def _percent(share: float) -> str:
