@@ -85,6 +85,55 @@ def test_what_is_no_sql_is_refused_in_a_line() -> None:
     assert "\n" not in told
 
 
+REFUSED = {
+    "SELECT 1 AS a; SELECT 2 AS a": "it is 2 statements",
+    "SELECT 1 AS a; DROP TABLE x": "it is 2 statements",
+    "INSERT INTO {shelf_events} SELECT 1": "is no query: INSERT",
+    "COPY (SELECT 1 AS a) TO '/tmp/x'": "is no query: COPY",
+    "": "does not run",
+    "SELECT 'a": "does not run",
+    f"SELECT {'(' * 3000}1{')' * 3000} AS a": "is nested too deep",
+    "SELECT item_id FROM cleansed_shelf_state": "reads cleansed_shelf_state, which does not stand in braces",
+    "SELECT * FROM csv.`/etc/passwd`": "reads csv./etc/passwd",
+    "SELECT content FROM read_text('/etc/passwd')": "reads read_text(…)",
+    "SELECT * FROM {shelf_events}, information_schema.tables": "reads information_schema.tables",
+    "WITH shelf_events AS (SELECT 1 AS a) SELECT a FROM {shelf_events}": "has a part shelf_events",
+    "SELECT current_timestamp() AS a": "asks for current_timestamp",
+    "SELECT item_id FROM {shelf_events} WHERE event_time < now()": "asks for now",
+    "SELECT rand() AS a": "asks for random",
+    "SELECT uuid() AS a": "asks for uuid",
+    "SELECT 1 AS a, 2 AS A": "gives a twice",
+    "SELECT item_id, store_id AS item_id FROM {shelf_events}": "gives item_id twice",
+    f"SELECT item_id, {', '.join(f'c{i}' for i in range(1000))} FROM {{shelf_events}}": 'column "c0" not found',
+}
+"""Text → what is said of it."""
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED.items(), ids=[key[:40] for key in REFUSED])
+def test_what_no_text_of_a_job_may_do_is_refused_in_a_line_that_names_it(
+    text: str, said: str
+) -> None:
+    """Rule: docs/design/exactly-once.md#batch; nothing of the text is run before."""
+    job = of(text)
+    with pytest.raises(ConfigurationError) as refused:
+        Binder(job).bind_text(Text("view", text))
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("job stock-discrepancies: the SQL of its view ")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_column_that_no_table_takes_is_refused_by_name() -> None:
+    view = JOBS["stock-discrepancies"].updates[0]
+    assert isinstance(view, View)
+    told = refusal(of(f"SELECT *, 1 AS extra FROM ({view.sql}) AS counted"))
+    assert "gives extra, for which there is no column" in told
+
+
+def test_rows_that_are_counted_are_read_without_a_column() -> None:
+    text = "SELECT count(*) AS n FROM {shelf_events}"
+    assert Binder(of(text)).bind_text(Text("view", text)).reads == {"shelf_events": ()}
+
+
 def test_columns_of_conditions_joins_and_sub_queries_count_as_read() -> None:
     (bound,) = (Binder(of(VIEW)).bind_text(Text("view", VIEW)),)
     assert bound.reads == {

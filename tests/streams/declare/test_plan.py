@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.errors import ConfigurationError, ContractError
+from lakeshelf.errors import ConfigurationError, ContractError, LakeshelfError
 from lakeshelf.settings import project_home
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.job import Fold, Job, Latest, Movements, View, validate
@@ -126,12 +127,42 @@ def test_a_declaration_that_names_what_no_contract_declares_is_refused() -> None
         validate(replace(job, updates=(View("cleansed/nothing", "SELECT 1"),)))
 
 
+def test_what_the_sql_of_a_fold_would_hide_is_refused_by_name() -> None:
+    job = JOBS["wh-aggregator"]
+    (fold,) = job.updates
+    assert isinstance(fold, Fold)
+    movement = fold.movements[0]
+
+    def refused(**changed: Any) -> str:
+        with pytest.raises(LakeshelfError) as told:
+            validate(replace(job, updates=(replace(fold, **changed),)))
+        return str(told.value)
+
+    without = {name: value for name, value in movement.values.items() if name != "shelf_id"}
+    assert "its key shelf_id" in refused(movements=(replace(movement, values=without),))
+    other = {**movement.values, "other": "1"}
+    assert "a value for other" in refused(movements=(replace(movement, values=other),))
+    assert "has no other" in refused(combine={**fold.combine, "other": "sum"})
+    assert "balance by avg; there are sum, min, max" in refused(
+        combine={**fold.combine, "balance": "avg"}
+    )
+    assert "no topic 'shelf_stat'" in refused(topic="shelf_stat")
+
+
+def test_a_table_is_kept_once_and_before_those_that_ask_what_is_touched_of_it() -> None:
+    job = JOBS["wh-batch-state-updater"]
+    with pytest.raises(ConfigurationError, match=rf"keeps {job.updates[0].table} twice"):
+        validate(replace(job, updates=(job.updates[0], *job.updates)))
+    with pytest.raises(ConfigurationError, match="which is made behind it"):
+        validate(replace(job, updates=job.updates[::-1]))
+
+
 @pytest.mark.parametrize("topic", ["commands", "shelf_profiles"])
 def test_a_sum_over_a_topic_whose_repeats_nobody_recognises_is_refused(topic: str) -> None:
     job = JOBS["wh-aggregator"]
     (fold,) = job.updates
     assert isinstance(fold, Fold)
-    over = replace(fold, movements=(Movements(f"{{{topic}}}", {}),))
+    over = replace(fold, movements=(replace(fold.movements[0], source=f"{{{topic}}}"),))
     with pytest.raises(ConfigurationError, match=f"adds up {topic} in {fold.table}"):
         validate(replace(job, updates=(over,)))
     highest = replace(over, combine=dict.fromkeys(fold.combine, "max"))

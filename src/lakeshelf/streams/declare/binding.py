@@ -13,13 +13,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import sqlglot
+from sqlglot.errors import SqlglotError
 
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import ConfigurationError, first_line
 from lakeshelf.lake.rows.quiet import quiet
-from lakeshelf.streams.declare import intake, sql
+from lakeshelf.streams.declare import intake, purity, sql
 from lakeshelf.streams.declare.duck import Duck, to_duckdb
 from lakeshelf.streams.declare.job import (
     KEYS,
@@ -147,10 +147,14 @@ class Binder:
         names = RELATION.findall(text.sql)
         empty = {name: self._schema(name, text).empty_table() for name in names}
         try:
+            if fault := purity.impurity(self._planner, text.sql, empty):
+                raise ConfigurationError(f"{self._place(text)} {fault}")
             schema = self._duck.query(text.sql, **empty).schema
-        except (duckdb.Error, sqlglot.ParseError) as error:
+        except (duckdb.Error, SqlglotError) as error:
             what = f"{self._place(text)} does not run: {first_line(error)}"
             raise ConfigurationError(what) from error
+        except RecursionError as error:
+            raise ConfigurationError(f"{self._place(text)} is nested too deep") from error
         self._compare(text, schema)
         return Bound(text.of, schema, self._reads(text.sql, empty))
 
@@ -162,7 +166,9 @@ class Binder:
         planned = self._planner.execute(f"EXPLAIN (FORMAT JSON) {to_duckdb(text)}").fetchone()
         read: dict[str, set[str]] = {name: set() for name in empty}
         for table, columns in _scans(json.loads(planned[1] if planned else "[]")):
-            read[table].update(columns)
+            read[table].update(
+                filter(None, columns)
+            )  # a count of rows projects a column without name
         return {name: tuple(sorted(columns)) for name, columns in sorted(read.items())}
 
     def _schema(self, name: str, text: Text) -> pa.Schema:
@@ -182,6 +188,9 @@ class Binder:
         raise ConfigurationError(f"{self._place(text)} reads {{{name}}}, which nothing declares")
 
     def _compare(self, text: Text, schema: pa.Schema) -> None:
+        names = [name.lower() for name in schema.names]  # as Spark tells columns apart
+        if twice := next((name for name in schema.names if names.count(name.lower()) > 1), None):
+            raise ConfigurationError(f"{self._place(text)} gives {twice} twice")
         if text.gives is None:
             return
         for name, expected in text.gives.items():
@@ -191,6 +200,11 @@ class Binder:
                 raise ConfigurationError(
                     f"{self._place(text)} gives {name} as {schema.field(name).type}, the contract wants {expected}"
                 )
+        if other := next((name for name in schema.names if name not in text.gives), None):
+            raise ConfigurationError(
+                f"{self._place(text)} gives {other}, for which there is no column",
+                hint=f"it may give {', '.join(text.gives)}",
+            )
 
     def _place(self, text: Text) -> str:
         return f"job {self._job.name}: the SQL of its {text.of}"

@@ -43,8 +43,15 @@ class Duck(Statements):
 
 @cache
 def to_duckdb(text: str, parameters: frozenset[str] = frozenset()) -> str:
-    """The DuckDB form of a query in Spark SQL whose relations and parameters stand in braces."""
+    """The DuckDB form of a query in Spark SQL whose relations and parameters stand in braces.
+
+    Raises:
+        sqlglot.errors.SqlglotError: It is no SQL, or not just one statement.
+    """
     import sqlglot  # noqa: PLC0415 - slow to import, and components have no such text
 
     plain = RELATION.sub(lambda m: f":{m[1]}" if m[1] in parameters else m[1], text)
-    return sqlglot.transpile(plain, read="spark", write="duckdb")[0]
+    statements = sqlglot.transpile(plain, read="spark", write="duckdb")
+    if len(statements) != 1:
+        raise sqlglot.ParseError(f"it is {len(statements)} statements, and one query is meant")
+    return statements[0]

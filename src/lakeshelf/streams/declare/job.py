@@ -9,9 +9,9 @@ through sqlglot, on DuckDB.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from lakeshelf.contracts import CATALOG, Table
 from lakeshelf.errors import ConfigurationError
@@ -272,8 +272,9 @@ def validate(job: Job) -> Job:
     """Return the job when every name in it is known.
 
     Raises:
-        ConfigurationError: A relation, table or topic that no contract declares, or a sum over a topic whose
-            repeats nobody recognises.
+        ConfigurationError: A relation, table or topic that no contract declares, a table that is kept twice or
+            belongs to another, a column that a fold does not keep, or a sum over a topic whose repeats nobody
+            recognises.
     """
     known = CATALOG.topics.keys() | tables_by_relation().keys() | {"current", TIME}
     for part in (*job.updates, *job.objections):
@@ -282,13 +283,51 @@ def validate(job: Job) -> Job:
                 raise ConfigurationError(
                     f"job {job.name} reads {{{name}}}, which no contract declares"
                 )
-    for update in job.updates:
-        _require_recognised(job, update)
     for name in job.tables:
         owner = CATALOG.tables[name].owner
         if owner != job.name:
             raise ConfigurationError(f"job {job.name} writes {name}, which {owner} owns")
+        if job.tables.count(name) > 1:
+            raise ConfigurationError(f"job {job.name} keeps {name} twice")
+    for place, update in enumerate(job.updates):
+        _require_columns(job, update)
+        _require_recognised(job, update)
+        _require_behind(job, update, job.updates[place + 1 :])
+    for topic in sorted(job.published | job.emitted):
+        CATALOG.topics[topic]  # of an unknown one the catalogue tells the neighbours
     return job
+
+
+def _require_columns(job: Job, update: Update) -> None:
+    """Raise where a movement lacks a key, or says what no column takes; neither would be seen in the SQL."""
+    if not isinstance(update, Fold):
+        return
+    place, key = f"job {job.name}: the fold of {update.table}", contract(update).key
+    kept = {*key, *update.combine, *update.first, *update.first_by}
+    for column in sorted(kept | update.derive.keys()):
+        contract(update).column(column)  # of an unknown one the table tells which it has
+    for movement in update.movements:
+        if lacking := [column for column in key if column not in movement.values]:
+            raise ConfigurationError(f"{place} has a movement without its key {lacking[0]}")
+        if others := [column for column in movement.values if column not in kept]:
+            raise ConfigurationError(
+                f"{place} has a value for {others[0]}, which it does not combine"
+            )
+    for column, function in update.combine.items():
+        if function not in get_args(Combine):
+            ways = ", ".join(get_args(Combine))
+            raise ConfigurationError(f"{place} combines {column} by {function}; there are {ways}")
+
+
+def _require_behind(job: Job, update: Update, later: Sequence[Update]) -> None:
+    """Raise where an update reads which keys of a table are touched before that table is made: there would be none."""
+    for other in later:
+        touched = TOUCHED + relation(other.table)
+        if touched in relations(update):
+            raise ConfigurationError(
+                f"job {job.name}: the {update.kind} of {update.table} reads {{{touched}}}, which is made behind it",
+                hint=f"declare {other.table} first",
+            )
 
 
 def _require_recognised(job: Job, update: Update) -> None:
