@@ -104,6 +104,7 @@ def test_beside_the_grid_the_newest_edits_count_and_a_failure_leaves_it_alone(pa
     expect(page.locator(".grid-state")).to_have_text("saved")
     expect(state).to_have_text("Computing…")
     expect(panel).to_contain_class("stale")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 800))")  # timers end in their order
     with page.expect_request(EFFECT):
         held[0].fulfill(json=[told(777)])
     expect(panel).to_contain_class("stale")

@@ -56,6 +56,8 @@ def test_a_statement_is_asked_and_its_rows_are_paged_drawn_and_downloaded(
     file = browser.call("GET", f"/api/v1/jobs/{job}/file?format=csv")
     assert file.headers["content-disposition"].startswith("attachment")
     assert len(file.text.splitlines()) == 451
+    assert f'action="/api/v1/jobs/{job}/file"' in first.text
+    assert '<input type="checkbox" name="escape" value="formulas">' in first.text
 
 
 def test_tables_stand_with_what_the_contract_says(app: FastAPI, ann: Person) -> None:

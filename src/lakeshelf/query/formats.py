@@ -14,6 +14,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 Batches = Iterable[pa.RecordBatch]
+Escape = Callable[[pa.Array], pa.Array]
+"""Makes texts cells that a spreadsheet leaves alone."""
 
 
 def plain(value: Any) -> Any:
@@ -27,17 +29,21 @@ def plain(value: Any) -> Any:
     return next((write(value) for kind, write in _PLAIN if isinstance(value, kind)), value)
 
 
-def as_csv(schema: pa.Schema, batches: Batches) -> Iterator[str]:
-    """Rows as CSV (RFC 4180), a text a batch after the header; nested values as JSON, null as nothing."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(schema.names)
-    yield file.getvalue()
+def as_csv(schema: pa.Schema, batches: Batches, escape: Escape | None = None) -> Iterator[str]:
+    """Rows as CSV (RFC 4180), a text a batch after the header; nested values as JSON, null as nothing.
+
+    Args:
+        schema: Of the rows.
+        batches: The rows.
+        escape: Applied to every cell that is no number, the header's among them; None: cells are as they are.
+    """
+    lines = _Lines()
+    writer = csv.writer(lines)
+    writer.writerow(_escaped(schema.names, escape))
+    yield lines.taken()
     for batch in batches:
-        file.seek(0)
-        file.truncate()
-        writer.writerows([_cell(value) for value in row] for row in rows([batch]))
-        yield file.getvalue()
+        writer.writerows(zip(*(_cells(column, escape) for column in batch.columns), strict=True))
+        yield lines.taken()
 
 
 def to_csv(schema: pa.Schema, batches: Batches, file: IO[str]) -> int:
@@ -93,6 +99,21 @@ def as_parquet(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
             writer.write_batch(batch)
             yield sink.taken()
     yield sink.taken()
+
+
+class _Lines:
+    """Lines that end in a line feed: the writer quotes a carriage return alone only where its own lines end in one."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self._lines.append(line.removesuffix("\r\n") + "\n")
+
+    def taken(self) -> str:
+        text = "".join(self._lines)
+        self._lines.clear()
+        return text
 
 
 class _Parts(io.RawIOBase):
@@ -197,6 +218,20 @@ def _replaced(kind: pa.DataType, other: Callable[[pa.DataType], pa.DataType]) ->
     if pa.types.is_map(kind):
         return pa.map_(_replaced(kind.key_type, other), _replaced(kind.item_type, other))
     return pa.list_(_replaced(kind.value_type, other)) if pa.types.is_list(kind) else other(kind)
+
+
+def _cells(column: pa.Array, escape: Escape | None) -> list[Any]:
+    cells = [_cell(value) for value in _values(column)]
+    return cells if pa.types.is_decimal(column.type) else _escaped(cells, escape)
+
+
+def _escaped(cells: list[Any], escape: Escape | None) -> list[Any]:
+    """Cells of which those that are texts are escaped."""
+    if escape is None:
+        return cells
+    texts = [cell if isinstance(cell, str) else None for cell in cells]
+    escaped = escape(pa.array(texts, pa.string())).to_pylist()
+    return [cell if text is None else text for cell, text in zip(cells, escaped, strict=True)]
 
 
 def _cell(value: Any) -> Any:

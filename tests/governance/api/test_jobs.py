@@ -75,6 +75,15 @@ def test_rows_are_fetched_whole_as_csv_and_parquet(ann: Person) -> None:
     assert table["t"][1].as_py() == "a,b"
 
 
+def test_what_a_spreadsheet_would_calculate_is_escaped_where_that_is_asked(ann: Person) -> None:
+    sql = "SELECT -1 AS n, '=1+1' AS \"=t\""
+    path = f"{JOBS}/{ann.post(QUERY, {'sql': sql})['job']}/file"
+    assert ann.call("GET", f"{path}?escape=formulas").text == "n,'=t\n-1,'=1+1\n"
+    assert ann.call("GET", path).text == "n,=t\n-1,=1+1\n"
+    for refused in ("format=parquet&escape=formulas", "escape=none"):
+        assert ann.refused("GET", f"{path}?{refused}") == "request_invalid"
+
+
 def test_what_parquet_has_no_type_for_is_refused_before_it_begins(ann: Person) -> None:
     job = ann.post(QUERY, {"sql": "SELECT INTERVAL 1 DAY AS i"})["job"]
     assert ann.refused("GET", f"{JOBS}/{job}/file?format=parquet") == "request_invalid"

@@ -83,9 +83,14 @@ def get_file(
     results: Rows,
     job: str,
     format: Literal["csv", "parquet"] = "csv",  # noqa: A002 - its name in addresses
+    escape: Literal["formulas"] | None = None,
 ) -> StreamingResponse:
-    """All rows of a statement that has ended, as a file."""
-    parts = queries.file(context, caller, results, job, format)
+    """All rows of a statement that has ended, as a file.
+
+    With `escape=formulas` texts of CSV that a spreadsheet would calculate, drop or change begin with an apostrophe, as
+    they do in the file of a dataset; numbers stay as they are.
+    """
+    parts = queries.file(context, caller, results, job, format, escape=escape is not None)
     headers = {"Content-Disposition": f'attachment; filename="query-{job[:12]}.{format}"'}
     return StreamingResponse(parts, headers=headers, media_type=TYPES[format])
 

@@ -122,15 +122,37 @@ def rows(
 
 
 def file(
-    context: Context, caller: Caller, results: Results, job_id: str, format_: str
+    context: Context,
+    caller: Caller,
+    results: Results,
+    job_id: str,
+    format_: str,
+    *,
+    escape: bool = False,
 ) -> Iterator[bytes]:
     """Rows of a statement as `csv` or `parquet`, in parts.
 
+    Args:
+        context: What it stands on.
+        caller: Whose statement it was.
+        results: Where rows are kept.
+        job_id: The statement.
+        format_: `csv` or `parquet`.
+        escape: Whether texts of CSV that a spreadsheet would calculate or change are escaped.
+
     Raises:
-        GovernanceError: As `rows`; `request_invalid`: Parquet lacks the type of a column.
+        GovernanceError: As `rows`; `request_invalid`: Parquet lacks the type of a column, or is to be escaped.
     """
     _done(context, caller, job_id)
-    return results.csv(job_id) if format_ == "csv" else results.parquet(job_id)
+    if format_ == "csv":
+        return results.csv(job_id, escape=escape)
+    if escape:
+        raise refused(
+            "request_invalid",
+            "nothing is escaped in Parquet, whose texts stay texts",
+            hint="take csv",
+        )
+    return results.parquet(job_id)
 
 
 def _done(context: Context, caller: Caller, job_id: str) -> Object:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeshelf.governance.domain.editing.exchange import escaped
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.query import formats
 
@@ -64,14 +65,19 @@ class Results:
                     break
         return rows
 
-    def csv(self, job: str) -> Iterator[bytes]:
+    def csv(self, job: str, *, escape: bool = False) -> Iterator[bytes]:
         """All rows as CSV, in parts; opened before the first is asked for.
+
+        Args:
+            job: The job.
+            escape: Whether texts that a spreadsheet would calculate or change are escaped, as those of exports are.
 
         Raises:
             GovernanceError: `gone`.
         """
+        escaping = escaped if escape else None
         return self._parts(
-            job, lambda schema, batches: map(str.encode, formats.as_csv(schema, batches))
+            job, lambda schema, batches: map(str.encode, formats.as_csv(schema, batches, escaping))
         )
 
     def parquet(self, job: str) -> Iterator[bytes]:
