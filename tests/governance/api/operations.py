@@ -193,6 +193,8 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/models/{version}"): EVERYBODY,
     ("POST", "/models/{version}/promotion"): Rule(("owner",)),
     ("POST", "/models/{version}/rollback"): Rule(("owner",)),
+    ("GET", "/whatif"): EVERYBODY,
+    ("POST", "/whatif"): EVERYBODY,
     ("GET", "/low_shelves"): EVERYBODY,
     ("GET", "/trace"): EVERYBODY,
     ("GET", "/numbers"): EVERYBODY,
@@ -260,6 +262,7 @@ BODIES: Mapping[str, Any] = {
     "/shelves/{shelf}/count": {"units": 1, "agreed": True},
     "/models/{version}/promotion": {"to": "challenger"},
     "/models/{version}/rollback": {},
+    "/whatif": {},
     "/quarantine/corrections": {
         "records": [{"topic": "shelf_events", "partition": 0, "offset": 1, "value": "{}"}]
     },

@@ -15,7 +15,6 @@ from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import All, AsJson, Steps, print_json
 from lakeshelf.cli.governed import connecting
 from lakeshelf.cli.governed.cells import paged
-from lakeshelf.cli.shop import whatif_report
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -75,7 +74,8 @@ def whatif(
 
     extras.require("ml")
     extras.require("query", *MODULES)
-    from lakeshelf.forecast.whatif import answers, lakes
+    from lakeshelf.cli.shop import whatif_report
+    from lakeshelf.forecast.whatif import answers, lakes, records
 
     change = _change(settings or [], number, user)
     limited = {"store_id": stores, "category": categories, "item_id": items}
@@ -90,7 +90,7 @@ def whatif(
         changed = change.of(in_force.lake_root, shop)
         answer = answers.answer(shop, changed, progress, frontier=frontier)
     if as_json:
-        print_json(whatif_report.as_record(shop, change.record, answer))
+        print_json(records.as_record(shop, change.record, answer))
     else:
         whatif_report.show(shop, change.words, answer, every)
 

@@ -1,17 +1,16 @@
-# ruff: noqa: PLC0415 - what is heavy is imported by the command that needs it
-"""What `whatif` prints: a report for people, and JSON with every measure."""
+"""What `whatif` prints for people."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lakeshelf.cli.console.output import add, console, grid
 from lakeshelf.cli.console.picture import scatter
 from lakeshelf.cli.console.terminal import lines
 from lakeshelf.counts import count_of
+from lakeshelf.forecast.whatif.records import CHIEF, MEASURES, notes
 
 if TYPE_CHECKING:
     from lakeshelf.forecast.whatif.answers import Answer
@@ -19,98 +18,11 @@ if TYPE_CHECKING:
     from lakeshelf.forecast.whatif.frontier import Point
     from lakeshelf.forecast.whatif.lakes import Shop
 
-MEASURES = {
-    "fill": ("fill (sold of wanted)", 4),
-    "lost_units": ("lost units", 0),
-    "lost_margin": ("lost margin", 2),
-    "stock": ("stock a shelf, units", 2),
-    "stock_days": ("stock-days", 0),
-    "orders": ("orders", 0),
-    "ordered": ("units ordered", 0),
-    "wasted": ("waste, units", 0),
-    "waste_cost": ("waste, cost", 2),
-    "holding": ("holding, cost", 2),
-    "cost": ("cost (margin, waste, holding)", 2),
-}
-"""Measure → what people read, and digits behind the point."""
-CHIEF = ("fill", "lost_units", "stock", "orders", "wasted", "cost")
-"""Measures of stores and categories that people see; programs get all."""
 GROUPS = {"store_id": "store", "category": "category"}
 LISTED = 5
 """So many stores, and categories, are printed: those whose cost changes most."""
-FEW_DAYS = 28
 SIDES = ("in force", "changed", "difference", "95 % from", "to")
 MARKS = {"in force": "o", "changed": "x"}
-
-
-def as_record(shop: Shop, change: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    """Everything, with every measure.
-
-    Args:
-        shop: The shop.
-        change: `set` and `change_request`: what was changed.
-        answer: What it would have meant.
-    """
-    return {
-        "since": shop.first,
-        "until": shop.last,
-        "shelves": len(shop.names),
-        **change,
-        "wanted_units": int(shop.history.units.sum()),
-        "lost_sales_units": shop.lost_units,
-        "shelves_without_profile": shop.nameless,
-        "notes": _notes(shop),
-        "differences": [_record(one) for one in answer.whole],
-        **{
-            _plural(column): [
-                {column: value, "differences": [_record(one) for one in differences]}
-                for value, differences in groups.items()
-            ]
-            for column, groups in answer.groups.items()
-        },
-        "most_changed": list(answer.shelves),
-        "frontier": [
-            {"policy": point.policy, **{n: _number(v) for n, v in point.measures.items()}}
-            for point in answer.frontier
-        ],
-    }
-
-
-def _plural(column: str) -> str:
-    return "stores" if column == "store_id" else "categories"
-
-
-def _record(one: Difference) -> dict[str, Any]:
-    record = {**asdict(one), "difference": one.difference}
-    return {n: _number(v) if isinstance(v, float) else v for n, v in record.items()}
-
-
-def _number(value: float) -> float | None:
-    """A number as JSON has it: what is none is null."""
-    return value if math.isfinite(value) else None
-
-
-def _notes(shop: Shop) -> list[str]:
-    """What has to be known of the figures, a sentence each."""
-    from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
-
-    lost = (
-        "Nobody observed lost sales."
-        if shop.lost_units is None
-        else f"{count_of(shop.lost_units, 'unit')} of observed lost sales count as wanted."
-    )
-    notes = [f"{FLOOR_OF_DEMAND[0].upper()}{FLOOR_OF_DEMAND[1:]}.", lost]
-    if shop.history.steps.days < FEW_DAYS:
-        notes.append("So few days do not tell how weeks differ: intervals are too narrow.")
-    if shop.modelled:
-        notes.append(
-            f"Of {count_of(shop.modelled, 'shelf')} a model may decide; here the rule orders for all."
-        )
-    if shop.nameless:
-        notes.append(
-            f"{count_of(shop.nameless, 'shelf')} with receipts but without a profile left out."
-        )
-    return notes
 
 
 def show(shop: Shop, change: str, answer: Answer, every: bool) -> None:
@@ -132,7 +44,7 @@ def show(shop: Shop, change: str, answer: Answer, every: bool) -> None:
         style="bold",
         soft_wrap=True,
     )
-    for note in _notes(shop):
+    for note in notes(shop):
         out.print(note, soft_wrap=True)
     table = grid("", *SIDES, right=SIDES)
     for one in answer.whole:

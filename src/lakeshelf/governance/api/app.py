@@ -35,7 +35,7 @@ from lakeshelf.governance.api.routes import (
     watching,
     webhooks,
 )
-from lakeshelf.governance.api.routes.shop import acts, floor, models, pipeline
+from lakeshelf.governance.api.routes.shop import acts, floor, models, pipeline, whatif
 from lakeshelf.governance.api.serving import Serving
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.jobs.results import Results
@@ -67,6 +67,7 @@ ROUTES = (
     pipeline,
     acts,
     models,
+    whatif,
 )
 
 

@@ -40,10 +40,10 @@ STREAMED = re.compile(
     r"/api/v1/projects/[^/]+/datasets/[^/]+/(uploads|export)|/api/v1/projects/[^/]+/inferences"
 )
 """Where a body is a file, which the route bounds; sent twice, it is kept twice until it is cleaned up."""
-JOBS = re.compile(r"/api/v1/(jobs|query)(/.*)?")
+JOBS = re.compile(r"/api/v1/(jobs|query|whatif)(/.*)?")
 """What answers by jobs itself."""
 READS = re.compile(
-    r"/api/v1/(query|jobs/[^/]+/cancel|sign_out|projects/[^/]+/datasets/[^/]+/views)"
+    r"/api/v1/(query|whatif|jobs/[^/]+/cancel|sign_out|projects/[^/]+/datasets/[^/]+/views)"
 )
 """What changes nothing of the lake, whatever its method."""
 FIRST_REFUSAL = 400

@@ -17,7 +17,7 @@ from lakeshelf.governance.api.routes.shop.model_shapes import (
 from lakeshelf.governance.errors import refused
 
 
-def _installed() -> None:
+def models_installed() -> None:
     """Refuse what models need where it is not installed.
 
     Raises:
@@ -29,7 +29,7 @@ def _installed() -> None:
         raise refused("service_unavailable", error.message, hint=error.hint) from error
 
 
-routes = router("models", shop_tables, _installed)
+routes = router("models", shop_tables, models_installed)
 ONE = "/models/{version}"
 DECIDING = documented("transition_refused", "state_changed")
 

@@ -1,0 +1,214 @@
+"""What another policy would have meant, as a job: the replay of `lakeshelf whatif`, with limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+from lakeshelf import extras
+from lakeshelf.errors import MissingExtra
+from lakeshelf.forecast.demand.engine import MODULES
+from lakeshelf.forecast.whatif import answers, lakes, records, wishes
+from lakeshelf.forecast.whatif.policies import FIELDS, OF_MODELS, TOPICS, Policy
+from lakeshelf.forecast.whatif.proposals import asked_of
+from lakeshelf.governance.domain.permissions import SHOP
+from lakeshelf.governance.errors import refused
+from lakeshelf.governance.metadata.database.records import Object
+from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.services.context import Caller, Context
+from lakeshelf.governance.services.jobs.running import Runner, Running
+from lakeshelf.governance.services.reading.diffs import diff
+from lakeshelf.governance.services.reading.listing import require_reading
+from lakeshelf.governance.services.shop.seen import Row, refusing
+
+KIND = "whatif"
+"""Kind of the jobs."""
+MOST_GOING = 1
+"""Replays of one user that have not ended."""
+MOST_SECONDS = 600.0
+"""After which a replay ends at its next step."""
+MOST_SHELF_DAYS = 10_000_000
+"""Days times shelves of a replay, which are all in memory."""
+MOST_GROUPS = 20
+"""Stores, and categories, of an answer."""
+MOST_CELLS = 100_000
+"""Cells of a change request that is replayed."""
+LIMITS = {"seconds": MOST_SECONDS, "shelf_days": MOST_SHELF_DAYS, "at_once": MOST_GOING}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        since: First day; None: a quarter before the last one.
+        until: Last day; None: that of the last receipt.
+        stores: Only shelves of these; none: of all.
+        categories: Only goods of these departments.
+        items: Only these items.
+        set: Field of a policy → what it would have been, as text.
+        change_request: Number of an open change request of policies; None: there is none.
+        frontier: Whether reorder points are tried.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    stores: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    items: Sequence[str] = ()
+    set: Mapping[str, str] = field(default_factory=dict)
+    change_request: int | None = None
+    frontier: bool = False
+
+    @property
+    def scope(self) -> lakes.Scope:
+        """Days and shelves that are looked at."""
+        limited = {"store_id": self.stores, "category": self.categories, "item_id": self.items}
+        return lakes.Scope(self.since, self.until, limited)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The question as JSON."""
+        values = asdict(self).items()
+        return {name: one.isoformat() if isinstance(one, date) else one for name, one in values}
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What would be otherwise: fields for every shelf, or cells of a change request.
+
+    Attributes:
+        fields: Field → its value for every shelf.
+        request: Number of the change request.
+        title: Its title.
+        cells: Topic → what it changes of the topic's policies.
+    """
+
+    fields: Mapping[str, Any]
+    request: int | None = None
+    title: str = ""
+    cells: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    @property
+    def record(self) -> Row:
+        """What it is, for programs."""
+        changed = [{"field": name, "value": value} for name, value in self.fields.items()]
+        return {"set": changed, "change_request": self.request, "title": self.title}
+
+    def of(self, context: Context, shop: lakes.Shop) -> Policy:
+        """The policy that it makes of the one in force."""
+        if self.request is None:
+            return shop.policy.changed(self.fields)
+        shelves = list(shop.history.goods.shelf_id)
+        return shop.policy.changed(lakes.policies(context.root, shelves, self.cells))
+
+
+def fields(caller: Caller) -> list[Row]:
+    """Fields of a policy that can be changed, with their types, bounds and what they mean.
+
+    Raises:
+        GovernanceError: `forbidden`; `service_unavailable`: what a replay needs is not installed.
+    """
+    require_reading(caller)
+    _require_installed()
+    known = [FIELDS[name] for name in Policy.names() if name not in OF_MODELS]
+    told = ("name", "doc", "unit", "default", "minimum", "maximum")
+    return [{**{n: getattr(one, n) for n in told}, "type": str(one.type)} for one in known]
+
+
+def start(context: Context, caller: Caller, runner: Runner, question: Question) -> Job:
+    """Begin to replay the receipts of the lake under the policies in force and under changed ones.
+
+    Raises:
+        GovernanceError: `forbidden`; `not_found`: there is no such change request; `request_invalid`: a field or value
+            that cannot be; `rate_limited`: one of the caller's goes on; `service_unavailable`: what it needs is not
+            installed.
+    """
+    require_reading(caller)
+    _require_installed()
+    with refusing("request_invalid"):
+        change = _change(context, caller, question)
+    with context.metadata.reading() as tx:
+        going = tx.jobs.going(caller.user, KIND)
+    if going >= MOST_GOING:
+        message = f"{going} replay of {caller.user} is still running"
+        raise refused("rate_limited", message, hint="wait for it, or cancel it", most=MOST_GOING)
+
+    def work(running: Running) -> Object:
+        return _replayed(context, question, change, _progress(runner, running))
+
+    job, _ = runner.start(caller, KIND, question.params, work)
+    return job
+
+
+def _require_installed() -> None:
+    try:
+        extras.require("ml")
+        extras.require("query", *MODULES)
+    except MissingExtra as error:
+        raise refused("service_unavailable", error.message, hint=error.hint) from error
+
+
+def _change(context: Context, caller: Caller, question: Question) -> _Change:
+    if question.change_request is None:
+        return _Change(wishes.typed(question.set))
+    if question.set:
+        message = "fields and a change request are asked for"
+        raise refused("request_invalid", message, hint="give one of them")
+    return _requested(context, caller, question.change_request)
+
+
+def _requested(context: Context, caller: Caller, number: int) -> _Change:
+    """What a change request asks for that is not in force yet."""
+    changes = diff(context, caller, SHOP, number, 0, MOST_CELLS)
+    with context.metadata.reading() as tx:
+        request = tx.requests.get(SHOP, number)
+    is_open = request.merged_version is None
+    if request.dataset not in TOPICS or not is_open or not changes.cells:
+        raise refused(
+            "request_invalid",
+            f"CR {number} of {request.dataset} is {request.status} and changes no policy that is not in force",
+            hint="take an open one of policies",
+        )
+    if changes.total > MOST_CELLS:
+        message = f"CR {number} changes {changes.total:,} cells"
+        raise refused("query_too_large", message, hint=f"at most {MOST_CELLS:,} are replayed")
+    kept = [
+        {"row_id": one.row_id, "op": one.op, "column": one.column, "staged": one.staged}
+        for one in changes.cells
+    ]
+    for one in kept:
+        wishes.require_rule(asked_of(one))
+    return _Change({}, number, request.title, {request.dataset: kept})
+
+
+def _progress(runner: Runner, running: Running) -> Callable[..., None]:
+    """Tells how far a replay is, and ends one that is to stop or takes too long."""
+    until = time.monotonic() + MOST_SECONDS
+
+    def progress(step: str, done: int = 0, of: int = 0) -> None:
+        running.require_going()
+        if time.monotonic() > until:
+            message = f"the replay took longer than {MOST_SECONDS:g} s"
+            raise refused("query_too_long", message, hint="name fewer days, stores or items")
+        runner.report(running, {"step": step, "done": done, "of": of})
+
+    return progress
+
+
+def _replayed(
+    context: Context, question: Question, change: _Change, progress: Callable[..., None]
+) -> Object:
+    progress("read")
+    with refusing("request_invalid"):
+        shop = lakes.read(context.root, question.scope)
+        size = shop.history.units.size
+        if size > MOST_SHELF_DAYS:
+            message = f"{size:,} days of shelves, and at most {MOST_SHELF_DAYS:,} are replayed"
+            raise refused("query_too_large", message, hint="name fewer days, stores or items")
+        changed = change.of(context, shop)
+    answer = answers.answer(shop, changed, progress, frontier=question.frontier)
+    return records.shortened(records.as_record(shop, change.record, answer), MOST_GROUPS)
