@@ -68,6 +68,16 @@ class Shop:
         """Retire the champion; the versions that changed."""
         return many(self.calls.post(f"/models/{part(version)}/rollback", {"reason": reason}))
 
+    def what_if(self, **question: Any) -> Json:
+        """What another policy would have meant, once it is replayed: `differences`, `stores`, `frontier` and more.
+
+        Args:
+            question: `set` (field → text) or `change_request`; `since`, `until`; `stores`, `categories`, `items`;
+                `frontier`.
+        """
+        job: Json = one(self.calls.post("/whatif", question))["result"]
+        return job
+
     def low(self, *, most: int | None = None, **filters: str) -> list[Json]:
         """What is low by the policy in force, the worst first; by `store`, `shelf`, `location`."""
         return self._all("/low_shelves", "rows", most, filters)

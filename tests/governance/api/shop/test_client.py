@@ -82,6 +82,8 @@ def test_what_may_not_be_is_refused_with_its_code(seen: Shop) -> None:
         (lambda: seen.alert(".."), "not_found"),
         (lambda: seen.promote(CANDIDATE, "challenger"), "forbidden"),
         (lambda: seen.roll_back(CHAMPION), "forbidden"),
+        (lambda: seen.what_if(set={"none": "1"}), "request_invalid"),
+        (lambda: seen.what_if(stores=["none"]), "request_invalid"),
         (lambda: seen.alerts(store="none"), "request_invalid"),
         (lambda: seen.adjust(SHELF, 0), "request_invalid"),
     )
