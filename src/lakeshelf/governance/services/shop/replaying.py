@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from lakeshelf import extras
+from lakeshelf.counts import count_of
 from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.whatif import answers, lakes, records, wishes
@@ -115,8 +116,8 @@ def fields(caller: Caller) -> list[Row]:
     require_reading(caller)
     _require_installed()
     known = [FIELDS[name] for name in Policy.names() if name not in OF_MODELS]
-    told = ("name", "doc", "unit", "default", "minimum", "maximum")
-    return [{**{n: getattr(one, n) for n in told}, "type": str(one.type)} for one in known]
+    shown = ("name", "doc", "unit", "default", "minimum", "maximum")
+    return [{**{n: getattr(one, n) for n in shown}, "type": str(one.type)} for one in known]
 
 
 def start(context: Context, caller: Caller, runner: Runner, question: Question) -> Job:
@@ -174,7 +175,7 @@ def _requested(context: Context, caller: Caller, number: int) -> _Change:
             hint="take an open one of policies",
         )
     if changes.total > MOST_CELLS:
-        message = f"CR {number} changes {changes.total:,} cells"
+        message = f"CR {number} changes {count_of(changes.total, 'cell')}"
         raise refused("query_too_large", message, hint=f"at most {MOST_CELLS:,} are replayed")
     kept = [
         {"row_id": one.row_id, "op": one.op, "column": one.column, "staged": one.staged}
