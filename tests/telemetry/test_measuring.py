@@ -52,7 +52,10 @@ def test_lag_is_told_by_topic_and_partition_and_the_age_of_what_tables_have(
     """A minute passed since the newest record that was folded; three more wait."""
     ends = {"foot_traffic": {"0": 10, "1": 7}}
     newest = {"foot_traffic": datetime.now(UTC) - timedelta(seconds=60)}
-    measuring.lag(query, {"foot_traffic": {"0": 8, "1": 6}}, ends, newest)
+    records, seconds = measuring.lag(query, {"foot_traffic": {"0": 8, "1": 6}}, ends, newest)
+    assert seconds is not None
+    assert records == 3
+    assert 60 <= seconds < 120
     assert samples(values, "lakeshelf_source_lag_records") == {
         ("foot-traffic-raw-sink", "foot_traffic"): 3
     }
@@ -63,7 +66,8 @@ def test_lag_is_told_by_topic_and_partition_and_the_age_of_what_tables_have(
     ages = samples(values, "lakeshelf_freshness_seconds")
     assert {labels[1] for labels in ages} == set(query.tables)
     assert all(60 <= age < 120 for age in ages.values())
-    measuring.lag(query, ends, ends, newest)
+    assert measuring.lag(query, ends, ends, newest) == (0, 0)
+    assert measuring.lag(query, {}, {}, newest) == (None, None)
     assert set(samples(values, "lakeshelf_freshness_seconds").values()) == {0}
     assert set(samples(values, "lakeshelf_source_lag_seconds").values()) == {0}
 
@@ -73,7 +77,7 @@ def test_a_topic_of_very_many_partitions_is_told_as_a_whole(
 ) -> None:
     """Its lag is right, and its partitions take no room."""
     ends = {"foot_traffic": {str(number): 2 for number in range(100)}}
-    measuring.lag(query, {}, ends, {})
+    assert measuring.lag(query, {}, ends, {}) == (200, None)
     assert list(samples(values, "lakeshelf_source_lag_records").values()) == [200]
     assert samples(values, "lakeshelf_source_partition_lag_records") == {}
     assert samples(values, "lakeshelf_freshness_seconds") == {}
@@ -85,9 +89,10 @@ def test_how_far_a_query_is_is_told_by_the_driver_that_runs_it(
     """One that waits for the lease knows nothing of it, and would raise an alert by what it does not know."""
     waiting = Query(query, load_settings(), None, {})
     ends = {"foot_traffic": {"0": 5_000}}
-    for state, missing in (("waiting", 0), ("running", 5_000)):
+    for state, missing, lag in (("waiting", 0, None), ("running", 5_000, 5_000)):
         waiting.progress.state = state
         waiting.measure(ends)
+        assert (waiting.progress.lag, waiting.progress.lag_s) == (lag, None)
         assert list(samples(values, "lakeshelf_source_lag_records").values()) == [missing]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lakeshelf.files import write_atomically
 from lakeshelf.kafka.refusals import said
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
+from lakeshelf.stack.observing.live import Numbers
 from lakeshelf.stack.observing.status import collect
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import Care
@@ -132,3 +134,14 @@ def test_what_is_shown_again_and_again_is_no_document(lakeshelf: Run, lake: Sett
     """Only the first would have come, and nothing said that the rest does not."""
     refused = lakeshelf("status", "--watch", "--json")
     assert (refused.code, refused.error) == (2, "error: --watch and --json; give one of them")
+
+
+def test_how_far_a_query_is_behind_is_what_its_driver_measured(lake: Settings) -> None:
+    """Here, and among live numbers; of a query that no driver runs nothing is known."""
+    driver(lake, lag=7, lag_s=12.5)
+    with closing(Numbers(lake)) as numbers:
+        [told] = numbers.look()["queries"]
+    assert (told["query"], told["lag"], told["lag_s"]) == (QUERY, 7, 12.5)
+    seconds = {one["query"]: one["lag_s"] for one in collect(lake)["queries"]}
+    assert seconds.pop(QUERY) == 12.5
+    assert set(seconds.values()) == {None}

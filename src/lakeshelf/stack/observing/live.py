@@ -32,6 +32,7 @@ from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
 from lakeshelf.stack.observing import governed, processes
 from lakeshelf.stack.observing.alerting import AlertFigure, Alerts
+from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import Tick, latest
@@ -77,6 +78,7 @@ class Numbers:
         self._kafka: Kafka | None = None
         self._before: tuple[int, float] | None = None
         self._of_others: list[str] = []
+        self._queries: list[dict[str, Any]] = []
         self._lives = False
         self._ask_again_at = seconds()
         root = settings.lake_root
@@ -95,7 +97,8 @@ class Numbers:
             (records of the raw topics), `events_per_second` (since the look before), `clock` (`now`, `today`,
             `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `event_to_alert_ms` (as
             `alerting.Alerts` has it), `plans` (kind → status → plans), `orders` (under way), `lost_sales`,
-            `quarantine` (records), `tables` (`table`, `version`, `age_s`).
+            `quarantine` (records), `queries` (`TOLD_OF_QUERY`, by the drivers that run them), `tables` (`table`,
+            `version`, `age_s`).
         """
         stack = running_stack(self._settings)
         events, tick, unreachable = self._ask_kafka()
@@ -117,6 +120,7 @@ class Numbers:
             "events_per_second": self._rate(events),
             "clock": None if tick is None else {name: tick[name] for name in TOLD_OF_TICK},
             **self._figures(None if tick is None else tick["today"]),
+            "queries": self._queries,
             "tables": [table.freshness() for table in self._tables.values()],
         }
 
@@ -170,9 +174,11 @@ class Numbers:
         now = self._seconds()
         if now >= self._ask_again_at:
             self._ask_again_at = now + OTHERS_S
-            asked = processes.all_heard(self._settings).values()
-            self._lives = any(one.status for one in asked)
-            silent = processes.unanswered(asked, stack.get("parts", {}))
+            asked = processes.all_heard(self._settings)
+            self._lives = any(one.status for one in asked.values())
+            silent = processes.unanswered(asked.values(), stack.get("parts", {}))
+            by_driver = processes.of_queries(self._settings, asked[StreamsPart.name])
+            self._queries = [{name: one.get(name) for name in TOLD_OF_QUERY} for one in by_driver]
             self._of_others = [*silent, *governed.problems(self._settings)]
         return self._of_others
 
@@ -183,6 +189,7 @@ class Numbers:
 
 
 TOLD_OF_TICK = ("now", "today", "kind", "speed")
+TOLD_OF_QUERY = ("query", "state", "batch_id", "duration_ms", "lag", "lag_s", "restarts", "error")
 
 
 class Kafka:

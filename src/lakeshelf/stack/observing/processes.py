@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 
 from lakeshelf.addresses import is_loopback
 from lakeshelf.choices import chosen
-from lakeshelf.errors import StreamError
+from lakeshelf.errors import LakeError, StreamError
 from lakeshelf.files import LARGEST, TOO_LARGE, is_too_large
 from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.leases import Holder
@@ -109,6 +110,19 @@ def led(settings: Settings) -> dict[str, dict[str, Any]]:
     with ThreadPoolExecutor(max(1, len(addresses))) as pool:
         answers = dict(zip(addresses, pool.map(_members, addresses), strict=True))
     return {name: _led(name, holder, answers.get(holder.tells_at)) for name, holder in held.items()}
+
+
+def of_queries(settings: Settings, own: Heard) -> list[Mapping[str, Any]]:
+    """What drivers tell of their queries: of a query that several could run that one which has its lease.
+
+    Args:
+        settings: The lake.
+        own: The driver of this stack.
+    """
+    with suppress(LakeError):  # told of where the tables are read
+        if by_lease := led(settings):
+            return list(by_lease.values())
+    return list(own.status.get(STREAMS.members, ()))
 
 
 def profiled(

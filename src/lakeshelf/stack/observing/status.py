@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -41,18 +40,22 @@ def collect(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `ok`, `lake`, `state` (`down`, or what the stack tells), `parts` (each with its restarts and how it
-        `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in),
+        `ended` last), `problems` (a line each), `queries` (each with the batch that it was last in; `lag` in records
+        and `lag_s` in seconds, as its driver measured it),
         `components`, `telemetry` (part → where it tells health and metrics), `tables`,
         `quarantine` (reason → records), `open_transactions`, `shelves_without_profile`, `models` (as `standing` tells).
     """
     stack = running_stack(settings)
     asked = processes.all_heard(settings)
-    driver = _driver(settings, asked[StreamsPart.name])
+    of_queries = processes.of_queries(settings, asked[StreamsPart.name])
+    progress = {one["query"]: one for one in of_queries}
     plans = plan.plan(registry.discover(*settings.homes).values())
     lags, opened, unreachable = _kafka(settings, plans)
     kept = dict(trials.all_kept(settings.stack_dir))
     queries = [
-        _query(query, driver, lags) | _tries(kept.get(query.name) or Trial()) for query in plans
+        _query(query, progress.get(query.name, {}), lags.get(query.name))
+        | _tries(kept.get(query.name) or Trial())
+        for query in plans
     ]
     parts = _parts(stack, asked)
     members = _components(asked)
@@ -136,27 +139,18 @@ def _kafka(
         return {}, [], [said(error)]
 
 
-def _driver(settings: Settings, own: Heard) -> dict[str, Any]:
-    """The status of the driver; where several divide the queries, of each query that of who has its lease."""
-    status = dict(own.status)
-    with suppress(LakeError):  # told of where the tables are read
-        if led := processes.led(settings):
-            status[STREAMS.members] = list(led.values())
-    return status
-
-
 def _query(
-    query: QueryPlan, driver: dict[str, Any], lags: dict[str, dict[str, int]]
+    query: QueryPlan, progress: Mapping[str, Any], behind: Mapping[str, int] | None
 ) -> dict[str, Any]:
-    progress = {q["query"]: q for q in driver.get(STREAMS.members, [])}.get(query.name, {})
-    behind = lags.get(query.name)
+    missing = None if behind is None else sum(behind.values())
     return {
         "query": query.name,
         "jobs": [job.name for job in query.jobs],
         "state": progress.get("state", "down"),
         "batch_id": progress.get("batch_id"),
         "duration_ms": progress.get("duration_ms"),
-        "lag": None if behind is None else sum(behind.values()),
+        "lag": missing,
+        "lag_s": 0.0 if missing == 0 else progress.get("lag_s"),
         "restarts": progress.get("restarts", 0),
         "error": progress.get("error", ""),
     }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lakeshelf.streams.commit.ledger import Counts
 from lakeshelf.streams.commit.ledger import Offsets as Ranges
@@ -20,6 +20,19 @@ MOST_PARTITIONS = 16
 """Partitions of a topic that are told one by one."""
 Offsets = Mapping[str, Mapping[str, int]]
 """Topic → partition → offset."""
+
+
+class Lag(NamedTuple):
+    """How far a query is behind.
+
+    Attributes:
+        records: Records that it has not folded; None: the ends of its topics are not known.
+        seconds: Age of the newest record that it has folded, of the topic for which that is oldest; 0 where none is
+            left to fold, None where it is not known.
+    """
+
+    records: int | None
+    seconds: float | None
 
 
 @contextmanager
@@ -77,7 +90,7 @@ def begun(query: str) -> None:
 
 def lag(
     plan: QueryPlan, reached: Offsets, ends: Offsets, appended_at: Mapping[str, datetime]
-) -> None:
+) -> Lag:
     """Tell how far a query is behind, and how old what its tables have.
 
     Args:
@@ -85,18 +98,27 @@ def lag(
         reached: Offsets below which everything is folded.
         ends: Offsets behind the last records of its topics.
         appended_at: Topic → broker's time of the newest record that it has folded; none it has not folded yet.
+
+    Returns:
+        The same of all its topics.
     """
     behind = 0
+    ages: list[float | None] = []
     for topic, partitions in ends.items():
         missing = _missing(plan.name, topic, reached.get(topic, {}), partitions)
         behind += missing
-        if topic in appended_at:
-            age = _age(appended_at[topic]) if missing else 0.0
+        age = 0.0 if not missing else _age(appended_at[topic]) if topic in appended_at else None
+        ages.append(age)
+        if age is not None and topic in appended_at:
             metrics.LAG_SECONDS.take(age, query=plan.name, topic=topic)
     if appended_at:
         age = _age(max(appended_at.values())) if behind else 0.0
         for table in plan.tables:
             metrics.FRESHNESS.take(age, query=plan.name, table=table)
+    if not ends:
+        return Lag(None, None)
+    known = [age for age in ages if age is not None]
+    return Lag(behind, round(max(known), 1) if len(known) == len(ages) else None)
 
 
 def _missing(query: str, topic: str, done: Mapping[str, int], ends: Mapping[str, int]) -> int:

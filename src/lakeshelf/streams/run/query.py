@@ -60,6 +60,8 @@ class QueryProgress:
         offsets: Topic → partition → offset up to which everything is folded.
         error: First line of the last failure.
         restarts: How often it was started again.
+        lag: Records that it had not folded when that was measured last; None: not known.
+        lag_s: The same in seconds, as `measuring.Lag` has them.
     """
 
     state: str = "starting"
@@ -69,6 +71,8 @@ class QueryProgress:
     done_at: float = 0.0
     error: str = ""
     restarts: int = 0
+    lag: int | None = None
+    lag_s: float | None = None
 
 
 class Query:
@@ -139,7 +143,8 @@ class Query:
         appended_at = {} if isolation is None else isolation.appended_at
         is_elsewhere = self.progress.state == "waiting"
         reached = ends if is_elsewhere else self.progress.offsets
-        measuring.lag(self.plan, reached, ends, appended_at)
+        lag = measuring.lag(self.plan, reached, ends, appended_at)
+        self.progress.lag, self.progress.lag_s = (None, None) if is_elsewhere else lag
 
     def stop(self) -> None:
         """Stop at a batch boundary: a batch that has begun is finished, offsets included."""

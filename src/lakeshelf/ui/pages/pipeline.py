@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lakeshelf.ui.asking import Answer, Api, path
@@ -40,6 +40,11 @@ WAYS = (
     WayOut("", "ComponentDown", "lakeshelf doctor"),
 )
 """The first whose sign is in a problem is its way out."""
+KINDS: Mapping[str, str] = {
+    "running": "ok",
+    **dict.fromkeys(("failed", "down", "silent", "stopped"), "error"),
+}
+"""State → how it looks; others warn."""
 
 
 def way_out(problem: str) -> WayOut:
@@ -66,22 +71,22 @@ async def _prepared(api: Api, where: Where, answers: dict[str, Answer]) -> Mappi
     looked = await api.all(asked)
     status = answers["status"].data or {}
     problems = [(marked(line), way_out(line)) for line in status.get("problems", ())]
-    rows = freshness(status.get("tables", ()), _ages(answers["numbers"]))
+    numbers = (answers["numbers"].data or {"numbers": {}})["numbers"]
+    ages = {one["table"]: one for one in numbers.get("tables", ())}
+    rows = freshness(status.get("tables", ()), ages)
     return {
         "doctor": None,
         **looked,
         "problems": problems,
+        "ways": [asdict(way) for way in WAYS],
+        "kinds": KINDS,
+        "refused": numbers.get("quarantine"),
         "freshness": [row for row in rows if not row["table"].startswith(STAGED)],
         "staged": [row for row in rows if row["table"].startswith(STAGED)],
         "fixed": where.query.get("fix", ""),
         "batches_step": BATCHES,
         "records_step": RECORDS,
     }
-
-
-def _ages(numbers: Answer) -> dict[str, Mapping[str, Any]]:
-    tables = numbers.data["numbers"].get("tables", ()) if numbers.data else ()
-    return {one["table"]: one for one in tables}
 
 
 def _page(where: Where, start: str, limit: int, **filters: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ const listeners = new Map();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(NAME) : null;
 let shown = "";
 let heard = Date.now();
+/** @type {EventSource | null} */
+let stream = null;
 
 /**
  * Be told of news.
@@ -52,21 +54,32 @@ function tell(news) {
 
 /** Listen for all tabs until the page goes; a refusal closes a stream for good, so it is opened anew. */
 function listen() {
-  const stream = new EventSource("/api/v1/events?topics=live,act,cr,dataset");
-  stream.addEventListener("numbers", (event) => tell({ kind: "numbers", point: JSON.parse(event.data) }));
+  const opened = new EventSource("/api/v1/events?topics=live,act,cr,dataset");
+  stream = opened;
+  opened.addEventListener("numbers", (event) => tell({ kind: "numbers", point: JSON.parse(event.data) }));
   for (const kind of ["act", "cr", "dataset", "reset"]) {
-    stream.addEventListener(kind, (event) => tell({ kind, data: /** @type {MessageEvent} */ (event).data }));
+    opened.addEventListener(kind, (event) => tell({ kind, data: /** @type {MessageEvent} */ (event).data }));
   }
-  stream.addEventListener("error", () => {
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+  opened.addEventListener("error", () => {
+    if (opened.readyState === EventSource.CLOSED) setTimeout(() => stream === opened && listen(), AGAIN_MS);
   });
 }
 
-/** One tab of the browser listens; when it closes, another does. Without locks each tab does. */
+/** A tab that nobody sees holds none of the few connections that a browser has for us. */
+function listenWhileSeen() {
+  if (!document.hidden && !stream) listen();
+  else if (document.hidden) {
+    stream?.close();
+    stream = null;
+  }
+}
+
+/** One tab of the browser listens; when it closes, another does. Without locks each tab does that is seen. */
 function share() {
   channel?.addEventListener("message", (event) => take(event.data));
-  if (navigator.locks && channel) void navigator.locks.request(NAME, () => new Promise(() => listen()));
-  else listen();
+  if (navigator.locks && channel) return void navigator.locks.request(NAME, () => new Promise(() => listen()));
+  document.addEventListener("visibilitychange", listenWhileSeen);
+  listenWhileSeen();
 }
 
 /**
@@ -78,10 +91,14 @@ function at(numbers, path) {
   return path.split(".").reduce((held, name) => held?.[name], /** @type {any} */ (numbers));
 }
 
-/** @param {unknown} value */
-function text(value) {
+/**
+ * A value as people read it; a dash where it is not known.
+ * @param {unknown} value
+ * @param {number} [digits] behind the point
+ */
+export function text(value, digits = 0) {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, THIN_SPACE);
+  if (typeof value === "number") return value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, THIN_SPACE);
   const moment = String(value).match(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)/);
   return moment ? `${moment[1]} ${moment[2]}` : String(value);
 }

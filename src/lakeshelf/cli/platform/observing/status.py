@@ -17,7 +17,7 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 
 WATCH_S = 2.0
-NUMBERS = ("batch", "ms", "lag", "restarts", "rows", "version")
+NUMBERS = ("batch", "ms", "lag", "lag s", "restarts", "rows", "version")
 
 
 def status(
@@ -106,7 +106,9 @@ def _red(row: dict[str, Any]) -> RenderableType:
 
 
 def _queries(queries: list[dict[str, Any]]) -> RenderableType:
-    table = grid("query", "state", "batch", "ms", "lag", "restarts", "error", right=NUMBERS)
+    table = grid(
+        "query", "state", "batch", "ms", "lag", "lag s", "restarts", "error", right=NUMBERS
+    )
     for q in queries:
         cells = (
             q["query"],
@@ -114,6 +116,7 @@ def _queries(queries: list[dict[str, Any]]) -> RenderableType:
             q["batch_id"],
             q["duration_ms"],
             q["lag"],
+            q["lag_s"],
             q["restarts"],
             access.completed(q["error"]),
         )

@@ -1,0 +1,142 @@
+"""The pipeline's page moves by the one stream, and a tab that nobody sees holds none where tabs cannot share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from lakeshelf.governance.api.app import application
+from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import serving
+from tests.governance.api.floor import answering, shop, shop_template
+from tests.governance.api.people import issue
+from tests.ui.browser import signed_in
+
+__all__ = ["shop_template"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+QUERY, TABLE = "shelf-aggregator", "cleansed/shelf_state"
+HOSTILE = "query <b>x</b> fails; `lakeshelf status`"
+WITHOUT_LOCKS = """
+Object.defineProperty(navigator, "locks", { value: undefined });
+const streams = [];
+window.EventSource = class extends EventSource {
+  constructor(...given) { super(...given); streams.push(this); }
+};
+window.open_streams = () => streams.filter((one) => one.readyState !== 2).length;
+window.see = (hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+
+
+@dataclass
+class Stack:
+    """A stack whose numbers the test decides; it is also what takes them."""
+
+    status: Mapping[str, Any]
+    query: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    version: int = 1
+
+    def told(self) -> dict[str, Any]:
+        queries = [
+            one | self.query if one["query"] == QUERY else one for one in self.status["queries"]
+        ]
+        return {**self.status, "queries": queries, "problems": self.problems}
+
+    def look(self) -> dict[str, Any]:
+        queries = [{"query": QUERY, "state": "running", "error": "", "restarts": 0, **self.query}]
+        tables = [{"table": TABLE, "version": self.version, "age_s": 0.4}]
+        state = {"state": "running", "parts": {}, "problems": self.problems, "quarantine": 3}
+        return {**state, "queries": queries, "tables": tables, "clock": None}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def stack(context: Context, shop_template: Path) -> Stack:
+    return Stack(shop(context, shop_template).status())
+
+
+@pytest.fixture
+def app(context: Context, shop_template: Path, stack: Stack) -> FastAPI:
+    beside = answering(shop(context, shop_template))
+    made = application(context, replace(beside, numbers=lambda: stack, status=stack.told))
+    serving.install(made)
+    return made
+
+
+@pytest.fixture
+def page(browser: Browser, context: Context, address: str) -> Iterator[Page]:
+    with signed_in(browser, address, issue(context, "ann", "pipeline")) as shown:
+        yield shown
+
+
+def figure(page: Page, name: str, kind: str = "query", of: str = QUERY) -> Locator:
+    return page.locator(f'[data-{kind}="{of}"] [data-figure={name}]')
+
+
+def test_figures_and_problems_move_and_what_is_not_known_is_a_dash(
+    page: Page, stack: Stack
+) -> None:
+    stack.query = {"batch_id": 811, "lag": 7, "lag_s": None}
+    page.goto("/pipeline")
+    state = page.locator(f'[data-query="{QUERY}"] .state')
+    expect(figure(page, "lag")).to_have_text("7")
+    expect(figure(page, "lag_s")).to_have_text("\N{EN DASH}")
+    expect(state).to_have_text("✓ running")
+    expect(page.get_by_role("heading", name="No problems")).to_be_visible()
+    expect(page.locator("[data-live-age]")).to_have_text("live")
+
+    stack.query = {
+        "batch_id": 812,
+        "lag": 12_345,
+        "lag_s": 61.5,
+        "state": "failed",
+        "error": HOSTILE,
+    }
+    stack.problems, stack.version = [HOSTILE], 2
+    expect(figure(page, "batch_id")).to_have_text("812")
+    expect(figure(page, "lag")).to_have_text("12\u2009345")
+    expect(figure(page, "lag_s")).to_have_text("61.5")
+    expect(figure(page, "version", "table", TABLE)).to_have_text("2")
+    expect(state).to_have_text("✕ failed")
+    expect(page.get_by_role("heading", name="1 problem")).to_be_visible()
+    problem = page.locator(".problems li")
+    expect(problem).to_contain_text("query <b>x</b> fails; lakeshelf status")
+    expect(problem).to_contain_text("QueryDown of docs/runbooks.md")
+    live = problem.inner_text()
+    page.reload()
+    expect(problem).to_have_text(live, use_inner_text=True)  # the server says the same
+
+    stack.query, stack.problems = {}, []
+    expect(page.get_by_role("heading", name="No problems")).to_be_visible()
+    expect(state).to_have_text("✓ running")
+
+
+def test_without_locks_a_tab_listens_while_it_is_seen(page: Page) -> None:
+    page.clock.install()
+    page.add_init_script(WITHOUT_LOCKS)
+    page.goto("/pipeline")
+    age, rows = page.locator("[data-live-age]"), page.locator("tbody[data-live-group]").first
+    expect(age).to_have_text("live")
+    expect(rows).not_to_contain_class("stale")
+    assert page.evaluate("open_streams()") == 1
+    page.evaluate("see(true)")
+    assert page.evaluate("open_streams()") == 0
+    page.clock.fast_forward(6_000)
+    expect(age).to_contain_text("no news since")
+    expect(rows).to_contain_class("stale")
+    assert page.evaluate("open_streams()") == 0
+    page.evaluate("see(false)")
+    expect(age).to_have_text("live")
+    expect(rows).not_to_contain_class("stale")
+    assert page.evaluate("open_streams()") == 1
