@@ -103,6 +103,15 @@ def _words(sent: FormData, name: str) -> list[str]:
     return str(sent.get(name, "")).replace(",", " ").split()
 
 
+def _listed(sent: FormData, name: str) -> list[str]:
+    return [part.strip() for part in str(sent.get(name, "")).split(",") if part.strip()]
+
+
+def _named(sent: FormData, name: str) -> dict[str, str]:
+    pairs = ((key.partition("."), str(text).strip()) for key, text in sent.multi_items())
+    return {rest: text for (first, dot, rest), text in pairs if first == name and dot and text}
+
+
 def _json(sent: FormData, name: str) -> Any:
     text = str(sent.get(name, "")).strip()
     return _parsed(name, text) if text else None
@@ -127,6 +136,8 @@ READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
     "many": _many,
     "flag": _flag,
     "words": _words,
+    "listed": _listed,
+    "named": _named,
     "json": _json,
     "objects": _objects,
 }

@@ -15,9 +15,23 @@ from lakeshelf.ui.pages import (
     pipeline,
     reviews,
     trace,
+    whatif,
 )
 
-_MODULES = (floor, data, reviews, models, explore, pipeline, lineage, trace, audit, admin, account)
+_MODULES = (
+    floor,
+    data,
+    reviews,
+    models,
+    whatif,
+    explore,
+    pipeline,
+    lineage,
+    trace,
+    audit,
+    admin,
+    account,
+)
 """In the order of the menu."""
 PAGES: tuple[Page, ...] = tuple(page for module in _MODULES for page in module.PAGES)
 FORMS: tuple[Form, ...] = tuple(form for module in _MODULES for form in module.FORMS)
