@@ -108,6 +108,7 @@ def test_remarks_of_a_cell_stand_at_it_as_the_text_they_are(
     assert sent(reviewer, "remark", number=number, row_id="S1", body=HOSTILE).status_code == 200
     page = read(reviewer, f"{DESK.format(number)}?row=S1").text
     assert SHOWN in section(page, "diff")
+    assert f'href="/whatif?cr={number}"' in page
     assert "<script>alert" not in page
     remark = ben.get(f"{REQUESTS}/{number}/comments")["comments"][0]["id"]
     asked = {"number": number, "comment": remark}

@@ -66,7 +66,7 @@ def test_an_answer_is_a_picture_with_the_same_as_tables(app: FastAPI, ann: Perso
     assert len([one for one in shown.iter("path") if one.get("class") == "interval"]) == 2
     assert "4 shelves of 1 store" in page
     assert "Changed: threshold pct 50" in page.replace("threshold_pct", "threshold pct")
-    assert "1 of 1." in page
+    assert "By store: 1 of 1</summary>" in page
     assert 'name="set.threshold_pct" value="50"' in page
     assert 'name="items" value=""' in page
     line = "lakeshelf whatif --set threshold_pct=50 '--stores=store 0' --frontier"
