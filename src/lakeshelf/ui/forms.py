@@ -68,7 +68,7 @@ async def _call(api: Api, form: Form, sent: FormData) -> Answer:
         for name, kind in form.fields.items()
         if (value := READ[kind](sent, name)) is not None
     }
-    content = {form.within: [body]} if form.within else body or None
+    content = {form.within: [body]} if form.within else body if form.fields else None
     csrf, once = str(sent.get("csrf", "")), str(sent.get("key", "")) or None
     return await api.change(form.method, path(form.path, names), content, csrf, once)
 

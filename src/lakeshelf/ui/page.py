@@ -61,6 +61,7 @@ class Page:
         menu: Its entry in the menu; None: it has none.
         section: Path of the page in whose part of the menu it is.
         prepare: What it shows beside the answers.
+        also: Paths below `/api/v1` that `prepare` asks for.
         is_open: Whether it is for those who are not signed in, too.
     """
 
@@ -72,6 +73,7 @@ class Page:
     menu: str | None = None
     section: str = ""
     prepare: Prepare | None = None
+    also: tuple[str, ...] = ()
     is_open: bool = False
 
 

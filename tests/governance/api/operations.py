@@ -40,12 +40,14 @@ class Rule:
         reads: Whether a token for reading is enough.
         shut: What a role that may not is told, where it is not `forbidden`.
         public: Whether nobody is asked who they are.
+        own: The role that what the call is about belongs to: of others it is for admins, if for anybody.
     """
 
     who: tuple[str, ...]
     reads: bool = False
     shut: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
+    own: str = ""
 
     def expected(self, role: str, method: str) -> str:
         if self.public:
@@ -67,18 +69,25 @@ REJECTED = Rule((*REVIEWERS, "author"), shut=_OUTSIDE)
 EVERYBODY = Rule((*MEMBERS, "outsider", "admin"), reads=True)
 SIGNED_IN = Rule((*MEMBERS, "outsider", "admin"))
 ADMINS = Rule(("admin",))
+OF_USER = Rule(("admin", "viewer"), own="viewer")
+OF_OWNER = Rule(
+    ("admin", "owner"),
+    shut=dict.fromkeys(ROLES, "not_found") | {"narrow": "forbidden"},
+    own="owner",
+)
 OF_AUTHOR = Rule(
-    ("author",), reads=True, shut=dict.fromkeys(ROLES, "not_found") | {"narrow": "not_found"}
+    ("author",),
+    reads=True,
+    shut=dict.fromkeys(ROLES, "not_found") | {"narrow": "not_found"},
+    own="author",
 )
 
 TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/sign_in"): Rule((), public=True),
     ("POST", "/sign_out"): EVERYBODY,
-    ("POST", "/users/{user}/sign_in_links"): Rule(("admin", "viewer")),  # the user is the viewer
-    ("GET", "/users/{user}/browser_sessions"): Rule(("admin", "viewer")),
-    ("DELETE", "/browser_sessions/{browser_session}"): Rule(
-        ("admin", "owner"), shut=dict.fromkeys(ROLES, "not_found") | {"narrow": "forbidden"}
-    ),  # the session is the owner's
+    ("POST", "/users/{user}/sign_in_links"): OF_USER,
+    ("GET", "/users/{user}/browser_sessions"): OF_USER,
+    ("DELETE", "/browser_sessions/{browser_session}"): OF_OWNER,
     ("GET", "/openid/sign_in"): Rule((), public=True),
     ("GET", "/openid/callback"): Rule((), public=True),
     ("GET", "/users/{user}/identities"): ADMINS,
@@ -88,11 +97,9 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/users"): ADMINS,
     ("POST", "/users"): ADMINS,
     ("PATCH", "/users/{user}"): ADMINS,
-    ("GET", "/users/{user}/tokens"): Rule(("admin", "viewer")),  # the user is the viewer
-    ("POST", "/users/{user}/tokens"): Rule(("admin", "viewer")),
-    ("DELETE", "/tokens/{token}"): Rule(
-        ("admin", "owner"), shut=dict.fromkeys(ROLES, "not_found") | {"narrow": "forbidden"}
-    ),  # the token is the owner's
+    ("GET", "/users/{user}/tokens"): OF_USER,
+    ("POST", "/users/{user}/tokens"): OF_USER,
+    ("DELETE", "/tokens/{token}"): OF_OWNER,
     ("GET", "/projects"): EVERYBODY,
     ("POST", "/projects"): ADMINS,
     ("GET", "/projects/{project}"): Rule(
@@ -147,9 +154,11 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/projects/{project}/change_requests/{number}/merge"): WRITTEN,
     ("POST", "/projects/{project}/change_requests/{number}/resolve"): WRITTEN,
     ("POST", "/projects/{project}/change_requests/{number}/withdraw"): Rule(
-        ("author",), shut=_OUTSIDE
+        ("author",), shut=_OUTSIDE, own="author"
     ),
-    ("POST", "/projects/{project}/change_requests/{number}/edit"): WRITTEN,
+    ("POST", "/projects/{project}/change_requests/{number}/edit"): Rule(
+        WRITERS, shut=_OUTSIDE, own="author"
+    ),
     ("POST", "/projects/{project}/change_requests/{number}/revert"): WRITTEN,
     ("POST", "/projects/{project}/change_requests/{number}/approve"): REVIEWED,
     ("POST", "/projects/{project}/change_requests/{number}/reject"): REJECTED,

@@ -35,6 +35,7 @@ RIGHTS: dict[str, tuple[Any, Any, Any, Any]] = {
     "merge": (YES, YES, NO, YES),
     "force": (YES, NO, NO, NO),
     "restore_at_once": (YES, NO, NO, NO),
+    "ask_reviewer": (YES, NO, NO, NO),
     "publish_again": (YES, NO, NO, NO),
     "manage_members": (YES, NO, NO, NO),
     "manage_webhooks": (YES, NO, NO, NO),

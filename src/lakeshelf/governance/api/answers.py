@@ -72,12 +72,13 @@ class BrowserSessionAnswer(BaseModel):
 
 
 class Me(BaseModel):
-    """Who calls; `csrf` where it is a browser."""
+    """Who calls; `csrf` where it is a browser, `can` what they may do beside projects."""
 
     user: str
     admin: bool
     scopes: Sequence[Scope]
     projects: Mapping[str, Role]
+    can: Mapping[str, bool | str]
     csrf: str | None = None
 
 

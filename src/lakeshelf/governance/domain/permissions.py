@@ -52,6 +52,7 @@ TABLE: Mapping[str, Action] = {
         Action("merge", "merge", _WRITERS),
         Action("force", "merge", _OWNERS),
         Action("restore_at_once", "merge", _OWNERS),
+        Action("ask_reviewer", "write", _OWNERS),
         Action("publish_again", "manage", _OWNERS),
         Action("manage_members", "manage", _OWNERS),
         Action("manage_webhooks", "manage", _OWNERS),

@@ -31,6 +31,7 @@ PAGES = (
         asks={"account": Ask("/me"), "notices": Ask("/notices", ("limit",))},
         command="lakeshelf users tokens list",
         prepare=_own,
+        also=("/users/{user}/tokens", "/users/{user}/browser_sessions"),
     ),
 )
 FORMS = (

@@ -11,6 +11,8 @@ from lakeshelf.ui.page import Ask, Form, Page, Where
 PROJECT = "/projects/{project}"
 DATASET = f"{PROJECT}/datasets/{{dataset}}"
 HOOK = f"{PROJECT}/webhooks/{{webhook}}"
+OF_PROJECT = ("members", "groups", "webhooks", "datasets")
+OF_USER = {"tokens": "/users/{user}/tokens", "sessions": "/users/{user}/browser_sessions"}
 
 
 async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -21,12 +23,14 @@ async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
     seen = next((one for one in listed if one["project"]["id"] == project), None)
     held = await _of_project(api, where, project) if seen and seen["role"] else {}
     user = where.query.get("user", "")
-    tokens = await api.get(path("/users/{user}/tokens", {"user": user})) if user else None
+    of_user = await _of_user(api, user) if user else {}
     return {
         "project": project,
         "seen": seen,
         "ids": ids,
-        "tokens": tokens,
+        "tokens": None,
+        "sessions": None,
+        **of_user,
         "members": None,
         "groups": None,
         "webhooks": None,
@@ -38,11 +42,14 @@ async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
     }
 
 
+async def _of_user(api: Api, user: str) -> Mapping[str, Any]:
+    return await api.all({name: (path(of, {"user": user}), {}) for name, of in OF_USER.items()})
+
+
 async def _of_project(api: Api, where: Where, project: str) -> Mapping[str, Any]:
     names = {"project": project}
     asked: dict[str, tuple[str, Query]] = {
-        name: (path(f"{PROJECT}/{name}", names), {})
-        for name in ("members", "groups", "webhooks", "datasets")
+        name: (path(f"{PROJECT}/{name}", names), {}) for name in OF_PROJECT
     }
     if dataset := where.query.get("dataset"):
         of_dataset = {**names, "dataset": dataset}
@@ -63,6 +70,13 @@ PAGES = (
         command="lakeshelf users tokens list",
         menu="Settings",
         prepare=_kept,
+        also=(
+            *OF_USER.values(),
+            *(f"{PROJECT}/{name}" for name in OF_PROJECT),
+            f"{DATASET}/definition",
+            f"{DATASET}/reviewers",
+            f"{HOOK}/deliveries",
+        ),
     ),
 )
 FORMS = (

@@ -9,6 +9,7 @@ from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Page, Where
 
 AT_ONCE = 200
+OF_PROJECT = "/projects/{project}/audit"
 FILTERS = ("user", "action", "dataset", "request", "after")
 
 
@@ -18,15 +19,11 @@ async def _acts(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
     projects = list(me["projects"])
     project = query.get("project") or next(iter(projects), "")
     is_installation = not project or (project == "-" and me["admin"])
-    place = (
-        path("/audit", {})
-        if is_installation
-        else path("/projects/{project}/audit", {"project": project})
-    )
+    place = path("/audit", {}) if is_installation else path(OF_PROJECT, {"project": project})
     filters = {} if is_installation else {name: query.get(name, "") for name in FILTERS}
     asked = {"acts": (place, {**filters, "after": query.get("after", ""), "limit": str(AT_ONCE)})}
     if not is_installation:
-        asked["verdict"] = (path("/projects/{project}/audit/verify", {"project": project}), {})
+        asked["verdict"] = (path(f"{OF_PROJECT}/verify", {"project": project}), {})
     known = await api.all(asked)
     listed = known["acts"].data or []
     return {
@@ -48,6 +45,7 @@ PAGES = (
         command="lakeshelf doctor audit",
         menu="Audit",
         prepare=_acts,
+        also=("/audit", OF_PROJECT, f"{OF_PROJECT}/verify"),
     ),
 )
 FORMS = ()

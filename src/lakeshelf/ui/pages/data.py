@@ -76,8 +76,14 @@ async def _of_blame(_api: Api, _where: Where, answers: dict[str, Answer]) -> Map
     return {}
 
 
-async def _of_upload(_api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
-    return _steps(where, answers["refusals"])
+async def _of_upload(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """Why its rows do not come in by the reader; empty: they do."""
+    why, upload = "", answers["upload"].data
+    if upload is not None:
+        seen = await api.get(path(DATASET, {**where.names, "dataset": upload["dataset"]}))
+        may = seen.data["can"]["import"] if seen.data else "its dataset is not to be had"
+        why = "" if may is True else may
+    return {"why": why, **_steps(where, answers["refusals"])}
 
 
 def _value(text: str | None) -> object:
@@ -103,6 +109,7 @@ PAGES = (
         command="lakeshelf data list",
         menu="Data",
         prepare=_by_project,
+        also=("/projects/{project}/datasets",),
     ),
     Page(
         "/data/{project}/{dataset}",
@@ -112,6 +119,7 @@ PAGES = (
         command="lakeshelf data show {dataset}",
         section="/data",
         prepare=_of_dataset,
+        also=("/projects/{project}/change_requests", f"{DATASET}/definition"),
     ),
     Page(
         "/data/{project}/{dataset}/preview",
@@ -121,6 +129,7 @@ PAGES = (
         command="lakeshelf data preview {dataset} --effect",
         section="/data",
         prepare=_of_session,
+        also=("/live_sessions/{session}/preview", "/live_sessions/{session}/effect"),
     ),
     Page(
         "/data/{project}/{dataset}/history",
@@ -133,6 +142,7 @@ PAGES = (
         command="lakeshelf data history {dataset}",
         section="/data",
         prepare=_of_history,
+        also=(f"{DATASET}/diff",),
     ),
     Page(
         "/data/{project}/{dataset}/blame",
@@ -151,6 +161,7 @@ PAGES = (
         command="lakeshelf import FILE",
         section="/data",
         prepare=_of_upload,
+        also=(DATASET,),
     ),
 )
 FORMS = (

@@ -117,6 +117,7 @@ PAGES = (
         command="lakeshelf sql",
         menu="Explore",
         prepare=_shown,
+        also=("/jobs/{job}", "/jobs/{job}/rows"),
     ),
 )
 FORMS = (

@@ -113,6 +113,7 @@ PAGES = (
         command="lakeshelf trace {shelf}",
         section="/alerts",
         prepare=_shelf,
+        also=("/shelves/{shelf}/order",),
     ),
 )
 FORMS = (
@@ -122,13 +123,6 @@ FORMS = (
         "/acts",
         {"command": "text", "targets": "many", "reason": "text"},
         "Asked. It is done once its owner's answer is in the table.",
-    ),
-    Form(
-        "adjust",
-        "POST",
-        "/shelves/{shelf}/adjust",
-        {"quantity": "whole", "reason": "text"},
-        "Asked. The stock changes once the correction is folded.",
     ),
     Form(
         "count",

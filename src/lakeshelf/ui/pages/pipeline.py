@@ -116,6 +116,7 @@ PAGES = (
         command="lakeshelf status",
         menu="Pipeline",
         prepare=_prepared,
+        also=("/ledger", "/quarantine", "/doctor"),
     ),
 )
 FORMS = (

@@ -10,6 +10,7 @@ from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
 ONE = "/projects/{project}/change_requests/{number}"
+DEFINITION = "/projects/{project}/datasets/{dataset}/definition"
 AT_ONCE = 200
 """Requests of a project, and cells of a request, on a page."""
 OPEN = ("draft", "rejected", "pending_review", "approved", "merging")
@@ -84,7 +85,7 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
     is_merged = request["merged_version"] is not None
     of_dataset = {"project": names["project"], "dataset": request["dataset"]}
     more = {
-        "definition": (path("/projects/{project}/datasets/{dataset}/definition", of_dataset), {}),
+        "definition": (path(DEFINITION, of_dataset), {}),
         "acts": (
             path("/projects/{project}/audit", names),
             {"request": names["number"], "limit": "1000"},
@@ -194,6 +195,7 @@ PAGES = (
         command="lakeshelf cr list",
         menu="Reviews",
         prepare=_queue,
+        also=("/projects/{project}/change_requests",),
     ),
     Page(
         "/reviews/{project}/{number}",
@@ -210,6 +212,13 @@ PAGES = (
         command="lakeshelf cr show {number} --project {project}",
         section="/reviews",
         prepare=_request,
+        also=(
+            DEFINITION,
+            "/projects/{project}/audit",
+            f"{ONE}/effect",
+            f"{ONE}/outcome",
+            f"{ONE}/dry_run",
+        ),
     ),
 )
 FORMS = (

@@ -137,13 +137,21 @@ def _sold(item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 PAGES = (
-    Page("/trace", "Trace", "trace.html", command="lakeshelf trace ID", prepare=_prepared),
+    Page(
+        "/trace",
+        "Trace",
+        "trace.html",
+        command="lakeshelf trace ID",
+        prepare=_prepared,
+        also=("/trace",),
+    ),
     Page(
         "/trace/{id:path}",
         "Life of {id}",
         "trace.html",
         command="lakeshelf trace {id}",
         prepare=_prepared,
+        also=("/trace",),
     ),
 )
 FORMS = ()

@@ -136,6 +136,7 @@ PAGES = (
         command="lakeshelf whatif",
         section="/models",
         prepare=_shown,
+        also=("/jobs/{job}",),
     ),
 )
 FORMS = (

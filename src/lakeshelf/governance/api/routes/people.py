@@ -27,6 +27,7 @@ def me(context: On, caller: By) -> answers.Me:
         admin=caller.admin,
         scopes=scopes,
         projects=roles,
+        can=users.possible(caller),
         csrf=signing.csrf_of(context, caller),
     )
 

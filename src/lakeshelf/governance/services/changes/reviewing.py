@@ -231,10 +231,8 @@ def ask(context: Context, caller: Caller, project: str, number: int, user: str) 
     """
     now = context.clock()
     with context.metadata.transaction() as tx:
-        who = require_right(tx, caller, project, "create_change_request")
+        require_right(tx, caller, project, "ask_reviewer")
         request = tx.requests.get(project, number)
-        if who.role != "owner":
-            raise refused("forbidden", f"{caller.user} may not name reviewers: owners may")
         if tx.projects.role(project, user) is None:
             raise refused("not_found", f"{project} has no member {user[:80]!r}")
         tx.requests.ask(Reviewer(project, number, user, caller.user, now))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lakeshelf.governance.domain.definition import checked_id
-from lakeshelf.governance.domain.permissions import SCOPES, Actor, Scope, require
+from lakeshelf.governance.domain.permissions import (
+    INSTALLATION,
+    SCOPES,
+    Actor,
+    Scope,
+    can,
+    require,
+)
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.people import digest
@@ -80,6 +87,12 @@ def require_admin(caller: Caller, action: str) -> None:
         GovernanceError: `forbidden`.
     """
     require(Actor(caller.user, None, caller.scopes, caller.admin), action)
+
+
+def possible(caller: Caller) -> Mapping[str, bool | str]:
+    """What somebody may do beside projects: action → true, or the reason why not."""
+    who = Actor(caller.user, None, caller.scopes, caller.admin)
+    return {action: can(who, action) for action in INSTALLATION}
 
 
 def all_users(context: Context, caller: Caller) -> list[User]:

@@ -347,8 +347,9 @@ def _possible(
     own: bool | str = caller.user in authors or "only its authors may"
     by_role |= {"reject_cells": by_role["reject"], "withdraw": own, "submit": own}
     by_role["resolve"] = can(who, "edit")
+    by_role["ask_reviewer"] = can(who, "ask_reviewer")
     by_role["revert"] = can(who, "create_change_request")
-    now = {*acts(record.status), "comment"}
+    now = {*acts(record.status), "comment", "ask_reviewer"}
     now |= {"force"} if "merge" in now else set()
     now |= {"resolve"} if "change_content" in now else set()
     now |= {"revert"} if record.merged_version is not None else set()
