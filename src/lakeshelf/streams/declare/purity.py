@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.streams.declare.duck import to_duckdb
 
 EXPANDING = frozenset({"generate_series", "range", "unnest"})
@@ -82,7 +83,7 @@ def _shifts(nodes: list[dict[str, Any]]) -> Iterator[str]:
 @cache
 def _shifting() -> frozenset[str]:
     """Functions that DuckDB says are not the same for the same arguments."""
-    with duckdb.connect() as connection:
+    with quiet(duckdb.connect()) as connection:
         rows = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
             "WHERE stability <> 'CONSISTENT' AND function_name <> 'error'"
