@@ -29,7 +29,7 @@ from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
-from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.embedded.clients import listening_client
 from lakeshelf.stack.observing import governed, processes
 from lakeshelf.stack.observing.alerting import AlertFigure, Alerts
 from lakeshelf.stack.supervision.parts import StreamsPart
@@ -163,7 +163,7 @@ class Numbers:
             self.close()
             return None, None, []
         try:
-            self._kafka = self._kafka or Kafka(client_settings(self._settings))
+            self._kafka = self._kafka or Kafka(listening_client(self._settings))
             return self._kafka.records(), self._kafka.tick(), []
         except (LakeshelfError, KafkaException) as error:
             self.close()

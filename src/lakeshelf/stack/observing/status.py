@@ -21,7 +21,7 @@ from lakeshelf.lake.place.errors import NotFound
 from lakeshelf.lake.rows import reading, tables
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
-from lakeshelf.stack.embedded.clients import client_settings
+from lakeshelf.stack.embedded.clients import listening_client
 from lakeshelf.stack.observing import governed, lag, processes
 from lakeshelf.stack.observing.processes import Heard
 from lakeshelf.stack.supervision.parts import StreamsPart
@@ -130,8 +130,8 @@ def _kafka(
     """Query → topic → records behind; transactions that hold others back; what keeps both from being known."""
     if settings.bootstrap_servers is None and not Broker(settings).is_running():
         return {}, [], []
-    client = client_settings(settings)
     try:
+        client = listening_client(settings)
         lags = lag.behind(settings, client, plans)
         names = sorted({topic.name for query in plans for topic in query.topics})
         return lags, open_transactions.blocking(client, names), []

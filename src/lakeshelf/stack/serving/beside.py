@@ -49,10 +49,10 @@ def client(settings: Settings) -> dict[str, str]:
     Raises:
         GovernanceError: `service_unavailable`: it does not run.
     """
-    from lakeshelf.stack.embedded.clients import running_client
+    from lakeshelf.stack.embedded.clients import listening_client
 
     with _answering():
-        return running_client(settings)
+        return listening_client(settings)
 
 
 @contextmanager
