@@ -136,8 +136,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         "grid_kb": _packed("grid/") / MILLISECONDS,
     }
     by_page = {path: spread(taken) for path, taken in paints.items()}
-    told = {"paints_ms": by_page, "frames_ms": spread(frames), "bytes": weights}
-    return {"figures": rounded(measured | grid | streams), **told}
+    detail = {"paints_ms": by_page, "frames_ms": spread(frames), "bytes": weights}
+    return {"figures": rounded(measured | grid | streams), **detail}
 
 
 def _change_request(lake: Place, cells: int) -> int:
