@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lakeshelf.logs import FIRST, LEVELS, SUFFIX, as_text
 
@@ -24,6 +25,8 @@ SPARK = re.compile(r"(?P<at>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (?P<level>[A-Z]+) (?P
 ALIKE = {"WARN": "warning", "FATAL": "error", "CRITICAL": "error", "TRACE": "debug"}
 """Levels of others' logs → ours."""
 LOOK_AGAIN_S = 0.5
+BLOCK = 64 * 1024
+"""Bytes in which the end of a last line is looked for."""
 START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -88,45 +91,98 @@ def read(folder: Path, names: Sequence[str] = ()) -> Iterator[LogLine]:
         folder: Folder of the logs.
         names: Names of parts; none: all.
     """
-    logs = [_parsed(file, _part(file)) for file in _files(folder) if _is_selected(file, names)]
-    yield from heapq.merge(*logs, key=lambda line: line.at)
+    return Tail(folder, names).lines(unfinished=True)
 
 
-def follow(
-    folder: Path, names: Sequence[str] = (), pause: Callable[[float], None] = time.sleep
-) -> Iterator[LogLine]:
-    """Lines that come from now on; never ends."""
-    ends = {file: file.stat().st_size for file in _files(folder)}
-    while True:
-        fresh: list[LogLine] = []
-        for file in _files(folder):
-            if _is_selected(file, names):
-                fresh += _since(file, ends)
-        yield from sorted(fresh, key=lambda line: line.at)
-        pause(LOOK_AGAIN_S)
+class Tail:
+    """Reads on in the logs where it stopped, each line once, whatever name its file has by then.
+
+    A file is known by its number in the file system, which it keeps when it is put aside.
+
+    Args:
+        folder: Folder of the logs.
+        names: Names of parts; none: all.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str] = ()) -> None:
+        self._folder, self._names = folder, names
+        self._read: dict[int, int] = {}
+        """Number of a file → bytes of it that were read."""
+
+    def lines(self, *, unfinished: bool = False) -> Iterator[LogLine]:
+        """Lines that were not read before, the oldest first.
+
+        Args:
+            unfinished: Also the beginning of a line that is still being written.
+        """
+        with ExitStack() as stack:
+            ends, passages = dict[int, int](), list[Iterator[LogLine]]()
+            for file, opened in self._opened(stack):
+                number, end = _number(opened), _size(opened) if unfinished else _whole(opened)
+                start = self._read.get(number, 0)
+                opened.seek(start if start <= end else 0)  # what became shorter was begun anew
+                ends[number] = end
+                passages.append(_lines(_texts(opened, end), _part(file)))
+            self._read = ends
+            yield from heapq.merge(*passages, key=lambda line: line.at)
+
+    def follow(self, pause: Callable[[float], None] = time.sleep) -> Iterator[LogLine]:
+        """Lines that come from now on; never ends."""
+        while True:
+            yield from self.lines()
+            pause(LOOK_AGAIN_S)
+
+    def _opened(self, stack: ExitStack) -> list[tuple[Path, BinaryIO]]:
+        """All files as they are at one moment: where one is put aside meanwhile, they are opened again."""
+        while True:
+            numbers = {
+                f: n for f, n in _files(self._folder).items() if _is_selected(f, self._names)
+            }
+            opened: list[tuple[Path, BinaryIO]]
+            with suppress(FileNotFoundError):
+                opened = [(file, stack.enter_context(file.open("rb"))) for file in numbers]
+                if all(_number(one) == numbers[file] for file, one in opened):
+                    return opened
+            stack.close()
 
 
-def _since(file: Path, ends: dict[Path, int]) -> list[LogLine]:
-    """Whole lines behind the end that was read last; a file that became shorter was begun anew."""
-    start, size = ends.get(file, 0), file.stat().st_size
-    start = start if start <= size else 0
-    with file.open("rb") as opened:
-        opened.seek(start)
-        content = opened.read(size - start)
-    whole = content.rpartition(b"\n")[0]
-    ends[file] = start + (len(whole) + 1 if whole else 0)
-    return list(_lines(whole.decode(errors="replace").splitlines(), _part(file)))
-
-
-def _files(folder: Path) -> list[Path]:
-    """Logs of all parts; those that were put aside come before the one that is written."""
-    written: dict[Path, float] = {}
+def _files(folder: Path) -> dict[Path, int]:
+    """Logs of all parts, with their numbers; those that were put aside come before the one that is written."""
+    seen: dict[Path, os.stat_result] = {}
     for file in (*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.log*")):
         with suppress(FileNotFoundError):  # put aside meanwhile
-            seen = file.stat()
-            if stat.S_ISREG(seen.st_mode):
-                written[file] = seen.st_mtime
-    return sorted(written, key=lambda file: (_part(file), written[file]))
+            seen[file] = file.stat()
+    regular = (file for file, of in seen.items() if stat.S_ISREG(of.st_mode))
+    return {
+        file: seen[file].st_ino
+        for file in sorted(regular, key=lambda file: (_part(file), seen[file].st_mtime))
+    }
+
+
+def _number(opened: BinaryIO) -> int:
+    return os.fstat(opened.fileno()).st_ino
+
+
+def _size(opened: BinaryIO) -> int:
+    return os.fstat(opened.fileno()).st_size
+
+
+def _whole(opened: BinaryIO) -> int:
+    """Bytes of a file up to the end of its last whole line."""
+    end = _size(opened)
+    while end > 0:
+        start = max(0, end - BLOCK)
+        opened.seek(start)
+        if (newline := opened.read(end - start).rfind(b"\n")) >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _texts(opened: BinaryIO, end: int) -> Iterator[str]:
+    """Lines from where a file stands to a place in it; of bytes that are no text the number is shown."""
+    while (left := end - opened.tell()) > 0 and (line := opened.readline(left)):
+        yield line.decode(errors="backslashreplace").rstrip("\r\n")
 
 
 def _part(file: Path) -> str:
@@ -137,12 +193,7 @@ def _is_selected(file: Path, names: Sequence[str]) -> bool:
     return not names or _part(file) in names
 
 
-def _parsed(file: Path, part: str) -> Iterator[LogLine]:
-    with file.open(encoding="utf-8", errors="replace") as opened:
-        yield from _lines((text.rstrip("\n") for text in opened), part)
-
-
-def _lines(texts: Iterator[str] | Sequence[str], part: str) -> Iterator[LogLine]:
+def _lines(texts: Iterable[str], part: str) -> Iterator[LogLine]:
     last: LogLine | None = None
     below: list[str] = []
     for text in texts:

@@ -136,7 +136,12 @@ def as_text(fields: Mapping[str, Any]) -> str:
 def _kept(file: Path) -> logging.Handler:
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(
-        file, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8", delay=True
+        file,
+        maxBytes=LARGEST,
+        backupCount=KEPT,
+        encoding="utf-8",
+        errors="backslashreplace",  # of names of files that are no text
+        delay=True,
     )
     handler.setFormatter(logging.Formatter("%(message)s"))
     return handler

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -169,7 +171,9 @@ def test_no_text_in_a_log_is_lost_or_stops_its_reading(texts: list[str]) -> None
 def test_lines_that_come_are_followed_also_into_a_new_file(tmp_path: Path) -> None:
     file = tmp_path / "broker.log"
     file.write_text(BROKER)
-    following = log_lines.follow(tmp_path, pause=lambda _: appended())
+    tail = log_lines.Tail(tmp_path)
+    assert [line.event for line in tail.lines()] == ["SocketServer: slow"]
+    following = tail.follow(pause=lambda _: appended())
     turns = iter(("half", "rest", "anew"))
 
     def appended() -> None:
@@ -183,6 +187,58 @@ def test_lines_that_come_are_followed_also_into_a_new_file(tmp_path: Path) -> No
 
     assert next(following).event == "SocketServer: slower"
     assert next(following).event == "SocketServer: new"
+
+
+ACTS = st.lists(st.sampled_from(["line", "half", "look", "aside"]), max_size=25)
+
+
+@given(ACTS)
+def test_each_line_is_followed_once_however_often_its_file_is_put_aside(acts: list[str]) -> None:
+    """Also one that a look finds half written, and those that come between a look and the next file."""
+    with tempfile.TemporaryDirectory() as name:
+        file, tail = Path(name) / "streams.jsonl", log_lines.Tail(Path(name))
+        lines, seen, rest = count(), list[str](), b""
+        for act in (*acts, "line", "look"):
+            if act == "look":
+                seen += [line.event for line in tail.lines()]
+            elif act == "aside" and file.exists() and not rest:
+                for number in sorted(int(one.suffix[1:]) for one in file.parent.glob("*.jsonl.*"))[
+                    ::-1
+                ]:
+                    Path(f"{file}.{number}").replace(f"{file}.{number + 1}")
+                file.replace(f"{file}.1")
+            elif act in ("line", "half"):
+                content = rest or own_line(next(lines))
+                written = content if act == "line" else content[:20]
+                with file.open("ab") as opened:
+                    opened.write(written)
+                rest = content[len(written) :]
+        assert seen == [f"{number}\u2028\x85" for number in range(next(lines))]
+
+
+def own_line(number: int) -> bytes:
+    """A line with characters that end one elsewhere."""
+    at = f"2026-03-01T10:00:{number:02}Z"
+    fields = {"at": at, "level": "info", "event": f"{number}\u2028\x85"}
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def test_bytes_that_are_no_text_and_half_lines_are_shown(tmp_path: Path) -> None:
+    whole = b'{"at":"2026-03-01T10:00:00Z","level":"info","event":"ready"}'
+    (tmp_path / "streams.jsonl").write_bytes(
+        whole + b"\n\xff\x00bin\n" + whole + b"\n" + whole[:30]
+    )
+    first, second = log_lines.read(tmp_path)
+    assert first.fields == {"exception": "\\xff\x00bin\n"}
+    assert second.fields == {"exception": f"{whole[:30].decode()}\n"}
+
+
+def test_what_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
+    logs.begin("streams", tmp_path)
+    log.error("cannot read", file=os.fsdecode(b"a\xff"))
+    (line,) = log_lines.read(tmp_path)
+    assert line.event == "cannot read"
+    assert line.fields["file"] == os.fsdecode(b"a\xff")
 
 
 def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
@@ -200,6 +256,11 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
     assert "batch_id=3" not in told.out
     assert "2 of 6 lines; --all shows them" in told.out
     assert "\x1b[31m" not in lakeshelf("logs", "--all").out
+    log.error("failed", exception="first\nsecond; run `lakeshelf up`")
+    assert "failed\nfirst\nsecond; run `lakeshelf up`\n" in lakeshelf("logs", "--limit", "1").out
+    (folder / "streams.jsonl").write_text(
+        "".join((folder / "streams.jsonl").read_text().splitlines(keepends=True)[:-1])
+    )
     monkeypatch.setattr(command, "LINES", 2)
     assert "2 of 6 lines; --all shows them" in lakeshelf("logs").out
     assert len(json.loads(lakeshelf("logs", "--json").out)) == 6, "JSON is never cut in silence"
@@ -210,6 +271,12 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
     refused = lakeshelf("logs", "nobody")
     assert refused.code == 2
     assert "no log of 'nobody'; there is streams" in refused.err
+
+
+def test_a_lake_without_a_log_says_so(lakeshelf: Run, lake: Path) -> None:
+    load_settings().stack_dir.mkdir(parents=True)
+    assert "No log yet; `lakeshelf" in lakeshelf("logs").out
+    assert json.loads(lakeshelf("logs", "--json").out) == []
 
 
 def test_text_of_a_line_begins_with_when_how_grave_and_whose() -> None:

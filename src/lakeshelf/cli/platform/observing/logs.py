@@ -12,7 +12,7 @@ import typer
 
 from lakeshelf.cli.console import access
 from lakeshelf.cli.console.output import MOST_ROWS, AsJson, as_json, console, most, print_json
-from lakeshelf.cli.console.terminal import inert
+from lakeshelf.cli.console.terminal import errors, lines
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,17 +50,21 @@ def logs(
         )
     latest = most(limit, every, json_lines and not follow)
     latest = LINES if latest is not None and limit is None else latest
+    tail = log_lines.Tail(folder, selected)
     total = _print_latest(
-        (line for line in log_lines.read(folder, selected) if line.is_at_least(level)),
+        (line for line in tail.lines(unfinished=not follow) if line.is_at_least(level)),
         latest,
         json_lines,
         as_document=json_lines and not follow,
     )
-    if latest is not None and total > latest and not json_lines:
-        console().print(f"{latest:,} of {total:,} lines; --all shows them")
+    if latest is not None and total > latest and (follow or not json_lines):
+        to = errors() if json_lines else console()
+        to.print(f"{latest:,} of {total:,} lines; --all shows them")
+    if not known and not json_lines:
+        console().print("No log yet; `lakeshelf up` begins one")
     if follow:
         with suppress(KeyboardInterrupt):
-            for line in log_lines.follow(folder, selected):
+            for line in tail.follow():
                 if line.is_at_least(level):
                     _print(line, json_lines)
 
@@ -86,5 +90,4 @@ def _print(line: LogLine, json_lines: bool) -> None:
     if json_lines:
         typer.echo(as_json(line.record()))
         return
-    text = "\n".join(map(inert, line.text().split("\n")))
-    console().print(text, style=STYLES.get(line.level, ""), markup=False, soft_wrap=True)
+    console().print(lines(line.text()), style=STYLES.get(line.level, ""), soft_wrap=True)
