@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -12,11 +13,14 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakeshelf.forecast.versions import registered
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import serving
 from lakeshelf.ui.pictures.calibration import Span, drawn
 from lakeshelf.ui.pictures.drawing import written
+from tests.forecast.versions.cases import ORIGIN
+from tests.forecast.versions.test_registry import card
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.modelled import CANDIDATE, CHAMPION, FAILED, PASSED, add
 from tests.governance.api.people import Browser, Person, issue
@@ -51,6 +55,24 @@ def test_who_decides_and_whether_it_is_worth_it(app: FastAPI, ann: Person) -> No
         "No shelves are called nowhere" in read(Browser(app, "ann"), "/models?segment=nowhere").text
     )
     assert read(Browser(app, "ann"), "/models/none").status_code == 404
+
+
+def test_a_card_is_shown_with_what_was_read_and_how_it_was_trained(
+    app: FastAPI, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"seed": 1, "rate": 0.05, "of": (1, HOSTILE[0]), "factors": {"S1": 1.0}}
+    told = {"settings": settings, "run_id": HOSTILE[2], "folds": ORIGIN.folds}
+    shown = card(CHAMPION).model_copy(update=told | {"inputs": ORIGIN.inputs})
+    seen = SimpleNamespace(card=shown)
+    monkeypatch.setattr(registered, "version", lambda *_: seen)
+    page = read(Browser(app, "ann"), f"/models/{CHAMPION}").text
+    text = html.unescape(re.sub(r"<[^>]*>", "", page))
+    for words in ("2026-08-31", "curated/features_store", "version 3, rows ab", "0.05", "1, "):
+        assert words in text
+    assert HOSTILE[0] in text
+    assert "<script>alert" not in page
+    assert "\u202e" not in text
+    assert "Its files are not" not in page
 
 
 def test_owners_promote_what_they_saw_once_and_others_are_told_why_not(
