@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 RECORDS, LIBRARY = "docs/adr", "src/lakeshelf"
 NUMBERED = {
-    re.compile(r"\bF(\d{1,2})\b"): ("docs/design/faults.md", "f"),
+    re.compile(r"(?<!<kbd>)\bF(\d{1,2})\b"): ("docs/design/faults.md", "f"),
     re.compile(r"\b[Tt]raps?\s+(\d+)\b"): ("docs/design/pitfalls.md", "trap-"),
     re.compile(r"\bI(\d)\b"): ("docs/promises.md", "i"),
 }

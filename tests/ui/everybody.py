@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,10 @@ class Everybody:
 
 
 @contextmanager
-def pages(context: Context, template: Path, sent: list[Any]) -> Iterator[FastAPI]:
-    """The application with its pages, whose shop has a record that was refused."""
+def pages(
+    context: Context, template: Path, sent: list[Any], today: date | None = None
+) -> Iterator[FastAPI]:
+    """The application with its pages, whose shop has a record that was refused, and is open where a day is named."""
     made = answering(shop(context, template), sent)
     held = {"topic": "shelf_events", "partition": 0, "kafka_timestamp": OPENED, "key": b"k"}
     record = {**held, "offset": OFFSET, "value": b"{", "reason": "not_json", "detail": ""}
@@ -97,7 +99,7 @@ def pages(context: Context, template: Path, sent: list[Any]) -> Iterator[FastAPI
         sent.extend(records)
         return len(records)
 
-    app = application(context, replace(made, correct=correct))
+    app = application(context, replace(made, correct=correct, today=lambda: today))
     serving.install(app)
     yield app
     ended(app)
