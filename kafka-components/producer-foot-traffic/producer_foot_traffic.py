@@ -1,4 +1,4 @@
-"""Customers who enter and leave the simulated stores."""
+"""Customers who enter and leave the simulated stores (docs/design/retail.md#customers)."""
 
 from __future__ import annotations
 

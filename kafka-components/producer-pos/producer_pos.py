@@ -1,4 +1,4 @@
-"""Customers of the simulated stores pay for what they carry to the till."""
+"""Customers of the simulated stores pay for what they carry to the till (docs/design/retail.md#customers)."""
 
 from __future__ import annotations
 

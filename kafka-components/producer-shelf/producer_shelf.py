@@ -1,4 +1,7 @@
-"""Customers of the simulated stores take goods, put some back, and miss what is not there."""
+"""Customers of the simulated stores take goods, put some back, and miss what is not there.
+
+The rule is docs/design/retail.md#customers.
+"""
 
 from __future__ import annotations
 

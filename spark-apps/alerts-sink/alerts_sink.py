@@ -1,4 +1,7 @@
-"""Alerts of everybody, one row each: the highest version wins, in whatever order they arrive."""
+"""Alerts of everybody, one row each: the highest version wins, in whatever order they arrive.
+
+The rule is docs/design/retail.md#alerts.
+"""
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.streams.declare.job import Job, View

@@ -1,4 +1,4 @@
-"""What is missing where a balance is negative, until later events cover it (invariant I3)."""
+"""What is missing where a balance is negative, until later events cover it (docs/design/retail.md#discrepancies)."""
 
 from lakeshelf.streams.declare.job import Job, View
 
