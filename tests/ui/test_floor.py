@@ -46,7 +46,7 @@ def test_the_floor_shows_what_is_open_and_why(app: FastAPI, ann: Person) -> None
         read(browser, place) for place in ("/", "/alerts", f"/shelves/{SHELF}")
     )
     assert [page.status_code for page in (shop_page, alerts, shelf)] == [200, 200, 200]
-    assert "nothing runs; start it with `lakeshelf up`" in html.unescape(shop_page.text)
+    assert "nothing runs; start it with <code>lakeshelf up</code>" in shop_page.text
     assert "2 units are below min_qty 3" in alerts.text
     assert 'href="/trace/a1"' in alerts.text
     assert "Whole milk" in shelf.text
