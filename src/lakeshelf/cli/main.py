@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -186,7 +187,10 @@ def _unexpected(error: BaseException) -> tuple[str, int]:
     lacking = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
     if lacking is not None:
         return str(lacking), lacking.exit_code
-    return f"unexpected {type(error).__name__}: {first_line(error)}; run again with --debug", 1
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    line = f"unexpected {type(error).__name__} in {place}: {first_line(error)}"
+    return f"{line}; run again with --debug", 1
 
 
 def _usage(error: typer.TyperException) -> str:

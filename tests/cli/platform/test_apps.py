@@ -111,14 +111,15 @@ def test_the_tables_of_a_project_are_not_among_the_pages_of_the_product(
         ("alerts-sink", "foot_traffic", "alerts-sink is taken"),
         ("producer-pos", "foot_traffic", "producer-pos is taken"),
         ("visits-by-day", "foot_traffic", "visits-by-day is taken"),
-        ("streams-driver", "foot_traffic", "streams-driver is taken"),
         ("clock", "foot_traffic", "clock is taken"),
         ("calendar", "foot_traffic", "Python module"),
         ("duckdb", "foot_traffic", "Python module"),
         ("lakeshelf", "foot_traffic", "Python module"),
         ("sales", "foot_trafic", "did you mean foot_traffic?"),
-        ("sales", "alerts", "'alerts' is no topic"),
-        ("sales", "shelf_policies", "'shelf_policies' is no topic"),
+        ("streams-driver", "foot_traffic", "taken by the owner of raw/quarantine"),
+        ("sales", "fridges", "'fridges' is no topic whose events can be counted: no contract"),
+        ("sales", "alerts", "no table raw/alerts tells which of its messages are repeats"),
+        ("sales", "shelf_policies", "no table raw/shelf_policies tells"),
     ],
 )
 def test_names_that_cannot_be_are_refused_and_nothing_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.observing import doctor_lake
+from lakeshelf.streams.declare import registry
+from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint
 
 OWN = ("ops/files", "ops/file_rejects")
@@ -53,3 +56,18 @@ def test_once_it_began_missing_tables_are_a_fault_that_names_them(
     assert "product tables are missing: " in found.message
     assert "cleansed/shelf_state" in found.message
     assert "ops/files" not in found.message
+
+
+def test_a_mirror_that_no_job_fills_is_named_with_its_owner(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_lake.binding, "bind", lambda _: ())
+    assert all(finding.ok for finding in doctor_lake.jobs(settings))
+    job = registry.discover(settings.home)["foot-traffic-raw-sink"]
+    without = replace(job, mirrors=("foot_traffic",))
+    monkeypatch.setattr(doctor_lake, "_plans", lambda _: (QueryPlan((without,)),))
+    _, *findings = doctor_lake.jobs(settings)
+    assert "no job mirrors lost_sales, so raw/lost_sales stays empty" in [
+        f.message for f in findings
+    ]
+    assert not any(finding.ok for finding in findings)

@@ -27,7 +27,7 @@ from types import MappingProxyType
 from lakeshelf.cli.console.output import console, print_json
 from lakeshelf.cli.console.terminal import inert
 from lakeshelf.cli.platform import whole
-from lakeshelf.contracts import CATALOG, project
+from lakeshelf.contracts import CATALOG, Table, Topic, project
 from lakeshelf.contracts.project import COMPONENTS, FILE, JOBS, LAYER
 from lakeshelf.errors import ConfigurationError, LakeshelfError
 from lakeshelf.settings import Settings, config_file
@@ -280,10 +280,15 @@ def _require_name(settings: Settings, name: str) -> None:
             f"{name!r} is no name of an app: small letters, digits, hyphens, at most {LONGEST}",
             hint=f"did you mean {near}?" if _NAME.fullmatch(near) else "begin with a letter",
         )
-    if name in _taken(settings):
+    if name in _apps(settings):
         raise ConfigurationError(
             f"the name {name} is taken",
             hint="choose another; see `lakeshelf jobs list` and `lakeshelf components list`",
+        )
+    if owned := [one.name for one in _declared() if one.owner == name]:
+        raise ConfigurationError(
+            f"the name {name} is taken by the owner of {owned[0]}",
+            hint="choose another, or write the folder of that owner by hand as CONTRIBUTING.md tells",
         )
     if _is_module(name.replace("-", "_")):
         raise ConfigurationError(
@@ -298,15 +303,18 @@ def _is_module(name: str) -> bool:
     return installed or name in sys.stdlib_module_names or name == __name__.partition(".")[0]
 
 
-def _taken(settings: Settings) -> set[str]:
-    """Names of all apps, and of all who own a table or topic."""
+def _apps(settings: Settings) -> set[str]:
+    """Names of all apps, and of the clock."""
     from lakeshelf.components import registry as components
     from lakeshelf.streams.declare import registry as jobs
 
     apps = {*jobs.discover(*settings.homes), *components.discover(*settings.homes)}
-    writers = (table.owner for table in CATALOG.tables.values())
-    publishers = (topic.owner for topic in CATALOG.topics.values())
-    return {components.CLOCK, *apps, *writers, *publishers}
+    return {components.CLOCK, *apps}
+
+
+def _declared() -> tuple[Table | Topic, ...]:
+    """All that has an owner."""
+    return (*CATALOG.tables.values(), *CATALOG.topics.values())
 
 
 def _require_topic(name: str) -> None:
@@ -316,9 +324,19 @@ def _require_topic(name: str) -> None:
     if name not in fit:
         near = difflib.get_close_matches(name, fit, n=1)
         raise ConfigurationError(
-            f"{name!r} is no topic whose events can be counted",
+            f"{name!r} is no topic whose events can be counted: {_lacking(name)}",
             hint=f"did you mean {near[0]}?" if near else f"there are {', '.join(fit)}",
         )
+
+
+def _lacking(name: str) -> str:
+    """What a topic lacks so that a new app can count its events."""
+    if name not in CATALOG.topics:
+        return "no contract declares it"
+    if name not in CATALOG.raw_topics:
+        return f"no table raw/{name} tells which of its messages are repeats"
+    required = {field.name for field in CATALOG.topics[name].fields if field.required}
+    return f"its events need not have {min(_WANTED - required)}"
 
 
 def _examine(settings: Settings, app: App) -> None:

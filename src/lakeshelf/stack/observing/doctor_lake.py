@@ -197,6 +197,14 @@ def jobs(settings: Settings) -> Iterator[Finding]:
     yield good(
         f"{count_of(number, 'job')} in {count_of(len(plans), 'query')}, {count_of(len(texts), 'text')} of SQL"
     )
+    mirrored = {topic for query in plans for topic in query.mirrors}
+    for topic in CATALOG.raw_topics:
+        if topic not in mirrored:
+            table = CATALOG.tables[f"raw/{topic}"]
+            yield bad(
+                f"no job mirrors {topic}, so {table.name} stays empty",
+                f"have the job {table.owner}, which owns it, say mirrors=({topic!r},)",
+            )
 
 
 def _begun(settings: Settings) -> list[str]:
