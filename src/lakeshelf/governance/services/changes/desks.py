@@ -86,10 +86,11 @@ class Desk:
         log = self.log.appended(rows)
         self.memory.logs.put(self.session.id, log, log.nbytes)
 
-    @property
-    def known(self) -> frozenset[str]:
-        """Ids of edits that were taken."""
-        return frozenset(self.edits["edit_id"].to_pylist())
+    def known(self, edit_ids: Iterable[str]) -> frozenset[str]:
+        """Those of some ids whose edits were taken."""
+        asked = pa.array(list(edit_ids), pa.string())
+        taken = self.edits["edit_id"]
+        return frozenset(taken.filter(pc.is_in(taken, asked)).to_pylist())
 
     @property
     def staged(self) -> pa.Table:
@@ -147,7 +148,7 @@ class Desk:
         Raises:
             GovernanceError: `not_found`.
         """
-        unknown = sorted(set(edit_ids) - self.known)
+        unknown = sorted(set(edit_ids) - self.known(edit_ids))
         if unknown:
             raise refused("not_found", f"the session has no edit {unknown[0][:80]!r}")
         names = ["edit_id", "op", "row_id", "column", "old_value", "new_value"]

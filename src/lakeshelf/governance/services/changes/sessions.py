@@ -115,12 +115,13 @@ def edit(context: Context, caller: Caller, session_id: str, incoming: Sequence[I
         session = session_of(tx, caller, session_id)
         require_right(tx, caller, session.project, "edit")
         desk = Desk.of(context, tx, session)
-    fresh = [desk.known_by(one) for one in incoming if one.edit_id not in desk.known]
+    known = desk.known(one.edit_id for one in incoming)
+    fresh = [desk.known_by(one) for one in incoming if one.edit_id not in known]
     rows = desk.rows([one.row_id for one in fresh])
     accepted = accept(desk.definition, fresh, rows, context.new_id)
     findings, deferred = desk.findings(context, accepted.edits, accepted.rows)
     _keep(context, desk, accepted.edits, findings)
-    repeated = [one.edit_id for one in incoming if one.edit_id in desk.known]
+    repeated = [one.edit_id for one in incoming if one.edit_id in known]
     return Edited(accepted.edits, accepted.refusals, accepted.made, findings, deferred, repeated)
 
 
@@ -136,11 +137,12 @@ def undo(context: Context, caller: Caller, session_id: str, edit_ids: Sequence[s
         require_right(tx, caller, session.project, "edit")
         desk = Desk.of(context, tx, session)
     undone = desk.undone(edit_ids)
-    fresh = [one for one in undone if one.edit_id not in desk.known]
+    known = desk.known(one.edit_id for one in undone)
+    fresh = [one for one in undone if one.edit_id not in known]
     rows = desk.after(context, fresh)
     judged_findings, deferred = desk.findings(context, fresh, rows)
     _keep(context, desk, fresh, judged_findings)
-    repeated = [one.edit_id for one in undone if one.edit_id in desk.known]
+    repeated = [one.edit_id for one in undone if one.edit_id in known]
     return Edited(fresh, (), {}, judged_findings, deferred, repeated)
 
 
