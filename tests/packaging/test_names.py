@@ -32,7 +32,7 @@ def vague(root: Path) -> Iterator[str]:
     for file in sorted(f for folder in FOLDERS for f in (root / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             name = named(node)
-            if name is not None and name.lstrip("_") in VAGUE:
+            if name is not None and name.strip("_").lower() in VAGUE:
                 yield f"{file.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)} {name}"
 
 
@@ -47,6 +47,8 @@ def test_no_name_is_vague() -> None:
     "code",
     [
         "found = 1",
+        "TOLD = 1",
+        "class _Found: ...",
         "lake.wanted = 1",
         "class Row:\n    there: int",
         "rows = [told for told in lake]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lakeshelf.cli.console import starting
-from lakeshelf.cli.console.starting import TOLD, Patience, Start
+from lakeshelf.cli.console.starting import STEPS, Patience, Start
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.supervision.parts import BrokerPart, ComponentsPart, StreamsPart
 from lakeshelf.stack.supervision.supervisor import TABLES, TOPICS, Supervisor
@@ -20,11 +20,11 @@ def test_each_step_of_a_start_is_told_once_when_it_is_done(capfd):
             for _ in range(2):
                 show({"reached": dict(list(steps.items())[:count]), "awaited": list(steps)[count:]})
     told = [line.rsplit(maxsplit=2) for line in capfd.readouterr().err.splitlines()]
-    assert told == [[TOLD[step], f"{seconds:.1f}", "s"] for step, seconds in steps.items()]
+    assert told == [[STEPS[step], f"{seconds:.1f}", "s"] for step, seconds in steps.items()]
 
 
 def test_every_step_that_a_stack_reaches_has_words():
-    assert TOLD.keys() == PARTS | {TOPICS, TABLES}
+    assert STEPS.keys() == PARTS | {TOPICS, TABLES}
 
 
 def test_what_is_waited_for_is_named_with_the_seconds_so_far(capfd, monkeypatch):

@@ -61,7 +61,7 @@ def trained() -> Version:
 def test_the_same_customers_are_green_a_week_later() -> None:
     told = drifting.indices(trained(), of_days(WEEKS[-drift.DAYS :]))
     assert set(told) == {"", "S0", "S1"}
-    assert all(set(of) <= drifting.TOLD for of in told.values())
+    assert all(set(of) <= drifting.DRIFTING for of in told.values())
     assert max(max(of.values()) for of in told.values()) < BOUNDS[DRIFT]
 
 

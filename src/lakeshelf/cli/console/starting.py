@@ -12,7 +12,7 @@ from lakeshelf.cli.console.output import SECONDS_BETWEEN_LINES, errors
 if TYPE_CHECKING:
     from rich.status import Status
 
-TOLD = {
+STEPS = {
     "broker": "Kafka answers",
     "topics": "topics are there",
     "tables": "tables are there",
@@ -69,9 +69,9 @@ class Start:
         for step, seconds in reached.items():
             if step not in self._done:
                 self._done.add(step)
-                self._console.print(f"{TOLD.get(step, step):32} {seconds:.1f} s")
+                self._console.print(f"{STEPS.get(step, step):32} {seconds:.1f} s")
         awaited = stack.get("awaited", ())
-        left = ", ".join(step for step in TOLD if step in awaited) or "the stack"
+        left = ", ".join(step for step in STEPS if step in awaited) or "the stack"
         elapsed = time.monotonic() - self._begun
         self._wait(f"{'waiting for ' + left:32} {elapsed:.0f} s")
 

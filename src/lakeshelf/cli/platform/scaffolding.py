@@ -44,7 +44,7 @@ CONTRACTS = Path("src", "lakeshelf", "contracts", "retail", "apps")
 """Folder of the checkout with the contracts of single apps."""
 LONGEST = 60
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_WANTED = {"store_id", "event_type", "event_time"}
+_COUNTED = {"store_id", "event_type", "event_time"}
 """Fields of an event that a new app counts by."""
 
 
@@ -320,7 +320,7 @@ def _declared() -> tuple[Table | Topic, ...]:
 def _require_topic(name: str) -> None:
     """Refuse a topic of which `raw` keeps no events that a new app can count."""
     topics = (CATALOG.topics[name] for name in CATALOG.raw_topics)
-    fit = [t.name for t in topics if _WANTED.issubset(f.name for f in t.fields if f.required)]
+    fit = [t.name for t in topics if _COUNTED.issubset(f.name for f in t.fields if f.required)]
     if name not in fit:
         near = difflib.get_close_matches(name, fit, n=1)
         raise ConfigurationError(
@@ -336,7 +336,7 @@ def _lacking(name: str) -> str:
     if name not in CATALOG.raw_topics:
         return f"no table raw/{name} tells which of its messages are repeats"
     required = {field.name for field in CATALOG.topics[name].fields if field.required}
-    return f"its events need not have {min(_WANTED - required)}"
+    return f"its events need not have {min(_COUNTED - required)}"
 
 
 def _examine(settings: Settings, app: App) -> None:

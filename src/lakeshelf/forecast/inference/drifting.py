@@ -25,7 +25,7 @@ OF_PLANS = ("promoted_days", "display", "mailer", "display_before", "mailer_befo
 """Features that each week's plan of promotions sets anew."""
 SHARED = ("store_", "category_", "subcategory_")
 """Beginnings of features that shelves of a store or department share: they have few values, which move together."""
-TOLD = frozenset(
+DRIFTING = frozenset(
     n for n in SCHEMA.names if n not in (*OF_CALENDAR, *OF_PLANS) and not n.startswith(SHARED)
 )
 
@@ -60,4 +60,4 @@ def unknown(one: Health, stores: Collection[str]) -> str | None:
 
 
 def _of_shelf(of: Mapping[str, float]) -> dict[str, float]:
-    return {name: index for name, index in of.items() if name in TOLD}
+    return {name: index for name, index in of.items() if name in DRIFTING}

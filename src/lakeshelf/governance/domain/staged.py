@@ -31,7 +31,7 @@ from lakeshelf.governance.errors import refused
 
 Cell = tuple[str, str | None]
 """Row and column; None stands for the whole row."""
-SET, INSERT, DELETE = OPS = ("set", "insert", "delete")
+SET, INSERT, DELETE = ("set", "insert", "delete")
 
 
 def schema(definition: Definition) -> pa.Schema:

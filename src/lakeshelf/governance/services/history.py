@@ -29,8 +29,6 @@ from lakeshelf.governance.storage.main import MainTable, OpenedTable
 from lakeshelf.lake.place.errors import Vacuumed, VersionNotFound
 from lakeshelf.lake.rows.conditions import Where
 
-ADOPTED = "adopted, not reviewed"
-
 
 @dataclass(frozen=True)
 class Change:

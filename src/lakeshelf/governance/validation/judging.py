@@ -88,7 +88,7 @@ def _nothing(dataset: str, column: str) -> pa.RecordBatchReader:
 
 
 @dataclass
-class _Found:
+class _Violations:
     """What violates a check, frame by frame."""
 
     check: Check
@@ -124,9 +124,9 @@ class _Found:
 
 def _judged(
     point: Point, judged: Sequence[Check], parts: Iterator[Frame], worker: Worker
-) -> list[_Found]:
+) -> list[_Violations]:
     suite = [expectation(check, measure_name(number)) for number, check in enumerate(judged)]
-    collected = [_Found(check) for check in judged]
+    collected = [_Violations(check) for check in judged]
     for frame in parts:
         verdicts = worker.judge(point, suite, frame.measures)
         for each, verdict in zip(collected, verdicts, strict=True):

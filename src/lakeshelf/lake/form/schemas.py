@@ -24,7 +24,6 @@ ADDING: tuple[SchemaMode, ...] = ("merge",)
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 _FIRST_DAY, _LAST_DAY = -96_465_293, 95_026_236
 """First and last day that delta-rs has statistics of; others stop it in the middle of a write."""
-_UTC = ("UTC", "+00:00", "Etc/UTC", "Z")
 
 
 def require_mode(mode: object, known: Sequence[str] = get_args(SchemaMode)) -> None:

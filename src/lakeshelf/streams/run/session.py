@@ -50,7 +50,7 @@ DELTA = {
 }
 
 # Where the agent of `jvm_metrics_port` finds them.
-TOLD = {"spark.metrics.conf.driver.sink.jmx.class": "org.apache.spark.metrics.sink.JmxSink"}
+JMX_SINK = {"spark.metrics.conf.driver.sink.jmx.class": "org.apache.spark.metrics.sink.JmxSink"}
 
 # The code that Spark generates to parse a message is longer than 8,000 bytes; the JVM only interprets
 # such methods unless it is told otherwise, at a tenth of the speed.
@@ -78,7 +78,7 @@ def properties(
         **STREAMING,
         **DELTA,
         **(LOCAL if master.startswith("local") else cluster),
-        **({} if settings.jvm_metrics_port is None else TOLD),
+        **({} if settings.jvm_metrics_port is None else JMX_SINK),
         "spark.master": master,
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {java_options}".rstrip(),

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from lakeshelf.governance.services.shop.models import SeenCard, SeenModel, SeenModels
 
 
-class Told(BaseModel):
+class ObjectAnswer(BaseModel):
     """What is told of an object, field by field."""
 
     model_config = ConfigDict(from_attributes=True, protected_namespaces=())
 
 
-class GateAnswer(Told):
+class GateAnswer(ObjectAnswer):
     """A gate: what was measured on the newest fold (null: unknown), its bound, whether it was kept."""
 
     name: str
@@ -32,7 +32,7 @@ class GateAnswer(Told):
     passed: bool
 
 
-class ModelAnswer(Told):
+class ModelAnswer(ObjectAnswer):
     """A version: who made it what it is and why, its gates, what a promotion makes of it, what the caller may do."""
 
     model_name: str
@@ -58,7 +58,7 @@ class ModelAnswer(Told):
         return cls(**seen.model.row() | beside)
 
 
-class ScoresAnswer(Told):
+class ScoresAnswer(ObjectAnswer):
     """Scores of a version, `contender` among its rivals: segment → metric → contender → weighted mean of the folds."""
 
     model_version: str
