@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 PROGRAM = "chromium"
 PATIENCE_MS = 30_000
 """How long something is waited for, on a machine that does other work."""
+
+
+PICTURES = Path(".cache") / "pages"
+"""Where pictures of pages lie whose tests failed."""
 
 
 class CannotRun(Exception):
@@ -77,9 +83,22 @@ def signed_in(browser: Browser, address: str, secret: str) -> Iterator[Page]:
     page.on(
         "request", lambda asked: None if asked.url.startswith(address) else wrong.append(asked.url)
     )
-    yield page
+    try:
+        yield page
+    except BaseException:
+        pictured(page)
+        raise
     context.close()
     assert wrong == []
+
+
+def pictured(page: Page) -> None:
+    """Write what a page looks like whose test has failed, by the name of the test and its own address."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    test = os.environ.get("PYTEST_CURRENT_TEST", "page").rpartition("/")[2].partition(" (")[0]
+    name = re.sub(r"\W+", "-", f"{test} {urlsplit(page.url).path}")[:200].strip("-")
+    with suppress(Error):
+        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def _is_wrong(kind: str, text: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
@@ -16,7 +16,7 @@ from tests.governance.api.conftest import ann, ben, cat, database, eve, vic
 from tests.governance.api.serving import address
 from tests.governance.conftest import metadata, process, sqlite_template, worker
 from tests.governance.services.conftest import clock, context
-from tests.ui.browser import CannotRun, running
+from tests.ui.browser import CannotRun, pictured, running
 
 __all__ = [
     "address",
@@ -33,6 +33,20 @@ __all__ = [
     "vic",
     "worker",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Pages of a test that failed are pictured while they are open."""
+    report = yield
+    if report.failed and report.when == "call":
+        held = getattr(item, "funcargs", {}).values()
+        for page in (getattr(one, "page", one) for one in held):
+            if isinstance(page, Page):
+                pictured(page)
+    return report
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.governance.api.modelled import CANDIDATE
 from tests.governance.api.people import issue
 from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
-from tests.ui.browser import signed_in
+from tests.ui.browser import PICTURES, signed_in
 from tests.ui.steward import WORST
 
 __all__ = ["shop_template"]
@@ -40,8 +40,6 @@ QUERIES = {"/data/{project}/{dataset}/blame": "?shelf_id=S1"}
 SIZES = {"desk": (1280, 720), "hand": (390, 844)}
 HEAVIEST_BYTES = 120_000
 """A page with its styles and scripts, as they are sent."""
-PICTURES = Path(".cache") / "pages"
-"""Where pictures of pages lie that failed."""
 
 
 @pytest.fixture
