@@ -18,6 +18,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.docs.references import Checkout
+from tests.docs.test_rules import lacking
 from tests.support import eventually
 
 HOME = Path(__file__).parents[2]
@@ -121,6 +122,7 @@ def test_the_job_is_listed_bound_and_documented(copy: Path) -> None:
     assert "curated/shelf_prices" in json.dumps(listed["price-changes"])
     assert "breaking" not in lakeshelf(copy, "contracts", "check")
     lakeshelf(copy, "contracts", "docs")
+    assert lacking(copy, "price-changes") is None
     reference = copy / "docs" / "reference"
     assert "price-changes" in (reference / "jobs.md").read_text(encoding="utf-8")
     assert (reference / "tables" / "curated" / "shelf_prices.md").is_file()
@@ -156,6 +158,7 @@ def test_what_new_writes_passes_everything_at_once(tmp_path: Path) -> None:
     for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)):
         done = run(made, "-m", *tool, *files)
         assert done.returncode == 0, f"{tool}\n{done.stdout}\n{done.stderr}"
+    assert [lacking(made, name) for name in ("lost-by-day", "daily-visits")] == [None, None]
     broken = Checkout(made).broken()
     assert [one for one in broken if str(made / one.file) in written] == []
 

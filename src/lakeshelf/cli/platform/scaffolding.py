@@ -42,6 +42,8 @@ JOB, COMPONENT = "job", "component"
 ROOM = {JOB: JOBS, COMPONENT: COMPONENTS[0]}
 CONTRACTS = Path("src", "lakeshelf", "contracts", "retail", "apps")
 """Folder of the checkout with the contracts of single apps."""
+RULE = "docs/design/retail.md#events"
+"""Rule of the checkout that an app follows at first."""
 LONGEST = 60
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _COUNTED = {"store_id", "event_type", "event_time"}
@@ -72,12 +74,13 @@ class App:
         """Its folder below a checkout or project."""
         return Path(ROOM[self.kind], self.name)
 
-    def files(self, layer: str, contract: Path) -> dict[Path, str]:
+    def files(self, layer: str, contract: Path, rule: str = "") -> dict[Path, str]:
         """Its files below a checkout or project → content.
 
         Args:
             layer: Layer of its table.
             contract: File that declares the table.
+            rule: Page and anchor of the rule that it follows; empty: its own page tells it.
         """
         places = {
             "contract.py": contract,
@@ -91,6 +94,8 @@ class App:
             "table": f"{layer}/{self.module}",
             "topic": self.topic,
             "contract": f"`{contract if contract.parent != self.folder else contract.name}`",
+            "rule": f"[Rule](../../{rule})" if rule else "Rule",
+            "named": f"\n\nThe rule is {rule}.\n" if rule else "",
         }
         return {places[path]: content for path, content in _template(self.kind, values)}
 
@@ -100,7 +105,7 @@ class App:
 
     def of_checkout(self) -> dict[Path, str]:
         """Its files in the checkout, where the contract package declares all tables."""
-        return self.files("curated", CONTRACTS / f"{self.module}.py")
+        return self.files("curated", CONTRACTS / f"{self.module}.py", RULE)
 
 
 KAFKA_USER, BROKER_HOST = "lakeshelf", "kafka"
