@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Iterable, Mapping, MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import structlog
@@ -35,6 +36,8 @@ LARGEST, KEPT = 10 * 1024 * 1024, 3
 """Bytes after which a file is put aside, and how many are kept so."""
 LEVELS = ("debug", "info", "warning", "error")
 MASK = "***"
+BELOW = "  "
+"""What lines of a traceback begin with."""
 FIRST = ("at", "level", "part", "event")
 """Fields that every line has; others follow them."""
 RUN = "run_id"
@@ -123,14 +126,14 @@ def is_printed() -> bool:
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
-    """A line of the log for people; a traceback stands below it."""
+    """A line of the log for people; a traceback stands below it, indented: no text of others begins a line."""
     others = dict(fields)
     at, level, part, event = (str(others.pop(name, "")) for name in FIRST)
     trace = str(others.pop("exception", "")).rstrip()
     pairs = " ".join(f"{name}={value}" for name, value in others.items() if name != RUN)
     seconds = at[:19].replace("T", " ")
-    first = f"{seconds} {level:7} {part:10} {event} {pairs}"
-    return "\n".join(filter(None, (first.rstrip(), trace)))
+    first = f"{seconds} {level:7} {part:10} {event} {pairs}".rstrip().replace("\n", r"\n")
+    return "\n".join(filter(None, (first, indent(trace, BELOW))))
 
 
 def _kept(file: Path) -> logging.Handler:

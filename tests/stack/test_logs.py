@@ -73,7 +73,7 @@ def test_a_failure_is_one_line_with_its_traceback(tmp_path: Path) -> None:
     assert len((tmp_path / "components.jsonl").read_text().splitlines()) == 1
     (line,) = log_lines.read(tmp_path)
     assert "Traceback" in line.fields["exception"]
-    assert line.text().endswith("ValueError: first\nsecond")
+    assert line.text().endswith("\n  ValueError: first\n  second")
 
 
 ODD = 'a "quoted\\ password'
@@ -257,7 +257,9 @@ def test_the_command_shows_the_latest_lines_and_says_how_many_there_are(
     assert "2 of 6 lines; --all shows them" in told.out
     assert "\x1b[31m" not in lakeshelf("logs", "--all").out
     log.error("failed", exception="first\nsecond; run `lakeshelf up`")
-    assert "failed\nfirst\nsecond; run `lakeshelf up`\n" in lakeshelf("logs", "--limit", "1").out
+    assert (
+        "failed\n  first\n  second; run `lakeshelf up`\n" in lakeshelf("logs", "--limit", "1").out
+    )
     (folder / "streams.jsonl").write_text(
         "".join((folder / "streams.jsonl").read_text().splitlines(keepends=True)[:-1])
     )
