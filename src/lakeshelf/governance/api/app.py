@@ -6,6 +6,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from lakeshelf import __version__
 from lakeshelf.errors import LakeshelfError
@@ -40,6 +42,8 @@ from lakeshelf.governance.api.serving import Serving
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.jobs.results import Results
 from lakeshelf.governance.services.jobs.running import Runner
+from lakeshelf.governance.services.reading import listing
+from lakeshelf.governance.services.reading.newest import Newest
 from lakeshelf.governance.services.shop.live import Live
 from lakeshelf.governance.services.shop.running import Shop
 from lakeshelf.governance.validation.remote import is_listening
@@ -94,6 +98,7 @@ def application(
     app.state.context = context
     app.state.shop = shop = shop or Shop()
     app.state.live = Live(shop.numbers, context.new_id(), time.monotonic)
+    app.state.newest = Newest(partial(run_in_threadpool, listing.newest, context), time.monotonic)
     app.state.serving = serving
     app.state.openid = _openid(serving, context)
     app.state.runner = runner = Runner(context)

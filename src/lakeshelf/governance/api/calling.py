@@ -13,6 +13,7 @@ from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs.results import Results
 from lakeshelf.governance.services.jobs.running import Runner
+from lakeshelf.governance.services.reading.newest import Newest
 from lakeshelf.governance.services.shop.live import Live
 from lakeshelf.governance.services.shop.running import Shop
 from lakeshelf.lake.place.errors import NotFound
@@ -41,6 +42,11 @@ def _live(request: Request) -> Live:
     return held
 
 
+def _newest(request: Request) -> Newest:
+    held: Newest = request.app.state.newest
+    return held
+
+
 def _runner(request: Request) -> Runner:
     held: Runner = request.app.state.runner
     return held
@@ -60,6 +66,7 @@ On = Annotated[Context, Depends(_context)]
 By = Annotated[Caller, Depends(_caller)]
 In = Annotated[Shop, Depends(_shop)]
 Now = Annotated[Live, Depends(_live)]
+Latest = Annotated[Newest, Depends(_newest)]
 Jobs = Annotated[Runner, Depends(_runner)]
 Rows = Annotated[Results, Depends(_results)]
 Served = Annotated[Serving, Depends(_serving)]

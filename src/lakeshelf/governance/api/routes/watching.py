@@ -14,11 +14,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from lakeshelf.governance.api import answers, shapes
-from lakeshelf.governance.api.calling import By, Limit, Now, On, router
+from lakeshelf.governance.api.calling import By, Latest, Limit, Now, On, router
 from lakeshelf.governance.metadata.tables.events import AuditEvent, Event
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.people.users import still
 from lakeshelf.governance.services.reading import listing
+from lakeshelf.governance.services.reading.newest import Newest
 from lakeshelf.governance.services.shop.live import Live
 
 routes = router("watching")
@@ -38,6 +39,7 @@ async def stream_events(
     context: On,
     caller: By,
     live: Now,
+    newest: Latest,
     topics: Annotated[str | None, Query(max_length=1_000)] = None,
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
 ) -> EventSourceResponse:
@@ -52,7 +54,7 @@ async def stream_events(
     watched = live if LIVE in (chosen or ()) else None
     # Before the answer begins: who has it hears of all that happens from then on.
     begin = await run_in_threadpool(_begin, context, caller, last_event_id)
-    stream = _stream(context, caller, begin, chosen, watched)
+    stream = _stream(context, caller, begin, chosen, newest, watched)
     return EventSourceResponse(stream, ping=PING_S, headers={"X-Accel-Buffering": "no"})
 
 
@@ -138,6 +140,7 @@ async def _stream(
     caller: Caller,
     begin: Begin,
     topics: frozenset[str] | None,
+    newest: Newest,
     live: Live | None,
 ) -> AsyncIterator[ServerSentEvent]:
     number = begin.number
@@ -150,16 +153,17 @@ async def _stream(
             looked = loop.time()
             if not await run_in_threadpool(still, context, caller):
                 return
-        listed, newest, _ = await run_in_threadpool(_after, context, caller, number)
-        for event in listed:
-            number = event.number
-            if _is_wanted(event, topics):
-                yield _sent(event)
+        listed: list[Event] = []
+        if await newest.number() > number:
+            listed, seen, _ = await run_in_threadpool(_after, context, caller, number)
+            for event in listed:
+                if _is_wanted(event, topics):
+                    yield _sent(event)
+            number = listed[-1].number if len(listed) == AT_ONCE else seen
         if live is not None and (point := live.peek()) is not None and point.id != shown:
             shown = point.id
             yield ServerSentEvent(event="numbers", data=point.text)
         if len(listed) < AT_ONCE:
-            number = max(number, newest)
             await asyncio.sleep(POLL_S)
 
 

@@ -263,6 +263,12 @@ def happened(
         return record, tx.events.newest(), tx.events.follows(after)
 
 
+def newest(context: Context) -> int:
+    """The number of the newest event of all; 0: nothing has happened."""
+    with context.metadata.reading() as tx:
+        return tx.events.newest()
+
+
 def notices(
     context: Context, caller: Caller, *, unread: bool, limit: int
 ) -> list[tuple[Notice, Event]]:
