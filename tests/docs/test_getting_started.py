@@ -75,7 +75,7 @@ class Reader:
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
         """Rows of a statement."""
-        return list(json.loads(self._run(f'lakeshelf sql "{statement}" --json', {}).stdout))
+        return list(json.loads(self.types(f'lakeshelf sql "{statement}" --json')))
 
     def is_caught_up(self) -> bool:
         """Whether no query has more to fold than what has just come."""
