@@ -46,6 +46,20 @@ import pandas as pd
 column = pd.Series([1, None], dtype="category")
 print(pa.array(column).type, pa.array(pd.Series([1.5, float("nan")])).null_count)
 """
+MISSING = """
+import sys
+from lakeshelf import lean
+class Gone:
+    def find_spec(self, name, path, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError("not installed", name=name)
+sys.meta_path.insert(0, Gone())
+lean.without("pandas")
+import pyarrow as pa
+pa.table({"number": [1]})
+lean.admit("pandas")
+print(pa.array([1]).to_pylist())
+"""
 WAVE = "from lakeshelf import lean\nlean.without('wave')\n"
 
 
@@ -70,6 +84,20 @@ def test_what_drives_decides_and_supervises_loads_no_pandas() -> None:
 def test_pyarrow_reads_frames_as_ever_once_pandas_is_admitted() -> None:
     """It looks for pandas once, and would make a list of a column whose values are categories."""
     assert printed(FRAMES) == printed(FRAMES.replace('lean.without("pandas")', ""))
+
+
+@pytest.mark.slow
+def test_a_project_needs_no_pandas() -> None:
+    """Where it is not installed, nothing changes by its being admitted."""
+    assert printed(MISSING) == "[1]"
+
+
+@pytest.mark.slow
+def test_who_has_not_loaded_pyarrow_loads_nothing_when_pandas_is_admitted() -> None:
+    admitted = (
+        "import sys\nfrom lakeshelf import lean\nlean.without('pandas')\nlean.admit('pandas')\n"
+    )
+    assert printed(admitted + "print({'pandas', 'pyarrow'} & set(sys.modules))") == "set()"
 
 
 def test_what_a_process_does_without_cannot_be_imported_until_it_is_admitted() -> None:

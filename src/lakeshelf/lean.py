@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
@@ -54,6 +55,8 @@ def _is_question(frame: FrameType | None) -> bool:
 
 def _look_again() -> None:
     """Have pyarrow look again, which it does once; it would read a frame's column as any list from then on."""
-    import pyarrow as pa  # noqa: PLC0415 - most processes that do without have it, not all
+    if "pyarrow" in sys.modules:
+        import pyarrow as pa  # noqa: PLC0415 - who has not loaded it needs nothing of it
 
-    pa.table({}).to_pandas()
+        with suppress(ImportError):  # it is not installed
+            pa.table({}).to_pandas()
