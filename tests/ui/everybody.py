@@ -22,21 +22,11 @@ from lakeshelf.ui.pages import whatif
 from tests.cli.shop.told_shop import OPENED, SHELF, write
 from tests.governance.api.floor import answering, shop
 from tests.governance.api.modelled import CANDIDATE, CHAMPION
-from tests.governance.api.operations import MEMBERS, PREFIX, WEBHOOK
+from tests.governance.api.operations import MEMBERS, PREFIX, USERS, WEBHOOK
 from tests.governance.api.people import DATA, REQUESTS, Browser, Person, issue
 from tests.governance.api.test_life import act, done, insert, proposed, set_
 from tests.governance.services.conftest import DATASET, PROJECT, START
 
-USERS = {
-    "viewer": "vic",
-    "named": "dan",
-    "contributor": "ben",
-    "author": "cat_",
-    "owner": "ann",
-    "service": "bot",
-    "outsider": "eve",
-    "admin": "ada",
-}
 NARROW = "narrow"
 """An owner who signed in with a token for reading."""
 SIGNED_IN = (*MEMBERS, "outsider", "admin", NARROW)

@@ -21,6 +21,7 @@ from lakeshelf.governance.metadata import Metadata
 from lakeshelf.ui.pages import PAGES
 from tests.cli.shop.told_shop import OPENED, SHELF, write_all
 from tests.governance.api import modelled
+from tests.governance.api.operations import USERS
 from tests.governance.api.people import REQUESTS, Person
 from tests.governance.api.serving import listening
 from tests.governance.api.test_life import done, insert, proposed, set_
@@ -60,7 +61,7 @@ def shop() -> Iterator[tuple[str, Everybody, dict[str, str]]]:
             listening(app) as address,
         ):
             all_ = everybody.everybody(app, context, [])
-            people = {role: Person(app, role) for role in everybody.USERS}
+            people = {role: Person(app, role) for role in USERS}
             yield address, all_, _addresses(all_, _lived(people))
     process.kill()
     shutil.rmtree(folder)

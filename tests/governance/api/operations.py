@@ -13,6 +13,17 @@ from tests.governance.api.test_life import insert
 OK = "ok"
 """The call gets past the question who calls; what the rest of it says is not asked here."""
 MEMBERS = ("viewer", "named", "contributor", "author", "owner", "service")
+USERS = {
+    "viewer": "vic",
+    "named": "dan",
+    "contributor": "ben",
+    "author": "cat_",
+    "owner": "ann",
+    "service": "bot",
+    "outsider": "eve",
+    "admin": "ada",
+}
+"""Role → user who has it, in the tests that go as everybody."""
 WRITERS = ("contributor", "author", "owner", "service")
 REVIEWERS = ("contributor", "owner", "named")
 ROLES = (

@@ -32,6 +32,7 @@ from tests.governance.api.operations import (
     SEEN_HASH,
     TABLE,
     THINGS,
+    USERS,
     WEBHOOK,
 )
 from tests.governance.api.people import DATA, REQUESTS, Browser, Person, code, issue
@@ -55,18 +56,6 @@ class World:
     people: Mapping[str, Person]
     own: Mapping[str, str]
     content_hash: str
-
-
-USERS = {
-    "viewer": "vic",
-    "named": "dan",
-    "contributor": "ben",
-    "author": "cat_",
-    "owner": "ann",
-    "service": "bot",
-    "outsider": "eve",
-    "admin": "ada",
-}
 
 
 @pytest.fixture
