@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from lakeshelf import crash
 from lakeshelf.components import journal
@@ -28,8 +28,15 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.validate import UNPROCESSABLE
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.kafka import topics
-from lakeshelf.kafka.consuming import available, behind, is_end, reader, watermarks
-from lakeshelf.kafka.refusals import refusal
+from lakeshelf.kafka.consuming import (
+    ANSWER_S,
+    available,
+    behind,
+    coordinated,
+    is_end,
+    reader,
+    watermarks,
+)
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.locks import Lease
@@ -45,8 +52,6 @@ from lakeshelf.telemetry import metrics
 REFUSALS = "quarantine"
 POLL_S = 0.2
 FOLLOW_S = 0.05
-ANSWER_S = 15.0
-_SEE = "see `lakeshelf doctor`"
 
 
 class Service(Protocol):
@@ -233,11 +238,11 @@ class ComponentService:
     def _reached(self, ends: Mapping[str, int]) -> None:
         if ends:
             offsets = [TopicPartition(topic, 0, end) for topic, end in ends.items()]
-            try:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
-            except KafkaException as error:
-                what = f"{self._class.name} cannot tell Kafka how far it is"
-                raise refusal(what, error, hint=_SEE, heard=self._consumer) from error
+            coordinated(
+                lambda: self._consumer.commit(offsets=offsets, asynchronous=False),
+                f"{self._class.name} cannot tell Kafka how far it is",
+                self._consumer,
+            )
 
 
 def going_on(at: int | None, end: int) -> int:
@@ -273,12 +278,12 @@ class Leader:
         Raises:
             BrokerError: The broker does not answer.
         """
-        try:
-            (position,) = self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S)
-        except KafkaException as error:
-            what = f"no broker tells how far {self._name} is"
-            raise refusal(what, error, hint=_SEE, heard=self._consumer) from error
-        return max(0, position.offset)
+        (position,) = coordinated(
+            lambda: self._consumer.committed([TopicPartition(CLOCK, 0)], timeout=ANSWER_S),
+            f"no broker tells how far {self._name} is",
+            self._consumer,
+        )
+        return max(0, int(position.offset))
 
     def close(self) -> None:
         """End the connection."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -15,6 +16,16 @@ from lakeshelf.kafka.refusals import PERMISSIONS, refusal
 MOST = 5000
 ANSWER_S, RETRY_S = 15.0, 0.1
 _SEE = "see `lakeshelf doctor`"
+_COORDINATOR_MOVES = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError._WAIT_COORD,  # noqa: SLF001 - its public name
+    }
+)
+"""What is answered while a consumer group passes from one broker to another, or to its first."""
+_Answer = TypeVar("_Answer")
 
 
 def reader(client: Mapping[str, str], group: str) -> Reader:
@@ -115,6 +126,34 @@ def watermarks(
             time.sleep(RETRY_S)
         else:
             return first, end
+
+
+def coordinated(
+    ask: Callable[[], _Answer], what: str, heard: Reader, seconds: float = ANSWER_S
+) -> _Answer:
+    """What the coordinator of a consumer group answers, asked again while the group moves to another.
+
+    librdkafka looks for the new one and leaves the question unanswered
+    (https://github.com/confluentinc/librdkafka/issues/5586).
+
+    Args:
+        ask: The question, which may be asked twice.
+        what: What failed if there is no answer.
+        heard: The consumer that asks.
+        seconds: How long to ask while the group moves.
+
+    Raises:
+        BrokerError: The broker does not answer, or the group moves for longer.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            moves = error.args[0].code() in _COORDINATOR_MOVES
+            if not moves or time.monotonic() > deadline:
+                raise refusal(what, error, hint=_SEE, heard=heard) from error
+            time.sleep(RETRY_S)
 
 
 def records(client: Mapping[str, str], topic: str) -> Iterator[Message]:
