@@ -1,6 +1,6 @@
 """Lines of the logs of a stack, read in the order of their times: those of its processes, of the broker and of Spark.
 
-A line that has no time of its own belongs to the one before it.
+A line that has no time of its own belongs to the one before it, also where that was read earlier.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ ALIKE = {"WARN": "warning", "FATAL": "error", "CRITICAL": "error", "TRACE": "deb
 LOOK_AGAIN_S = 0.5
 BLOCK = 64 * 1024
 """Bytes in which the end of a last line is looked for."""
-START = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_OF_ALL = datetime.min.replace(tzinfo=UTC)
+"""Where a line without a time stands among others."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class LogLine:
     """One line.
 
     Attributes:
-        at: When.
+        at: When; None: it stands at the beginning of a file and has no time.
         level: One of `lakeshelf.logs.LEVELS`.
         part: Whose.
         event: What happened.
         fields: Whatever else it says.
     """
 
-    at: datetime
+    at: datetime | None
     level: str
     part: str
     event: str
@@ -69,10 +70,8 @@ class LogLine:
 
     def record(self) -> dict[str, Any]:
         """The line as it is written."""
-        named = dict(
-            zip(FIRST, (self.at.isoformat(), self.level, self.part, self.event), strict=True)
-        )
-        return named | self.fields
+        at = self.at and self.at.isoformat()
+        return dict(zip(FIRST, (at, self.level, self.part, self.event), strict=True)) | self.fields
 
     def is_at_least(self, level: str) -> bool:
         """Whether it is as grave as a level."""
@@ -94,6 +93,19 @@ def read(folder: Path, names: Sequence[str] = ()) -> Iterator[LogLine]:
     return Tail(folder, names).lines(unfinished=True)
 
 
+@dataclass
+class _Stand:
+    """How far a file was read.
+
+    Attributes:
+        end: Bytes.
+        line: The last line with a time of its own.
+    """
+
+    end: int = 0
+    line: LogLine | None = None
+
+
 class Tail:
     """Reads on in the logs where it stopped, each line once, whatever name its file has by then.
 
@@ -106,8 +118,8 @@ class Tail:
 
     def __init__(self, folder: Path, names: Sequence[str] = ()) -> None:
         self._folder, self._names = folder, names
-        self._read: dict[int, int] = {}
-        """Number of a file → bytes of it that were read."""
+        self._read: dict[int, _Stand] = {}
+        """Number of a file → how far it was read."""
 
     def lines(self, *, unfinished: bool = False) -> Iterator[LogLine]:
         """Lines that were not read before, the oldest first.
@@ -116,15 +128,17 @@ class Tail:
             unfinished: Also the beginning of a line that is still being written.
         """
         with ExitStack() as stack:
-            ends, passages = dict[int, int](), list[Iterator[LogLine]]()
+            stands, passages = dict[int, _Stand](), list[Iterator[LogLine]]()
             for file, opened in self._opened(stack):
                 number, end = _number(opened), _size(opened) if unfinished else _whole(opened)
-                start = self._read.get(number, 0)
-                opened.seek(start if start <= end else 0)  # what became shorter was begun anew
-                ends[number] = end
-                passages.append(_lines(_texts(opened, end), _part(file)))
-            self._read = ends
-            yield from heapq.merge(*passages, key=lambda line: line.at)
+                before = self._read.get(number, _Stand())
+                if before.end > end:  # what became shorter was begun anew
+                    before = _Stand()
+                opened.seek(before.end)
+                stands[number] = _Stand(end, before.line)
+                passages.append(_lines(_texts(opened, end), _part(file), stands[number]))
+            self._read = stands
+            yield from heapq.merge(*passages, key=lambda line: line.at or FIRST_OF_ALL)
 
     def follow(self, pause: Callable[[float], None] = time.sleep) -> Iterator[LogLine]:
         """Lines that come from now on; never ends."""
@@ -193,7 +207,8 @@ def _is_selected(file: Path, names: Sequence[str]) -> bool:
     return not names or _part(file) in names
 
 
-def _lines(texts: Iterable[str], part: str) -> Iterator[LogLine]:
+def _lines(texts: Iterable[str], part: str, stand: _Stand) -> Iterator[LogLine]:
+    """Lines, each with what stands below it; what comes first without a time is the rest of the line before."""
     last: LogLine | None = None
     below: list[str] = []
     for text in texts:
@@ -201,12 +216,18 @@ def _lines(texts: Iterable[str], part: str) -> Iterator[LogLine]:
         if line is not None:
             if last is not None:
                 yield _longer(last, below)
-            last, below = line, []
+            stand.line = last = line
+            below = []
         elif text.strip():
-            last = last or LogLine(START, "info", part, "")
+            last = last or _rest(stand.line, part)
             below.append(text)
     if last is not None:
         yield _longer(last, below)
+
+
+def _rest(line: LogLine | None, part: str) -> LogLine:
+    """What goes on below a line: it is as old and as grave."""
+    return LogLine(line.at, line.level, line.part, "") if line else LogLine(None, "info", part, "")
 
 
 def _line(text: str, part: str) -> LogLine | None:

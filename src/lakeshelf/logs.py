@@ -128,11 +128,11 @@ def is_printed() -> bool:
 def as_text(fields: Mapping[str, Any]) -> str:
     """A line of the log for people; a traceback stands below it, indented: no text of others begins a line."""
     others = dict(fields)
-    at, level, part, event = (str(others.pop(name, "")) for name in FIRST)
+    at, level, part, event = (str(others.pop(name, None) or "") for name in FIRST)
     trace = str(others.pop("exception", "")).rstrip()
     pairs = " ".join(f"{name}={value}" for name, value in others.items() if name != RUN)
     seconds = at[:19].replace("T", " ")
-    first = f"{seconds} {level:7} {part:10} {event} {pairs}".rstrip().replace("\n", r"\n")
+    first = f"{seconds:19} {level:7} {part:10} {event} {pairs}".rstrip().replace("\n", r"\n")
     return "\n".join(filter(None, (first, indent(trace, BELOW))))
 
 

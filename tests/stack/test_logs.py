@@ -163,7 +163,7 @@ def test_lines_of_all_parts_stand_in_the_order_of_their_times(tmp_path: Path) ->
 def test_no_text_in_a_log_is_lost_or_stops_its_reading(texts: list[str]) -> None:
     lines = [part for text in texts for part in text.splitlines()]
     assume(not any(log_lines._line(line, "") for line in lines))
-    found = list(log_lines._lines(lines, "streams"))
+    found = list(log_lines._lines(lines, "streams", log_lines._Stand()))
     told = "".join(f"{line.event}{line.fields.get('exception', '')}" for line in found)
     assert [line for line in lines if line.strip()] == told.splitlines()
 
@@ -187,6 +187,30 @@ def test_lines_that_come_are_followed_also_into_a_new_file(tmp_path: Path) -> No
 
     assert next(following).event == "SocketServer: slower"
     assert next(following).event == "SocketServer: new"
+
+
+def test_the_rest_of_a_traceback_is_as_old_and_as_grave_as_its_beginning(tmp_path: Path) -> None:
+    """It was written after a look; with `--level error` it had been left out, else shown at the time 1970."""
+    file, tail = tmp_path / "streams.log", log_lines.Tail(tmp_path)
+    file.write_text(SPARK)
+    (begun,) = tail.lines()
+    file.open("a").write("\tat java.lang.Daemon\n")
+    (rest,) = tail.lines()
+    file.open("a").write("\tat java.lang.Main\n")
+    (last,) = tail.lines()
+    assert (rest.at, rest.level, rest.fields) == (
+        begun.at,
+        "error",
+        {"exception": "\tat java.lang.Daemon\n"},
+    )
+    assert (last.at, last.level, last.event) == (begun.at, "error", "")
+
+
+def test_what_has_no_time_is_shown_without_one(tmp_path: Path) -> None:
+    (tmp_path / "streams.log").write_text(ORPHAN)
+    (line,) = log_lines.read(tmp_path)
+    assert line.record()["at"] is None
+    assert line.text() == f"{'':19} info    streams\n  {ORPHAN.rstrip()}"
 
 
 ACTS = st.lists(st.sampled_from(["line", "half", "look", "aside"]), max_size=25)
