@@ -196,6 +196,20 @@ def test_a_job_that_cannot_be_loaded_is_named_and_the_others_are_listed(lakeshel
 
 
 @pytest.mark.slow
+def test_a_job_whose_sql_cannot_run_keeps_the_stack_from_starting(lakeshelf, project):
+    job = project / "spark-apps" / "visits-by-day" / "visits_by_day.py"
+    job.write_text(job.read_text().replace("CAST(event_time", "CAST(event_tim"))
+    for words in (["up", "--no-watch"], ["up", "--foreground"], ["jobs", "run", "visits-by-day"]):
+        refused = lakeshelf(*words)
+        assert refused.code == 2
+        line = refused.error
+        assert "job visits-by-day: the SQL of its " in line
+        assert "event_tim" in line
+        assert "`lakeshelf jobs list` checks it" in line
+    assert not (project / "lake" / "_stack").exists(), "nothing was started"
+
+
+@pytest.mark.slow
 def test_a_contract_that_cannot_be_loaded_hinders_nobody_who_stops_or_looks(lakeshelf, project):
     contract = project / "spark-apps" / "visits-by-day" / "contract.py"
     contract.write_text("TABLES = 1 / 0\n")

@@ -118,12 +118,12 @@ def run(
     from lakeshelf.kafka import topics
     from lakeshelf.stack.embedded.clients import running_client
     from lakeshelf.stack.supervision import submission
-    from lakeshelf.streams.declare import registry
+    from lakeshelf.streams.declare import binding, registry
 
     settings = access.settings(committer=committer)
     if master is not None and master != "submit":
         submission.require_known(master)
-    registry.select(registry.discover(*settings.homes), names or ())
+    binding.require_bound(registry.select(registry.discover(*settings.homes), names or ()))
     client = running_client(settings)
     topic_names = [topic.name for topic in CATALOG.topics.values()]
     if missing := [

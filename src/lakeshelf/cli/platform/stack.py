@@ -123,6 +123,7 @@ class Launch:
         from lakeshelf.stack.supervision.supervisor import Supervisor
 
         settings = self.settings
+        require_bound(settings)
         supervisor = Supervisor(
             settings, components=registry.chosen(settings), governed=governed.is_wanted(settings)
         )
@@ -145,10 +146,19 @@ class Launch:
     def _started(self, timeout: float) -> dict[str, Any]:
         from lakeshelf.stack.observing import planning
 
+        require_bound(self.settings)
         for name in planning.late(self.settings):
             errors().print(f"{name} {planning.FROM_NOW_ON}", soft_wrap=True)
         with Start().shown() as show:
             return _started(self.settings, Patience(timeout), show)
+
+
+def require_bound(settings: Settings) -> None:
+    """Refuse to start jobs of a project whose SQL cannot run."""
+    if settings.project is not None:
+        from lakeshelf.streams.declare import binding, registry
+
+        binding.require_bound(registry.discover(*settings.homes).values())
 
 
 def down(

@@ -7,7 +7,7 @@ contract of what it is for; and of each text it is known which columns it reads.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +86,21 @@ def bind(job: Job) -> tuple[Bound, ...]:
         ConfigurationError: A text cannot run, or gives something else than the contract wants.
     """
     return tuple(Binder(job).bound())
+
+
+def require_bound(jobs: Iterable[Job]) -> None:
+    """Refuse jobs of a project whose SQL cannot run, before anything starts; that of the product is bound by its tests.
+
+    Raises:
+        ConfigurationError: As for `bind`; it names the command that binds them again.
+    """
+    for job in jobs:
+        try:
+            if job.own:
+                bind(job)
+        except ConfigurationError as error:
+            hint = "mend it; `lakeshelf jobs list` checks it and starts nothing"
+            raise ConfigurationError(str(error), hint=hint) from error
 
 
 class Binder:
