@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import charts, rendering, serving
+from lakeshelf.ui import rendering, serving
 from lakeshelf.ui.pages import explore
+from lakeshelf.ui.pictures import charts
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import Browser, Person
 from tests.ui.test_frame import field, post, read

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from lakeshelf.ui import charts
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
+from lakeshelf.ui.pictures import charts
 
 PLACE = "/explore"
 AT_ONCE = 200
