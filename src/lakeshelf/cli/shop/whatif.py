@@ -30,37 +30,45 @@ STEPS = {
 }
 
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="What would have been set; several."),
+]
+Number = Annotated[
+    int | None,
+    typer.Option(
+        "--change-request",
+        metavar="NUMBER",
+        help="What an open change request of policies asks for.",
+    ),
+]
+Since = Annotated[
+    str | None, typer.Option(metavar="DAY", help="First day; unset: 91 days up to the last.")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Last day; unset: that of the last receipt.")
+]
+Stores = Annotated[str | None, typer.Option(metavar="S1,S2", help="Only shelves of these stores.")]
+Categories = Annotated[
+    str | None, typer.Option(metavar="C1,C2", help="Only goods of these departments.")
+]
+Items = Annotated[str | None, typer.Option(metavar="I1,I2", help="Only these items.")]
+Frontier = Annotated[
+    bool, typer.Option("--frontier", help="Try reorder points: fill against stock.")
+]
+
+
 def whatif(
     *,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="What would have been set; several."),
-    ] = None,
-    number: Annotated[
-        int | None,
-        typer.Option(
-            "--change-request",
-            metavar="NUMBER",
-            help="What an open change request of policies asks for.",
-        ),
-    ] = None,
+    settings: Set = None,
+    number: Number = None,
     user: connecting.As = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="DAY", help="First day; unset: 91 days up to the last.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="DAY", help="Last day; unset: that of the last receipt.")
-    ] = None,
-    stores: Annotated[
-        str | None, typer.Option(metavar="S1,S2", help="Only shelves of these stores.")
-    ] = None,
-    categories: Annotated[
-        str | None, typer.Option(metavar="C1,C2", help="Only goods of these departments.")
-    ] = None,
-    items: Annotated[str | None, typer.Option(metavar="I1,I2", help="Only these items.")] = None,
-    frontier: Annotated[
-        bool, typer.Option("--frontier", help="Try reorder points: fill against stock.")
-    ] = False,
+    since: Since = None,
+    until: Until = None,
+    stores: Stores = None,
+    categories: Categories = None,
+    items: Items = None,
+    frontier: Frontier = False,
     every: All = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,11 +87,8 @@ def whatif(
 
     change = _change(settings or [], number, user)
     limited = {"store_id": stores, "category": categories, "item_id": items}
-    scope = lakes.Scope(
-        day("--since", since),
-        day("--until", until),
-        {column: _listed(text) for column, text in limited.items()},
-    )
+    chosen = {column: _listed(text) for column, text in limited.items()}
+    scope = lakes.Scope(day("--since", since), day("--until", until), chosen)
     with Steps(STEPS).shown() as progress:
         progress("read")
         shop = lakes.read(in_force.lake_root, scope)
