@@ -14,7 +14,10 @@ _BLOCK = re.compile(r"(<!-- metrics: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
 def written(page: str) -> str:
     """The page with the table as the declarations have it."""
     columns = ("metric", "type", "labels", "is")
-    rows = [" | ".join(str(row[name]) for name in columns) for row in metrics.as_rows()]
+    rows = [
+        " | ".join((m.exported, m.kind, ", ".join(m.labels), m.help))
+        for m in metrics.METRICS.values()
+    ]
     table = "\n".join(f"| {row} |" for row in (" | ".join(columns), "---|---|---|---", *rows))
     return _BLOCK.sub(lambda block: f"{block[1]}\n{table}\n\n{block[2]}", page)
 

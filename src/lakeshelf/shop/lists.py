@@ -102,31 +102,13 @@ def shown(root: Place, rows: pa.Table) -> list[dict[str, Any]]:
     return with_names(root, kept.to_pylist())
 
 
-def open_alert(root: Place, alert: str) -> dict[str, Any]:
-    """An alert that is not closed.
-
-    Raises:
-        ConfigurationError: There is none with this id, or it is closed.
-    """
-    return _only(open_alerts(root, [alert]))
-
-
 def open_alerts(root: Place, alerts: Collection[str]) -> Targets:
-    """Alerts that are not closed, by id; for each other id the refusal of `open_alert`."""
+    """Alerts that are not closed, by id; for each other id why there is none that is open."""
     return _open(root, "alert", (ALERTS,), alerts, OPEN_ALERT)
 
 
-def pending_plan(root: Place, plan: str) -> dict[str, Any]:
-    """A plan that waits.
-
-    Raises:
-        ConfigurationError: There is none with this id, or it waits no more.
-    """
-    return _only(pending_plans(root, [plan]))
-
-
 def pending_plans(root: Place, plans: Collection[str]) -> Targets:
-    """Plans that wait, by id; for each other id the refusal of `pending_plan`."""
+    """Plans that wait, by id; for each other id why there is none that waits."""
     return _open(root, "plan", tuple(PLANS.values()), plans, PENDING_PLAN)
 
 
@@ -144,13 +126,6 @@ def stock(root: Place, shelf: str) -> dict[str, Any]:
             f"no stock of the shelf {shelf!r} is known", hint="see `lakeshelf stock low --all`"
         )
     return known
-
-
-def _only(targets: Targets) -> dict[str, Any]:
-    (target,) = targets.values()
-    if isinstance(target, ConfigurationError):
-        raise target
-    return target
 
 
 def _open(

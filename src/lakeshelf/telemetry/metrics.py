@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
 PREFIX = "lakeshelf_"
@@ -371,11 +371,3 @@ def series(metric: Metric) -> tuple[str, ...]:
     return tuple(f"{metric.exported}_{end}" for end in ENDS.get(metric.kind, ())) or (
         metric.exported,
     )
-
-
-def as_rows() -> list[dict[str, Any]]:
-    """The metrics as rows of the page that documents them."""
-    return [
-        {"metric": m.exported, "type": m.kind, "labels": ", ".join(m.labels), "is": m.help}
-        for m in METRICS.values()
-    ]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.versions import folders
-from lakeshelf.forecast.versions.cards import Card, Features
+from lakeshelf.forecast.versions.cards import VERSION, Card, Features
 from lakeshelf.forecast.versions.errors import ModelError, VersionDamaged
 from lakeshelf.forecast.versions.places import LocalVersion, at
 from lakeshelf.lake.place.errors import StorageError
@@ -37,7 +37,7 @@ def read(path: Path, sha: str | None = None) -> folders.Version:
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     folder, written = cases.published(tmp_path)
     assert str(folder).startswith(f"{tmp_path}/20260930-")
-    assert folders.is_version(Path(str(folder)).name)
+    assert re.fullmatch(VERSION, Path(str(folder)).name)
     assert folder.names() == {*folders.FILES, "card.json"}
     again = read(Path(str(folder)), written.card_sha256)
     assert again == written
@@ -222,7 +222,7 @@ def test_killed_while_it_is_written_there_is_no_version_and_the_next_attempt_mak
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert not [entry.name for entry in tmp_path.iterdir() if folders.is_version(entry.name)]
+    assert not [entry.name for entry in tmp_path.iterdir() if re.fullmatch(VERSION, entry.name)]
     with pytest.raises(VersionDamaged, match="is not there"):
         read(target)
     folder, written = cases.published(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -13,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lakeshelf.forecast.versions import folders, importing, sandbox
-from lakeshelf.forecast.versions.errors import TrialRefused, VersionDamaged
+from lakeshelf.forecast.versions import sandbox
+from lakeshelf.forecast.versions.errors import TrialRefused
 from tests.forecast.versions import cases, predictors
 from tests.support import eventually
 
@@ -40,19 +39,6 @@ def has_ended(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-@pytest.mark.slow
-def test_a_version_from_elsewhere_is_the_same_version_here(tmp_path: Path) -> None:
-    folder, version = cases.published(tmp_path)
-    handed_over = Path(str(folder)).rename(tmp_path / "model of mia")
-    taken = importing.tried(handed_over, ROWS, predictors.of_lightgbm)
-    assert taken == version
-    folders.write(folder, taken.trained, taken.reference, cases.ORIGIN)
-    assert folders.read(folder).card == version.card
-    (handed_over / "q50.txt").write_text("tree")
-    with pytest.raises(VersionDamaged, match=r"q50.txt was changed"):
-        importing.tried(handed_over, ROWS, predictors.dying)
 
 
 @pytest.mark.slow

@@ -132,6 +132,9 @@ def test_a_refusal_comes_as_the_api_says_it(as_: As) -> None:
     with pytest.raises(GovernanceError) as error:
         eve.project(PROJECT).dataset(DATASET).get()
     assert (error.value.code, error.value.status) == ("not_found", 404)
+    with pytest.raises(GovernanceError) as error:
+        eve.project(PROJECT).remove_member("ann")
+    assert error.value.code == "not_found"
 
 
 def test_who_does_not_answer_is_named_with_a_way_on(as_: As, address: str) -> None:

@@ -336,3 +336,6 @@ def test_the_client_pages_through_rows_of_a_statement_that_took_long(
         ended(ann, job)
         assert len(client._rows(job, 2_200)["rows"]) == 2_200
         assert client.query("SELECT 7 AS n")["rows"] == [[7]]
+        with pytest.raises(GovernanceError) as refused:
+            client.cancel_job(job)
+        assert refused.value.code == "transition_refused", "it has ended"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lakeshelf.governance.domain.values import equal
-
 Row = dict[str, Any] | None
 Cell = tuple[str, str | None]
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Whether two values of a column are the same: NaN equals NaN, and null only null."""
+    if isinstance(left, float) and isinstance(right, float) and math.isnan(left):
+        return math.isnan(right)
+    return bool(left == right)
 
 
 @dataclass

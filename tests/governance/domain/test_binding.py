@@ -28,8 +28,9 @@ from lakeshelf.contracts.types import (
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.governance.domain.binding import bound, require_bound
 from lakeshelf.governance.domain.definition import Column, Definition, Rule
-from lakeshelf.governance.domain.values import equal, read
+from lakeshelf.governance.domain.values import read
 from lakeshelf.governance.errors import GovernanceError
+from tests.governance.domain.model import equal
 
 GOVERNED = ("shelf_policies", "wh_policies", "shelf_profiles", "batch_catalog")
 NOW = datetime(2017, 1, 31, 8, tzinfo=UTC)

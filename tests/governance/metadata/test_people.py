@@ -152,13 +152,9 @@ def test_what_stems_from_a_token_ends_with_it(metadata: Metadata) -> None:
         assert code(lambda: tx.browsers.use_link(SECRET, NOW)) == "unauthenticated"
 
 
-def test_a_user_has_one_password_and_is_known_by_a_provider(metadata: Metadata) -> None:
+def test_a_user_is_known_by_a_provider(metadata: Metadata) -> None:
     with metadata.transaction() as tx:
         tx.people.add(user("ben"))
-        assert tx.people.password("ben") is None
-        for text in ("first", "second"):
-            tx.people.set_password(Password("ben", text, NOW))
-        assert tx.people.password("ben") == Password("ben", "second", NOW)
         assert tx.people.linked("https://id.example", "42") is None
         tx.people.link(Identity("https://id.example", "42", "ben", NOW))
         assert tx.people.linked("https://id.example", "42") == user("ben")

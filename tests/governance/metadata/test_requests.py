@@ -227,5 +227,4 @@ def test_comments_are_answered_and_settled(shop: Metadata) -> None:
         settled = tx.reviews.settle(why, "ben", NOW)
         assert (settled.resolved_by, settled.resolved_at) == ("ben", NOW)
         assert tx.reviews.unsettle(settled) == why
-        assert tx.reviews.word_anew(why, "why 25?", NOW).body == "why 25?"
         assert code(lambda: tx.reviews.comment("retail", 2, "c1")) == "not_found"

@@ -125,6 +125,5 @@ def test_runs_are_found_by_what_they_judged(metadata: Metadata) -> None:
         for run in (RUN, later, of_session):
             tx.runs.add(run)
         assert tx.runs.of_request("retail", 1) == [later, RUN]
-        assert tx.runs.of_session("s1") == [of_session]
         assert tx.runs.get("retail", "v1") == RUN
         assert code(lambda: tx.runs.get("other", "v1")) == "not_found"

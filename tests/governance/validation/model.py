@@ -28,6 +28,7 @@ from lakeshelf.governance.domain.findings import Point, Report
 from lakeshelf.governance.validation.counting import Main, Others
 from lakeshelf.governance.validation.judging import validated
 from lakeshelf.governance.validation.remote import Worker
+from tests.governance.domain.model import equal
 
 Row = Mapping[str, Any]
 MONEY, WIDE = DecimalOf(12, 2), DecimalOf(38, 2)
@@ -116,7 +117,7 @@ def _between(params: Any, about: Column, row: Row, rule: Rule) -> bool:
 
 
 def _in_set(params: Any, about: Column, row: Row, rule: Rule) -> bool:
-    return any(values.equal(row[about.name], values.read(about, v)) for v in params["values"])
+    return any(equal(row[about.name], values.read(about, v)) for v in params["values"])
 
 
 def _length(params: Any, about: Column, row: Row, rule: Rule) -> bool:
@@ -125,7 +126,7 @@ def _length(params: Any, about: Column, row: Row, rule: Rule) -> bool:
 
 def _compare(params: Any, about: Column, row: Row, rule: Rule) -> bool:
     first, second = (row[name] for name in rule.columns)
-    same = values.equal(first, second)
+    same = equal(first, second)
     holding = {"<": first < second, "=": same, ">": first > second}
     return not same if params["operator"] == "!=" else any(map(holding.get, params["operator"]))
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.model.rows import STORE, days, texts
 
-REPEATS, SHARE = 2_000, 0.95
-"""How often weeks and stores are drawn again, and how much of the results an interval holds."""
+REPEATS = 2_000
+"""How often weeks and stores are drawn again."""
 
 
 def cells(rows: pa.Table, loss: Floats) -> Floats:
@@ -41,16 +41,6 @@ def gains(model: Floats, other: Floats, *, seed: int, repeats: int = REPEATS) ->
     totals = (np.einsum("rw,ws,rs->r", weeks, losses, stores) for losses in (model, other))
     mine, theirs = totals
     return np.asarray(1 - mine / np.where(theirs > 0, theirs, np.nan))
-
-
-def interval(
-    model: Floats, other: Floats, *, seed: int, repeats: int = REPEATS
-) -> tuple[float, float]:
-    """Bounds of the gain that hold `SHARE` of the draws."""
-    low, high = np.nanquantile(
-        gains(model, other, seed=seed, repeats=repeats), [(1 - SHARE) / 2, (1 + SHARE) / 2]
-    )
-    return float(low), float(high)
 
 
 def _drawn(random: np.random.Generator, size: int, repeats: int) -> npt.NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,11 +99,6 @@ class Verdict:
 def verdicts(evidence: Evidence) -> list[Verdict]:
     """What each gate says."""
     return [_verdict(gate, gate.value(evidence)) for gate in GATES]
-
-
-def passed(results: Iterable[Verdict]) -> bool:
-    """Whether a model may go on: through every gate."""
-    return all(result.passed for result in results)
 
 
 def permuted(rows: pa.Table, seed: int) -> pa.Table:

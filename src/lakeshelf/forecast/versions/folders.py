@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Any
 from lakeshelf.forecast.frames import HEADS, Trained
 from lakeshelf.forecast.versions import texts
 from lakeshelf.forecast.versions.cards import (
-    VERSION,
     WAY,
     Card,
     Features,
@@ -124,11 +122,6 @@ def read(
     if not reference.fits(trained.columns):
         raise VersionDamaged(f"{folder}/{REFERENCE} is of other columns or bins", hint=WAY)
     return Version(card, _digest(content), trained, reference)
-
-
-def is_version(name: str) -> bool:
-    """Whether a name is such as `model_version` gives."""
-    return re.fullmatch(VERSION, name) is not None
 
 
 def _hold_names(folder: VersionFolder) -> None:

@@ -112,15 +112,8 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def equal(left: Any, right: Any) -> bool:
-    """Whether two values of a column are the same: NaN equals NaN, and null only null."""
-    if isinstance(left, float) and isinstance(right, float) and math.isnan(left):
-        return math.isnan(right)
-    return bool(left == right)
-
-
 def same(left: pa.Array, right: pa.Array) -> pa.BooleanArray:
-    """`equal` of each position of two arrays of one type; never null."""
+    """Whether two arrays of one type are the same at each position: NaN equals NaN, and null only null; never null."""
     alike = pc.equal(left, right)
     if pa.types.is_floating(left.type):
         alike = pc.or_(alike, pc.and_(pc.is_nan(left), pc.is_nan(right)))

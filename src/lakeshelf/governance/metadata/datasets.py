@@ -57,12 +57,6 @@ class Datasets:
         where = [] if project is None else [DATASETS.c.project == project]
         return DATASETS.all(self._connection, where)
 
-    def describe(self, dataset: Dataset, *, title: str, description: str) -> Dataset:
-        """Word anew what a dataset is."""
-        values = {"title": title, "description": description}
-        DATASETS.change(self._connection, [DATASETS.is_(dataset)], **values)
-        return self.get(dataset.project, dataset.id)
-
     def define(
         self, dataset: Dataset, definition: Definition, *, request: int, by: str, at: datetime
     ) -> Dataset:
@@ -147,10 +141,6 @@ class Datasets:
     def snapshots(self, project: str, dataset: str) -> list[NamedSnapshot]:
         """Named snapshots of a dataset, by name."""
         return SNAPSHOTS.all(self._connection, _of_snapshot(project, dataset))
-
-    def drop_snapshot(self, snapshot: NamedSnapshot) -> None:
-        """Forget a named snapshot."""
-        SNAPSHOTS.remove(self._connection, [SNAPSHOTS.is_(snapshot)])
 
     def _keep(
         self, dataset: Dataset, definition: Definition, request: int | None, by: str, at: datetime

@@ -10,11 +10,9 @@ from sqlalchemy import Connection
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.metadata.tables.people import (
     IDENTITIES,
-    PASSWORDS,
     TOKENS,
     USERS,
     Identity,
-    Password,
     Token,
     User,
 )
@@ -166,15 +164,6 @@ class People:
     def used(self, token: Token, at: datetime) -> None:
         """Remember when a token was shown."""
         TOKENS.change(self._connection, [TOKENS.is_(token)], last_used_at=at)
-
-    def set_password(self, password: Password) -> None:
-        """Give a user a password in place of the one before."""
-        self.get(password.user)
-        PASSWORDS.put(self._connection, password)
-
-    def password(self, user: str) -> Password | None:
-        """The password of a user, hashed; None: they have none."""
-        return PASSWORDS.find(self._connection, user=user)
 
     def link(self, identity: Identity) -> None:
         """Let a user sign in by an OpenID provider.

@@ -98,10 +98,6 @@ class Reviews:
         order = [COMMENTS.c.created_at, COMMENTS.c.id]
         return COMMENTS.all(self._connection, where, order=order)
 
-    def word_anew(self, comment: Comment, body: str, at: datetime) -> Comment:
-        """Change what a comment says."""
-        return self._changed(comment, body=body, edited_at=at)
-
     def settle(self, comment: Comment, user: str, at: datetime) -> Comment:
         """Call what a comment asks for done."""
         return self._changed(comment, resolved_by=user, resolved_at=at)

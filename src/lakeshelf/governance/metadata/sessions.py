@@ -75,17 +75,6 @@ class Sessions:
         LIVE_SESSIONS.change(self._connection, [LIVE_SESSIONS.is_(running)], request=request)
         self.end(seen.id, at)
 
-    def rebase(self, session: str, *, base_version: int, definition_version: int) -> LiveSession:
-        """Let a session go on from another version of the table.
-
-        Raises:
-            GovernanceError: `not_found`; `gone`: it has ended.
-        """
-        running = self.require_open(session)
-        values = {"base_version": base_version, "definition_version": definition_version}
-        LIVE_SESSIONS.change(self._connection, [LIVE_SESSIONS.is_(running)], **values)
-        return self.get(session)
-
     def end(self, session: str, at: datetime) -> LiveSession:
         """End a session; one that has ended stays as it is.
 

@@ -180,12 +180,6 @@ class Runs:
         order = [columns.ended_at.desc(), columns.id]
         return VALIDATION_RUNS.all(self._connection, where, order=order)
 
-    def of_session(self, session: str) -> list[ValidationRun]:
-        """Runs over a session, the newest first."""
-        columns = VALIDATION_RUNS.c
-        order = [columns.ended_at.desc(), columns.id]
-        return VALIDATION_RUNS.all(self._connection, [columns.session == session], order=order)
-
 
 class Acts:
     """What staff of the shop asks for."""

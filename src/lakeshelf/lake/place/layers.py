@@ -29,11 +29,6 @@ def path_of(root: Root, name: str) -> str:
     return path
 
 
-def address(root: Root, name: str) -> str:
-    """Address of a dataset's table; errors as for `path_of`."""
-    return root.of(path_of(root, name))
-
-
 def reserved() -> set[str]:
     """Layers that every lake has, whether or not a table is in them."""
     return {BRONZE, SILVER, projects.FOLDER, *map(_layer, (*CATALOG.tables, *CATALOG.views))}

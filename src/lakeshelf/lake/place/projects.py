@@ -34,11 +34,6 @@ def checked(identity: str) -> str:
     return identity
 
 
-def is_id(text: str) -> bool:
-    """Whether it is an id."""
-    return re.fullmatch(_ID, text) is not None
-
-
 def folder(name: str) -> str:
     """Folder of a dataset below the root, with everything that it has.
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lakeshelf.governance.domain.requests.inverse import difference, reverted
 from lakeshelf.governance.domain.requests.merge import Merged, merge
-from lakeshelf.governance.domain.values import equal
 from lakeshelf.governance.errors import GovernanceError
 from tests.governance.domain.cases import TYPES, column, values
+from tests.governance.domain.model import equal
 
 from .test_merge import SHELVES, Case, cases, content, shelf, staged_of, table_of
 

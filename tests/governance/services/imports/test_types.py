@@ -26,11 +26,11 @@ from lakeshelf.contracts.types import (
 )
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.editing.exchange import Mark
-from lakeshelf.governance.domain.values import equal
 from lakeshelf.governance.services.imports.exporting import write
 from lakeshelf.governance.services.imports.reading import Read, read
 from lakeshelf.ingestion.declared.dialect import PLAIN
 from tests.governance.domain.editing.test_exchange import HOSTILE
+from tests.governance.domain.model import equal
 
 TYPES: dict[str, Type] = {
     "name": STRING,

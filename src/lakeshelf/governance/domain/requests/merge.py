@@ -12,7 +12,6 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.counts import count_of
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.requests.conflicts import (
     Conflict,
@@ -26,11 +25,9 @@ from lakeshelf.governance.domain.requests.conflicts import (
 from lakeshelf.governance.domain.rows import Rows, all_of, any_of, places_of
 from lakeshelf.governance.domain.staged import Cell, staged_rows
 from lakeshelf.governance.domain.values import texts
-from lakeshelf.governance.errors import refused
 
 HISTORY = pa.schema([(name, pa.string()) for name in ("row_id", "column", "old", "new")])
 """A cell that changed: values as JSON text; null stands for a row that was not, or is no longer, there."""
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -67,23 +64,6 @@ class Merged:
     def rebased(self) -> pa.Table:
         """Staged rows on main's rows: what this merge would do, and what is left to decide on the base it had."""
         return self.outcome.rebased()
-
-    def require_no_conflict(self) -> None:
-        """Refuse a merge of which something is left to decide.
-
-        Raises:
-            GovernanceError: `conflicts`, with all of them.
-        """
-        if not self.conflicts:
-            return
-        named = [f"{c.row_id}{'.' + c.column if c.column else ''}" for c in self.conflicts[:_NAMED]]
-        raise refused(
-            "conflicts",
-            f"{count_of(len(self.conflicts), 'conflict')} with main: {', '.join(named)}"
-            + (" …" if len(self.conflicts) > _NAMED else ""),
-            hint="resolve each: keep main, take staged, or rebase",
-            conflicts=[conflict.as_json() for conflict in self.conflicts],
-        )
 
 
 def merge(
