@@ -120,7 +120,7 @@ def segment(value: object) -> str:
 
 def trace(value: object) -> Markup:
     """An id that leads to its life."""
-    return Markup('<a class="id" href="/trace/{}">{}</a>').format(segment(value), str(value))
+    return Markup('<a class="id" href="/trace/{}">{}</a>').format(segment(value), visible(value))
 
 
 def url(path: str, query: Mapping[str, object], /, **changed: object) -> str:

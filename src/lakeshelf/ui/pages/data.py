@@ -66,7 +66,7 @@ async def _of_history(api: Api, where: Where, answers: dict[str, Answer]) -> Map
         diff = await api.get(path(f"{DATASET}/diff", where.names), versions)
     for one in (answers["changes"].data or {}).get("changes", ()):
         one |= {name: _value(one[name]) for name in ("old_value", "new_value")}
-    return {"diff": diff, **_steps(where, answers["changes"])}
+    return {"diff": diff, "at_once": AT_ONCE}
 
 
 async def _of_blame(_api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -83,21 +83,12 @@ async def _of_upload(api: Api, where: Where, answers: dict[str, Answer]) -> Mapp
         seen = await api.get(path(DATASET, {**where.names, "dataset": upload["dataset"]}))
         may = seen.data["can"]["import"] if seen.data else "its dataset is not to be had"
         why = "" if may is True else may
-    return {"why": why, **_steps(where, answers["refusals"])}
+    return {"why": why, "at_once": AT_ONCE}
 
 
 def _value(text: str | None) -> object:
     """The value of a JSON text; None: there was no row, or no value."""
     return None if text is None else json.loads(text)
-
-
-def _steps(where: Where, answer: Answer) -> Mapping[str, Any]:
-    """Where the lists before and behind this one begin; None: there is none."""
-    total = (answer.data or {}).get("total", 0)
-    offset = where.query.get("offset", "")
-    at = int(offset) if offset.isascii() and offset.isdigit() and len(offset) < 10 else 0
-    before = max(0, at - AT_ONCE) if at else None
-    return {"before": before, "behind": at + AT_ONCE if at + AT_ONCE < total else None, "at": at}
 
 
 PAGES = (

@@ -100,6 +100,7 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
     columns = (asked["definition"].data or {"columns": ()})["columns"]
     comments = said["comments"] if said else []
     return {
+        "at_once": AT_ONCE,
         "outcome": None,
         "effect": None,
         **asked,
