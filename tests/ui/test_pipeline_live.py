@@ -11,9 +11,12 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
+from lakeshelf.streams.commit.ledger import LEDGER, Counts, LedgerEntry
 from lakeshelf.ui import serving
+from tests.cli.shop.told_shop import OPENED, write
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import issue
 from tests.ui.browser import signed_in
@@ -44,6 +47,7 @@ class Stack:
     query: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     version: int = 1
+    rows: int = 3
 
     def told(self) -> dict[str, Any]:
         queries = [
@@ -53,7 +57,11 @@ class Stack:
 
     def look(self) -> dict[str, Any]:
         queries = [{"query": QUERY, "state": "running", "error": "", "restarts": 0, **self.query}]
-        tables = [{"table": TABLE, "version": self.version, "age_s": 0.4}]
+        freshness = {"rows": self.rows, "age_s": 0.4}
+        tables = [
+            {"table": name, "version": self.version, **freshness}
+            for name in (TABLE, LEDGER, Raw.QUARANTINE)
+        ]
         state = {"state": "running", "parts": {}, "problems": self.problems, "quarantine": 3}
         return {**state, "queries": queries, "tables": tables, "clock": None}
 
@@ -103,11 +111,12 @@ def test_figures_and_problems_move_and_what_is_not_known_is_a_dash(
         "state": "failed",
         "error": HOSTILE,
     }
-    stack.problems, stack.version = [HOSTILE], 2
+    stack.problems, stack.version, stack.rows = [HOSTILE], 2, 1_400
     expect(figure(page, "batch_id")).to_have_text("812")
     expect(figure(page, "lag")).to_have_text("12\u2009345")
     expect(figure(page, "lag_s")).to_have_text("61.5")
     expect(figure(page, "version", "table", TABLE)).to_have_text("2")
+    expect(figure(page, "rows", "table", TABLE)).to_have_text("1\u2009400")
     expect(state).to_have_text("✕ failed")
     expect(page.get_by_role("heading", name="1 problem")).to_be_visible()
     problem = page.locator(".problems li")
@@ -120,6 +129,56 @@ def test_figures_and_problems_move_and_what_is_not_known_is_a_dash(
     stack.query, stack.problems = {}, []
     expect(page.get_by_role("heading", name="No problems")).to_be_visible()
     expect(state).to_have_text("✓ running")
+
+
+def entry(batch: int) -> dict[str, Any]:
+    """A batch as the ledger has it."""
+    wrote = {"raw/shelf_events": batch}
+    counts = {"shelf_events": Counts(2, 2)}
+    entry_ = LedgerEntry(
+        "q",
+        batch,
+        QUERY,
+        "batch",
+        {"shelf_events": {"0": [0, 2]}},
+        counts,
+        wrote,
+        7,
+        "driver",
+        OPENED,
+    )
+    return dict(entry_.row().to_pylist()[0])
+
+
+def test_batches_and_refused_records_come_by_themselves_but_not_under_the_hands_of_a_reader(
+    page: Page, stack: Stack, context: Context
+) -> None:
+    root = context.root.folder
+    assert root is not None
+    page.goto("/pipeline")
+    batches = page.locator("#list-batches")
+    before = batches.locator("tbody tr").count()
+    expect(page.locator("#list-records .records > li")).to_have_count(0)
+
+    held = {"topic": "shelf_events", "partition": 0, "kafka_timestamp": OPENED, "key": b"k"}
+    told = {"reason": "not_json", "detail": HOSTILE, "ingested_at": OPENED}
+    write(root, LEDGER, entry(901))
+    write(root, Raw.QUARANTINE, {**held, **told, "offset": 5, "value": HOSTILE.encode()})
+    stack.version = 2
+    expect(batches.locator("tbody tr")).to_have_count(before + 1)
+    expect(batches.get_by_role("row").filter(has_text="901")).to_contain_text("raw/shelf_events")
+    record = page.locator("#list-records .records > li")
+    expect(record).to_contain_text(HOSTILE)
+    page.get_by_text("Open batch 901").click()
+
+    write(root, LEDGER, entry(902))
+    stack.version = 3
+    expect(batches.locator("[data-newer]")).to_be_visible()
+    assert batches.locator("tbody tr").count() == before + 1
+    page.get_by_text("Open batch 901").click()
+    page.locator("h1").click()
+    expect(batches.locator("tbody tr")).to_have_count(before + 2)
+    expect(batches.locator("[data-newer]")).to_be_hidden()
 
 
 def test_without_locks_a_tab_listens_while_it_is_seen(page: Page) -> None:

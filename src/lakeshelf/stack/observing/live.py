@@ -98,7 +98,7 @@ class Numbers:
             `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `event_to_alert_ms` (as
             `alerting.Alerts` has it), `plans` (kind → status → plans), `orders` (under way), `lost_sales`,
             `quarantine` (records), `queries` (`TOLD_OF_QUERY`, by the drivers that run them), `tables` (`table`,
-            `version`, `age_s`).
+            `version`, `rows`, `age_s`).
         """
         stack = running_stack(self._settings)
         events, tick, unreachable = self._ask_kafka()
@@ -262,6 +262,7 @@ class Held:
         self._root, self._name, self._figure = root, name, figure
         self._handle: DeltaTable | None = None
         self._seen: int | None = None
+        self._rows: int | None = None
         self._entry: int | None = None
         self._committed_at = 0.0
 
@@ -275,10 +276,12 @@ class Held:
             self.problem = ""
 
     def freshness(self) -> dict[str, Any]:
-        """`table`, `version`, and `age_s`, the seconds since its last commit."""
-        known = self._seen is not None
-        age = round(max(0.0, time.time() - self._committed_at), 1) if known else None
-        return {"table": self._name, "version": self._seen, "age_s": age}
+        """`table`, `version`, `rows`, and `age_s`, the seconds since its last commit; None where it cannot be read."""
+        version = self._seen
+        if version is None:
+            return {"table": self._name, "version": None, "rows": None, "age_s": None}
+        age = round(max(0.0, time.time() - self._committed_at), 1)
+        return {"table": self._name, "version": version, "rows": self._rows, "age_s": age}
 
     def _latest(self) -> DeltaTable:
         handle = self._handle
@@ -297,6 +300,7 @@ class Held:
         self._entry = self._written_at(version)
         self._committed_at = handle.history(1)[0]["timestamp"] / 1000
         self.value = None if self._figure is None else self._figure(handle)
+        self._rows = reading.count(handle, self._name)
         self._seen = version
 
     def _written_at(self, version: int) -> int | None:

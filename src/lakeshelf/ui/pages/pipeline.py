@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lakeshelf.ui.asking import Answer, Api, path
-from lakeshelf.ui.page import Ask, Form, Page, Where
+from lakeshelf.ui.asking import Answer, Api, Query, path
+from lakeshelf.ui.page import Form, Page, Where
 
-BATCHES, RECORDS = 20, 20
+AT_ONCE = 20
 """Rows of a page of the ledger, and of the quarantine."""
 STAGED = "staging/"
 """Of tables that jobs keep for themselves."""
@@ -58,40 +58,58 @@ def marked(text: str) -> list[tuple[str, bool]]:
     return [(part, bool(n % 2) and n + 1 < len(parts)) for n, part in enumerate(parts) if part]
 
 
-async def _prepared(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+async def _prepared(api: Api, where: Where, _answers: dict[str, Answer]) -> Mapping[str, Any]:
+    """All of the page, or the part of it that is asked for alone, to be put in the place of what is shown."""
+    part = where.query.get("part", "")
     asked = {
-        "ledger": (path("/ledger", {}), _page(where, "batches", BATCHES, query="query")),
-        "quarantine": (
-            path("/quarantine", {}),
-            _page(where, "records", RECORDS, topic="topic", reason="reason"),
+        "batches": ("ledger", "/ledger", _page(where, "batches", query="query")),
+        "records": (
+            "quarantine",
+            "/quarantine",
+            _page(where, "records", topic="topic", reason="reason"),
         ),
     }
-    if where.query.get("examine"):
-        asked["doctor"] = (path("/doctor", {}), {})
-    looked = await api.all(asked)
-    status = answers["status"].data or {}
-    problems = [(marked(line), way_out(line)) for line in status.get("problems", ())]
-    numbers = (answers["numbers"].data or {"numbers": {}})["numbers"]
+    chosen = [asked[part]] if part in asked else asked.values()
+    shown = {
+        "part": part if part in asked else "",
+        "query": {name: text for name, text in where.query.items() if name != "part"},
+        "versions": {},
+        "fixed": where.query.get("fix", ""),
+        "at_once": AT_ONCE,
+    }
+    lists = {name: (path(place, {}), query) for name, place, query in chosen}
+    answers = await api.all(lists) if shown["part"] else await _whole(api, where, lists)
+    return {**shown, **answers}
+
+
+def _page(where: Where, start: str, **filters: str) -> Query:
+    kept = {name: where.query.get(text, "") for name, text in filters.items()}
+    return {**kept, "offset": where.query.get(start, ""), "limit": str(AT_ONCE)}
+
+
+async def _whole(
+    api: Api, where: Where, lists: Mapping[str, tuple[str, Query]]
+) -> Mapping[str, Any]:
+    examined = ("doctor",) if where.query.get("examine") else ()
+    more: dict[str, tuple[str, Query]] = {
+        name: (path(f"/{name}", {}), {}) for name in ("status", "numbers", *examined)
+    }
+    looked = await api.all({**lists, **more})
+    status = looked["status"].data or {}
+    numbers = (looked["numbers"].data or {"numbers": {}})["numbers"]
     ages = {one["table"]: one for one in numbers.get("tables", ())}
     rows = freshness(status.get("tables", ()), ages)
     return {
         "doctor": None,
         **looked,
-        "problems": problems,
+        "problems": [(marked(line), way_out(line)) for line in status.get("problems", ())],
         "ways": [asdict(way) for way in WAYS],
         "kinds": KINDS,
+        "versions": {name: one["version"] for name, one in ages.items()},
         "refused": numbers.get("quarantine"),
         "freshness": [row for row in rows if not row["table"].startswith(STAGED)],
         "staged": [row for row in rows if row["table"].startswith(STAGED)],
-        "fixed": where.query.get("fix", ""),
-        "batches_step": BATCHES,
-        "records_step": RECORDS,
     }
-
-
-def _page(where: Where, start: str, limit: int, **filters: str) -> dict[str, str]:
-    kept = {name: where.query.get(text, "") for name, text in filters.items()}
-    return {**kept, "offset": where.query.get(start, ""), "limit": str(limit)}
 
 
 def freshness(
@@ -112,11 +130,10 @@ PAGES = (
         "/pipeline",
         "Pipeline",
         "pipeline.html",
-        asks={"status": Ask("/status"), "numbers": Ask("/numbers")},
         command="lakeshelf status",
         menu="Pipeline",
         prepare=_prepared,
-        also=("/ledger", "/quarantine", "/doctor"),
+        also=("/status", "/numbers", "/ledger", "/quarantine", "/doctor"),
     ),
 )
 FORMS = (

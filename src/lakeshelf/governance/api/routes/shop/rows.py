@@ -203,7 +203,12 @@ NUMBERS = shape(
         "tables": several(
             shape(
                 "Freshness",
-                {"table": TEXT, "version": maybe(COUNT), "age_s": maybe({"type": "number"})},
+                {
+                    "table": TEXT,
+                    "version": maybe(COUNT),
+                    "rows": maybe(COUNT),
+                    "age_s": maybe({"type": "number"}),
+                },
             )
         ),
     },
