@@ -27,6 +27,8 @@ from lakeshelf.stack.supervision.parts import ApiPart
 from tests.governance.api.people import ROW
 from tests.support import eventually
 
+DELAYED_S = 0.035
+"""Systems acknowledge what needs no answer of theirs after 40 ms."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -81,6 +83,14 @@ def proposed(server: Server, shelf: str, user: str = "ann") -> tuple[int, str]:
     assert session.insert(shelf, ROW)["refusals"] == []
     request = session.submit(f"insert {shelf}")
     return request.number, request.get()["request"]["content_hash"]
+
+
+def test_no_part_of_an_answer_waits_for_the_caller_to_acknowledge_another(
+    servers: tuple[Server, Server],
+) -> None:
+    with httpx.Client(base_url=governed.address(servers[0].settings)) as kept:
+        took = [kept.get("/__lbheartbeat__").elapsed.total_seconds() for _ in range(30)]
+    assert min(took[10:]) < DELAYED_S
 
 
 def test_sample_people_have_tokens_that_only_their_user_reads(
