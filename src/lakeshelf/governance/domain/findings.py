@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -92,6 +92,12 @@ class Violations:
                 introduced,
             )
 
+    def of_rows(self, ids: pa.StringArray) -> Violations:
+        """Those of some rows."""
+        kept = pc.is_in(self.row_ids, value_set=ids)
+        names = ("row_ids", "values", "introduced")
+        return replace(self, **{name: getattr(self, name).filter(kept) for name in names})
+
     @cached_property
     def new(self) -> int:
         """How many the change introduces."""
@@ -120,6 +126,10 @@ class Report:
     def findings(self) -> Iterator[Finding]:
         """One after the other, in the order of rules and rows."""
         return (finding for violations in self.violations for finding in violations)
+
+    def of_rows(self, ids: pa.StringArray) -> Iterator[Finding]:
+        """The findings of some rows, in the same order."""
+        return (finding for violations in self.violations for finding in violations.of_rows(ids))
 
     @cached_property
     def introduced(self) -> Counter[Severity]:

@@ -14,6 +14,7 @@ docs/design/governance.md#staged-rows
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,12 +106,11 @@ def columns_of(definition: Definition, staged: pa.Table) -> frozenset[str]:
 
 def cells(staged: pa.Table) -> Iterator[Cell]:
     """Cells that are staged: each changed one, and the whole row where one comes or goes."""
-    table = staged.select(["row_id", "op", "changed"])
-    for row in table.to_pylist():
-        if row["op"] == SET:
-            yield from ((row["row_id"], name) for name in row["changed"])
-        else:
-            yield row["row_id"], None
+    names = iter(pc.list_flatten(staged["changed"]).to_pylist())
+    columns = (staged["row_id"], staged["op"], pc.list_value_length(staged["changed"]))
+    for row_id, op, count in zip(*(column.to_pylist() for column in columns), strict=True):
+        changed = list(islice(names, count))
+        yield from ((row_id, name) for name in (changed if op == SET else [None]))
 
 
 def without(definition: Definition, staged: pa.Table, rejected: Collection[Cell]) -> pa.Table:

@@ -86,6 +86,7 @@ def effect(
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "read")
         request = tx.requests.get(project, number)
+        _followed(request.dataset, tx.datasets.definition(project, request.dataset))
         proposal = proposals.load(context, tx, request)
         merged = proposal.merged(table_of(context, tx, project, request.dataset).opened())
     return _effects(context, request.dataset, proposal.definition, merged, engines, today)
@@ -105,6 +106,7 @@ def effect_of_edits(
     """
     with context.metadata.reading() as tx:
         session = session_of(tx, caller, session_id)
+        _followed(session.dataset, tx.datasets.definition(session.project, session.dataset))
         staged = merged_edits(context, tx, session)
     definition = staged.desk.definition
     return _effects(context, session.dataset, definition, staged.merged, engines, today)
@@ -120,18 +122,26 @@ def _effects(
 ) -> tuple[Effect, ...]:
     from lakeshelf.shop.shortage import ENGINES  # noqa: PLC0415 - pandas and DuckDB come with it
 
-    topic = definition.topic
-    if topic is None or topic not in FOLLOWED:
+    table, locations = _followed(dataset, definition)
+    return tuple(
+        _at(context, location, engines[ENGINES[location]], table, merged, today)
+        for location in locations
+    )
+
+
+def _followed(dataset: str, definition: Definition) -> tuple[str, tuple[str, ...]]:
+    """Table in which the engines read a dataset, and their locations.
+
+    Raises:
+        GovernanceError: `request_invalid`: none does.
+    """
+    if definition.topic is None or definition.topic not in FOLLOWED:
         raise refused(
             "request_invalid",
             f"no alert engine follows {dataset}",
             hint=f"effects are told of datasets that are bound to {', '.join(FOLLOWED)}",
         )
-    table, locations = FOLLOWED[topic]
-    return tuple(
-        _at(context, location, engines[ENGINES[location]], table, merged, today)
-        for location in locations
-    )
+    return FOLLOWED[definition.topic]
 
 
 def _at(

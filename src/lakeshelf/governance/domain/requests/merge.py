@@ -55,6 +55,11 @@ class Merged:
         """Cells that change, as `HISTORY`; of a row that comes or goes each cell."""
         return self.outcome.cells()
 
+    @property
+    def main(self) -> Rows:
+        """Main's rows before it, in the order of the staged ones."""
+        return self.outcome.three.main
+
     @cached_property
     def replaced(self) -> pa.Table:
         """Rows of main that are written anew or taken away, as they are."""

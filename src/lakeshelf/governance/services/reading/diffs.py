@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from lakeshelf.governance.domain import staged as staging
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.findings import Report
-from lakeshelf.governance.domain.keys import row_ids
 from lakeshelf.governance.domain.requests.lifecycle import OPEN
+from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.domain.staged import Cell
-from lakeshelf.governance.domain.values import shown
+from lakeshelf.governance.domain.values import shown, whole
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
@@ -157,40 +157,37 @@ class _Compared:
         for one in merged.conflicts:
             kinds[one.row_id][one.column] = one.kind
         cells = sorted(staging.cells(self.proposal.staged), key=lambda cell: not _kind(kinds, cell))
-        report = self._report(merged.conflicts)
-        known = self._known(cells[offset : offset + limit], report)
+        report = self._report(merged)
+        known = self._known(cells[offset : offset + limit], merged, report)
         listed = [replace(one, conflict=_kind(kinds, (one.row_id, one.column))) for one in known]
         summary = report.summary() if report else None
         return Diff(listed, len(cells), self.opened.version, merged.counts, summary)
 
-    def _report(self, conflicts: Sequence[object]) -> Report | None:
+    def _report(self, merged: Merged) -> Report | None:
         """What the rows violate; None where conflicts are left, or nobody is there to judge."""
-        if conflicts:
+        if merged.conflicts:
             return None
         try:
-            merged, definition = self.proposal.merged(self.opened), self.proposal.definition
-            return proposals.judged(
-                self.context, self.tx, "preview", definition, self.opened, merged
-            )
+            return self.proposal.judged(self.context, self.tx, "preview", self.opened, merged)
         except GovernanceError as error:
             if error.code != "validator_unavailable":
                 raise
             return None
 
-    def _known(self, cells: Sequence[Cell], report: Report | None) -> list[CellDiff]:
+    def _known(
+        self, cells: Sequence[Cell], merged: Merged, report: Report | None
+    ) -> list[CellDiff]:
         request, definition = self.proposal.request, self.proposal.definition
         ids = pa.array(list(dict.fromkeys(row_id for row_id, _ in cells)), pa.string())
-        staged = self.proposal.staged
-        staged = staged.filter(pc.is_in(staged["row_id"], ids))
-        here = replace(self.proposal, staged=staged)
-        main = self.opened.rows(here.keys)
-        of_main = dict(zip(row_ids(definition, main).to_pylist(), main.to_pylist(), strict=True))
-        by_id = {row["row_id"]: row for row in staged.to_pylist()}
+        places = pc.index_in(ids, whole(self.proposal.staged["row_id"]))
+        by_id = {row["row_id"]: row for row in self.proposal.staged.take(places).to_pylist()}
+        main = merged.main.struct.take(places).to_pylist()
+        of_main = dict(zip(ids.to_pylist(), main, strict=True))
         said = Counter(
             (one.row_id, one.column)
             for one in self.tx.reviews.comments(request.project, request.number)
         )
-        findings = _by_cell(report)
+        findings = _by_cell(report, ids)
         blame = self._blame(ids)
         return [
             CellDiff(
@@ -198,7 +195,7 @@ class _Compared:
                 column,
                 by_id[row_id]["op"],
                 _side(definition, by_id[row_id]["base"], column),
-                _side(definition, of_main.get(row_id), column),
+                _side(definition, of_main[row_id], column),
                 _side(definition, by_id[row_id]["new"], column),
                 findings=None if findings is None else findings[row_id, column],
                 comments=said[row_id, column],
@@ -218,14 +215,16 @@ class _Compared:
         return {(row["row_id"], row["column"]): Change.of(row) for row in ordered}
 
 
-def _by_cell(report: Report | None) -> defaultdict[Cell, list[dict[str, Any]]] | None:
+def _by_cell(
+    report: Report | None, ids: pa.Array
+) -> defaultdict[Cell, list[dict[str, Any]]] | None:
+    """What some rows violate."""
     if report is None:
         return None
     by_cell: defaultdict[Cell, list[dict[str, Any]]] = defaultdict(list)
-    for one in report.findings:
-        if one.row_id is not None:
-            by_cell[one.row_id, one.column].append(asdict(one))
-            by_cell[one.row_id, None].append(asdict(one))
+    for one in report.of_rows(ids):
+        by_cell[str(one.row_id), one.column].append(one.as_json())
+        by_cell[str(one.row_id), None].append(one.as_json())
     return by_cell
 
 
