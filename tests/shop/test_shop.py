@@ -20,6 +20,7 @@ from lakeshelf.settings import load_settings
 from lakeshelf.shop import counting, lists, shortage
 from lakeshelf.shop.tracing import kinds
 from lakeshelf.shop.tracing.trace import trace
+from lakeshelf.stack.demos.loop import REPORT
 from lakeshelf.stack.embedded.clients import running_client
 from lakeshelf.stack.supervision import governed
 from lakeshelf.streams.declare.registry import discover
@@ -112,6 +113,13 @@ def script() -> str:
     """The commands of the store manager's page."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     return "".join(re.sub(r"  +#.*", "", block) for block in blocks)
+
+
+def test_the_loop_reconciles_and_what_if_gives_its_own_orders(lived: Path) -> None:
+    report = json.loads((load_settings(lake_root=lived).stack_dir / REPORT).read_text())
+    assert [check for check in report["checks"] if not check["ok"]] == []
+    (foretold,) = [check for check in report["checks"] if check["name"] == "M7 what-if"]
+    assert foretold["found"] > 0
 
 
 def test_a_store_managers_day_is_done_by_commands_alone(running: Path) -> None:

@@ -73,12 +73,20 @@ class History:
         units: A row a step, a column a shelf.
         begins: Step from which a shelf counts, one a shelf: that of its first sale. Before it the shelf exists in the
             history only because it will sell.
+        peaks: Most units of a step that were wanted and not put back at any time in it, as `units`; None: nothing is
+            ever put back.
     """
 
     goods: Goods
     steps: Steps
     units: Ints
     begins: Ints
+    peaks: Ints | None = None
+
+    @property
+    def most(self) -> Ints:
+        """Units from which on none of a step is lost."""
+        return self.units if self.peaks is None else self.peaks
 
     def __post_init__(self) -> None:
         if not self.units.any():
@@ -116,7 +124,9 @@ class History:
 
     def take(self, rows: Ints) -> History:
         """The same of some shelves, by number."""
-        return History(self.goods.take(rows), self.steps, self.units[:, rows], self.begins[rows])
+        peaks = None if self.peaks is None else self.peaks[:, rows]
+        units, begins = self.units[:, rows], self.begins[rows]
+        return History(self.goods.take(rows), self.steps, units, begins, peaks)
 
 
 def _texts(column: pa.ChunkedArray) -> Texts:

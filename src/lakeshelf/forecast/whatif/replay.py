@@ -12,6 +12,7 @@ from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders import rule
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import DEFAULTS, YEAR, Economics, Outlook
+from lakeshelf.forecast.whatif.allotted import Allotted
 from lakeshelf.forecast.whatif.history import Goods, History
 from lakeshelf.forecast.whatif.policies import (
     ForecastPlanner,
@@ -80,7 +81,10 @@ def planner(policy: Policy, batch: Ints, outlooks: Sequence[Outlook] | None = No
 
 
 def replay(
-    history: History, policy: Policy, orders: Planner | None = None, opening: Opening | None = None
+    history: History,
+    policy: Policy,
+    orders: Planner | None = None,
+    opening: Opening | Allotted | None = None,
 ) -> Outcome:
     """Replay a history.
 
@@ -88,7 +92,8 @@ def replay(
         history: What was wanted, and when.
         policy: How shelves are refilled, and back rooms if `orders` does not say.
         orders: Who orders; unset: the policy's rule.
-        opening: Stock at first; unset: in the back room, what would be ordered for an empty shop.
+        opening: Stock at first, as if received on the first day, or lots, which are moved; unset: in the back room,
+            what would be ordered for an empty shop.
     """
     run = _Run(history, policy, orders or planner(policy, history.goods.batch))
     run.open(opening)
@@ -110,16 +115,19 @@ class _Run:
         weeks = -(-self._steps.days // WEEK)
         self._sums = {name: np.zeros((weeks, shelves), np.int64) for name in SUMS}
 
-    def open(self, opening: Opening | None) -> None:
+    def open(self, opening: Opening | Allotted | None) -> None:
         """Take up the stock at first."""
+        self._stock = opening if isinstance(opening, Allotted) else self._opened(opening)
+        self._received = self._stock.units
+        self._planned = self._wants() > 0
+
+    def _opened(self, opening: Opening | None) -> Stock:
         if opening is None:
             empty = Held(*[self._nothing] * 4)
             opening = self._orders.order(0, empty), self._nothing
         if self._goods.max_stock is None:
             opening = opening[0] + opening[1], self._nothing
-        self._stock = Stock(self._goods.life, self._steps.days, *opening)
-        self._received = opening[0] + opening[1]
-        self._planned = self._wants() > 0
+        return Stock(self._goods.life, self._steps.days, *opening)
 
     def step(self, number: int) -> None:
         """One step, in the order of a stepped clock's phases."""
@@ -133,8 +141,8 @@ class _Run:
         if step.begins:
             self._count(step.day, counts, wasted=self._stock.expire())
         self._stock.pick(np.where(self._planned, self._wants(), 0))
-        demand = self._history.units[number]
-        self._count(step.day, counts, demand=demand, sold=self._sell(demand))
+        demand, most = self._history.units[number], self._history.most[number]
+        self._count(step.day, counts, demand=demand, sold=self._sell(demand, most))
         self._planned = self._wants() > 0
         if step.ends:
             self._count(step.day, counts, stock_days=self._stock.units, days=self._nothing + 1)
@@ -168,12 +176,13 @@ class _Run:
         shelf = self._stock.shelf
         return rule.refill(shelf, self._nothing, full, p.threshold_pct, p.min_qty, p.target_pct)
 
-    def _sell(self, demand: Ints) -> Ints:
+    def _sell(self, demand: Ints, most: Ints) -> Ints:
+        """Units that are sold; what is wanted of an empty shelf is lost, whatever is put back later."""
         if self._goods.max_stock is None:
             self._stock.pick(demand)
         elif self._steps.refilled:
             self._stock.pick(self._refills(self._goods.max_stock, demand))
-        return self._stock.sell(demand)
+        return self._stock.sell(demand - np.maximum(most - self._stock.shelf, 0))
 
     def _refills(self, full: Ints, demand: Ints) -> Ints:
         """Units that come from the back room while so many are bought, one after the other."""

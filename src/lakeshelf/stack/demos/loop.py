@@ -24,6 +24,7 @@ from lakeshelf.components.service import Leader
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.files import write_atomically
 from lakeshelf.forecast.versions.registered import files_check
+from lakeshelf.forecast.whatif.loops import loop_check
 from lakeshelf.kafka import topics
 from lakeshelf.kafka.refusals import said
 from lakeshelf.lake import Lake
@@ -142,8 +143,11 @@ def run(settings: Settings, loop_plan: LoopPlan, show: demo.Show) -> LoopReport:
         stack.clock.end("stopped")
         show("reconcile", 0, 0)
         reconciliation = reconcile_loop(settings.lake_root, records)
-        files = files_check(Lake(settings.lake_root))
-        reconciliation = replace(reconciliation, checks=(*reconciliation.checks, files))
+        more = (
+            files_check(Lake(settings.lake_root)),
+            loop_check(settings.lake_root, loop_plan.moments),
+        )
+        reconciliation = replace(reconciliation, checks=(*reconciliation.checks, *more))
         reached = achieved(
             settings.lake_root, loop_plan.start, loop_plan.start + DAY * (loop_plan.days - 1)
         )
