@@ -195,7 +195,7 @@ def test_people_read_what_it_speaks_of_and_the_differences(lakeshelf, sold):
     ):
         assert text in shown.out
     assert "read receipts" in shown.err
-    assert "replay reorder points" in shown.err
+    assert "replay other policies" in shown.err
 
 
 def test_a_frontier_has_the_two_policies_and_reorder_points(lakeshelf, sold):
@@ -219,9 +219,9 @@ def test_a_frontier_has_the_two_policies_and_reorder_points(lakeshelf, sold):
         pytest.param(["--set", f"min_qty={'[' * 10_000}"], "min_qty is bigint, not", id="deep"),
         (["--set", "threshold_pct"], "'threshold_pct' is no FIELD=VALUE; write for example"),
         (["--set", "min_qty=1", "--set", "min_qty=2"], "min_qty is set twice"),
-        (["--set", "plan_source=ml"], "plan_source is ml, and a replay cannot make a model's levels"),
-        (["--set", "service_level=0.9"], "service_level is 0.9, and a replay cannot make"),
-        (["--set", "allow_zero=true"], "allow_zero is True, and a replay cannot make"),
+        (["--set", "plan_source=ml"], "plan_source is ml, and the lake has no version of a model; train"),
+        (["--set", "service_level=0.9"], "service_level decides about levels of a model, and the rule orders"),
+        (["--set", "allow_zero=true"], "allow_zero decides about levels of a model, and the rule orders"),
         (["--set", "plan_source=oracle"], "plan_source is oracle; give rule or ml"),
         (["--set", "service_level=0.4"], "service_level is 0.4; give a value from 0.5 to 0.995"),
         (["--set", "allow_zero=perhaps"], "allow_zero is boolean, not 'perhaps'; it means"),

@@ -12,7 +12,7 @@ import typer
 
 from lakeshelf import extras
 from lakeshelf.cli.console import access
-from lakeshelf.cli.console.output import All, AsJson, Steps, print_json
+from lakeshelf.cli.console.output import All, AsJson, Steps, plain, print_json
 from lakeshelf.cli.governed import connecting
 from lakeshelf.cli.governed.cells import paged
 from lakeshelf.errors import ConfigurationError
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 STEPS = {
     "read": "read receipts",
+    "forecast": "forecast cutoff days",
     "replay": "replay policies",
     "compare": "draw intervals",
-    "frontier": "replay reorder points",
+    "frontier": "replay other policies",
 }
 
 
@@ -54,7 +55,10 @@ Categories = Annotated[
 ]
 Items = Annotated[str | None, typer.Option(metavar="I1,I2", help="Only these items.")]
 Frontier = Annotated[
-    bool, typer.Option("--frontier", help="Try reorder points: fill against stock.")
+    bool,
+    typer.Option(
+        "--frontier", help="Try reorder points, and service levels of a model: fill against stock."
+    ),
 ]
 
 
@@ -93,6 +97,7 @@ def whatif(
         progress("read")
         shop = lakes.read(in_force.lake_root, scope)
         changed = change.of(in_force.lake_root, shop)
+        shop = lakes.foretold(in_force.lake_root, shop, changed, progress)
         answer = answers.answer(shop, changed, progress, frontier=frontier)
     if as_json:
         print_json(records.as_record(shop, change.record, answer))
@@ -119,7 +124,9 @@ class Change:
         """What it is, for people."""
         if self.request is not None:
             return "change request {} ({})".format(*self.request)
-        return ", ".join(f"{name}={value:g}" for name, value in self.fields.items()) or "the same"
+        return (
+            ", ".join(f"{name}={plain(value)}" for name, value in self.fields.items()) or "the same"
+        )
 
     @property
     def record(self) -> dict[str, Any]:
@@ -129,12 +136,19 @@ class Change:
 
     def of(self, root: Place, shop: Shop) -> Policy:
         """The policy that it makes of the one in force."""
-        from lakeshelf.forecast.whatif import lakes
+        from lakeshelf.forecast.whatif import lakes, wishes
 
         if self.request is None:
-            return shop.policy.changed(self.fields)
+            changed = shop.policy.changed(self.fields)
+            wishes.require_use(self.fields, changed)
+            return changed
         shelves = list(shop.history.goods.shelf_id)
         return shop.policy.changed(lakes.policies(root, shelves, self.cells))
+
+
+def _word(value: object) -> str:
+    """A value as `--set` takes it."""
+    return plain(value).lower() if isinstance(value, bool) else plain(value)
 
 
 def _change(words: Sequence[str], number: int | None, user: str | None) -> Change:

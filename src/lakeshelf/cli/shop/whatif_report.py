@@ -96,16 +96,22 @@ def _print_shelves(shelves: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_frontier(points: Sequence[Point]) -> None:
     spots = [
-        (p.measures["stock"], p.measures["fill"], MARKS.get(p.policy, "·"))
+        (p.measures["stock"], p.measures["fill"], MARKS.get(p.policy, _mark(p)))
         for p in (*points[len(MARKS) :], *points[: len(MARKS)])
     ]
-    legend = "fill (o: in force, x: changed, ·: changed, with other reorder points)"
+    legend = "fill (o: in force, x: changed, ·: other reorder points"
+    legend += ", +: other service levels)" if any(_mark(p) == "+" for p in points) else ")"
     console().print(lines("\n".join(scatter(spots, "stock a shelf", legend))))
     titles = ("fill", "stock", "wasted", "cost")
-    table = grid("reorder point", *titles, right=titles)
+    table = grid("policy", *titles, right=titles)
     for point in points:
         add(table, point.policy, *(_shown(point.measures[n], MEASURES[n][1]) for n in titles))
     console().print(table)
+
+
+def _mark(point: Point) -> str:
+    """What stands for a policy that was tried: reorder points are numbers."""
+    return "·" if point.policy.isdigit() else "+"
 
 
 def _cells(one: Difference) -> tuple[str | None, ...]:

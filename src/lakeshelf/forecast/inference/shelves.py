@@ -25,13 +25,10 @@ ORDERED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Shelves:
-    """Shelves, an entry each, in the order of the rows that are forecast.
+class Terms:
+    """On which terms shelves are ordered for, an entry each, in the order of the rows that are forecast.
 
     Args:
-        shelf_id: The shelf.
-        store_id: Its store.
-        item_id: What stands there.
         unit_price: Price of a unit, in units of the currency.
         shelf_life_days: Days from receipt to expiry; NaN: it keeps.
         service_level: Share of windows in which a level should suffice; NaN: from the costs.
@@ -41,9 +38,6 @@ class Shelves:
         allow_zero: Whether a level may be 0.
     """
 
-    shelf_id: Texts
-    store_id: Texts
-    item_id: Texts
     unit_price: Floats
     shelf_life_days: Floats
     service_level: Floats
@@ -51,6 +45,21 @@ class Shelves:
     min_qty: Ints
     position: Ints
     allow_zero: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Shelves(Terms):
+    """The same, with what stands where.
+
+    Args:
+        shelf_id: The shelf.
+        store_id: Its store.
+        item_id: What stands there.
+    """
+
+    shelf_id: Texts
+    store_id: Texts
+    item_id: Texts
 
     @classmethod
     def of(cls, table: pa.Table) -> Shelves:
@@ -62,7 +71,7 @@ class Shelves:
 
     def take(self, rows: Any) -> Shelves:
         """The same of some shelves, by number or mask."""
-        return Shelves(*(values[rows] for values in vars(self).values()))
+        return Shelves(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def _filled(name: str, values: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
 from lakeshelf.forecast.whatif.comparison import (
     Difference,
     compared,
@@ -15,6 +16,7 @@ from lakeshelf.forecast.whatif.comparison import (
     measured,
     totals,
 )
+from lakeshelf.forecast.whatif.forecasts import Progress
 from lakeshelf.forecast.whatif.frontier import Point
 from lakeshelf.forecast.whatif.lakes import Shop
 from lakeshelf.forecast.whatif.policies import Policy
@@ -22,13 +24,13 @@ from lakeshelf.forecast.whatif.replay import Outcome, replay
 
 IN_FORCE, CHANGED = "in force", "changed"
 POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
-"""Reorder points of a frontier."""
+"""Reorder points of a frontier, by which the rule orders for all."""
+SERVICES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.99, 0.995)
+"""Service levels of a frontier, where the changed policy lets a model decide."""
 GROUPS = ("store_id", "category")
 MOST_SHELVES = 10
 OF_SHELF = ("lost_units", "stock", "wasted", "cost")
 """Measures of a single shelf, for which no interval is drawn."""
-Progress = Callable[[str, int, int], None]
-"""Is told a step, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Answer:
         groups: `store_id` and `category` → value → each measure of its shelves.
         shelves: Those whose cost changes most: `shelf_id`, `name`, and each of `OF_SHELF` as `<measure>_before` and
             `<measure>_after`.
-        frontier: The two policies, and the changed one with each reorder point; empty: not asked for.
+        frontier: The two policies, the changed one with each reorder point and, where a model decides, each service
+            level; empty: not asked for.
     """
 
     whole: tuple[Difference, ...]
@@ -56,12 +59,12 @@ def answer(shop: Shop, changed: Policy, progress: Progress, *, frontier: bool = 
         shop: The shop.
         changed: The changed policy.
         progress: Is told how far it is.
-        frontier: Whether reorder points are tried.
+        frontier: Whether reorder points and service levels are tried.
     """
     progress("replay", 0, 2)
-    before = replay(shop.history, shop.policy)
+    before = _replayed(shop, shop.policy)
     progress("replay", 1, 2)
-    after = replay(shop.history, changed)
+    after = _replayed(shop, changed)
     progress("compare", 0, 0)
     return Answer(
         compared(before, after),
@@ -94,6 +97,20 @@ def _frontier(
     shop: Shop, policy: Policy, sides: tuple[Outcome, Outcome], progress: Progress
 ) -> Iterator[Point]:
     yield from (Point.of(n, side) for n, side in zip((IN_FORCE, CHANGED), sides, strict=True))
-    for number, units in enumerate(POINTS):
-        progress("frontier", number, len(POINTS))
-        yield Point.of(str(units), replay(shop.history, replace(policy, reorder_point_qty=units)))
+    tried = dict(_tried(policy))
+    for number, (name, other) in enumerate(tried.items()):
+        progress("frontier", number, len(tried))
+        yield Point.of(name, _replayed(shop, other))
+
+
+def _tried(policy: Policy) -> Iterator[tuple[str, Policy]]:
+    """Policies of a frontier."""
+    for units in POINTS:
+        yield str(units), replace(policy, reorder_point_qty=units, plan_source=PLAN_SOURCES[0])
+    if policy.by_model.any():
+        for share in SERVICES:
+            yield f"service level {share:g}", replace(policy, service_level=share)
+
+
+def _replayed(shop: Shop, policy: Policy) -> Outcome:
+    return replay(shop.history, policy, shop.planner(policy))

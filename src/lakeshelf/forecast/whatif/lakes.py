@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -14,16 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.choices import chosen
-from lakeshelf.contracts.layers import Raw, Staging
-from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
+from lakeshelf.contracts.layers import Raw
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.demand.daily import daily_demand
+from lakeshelf.forecast.whatif import forecasts
 from lakeshelf.forecast.whatif.errors import NoReceipts, OutOfBounds
+from lakeshelf.forecast.whatif.forecasts import Forecasts, ModelPlanner, Progress
 from lakeshelf.forecast.whatif.history import UNKNOWN, Goods, History
-from lakeshelf.forecast.whatif.policies import OF_MODELS, TOPICS, Policy
-from lakeshelf.forecast.whatif.proposals import Cell, asked_of, patched
+from lakeshelf.forecast.whatif.policies import TOPICS, Policy
 from lakeshelf.forecast.whatif.steps import Steps
-from lakeshelf.forecast.whatif.wishes import require_rule
+from lakeshelf.forecast.whatif.wishes import Cell, patched
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Condition
@@ -32,7 +31,6 @@ from lakeshelf.shop.explain import policies_held
 from lakeshelf.shop.naming import PROFILES
 
 NOTHING: Mapping[str, Sequence[Cell]] = MappingProxyType({})
-RULE = tuple(name for name in Policy.names() if name not in OF_MODELS)
 QUARTER = 91
 """Days up to the last one, where no first one is named."""
 MOST_DAYS = 3 * 366
@@ -65,7 +63,7 @@ class Shop:
         policy: What is in force, an entry a shelf.
         lost_units: Units of lost sales among those that were wanted; None: nobody observes any.
         nameless: Shelves with receipts in these days that have no profile, and are left out.
-        modelled: Shelves whose policy lets a model decide; the replay orders for them by the rule.
+        forecasts: What versions of the model say of the cutoff days; None: nothing, so the rule orders.
     """
 
     names: tuple[str, ...]
@@ -73,7 +71,7 @@ class Shop:
     policy: Policy
     lost_units: int | None
     nameless: int
-    modelled: int
+    forecasts: Forecasts | None = None
 
     @property
     def first(self) -> date:
@@ -84,6 +82,11 @@ class Shop:
     def last(self) -> date:
         """Last day."""
         return self.first + timedelta(days=self.history.steps.days - 1)
+
+    def planner(self, policy: Policy) -> ModelPlanner:
+        """Who orders under a policy."""
+        days = () if self.forecasts is None else self.forecasts.days
+        return ModelPlanner(policy, self.history.goods, days)
 
 
 def read(root: Place, scope: Scope) -> Shop:
@@ -117,8 +120,26 @@ def read(root: Place, scope: Scope) -> Shop:
         Policy(**policies(root, shelves)),
         pc.sum(_of(within, profiles)["lost_units"]).as_py(),
         len(within["shelf_id"].unique()) - len(_of(within, everything)["shelf_id"].unique()),
-        _modelled(root, shelves),
     )
+
+
+def foretold(root: Place, shop: Shop, changed: Policy, progress: Progress) -> Shop:
+    """The shop, with what versions of the model say, as far as the policy in force or a changed one obeys it.
+
+    Args:
+        root: Lake root.
+        shop: The shop.
+        changed: The changed policy.
+        progress: Is told how far it is.
+
+    Raises:
+        ConfigurationError: The change lets a model decide, and there is no version, or no features.
+        VersionDamaged: The files of a version are not those that were registered.
+        MissingExtra: LightGBM cannot be used.
+    """
+    said = forecasts.read(root, shop.history, (shop.policy, changed), progress)
+    forecasts.require(said, shop.policy, changed)
+    return replace(shop, forecasts=said)
 
 
 def _require_order(scope: Scope) -> None:
@@ -188,25 +209,13 @@ def policies(
         changes: Topic → changes of its policies that are not in force yet.
 
     Returns:
-        Field of the rule → its value for each shelf.
-
-    Raises:
-        ConfigurationError: A change asks for orders of a model.
+        Field → its value for each shelf.
     """
-    for cell in chain.from_iterable(changes.values()):
-        require_rule(asked_of(cell))
     asked = pa.array(shelves, pa.string())
     fields: dict[str, Any] = {}
     for topic in TOPICS:
         rows = tables.whole_rows(root, f"staging/{topic}")
         rows = patched(topic, rows, changes.get(topic, ()))
         held = policies_held(topic, rows, asked).sort_by("shelf_id")
-        fields |= {n: held[n].to_numpy() for n in RULE if n in held.schema.names}
+        fields |= {n: held[n].to_numpy() for n in Policy.names() if n in held.schema.names}
     return fields
-
-
-def _modelled(root: Place, shelves: Sequence[str]) -> int:
-    """How many shelves have a policy that lets a model decide."""
-    rows = tables.whole_rows(root, Staging.WH_POLICIES)
-    held = policies_held("wh_policies", rows, pa.array(shelves, pa.string()))
-    return len(held.filter(pc.not_equal(held["plan_source"], PLAN_SOURCES[0])))

@@ -14,13 +14,13 @@ from lakeshelf.contracts.layers import Ops, Raw, Staging
 from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
 from lakeshelf.forecast.demand.engine import BOUNDS, engine
 from lakeshelf.forecast.orders.distribution import Ints
-from lakeshelf.forecast.whatif.allotted import Allotted
 from lakeshelf.forecast.whatif.errors import NoReceipts
 from lakeshelf.forecast.whatif.history import Goods, History
 from lakeshelf.forecast.whatif.lakes import policies
 from lakeshelf.forecast.whatif.policies import Policy
 from lakeshelf.forecast.whatif.replay import WEEK, Outcome, replay
 from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.stock import Allotted
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.reconcile.checks import SAMPLES, Check
@@ -35,7 +35,7 @@ SOURCES = {
     "orders": (Ops.WH_SUPPLIER_ORDERS, ("shelf_id", "cutoff_ts", "total_qty")),
 }
 """Name in statements → table, and its columns that are read."""
-WANTED = """
+TAKEN = """
 WITH acts AS (
     SELECT *, CASE event_type WHEN 'putback' THEN -quantity ELSE quantity END AS units FROM (
         SELECT * EXCLUDE (batch_code, reason) FROM store WHERE event_type IN ('pickup', 'putback')
@@ -104,16 +104,16 @@ def loop_check(root: Place, moments: Sequence[datetime]) -> Check:
     Raises:
         LakeError: A table is missing or cannot be read.
     """
-    found, expected = _both(root, moments)
-    every = found.keys() | expected.keys()
-    off = sorted(key for key in every if found.get(key, 0) != expected.get(key, 0))
+    foretold, expected = _both(root, moments)
+    every = foretold.keys() | expected.keys()
+    off = sorted(key for key in every if foretold.get(key, 0) != expected.get(key, 0))
     return Check(
         "M7 what-if",
         "what-if of the policy in force gives the loop's orders, lost units and removals",
         sum(expected.values()),
-        sum(found.values()),
+        sum(foretold.values()),
         len(off),
-        tuple(_difference(key, expected, found) for key in off[:SAMPLES]),
+        tuple(_difference(key, expected, foretold) for key in off[:SAMPLES]),
     )
 
 
@@ -126,10 +126,10 @@ def _both(root: Place, moments: Sequence[datetime]) -> tuple[Mapping[Key, int], 
     return loop.foretold(), loop.decided
 
 
-def _difference(key: Key, expected: Mapping[Key, int], found: Mapping[Key, int]) -> str:
+def _difference(key: Key, expected: Mapping[Key, int], foretold: Mapping[Key, int]) -> str:
     what, shelf, number = key
     span = "day" if what == "ordered" else "week"
-    return f"{what} {shelf}, {span} {number}: {expected.get(key, 0)}, and {found.get(key, 0)}"
+    return f"{what} {shelf}, {span} {number}: {expected.get(key, 0)}, and {foretold.get(key, 0)}"
 
 
 def read(root: Place, moments: Sequence[datetime]) -> Loop:
@@ -148,11 +148,11 @@ def read(root: Place, moments: Sequence[datetime]) -> Loop:
     known["goods"] = pa.table({"shelf_id": goods.shelf_id, "place": range(len(goods.shelf_id))})
     known["steps"] = pa.table({"step": range(len(moments)), "moment": list(moments)})
     with engine(known, BOUNDS) as connection:
-        wanted = connection.execute(WANTED).to_arrow_table()
+        taken = connection.execute(TAKEN).to_arrow_table()
         opened = connection.execute(OPENED, {"first": steps.first}).to_arrow_table()
         decided = connection.execute(DECIDED, {"first": steps.first, "week": WEEK}).fetchall()
     return Loop(
-        _history(goods, steps, wanted),
+        _history(goods, steps, taken),
         Policy(**policies(root, list(goods.shelf_id))),
         _opening(goods, steps, opened),
         {(what, shelf, number): units for what, shelf, number, units in decided},
@@ -168,9 +168,9 @@ def _ruled(root: Place) -> pa.Table:
     return profiles.filter(pc.is_in(profiles["shelf_id"], ruled.combine_chunks()))
 
 
-def _history(goods: Goods, steps: Steps, wanted: pa.Table) -> History:
+def _history(goods: Goods, steps: Steps, taken: pa.Table) -> History:
     size = len(steps.steps), len(goods.shelf_id)
-    units, peaks = (_filled(size, wanted, "step", name) for name in ("units", "peak"))
+    units, peaks = (_filled(size, taken, "step", name) for name in ("units", "peak"))
     return History(goods, steps, units, np.zeros(size[1], np.int64), peaks)
 
 

@@ -46,7 +46,7 @@ class Policy:
         target_pct: A shelf is refilled to this share, in percent.
         reorder_point_qty: The rule orders for a back room with fewer units.
         batch_multiplier: Batches of a lot.
-        plan_source: `rule`, or `ml`: levels from forecasts.
+        plan_source: `rule`, or `ml`: levels from forecasts, where there are any.
         service_level: Share of windows in which a level should suffice; NaN: from the costs.
         allow_zero: Whether levels may be 0.
     """
@@ -56,7 +56,7 @@ class Policy:
     target_pct: Any = FIELDS["target_pct"].default
     reorder_point_qty: Any = FIELDS["reorder_point_qty"].default
     batch_multiplier: Any = FIELDS["batch_multiplier"].default
-    plan_source: str = PLAN_SOURCES[0]
+    plan_source: Any = PLAN_SOURCES[0]
     service_level: Any = np.nan
     allow_zero: Any = False
 
@@ -64,6 +64,11 @@ class Policy:
     def names(cls) -> list[str]:
         """Names of its fields."""
         return [field.name for field in fields(cls)]
+
+    @property
+    def by_model(self) -> Any:
+        """Whether levels from forecasts decide: for all shelves, or one a shelf."""
+        return np.asarray(self.plan_source) != PLAN_SOURCES[0]
 
     def changed(self, values: Mapping[str, Any]) -> Policy:
         """The policy with some fields changed.
@@ -92,11 +97,11 @@ def require_known(name: str) -> None:
 
 def _require_bounds(name: str, value: Any) -> None:
     if name == "plan_source":
-        if value not in PLAN_SOURCES:
-            raise OutOfBounds(f"{name} is {value}", hint=f"give {' or '.join(PLAN_SOURCES)}")
+        if unknown := sorted({*np.atleast_1d(value).tolist()} - {*PLAN_SOURCES}):
+            raise OutOfBounds(f"{name} is {unknown[0]}", hint=f"give {' or '.join(PLAN_SOURCES)}")
     elif name == "service_level":
-        least, most = LEAST_SERVICE, MOST_SERVICE
-        _require_between(name, np.asarray(value)[~np.isnan(value)], least, most)
+        asked = np.asarray(value, np.float64)
+        _require_between(name, asked[~np.isnan(asked)], LEAST_SERVICE, MOST_SERVICE)
     elif name != "allow_zero":
         field = FIELDS[name]
         _require_between(name, np.asarray(value), field.minimum, field.maximum)
@@ -185,8 +190,8 @@ class ForecastPlanner:
         service = np.broadcast_to(np.asarray(policy.service_level, np.float64), held.room.shape)
         level = levels(outlook, service, policy.min_qty, policy.allow_zero)
         lot = self.batch * policy.batch_multiplier
-        floor = np.maximum(policy.min_qty, 1)
-        return lots.order(_position(held), level, lot, floor, outlook)
+        floor = np.where(policy.allow_zero, 0, np.maximum(policy.min_qty, 1))
+        return lots.order(position_of(held), level, lot, floor, outlook)
 
 
 @dataclass(frozen=True)
@@ -203,10 +208,11 @@ class LevelPlanner:
 
     def order(self, cutoff: int, held: Held) -> Ints:
         """See `Planner`."""
-        missing = np.maximum(self.levels[cutoff] - _position(held), 0)
+        missing = np.maximum(self.levels[cutoff] - position_of(held), 0)
         return lots.rounded_up(missing.astype(np.int64), self.lot)
 
 
-def _position(held: Held) -> Ints:
+def position_of(held: Held) -> Ints:
+    """Units that can serve the window; nothing is between back room and shelf at a cutoff."""
     nothing = np.zeros_like(held.room)
     return position(held.shelf, nothing, held.room, held.ordered, held.expiring)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from lakeshelf.counts import count_of
 from lakeshelf.forecast.whatif.answers import GROUPS, Answer
 from lakeshelf.forecast.whatif.comparison import Difference
+from lakeshelf.forecast.whatif.forecasts import Forecasts
 from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
 from lakeshelf.forecast.whatif.lakes import Shop
 
@@ -48,6 +51,7 @@ def as_record(shop: Shop, change: Mapping[str, Any], answer: Answer) -> dict[str
         "wanted_units": int(shop.history.units.sum()),
         "lost_sales_units": shop.lost_units,
         "shelves_without_profile": shop.nameless,
+        "model": _model(shop.forecasts),
         "notes": notes(shop),
         "differences": [_record(one) for one in answer.whole],
         **{
@@ -63,6 +67,14 @@ def as_record(shop: Shop, change: Mapping[str, Any], answer: Answer) -> dict[str
             for point in answer.frontier
         ],
     }
+
+
+def _model(said: Forecasts | None) -> dict[str, Any] | None:
+    """Whose forecasts they are, and of how many cutoff days."""
+    if said is None:
+        return None
+    days = {"cutoffs": len(said.days), "foretold": said.known, "learned_from": said.learned}
+    return {"versions": list(said.versions), **days}
 
 
 def shortened(record: Mapping[str, Any], most: int) -> dict[str, Any]:
@@ -115,12 +127,31 @@ def notes(shop: Shop) -> list[str]:
     sentences = [f"{FLOOR_OF_DEMAND[0].upper()}{FLOOR_OF_DEMAND[1:]}.", lost]
     if shop.history.steps.days < FEW_DAYS:
         sentences.append("So few days do not tell how weeks differ: intervals are too narrow.")
-    if shop.modelled:
-        sentences.append(
-            f"Of {count_of(shop.modelled, 'shelf')} a model may decide; here the rule orders for all."
-        )
+    sentences += _of_model(shop)
     if shop.nameless:
         sentences.append(
             f"{count_of(shop.nameless, 'shelf')} with receipts but without a profile left out."
         )
     return sentences
+
+
+def _of_model(shop: Shop) -> Iterator[str]:
+    """What has to be known of forecasts."""
+    said, modelled = shop.forecasts, int(np.count_nonzero(shop.policy.by_model))
+    if said is None:
+        if modelled:
+            words = count_of(modelled, "shelf")
+            yield f"Of {words} a model may decide, and the lake has no version: the rule orders."
+        return
+    yield f"Forecasts are those of {' and '.join(said.versions) or 'no version'}."
+    days = count_of(len(said.days), "cutoff day")
+    if missing := len(said.days) - said.known:
+        yield (
+            f"On {missing} of {days} the rule orders, since no features are stored; "
+            "`lakeshelf features backfill` writes them."
+        )
+    if said.learned:
+        yield (
+            f"On {said.learned} of {days} the version had learned from what came after, and looks better than it will "
+            f"be; `lakeshelf models train --until {shop.first}` trains one that has not."
+        )

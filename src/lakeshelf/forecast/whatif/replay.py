@@ -12,7 +12,6 @@ from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders import rule
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import DEFAULTS, YEAR, Economics, Outlook
-from lakeshelf.forecast.whatif.allotted import Allotted
 from lakeshelf.forecast.whatif.history import Goods, History
 from lakeshelf.forecast.whatif.policies import (
     ForecastPlanner,
@@ -22,7 +21,7 @@ from lakeshelf.forecast.whatif.policies import (
     RulePlanner,
 )
 from lakeshelf.forecast.whatif.steps import Cutoff
-from lakeshelf.forecast.whatif.stock import Stock
+from lakeshelf.forecast.whatif.stock import Allotted, Stock
 
 WEEK = 7
 SUMS = ("demand", "sold", "wasted", "ordered", "orders", "stock_days", "days")
@@ -71,7 +70,7 @@ def planner(policy: Policy, batch: Ints, outlooks: Sequence[Outlook] | None = No
     Raises:
         ConfigurationError: Orders of the source `ml` without forecasts.
     """
-    if policy.plan_source == "rule":
+    if not policy.by_model.any():
         return RulePlanner(policy, batch)
     if outlooks is None:
         raise ConfigurationError(

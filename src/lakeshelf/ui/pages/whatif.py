@@ -13,7 +13,7 @@ from markupsafe import Markup
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 from lakeshelf.ui.pictures.drawing import written
-from lakeshelf.ui.pictures.frontier import Interval, Spot, drawn
+from lakeshelf.ui.pictures.frontier import TRIED, Interval, Spot, drawn
 from lakeshelf.ui.rendering import NOTHING, number
 
 PLACE = "/whatif"
@@ -26,11 +26,14 @@ PLAIN = ("since", "until", "stores", "categories", "items", "change_request", "f
 """Names of everything else that is asked."""
 STEPS: Mapping[str, str] = {
     "read": "reads receipts",
+    "forecast": "forecasts cutoff days",
     "replay": "replays policies",
     "compare": "draws intervals",
-    "frontier": "replays reorder points",
+    "frontier": "replays other policies",
 }
 NAMES: Mapping[str, str] = {"in force": "in force", "changed": "changed"}
+LEVEL = "service level "
+"""What names of policies that were tried begin with, where a model decides; others are reorder points."""
 SHELF = ("lost_units", "stock", "wasted", "cost")
 OPTIONS: Mapping[str, str] = {name: f"--{name.replace('_', '-')}" for name in PLAIN}
 
@@ -49,6 +52,9 @@ async def _shown(api: Api, where: Where, _answers: dict[str, Answer]) -> Mapping
         "asked": question,
         "command": command(question),
         "result": result,
+        "has_levels": any(
+            one["policy"].startswith(LEVEL) for one in (result or {}).get("frontier", ())
+        ),
         "picture": _picture(result) if result else Markup(),
         "of_shelf": SHELF,
         "digits": _digits(result) if result else str,
@@ -90,7 +96,7 @@ def _picture(result: Mapping[str, Any]) -> Markup:
 
 
 def _spots(result: Mapping[str, Any]) -> Iterator[Spot]:
-    """The two policies, the changed one with its interval, and reorder points in their order; if they are numbers."""
+    """The two policies, the changed one with its interval, and what was tried in its order; if they are numbers."""
     of = {one["measure"]: one for one in result["differences"]}
     stock, fill = of["stock"], of["fill"]
     for kind, name in (("before", "in force"), ("after", "changed")):
@@ -99,7 +105,8 @@ def _spots(result: Mapping[str, Any]) -> Iterator[Spot]:
             yield Spot(name, kind, stock[kind], fill[kind], *intervals)
     for one in result["frontier"]:
         if one["policy"] not in NAMES and None not in (one["stock"], one["fill"]):
-            yield Spot(one["policy"], "tried", one["stock"], one["fill"])
+            name = one["policy"].removeprefix(LEVEL)
+            yield Spot(name, TRIED[name != one["policy"]], one["stock"], one["fill"])
 
 
 def _interval(one: Mapping[str, Any]) -> Interval | None:

@@ -1,4 +1,4 @@
-"""Fill against stock as a picture: the policy in force, the changed one with its interval, and other reorder points."""
+"""Fill against stock as a picture: the policy in force, the changed one with its interval, and others beside them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from lakeshelf.ui.pictures.drawing import add, frame, plain
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 680.0, 340.0, 64.0, 40.0, 24.0, 44.0
 RADIUS, MARGIN, TICKS = 5.0, 0.08, 5
+TRIED = ("tried", "levels")
+"""Other reorder points, and other service levels of a model."""
 Interval = tuple[float, float]
 
 
@@ -20,7 +22,7 @@ class Spot:
 
     Attributes:
         name: What stands beside it.
-        kind: `before`, `after`, or `tried`: another reorder point, joined by a line to its neighbours.
+        kind: `before`, `after`, or one of `TRIED`, joined by a line to its neighbours.
         stock: Units a shelf at the end of a day.
         fill: Units sold of units wanted.
         stock_interval: Where the stock may be; None: it is not known.
@@ -82,11 +84,12 @@ def drawn(spots: Sequence[Spot]) -> Element:
     picture = frame(WIDTH, HEIGHT, _words(spots))
     picture.set("role", "img")
     _draw_axes(picture, across, up)
-    tried = [spot for spot in spots if spot.kind == "tried"]
-    if len(tried) > 1:
-        points = "L".join(f"{plain(across.at(s.stock))} {plain(up.at(s.fill))}" for s in tried)
-        add(picture, "path", d=f"M{points}", class_="line")
-    for spot in (*tried, *(one for one in spots if one.kind != "tried")):
+    for kind in TRIED:
+        tried = [spot for spot in spots if spot.kind == kind]
+        if len(tried) > 1:
+            points = "L".join(f"{plain(across.at(s.stock))} {plain(up.at(s.fill))}" for s in tried)
+            add(picture, "path", d=f"M{points}", class_="line")
+    for spot in sorted(spots, key=lambda one: one.kind not in TRIED):
         _draw_spot(picture, spot, across, up)
     return picture
 
@@ -134,5 +137,5 @@ def _draw_spot(picture: Element, spot: Spot, across: Scale, up: Scale) -> None:
             r=RADIUS if spot.kind == "after" else 3.5,
             class_=spot.kind,
         )
-    above = -9 if spot.kind != "tried" else 16
+    above = 16 if spot.kind == "tried" else -9
     add(picture, "text", spot.name, x=x, y=y + above, class_="note", text_anchor="middle")

@@ -73,7 +73,7 @@ def test_a_change_request_means_what_its_fields_mean(ann: Person) -> None:
         ({"set": {"treshold_pct": "1"}}, "threshold_pct"),
         ({"set": {"threshold_pct": "<script>"}}, "threshold_pct is"),
         ({"set": {"threshold_pct": "101"}}, "from 0 to 100"),
-        ({"set": {"plan_source": "ml"}}, "cannot make a model's levels"),
+        ({"set": {"plan_source": "oracle"}}, "give rule or ml"),
         ({"change_request": 999}, "999"),
     ],
 )
@@ -91,6 +91,13 @@ def test_what_cannot_be_asked_is_refused_before_a_job_begins(
     [
         (None, {"stores": ["none"]}, "request_invalid", "no store 'none'"),
         (None, {"until": "1999-01-01"}, "request_invalid", "no receipts"),
+        (None, {"set": {"plan_source": "ml"}}, "request_invalid", "no version of a model"),
+        (
+            None,
+            {"set": {"service_level": "0.9"}},
+            "request_invalid",
+            "the rule orders for every shelf",
+        ),
         ("MOST_SHELF_DAYS", {}, "query_too_large", "280 days of shelves"),
         ("MOST_SECONDS", {}, "query_too_long", "longer than -1 s"),
     ],
@@ -138,7 +145,7 @@ def test_it_says_what_can_be_asked_and_what_is_not_installed(
     told = vic.get(WHATIF)
     known = {one["name"]: one for one in told["fields"]}
     assert (known["threshold_pct"]["maximum"], known["threshold_pct"]["unit"]) == (100, "%")
-    assert not {"plan_source", "service_level"} & known.keys()
+    assert (known["plan_source"]["enum"], known["allow_zero"]["default"]) == (["rule", "ml"], False)
     assert told["limits"]["at_once"] == 1
     monkeypatch.setattr(extras, "find_spec", lambda name: name != "lightgbm" or None)
     error = vic.call("POST", WHATIF, SETS).json()["error"]

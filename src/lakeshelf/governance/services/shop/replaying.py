@@ -13,8 +13,7 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.whatif import answers, lakes, records, wishes
-from lakeshelf.forecast.whatif.policies import FIELDS, OF_MODELS, TOPICS, Policy
-from lakeshelf.forecast.whatif.proposals import asked_of
+from lakeshelf.forecast.whatif.policies import FIELDS, TOPICS, Policy
 from lakeshelf.governance.domain.permissions import SHOP
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.database.records import Object
@@ -52,7 +51,7 @@ class Question:
         items: Only these items.
         set: Field of a policy → what it would have been, as text.
         change_request: Number of an open change request of policies; None: there is none.
-        frontier: Whether reorder points are tried.
+        frontier: Whether reorder points and service levels are tried.
     """
 
     since: date | None = None
@@ -102,7 +101,9 @@ class _Change:
     def of(self, context: Context, shop: lakes.Shop) -> Policy:
         """The policy that it makes of the one in force."""
         if self.request is None:
-            return shop.policy.changed(self.fields)
+            changed = shop.policy.changed(self.fields)
+            wishes.require_use(self.fields, changed)
+            return changed
         shelves = list(shop.history.goods.shelf_id)
         return shop.policy.changed(lakes.policies(context.root, shelves, self.cells))
 
@@ -115,8 +116,8 @@ def fields(caller: Caller) -> list[Row]:
     """
     require_reading(caller)
     _require_installed()
-    known = [FIELDS[name] for name in Policy.names() if name not in OF_MODELS]
-    shown = ("name", "doc", "unit", "default", "minimum", "maximum")
+    known = [FIELDS[name] for name in Policy.names()]
+    shown = ("name", "doc", "unit", "default", "minimum", "maximum", "enum")
     return [{**{n: getattr(one, n) for n in shown}, "type": str(one.type)} for one in known]
 
 
@@ -181,8 +182,6 @@ def _requested(context: Context, caller: Caller, number: int) -> _Change:
         {"row_id": one.row_id, "op": one.op, "column": one.column, "staged": one.staged}
         for one in changes.cells
     ]
-    for one in kept:
-        wishes.require_rule(asked_of(one))
     return _Change({}, number, request.title, {request.dataset: kept})
 
 
@@ -211,5 +210,6 @@ def _replayed(
             message = f"{size:,} days of shelves, and at most {MOST_SHELF_DAYS:,} are replayed"
             raise refused("query_too_large", message, hint="name fewer days, stores or items")
         changed = change.of(context, shop)
+        shop = lakes.foretold(context.root, shop, changed, progress)
     answer = answers.answer(shop, changed, progress, frontier=question.frontier)
     return records.shortened(records.as_record(shop, change.record, answer), MOST_GROUPS)

@@ -28,9 +28,10 @@ class PolicyField(BaseModel):
     type: str
     doc: str
     unit: str
-    default: float | str | None
+    default: bool | float | str | None
     minimum: float | None
     maximum: float | None
+    enum: Sequence[str]
 
 
 class AskedAnswer(BaseModel):
