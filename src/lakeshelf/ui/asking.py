@@ -15,11 +15,21 @@ from lakeshelf.governance.api.door.calls import REQUEST_ID
 from lakeshelf.governance.api.door.identity import CSRF
 
 API = "/api/v1"
-ACCEPTED = 202
-"""The API goes on with what was asked, as a job, since it takes long."""
+ACCEPTED, NOT_FOUND, REFUSED = 202, 404, 409
+"""The API goes on with what was asked, as a job, since it takes long; what a job was refused with."""
+WAIT_S = 2
+"""Seconds for which a page waits for an answer, which comes to it later then."""
+AWAITED = "awaited"
+"""Parameter of addresses that names jobs whose answers a page waits for, or shows."""
+MOST_AWAITED = 20
+CALL = "call"
+"""Kind of a job that is a call which took longer than its caller waited."""
+GOING = ("queued", "running")
 SENT_ON = ("authorization", "cookie", "origin", "host", "user-agent")
 """Headers of the browser by which the API knows who asks, and from which page."""
 Query = Mapping[str, str | Sequence[str]]
+Job = Mapping[str, Any]
+"""A job, as the API tells it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class Api:
 
     Args:
         request: The request of the browser.
+
+    Attributes:
+        awaited: Jobs whose answers are not there yet, as the API tells them.
+        computed: Jobs that gave answers.
+        acts: Jobs that change something, as a form asked them to.
     """
 
     def __init__(self, request: Request) -> None:
@@ -80,16 +95,55 @@ class Api:
         )
         self._base = str(request.base_url)
         self._headers = {name: value for name, value in request.headers.items() if name in SENT_ON}
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self.awaited: list[Job] = []
+        self.computed: list[Job] = []
+        self.acts: list[Job] = []
 
-    async def get(self, place: str, query: Query | None = None) -> Answer:
+    async def take_up(self, jobs: Sequence[str]) -> None:
+        """Have answers come from jobs that were asked the same, where the browser has such jobs.
+
+        Args:
+            jobs: Their ids.
+        """
+        places = [path("/jobs/{job}", {"job": job}) for job in jobs[:MOST_AWAITED]]
+        for answer in await asyncio.gather(*map(self.get, places)):
+            job = answer.data
+            if not job or job["kind"] != CALL:
+                continue
+            call = job["params"]["call"]
+            self._jobs[call, job["params"].get("query", "")] = job
+            if not call.startswith("GET "):
+                self.acts.append(job)
+                self.awaited += [job] if job["status"] in GOING else []
+
+    async def get(self, place: str, query: Query | None = None, *, waits: bool = False) -> Answer:
         """Ask for something.
 
         Args:
             place: Path, made by `path`.
             query: Parameters; empty ones are left out.
+            waits: Whether the answer is waited for however long the API has callers wait.
         """
         kept = {name: value for name, value in (query or {}).items() if value not in ("", [], ())}
-        return await self._sent("GET", place, {}, params=kept)
+        asked = httpx.URL(place, params=kept)
+        job = self._jobs.get((f"GET {asked.path}", asked.query.decode()))
+        answer = None if job is None else self._of_job(job)
+        if answer is None:
+            preferred = {} if waits else {"Prefer": f"wait={WAIT_S}"}
+            answer = await self._sent("GET", str(asked), preferred)
+        if answer.refusal and answer.refusal.status == ACCEPTED:
+            self.awaited.append(answer.refusal.details["job"])
+        return answer
+
+    def _of_job(self, job: Job) -> Answer | None:
+        """What a job was answered; None: it was stopped, so it is asked anew."""
+        if job["status"] in GOING:
+            return Answer(None, _unfinished(job, ""))
+        if job["status"] not in ("done", "failed"):
+            return None
+        self.computed.append(job)
+        return _ended(job)
 
     async def all(self, asked: Mapping[str, tuple[str, Query]]) -> dict[str, Answer]:
         """Ask for several things side by side.
@@ -129,15 +183,24 @@ class Api:
         return _read(answer)
 
 
-def _unfinished(job: str, request_id: str) -> Refusal:
-    message = f"the answer takes longer than a page waits, and goes on as job {job}; try again in a minute"
+def _unfinished(job: Job, request_id: str) -> Refusal:
+    message = f"it takes longer than a page waits, and is being computed as job {job['id']}"
     return Refusal(ACCEPTED, "unfinished", message, {"job": job}, request_id)
+
+
+def _ended(job: Job) -> Answer:
+    result = job["result"] or {}
+    if job["status"] == "done":
+        return Answer(result["body"])
+    error = result["error"]
+    status = NOT_FOUND if error["code"] == "not_found" else REFUSED
+    return Answer(None, Refusal(status, error["code"], error["message"], error["details"], ""))
 
 
 def _read(answer: httpx.Response) -> Answer:
     request_id = answer.headers.get(REQUEST_ID, "")
-    if answer.status_code == ACCEPTED and answer.request.method == "GET":
-        return Answer(None, _unfinished(answer.json()["id"], request_id), answer.headers)
+    if answer.status_code == ACCEPTED and answer.json().get("kind") == CALL:
+        return Answer(None, _unfinished(answer.json(), request_id), answer.headers)
     if answer.is_success:
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         data = answer.json() if is_json and answer.content else None

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from lakeshelf.ui import rendering
-from lakeshelf.ui.asking import Answer, Api, Refusal, path
+from lakeshelf.ui.asking import ACCEPTED, Answer, Api, Refusal, path
 from lakeshelf.ui.page import Form, Kind
 from lakeshelf.ui.pages import FORMS
 
@@ -52,12 +52,18 @@ async def send(request: Request, name: str) -> Response:
 def _next(form: Form, sent: FormData, answer: Answer) -> str:
     """Where to go once the form was sent; its page says what was done."""
     back = own(str(sent.get("back", "/")))
+    if answer.refusal is not None and answer.refusal.status == ACCEPTED:
+        return _with(back, done=form.name, awaited=answer.refusal.details["job"]["id"])
     if answer.refusal is not None or form.answer:
         return back
     if form.to is not None:
         return own(form.to({name: str(text) for name, text in sent.items()}, answer.data))
-    parts = urlsplit(back)
-    query = "&".join(filter(None, (parts.query, urlencode({"done": form.name}))))
+    return _with(back, done=form.name)
+
+
+def _with(place: str, **more: str) -> str:
+    parts = urlsplit(place)
+    query = "&".join(filter(None, (parts.query, urlencode(more))))
     return f"{parts.path}?{query}"
 
 
@@ -144,9 +150,12 @@ READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
 
 
 def _answered(request: Request, form: Form, answer: Answer, back: str) -> Response:
+    is_under_way = answer.refusal is not None and answer.refusal.status == ACCEPTED
+    if is_under_way:  # the page of the form tells how it ends
+        answer = Answer()
     if "application/json" in request.headers.get("accept", ""):
         return _for_scripts(form, answer, back)
-    if answer.refusal is None and form.answer:
+    if answer.refusal is None and form.answer and not is_under_way:
         values = {"answer": answer.data, "back": back, "title": form.done}
         return HTMLResponse(rendering.render(form.answer, values))
     if answer.refusal is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -11,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from lakeshelf.logs import log
 from lakeshelf.ui import files, forms, rendering, signing
-from lakeshelf.ui.asking import Answer, Api, Query, Refusal, path
+from lakeshelf.ui.asking import ACCEPTED, AWAITED, GOING, Answer, Api, Query, Refusal, path
 from lakeshelf.ui.headers import Headers
 from lakeshelf.ui.page import Ask, Page, Where
 from lakeshelf.ui.pages import PAGES
@@ -68,15 +70,19 @@ async def serve_page(
         status: Of the answer.
     """
     api = Api(request)
-    where = Where(
-        dict(request.path_params), dict(request.query_params), request.query_params.getlist
+    sent = request.query_params
+    query = {name: text for name, text in sent.items() if name != AWAITED}
+    where = Where(dict(request.path_params), query, sent.getlist)
+    await api.take_up(sent.getlist(AWAITED))
+    me, answers = await asyncio.gather(
+        api.get(path("/me", {}), waits=True), api.all(_asked(page, where))
     )
-    answers = await api.all({"me": (path("/me", {}), {})} | _asked(page, where))
-    me = answers.pop("me")
     if me.refusal and me.refusal.status == UNAUTHENTICATED and not page.is_open:
         return RedirectResponse(signing.address(request), 303)
     values = await page.prepare(api, where, answers) if page.prepare else {}
-    shown = _frame(request, page, where, me) | answers | dict(values) | dict(extra or {})
+    frame = _frame(request, page, where, me) | _computing(request, api)
+    shown = frame | answers | dict(values) | dict(extra or {})
+    status = ACCEPTED if api.awaited else status
     status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)
     return HTMLResponse(rendering.render(page.template, shown), status)
 
@@ -106,8 +112,38 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "names": where.names,
         "query": where.query,
         "done": forms.said(where.query.get("done", "")),
-        "here": str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
+        "here": _here(request),
     }
+
+
+def _here(request: Request, *awaited: str) -> str:
+    """The address of a page, with the jobs that it waits for, and without those that it waited for."""
+    kept = [(name, text) for name, text in request.query_params.multi_items() if name != AWAITED]
+    query = urlencode([*kept, *((AWAITED, job) for job in awaited)])
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def _computing(request: Request, api: Api) -> dict[str, Any]:
+    """What of a page is being computed, and where it is shown then; since when what was computed is known."""
+    jobs = [job["id"] for job in (*api.awaited, *api.computed, *api.acts)]
+    return {
+        "awaited": api.awaited,
+        "again": _here(request, *dict.fromkeys(jobs)),
+        "under_way": _under_way(api),
+        "failed": [job for job in api.acts if job["status"] not in (*GOING, "done")],
+        "computed_at": min((job["ended_at"] for job in api.computed), default=None),
+    }
+
+
+def _under_way(api: Api) -> str:
+    if any(job in api.acts for job in api.awaited):
+        return "What you sent is being done"
+    count = len(api.awaited)
+    return (
+        "A part of this page is being computed"
+        if count == 1
+        else f"{count} parts of it are computed"
+    )
 
 
 def _failed(request: Request) -> Response:

@@ -26,7 +26,7 @@ def address(request: Request) -> str:
 @routes.get(LOGIN)
 async def ask(request: Request, back: str = "/") -> Response:
     """The form that asks for a token or a link."""
-    me = await Api(request).get(path("/me", {}))
+    me = await Api(request).get(path("/me", {}), waits=True)
     if me.data:
         return RedirectResponse(own(back), 303)
     return _form(request, Answer(), back)

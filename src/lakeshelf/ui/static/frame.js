@@ -18,7 +18,14 @@ function boxes() {
   for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".scroll"))) box.tabIndex = 0;
 }
 
+/** What was waited for is shown once: read again, the page asks anew. */
+function clean() {
+  const here = /** @type {HTMLElement | null} */ (document.querySelector("[data-clean]"))?.dataset.clean;
+  if (here) history.replaceState(null, "", here);
+}
+
 theme();
+clean();
 boxes();
 forms();
 signIn();

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +26,9 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.jobs import asked
 from lakeshelf.governance.services.jobs.running import Runner, Running
 
+PREFERRED = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?![\d.])")
+"""Of the header `Prefer` (RFC 7240): how many seconds a caller would wait."""
+
 
 @dataclass
 class Patience:
@@ -33,7 +38,7 @@ class Patience:
         app: What is behind it.
         context: What it stands on.
         runner: Who holds the jobs.
-        seconds: How long callers wait; None: until the answer begins.
+        seconds: How long callers wait who do not prefer less; None: all wait until the answer begins.
     """
 
     app: ASGIApp
@@ -47,7 +52,7 @@ class Patience:
         relay = _Relay(send)
         task = asyncio.ensure_future(_whole(self.app(scope, receive, relay)))
         try:
-            await asyncio.wait({task}, timeout=self.seconds)
+            await asyncio.wait({task}, timeout=self._patience(scope))
             if task.done() or relay.begun:
                 await task
                 return
@@ -55,14 +60,20 @@ class Patience:
             task.cancel()
             raise
         relay.kept = []
-        caller, place = scope["state"]["caller"], f"{scope['method']} {scope['path']}"
-        running = await run_in_threadpool(self.runner.hold, caller, asked.CALL, {"call": place})
+        caller, params = scope["state"]["caller"], _named(scope)
+        running = await run_in_threadpool(self.runner.hold, caller, asked.CALL, params)
         end = asyncio.ensure_future(self._ended(running, task, relay))
         self._ends.add(end)
         end.add_done_callback(self._ends.discard)
         seen = await run_in_threadpool(asked.job, self.context, caller, running.job.id)
         body = JobAnswer.of(seen).model_dump(mode="json")
         await JSONResponse(body, 202)(scope, receive, send)
+
+    def _patience(self, scope: Scope) -> float | None:
+        preferred = PREFERRED.search(Headers(scope=scope).get("prefer", ""))
+        if self.seconds is None or preferred is None:
+            return self.seconds
+        return min(self.seconds, float(preferred[1]))
 
     async def _ended(self, running: Running, task: asyncio.Future[None], relay: _Relay) -> None:
         try:
@@ -117,6 +128,12 @@ class _Relay:
         if first["status"] >= 400:
             return FAILED, content
         return DONE, {"status": first["status"], "body": content}
+
+
+def _named(scope: Scope) -> dict[str, str]:
+    """Which call it is, for who asks again."""
+    query = scope["query_string"].decode("latin-1")
+    return {"call": f"{scope['method']} {scope['path']}", **({"query": query} if query else {})}
 
 
 async def _whole(call: Awaitable[None]) -> None:
