@@ -25,7 +25,6 @@ from lakeshelf.contracts.types import (
     Type,
 )
 from lakeshelf.governance.domain.values import (
-    equal,
     of_text,
     read,
     same,
@@ -36,6 +35,7 @@ from lakeshelf.governance.domain.values import (
 from lakeshelf.governance.errors import GovernanceError
 
 from .cases import PRICE, TYPES, column, values
+from .model import equal
 
 CELLS = st.sampled_from(TYPES).flatmap(
     lambda type_: st.tuples(st.just(type_), st.none() | values(type_))
