@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from benchmarks import receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
-from lakeshelf.forecast.model.boosted import Boosted, Settings
-from lakeshelf.forecast.model.contenders import Contender, Predictor
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
+from lakeshelf.forecast.model.contenders import Contender, Forecaster
 from lakeshelf.forecast.model.folds import PLAN, usable
-from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
+from lakeshelf.forecast.model.gates import Evidence, GateVerdict, permuted, verdicts
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.scores import judged
@@ -73,7 +73,7 @@ class Timed:
     def name(self) -> str:
         return self.contender.name
 
-    def fit(self, rows: pa.Table) -> Predictor:
+    def fit(self, rows: pa.Table) -> Forecaster:
         began = time.process_time()
         predictor = self.contender.fit(rows)
         self.spent += time.process_time() - began
@@ -84,7 +84,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     """The trial of the busiest stores with its gates, then that of stores nobody has looked at."""
     plan = replace(PLAN, folds=parameters["folds"])
     settings = replace(
-        Settings(), seed=seed, trees=parameters["trees"], sample=parameters["sample"]
+        BoostingSettings(), seed=seed, trees=parameters["trees"], sample=parameters["sample"]
     )
     count = parameters["stores"]
     rows = labelled(range(count))
@@ -166,7 +166,7 @@ def _gain(values: Mapping[str, float], rivals: Sequence[str] = ()) -> float:
     return 100 * (1 - values[MODEL] / best)
 
 
-def gates(trial: Trial, rows: pa.Table, model: Boosted) -> list[Verdict]:
+def gates(trial: Trial, rows: pa.Table, model: Boosted) -> list[GateVerdict]:
     """What the gates say of the newest fold; stock at equal fill is for a replay to say."""
     newest, blind = trial.folds[-1], replace(model, settings=replace(model.settings, sample=BLIND))
     train = permuted(newest.train(rows), model.settings.seed)
@@ -197,7 +197,12 @@ def notes(trial: Trial) -> list[str]:
 BENCHMARK = Benchmark(
     name="ml",
     title="Forecasts of a year of real receipts, on rolling origins",
-    defaults={"stores": 10, "folds": 6, "trees": Settings().trees, "sample": Settings().sample},
+    defaults={
+        "stores": 10,
+        "folds": 6,
+        "trees": BoostingSettings().trees,
+        "sample": BoostingSettings().sample,
+    },
     quick={"stores": 1, "folds": 1, "trees": 10, "sample": 5_000},
     figures=figures,
     run=run,

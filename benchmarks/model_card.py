@@ -13,8 +13,8 @@ from benchmarks.harness import RESULTS
 from benchmarks.machine import home
 from benchmarks.report import read
 from lakeshelf.forecast.demand.segments import SEGMENTS
-from lakeshelf.forecast.training.pages import Page, markdown
-from lakeshelf.forecast.versions.cards import Fold, Gate, parsed
+from lakeshelf.forecast.training.pages import CardPage, markdown
+from lakeshelf.forecast.versions.cards import CardFold, CardGate, parsed
 
 FILE = "docs/model-card.md"
 GATE = ("name", "value", "bound", "passed")
@@ -47,15 +47,15 @@ def _checked(place: Path, made: str) -> int:
     return 1
 
 
-def page(result: Mapping[str, Any]) -> Page:
+def page(result: Mapping[str, Any]) -> CardPage:
     """What the last run of a result tells of the model."""
     run = result["runs"][-1]
-    return Page(
+    return CardPage(
         title="a year of real receipts",
         facts=tuple(facts(result)),
-        folds=[parsed(Fold, json.dumps(one).encode(), FILE) for one in run["folds"]],
+        folds=[parsed(CardFold, json.dumps(one).encode(), FILE) for one in run["folds"]],
         scores={name: run["scores"][name] for name in SEGMENTS if name in run["scores"]},
-        gates=[Gate(**{name: gate[name] for name in GATE}) for gate in run["gates"]],
+        gates=[CardGate(**{name: gate[name] for name in GATE}) for gate in run["gates"]],
     )
 
 

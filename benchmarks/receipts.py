@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from benchmarks.machine import home
 from lakeshelf.forecast.demand import chosen, features_sql, labels, rows, windows
 from lakeshelf.forecast.demand.chosen import Sample
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.holidays import holidays
 from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.modules import load
@@ -71,7 +71,7 @@ SELECT ''::VARCHAR AS shelf_id, $until::DATE AS discount_date, 0::DECIMAL(5, 4) 
 """
 
 
-def year(stores: Sequence[int], bounds: Bounds = BOUNDS) -> rows.Known:
+def year(stores: Sequence[int], bounds: EngineBounds = BOUNDS) -> rows.ForecastInputs:
     """The receipts of stores, by their rank from 0, without fuel, coupons and miscellany.
 
     Lost sales and stock-outs were not observed. A visit is a basket.
@@ -83,7 +83,7 @@ def year(stores: Sequence[int], bounds: Bounds = BOUNDS) -> rows.Known:
         db.execute(replay.MACROS)
         db.execute(YEAR, {**transactions, "ranks": list(stores)})
         db.execute(LINES, {**transactions, "products": file["products"], "until": END})
-        return rows.Known(
+        return rows.ForecastInputs(
             demand=db.execute(DEMAND_OF_LINES).to_arrow_table(),
             shelves=db.execute(SHELVES).to_arrow_table(),
             visits=db.execute(VISITS).to_arrow_table(),
@@ -98,7 +98,7 @@ def trial(
     stores: Sequence[int] = range(10),
     since: date = SINCE,
     sample: Sample = chosen.SAMPLE,
-    bounds: Bounds = BOUNDS,
+    bounds: EngineBounds = BOUNDS,
 ) -> Path:
     """Parquet file of the rows of a trial: each cutoff day from `since` on whose window the receipts cover.
 
@@ -125,7 +125,9 @@ def trial(
     return file
 
 
-def _write(file: Path, known: rows.Known, since: date, sample: Sample, bounds: Bounds) -> None:
+def _write(
+    file: Path, known: rows.ForecastInputs, since: date, sample: Sample, bounds: EngineBounds
+) -> None:
     cutoffs = windows.cutoffs(since, END)
     covered = [row[KEY[1]] + timedelta(days=row[HORIZON]) <= END for row in cutoffs.to_pylist()]
     picked = chosen.sampled(known.demand, cutoffs.filter(pa.array(covered)), sample, bounds)

@@ -17,17 +17,17 @@ import pyarrow as pa
 
 from benchmarks import receipts
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
-from lakeshelf.forecast.demand.rows import Known
+from lakeshelf.forecast.demand.rows import ForecastInputs
 from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.model.calibration import Calibration, calibrated
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
 from lakeshelf.forecast.whatif.comparison import compared, compared_by
-from lakeshelf.forecast.whatif.frontier import Point, frontier, stock_at
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.policies import Policy, outlook
+from lakeshelf.forecast.whatif.frontier import FrontierPoint, frontier, stock_at
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import StockPolicy, outlook
 from lakeshelf.forecast.whatif.replay import replay
-from lakeshelf.forecast.whatif.steps import Cutoff, Steps
+from lakeshelf.forecast.whatif.steps import Cutoff, ReplaySteps
 
 ACTIVE, SINCE, END = date(2017, 10, 1), date(2017, 10, 15), date(2017, 12, 31)
 """First day of the comparison, first day of the frontiers, and the day after the last."""
@@ -46,7 +46,7 @@ FROM shelves AS s JOIN (
     FROM demand WHERE day < $day AND day >= $day - 91 GROUP BY shelf_id HAVING sum(lines) >= 2) USING (shelf_id)
 ORDER BY shelf_id
 """
-RULE = Policy()
+RULE = StockPolicy()
 ML = RULE.changed({"plan_source": "ml"})
 
 
@@ -76,28 +76,28 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     known = receipts.year(range(parameters["stores"]))
     goods = Goods.of(active(known))
     say(f"{len(goods.shelf_id):,} active shelves are there")
-    measured = timed(History.of_days(goods, known.demand, days(ACTIVE, END)), seed)
-    later = History.of_days(replace(goods, max_stock=None), known.demand, days(SINCE, END))
-    outlooks = averages(later, History.of_days(goods, known.demand, days(BEFORE, END)).units)
+    measured = timed(DemandHistory.of_days(goods, known.demand, days(ACTIVE, END)), seed)
+    later = DemandHistory.of_days(replace(goods, max_stock=None), known.demand, days(SINCE, END))
+    outlooks = averages(later, DemandHistory.of_days(goods, known.demand, days(BEFORE, END)).units)
     fresh = goods.life <= FRESH
     measured |= {"shelves": len(goods.shelf_id)} | lasting(*taken(later, outlooks, ~fresh))
     say("lasting goods are replayed")
     return {"figures": rounded(measured | costs(*taken(later, outlooks, fresh)))}
 
 
-def days(first: date, end: date) -> Steps:
+def days(first: date, end: date) -> ReplaySteps:
     """Steps of the days before `end`."""
-    return Steps.of_days(first, (end - first).days)
+    return ReplaySteps.of_days(first, (end - first).days)
 
 
-def active(known: Known) -> pa.Table:
+def active(known: ForecastInputs) -> pa.Table:
     """Profiles of the shelves that are active when the quarter begins, which no later receipt has changed."""
     with duckdb.connect() as db:
         db.register("demand", known.demand).register("shelves", known.shelves)
         return db.execute(SHELVES, {"day": ACTIVE}).to_arrow_table()
 
 
-def timed(quarter: History, seed: int) -> dict[str, float]:
+def timed(quarter: DemandHistory, seed: int) -> dict[str, float]:
     """Time of a comparison of the default policy and one that fills shelves less often and back rooms less."""
     began, cpu = time.perf_counter(), time.process_time()
     other = RULE.changed({"threshold_pct": 20, "reorder_point_qty": 5})
@@ -109,10 +109,10 @@ def timed(quarter: History, seed: int) -> dict[str, float]:
     return {"whatif_s": time.perf_counter() - began, "whatif_cpu_s": spent}
 
 
-def default(history: History) -> dict[str, float]:
+def default(history: DemandHistory) -> dict[str, float]:
     """What the default rule comes to."""
     outcome = replay(history, RULE)
-    measures, sold = Point.of("", outcome).measures, outcome.sums["sold"].sum()
+    measures, sold = FrontierPoint.of("", outcome).measures, outcome.sums["sold"].sum()
     return {
         "default_fill": measures["fill"],
         "default_stock": measures["stock"],
@@ -120,7 +120,7 @@ def default(history: History) -> dict[str, float]:
     }
 
 
-def averages(history: History, units: Ints) -> list[Outlook]:
+def averages(history: DemandHistory, units: Ints) -> list[Outlook]:
     """What a moving average promises, calibrated on the month before the first day.
 
     Args:
@@ -141,14 +141,14 @@ def averages(history: History, units: Ints) -> list[Outlook]:
 
 
 def taken(
-    history: History, outlooks: Sequence[Outlook], rows: Any
-) -> tuple[History, list[Outlook]]:
+    history: DemandHistory, outlooks: Sequence[Outlook], rows: Any
+) -> tuple[DemandHistory, list[Outlook]]:
     """The same of some shelves."""
     numbers = np.flatnonzero(rows)
     return history.take(numbers), [one.take(numbers) for one in outlooks]
 
 
-def lasting(history: History, outlooks: Sequence[Outlook]) -> dict[str, float]:
+def lasting(history: DemandHistory, outlooks: Sequence[Outlook]) -> dict[str, float]:
     """What the default rule comes to, and stock at some fills under reorder points and under levels by quantile."""
     sides = {
         "rule": frontier(history, points()),
@@ -161,7 +161,7 @@ def lasting(history: History, outlooks: Sequence[Outlook]) -> dict[str, float]:
     }
 
 
-def costs(history: History, outlooks: Sequence[Outlook]) -> dict[str, float]:
+def costs(history: DemandHistory, outlooks: Sequence[Outlook]) -> dict[str, float]:
     """Cost under the best reorder point, and under levels from costs."""
     by_rule = min(point.measures["cost"] for point in frontier(history, points()))
     (levels,) = frontier(history, {"": ML.changed({"allow_zero": True})}, outlooks)
@@ -172,7 +172,7 @@ def costs(history: History, outlooks: Sequence[Outlook]) -> dict[str, float]:
     }
 
 
-def points() -> dict[str, Policy]:
+def points() -> dict[str, StockPolicy]:
     """The rule with each reorder point."""
     return {str(units): RULE.changed({"reorder_point_qty": units}) for units in POINTS}
 

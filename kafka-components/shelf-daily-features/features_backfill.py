@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from lakeshelf.components.component import DAY, Upsert
 from lakeshelf.components.journal import OwnTable
 from lakeshelf.forecast.demand.known import Pins
-from lakeshelf.forecast.demand.lakes import Events, outstanding
+from lakeshelf.forecast.demand.lakes import DemandEvents, outstanding
 from lakeshelf.forecast.demand.rows import AT_ONCE
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.lake.place.errors import Conflict
@@ -87,7 +87,7 @@ def _days(stored: pa.Table) -> set[date]:
 def _missing(
     lake: ReadTables, own: OwnTable, done: set[date], since: date | None, until: date | None
 ) -> list[date]:
-    counts = Events.of(lake, SOURCES).counts
+    counts = DemandEvents.of(lake, SOURCES).counts
     if not counts:
         return []
     first, last = min(counts) + DAY, max(counts) + DAY

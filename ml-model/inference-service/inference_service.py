@@ -79,10 +79,10 @@ class InferenceService(Component):
     def _models(self) -> list[dict[str, Any]]:
         return rows(self.context.lake, Ops.MODELS, [("model_name", "=", MODEL)])
 
-    def _day(self, day: date, choice: use.Choice) -> cutoff_day.Day:
+    def _day(self, day: date, choice: use.Choice) -> cutoff_day.CutoffDay:
         features = self._table(Curated.FEATURES_STORE, [("feature_date", "=", day)])
         profiles = self._table(Curated.SHELF_PROFILES)
-        known = cutoff_day.Known(
+        known = cutoff_day.DayInputs(
             features,
             profiles,
             self._policies(ROOM, profiles),

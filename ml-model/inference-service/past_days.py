@@ -19,7 +19,7 @@ from lakeshelf.forecast.demand.segments import ACTIVE_LINES, LINES
 from lakeshelf.forecast.frames import HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.inference import drifting
 from lakeshelf.forecast.inference.use import Choice
-from lakeshelf.forecast.inference.watching import Watched, observed, since
+from lakeshelf.forecast.inference.watching import WatchedDays, observed, since
 from lakeshelf.forecast.versions.health import FALLBACK, fallen, measured
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Where
@@ -50,7 +50,7 @@ class PastDays:
         demand = lake.read(Curated.DAILY_DEMAND, where=sold).read_all()
         self._labels = labels(chosen, demand, day)
 
-    def of(self, version: str) -> Watched:
+    def of(self, version: str) -> WatchedDays:
         """What a version said of them."""
         said_of: Where = [
             ("model_version", "=", version),
@@ -59,7 +59,7 @@ class PastDays:
         ]
         columns = [*KEY, "mean_units", "quantiles"]
         said = self._lake.read(Curated.PREDICTIONS, columns=columns, where=said_of).read_all()
-        return Watched(self._rows, self._labels, said)
+        return WatchedDays(self._rows, self._labels, said)
 
 
 def health(

@@ -28,7 +28,7 @@ from lakeshelf.forecast.training.apart import Apart, Ended
 from lakeshelf.forecast.training.lessons import LEAST_DAYS
 from lakeshelf.forecast.versions.health import TO_TRAIN_DAYS
 from lakeshelf.forecast.versions.registered import promote
-from lakeshelf.forecast.versions.registry import Act
+from lakeshelf.forecast.versions.registry import Attribution
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.logs import log
 from lakeshelf.telemetry import metrics
@@ -169,7 +169,7 @@ class TrainingService(Component):
         return Apart(self.context.settings.lake_root, due, reason)
 
     def _promoted(self, due: datetime, version: str) -> Decision:
-        act = Act(NAME, due, f"{BESIDE.days} days as challenger")
+        act = Attribution(NAME, due, f"{BESIDE.days} days as challenger")
         changed = promote(self.context.settings.lake_root, version, act)
         log.info("challenger promoted" if changed else "another has promoted", version=version)
         memory = self._latest.remembered(version)

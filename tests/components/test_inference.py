@@ -60,7 +60,7 @@ def lake(root: Path) -> Tables:
 
 def champion(made: Tables, version: Version) -> None:
     """The version decides from now on."""
-    act = r.Act("mia", BEGIN)
+    act = r.Attribution("mia", BEGIN)
     name, known = version.card.model_version, r.Registry.of([])
     known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
     known = r.applied(known, r.challenge(known, name, act))

@@ -22,7 +22,7 @@ from lakeshelf.forecast.training.lessons import LEAST_DAYS
 from lakeshelf.forecast.training.stored import DEMAND, TABLES
 from lakeshelf.forecast.versions.errors import ActRefused
 from lakeshelf.forecast.versions.registered import MODEL
-from lakeshelf.forecast.versions.registry import Act
+from lakeshelf.forecast.versions.registry import Attribution
 from lakeshelf.settings import load_settings
 from tests.components.bench import Tables, Worker, module
 from tests.forecast.training import lakes
@@ -237,11 +237,11 @@ def predicted(lake: Tables, version: str, *days: int) -> None:
         lake.keep(Curated.PREDICTIONS, own | {"feature_date": day, "model_name": MODEL})
 
 
-def promoting(monkeypatch: pytest.MonkeyPatch, lake: Tables) -> list[Act]:
+def promoting(monkeypatch: pytest.MonkeyPatch, lake: Tables) -> list[Attribution]:
     """Acts by which the service promotes a version of a lake in memory."""
-    acts: list[Act] = []
+    acts: list[Attribution] = []
 
-    def promote(root: Any, version: str, act: Act) -> bool:
+    def promote(root: Any, version: str, act: Attribution) -> bool:
         acts.append(act)
         in_use(lake, version, "champion")
         return True

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.forecast.whatif.history import History
+from lakeshelf.forecast.whatif.history import DemandHistory
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
@@ -32,7 +32,7 @@ PUBLISHED = datetime(2017, 1, 1, tzinfo=UTC)
 POLICY = {"version": 1, "deleted": False, "active": True, "actor": "ann", "updated_at": PUBLISHED}
 
 
-def past(shelves: int = 16, days: int = 70, seed: int = 7, stores: int = 2) -> History:
+def past(shelves: int = 16, days: int = 70, seed: int = 7, stores: int = 2) -> DemandHistory:
     """What was sold; shelves are in the order of their ids, and prices are those of a profile."""
     made = shops.history(shelves, days, stores, seed)
     goods = made.goods
@@ -44,7 +44,7 @@ def past(shelves: int = 16, days: int = 70, seed: int = 7, stores: int = 2) -> H
     return made
 
 
-def make(root: Path, sold: History) -> Path:
+def make(root: Path, sold: DemandHistory) -> Path:
     """The lake: profiles, receipts, no lost sale, and the default policies."""
     for name in TABLES:
         tables.ensure(root, CATALOG.tables[name])
@@ -61,7 +61,7 @@ def write(root: Path, name: str, rows: Iterable[dict[str, Any]]) -> None:
     writing.append(handle, name, pa.Table.from_pylist(list(rows), schema=schema), once)
 
 
-def profiles(sold: History) -> Iterable[dict[str, Any]]:
+def profiles(sold: DemandHistory) -> Iterable[dict[str, Any]]:
     """Rows of `curated/shelf_profiles`."""
     goods = sold.goods
     for n, shelf in enumerate(goods.shelf_id):
@@ -80,7 +80,7 @@ def profiles(sold: History) -> Iterable[dict[str, Any]]:
         }
 
 
-def receipts(sold: History) -> Iterable[dict[str, Any]]:
+def receipts(sold: DemandHistory) -> Iterable[dict[str, Any]]:
     """A receipt a store and day, with a line for each shelf that sold."""
     goods = sold.goods
     for day, units in enumerate(sold.units):
@@ -98,7 +98,7 @@ def receipts(sold: History) -> Iterable[dict[str, Any]]:
                 }
 
 
-def line(sold: History, shelf: int, units: int, number: int) -> dict[str, Any]:
+def line(sold: DemandHistory, shelf: int, units: int, number: int) -> dict[str, Any]:
     """A line of a receipt."""
     price = Decimal(f"{sold.goods.price[shelf]:.2f}")
     return {
@@ -112,7 +112,7 @@ def line(sold: History, shelf: int, units: int, number: int) -> dict[str, Any]:
     }
 
 
-def lost(sold: History, shelf: int, day: date, units: int) -> dict[str, Any]:
+def lost(sold: DemandHistory, shelf: int, day: date, units: int) -> dict[str, Any]:
     """A row of `raw/lost_sales`."""
     at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=12)
     return {

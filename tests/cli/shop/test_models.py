@@ -12,14 +12,14 @@ import pytest
 from lakeshelf import extras
 from lakeshelf.forecast.training import trials
 from lakeshelf.forecast.versions import registered
-from lakeshelf.forecast.versions.cards import Gate, Score
-from lakeshelf.forecast.versions.registry import Act, register
+from lakeshelf.forecast.versions.cards import CardGate, Score
+from lakeshelf.forecast.versions.registry import Attribution, register
 from tests.forecast import openmp
 from tests.forecast.training import lakes
 from tests.forecast.versions import cases
 
-PASSED = (Gate(name="pinball", value=0.06, bound=0.05, passed=True),)
-FAILED = (*PASSED, Gate(name="bias", value=0.093, bound=0.05, passed=False))
+PASSED = (CardGate(name="pinball", value=0.06, bound=0.05, passed=True),)
+FAILED = (*PASSED, CardGate(name="bias", value=0.093, bound=0.05, passed=False))
 SCORES = tuple(
     Score(
         fold=date(2026, 9, 1),
@@ -34,13 +34,13 @@ SCORES = tuple(
 )
 
 
-def add(root: Path, day: int, gates: tuple[Gate, ...] = PASSED) -> str:
+def add(root: Path, day: int, gates: tuple[CardGate, ...] = PASSED) -> str:
     """Register a version that was trained until a day of September."""
     above = root / "models" / registered.MODEL
     _, version = cases.published(
         above, trained_until=date(2026, 9, day), gates=gates, scores=SCORES
     )
-    act = Act("training-service", datetime(2026, 10, day, tzinfo=UTC), "every 28 days")
+    act = Attribution("training-service", datetime(2026, 10, day, tzinfo=UTC), "every 28 days")
     card, sha256 = version.card, version.card_sha256
     registered.change(registered.writer(root), lambda known: register(known, card, sha256, act))
     return card.model_version

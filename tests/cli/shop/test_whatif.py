@@ -21,18 +21,18 @@ from lakeshelf import extras
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Raw
 from lakeshelf.forecast.whatif import answers, lakes
-from lakeshelf.forecast.whatif.comparison import MEASURES, Difference, compared, compared_by
+from lakeshelf.forecast.whatif.comparison import MEASURES, PolicyDifference, compared, compared_by
 from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
-from lakeshelf.forecast.whatif.policies import Policy
+from lakeshelf.forecast.whatif.policies import StockPolicy
 from lakeshelf.forecast.whatif.replay import replay
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 from lakeshelf.lake.rows import tables
 from tests.cli.shop import sold_shop
 from tests.cli.shop.sold_shop import FIRST, POLICY
 
 SOLD = sold_shop.past()
 LAST = FIRST + timedelta(days=SOLD.steps.days - 1)
-QUARTERLESS = lakes.Scope(None, None, {})
+QUARTERLESS = lakes.ReplayScope(None, None, {})
 OWN = {"S0003": {"threshold_pct": 55.0}, "S0006": {"min_qty": 4}}
 ABOVE = {"threshold_pct": 20.0, "min_qty": 2, "target_pct": 70.0, "near_expiry_days": 5}
 
@@ -44,7 +44,7 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shop(sold: Path) -> lakes.Shop:
+def shop(sold: Path) -> lakes.ReplayedShop:
     return lakes.read(sold, QUARTERLESS)
 
 
@@ -55,7 +55,7 @@ def asked(lakeshelf: Any, root: Path, *arguments: object) -> dict[str, Any]:
     return answer
 
 
-def as_records(differences: tuple[Difference, ...]) -> list[dict[str, Any]]:
+def as_records(differences: tuple[PolicyDifference, ...]) -> list[dict[str, Any]]:
     """What JSON has of differences."""
 
     def number(value: float) -> float | None:
@@ -80,7 +80,7 @@ def test_nothing_changed_differs_in_nothing(lakeshelf, sold):
 
 def test_the_answer_is_that_of_the_library_over_the_same_units(lakeshelf, sold):
     changed = {"threshold_pct": 20, "reorder_point_qty": 3}
-    sides = replay(SOLD, Policy()), replay(SOLD, Policy().changed(changed))
+    sides = replay(SOLD, StockPolicy()), replay(SOLD, StockPolicy().changed(changed))
     answer = asked(lakeshelf, sold, *(f"--set={name}={value}" for name, value in changed.items()))
     assert answer["differences"] == as_records(compared(*sides))
     for column, part in (("store_id", "stores"), ("category", "categories")):
@@ -99,11 +99,14 @@ def test_days_stores_categories_and_items_limit_what_is_replayed(lakeshelf, sold
     rows = np.flatnonzero((goods.store_id == "store 1") & (goods.category == "tins"))
     part = replace(
         SOLD.take(rows),
-        steps=Steps.of_days(since, 31),
+        steps=ReplaySteps.of_days(since, 31),
         units=SOLD.units[10:41, rows],
         begins=np.maximum(SOLD.begins[rows] - 10, 0),
     )
-    sides = replay(part, Policy()), replay(part, Policy().changed({"reorder_point_qty": 2}))
+    sides = (
+        replay(part, StockPolicy()),
+        replay(part, StockPolicy().changed({"reorder_point_qty": 2})),
+    )
     words = ("--since", since, "--until", until, "--stores", "store 1", "--categories", "tins")
     answer = asked(lakeshelf, sold, "--set", "reorder_point_qty=2", *words)
     assert answer["differences"] == as_records(compared(*sides))
@@ -157,13 +160,13 @@ def test_shelves_without_a_profile_are_left_out_and_counted(tmp_path, lakeshelf)
 @settings(max_examples=20)
 @given(thresholds=st.lists(st.integers(0, 100), min_size=2, max_size=2).map(sorted))
 def test_a_higher_threshold_never_lowers_fill_of_lasting_goods_with_enough_in_the_back_room(
-    shop: lakes.Shop, thresholds: list[int]
+    shop: lakes.ReplayedShop, thresholds: list[int]
 ) -> None:
     lasting = replace(shop.history.goods, life=np.full(16, np.nan))
     enough = replace(
         shop,
         history=replace(shop.history, goods=lasting),
-        policy=Policy(threshold_pct=float(thresholds[0]), min_qty=0, reorder_point_qty=10_000),
+        policy=StockPolicy(threshold_pct=float(thresholds[0]), min_qty=0, reorder_point_qty=10_000),
     )
     changed = enough.policy.changed({"threshold_pct": float(thresholds[1])})
     answer = answers.answer(enough, changed, lambda *_: None)
@@ -171,7 +174,7 @@ def test_a_higher_threshold_never_lowers_fill_of_lasting_goods_with_enough_in_th
     assert all(one.before <= one.after for one in fills)
 
 
-def parts(answer: answers.Answer) -> list[tuple[Difference, ...]]:
+def parts(answer: answers.WhatIfAnswer) -> list[tuple[PolicyDifference, ...]]:
     return [answer.whole, *(part for group in answer.groups.values() for part in group.values())]
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.demand.daily import SCHEMA as DAILY
-from lakeshelf.forecast.demand.rows import Known
+from lakeshelf.forecast.demand.rows import ForecastInputs
 
 BEGIN = date(2026, 1, 1)
 SHELVES = ("S1-I1", "S1-I2", "S2-I1", "S2-I3")
@@ -76,11 +76,11 @@ def promotion(shelf: str, monday: date, known: date, display: str = "1", mailer:
     return row | {"known_at": datetime(known.year, known.month, known.day, tzinfo=UTC)}
 
 
-def known(**rows: list[Row]) -> Known:
+def known(**rows: list[Row]) -> ForecastInputs:
     """What is known: rows by table, and master data of all shelves."""
     rows = {"shelves": [profile(shelf) for shelf in SHELVES]} | rows
     tables = {n: pa.Table.from_pylist(rows.get(n, []), s) for n, s in TABLES.items()}
-    return Known(**tables)
+    return ForecastInputs(**tables)
 
 
 def chosen(*places: tuple[str, date, int]) -> pa.Table:

@@ -82,7 +82,7 @@ def features(**changed: Any) -> list[Row]:
 def make(root: Path) -> Version:
     """The lake, with a champion whose means are corrected, by store."""
     version = shop.published(root, **{FACTORS: {"": 1.1, "S0": 0.9}})
-    act, known = r.Act("mia", BEGIN), r.Registry.of([])
+    act, known = r.Attribution("mia", BEGIN), r.Registry.of([])
     name = version.card.model_version
     known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
     known = r.applied(known, r.challenge(known, name, act))
@@ -117,7 +117,7 @@ def _policy(shelf: str) -> Row:
     return {"shelf_id": shelf, **policy, **STAMPS}
 
 
-def _day() -> d.Day:
+def _day() -> d.CutoffDay:
     shelves = [_profile(shelf) for shelf in SHELVES]
     held = ("shelf_id", "store_id", "item_id", "unit_price", "shelf_life_days")
     goods = pa.Table.from_pylist(
@@ -129,7 +129,7 @@ def _day() -> d.Day:
     ]
     stock = dict.fromkeys(("current_stock", "wh_current_stock", "in_transit"), 0)
     empty = {"shelf_id": pa.array([], pa.string()), "total_qty": pa.array([], pa.int64())}
-    known = d.Known(
+    known = d.DayInputs(
         pa.Table.from_pylist([{"shelf_id": s, **stock} for s in SHELVES]),
         goods,
         pa.Table.from_pylist(room),

@@ -14,10 +14,10 @@ import pytest
 from lakeshelf.forecast.demand.chosen import every
 from lakeshelf.forecast.demand.features import admitted, columns
 from lakeshelf.forecast.demand.labels import labels
-from lakeshelf.forecast.demand.rows import Known, features
+from lakeshelf.forecast.demand.rows import ForecastInputs, features
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Trained
-from lakeshelf.forecast.model.boosted import Boosted, Settings
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.rows import matrix
 from lakeshelf.forecast.versions import drift, folders, places
 from lakeshelf.forecast.versions.folders import Version
@@ -26,7 +26,7 @@ from tests.forecast.versions.cases import ORIGIN
 
 STORES, ITEMS, DAYS = 3, 6, 200
 SHELVES = [f"S{store}-I{item}" for store in range(STORES) for item in range(ITEMS)]
-SMALL = Settings(trees=10, step=5, leaves=7, least_rows=20)
+SMALL = BoostingSettings(trees=10, step=5, leaves=7, least_rows=20)
 MODEL = "warehouse_optimizer"
 
 
@@ -42,7 +42,7 @@ def demand() -> list[Row]:
 
 
 @cache
-def world() -> Known:
+def world() -> ForecastInputs:
     """What is known of the shop."""
     return known(demand=demand(), shelves=[profile(shelf) for shelf in SHELVES])
 

@@ -29,7 +29,7 @@ def table(**columns: Any) -> pa.Table:
     )
 
 
-def known(features: pa.Table | None = None, **room: Any) -> d.Known:
+def known(features: pa.Table | None = None, **room: Any) -> d.DayInputs:
     """A shop whose shelves hold nothing; the first half is ordered for by a model."""
     half = len(shop.SHELVES) // 2
     sources = ["ml"] * half + ["rule"] * (len(shop.SHELVES) - half)
@@ -46,7 +46,7 @@ def known(features: pa.Table | None = None, **room: Any) -> d.Known:
     columns = {n: v for n, v in policies.items() if not isinstance(v, pa.Array)}
     wide = table(**columns).append_column("service_level", policies["service_level"])
     stock = table(current_stock=0, wh_current_stock=0, in_transit=0)
-    return d.Known(
+    return d.DayInputs(
         stock if features is None else features,
         table(**goods),
         wide,

@@ -138,7 +138,7 @@ def test_the_engine_rounds_by_what_is_sent_as_the_order_is_rounded(
     of = shelves(lot=lot, position=position, min_qty=floor, allow_zero=allow_zero)
     of = replace(of.take(slice(forecasts.ROWS)), unit_price=goods.price, shelf_life_days=life)
     said = p.predicted(table, goods.forecast, of)
-    sent = p.Sent(np.ones(forecasts.ROWS, bool), UNTIL)
+    sent = p.SentLevels(np.ones(forecasts.ROWS, bool), UNTIL)
     for row in p.as_rows(said, table, of, [None] * forecasts.ROWS, sent).to_pylist():
         least = 0 if allow_zero else max(floor, 1)
         sent_to = [np.array([v]) for v in (position, row["level_qty"], lot)]
@@ -148,7 +148,7 @@ def test_the_engine_rounds_by_what_is_sent_as_the_order_is_rounded(
 
 def test_a_row_tells_what_was_said() -> None:
     said = p.predicted(rows(), damaged(3, "nan"), shelves())
-    nothing = p.Sent(np.zeros(ROWS, bool), UNTIL)
+    nothing = p.SentLevels(np.zeros(ROWS, bool), UNTIL)
     table = p.as_rows(said, rows(), shelves(), [None] * ROWS, nothing, role="champion")
     assert table.num_rows == ROWS - 1
     row = table.to_pylist()[0]

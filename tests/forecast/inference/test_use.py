@@ -17,8 +17,8 @@ from . import shop
 pytestmark = pytest.mark.slow  # a model is trained
 
 
-def act() -> r.Act:
-    return r.Act("mia", datetime(2026, 10, 1, tzinfo=UTC))
+def act() -> r.Attribution:
+    return r.Attribution("mia", datetime(2026, 10, 1, tzinfo=UTC))
 
 
 def registered(*versions: Version) -> r.Registry:

@@ -13,7 +13,7 @@ import pytest
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS, labels
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.inference import watching as w
-from lakeshelf.forecast.inference.predictions import Sent, as_rows, predicted
+from lakeshelf.forecast.inference.predictions import SentLevels, as_rows, predicted
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
 from lakeshelf.forecast.model.boosted import Predictor
 from lakeshelf.forecast.versions import health
@@ -35,7 +35,7 @@ def said(rows: pa.Table, factor: float = 1.0) -> pa.Table:
     shelves = Shelves.of(pa.Table.from_pylist(goods, ORDERED))
     forecast = Predictor(shop.trained())(rows)
     high = Forecast(forecast.mean * factor, np.ceil(forecast.quantiles * factor))
-    nothing = Sent(np.zeros(rows.num_rows, bool), UNTIL)
+    nothing = SentLevels(np.zeros(rows.num_rows, bool), UNTIL)
     every = replace(predicted(rows, high, shelves), usable=np.ones(rows.num_rows, bool))
     return as_rows(every, rows, shelves, [None] * rows.num_rows, nothing)
 
@@ -59,7 +59,7 @@ def known_labels(rows: pa.Table) -> pa.Table:
 def observed(factor: float = 1.0, first: int = 100) -> health.Observed:
     """What is seen of a version that is too high by a factor."""
     rows = active()
-    watched = w.Watched(rows, known_labels(rows), said(active(first), factor))
+    watched = w.WatchedDays(rows, known_labels(rows), said(active(first), factor))
     return w.observed(shop.LAST, watched)
 
 
@@ -100,7 +100,7 @@ def test_a_shelf_of_which_nothing_was_said_fell_back() -> None:
     rows = active()
     few = said(rows)
     few = few.filter(pc.not_equal(few["shelf_id"], shop.SHELVES[0]))
-    of = w.observed(shop.LAST, w.Watched(rows, known_labels(rows), few))
+    of = w.observed(shop.LAST, w.WatchedDays(rows, known_labels(rows), few))
     assert metrics(of)[health.FALLBACK].verdict == "red"
     assert metrics(observed())[health.FALLBACK].value == 0
 

@@ -16,16 +16,16 @@ from hypothesis.extra.numpy import arrays
 from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.frames import HEADS, LEVELS, Trained
 from lakeshelf.forecast.model import boosted, corrections
-from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings, library, monotone
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings, Predictor, library, monotone
 from lakeshelf.forecast.model.calibration import pinball
-from lakeshelf.forecast.model.folds import Plan, rolling
+from lakeshelf.forecast.model.folds import FoldPlan, rolling
 from lakeshelf.forecast.model.gates import permuted
 from lakeshelf.forecast.model.rows import DOUBT, UNITS, numbers
 from lakeshelf.forecast.model.scores import METRICS, judged
 from tests.forecast import openmp
 from tests.forecast.model import made
 
-SMALL = Settings(trees=20, step=5, leaves=7, least_rows=50, columns_share=0.6, ridge=5.0)
+SMALL = BoostingSettings(trees=20, step=5, leaves=7, least_rows=50, columns_share=0.6, ridge=5.0)
 MODEL = Boosted(made.NUMERIC, made.CATEGORIES, SMALL)
 pytestmark = pytest.mark.slow
 
@@ -37,12 +37,12 @@ def rows() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def train(rows: pa.Table) -> pa.Table:
-    return rolling(rows, Plan(folds=1))[0][0].train(rows)
+    return rolling(rows, FoldPlan(folds=1))[0][0].train(rows)
 
 
 @pytest.fixture(scope="module")
 def test(rows: pa.Table) -> pa.Table:
-    return rolling(rows, Plan(folds=1))[0][0].test(rows)
+    return rolling(rows, FoldPlan(folds=1))[0][0].test(rows)
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +250,9 @@ def test_the_options_of_lightgbm_make_it_repeatable() -> None:
 
 @given(rows=st.integers(0, 60_000))
 def test_of_few_rows_leaves_are_fewer_and_smaller_and_of_many_as_they_are_set(rows: int) -> None:
-    own, more = (boosted.sized(Settings(), n) for n in (rows, rows + 1_000))
-    assert own.leaves <= more.leaves <= Settings().leaves
-    assert own.least_rows <= more.least_rows <= Settings().least_rows
-    assert own == Settings() or rows < 30_000
+    own, more = (boosted.sized(BoostingSettings(), n) for n in (rows, rows + 1_000))
+    assert own.leaves <= more.leaves <= BoostingSettings().leaves
+    assert own.least_rows <= more.least_rows <= BoostingSettings().least_rows
+    assert own == BoostingSettings() or rows < 30_000
     assert own.least_rows * own.leaves <= max(rows, 140)
     assert boosted.sized(SMALL, rows).least_rows <= SMALL.least_rows

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.forecast.model.folds import Plan, TooLittleHistory, rolling, usable, weeks
+from lakeshelf.forecast.model.folds import FoldPlan, TooLittleHistory, rolling, usable, weeks
 from lakeshelf.forecast.model.rows import days, kept, last_label_days
 from tests.forecast.model import made
 
 PLANS = st.builds(
-    Plan,
+    FoldPlan,
     folds=st.integers(1, 8),
     weeks=st.integers(1, 6),
     parts=st.integers(1, 6),
@@ -45,7 +45,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 @given(tables(), PLANS)
 @settings(max_examples=150, deadline=None)
 def test_the_last_label_day_of_a_fold_is_before_its_first_test_day(
-    rows: pa.Table, plan: Plan
+    rows: pa.Table, plan: FoldPlan
 ) -> None:
     try:
         folds, skipped = rolling(rows, plan)
@@ -65,7 +65,7 @@ def test_the_last_label_day_of_a_fold_is_before_its_first_test_day(
 
 def test_training_rows_grow_and_the_newest_fold_ends_with_the_rows() -> None:
     rows = made.rows(weeks=40, shelves=5)
-    folds, _ = rolling(rows, Plan(least_rows=1))
+    folds, _ = rolling(rows, FoldPlan(least_rows=1))
     sizes = [fold.train(rows).num_rows for fold in folds]
     assert len(folds) == 6
     assert sizes == sorted(set(sizes))
@@ -74,7 +74,7 @@ def test_training_rows_grow_and_the_newest_fold_ends_with_the_rows() -> None:
 
 def test_folds_with_too_little_are_left_out_with_the_reason() -> None:
     rows = made.rows(weeks=20, shelves=5)
-    folds, skipped = rolling(rows, Plan(least_rows=1))
+    folds, skipped = rolling(rows, FoldPlan(least_rows=1))
     assert [len(folds), len(skipped)] == [3, 3]
     assert "weeks of cutoff days, of at least 4" in skipped[-1].reason
 

@@ -13,7 +13,7 @@ from lakeshelf.forecast.model import gates
 from lakeshelf.forecast.model.bootstrap import cells, gains
 from lakeshelf.forecast.model.calibration import quantiles
 from lakeshelf.forecast.model.gates import GATES, Evidence, permuted, verdicts
-from lakeshelf.forecast.model.scores import Judged, judged
+from lakeshelf.forecast.model.scores import JudgedForecasts, judged
 from tests.forecast.model import made
 
 ROWS = made.rows(weeks=8, shelves=100)
@@ -28,7 +28,7 @@ LABELLED = ROWS.set_column(
 )
 
 
-def forecast(mean: np.ndarray, spread: float = 0.0) -> Judged:
+def forecast(mean: np.ndarray, spread: float = 0.0) -> JudgedForecasts:
     return judged(LABELLED, Forecast(mean, quantiles(mean, spread)))
 
 
@@ -43,14 +43,14 @@ GOOD = Evidence(
 )
 
 
-def moved(level: float, by: float, rows: np.ndarray) -> Judged:
+def moved(level: float, by: float, rows: np.ndarray) -> JudgedForecasts:
     """The good model with a quantile that is off for some rows."""
     values = GOOD.model.quantiles.copy()
     values[rows, LEVELS.index(level)] += by
     return replace(GOOD.model, quantiles=values)
 
 
-def with_mean(mean: np.ndarray) -> Judged:
+def with_mean(mean: np.ndarray) -> JudgedForecasts:
     return replace(GOOD.model, mean=mean)
 
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import LEVELS
-from lakeshelf.forecast.model.scores import METRICS, SCORES, Judged, scored, store_segments
+from lakeshelf.forecast.model.scores import METRICS, SCORES, JudgedForecasts, scored, store_segments
 from tests.forecast.model import made
 
 
-def judged(mean: list[float], demand: list[float], naive: float = 0.0) -> Judged:
+def judged(mean: list[float], demand: list[float], naive: float = 0.0) -> JudgedForecasts:
     size = len(mean)
     quantiles = np.repeat(np.array(mean, float)[:, None], len(LEVELS), axis=1)
-    return Judged(
+    return JudgedForecasts(
         np.array(mean, float),
         quantiles,
         np.array(demand, float),

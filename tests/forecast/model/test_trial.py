@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lakeshelf.forecast.model.baselines import BASELINES
-from lakeshelf.forecast.model.boosted import Boosted, Settings
-from lakeshelf.forecast.model.folds import Plan
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
+from lakeshelf.forecast.model.folds import FoldPlan
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.scores import METRICS, SCORES
 from lakeshelf.forecast.model.trial import tried
 from tests.forecast.model import made
 
-PLAN = Plan(folds=2, least_rows=100)
+PLAN = FoldPlan(folds=2, least_rows=100)
 
 
 def test_baselines_are_scored_on_every_fold_segment_and_store() -> None:
@@ -30,7 +30,7 @@ def test_baselines_are_scored_on_every_fold_segment_and_store() -> None:
 
 @pytest.mark.slow
 def test_the_model_stands_in_the_same_table_and_is_best() -> None:
-    settings = Settings(trees=20, step=5, leaves=7, least_rows=50)
+    settings = BoostingSettings(trees=20, step=5, leaves=7, least_rows=50)
     model = Boosted(made.NUMERIC, made.CATEGORIES, settings)
     rows = made.rows(weeks=24, shelves=80)
     plan = replace(PLAN, folds=1)

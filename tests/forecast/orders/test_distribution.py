@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import LEVELS, Forecast
-from lakeshelf.forecast.orders.distribution import KNOTS, Count, Window
+from lakeshelf.forecast.orders.distribution import KNOTS, CountDistribution, Window
 from tests.forecast.orders.forecasts import ROWS, forecasts
 
 ALL = np.arange(0, 40)
 
 
-def table(distribution: Window | Count) -> np.ndarray:
+def table(distribution: Window | CountDistribution) -> np.ndarray:
     """P(demand ≥ k): a row a shelf, a column for each k of `ALL`."""
     return np.column_stack([distribution.at_least(np.full(ROWS, k)) for k in ALL])
 
@@ -67,7 +67,7 @@ def test_the_mean_says_how_long_a_tail_is_that_no_quantile_shows() -> None:
 
 @pytest.mark.parametrize(("mean", "variance"), [(0.3, 0.3), (2.0, 5.5), (40.0, 40.0), (9.0, 90.0)])
 def test_other_days_are_counted_by_the_negative_binomial(mean: float, variance: float) -> None:
-    likely = table(Count(np.full(ROWS, mean), np.full(ROWS, variance)))[0]
+    likely = table(CountDistribution(np.full(ROWS, mean), np.full(ROWS, variance)))[0]
     variance = max(variance, mean * (1 + 1e-6))
     size, success = mean * mean / (variance - mean), mean / variance
     below = 0.0
@@ -81,8 +81,11 @@ def test_other_days_are_counted_by_the_negative_binomial(mean: float, variance: 
 @given(forecasts(), st.floats(0.1, 5), st.floats(0.1, 5))
 def test_more_days_never_want_less(forecast: Forecast, few: float, more: float) -> None:
     window = Window.of(forecast)
-    assert np.allclose(Count.over(window, np.array([few])).mean, window.mean * few)
-    means = Count(window.mean, window.mean), Count(window.mean + more, window.mean + more)
+    assert np.allclose(CountDistribution.over(window, np.array([few])).mean, window.mean * few)
+    means = (
+        CountDistribution(window.mean, window.mean),
+        CountDistribution(window.mean + more, window.mean + more),
+    )
     assert (table(means[0]) <= table(means[1]) + 1e-9).all()
 
 
@@ -90,6 +93,6 @@ def test_thousands_of_units_are_no_other_case() -> None:
     fuel = Forecast(np.full(ROWS, 40_000.0), np.tile(np.linspace(4, 9, 6) * 1e4, (ROWS, 1)))
     window = Window.of(fuel)
     assert (window.quantile(0.9) == 60_000).all()
-    year = Count.over(window, np.array([100.0]))
+    year = CountDistribution.over(window, np.array([100.0]))
     assert (year.at_least(np.full(ROWS, 3_000_000)) > 0.99).all()
     assert (year.at_least(np.full(ROWS, 5_000_000)) < 0.01).all()

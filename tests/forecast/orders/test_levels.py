@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.orders import lots
-from lakeshelf.forecast.orders.distribution import Count, Window
+from lakeshelf.forecast.orders.distribution import CountDistribution, Window
 from lakeshelf.forecast.orders.economics import DEFAULTS, Economics, Outlook
 from lakeshelf.forecast.orders.level import levels, position
 from tests.forecast.orders.forecasts import ROWS, Shelves, column, shelves
@@ -26,7 +26,7 @@ def gain(goods: Shelves, row: int, unit: int) -> float:
     k = np.array([unit])
     sold, kept = float(window.at_least(k)[0]), 1.0
     if not np.isnan(life):
-        kept = float(Count.over(window, np.array([life / horizon])).at_least(k)[0])
+        kept = float(CountDistribution.over(window, np.array([life / horizon])).at_least(k)[0])
         sold = kept if life < horizon else sold
     holding = 0.25 * 0.7 * price * horizon / 365
     return 0.3 * price * sold - 0.7 * price * (1 - kept) - holding

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakeshelf.forecast.training import origins, training, trials
-from lakeshelf.forecast.training.trials import Outcome
+from lakeshelf.forecast.training.trials import TrainingOutcome
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.cards import Origin
 from lakeshelf.lake import Lake
@@ -19,7 +19,7 @@ class Study:
     """A lake that was read and learned from, of which nothing is kept yet."""
 
     root: Path
-    outcome: Outcome
+    outcome: TrainingOutcome
     origin: Origin
 
     def copy(self, target: Path) -> Lake:
@@ -32,7 +32,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     pytest.importorskip("lightgbm")
     root = lakes.written(tmp_path_factory.mktemp("training") / "lake")
     lake = registered.writer(root)
-    lesson, run_id = training.studied(lake, training.Request(lakes.ACT))
+    lesson, run_id = training.studied(lake, training.TrainingRequest(lakes.ACT))
     outcome = trials.outcome(lesson, {}, lakes.WORK)
     pins = origins.pinned(lake.root, run_id)
     origin = origins.origin(outcome, lesson.rows, lesson.trained_until, run_id, pins)

@@ -17,10 +17,10 @@ from lakeshelf.forecast.demand.known import Pins, known
 from lakeshelf.forecast.demand.lakes import outstanding
 from lakeshelf.forecast.demand.rows import features
 from lakeshelf.forecast.demand.windows import cutoffs
-from lakeshelf.forecast.model.boosted import Settings
-from lakeshelf.forecast.model.folds import Plan
+from lakeshelf.forecast.model.boosted import BoostingSettings
+from lakeshelf.forecast.model.folds import FoldPlan
 from lakeshelf.forecast.training.trials import Progress, Work
-from lakeshelf.forecast.versions.registry import Act
+from lakeshelf.forecast.versions.registry import Attribution
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 from tests.components.bench import module
@@ -30,10 +30,10 @@ STORES, ITEMS = 2, 12
 SOURCES = module("shelf-daily-features").SOURCES
 OF_STOCK = ("current_stock", "wh_current_stock", "in_transit")
 """Columns of stored features that no forecast reads."""
-PLAN = Plan(folds=2, weeks=2, least_weeks=2, least_rows=100)
-SETTINGS = Settings(trees=4, step=2, leaves=4, least_rows=5, sample=2_000)
+PLAN = FoldPlan(folds=2, weeks=2, least_weeks=2, least_rows=100)
+SETTINGS = BoostingSettings(trees=4, step=2, leaves=4, least_rows=5, sample=2_000)
 WORK = Work(SETTINGS, PLAN)
-ACT = Act("ada", datetime(2026, 7, 1, tzinfo=UTC), "a test")
+ACT = Attribution("ada", datetime(2026, 7, 1, tzinfo=UTC), "a test")
 Row = dict[str, Any]
 
 

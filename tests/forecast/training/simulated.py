@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lakeshelf.forecast.demand.chosen import every, sampled
 from lakeshelf.forecast.demand.labels import labels
-from lakeshelf.forecast.demand.rows import Known, features
+from lakeshelf.forecast.demand.rows import ForecastInputs, features
 from lakeshelf.forecast.frames import DEMAND, WEIGHT
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.training.lessons import Lesson, _after_warm_up
@@ -45,7 +45,7 @@ def lesson(seed: int, stores: int, shelves: int, days: int) -> Lesson:
     return Lesson(with_naive(rows, world.demand), recent, world.demand)
 
 
-def _world(seed: int, number: int, shelves: int, days: int) -> Known:
+def _world(seed: int, number: int, shelves: int, days: int) -> ForecastInputs:
     shops = stores(seed, number, shelves)
     seen = [
         {"store_id": shop.store_id, "day": day(n), "visits": len(visits(shop, day(n)))}

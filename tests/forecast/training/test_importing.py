@@ -10,16 +10,16 @@ import pytest
 from lakeshelf.forecast.model.gates import GATES
 from lakeshelf.forecast.training import importing, training
 from lakeshelf.forecast.versions import folders, registered
-from lakeshelf.forecast.versions.cards import Gate
+from lakeshelf.forecast.versions.cards import CardGate
 from lakeshelf.forecast.versions.errors import ActRefused, ModelError, VersionDamaged
 from lakeshelf.forecast.versions.places import LocalVersion
 from tests.forecast.training import lakes
 from tests.forecast.training.conftest import Study
 
 pytestmark = pytest.mark.slow
-REQUEST = training.Request(lakes.ACT, work=lakes.WORK)
+REQUEST = training.TrainingRequest(lakes.ACT, work=lakes.WORK)
 EARLY = lakes.BEGIN + timedelta(days=60)
-BOASTED = (Gate(name="pinball", value=0.9, bound=0.05, passed=True),)
+BOASTED = (CardGate(name="pinball", value=0.9, bound=0.05, passed=True),)
 
 
 def handed_over(study: Study, above: Path, until: date = EARLY, **changed: object) -> Path:

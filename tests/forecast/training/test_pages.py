@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.forecast.model.gates import GATES
 from lakeshelf.forecast.training.pages import markdown, of_card, pooled
-from lakeshelf.forecast.versions.cards import Card, Gate, Score
+from lakeshelf.forecast.versions.cards import Card, CardGate, Score
 from tests.forecast.versions.cases import ORIGIN
 
 
@@ -37,7 +37,7 @@ SCORES = st.lists(
 def test_a_page_has_each_gate_and_score_in_rows_as_long_as_their_heads(
     scores: list[Score], value: float | None
 ) -> None:
-    gates = tuple(Gate(name=g.name, value=value, bound=g.bound, passed=False) for g in GATES)
+    gates = tuple(CardGate(name=g.name, value=value, bound=g.bound, passed=False) for g in GATES)
     made = card(scores=tuple(scores), gates=gates)
     page = markdown(of_card(made))
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
@@ -50,7 +50,7 @@ def test_a_page_has_each_gate_and_score_in_rows_as_long_as_their_heads(
 
 
 def test_unknown_gates_and_missing_folds_are_pages_too() -> None:
-    odd = Gate(name="from elsewhere", value=None, bound=None, passed=True)
+    odd = CardGate(name="from elsewhere", value=None, bound=None, passed=True)
     page = markdown(of_card(card(folds=(), scores=(), gates=(odd,))))
     assert "| from elsewhere | yes | - | at most - |  |" in page
     assert page.endswith("\n")

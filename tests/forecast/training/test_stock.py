@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.model.calibration import Calibration
-from lakeshelf.forecast.model.folds import Fold
-from lakeshelf.forecast.model.scores import Judged, judged
+from lakeshelf.forecast.model.folds import TestFold
+from lakeshelf.forecast.model.scores import JudgedForecasts, judged
 from lakeshelf.forecast.training import stock
 
 FIRST = date(2026, 3, 1)
-FOLD = Fold(FIRST, FIRST + timedelta(days=28), 7)
+FOLD = TestFold(FIRST, FIRST + timedelta(days=28), 7)
 DAYS = cutoffs(FOLD.first, FOLD.end).to_pylist()
 SHELVES = 30
 
@@ -58,7 +58,7 @@ def rows(lines: int = 20, life: int | None = None) -> pa.Table:
     )
 
 
-def forecast(test: pa.Table, rates: np.ndarray) -> Judged:
+def forecast(test: pa.Table, rates: np.ndarray) -> JudgedForecasts:
     """What rates say, as a distribution of Poisson."""
     mean = np.tile(rates, len(DAYS)) * test["horizon_days"].to_numpy()
     return judged(test, Forecast(mean, Calibration(1.0, 0.0).quantiles(mean)))

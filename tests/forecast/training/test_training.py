@@ -125,6 +125,6 @@ def test_a_short_history_is_said_in_one_line_and_leaves_nothing(tmp_path: Path, 
         lakes.put(root, Raw.POS_TRANSACTIONS, lakes.receipts(0, days))
         lakes.store(root, days)
     with pytest.raises(TooLittleHistory, match="nothing is trained") as refused:
-        training.train(registered.writer(root), training.Request(lakes.ACT))
+        training.train(registered.writer(root), training.TrainingRequest(lakes.ACT))
     assert len(str(refused.value).splitlines()) == 1
     assert not (root / "models").exists()

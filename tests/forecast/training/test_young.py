@@ -16,7 +16,7 @@ from lakeshelf.contracts.types import STRING
 from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.features import FEATURES, columns
 from lakeshelf.forecast.frames import KEY
-from lakeshelf.forecast.model.folds import PLAN, Plan
+from lakeshelf.forecast.model.folds import PLAN, FoldPlan
 from lakeshelf.forecast.model.rows import numbers
 from lakeshelf.forecast.training import lessons, training, trials
 from lakeshelf.forecast.training.trials import Work
@@ -86,8 +86,8 @@ def test_after_eleven_weeks_there_is_a_candidate_that_was_judged_on_two(tmp_path
     pytest.importorskip("lightgbm")
     root = lakes.written(tmp_path / "lake", days=lessons.LEAST_DAYS + 7)
     lake = registered.writer(root)
-    work = Work(lakes.SETTINGS, Plan(least_rows=500))
-    card = training.train(lake, training.Request(lakes.ACT, work=work)).card
+    work = Work(lakes.SETTINGS, FoldPlan(least_rows=500))
+    card = training.train(lake, training.TrainingRequest(lakes.ACT, work=work)).card
     assert registered.read(lake).registry.model(card.model_version).status == "candidate"
     (fold,) = card.folds
     assert (fold.last_test_day - fold.first_test_day).days + 1 == 14

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Trained, head
 from lakeshelf.forecast.versions import drift, folders
-from lakeshelf.forecast.versions.cards import Fold, Gate, Origin, Pinned, Reference, Score
+from lakeshelf.forecast.versions.cards import (
+    CardFold,
+    CardGate,
+    FeatureReference,
+    Origin,
+    Pinned,
+    Score,
+)
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.places import LocalVersion
 
@@ -102,7 +109,7 @@ ORIGIN = Origin(
     inputs=(Pinned(dataset="curated/features_store", version=3, fingerprint="ab"),),
     code_sha256="0" * 64,
     folds=(
-        Fold(
+        CardFold(
             first_label_day=date(2026, 1, 1),
             last_label_day=date(2026, 8, 31),
             first_test_day=date(2026, 9, 1),
@@ -120,12 +127,12 @@ ORIGIN = Origin(
             rows=100,
         ),
     ),
-    gates=(Gate(name="deviance", value=0.06, bound=0.05, passed=True),),
+    gates=(CardGate(name="deviance", value=0.06, bound=0.05, passed=True),),
 )
 
 
 @cache
-def reference() -> Reference:
+def reference() -> FeatureReference:
     """Distribution of the rows, of two stores."""
     return drift.reference(rows(), ["S1", "S2"] * (len(rows()) // 2), COLUMNS)
 

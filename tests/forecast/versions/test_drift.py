@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.versions import drift
-from lakeshelf.forecast.versions.cards import Reference
+from lakeshelf.forecast.versions.cards import FeatureReference
 from tests.forecast.versions.cases import COLUMNS, rows
 
 MANY = drift.LEAST_ROWS * 4
@@ -55,5 +55,5 @@ def test_a_store_of_few_rows_or_that_was_not_there_tells_nothing() -> None:
 def test_of_any_numbers_the_reference_is_one_that_can_be_read_back(values: list[float]) -> None:
     found = np.column_stack([np.array(values, dtype=float)] * 4)
     known = drift.reference(found, ["S1"] * len(values), COLUMNS)
-    assert Reference.model_validate_json(known.content()) == known
+    assert FeatureReference.model_validate_json(known.content()) == known
     assert known.fits(COLUMNS)

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lakeshelf.forecast.model.boosted import Boosted, Predictor, Settings
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings, Predictor
 from lakeshelf.forecast.model.rows import matrix
 from lakeshelf.forecast.versions import drift, folders, sandbox
 from lakeshelf.forecast.versions.places import LocalVersion
 from tests.forecast.model import made
 from tests.forecast.versions.cases import ORIGIN
 
-SMALL = Settings(trees=10, step=5, leaves=7, least_rows=20)
+SMALL = BoostingSettings(trees=10, step=5, leaves=7, least_rows=20)
 
 
 @pytest.mark.slow

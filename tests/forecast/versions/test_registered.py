@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.versions import registered
-from lakeshelf.forecast.versions.cards import Gate
+from lakeshelf.forecast.versions.cards import CardGate
 from lakeshelf.forecast.versions.errors import ActRefused
 from lakeshelf.forecast.versions.registry import Model, Registry, advance, applied, register
 from lakeshelf.lake.place.errors import Conflict
@@ -90,7 +90,7 @@ def test_only_a_challenger_is_promoted_and_only_once(root: Path) -> None:
 
 gates = st.lists(
     st.builds(
-        Gate,
+        CardGate,
         name=st.sampled_from("abcdef"),
         value=st.one_of(st.none(), st.floats(-1, 1)),
         bound=st.just(0.5),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lakeshelf.forecast.versions import registry as r
-from lakeshelf.forecast.versions.cards import Card, Gate
+from lakeshelf.forecast.versions.cards import Card, CardGate
 from lakeshelf.forecast.versions.errors import ActRefused, RegistryDamaged
 
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
@@ -28,13 +28,13 @@ def card(version: str) -> Card:
         inputs=(),
         code_sha256="0" * 64,
         settings={"seed": 1},
-        gates=(Gate(name="bias", value=0.01, bound=0.05, passed=True),),
+        gates=(CardGate(name="bias", value=0.01, bound=0.05, passed=True),),
         files={},
     )
 
 
-def act(hours: int = 0, reason: str = "") -> r.Act:
-    return r.Act("mia", BEGIN + timedelta(hours=hours), reason)
+def act(hours: int = 0, reason: str = "") -> r.Attribution:
+    return r.Attribution("mia", BEGIN + timedelta(hours=hours), reason)
 
 
 class Acts(RuleBasedStateMachine):

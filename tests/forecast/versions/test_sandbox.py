@@ -54,7 +54,7 @@ def has_ended(pid: int) -> bool:
     ],
 )
 def test_what_goes_wrong_is_told_in_one_line(predictor: sandbox.Predictor, named: str) -> None:
-    limits = sandbox.Limits(memory_bytes=2 * 2**30, seconds=1 if "1 s" in named else 60)
+    limits = sandbox.SandboxLimits(memory_bytes=2 * 2**30, seconds=1 if "1 s" in named else 60)
     with pytest.raises(TrialRefused, match="the model ") as refused:
         sandbox.forecast(cases.trained(), ROWS[:2], predictor, limits)
     if predictor is not predictors.flooding:

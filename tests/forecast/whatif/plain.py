@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Shop:
         if refilled:
             self.refill()
 
-    def play(self, steps: Steps, demand: list[int], opening: tuple[int, int] | None) -> None:
+    def play(self, steps: ReplaySteps, demand: list[int], opening: tuple[int, int] | None) -> None:
         room, shelf = (self.order(0, 0, 0, 0, 0), 0) if opening is None else opening
         if self.max_stock is None:
             room, shelf = room + shelf, 0

@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from lakeshelf.forecast.frames import LEVELS, Forecast
 from lakeshelf.forecast.orders.economics import Outlook
-from lakeshelf.forecast.whatif.history import Goods, History
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
 from lakeshelf.forecast.whatif.policies import outlook
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 
 FIRST = date(2017, 10, 15)
 
 
-def history(shelves: int = 60, days: int = 28, stores: int = 6, seed: int = 3) -> History:
+def history(shelves: int = 60, days: int = 28, stores: int = 6, seed: int = 3) -> DemandHistory:
     """Shelves of several stores and two categories, with fresh and lasting goods."""
     rng = np.random.default_rng(seed)
     numbers = np.arange(shelves)
@@ -30,10 +30,12 @@ def history(shelves: int = 60, days: int = 28, stores: int = 6, seed: int = 3) -
         rng.integers(4, 16, shelves),
     )
     units = rng.poisson(rng.uniform(0.05, 2, shelves), (days, shelves))
-    return History(goods, Steps.of_days(FIRST, days), units, np.zeros(shelves, np.int64))
+    return DemandHistory(
+        goods, ReplaySteps.of_days(FIRST, days), units, np.zeros(shelves, np.int64)
+    )
 
 
-def outlooks(past: History) -> list[Outlook]:
+def outlooks(past: DemandHistory) -> list[Outlook]:
     """What a forecast promises that knows the mean of each shelf."""
     mean = past.units.mean(axis=0)
     return [
@@ -48,7 +50,7 @@ def quantiles(mean: np.ndarray) -> np.ndarray:
     return np.quantile(draws, LEVELS, axis=0).T.round()
 
 
-def profiles(past: History) -> pa.Table:
+def profiles(past: DemandHistory) -> pa.Table:
     """Its goods as rows of `curated/shelf_profiles`."""
     goods = past.goods
     return pa.table(

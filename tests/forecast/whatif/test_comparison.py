@@ -13,14 +13,14 @@ import pytest
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.whatif.comparison import MEASURES, compared, compared_by
 from lakeshelf.forecast.whatif.errors import NoReceipts, OutOfBounds, UnknownField
-from lakeshelf.forecast.whatif.frontier import Point, frontier, stock_at
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.policies import Policy
+from lakeshelf.forecast.whatif.frontier import FrontierPoint, frontier, stock_at
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import StockPolicy
 from lakeshelf.forecast.whatif.replay import planner, replay
 from tests.forecast.whatif.shops import FIRST, history, outlooks, profiles
 
 PAST = history()
-RULE = Policy()
+RULE = StockPolicy()
 
 
 def test_the_same_policy_differs_in_nothing() -> None:
@@ -82,7 +82,7 @@ def test_a_frontier_shows_what_more_stock_buys() -> None:
 
 def test_stock_at_a_fill_lies_on_the_line_between_its_neighbours() -> None:
     shown = [(1.0, 0.5), (2.0, 0.7), (2.5, 0.6), (3.0, 0.9)]
-    points = [Point("", {"stock": stock, "fill": fill}) for stock, fill in shown]
+    points = [FrontierPoint("", {"stock": stock, "fill": fill}) for stock, fill in shown]
     assert stock_at(points, 0.5) == 1.0
     assert stock_at(points, 0.6) == pytest.approx(1.5)
     assert stock_at(points, 0.8) == pytest.approx(2.5)
@@ -104,7 +104,7 @@ def test_receipts_become_a_history() -> None:
         "units": [*PAST.units[day, shelf].tolist(), 4, -2, 1, 9],
     }
     goods = Goods.of(profiles(PAST))
-    made = History.of_days(goods, pa.table(rows), PAST.steps)
+    made = DemandHistory.of_days(goods, pa.table(rows), PAST.steps)
     assert (made.units == PAST.units).all()
     assert made.begins[0] == 0
     first = (PAST.units > 0).argmax(axis=0)
@@ -116,7 +116,7 @@ def test_receipts_become_a_history() -> None:
 def test_days_without_receipts_are_refused() -> None:
     nothing = pa.table({"shelf_id": ["S0"], "day": [FIRST - timedelta(days=1)], "units": [3]})
     with pytest.raises(NoReceipts, match="nothing was sold in 28 days from 2017-10-15; name other"):
-        History.of_days(PAST.goods, nothing, PAST.steps)
+        DemandHistory.of_days(PAST.goods, nothing, PAST.steps)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.forecast.orders import lots
 from lakeshelf.forecast.orders.level import levels
 from lakeshelf.forecast.whatif import lakes
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.lakes import Shop
-from lakeshelf.forecast.whatif.policies import ForecastPlanner, Held, Policy
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.lakes import ReplayedShop
+from lakeshelf.forecast.whatif.policies import ForecastPlanner, StockHeld, StockPolicy
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop.books import Books
 from lakeshelf.shop.naming import PROFILES
@@ -46,20 +46,20 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def known(root: Path) -> Shop:
+def known(root: Path) -> ReplayedShop:
     """The shop on the cutoff day and six days after it, of which no features are stored."""
     profiles = tables.whole_rows(root, PROFILES).sort_by("shelf_id")
-    goods, steps = Goods.of(profiles), Steps.of_days(shop.LAST, 7)
+    goods, steps = Goods.of(profiles), ReplaySteps.of_days(shop.LAST, 7)
     units = np.ones((7, len(goods.shelf_id)), np.int64)
-    past = History(goods, steps, units, np.zeros(len(goods.shelf_id), np.int64))
-    policy = Policy(**lakes.policies(root, list(goods.shelf_id)))
-    made = Shop(tuple(profiles["name"].to_pylist()), past, policy, None, 0)
+    past = DemandHistory(goods, steps, units, np.zeros(len(goods.shelf_id), np.int64))
+    policy = StockPolicy(**lakes.policies(root, list(goods.shelf_id)))
+    made = ReplayedShop(tuple(profiles["name"].to_pylist()), past, policy, None, 0)
     return lakes.foretold(root, made, policy, lambda *_: None)
 
 
-def held(room: list[int]) -> Held:
+def held(room: list[int]) -> StockHeld:
     nothing = np.zeros(len(room), np.int64)
-    return Held(np.array(room), nothing, nothing, nothing)
+    return StockHeld(np.array(room), nothing, nothing, nothing)
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_a_version_that_has_learned_from_what_came_after_is_told(kept: Path) -> 
 def test_levels_from_a_forecast_are_rounded_as_the_engine_rounds_them(allow_zero: bool) -> None:
     past = shops.history()
     said, batch = shops.outlooks(past)[0], past.goods.batch
-    policy = Policy(plan_source="ml", min_qty=2, batch_multiplier=9, allow_zero=allow_zero)
+    policy = StockPolicy(plan_source="ml", min_qty=2, batch_multiplier=9, allow_zero=allow_zero)
     room = [n % 5 for n in range(len(batch))]
     level = levels(said, None, 2, allow_zero)
     pays, floor = lots.lot_level(level, batch * 9, said), 0 if allow_zero else 2

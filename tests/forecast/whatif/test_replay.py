@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.policies import LevelPlanner, Policy
-from lakeshelf.forecast.whatif.replay import Outcome, replay
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import LevelPlanner, StockPolicy
+from lakeshelf.forecast.whatif.replay import ReplayOutcome, replay
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 from tests.forecast.whatif.plain import Shop
 
 SHELVES, DAYS = 3, 17
 FIRST = date(2017, 10, 15)
 HOURS = (0, 8, 12, 20)
-BY_DAY = Steps.of_days(FIRST, DAYS)
-BY_HOUR = Steps.of_moments(
+BY_DAY = ReplaySteps.of_days(FIRST, DAYS)
+BY_HOUR = ReplaySteps.of_moments(
     [
         datetime(FIRST.year, FIRST.month, FIRST.day, hour, tzinfo=UTC) + timedelta(days=n)
         for n in range(DAYS)
@@ -52,16 +52,16 @@ def goods(draw: st.DrawFn) -> Goods:
 
 
 @st.composite
-def histories(draw: st.DrawFn, steps: Steps | None = None) -> History:
+def histories(draw: st.DrawFn, steps: ReplaySteps | None = None) -> DemandHistory:
     of = steps or draw(st.sampled_from([BY_DAY, BY_HOUR]))
     size = len(of.steps) * SHELVES
     units = draw(st.lists(st.integers(0, 7), min_size=size, max_size=size))
     demand = np.array([1, *units[1:]]).reshape(-1, SHELVES)
-    return History(draw(goods()), of, demand, np.zeros(SHELVES, np.int64))
+    return DemandHistory(draw(goods()), of, demand, np.zeros(SHELVES, np.int64))
 
 
 policies = st.builds(
-    Policy,
+    StockPolicy,
     threshold_pct=entries(st.floats(0, 100).map(lambda v: round(v, 1))),
     min_qty=entries(st.integers(0, 5)),
     target_pct=entries(st.floats(0, 100).map(lambda v: round(v, 1))),
@@ -72,8 +72,8 @@ openings = st.one_of(st.none(), st.tuples(entries(st.integers(0, 9)), entries(st
 
 
 def plain(
-    history: History,
-    policy: Policy,
+    history: DemandHistory,
+    policy: StockPolicy,
     order: Callable[[int], Callable[..., int]],
     opening: tuple[np.ndarray, np.ndarray] | None,
 ) -> list[Shop]:
@@ -95,7 +95,7 @@ def plain(
     return shops
 
 
-def compare(outcome: Outcome, shops: list[Shop]) -> None:
+def compare(outcome: ReplayOutcome, shops: list[Shop]) -> None:
     for n, shop in enumerate(shops):
         assert outcome.placed[:, n].tolist() == shop.placed
         for name in ("sold", "wasted", "stock_days"):
@@ -108,7 +108,7 @@ def compare(outcome: Outcome, shops: list[Shop]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(histories(), policies, openings)
 def test_the_rule_is_replayed_as_lot_by_lot(
-    history: History, policy: Policy, opening: tuple[np.ndarray, np.ndarray] | None
+    history: DemandHistory, policy: StockPolicy, opening: tuple[np.ndarray, np.ndarray] | None
 ) -> None:
     def order(n: int) -> Callable[..., int]:
         lot = int(history.goods.batch[n] * policy.batch_multiplier[n])
@@ -126,7 +126,10 @@ def test_the_rule_is_replayed_as_lot_by_lot(
 @settings(max_examples=60, deadline=None)
 @given(histories(), policies, openings, st.integers(0, 99))
 def test_levels_are_replayed_as_lot_by_lot(
-    history: History, policy: Policy, opening: tuple[np.ndarray, np.ndarray] | None, seed: int
+    history: DemandHistory,
+    policy: StockPolicy,
+    opening: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
 ) -> None:
     levels = np.random.default_rng(seed).integers(0, 20, (len(history.steps.cutoffs), SHELVES))
 
@@ -146,7 +149,7 @@ def test_levels_are_replayed_as_lot_by_lot(
 @settings(max_examples=25, deadline=None)
 @given(histories(), policies, openings)
 def test_no_unit_is_lost(
-    history: History, policy: Policy, opening: tuple[np.ndarray, np.ndarray] | None
+    history: DemandHistory, policy: StockPolicy, opening: tuple[np.ndarray, np.ndarray] | None
 ) -> None:
     outcome = replay(history, policy, opening=opening)
     gone = outcome.sums["sold"].sum(axis=0) + outcome.sums["wasted"].sum(axis=0)
@@ -159,7 +162,7 @@ def test_no_unit_is_lost(
 @settings(max_examples=25, deadline=None)
 @given(histories(BY_DAY), st.integers(0, 15), st.integers(0, 10))
 def test_more_lasting_stock_in_reach_never_sells_less(
-    history: History, level: int, more: int
+    history: DemandHistory, level: int, more: int
 ) -> None:
     """Only so: goods that expire take fresher ones' places, and what is in the back room may be out of reach."""
     lasting = replace(history.goods, life=np.full(SHELVES, np.nan), max_stock=None)
@@ -168,7 +171,7 @@ def test_more_lasting_stock_in_reach_never_sells_less(
     sold = [
         replay(
             replace(history, goods=singles),
-            Policy(),
+            StockPolicy(),
             LevelPlanner(np.full((cutoffs, SHELVES), units), singles.batch),
         )
         .sums["sold"]
@@ -179,15 +182,15 @@ def test_more_lasting_stock_in_reach_never_sells_less(
 
 
 def test_a_shelf_counts_from_its_first_sale() -> None:
-    steps = Steps.of_days(FIRST, 14)
+    steps = ReplaySteps.of_days(FIRST, 14)
     names = np.array(["S0"], dtype=object)
     ones = np.ones(1, np.int64)
     things = Goods(names, names, names, ones * 1.0, np.array([2.0]), ones, ones * 8)
     units = np.zeros((14, 1), np.int64)
     units[10] = 3
-    late = replay(History(things, steps, units, np.array([10])), Policy())
+    late = replay(DemandHistory(things, steps, units, np.array([10])), StockPolicy())
     assert late.sums["days"].sum(axis=1).tolist() == [0, 4]
     assert late.sums["wasted"][0].sum() == 0
-    always = replay(History(things, steps, units, np.array([0])), Policy())
+    always = replay(DemandHistory(things, steps, units, np.array([0])), StockPolicy())
     assert always.sums["wasted"][0].sum() > 0
     assert (always.placed == late.placed).all()

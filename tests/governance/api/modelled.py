@@ -12,8 +12,8 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.forecast.versions import registered, registry
-from lakeshelf.forecast.versions.cards import Gate
-from lakeshelf.forecast.versions.registry import Act, Model, Registry
+from lakeshelf.forecast.versions.cards import CardGate
+from lakeshelf.forecast.versions.registry import Attribution, Model, Registry
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 from tests.forecast.versions.test_registry import card
@@ -21,8 +21,8 @@ from tests.forecast.versions.test_registry import card
 FORMER, CHAMPION, CANDIDATE, FAILED = (f"202609{day}-0123456789ab" for day in (20, 21, 22, 23))
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 LAST = date(2026, 10, 14)
-PASSED = Gate(name="pinball", value=0.06, bound=0.05, passed=True)
-MISSED = Gate(name="bias", value=0.093, bound=0.05, passed=False)
+PASSED = CardGate(name="pinball", value=0.06, bound=0.05, passed=True)
+MISSED = CardGate(name="bias", value=0.093, bound=0.05, passed=False)
 SCORES = {"lightgbm": 0.5, "sba": 0.55, "zero": 1.25}
 """Contender → deviance on the first fold; on the second, of as many rows, a tenth more."""
 SHARES = {
@@ -46,11 +46,11 @@ def _advance(root: Path, name: str) -> None:
     _change(root, lambda known: registry.advance(known, name, act("mia")))
 
 
-def act(actor: str, reason: str = "every 28 days", number: int = 9) -> Act:
-    return Act(actor, BEGIN + timedelta(hours=number), reason)
+def act(actor: str, reason: str = "every 28 days", number: int = 9) -> Attribution:
+    return Attribution(actor, BEGIN + timedelta(hours=number), reason)
 
 
-def add(root: Path, name: str, number: int, gates: tuple[Gate, ...], **told: Any) -> None:
+def add(root: Path, name: str, number: int, gates: tuple[CardGate, ...], **told: Any) -> None:
     """Register a version."""
     of = card(CHAMPION).model_copy(update={"gates": gates})
     by = act("training-service", number=number)

@@ -17,7 +17,7 @@ from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from lakeshelf.forecast.versions.registered import Change
-    from lakeshelf.forecast.versions.registry import Act, Model
+    from lakeshelf.forecast.versions.registry import Attribution, Model
     from lakeshelf.lake import Lake
 
 app = typer.Typer(help="Models that forecast demand: train, judge, promote, roll back.")
@@ -79,7 +79,7 @@ def train(
     lake = _lake(actor)
     with Steps(training.STEPS).shown() as progress:
         act, work = _act(actor, reason or "trained by command"), trials.Work(progress=progress)
-        version = training.train(lake, training.Request(act, today, work))
+        version = training.train(lake, training.TrainingRequest(act, today, work))
     model = _chosen(lake, version.card.model_version)
     report.print_card(model, version.card, as_json)
 
@@ -98,7 +98,7 @@ def import_(
     lake = _lake(actor)
     with Steps(importing.STEPS).shown() as progress:
         act = _act(actor, reason or "imported by command")
-        request = training.Request(act, work=trials.Work(progress=progress))
+        request = training.TrainingRequest(act, work=trials.Work(progress=progress))
         version = importing.imported(lake, folder, request)
     model = _chosen(lake, version.card.model_version)
     report.print_card(model, version.card, as_json)
@@ -184,10 +184,10 @@ def _lake(who: str | None = None) -> Lake:
     return registered.writer(access.present().lake_root, who)
 
 
-def _act(actor: str, reason: str) -> Act:
-    from lakeshelf.forecast.versions.registry import Act
+def _act(actor: str, reason: str) -> Attribution:
+    from lakeshelf.forecast.versions.registry import Attribution
 
-    return Act(actor, datetime.now(UTC), reason)
+    return Attribution(actor, datetime.now(UTC), reason)
 
 
 def _newest_first(lake: Lake) -> list[Model]:

@@ -12,8 +12,8 @@ from lakeshelf.counts import count_of
 from lakeshelf.forecast.training.pages import SHOWN, bound, newest, number, pooled, settings
 
 if TYPE_CHECKING:
-    from lakeshelf.forecast.training.verifying import Verdict
-    from lakeshelf.forecast.versions.cards import Card, Gate
+    from lakeshelf.forecast.training.verifying import TrainingVerdict
+    from lakeshelf.forecast.versions.cards import Card, CardGate
     from lakeshelf.forecast.versions.registry import Model
 
 
@@ -58,7 +58,7 @@ def print_page(card: Card) -> None:
         console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_verdict(verdict: Verdict, as_json: bool) -> None:
+def print_verdict(verdict: TrainingVerdict, as_json: bool) -> None:
     """Print what a second training says."""
     if as_json:
         print_json(verdict.as_json())
@@ -144,7 +144,7 @@ def _scores(metrics: Mapping[str, Mapping[str, float]]) -> Any:
     return table
 
 
-def _gates(gates: Sequence[Gate]) -> Any:
+def _gates(gates: Sequence[CardGate]) -> Any:
     table = grid("gate", "", "measured", "bound", "what is measured", right=("measured",))
     for gate in gates:
         passed = "passed" if gate.passed else "not passed"

@@ -18,8 +18,8 @@ from lakeshelf.cli.governed.cells import paged
 from lakeshelf.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lakeshelf.forecast.whatif.lakes import Shop
-    from lakeshelf.forecast.whatif.policies import Policy
+    from lakeshelf.forecast.whatif.lakes import ReplayedShop
+    from lakeshelf.forecast.whatif.policies import StockPolicy
     from lakeshelf.lake.place.location import Place
 
 STEPS = {
@@ -92,7 +92,7 @@ def whatif(
     change = _change(settings or [], number, user)
     limited = {"store_id": stores, "category": categories, "item_id": items}
     chosen = {column: _listed(text) for column, text in limited.items()}
-    scope = lakes.Scope(day("--since", since), day("--until", until), chosen)
+    scope = lakes.ReplayScope(day("--since", since), day("--until", until), chosen)
     with Steps(STEPS).shown() as progress:
         progress("read")
         shop = lakes.read(in_force.lake_root, scope)
@@ -134,7 +134,7 @@ class Change:
         changed = [{"field": name, "value": value} for name, value in self.fields.items()]
         return {"set": changed, "change_request": self.request and self.request[0]}
 
-    def of(self, root: Place, shop: Shop) -> Policy:
+    def of(self, root: Place, shop: ReplayedShop) -> StockPolicy:
         """The policy that it makes of the one in force."""
         from lakeshelf.forecast.whatif import lakes, wishes
 

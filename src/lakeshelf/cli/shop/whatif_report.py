@@ -13,10 +13,10 @@ from lakeshelf.counts import count_of
 from lakeshelf.forecast.whatif.records import CHIEF, MEASURES, notes
 
 if TYPE_CHECKING:
-    from lakeshelf.forecast.whatif.answers import Answer
-    from lakeshelf.forecast.whatif.comparison import Difference
-    from lakeshelf.forecast.whatif.frontier import Point
-    from lakeshelf.forecast.whatif.lakes import Shop
+    from lakeshelf.forecast.whatif.answers import WhatIfAnswer
+    from lakeshelf.forecast.whatif.comparison import PolicyDifference
+    from lakeshelf.forecast.whatif.frontier import FrontierPoint
+    from lakeshelf.forecast.whatif.lakes import ReplayedShop
 
 GROUPS = {"store_id": "store", "category": "category"}
 LISTED = 5
@@ -25,7 +25,7 @@ SIDES = ("in force", "changed", "difference", "95 % from", "to")
 MARKS = {"in force": "o", "changed": "x"}
 
 
-def show(shop: Shop, change: str, answer: Answer, every: bool) -> None:
+def show(shop: ReplayedShop, change: str, answer: WhatIfAnswer, every: bool) -> None:
     """Print what people read of it.
 
     Args:
@@ -58,10 +58,12 @@ def show(shop: Shop, change: str, answer: Answer, every: bool) -> None:
         _print_frontier(answer.frontier)
 
 
-def _print_groups(column: str, groups: Mapping[str, Sequence[Difference]], every: bool) -> None:
+def _print_groups(
+    column: str, groups: Mapping[str, Sequence[PolicyDifference]], every: bool
+) -> None:
     """Chief measures of the groups whose cost changes most."""
 
-    def change(item: tuple[str, Sequence[Difference]]) -> float:
+    def change(item: tuple[str, Sequence[PolicyDifference]]) -> float:
         return -abs(next(one.difference for one in item[1] if one.measure == "cost"))
 
     shown = sorted(groups.items(), key=change)[: None if every else LISTED]
@@ -94,7 +96,7 @@ def _print_shelves(shelves: Sequence[Mapping[str, Any]]) -> None:
     console().print(table)
 
 
-def _print_frontier(points: Sequence[Point]) -> None:
+def _print_frontier(points: Sequence[FrontierPoint]) -> None:
     spots = [
         (p.measures["stock"], p.measures["fill"], MARKS.get(p.policy, _mark(p)))
         for p in (*points[len(MARKS) :], *points[: len(MARKS)])
@@ -109,12 +111,12 @@ def _print_frontier(points: Sequence[Point]) -> None:
     console().print(table)
 
 
-def _mark(point: Point) -> str:
+def _mark(point: FrontierPoint) -> str:
     """What stands for a policy that was tried: reorder points are numbers."""
     return "·" if point.policy.isdigit() else "+"
 
 
-def _cells(one: Difference) -> tuple[str | None, ...]:
+def _cells(one: PolicyDifference) -> tuple[str | None, ...]:
     digits = MEASURES[one.measure][1]
     sides = (_shown(value, digits) for value in (one.before, one.after))
     changes = (_shown(value, digits, "+") for value in (one.difference, one.low, one.high))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, ACTIVE_LINES, LINES
 from lakeshelf.forecast.frames import WEIGHT
@@ -50,7 +50,7 @@ CREATE MACRO is_drawn(number, day, seed, n) AS
 """
 
 
-def every(shelves: pa.Table, cutoffs: pa.Table, bounds: Bounds = BOUNDS) -> pa.Table:
+def every(shelves: pa.Table, cutoffs: pa.Table, bounds: EngineBounds = BOUNDS) -> pa.Table:
     """A row for every shelf and cutoff day, as a prediction needs it.
 
     Args:
@@ -82,7 +82,7 @@ SAMPLE = Sample()
 
 
 def sampled(
-    demand: pa.Table, cutoffs: pa.Table, sample: Sample = SAMPLE, bounds: Bounds = BOUNDS
+    demand: pa.Table, cutoffs: pa.Table, sample: Sample = SAMPLE, bounds: EngineBounds = BOUNDS
 ) -> pa.Table:
     """Rows of all active shelves and of some of the tail, which count for the others.
 
@@ -107,7 +107,7 @@ def of_stored(
     stored: pa.Table | pa.RecordBatchReader,
     begun: pa.Table,
     sample: Sample = SAMPLE,
-    bounds: Bounds = BOUNDS,
+    bounds: EngineBounds = BOUNDS,
 ) -> pa.Table:
     """The same of rows as they were stored: what came late makes no shelf of theirs active.
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Curated
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 
 SCHEMA = arrow.schema(CATALOG.tables[Curated.DAILY_DEMAND].columns)
 """A row of daily demand; `lost_units` and `stockout_hours` are null where nobody observes them."""
@@ -49,7 +49,7 @@ def daily_demand(
     stockouts: pa.Table | None,
     since: date,
     until: date,
-    bounds: Bounds = BOUNDS,
+    bounds: EngineBounds = BOUNDS,
 ) -> pa.Table:
     """Demand of the days in [since, until), by the day of `event_time` in UTC.
 

@@ -19,7 +19,7 @@ MODULES = ("duckdb", "pandas")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class EngineBounds:
     """What a statement may take of the machine.
 
     Args:
@@ -31,12 +31,12 @@ class Bounds:
     threads: int = 2
 
 
-BOUNDS = Bounds()
+BOUNDS = EngineBounds()
 
 
 @contextmanager
 def engine(
-    tables: Mapping[str, pa.Table | pa.RecordBatchReader], bounds: Bounds
+    tables: Mapping[str, pa.Table | pa.RecordBatchReader], bounds: EngineBounds
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that has the tables under their names; a stream can be asked once."""
     import duckdb  # noqa: PLC0415 - an extra

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from lakeshelf.contracts import CATALOG
 from lakeshelf.forecast.demand.features_sql import REACH
 from lakeshelf.forecast.demand.holidays import holidays
-from lakeshelf.forecast.demand.rows import Known
+from lakeshelf.forecast.demand.rows import ForecastInputs
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.snapshot import Snapshot
@@ -62,7 +62,7 @@ class Pins:
 
 def known(
     lake: Pins, sources: Sources, first: date, last: date, new: pa.Table | None = None
-) -> Known:
+) -> ForecastInputs:
     """What there is for features of days from `first` to `last`.
 
     Args:
@@ -77,7 +77,7 @@ def known(
     demand = lake.read(sources.demand, columns, demanded)
     planned: Where = [("week", ">=", first - BEFORE - WEEK), ("week", "<=", last + WEEK)]
     decided: Where = [("discount_date", ">=", first), ("discount_date", "<=", last)]
-    return Known(
+    return ForecastInputs(
         demand=demand if new is None else _upserted(demand, _between(new, first, last)),
         shelves=lake.read(sources.profiles, SHELVES),
         visits=_visits(lake, sources.visits, first, last),

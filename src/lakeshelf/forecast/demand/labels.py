@@ -6,7 +6,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 
 SETTLED_DAYS = 7
 """Days after a window until late receipts are in its label."""
@@ -33,7 +33,7 @@ def labels(
     demand: pa.Table,
     today: date,
     settled_days: int = SETTLED_DAYS,
-    bounds: Bounds = BOUNDS,
+    bounds: EngineBounds = BOUNDS,
 ) -> pa.Table:
     """Demand in the windows of rows whose late receipts have come.
 

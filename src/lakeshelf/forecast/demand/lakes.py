@@ -15,7 +15,7 @@ from datetime import date
 import pyarrow as pa
 
 from lakeshelf.forecast.demand.daily import daily_demand
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds
 from lakeshelf.forecast.demand.known import Sources
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows.conditions import Where
@@ -46,7 +46,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Events:
+class DemandEvents:
     """Receipts and lost sales, each at one version.
 
     Args:
@@ -62,7 +62,7 @@ class Events:
     observed: bool
 
     @classmethod
-    def of(cls, lake: ReadTables, sources: Sources) -> Events:
+    def of(cls, lake: ReadTables, sources: Sources) -> DemandEvents:
         """Those of a lake as it stands."""
         receipts, lost = lake.snapshot(sources.receipts), lake.snapshot(sources.lost_sales)
         sold, missed = Counter(receipts.rows_by(EVENT_DATE)), Counter(lost.rows_by(EVENT_DATE))
@@ -73,7 +73,7 @@ class Events:
         lost = self.lost.table_id if self.observed else ""
         return f"{LOOK}:{self.receipts.table_id}:{lost}:{day}"
 
-    def demand(self, days: Sequence[date], bounds: Bounds) -> pa.Table:
+    def demand(self, days: Sequence[date], bounds: EngineBounds) -> pa.Table:
         """Demand of days, the oldest first."""
         where: Where = [(EVENT_DATE, "in", days)]
         receipts = self.receipts.scan(RECEIPTS, where).read_all()
@@ -86,7 +86,7 @@ def outstanding(
     sources: Sources,
     until: date,
     since: date = date.min,
-    bounds: Bounds = BOUNDS,
+    bounds: EngineBounds = BOUNDS,
 ) -> Demand | None:
     """What the table of daily demand lacks of the days in [since, until); None: nothing.
 
@@ -101,7 +101,7 @@ def outstanding(
         bounds: Memory and threads.
     """
     noted = lake.snapshot(sources.demand).handle.transaction_version
-    events = Events.of(lake, sources)
+    events = DemandEvents.of(lake, sources)
     days = sorted(
         day
         for day, number in events.counts.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.features_sql import MACROS, REACH, SQL
 from lakeshelf.forecast.frames import KEY
@@ -18,7 +18,7 @@ AT_ONCE = 13
 
 
 @dataclass(frozen=True)
-class Known:
+class ForecastInputs:
     """What a forecast may look at; none of it has stock, plans, orders or sizes.
 
     Args:
@@ -42,7 +42,9 @@ class Known:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def features(chosen: pa.Table, known: Known, bounds: Bounds = BOUNDS) -> Iterator[pa.Table]:
+def features(
+    chosen: pa.Table, known: ForecastInputs, bounds: EngineBounds = BOUNDS
+) -> Iterator[pa.Table]:
     """Features of rows, by `AT_ONCE` cutoff days.
 
     Args:
@@ -68,7 +70,7 @@ WHERE horizon_days IS NOT NULL ORDER BY feature_date, shelf_id
 """
 
 
-def of_store(stored: pa.Table, bounds: Bounds = BOUNDS) -> pa.Table:
+def of_store(stored: pa.Table, bounds: EngineBounds = BOUNDS) -> pa.Table:
     """What a forecast may read of stored rows; only those of cutoff days have a window to forecast.
 
     Args:
@@ -82,4 +84,4 @@ def of_store(stored: pa.Table, bounds: Bounds = BOUNDS) -> pa.Table:
         return connection.execute(STORED).to_arrow_table().cast(SCHEMA)
 
 
-__all__ = ["REACH", "Known", "features", "of_store"]
+__all__ = ["REACH", "ForecastInputs", "features", "of_store"]

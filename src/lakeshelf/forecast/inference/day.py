@@ -12,14 +12,14 @@ import pyarrow as pa
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Curated
 from lakeshelf.counts import count_of
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.inference import reasons
 from lakeshelf.forecast.inference.predictions import (
     MOST_FALLEN,
     Mask,
     Predicted,
-    Sent,
+    SentLevels,
     as_rows,
     predicted,
 )
@@ -43,7 +43,7 @@ ORDER BY f.shelf_id
 
 
 @dataclass(frozen=True)
-class Known:
+class DayInputs:
     """What is known of a cutoff day when it is predicted.
 
     Args:
@@ -62,7 +62,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Day:
+class CutoffDay:
     """A cutoff day that can be predicted.
 
     Args:
@@ -84,13 +84,13 @@ class Day:
         """Whether so few shelves are without features that the others can be relied on."""
         return bool(self.missing <= MOST_FALLEN * (self.rows.num_rows + self.missing))
 
-    def without(self, stores: Collection[str]) -> Day:
+    def without(self, stores: Collection[str]) -> CutoffDay:
         """The day, with the rule deciding for some stores; "": for all of them."""
         is_handed_back = np.isin(self.shelves.store_id.astype(str), list(stores)) | ("" in stores)
         return replace(self, by_model=self.by_model & ~is_handed_back)
 
 
-def of(day: date, known: Known, rows: pa.Table, bounds: Bounds = BOUNDS) -> Day:
+def of(day: date, known: DayInputs, rows: pa.Table, bounds: EngineBounds = BOUNDS) -> CutoffDay:
     """The day as it is known.
 
     Args:
@@ -105,7 +105,7 @@ def of(day: date, known: Known, rows: pa.Table, bounds: Bounds = BOUNDS) -> Day:
     rows = seen.join(rows, "shelf_id", join_type="inner").select(SCHEMA.names).sort_by("shelf_id")
     missing = known.profiles.num_rows - rows.num_rows
     by_model = table["by_model"].to_numpy(zero_copy_only=False).astype(bool)
-    return Day(day, rows, Shelves.of(table.select(ORDERED.names)), by_model, missing)
+    return CutoffDay(day, rows, Shelves.of(table.select(ORDERED.names)), by_model, missing)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Predictions:
 NOTHING = Predictions(ROWS.empty_table(), {}, {})
 
 
-def predictions(day: Day, choice: Choice, sent: datetime | None, at: datetime) -> Predictions:
+def predictions(day: CutoffDay, choice: Choice, sent: datetime | None, at: datetime) -> Predictions:
     """What all versions in use say of a day.
 
     Args:
@@ -148,7 +148,9 @@ def predictions(day: Day, choice: Choice, sent: datetime | None, at: datetime) -
     return Predictions(pa.concat_tables(tables), fallen, problems)
 
 
-def _rows(day: Day, one: InUse, said: Predicted, sent: datetime | None, at: datetime) -> pa.Table:
+def _rows(
+    day: CutoffDay, one: InUse, said: Predicted, sent: datetime | None, at: datetime
+) -> pa.Table:
     decides = one.role == "champion"
     heard = said.usable & day.by_model if decides and sent else np.zeros(len(day.by_model), bool)
     card = one.version.card
@@ -158,12 +160,12 @@ def _rows(day: Day, one: InUse, said: Predicted, sent: datetime | None, at: date
         "role": one.role,
         "created_at": at,
     }
-    levels = Sent(heard, sent or at)
+    levels = SentLevels(heard, sent or at)
     rows = as_rows(said, day.rows, day.shelves, _reasons(day, one, said), levels, **same)
     return rows.select(ROWS.names).cast(ROWS)
 
 
-def _reasons(day: Day, one: InUse, said: Predicted) -> list[str | None]:
+def _reasons(day: CutoffDay, one: InUse, said: Predicted) -> list[str | None]:
     """Reasons of the shelves that the champion orders for; they cost too much for all."""
     asked = (said.order > 0) & said.usable & (one.role == "champion")
     texts = iter(reasons.top(one.version.trained, day.rows.filter(pa.array(asked))))

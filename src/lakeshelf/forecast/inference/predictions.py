@@ -120,7 +120,7 @@ def _day(rows: pa.Table) -> date:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentLevels:
     """Levels that the engine hears of.
 
     Args:
@@ -137,7 +137,7 @@ def as_rows(
     rows: pa.Table,
     shelves: Shelves,
     reasons: Sequence[str | None],
-    sent: Sent,
+    sent: SentLevels,
     **same: Any,
 ) -> pa.Table:
     """Rows of `curated/predictions` of the shelves that the version decides for.

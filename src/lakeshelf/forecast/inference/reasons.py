@@ -50,7 +50,7 @@ def contributions(trained: Trained, rows: pa.Table) -> Contributions:
 
 
 @dataclass(frozen=True)
-class Part:
+class Contribution:
     """What a feature makes of a forecast.
 
     Attributes:
@@ -76,7 +76,7 @@ class Parts:
     """
 
     base: float
-    parts: tuple[Part, ...]
+    parts: tuple[Contribution, ...]
 
     @property
     def mean(self) -> float:
@@ -103,10 +103,10 @@ def parts(trained: Trained, row: pa.Table, count: int = TOP) -> Parts:
     return Parts(base, tuple(_running(base, factors)))
 
 
-def _running(base: float, factors: Iterable[tuple[str, Any, float]]) -> Iterator[Part]:
+def _running(base: float, factors: Iterable[tuple[str, Any, float]]) -> Iterator[Contribution]:
     mean = base
     for name, value, factor in factors:
-        yield Part(name, value, factor, mean * (factor - 1))
+        yield Contribution(name, value, factor, mean * (factor - 1))
         mean *= factor
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand import windows
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds, engine
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS
 from lakeshelf.forecast.demand.segments import SEGMENTS
@@ -35,7 +35,7 @@ ORDER BY r.feature_date, r.shelf_id
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedDays:
     """Cutoff days before a day, and what a version said of them.
 
     Args:
@@ -54,7 +54,7 @@ def since(day: date) -> date:
     return day - SCORED - CALIBRATED
 
 
-def observed(day: date, watched: Watched, bounds: Bounds = BOUNDS) -> Observed:
+def observed(day: date, watched: WatchedDays, bounds: EngineBounds = BOUNDS) -> Observed:
     """What came of a version's forecasts of active shelves, beside baselines that were calibrated before.
 
     A shelf of which the version said nothing fell back to the rule. Days before its first prediction are not its own.

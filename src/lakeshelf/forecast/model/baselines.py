@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lakeshelf.forecast.frames import Floats, Forecast
 from lakeshelf.forecast.model.calibration import Calibration, calibrated
-from lakeshelf.forecast.model.contenders import Predictor
+from lakeshelf.forecast.model.contenders import Forecaster
 from lakeshelf.forecast.model.rows import days, demand, horizons, kept, numbers, weights
 
 MONTH = np.timedelta64(28, "D")
@@ -40,7 +40,7 @@ class Baseline:
             units = units / over * horizons(rows)
         return np.maximum(np.nan_to_num(units), 0)
 
-    def fit(self, rows: pa.Table) -> Predictor:
+    def fit(self, rows: pa.Table) -> Forecaster:
         """Calibrate on the last month of the rows."""
         month = last_month(rows)
         return Calibrated(self, calibrated(self.mean(month), demand(month), weights(month)))

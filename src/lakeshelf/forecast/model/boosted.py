@@ -45,7 +45,7 @@ FACTORS, SHIFTS = "factors", "shifts"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BoostingSettings:
     """How a model is trained.
 
     Args:
@@ -94,7 +94,7 @@ class Boosted:
 
     numeric: tuple[str, ...]
     categories: tuple[str, ...]
-    settings: Settings = field(default_factory=Settings)
+    settings: BoostingSettings = field(default_factory=BoostingSettings)
     name: str = "lightgbm"
 
     def fit(self, rows: pa.Table) -> Predictor:
@@ -204,7 +204,7 @@ def monotone(quantiles: Floats) -> Floats:
     return np.sort(quantiles, axis=1)
 
 
-def sized(settings: Settings, rows: int) -> Settings:
+def sized(settings: BoostingSettings, rows: int) -> BoostingSettings:
     """Settings for so many rows: of few, fewer and smaller leaves, which can still tell shelves apart."""
     return replace(
         settings,
@@ -213,7 +213,7 @@ def sized(settings: Settings, rows: int) -> Settings:
     )
 
 
-def parameters(name: str, settings: Settings) -> dict[str, Any]:
+def parameters(name: str, settings: BoostingSettings) -> dict[str, Any]:
     """What LightGBM is told for a head, so that the same rows give the same bytes."""
     objective: dict[str, Any] = (
         {"objective": "tweedie", "tweedie_variance_power": settings.power}
@@ -286,7 +286,7 @@ def _taught(rows: pa.Table) -> Floats:
     return np.minimum(weights(rows), 1.0)
 
 
-def _lesson(rows: pa.Table, columns: Columns, settings: Settings, most: int) -> _Lesson:
+def _lesson(rows: pa.Table, columns: Columns, settings: BoostingSettings, most: int) -> _Lesson:
     learned = _sampled(rows, most, settings.seed)
     times = scale(settings.relative, learned)
     return _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns, times)
@@ -301,7 +301,7 @@ def _sampled(rows: pa.Table, most: int, seed: int) -> pa.Table:
 
 
 def _factors(
-    settings: Settings, mean: Floats, trial: _Trial, rows: pa.Table
+    settings: BoostingSettings, mean: Floats, trial: _Trial, rows: pa.Table
 ) -> Mapping[str, float]:
     if settings.correct == "nothing":
         return {"": 1.0}
@@ -309,7 +309,7 @@ def _factors(
     return factors(mean, trial.demand, trial.weight, stores)
 
 
-def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Head:
+def _head(name: str, lesson: _Lesson, trial: _Trial, settings: BoostingSettings) -> _Head:
     """The head that forecasts the rows of the trial best."""
     booster = _grown(name, lesson, settings)
     best = min(_attempts(name, booster, trial, settings))
@@ -317,7 +317,7 @@ def _head(name: str, lesson: _Lesson, trial: _Trial, settings: Settings) -> _Hea
     return _Head(best.loss, best.trees, best.shift, best.forecast, text)
 
 
-def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
+def _grown(name: str, lesson: _Lesson, settings: BoostingSettings) -> Any:
     lightgbm = library()
     labels = lesson.demand if name == MEAN else spread_out(lesson.demand, settings.seed)
     options = parameters(name, sized(settings, len(lesson.demand)))
@@ -333,7 +333,9 @@ def _grown(name: str, lesson: _Lesson, settings: Settings) -> Any:
     return lightgbm.train(options, data, num_boost_round=settings.trees)
 
 
-def _attempts(name: str, booster: Any, trial: _Trial, settings: Settings) -> Iterator[_Head]:
+def _attempts(
+    name: str, booster: Any, trial: _Trial, settings: BoostingSettings
+) -> Iterator[_Head]:
     """The head with more and more of its trees."""
     raw = np.zeros(len(trial.demand))
     grown = booster.current_iteration()

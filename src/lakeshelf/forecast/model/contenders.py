@@ -9,7 +9,7 @@ import pyarrow as pa
 from lakeshelf.forecast.frames import Forecast
 
 
-class Predictor(Protocol):
+class Forecaster(Protocol):
     """A forecast of rows whose labels it does not read."""
 
     def __call__(self, rows: pa.Table) -> Forecast:
@@ -23,7 +23,7 @@ class Contender(Protocol):
     def name(self) -> str:
         """Its name in tables of scores."""
 
-    def fit(self, rows: pa.Table) -> Predictor:
+    def fit(self, rows: pa.Table) -> Forecaster:
         """Learn from rows with labels.
 
         Raises:

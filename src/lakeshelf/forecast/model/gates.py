@@ -16,7 +16,7 @@ from lakeshelf.forecast.model.scores import (
     DEVIANCE,
     METRICS,
     PINBALL,
-    Judged,
+    JudgedForecasts,
     Segments,
     losses,
     store_segments,
@@ -45,13 +45,13 @@ class Evidence:
 
     rows: pa.Table
     segments: Segments
-    model: Judged
-    rivals: Mapping[str, Judged]
-    permuted: Judged
+    model: JudgedForecasts
+    rivals: Mapping[str, JudgedForecasts]
+    permuted: JudgedForecasts
     stock_ratio: float | None
     seed: int = 1
 
-    def gain(self, metric: str, model: Judged) -> float:
+    def gain(self, metric: str, model: JudgedForecasts) -> float:
         """How much lower a metric is on active shelves than that of the best rival; -1 without one."""
         mask, measure = self.segments[ACTIVE], METRICS[metric]
         best = min((measure(rival.of(mask)) for rival in self.rivals.values()), default=0.0)
@@ -78,7 +78,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """What a gate says of a model.
 
     Args:
@@ -96,7 +96,7 @@ class Verdict:
     passed: bool
 
 
-def verdicts(evidence: Evidence) -> list[Verdict]:
+def verdicts(evidence: Evidence) -> list[GateVerdict]:
     """What each gate says."""
     return [_verdict(gate, gate.value(evidence)) for gate in GATES]
 
@@ -107,9 +107,9 @@ def permuted(rows: pa.Table, seed: int) -> pa.Table:
     return rows.set_column(rows.column_names.index(DEMAND), DEMAND, pa.array(labels))
 
 
-def _verdict(gate: Gate, value: float | None) -> Verdict:
+def _verdict(gate: Gate, value: float | None) -> GateVerdict:
     kept = value is not None and (value >= gate.bound if gate.least else value <= gate.bound)
-    return Verdict(gate.name, gate.rule, gate.bound, value, kept)
+    return GateVerdict(gate.name, gate.rule, gate.bound, value, kept)
 
 
 def _bias(evidence: Evidence) -> float:
@@ -137,7 +137,7 @@ def _certainty(evidence: Evidence) -> float:
     active = evidence.segments[ACTIVE]
     rows = evidence.rows.filter(pa.array(active))
 
-    def summed(judged: Judged) -> Floats:
+    def summed(judged: JudgedForecasts) -> Floats:
         part = judged.of(active)
         return cells(rows, losses(part) * part.weight)
 

@@ -27,7 +27,7 @@ Segments = Mapping[str, Mask]
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedForecasts:
     """Forecasts with what came, one a row.
 
     Args:
@@ -46,17 +46,17 @@ class Judged:
     naive: Floats
     shelf: npt.NDArray[np.int64]
 
-    def of(self, mask: Mask) -> Judged:
+    def of(self, mask: Mask) -> JudgedForecasts:
         """Some of the rows."""
-        return Judged(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+        return JudgedForecasts(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
 
 
-def judged(rows: pa.Table, forecast: Forecast) -> Judged:
+def judged(rows: pa.Table, forecast: Forecast) -> JudgedForecasts:
     """Forecasts beside the labels of their rows."""
     known = LAST_WINDOW in rows.column_names
     naive = numbers(rows, LAST_WINDOW) if known else np.full(rows.num_rows, np.nan)
     shelf = rows[KEY[0]].combine_chunks().dictionary_encode().indices.to_numpy()
-    return Judged(
+    return JudgedForecasts(
         forecast.mean,
         forecast.quantiles,
         demand(rows),
@@ -66,55 +66,55 @@ def judged(rows: pa.Table, forecast: Forecast) -> Judged:
     )
 
 
-def deviances(rows: Judged) -> Floats:
+def deviances(rows: JudgedForecasts) -> Floats:
     """Deviance of Poisson, one a row."""
     mean = np.maximum(rows.mean, LEAST_MEAN)
     ratio = np.where(rows.demand > 0, rows.demand, mean) / mean
     return np.asarray(2 * (rows.demand * np.log(ratio) - rows.demand + mean))
 
 
-def losses(rows: Judged, levels: tuple[float, ...] = DECIDING) -> Floats:
+def losses(rows: JudgedForecasts, levels: tuple[float, ...] = DECIDING) -> Floats:
     """Pinball loss, one a row, mean of some levels."""
     columns = [pinball(rows.quantiles[:, LEVELS.index(x)], rows.demand, x) for x in levels]
     return np.asarray(np.mean(columns, axis=0))
 
 
-def _deviance(rows: Judged) -> float:
+def _deviance(rows: JudgedForecasts) -> float:
     return _mean(deviances(rows), rows.weight)
 
 
-def _pinball(rows: Judged, levels: tuple[float, ...] = DECIDING) -> float:
+def _pinball(rows: JudgedForecasts, levels: tuple[float, ...] = DECIDING) -> float:
     return _mean(losses(rows, levels), rows.weight)
 
 
-def _coverage(rows: Judged, level: float) -> float:
+def _coverage(rows: JudgedForecasts, level: float) -> float:
     covered = rows.demand <= rows.quantiles[:, LEVELS.index(level)]
     return _mean(covered.astype(float), rows.weight)
 
 
-def _below(rows: Judged, level: float) -> float:
+def _below(rows: JudgedForecasts, level: float) -> float:
     below = rows.demand < rows.quantiles[:, LEVELS.index(level)]
     return _mean(below.astype(float), rows.weight)
 
 
-def _bias(rows: Judged) -> float:
+def _bias(rows: JudgedForecasts) -> float:
     return _ratio(rows.weight @ (rows.mean - rows.demand), rows.weight @ rows.demand)
 
 
-def _rmse(rows: Judged) -> float:
+def _rmse(rows: JudgedForecasts) -> float:
     return float(np.sqrt(_mean((rows.demand - rows.mean) ** 2, rows.weight)))
 
 
-def _wape(rows: Judged) -> float:
+def _wape(rows: JudgedForecasts) -> float:
     return _ratio(rows.weight @ np.abs(rows.demand - rows.mean), rows.weight @ rows.demand)
 
 
-def _mase(rows: Judged) -> float:
+def _mase(rows: JudgedForecasts) -> float:
     errors, naive = (np.abs(rows.demand - x) for x in (rows.mean, rows.naive))
     return _ratio(rows.weight @ errors, rows.weight @ naive)
 
 
-def _wrmsse(rows: Judged) -> float:
+def _wrmsse(rows: JudgedForecasts) -> float:
     """Root mean squared scaled errors of shelves, weighted by what they sold; shelves without a scale are left out."""
     total = partial(np.bincount, rows.shelf)
     squares, naive, units = (
@@ -133,7 +133,7 @@ def _ratio(part: Any, whole: Any) -> float:
     return float(part / whole) if whole > 0 else float("nan")
 
 
-METRICS: Mapping[str, Callable[[Judged], float]] = MappingProxyType(
+METRICS: Mapping[str, Callable[[JudgedForecasts], float]] = MappingProxyType(
     {
         DEVIANCE: _deviance,
         PINBALL: _pinball,
@@ -163,7 +163,7 @@ def store_segments(rows: pa.Table) -> dict[str, Mask]:
 
 
 def scored(
-    rows: Judged, segments: Segments, *, fold: date, contender: str, version: str
+    rows: JudgedForecasts, segments: Segments, *, fold: date, contender: str, version: str
 ) -> Iterator[dict[str, Any]]:
     """Rows of `ops/model_scores`: every metric of every segment that has rows.
 

@@ -9,8 +9,15 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.forecast.model.contenders import Contender
-from lakeshelf.forecast.model.folds import PLAN, Fold, Plan, Skipped, rolling, usable
-from lakeshelf.forecast.model.scores import SCORES, Judged, Segments, judged, scored, store_segments
+from lakeshelf.forecast.model.folds import PLAN, FoldPlan, Skipped, TestFold, rolling, usable
+from lakeshelf.forecast.model.scores import (
+    SCORES,
+    JudgedForecasts,
+    Segments,
+    judged,
+    scored,
+    store_segments,
+)
 
 Cut = Callable[[pa.Table], Segments]
 """Rows → their segments."""
@@ -29,10 +36,10 @@ class Trial:
     """
 
     scores: pa.Table
-    folds: Sequence[Fold]
+    folds: Sequence[TestFold]
     skipped: Sequence[Skipped]
     newest: pa.Table
-    judged: Mapping[str, Judged]
+    judged: Mapping[str, JudgedForecasts]
 
 
 def tried(
@@ -41,7 +48,7 @@ def tried(
     segments: Cut,
     *,
     version: str,
-    plan: Plan = PLAN,
+    plan: FoldPlan = PLAN,
 ) -> Trial:
     """Train and score contenders on rolling origins.
 
@@ -58,7 +65,7 @@ def tried(
     rows = usable(rows)
     folds, skipped = rolling(rows, plan)
     scores: list[dict[str, Any]] = []
-    results: dict[str, Judged] = {}
+    results: dict[str, JudgedForecasts] = {}
     for fold in folds:
         test = fold.test(rows)
         results = forecast(fold, rows, contenders)
@@ -68,7 +75,9 @@ def tried(
     return Trial(pa.Table.from_pylist(scores, SCORES), folds, skipped, test, results)
 
 
-def forecast(fold: Fold, rows: pa.Table, contenders: Sequence[Contender]) -> dict[str, Judged]:
+def forecast(
+    fold: TestFold, rows: pa.Table, contenders: Sequence[Contender]
+) -> dict[str, JudgedForecasts]:
     """Contender → its forecasts of a fold's test, after learning from what was known before."""
     train, test = fold.train(rows), fold.test(rows)
     return {c.name: judged(test, c.fit(train)(test)) for c in contenders}

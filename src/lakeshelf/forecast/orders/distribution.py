@@ -82,7 +82,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Count:
+class CountDistribution:
     """Demand of any number of days: negative binomial, or Poisson where the variance is no larger than the mean.
 
     Args:
@@ -94,7 +94,7 @@ class Count:
     variance: Floats
 
     @classmethod
-    def over(cls, window: Window, share: Floats) -> Count:
+    def over(cls, window: Window, share: Floats) -> CountDistribution:
         """Demand of days that are `share` times a window long; days are taken as independent and alike."""
         mean = window.mean * share
         return cls(mean, np.maximum(window.variance() * share, mean))
@@ -109,9 +109,9 @@ class Count:
         likely: Floats = betainc(np.maximum(units, 1), size, 1 - mean / variance)
         return np.where(units < 1, 1.0, likely)
 
-    def take(self, rows: Any) -> Count:
+    def take(self, rows: Any) -> CountDistribution:
         """The same of some rows."""
-        return Count(self.mean[rows], self.variance[rows])
+        return CountDistribution(self.mean[rows], self.variance[rows])
 
 
 def _expected(values: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lakeshelf.contracts.retail.topics_reference import MOST_SERVICE
 from lakeshelf.forecast.frames import Floats, Forecast
-from lakeshelf.forecast.orders.distribution import Count, Ints, Window
+from lakeshelf.forecast.orders.distribution import CountDistribution, Ints, Window
 
 YEAR = 365
 
@@ -50,7 +50,7 @@ class Outlook:
     """
 
     sales: Window
-    life: Count
+    life: CountDistribution
     short: Any
     lasts: Any
     most: Ints
@@ -85,7 +85,7 @@ class Outlook:
         cost = price * economics.cost
         return cls(
             window,
-            Count.over(window, np.where(lasts, 0.0, life) / horizon),
+            CountDistribution.over(window, np.where(lasts, 0.0, life) / horizon),
             life < horizon,
             lasts,
             window.quantile(MOST_SERVICE),
@@ -112,7 +112,7 @@ class Outlook:
         return Outlook(*(value.take(rows) for value in vars(self).values()))
 
 
-def _where(rows: Any, otherwise: Floats, units: Ints, life: Count) -> Floats:
+def _where(rows: Any, otherwise: Floats, units: Ints, life: CountDistribution) -> Floats:
     """The probabilities of a life in some rows, which alone are computed."""
     if rows.any():
         otherwise = otherwise.copy()

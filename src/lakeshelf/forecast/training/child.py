@@ -58,11 +58,11 @@ def trained(root: str, at: datetime, reason: str) -> Ended:
     from lakeshelf.forecast.model.boosted import RELATIVE  # noqa: PLC0415 - within the limits
     from lakeshelf.forecast.training import training  # noqa: PLC0415
     from lakeshelf.forecast.versions import registered  # noqa: PLC0415
-    from lakeshelf.forecast.versions.registry import Act, advance  # noqa: PLC0415
+    from lakeshelf.forecast.versions.registry import Attribution, advance  # noqa: PLC0415
 
-    act = Act(ACTOR, at, reason)
+    act = Attribution(ACTOR, at, reason)
     lake = registered.writer(root, who=ACTOR)
-    card = training.train(lake, training.Request(act, at.date())).card
+    card = training.train(lake, training.TrainingRequest(act, at.date())).card
     name = card.model_version
     model = registered.read(lake).registry.model(name)
     if model.status == "candidate" and not model.failed_gates:

@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from lakeshelf.forecast.demand.features import SCHEMA, admitted
 from lakeshelf.forecast.frames import Forecast, Trained
-from lakeshelf.forecast.model.boosted import Predictor, Settings
-from lakeshelf.forecast.model.contenders import Predictor as Forecaster
+from lakeshelf.forecast.model.boosted import BoostingSettings, Predictor
+from lakeshelf.forecast.model.contenders import Forecaster
 from lakeshelf.forecast.model.folds import usable
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.trial import Trial, tried
 from lakeshelf.forecast.training import origins, training, trials
 from lakeshelf.forecast.training.lessons import Lesson
-from lakeshelf.forecast.training.training import Request
-from lakeshelf.forecast.training.trials import BESIDE, NAME, Outcome
+from lakeshelf.forecast.training.training import TrainingRequest
+from lakeshelf.forecast.training.trials import BESIDE, NAME, TrainingOutcome
 from lakeshelf.forecast.versions import folders, sandbox
 from lakeshelf.forecast.versions.errors import ActRefused
 from lakeshelf.forecast.versions.folders import Version
@@ -29,7 +29,7 @@ STEPS = {name: training.STEPS[name] for name in ("read", "trial", "gates", "writ
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignModel:
     """A model from elsewhere, which learns nothing here and forecasts in a process of its own.
 
     Args:
@@ -48,7 +48,7 @@ class Foreign:
         return sandbox.forecast(self.trained, rows, Predictor)
 
 
-def imported(lake: Lake, source: Path, request: Request) -> Version:
+def imported(lake: Lake, source: Path, request: TrainingRequest) -> Version:
     """Take a version from a folder into a lake, as candidate, with the gates that it passed here.
 
     Args:
@@ -91,7 +91,7 @@ def _hold_kind(version: Version) -> None:
         )
 
 
-def _tried(version: Version, lesson: Lesson, request: Request) -> Trial:
+def _tried(version: Version, lesson: Lesson, request: TrainingRequest) -> Trial:
     """The newest fold, on which it stands beside the baselines."""
     rows = usable(admitted(lesson.rows, also=BESIDE))
     plan = replace(request.work.plan, folds=1)
@@ -101,11 +101,13 @@ def _tried(version: Version, lesson: Lesson, request: Request) -> Trial:
             f"it has learned until {version.card.trained_until}, and would be judged on days from {newest.first} on",
             hint="import it once the newest weeks begin behind that day",
         )
-    return tried(rows, contenders(Foreign(version.trained)), trials.cut, version="", plan=plan)
+    return tried(rows, contenders(ForeignModel(version.trained)), trials.cut, version="", plan=plan)
 
 
-def _judged(lake: Lake, version: Version, lesson: Lesson, trial: Trial) -> Outcome:
-    model = trials.boosted(usable(admitted(lesson.rows, also=BESIDE)), Settings(), lesson.age)
+def _judged(lake: Lake, version: Version, lesson: Lesson, trial: Trial) -> TrainingOutcome:
+    model = trials.boosted(
+        usable(admitted(lesson.rows, also=BESIDE)), BoostingSettings(), lesson.age
+    )
     gates = trials.asked(lesson, trial, model, trial.judged[NAME], training.champion(lake))
     usual = trials.usual(lesson.recent, version.trained)
-    return Outcome(version.trained, usual, trial, gates)
+    return TrainingOutcome(version.trained, usual, trial, gates)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from lakeshelf.counts import count_of
 from lakeshelf.forecast.demand import chosen, labels, windows
 from lakeshelf.forecast.demand.chosen import SAMPLE, Sample
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS
 from lakeshelf.forecast.demand.rows import AT_ONCE, of_store
 from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
@@ -60,7 +60,10 @@ class Lesson:
 
 
 def lesson(
-    lake: ReadTables, today: date | None = None, sample: Sample = SAMPLE, bounds: Bounds = BOUNDS
+    lake: ReadTables,
+    today: date | None = None,
+    sample: Sample = SAMPLE,
+    bounds: EngineBounds = BOUNDS,
 ) -> Lesson:
     """The rows of all cutoff days whose labels are known.
 
@@ -139,7 +142,7 @@ def _labelled(first: date, today: date) -> pa.Table:
     return days.filter(pa.array([end <= today for end in ends], pa.bool_()))
 
 
-def _with_labels(picked: pa.Table, demand: pa.Table, today: date, bounds: Bounds) -> pa.Table:
+def _with_labels(picked: pa.Table, demand: pa.Table, today: date, bounds: EngineBounds) -> pa.Table:
     its = labels.labels(picked.select([*KEY, HORIZON, WEIGHT]), demand, today, bounds=bounds)
     if any(picked[name].combine_chunks() != its[name].combine_chunks() for name in KEY):
         raise AssertionError("features and labels are of different rows")

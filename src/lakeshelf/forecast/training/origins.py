@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand.segments import SEGMENTS
-from lakeshelf.forecast.model.folds import Fold as Span
+from lakeshelf.forecast.model.folds import TestFold as Span
 from lakeshelf.forecast.model.folds import usable
 from lakeshelf.forecast.model.rows import days, last_label_days
-from lakeshelf.forecast.training.trials import Outcome
-from lakeshelf.forecast.versions.cards import Fold, Gate, Origin, Pinned, Score
+from lakeshelf.forecast.training.trials import TrainingOutcome
+from lakeshelf.forecast.versions.cards import CardFold, CardGate, Origin, Pinned, Score
 from lakeshelf.forecast.versions.registered import MODEL
 from lakeshelf.lake.history import runs
 from lakeshelf.lake.place.location import Root
@@ -31,7 +31,11 @@ LOCK = "requirements.lock"
 
 
 def origin(
-    outcome: Outcome, rows: pa.Table, trained_until: date, run_id: str, inputs: tuple[Pinned, ...]
+    outcome: TrainingOutcome,
+    rows: pa.Table,
+    trained_until: date,
+    run_id: str,
+    inputs: tuple[Pinned, ...],
 ) -> Origin:
     """What the card of a version says beside the version itself.
 
@@ -53,7 +57,7 @@ def origin(
         folds=tuple(fold(span, usable_rows) for span in outcome.trial.folds),
         scores=scores(outcome.trial.scores),
         gates=tuple(
-            Gate(name=g.name, value=finite(g.value), bound=g.bound, passed=g.passed)
+            CardGate(name=g.name, value=finite(g.value), bound=g.bound, passed=g.passed)
             for g in outcome.gates
         ),
     )
@@ -86,10 +90,10 @@ def lock_sha256() -> str | None:
     return _digest(file.read_bytes()) if file.is_file() else None
 
 
-def fold(span: Span, rows: pa.Table) -> Fold:
+def fold(span: Span, rows: pa.Table) -> CardFold:
     """Days of a fold."""
     train, test = span.train(rows), span.test(rows)
-    return Fold(
+    return CardFold(
         first_label_day=days(train).min().item(),
         last_label_day=last_label_days(train).max().item(),
         first_test_day=span.first,

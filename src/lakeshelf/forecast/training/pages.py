@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lakeshelf.counts import count_of
 
 if TYPE_CHECKING:
-    from lakeshelf.forecast.versions.cards import Card, Fold, Gate
+    from lakeshelf.forecast.versions.cards import Card, CardFold, CardGate
 
 SHOWN = ("deviance", "pinball", "bias", "coverage_q90", "coverage_q95", "rmse")
 """Metrics that people see; programs get all."""
@@ -25,7 +25,7 @@ are of the stores and weeks below, and say nothing of others."""
 
 
 @dataclass(frozen=True)
-class Page:
+class CardPage:
     """What a page tells.
 
     Attributes:
@@ -38,12 +38,12 @@ class Page:
 
     title: str
     facts: Sequence[tuple[str, str]]
-    folds: Sequence[Fold]
+    folds: Sequence[CardFold]
     scores: Pooled
-    gates: Sequence[Gate]
+    gates: Sequence[CardGate]
 
 
-def of_card(card: Card) -> Page:
+def of_card(card: Card) -> CardPage:
     """The page of a version."""
     facts = (
         ("trained until", str(card.trained_until)),
@@ -54,10 +54,10 @@ def of_card(card: Card) -> Page:
         ("settings", settings(card.settings)),
     )
     title = f"{card.model_name} {card.model_version}"
-    return Page(title, facts, card.folds, pooled(card), card.gates)
+    return CardPage(title, facts, card.folds, pooled(card), card.gates)
 
 
-def markdown(page: Page) -> str:
+def markdown(page: CardPage) -> str:
     """The page as text."""
     return "\n".join(
         [
@@ -74,7 +74,7 @@ def markdown(page: Page) -> str:
     )
 
 
-def newest(folds: Sequence[Fold]) -> str:
+def newest(folds: Sequence[CardFold]) -> str:
     """The fold that the gates looked at, and how long it was."""
     if not folds:
         return "newest fold"
@@ -111,7 +111,7 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def bound(gate: Gate) -> tuple[str, str]:
+def bound(gate: CardGate) -> tuple[str, str]:
     """The bound of a gate with its direction, and what is measured."""
     from lakeshelf.forecast.model.gates import GATES  # noqa: PLC0415 - of an extra
 
@@ -122,13 +122,13 @@ def bound(gate: Gate) -> tuple[str, str]:
     )
 
 
-def _folds(folds: Sequence[Fold]) -> Iterator[tuple[str, ...]]:
+def _folds(folds: Sequence[CardFold]) -> Iterator[tuple[str, ...]]:
     for fold in folds:
         days = (fold.first_label_day, fold.last_label_day, fold.first_test_day, fold.last_test_day)
         yield *map(str, days), f"{fold.rows:,}"
 
 
-def _scores(page: Page) -> Iterator[str]:
+def _scores(page: CardPage) -> Iterator[str]:
     for segment, metrics in page.scores.items():
         shown = [metric for metric in SHOWN if metric in metrics]
         yield from ("", f"## Scores: {segment}, mean of {count_of(len(page.folds), 'fold')}", "")
@@ -137,7 +137,7 @@ def _scores(page: Page) -> Iterator[str]:
         yield from _table(("contender", *shown), cells)
 
 
-def _gates(page: Page) -> Iterator[tuple[str, ...]]:
+def _gates(page: CardPage) -> Iterator[tuple[str, ...]]:
     for gate in page.gates:
         own, rule = bound(gate)
         yield gate.name, "yes" if gate.passed else "no", number(gate.value), own, rule

@@ -11,16 +11,16 @@ import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand.segments import segment
 from lakeshelf.forecast.frames import KEY, LEVELS, Forecast
-from lakeshelf.forecast.model.folds import Fold
+from lakeshelf.forecast.model.folds import TestFold
 from lakeshelf.forecast.model.rows import days, kept, numbers, texts
-from lakeshelf.forecast.model.scores import METRICS, PINBALL, Judged
+from lakeshelf.forecast.model.scores import METRICS, PINBALL, JudgedForecasts
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
 from lakeshelf.forecast.whatif.errors import NoReceipts
-from lakeshelf.forecast.whatif.frontier import Point, frontier, stock_at
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.policies import Policy, outlook
-from lakeshelf.forecast.whatif.steps import Cutoff, Steps
+from lakeshelf.forecast.whatif.frontier import FrontierPoint, frontier, stock_at
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import StockPolicy, outlook
+from lakeshelf.forecast.whatif.steps import Cutoff, ReplaySteps
 
 FILLS = 5
 """At so many shares of demand that are sold, between the least and the most that both reach, stocks are compared."""
@@ -28,7 +28,7 @@ SERVICES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.99, 0.995)
 """Service levels between which a fill is looked for."""
 RIVALS = 3
 """So many rivals with the least pinball loss are replayed."""
-ML = Policy().changed({"plan_source": "ml"})
+ML = StockPolicy().changed({"plan_source": "ml"})
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Scene:
         shelf: Number of its shelf; -1: it is not replayed.
     """
 
-    history: History
+    history: DemandHistory
     cutoff: Ints
     shelf: Ints
 
-    def points(self, judged: Judged) -> list[Point]:
+    def points(self, judged: JudgedForecasts) -> list[FrontierPoint]:
         """Fill against stock under forecasts; of a shelf without a row nothing is expected."""
         cutoffs = enumerate(self.history.steps.cutoffs)
         outlooks = [self._outlook(number, cutoff, judged) for number, cutoff in cutoffs]
         policies = {str(level): ML.changed({"service_level": level}) for level in SERVICES}
         return frontier(self.history, policies, outlooks)
 
-    def _outlook(self, number: int, cutoff: Cutoff, judged: Judged) -> Outlook:
+    def _outlook(self, number: int, cutoff: Cutoff, judged: JudgedForecasts) -> Outlook:
         goods = self.history.goods
         rows = np.flatnonzero((self.cutoff == number) & (self.shelf >= 0))
         mean, quantiles = np.zeros(len(goods.price)), np.zeros((len(goods.price), len(LEVELS)))
@@ -62,7 +62,11 @@ class Scene:
 
 
 def ratio(
-    test: pa.Table, fold: Fold, demand: pa.Table, model: Judged, rivals: Mapping[str, Judged]
+    test: pa.Table,
+    fold: TestFold,
+    demand: pa.Table,
+    model: JudgedForecasts,
+    rivals: Mapping[str, JudgedForecasts],
 ) -> float | None:
     """Stock that a model needs over what a rival needs, at fills that both reach; of the rival that comes closest.
 
@@ -87,7 +91,7 @@ def ratio(
     return max((one for one in ratios if one is not None), default=None)
 
 
-def _ratio(own: list[Point], rival: list[Point]) -> float | None:
+def _ratio(own: list[FrontierPoint], rival: list[FrontierPoint]) -> float | None:
     """Stock of one side over that of the other, at fills that both reach."""
     fills = [[point.measures["fill"] for point in points] for points in (own, rival)]
     low, high = max(map(min, fills)), min(map(max, fills))
@@ -97,7 +101,7 @@ def _ratio(own: list[Point], rival: list[Point]) -> float | None:
     return mine / theirs if theirs > 0 else None
 
 
-def scene(test: pa.Table, fold: Fold, demand: pa.Table) -> Scene:
+def scene(test: pa.Table, fold: TestFold, demand: pa.Table) -> Scene:
     """What is replayed of a fold.
 
     Raises:
@@ -108,10 +112,10 @@ def scene(test: pa.Table, fold: Fold, demand: pa.Table) -> Scene:
     goods = _goods(
         first.filter(pc.fill_null(pc.greater_equal(first["shelf_life_days"], length), True))
     )
-    steps = Steps.of_days(fold.first, length)
+    steps = ReplaySteps.of_days(fold.first, length)
     units = pc.add(demand["units"], pc.fill_null(demand["lost_units"], 0))
     sales = demand.select([KEY[0], "day"]).append_column("units", units)
-    history = History.of_days(goods, sales, steps)
+    history = DemandHistory.of_days(goods, sales, steps)
     place = pc.index_in(test[KEY[0]], value_set=pa.array(goods.shelf_id, pa.string()))
     day = (days(test) - np.datetime64(fold.first)).astype(np.int64)
     number = {cutoff.day: n for n, cutoff in enumerate(steps.cutoffs)}

@@ -16,18 +16,18 @@ from lakeshelf import crash
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.extras import require
-from lakeshelf.forecast.demand.engine import BOUNDS, MODULES, Bounds
+from lakeshelf.forecast.demand.engine import BOUNDS, MODULES, EngineBounds
 from lakeshelf.forecast.model.boosted import Predictor, library
-from lakeshelf.forecast.model.contenders import Predictor as Forecaster
+from lakeshelf.forecast.model.contenders import Forecaster
 from lakeshelf.forecast.training import lessons, origins, trials
 from lakeshelf.forecast.training.lessons import Lesson
-from lakeshelf.forecast.training.trials import CHAMPION, Outcome, Work
+from lakeshelf.forecast.training.trials import CHAMPION, TrainingOutcome, Work
 from lakeshelf.forecast.versions import folders, places, registered
 from lakeshelf.forecast.versions.cards import Origin
 from lakeshelf.forecast.versions.errors import VersionDamaged
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.registered import MODEL
-from lakeshelf.forecast.versions.registry import Act, register
+from lakeshelf.forecast.versions.registry import Attribution, register
 from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 
@@ -42,7 +42,7 @@ WHY = f"training of {MODEL}"
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """What is to be trained.
 
     Args:
@@ -52,13 +52,13 @@ class Request:
         bounds: Memory and threads of what is read.
     """
 
-    act: Act
+    act: Attribution
     today: date | None = None
     work: Work = field(default_factory=Work)
-    bounds: Bounds = BOUNDS
+    bounds: EngineBounds = BOUNDS
 
 
-def train(lake: Lake, request: Request) -> Version:
+def train(lake: Lake, request: TrainingRequest) -> Version:
     """Train a version on a lake and register it as candidate.
 
     Args:
@@ -92,7 +92,7 @@ def ready() -> None:
     library()
 
 
-def studied(lake: Lake, request: Request) -> tuple[Lesson, str]:
+def studied(lake: Lake, request: TrainingRequest) -> tuple[Lesson, str]:
     """What the lake teaches, and the run that read it, which is published."""
     with lake.run(why=WHY) as run:
         return lessons.lesson(run, request.today, bounds=request.bounds), run.run_id
@@ -109,7 +109,7 @@ def champion(lake: Lake) -> dict[str, Forecaster]:
         return {}
 
 
-def keep(lake: Lake, outcome: Outcome, origin: Origin, act: Act) -> Version:
+def keep(lake: Lake, outcome: TrainingOutcome, origin: Origin, act: Attribution) -> Version:
     """Write a version, its scores, and then its row as candidate."""
     name = folders.model_version(outcome.trained, origin.trained_until)
     folder = places.at(lake.root, MODEL, name)

@@ -13,17 +13,17 @@ from lakeshelf.forecast.demand.features import admitted, columns, is_young
 from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.frames import DEMAND, WEIGHT, Trained
 from lakeshelf.forecast.model.baselines import LAST_WINDOW, SEASONAL_NAIVE
-from lakeshelf.forecast.model.boosted import Boosted, Settings
-from lakeshelf.forecast.model.contenders import Contender, Predictor
-from lakeshelf.forecast.model.folds import PLAN, Fold, Plan, rolling, usable
-from lakeshelf.forecast.model.gates import Evidence, Verdict, permuted, verdicts
+from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
+from lakeshelf.forecast.model.contenders import Contender, Forecaster
+from lakeshelf.forecast.model.folds import PLAN, FoldPlan, TestFold, rolling, usable
+from lakeshelf.forecast.model.gates import Evidence, GateVerdict, permuted, verdicts
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.rows import STORE, matrix, texts
-from lakeshelf.forecast.model.scores import Judged, Segments, judged, store_segments
+from lakeshelf.forecast.model.scores import JudgedForecasts, Segments, judged, store_segments
 from lakeshelf.forecast.model.trial import Trial, tried
 from lakeshelf.forecast.training import stock
 from lakeshelf.forecast.training.lessons import Lesson
-from lakeshelf.forecast.versions.cards import Reference
+from lakeshelf.forecast.versions.cards import FeatureReference
 from lakeshelf.forecast.versions.drift import reference
 
 NAME = Boosted.name
@@ -52,13 +52,13 @@ class Work:
         progress: Is told how far it is.
     """
 
-    settings: Settings = field(default_factory=Settings)
-    plan: Plan = PLAN
+    settings: BoostingSettings = field(default_factory=BoostingSettings)
+    plan: FoldPlan = PLAN
     progress: Progress = silent
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What a training came to.
 
     Args:
@@ -69,13 +69,13 @@ class Outcome:
     """
 
     trained: Trained
-    reference: Reference
+    reference: FeatureReference
     trial: Trial
-    gates: tuple[Verdict, ...]
+    gates: tuple[GateVerdict, ...]
 
 
 @dataclass
-class Watched:
+class CountedContender:
     """A contender whose trainings are counted."""
 
     contender: Contender
@@ -86,13 +86,13 @@ class Watched:
         """Its name."""
         return self.contender.name
 
-    def fit(self, rows: pa.Table) -> Predictor:
+    def fit(self, rows: pa.Table) -> Forecaster:
         """Learn as it does."""
         self.count()
         return self.contender.fit(rows)
 
 
-def outcome(lesson: Lesson, rivals: Mapping[str, Predictor], work: Work) -> Outcome:
+def outcome(lesson: Lesson, rivals: Mapping[str, Forecaster], work: Work) -> TrainingOutcome:
     """Try a model on rolling origins, ask the gates, and train it on all rows.
 
     Args:
@@ -110,10 +110,10 @@ def outcome(lesson: Lesson, rivals: Mapping[str, Predictor], work: Work) -> Outc
     work.progress("gates", 0, 1)
     results = asked(lesson, trial, model, trial.judged[model.name], rivals)
     trained = fitted(rows, model, work.progress)
-    return Outcome(trained, usual(lesson.recent, trained), trial, results)
+    return TrainingOutcome(trained, usual(lesson.recent, trained), trial, results)
 
 
-def boosted(rows: pa.Table, settings: Settings, age: int = LONGEST) -> Boosted:
+def boosted(rows: pa.Table, settings: BoostingSettings, age: int = LONGEST) -> Boosted:
     """The model, with every feature that a forecast may read; of a young shop it learns otherwise, and from fewer.
 
     Args:
@@ -126,7 +126,7 @@ def boosted(rows: pa.Table, settings: Settings, age: int = LONGEST) -> Boosted:
     return Boosted(allowed.numeric, tuple(allowed.categories), own)
 
 
-def newest(rows: pa.Table, plan: Plan) -> Fold:
+def newest(rows: pa.Table, plan: FoldPlan) -> TestFold:
     """The fold that the gates look at.
 
     Raises:
@@ -146,9 +146,9 @@ def asked(
     lesson: Lesson,
     trial: Trial,
     model: Boosted,
-    own: Judged,
-    rivals: Mapping[str, Predictor],
-) -> tuple[Verdict, ...]:
+    own: JudgedForecasts,
+    rivals: Mapping[str, Forecaster],
+) -> tuple[GateVerdict, ...]:
     """What the gates say of forecasts of the newest fold.
 
     Args:
@@ -183,7 +183,7 @@ def fitted(rows: pa.Table, model: Boosted, progress: Progress = silent) -> Train
     return model.train(rows)
 
 
-def usual(recent: pa.Table, trained: Trained) -> Reference:
+def usual(recent: pa.Table, trained: Trained) -> FeatureReference:
     """How the features of rows are distributed."""
     values = matrix(recent, trained.columns).astype(np.float64)
     return reference(values, texts(recent, STORE).astype(str).tolist(), trained.columns)
@@ -196,5 +196,5 @@ def _tried(rows: pa.Table, model: Boosted, work: Work) -> Trial:
     def count() -> None:
         work.progress("trial", next(done, 0), len(every) * work.plan.folds)
 
-    watched = [Watched(one, count) for one in every]
+    watched = [CountedContender(one, count) for one in every]
     return tried(rows, watched, cut, version="", plan=work.plan)

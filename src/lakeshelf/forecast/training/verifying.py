@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.forecast.demand.engine import BOUNDS, Bounds
+from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds
 from lakeshelf.forecast.demand.features import admitted
 from lakeshelf.forecast.frames import HEADS, Trained
-from lakeshelf.forecast.model.boosted import Settings
+from lakeshelf.forecast.model.boosted import BoostingSettings
 from lakeshelf.forecast.model.folds import usable
 from lakeshelf.forecast.training import lessons, origins, trials
 from lakeshelf.forecast.training.trials import BESIDE, Progress, silent
@@ -54,7 +54,7 @@ class PinnedTables:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrainingVerdict:
     """What a second training says.
 
     Attributes:
@@ -86,8 +86,8 @@ class Verdict:
 
 
 def verify(
-    lake: ReadTables, version: Version, progress: Progress = silent, bounds: Bounds = BOUNDS
-) -> Verdict:
+    lake: ReadTables, version: Version, progress: Progress = silent, bounds: EngineBounds = BOUNDS
+) -> TrainingVerdict:
     """Train a version once more from what it read.
 
     Args:
@@ -110,18 +110,18 @@ def verify(
     return compared(version, trained, trials.usual(lesson.recent, trained) != version.reference)
 
 
-def settings_of(card: Card) -> Settings:
+def settings_of(card: Card) -> BoostingSettings:
     """How a version was trained."""
-    names = {field.name for field in fields(Settings)}
+    names = {field.name for field in fields(BoostingSettings)}
     values: dict[str, Any] = {n: value for n, value in card.settings.items() if n in names}
-    return Settings(**values)
+    return BoostingSettings(**values)
 
 
-def compared(version: Version, trained: Trained, reference: bool) -> Verdict:
+def compared(version: Version, trained: Trained, reference: bool) -> TrainingVerdict:
     """What differs between a version and a model that was trained once more."""
     card, before = version.card, version.trained
     names = sorted({*before.settings, *trained.settings})
-    return Verdict(
+    return TrainingVerdict(
         card.model_version,
         folders.model_version(trained, card.trained_until),
         tuple(h for h in HEADS if texts.stored(trained.heads[h]) != texts.stored(before.heads[h])),

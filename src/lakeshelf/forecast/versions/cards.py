@@ -43,7 +43,7 @@ class Declared(BaseModel):
         return self.model_dump_json(indent=1).encode() + b"\n"
 
 
-class Number(Declared):
+class NumberColumn(Declared):
     """A column of numbers; null is unknown."""
 
     name: Name
@@ -63,7 +63,7 @@ class Features(Declared):
 
     format: Literal[1] = 1
     columns: Annotated[
-        tuple[Annotated[Number | Category, Field(discriminator="type")], ...],
+        tuple[Annotated[NumberColumn | Category, Field(discriminator="type")], ...],
         Field(min_length=1, max_length=1_000),
     ]
 
@@ -82,7 +82,7 @@ class Features(Declared):
     @classmethod
     def of(cls, columns: Columns) -> Features:
         """The file of columns."""
-        numbers = [Number(name=name) for name in columns.numeric]
+        numbers = [NumberColumn(name=name) for name in columns.numeric]
         categories = [
             Category(name=name, values=tuple(values)) for name, values in columns.categories.items()
         ]
@@ -91,12 +91,12 @@ class Features(Declared):
     def read(self) -> Columns:
         """The columns of the file."""
         return Columns(
-            numeric=tuple(one.name for one in self.columns if isinstance(one, Number)),
+            numeric=tuple(one.name for one in self.columns if isinstance(one, NumberColumn)),
             categories={one.name: one.values for one in self.columns if isinstance(one, Category)},
         )
 
 
-class Reference(Declared):
+class FeatureReference(Declared):
     """`reference.json`: how features were distributed when the model was trained.
 
     Attributes:
@@ -136,7 +136,7 @@ class Pinned(Declared):
     fingerprint: Text
 
 
-class Fold(Declared):
+class CardFold(Declared):
     """Days of a fold: labels of its training end before its test begins (M6)."""
 
     first_label_day: date
@@ -168,7 +168,7 @@ class Score(Declared):
     rows: Annotated[int, Field(ge=0)]
 
 
-class Gate(Declared):
+class CardGate(Declared):
     """A gate, what was measured, and the bound; null: nothing could be measured."""
 
     name: Text
@@ -198,9 +198,9 @@ class Origin(Declared):
     inputs: Annotated[tuple[Pinned, ...], Field(max_length=1_000)]
     code_sha256: Sha
     lock_sha256: Sha | None = None
-    folds: Annotated[tuple[Fold, ...], Field(max_length=1_000)] = ()
+    folds: Annotated[tuple[CardFold, ...], Field(max_length=1_000)] = ()
     scores: Annotated[tuple[Score, ...], Field(max_length=100_000)] = ()
-    gates: Annotated[tuple[Gate, ...], Field(max_length=1_000)] = ()
+    gates: Annotated[tuple[CardGate, ...], Field(max_length=1_000)] = ()
 
 
 class Card(Origin):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakeshelf.forecast.frames import Columns, Floats
-from lakeshelf.forecast.versions.cards import Reference
+from lakeshelf.forecast.versions.cards import FeatureReference
 
 BINS = 10
 EVERY_STORE = ""
@@ -21,7 +21,7 @@ LEAST_SHARE = 1e-4
 """An empty bin counts as this share, or its index would have no bound."""
 
 
-def reference(rows: Floats, stores: Sequence[str], columns: Columns) -> Reference:
+def reference(rows: Floats, stores: Sequence[str], columns: Columns) -> FeatureReference:
     """How features are distributed, over all stores and in each.
 
     Args:
@@ -39,11 +39,11 @@ def reference(rows: Floats, stores: Sequence[str], columns: Columns) -> Referenc
         }
         for store, part in _by_store(rows, stores).items()
     }
-    return Reference(edges=edges, shares=shares)
+    return FeatureReference(edges=edges, shares=shares)
 
 
 def stability(
-    known: Reference, rows: Floats, stores: Sequence[str], columns: Columns
+    known: FeatureReference, rows: Floats, stores: Sequence[str], columns: Columns
 ) -> dict[str, dict[str, float]]:
     """Population stability index of features: Σ (actual - expected) x ln(actual / expected) over bins.
 

@@ -15,9 +15,9 @@ from lakeshelf.forecast.versions import texts
 from lakeshelf.forecast.versions.cards import (
     WAY,
     Card,
+    FeatureReference,
     Features,
     Origin,
-    Reference,
     parsed,
 )
 from lakeshelf.forecast.versions.errors import ModelError, VersionDamaged
@@ -46,7 +46,7 @@ class Version:
     card: Card
     card_sha256: str
     trained: Trained
-    reference: Reference
+    reference: FeatureReference
 
 
 def model_version(trained: Trained, trained_until: date) -> str:
@@ -60,7 +60,9 @@ def model_version(trained: Trained, trained_until: date) -> str:
     return f"{trained_until:%Y%m%d}-{_digest(whole.encode())[:12]}"
 
 
-def write(folder: VersionFolder, trained: Trained, reference: Reference, origin: Origin) -> Version:
+def write(
+    folder: VersionFolder, trained: Trained, reference: FeatureReference, origin: Origin
+) -> Version:
     """Write a version, or take the one that is there when it has the same files.
 
     Args:
@@ -118,7 +120,7 @@ def read(
     files = {name: _file(folder, name, card) for name in FILES}
     trained = _trained(files, card, folder)
     _hold_version(trained, card, version, folder)
-    reference = parsed(Reference, files[REFERENCE], f"{folder}/{REFERENCE}")
+    reference = parsed(FeatureReference, files[REFERENCE], f"{folder}/{REFERENCE}")
     if not reference.fits(trained.columns):
         raise VersionDamaged(f"{folder}/{REFERENCE} is of other columns or bins", hint=WAY)
     return Version(card, _digest(content), trained, reference)
@@ -165,7 +167,9 @@ def _trained(files: Mapping[str, bytes], card: Card, folder: VersionFolder) -> T
     return Trained(columns, heads, card.settings)
 
 
-def _contents(trained: Trained, reference: Reference, folder: VersionFolder) -> dict[str, bytes]:
+def _contents(
+    trained: Trained, reference: FeatureReference, folder: VersionFolder
+) -> dict[str, bytes]:
     """Name → content of all files but the card, after the texts were looked through."""
     files = {}
     for name, head in TEXTS.items():

@@ -15,7 +15,7 @@ from lakeshelf.contracts.retail.tables_models import TRAINING
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.versions import folders, places
 from lakeshelf.forecast.versions.folders import Version
-from lakeshelf.forecast.versions.registry import Act, Model, Registry, advance
+from lakeshelf.forecast.versions.registry import Attribution, Model, Registry, advance
 from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Place, Root
@@ -104,7 +104,7 @@ def _changed(lake: Lake, act: Change, model_name: str) -> tuple[Model, ...]:
     return changed
 
 
-def promote(root: Root | Place, name: str, act: Act) -> tuple[Model, ...]:
+def promote(root: Root | Place, name: str, act: Attribution) -> tuple[Model, ...]:
     """Make champion of a version that is challenger and has passed its gates.
 
     Returns:

@@ -34,7 +34,7 @@ FROM: Mapping[str, tuple[Status, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Act:
+class Attribution:
     """Who changes something, when and why.
 
     Attributes:
@@ -96,7 +96,7 @@ class Model:
         """Whether gates were asked, and it passed them all."""
         return bool(json.loads(self.gates)) and not self.failed_gates
 
-    def become(self, status: Status, act: Act, **changed: Any) -> Model:
+    def become(self, status: Status, act: Attribution, **changed: Any) -> Model:
         """It with another status."""
         return replace(
             self,
@@ -194,7 +194,9 @@ class Registry:
         return next(iter(those), None)
 
 
-def register(registry: Registry, card: Card, card_sha256: str, act: Act) -> tuple[Model, ...]:
+def register(
+    registry: Registry, card: Card, card_sha256: str, act: Attribution
+) -> tuple[Model, ...]:
     """Make a candidate of a version that was written; nothing to do if its card is registered already.
 
     Raises:
@@ -227,7 +229,7 @@ def register(registry: Registry, card: Card, card_sha256: str, act: Act) -> tupl
     return (model,)
 
 
-def challenge(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+def challenge(registry: Registry, version: str, act: Attribution) -> tuple[Model, ...]:
     """Put a version beside the champion; the former challenger is retired.
 
     Raises:
@@ -240,7 +242,7 @@ def challenge(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
     return (model.become("challenger", act), *retired)
 
 
-def promote(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+def promote(registry: Registry, version: str, act: Attribution) -> tuple[Model, ...]:
     """Make the challenger champion; the former champion is retired.
 
     Raises:
@@ -255,7 +257,7 @@ def promote(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
     return promoted, former.become("retired", act)
 
 
-def advance(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+def advance(registry: Registry, version: str, act: Attribution) -> tuple[Model, ...]:
     """Take a version one step up: candidate or retired to challenger, challenger to champion.
 
     Raises:
@@ -274,7 +276,7 @@ def advance(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
     return step(registry, version, act)
 
 
-def rollback(registry: Registry, act: Act) -> tuple[Model, ...]:
+def rollback(registry: Registry, act: Attribution) -> tuple[Model, ...]:
     """Retire the champion; the one that it replaced is champion again, or the one before that, else the rule decides.
 
     Raises:
@@ -289,7 +291,7 @@ def rollback(registry: Registry, act: Act) -> tuple[Model, ...]:
     return (champion.become("retired", act), *again)
 
 
-def retire(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+def retire(registry: Registry, version: str, act: Attribution) -> tuple[Model, ...]:
     """Take a version out of use; of a champion, the rule decides then.
 
     Raises:
@@ -298,7 +300,7 @@ def retire(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
     return (_allowed(registry, version, "retire").become("retired", act),)
 
 
-def refuse(registry: Registry, version: str, act: Act) -> tuple[Model, ...]:
+def refuse(registry: Registry, version: str, act: Attribution) -> tuple[Model, ...]:
     """Refuse a version for good, such as one that failed a gate.
 
     Raises:

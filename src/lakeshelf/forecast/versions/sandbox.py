@@ -30,7 +30,7 @@ _SAID = 64 * 2**10
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """What the process may use.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
 
 
 def forecast(
-    trained: Trained, rows: pa.Table, predictor: Predictor, limits: Limits | None = None
+    trained: Trained, rows: pa.Table, predictor: Predictor, limits: SandboxLimits | None = None
 ) -> Forecast:
     """What a model forecasts, in a process of its own, which has ended afterwards with all that it began.
 
@@ -58,7 +58,7 @@ def forecast(
     Raises:
         TrialRefused: The process died or took too long, or forecasts are no numbers, negative or unordered.
     """
-    numbers = _numbers(trained, rows, predictor, limits or Limits())
+    numbers = _numbers(trained, rows, predictor, limits or SandboxLimits())
     if (what := fault(numbers)) is not None:
         raise TrialRefused(f"the model forecasts what cannot be: {what}", hint=_WAY)
     return Forecast(mean=numbers[:, 0].copy(), quantiles=numbers[:, 1:].copy())
@@ -78,7 +78,9 @@ def fault(numbers: Floats) -> str | None:
     return None
 
 
-def _numbers(trained: Trained, rows: pa.Table, predictor: Predictor, limits: Limits) -> Floats:
+def _numbers(
+    trained: Trained, rows: pa.Table, predictor: Predictor, limits: SandboxLimits
+) -> Floats:
     """Mean and quantiles, as the process answered."""
     size = rows.num_rows * len(HEADS) * np.dtype("<f8").itemsize
     named = predictor.__module__, predictor.__qualname__
@@ -99,7 +101,7 @@ def _file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def _arguments(limits: Limits, size: int) -> list[str]:
+def _arguments(limits: SandboxLimits, size: int) -> list[str]:
     bounds = (limits.memory_bytes, limits.cpu_s, int(limits.seconds) + 1, max(size, _SAID))
     return [str(bound) for bound in bounds]
 

@@ -10,17 +10,17 @@ import numpy as np
 
 from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
 from lakeshelf.forecast.whatif.comparison import (
-    Difference,
+    PolicyDifference,
     compared,
     compared_by,
     measured,
     totals,
 )
 from lakeshelf.forecast.whatif.forecasts import Progress
-from lakeshelf.forecast.whatif.frontier import Point
-from lakeshelf.forecast.whatif.lakes import Shop
-from lakeshelf.forecast.whatif.policies import Policy
-from lakeshelf.forecast.whatif.replay import Outcome, replay
+from lakeshelf.forecast.whatif.frontier import FrontierPoint
+from lakeshelf.forecast.whatif.lakes import ReplayedShop
+from lakeshelf.forecast.whatif.policies import StockPolicy
+from lakeshelf.forecast.whatif.replay import ReplayOutcome, replay
 
 IN_FORCE, CHANGED = "in force", "changed"
 POINTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
@@ -34,7 +34,7 @@ OF_SHELF = ("lost_units", "stock", "wasted", "cost")
 
 
 @dataclass(frozen=True)
-class Answer:
+class WhatIfAnswer:
     """What some fields would have changed.
 
     Args:
@@ -46,13 +46,15 @@ class Answer:
             level; empty: not asked for.
     """
 
-    whole: tuple[Difference, ...]
-    groups: Mapping[str, Mapping[str, tuple[Difference, ...]]]
+    whole: tuple[PolicyDifference, ...]
+    groups: Mapping[str, Mapping[str, tuple[PolicyDifference, ...]]]
     shelves: tuple[Mapping[str, Any], ...]
-    frontier: tuple[Point, ...]
+    frontier: tuple[FrontierPoint, ...]
 
 
-def answer(shop: Shop, changed: Policy, progress: Progress, *, frontier: bool = False) -> Answer:
+def answer(
+    shop: ReplayedShop, changed: StockPolicy, progress: Progress, *, frontier: bool = False
+) -> WhatIfAnswer:
     """Replay a shop under the policy in force and under the changed one.
 
     Args:
@@ -66,7 +68,7 @@ def answer(shop: Shop, changed: Policy, progress: Progress, *, frontier: bool = 
     progress("replay", 1, 2)
     after = _replayed(shop, changed)
     progress("compare", 0, 0)
-    return Answer(
+    return WhatIfAnswer(
         compared(before, after),
         {column: compared_by(before, after, column) for column in GROUPS},
         tuple(_most(shop, before, after)),
@@ -74,7 +76,7 @@ def answer(shop: Shop, changed: Policy, progress: Progress, *, frontier: bool = 
     )
 
 
-def _most(shop: Shop, *outcomes: Outcome) -> Iterator[dict[str, Any]]:
+def _most(shop: ReplayedShop, *outcomes: ReplayOutcome) -> Iterator[dict[str, Any]]:
     sides = [
         measured({name: part.sum(axis=0) for name, part in totals(outcome).items()})
         for outcome in outcomes
@@ -94,16 +96,21 @@ def _most(shop: Shop, *outcomes: Outcome) -> Iterator[dict[str, Any]]:
 
 
 def _frontier(
-    shop: Shop, policy: Policy, sides: tuple[Outcome, Outcome], progress: Progress
-) -> Iterator[Point]:
-    yield from (Point.of(n, side) for n, side in zip((IN_FORCE, CHANGED), sides, strict=True))
+    shop: ReplayedShop,
+    policy: StockPolicy,
+    sides: tuple[ReplayOutcome, ReplayOutcome],
+    progress: Progress,
+) -> Iterator[FrontierPoint]:
+    yield from (
+        FrontierPoint.of(n, side) for n, side in zip((IN_FORCE, CHANGED), sides, strict=True)
+    )
     tried = dict(_tried(policy))
     for number, (name, other) in enumerate(tried.items()):
         progress("frontier", number, len(tried))
-        yield Point.of(name, _replayed(shop, other))
+        yield FrontierPoint.of(name, _replayed(shop, other))
 
 
-def _tried(policy: Policy) -> Iterator[tuple[str, Policy]]:
+def _tried(policy: StockPolicy) -> Iterator[tuple[str, StockPolicy]]:
     """Policies of a frontier."""
     for units in POINTS:
         yield str(units), replace(policy, reorder_point_qty=units, plan_source=PLAN_SOURCES[0])
@@ -112,5 +119,5 @@ def _tried(policy: Policy) -> Iterator[tuple[str, Policy]]:
             yield f"service level {share:g}", replace(policy, service_level=share)
 
 
-def _replayed(shop: Shop, policy: Policy) -> Outcome:
+def _replayed(shop: ReplayedShop, policy: StockPolicy) -> ReplayOutcome:
     return replay(shop.history, policy, shop.planner(policy))

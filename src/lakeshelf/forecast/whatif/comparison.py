@@ -11,7 +11,7 @@ import numpy as np
 
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders.economics import DEFAULTS, Economics
-from lakeshelf.forecast.whatif.replay import Outcome
+from lakeshelf.forecast.whatif.replay import ReplayOutcome
 
 MEASURES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ FEW_STORES = 5
 
 
 @dataclass(frozen=True)
-class Difference:
+class PolicyDifference:
     """A measure under two policies.
 
     Args:
@@ -59,7 +59,7 @@ class Difference:
         return self.after - self.before
 
 
-def totals(outcome: Outcome, economics: Economics = DEFAULTS) -> dict[str, Floats]:
+def totals(outcome: ReplayOutcome, economics: Economics = DEFAULTS) -> dict[str, Floats]:
     """Everything that is added up, a row a week, a column a shelf."""
     money = outcome.money(economics)
     counted = {name: np.asarray(units, np.float64) for name, units in outcome.sums.items()}
@@ -77,13 +77,13 @@ def measured(sums: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compared(
-    before: Outcome,
-    after: Outcome,
+    before: ReplayOutcome,
+    after: ReplayOutcome,
     *,
     seed: int = 0,
     rows: Any = slice(None),
     economics: Economics = DEFAULTS,
-) -> tuple[Difference, ...]:
+) -> tuple[PolicyDifference, ...]:
     """Each measure under two policies, with an interval of the difference.
 
     Weeks and stores (or shelves, of few stores) are drawn anew, the same ones for both policies: a paired bootstrap.
@@ -102,7 +102,7 @@ def compared(
     points = measured({name: part.sum(axis=(1, 2)) for name, part in parts.items()})
     differences = {name: side[1] - side[0] for name, side in measured(drawn).items()}
     return tuple(
-        Difference(
+        PolicyDifference(
             name, float(points[name][0]), float(points[name][1]), *_interval(differences[name])
         )
         for name in MEASURES
@@ -110,8 +110,13 @@ def compared(
 
 
 def compared_by(
-    before: Outcome, after: Outcome, column: str, *, seed: int = 0, economics: Economics = DEFAULTS
-) -> dict[str, tuple[Difference, ...]]:
+    before: ReplayOutcome,
+    after: ReplayOutcome,
+    column: str,
+    *,
+    seed: int = 0,
+    economics: Economics = DEFAULTS,
+) -> dict[str, tuple[PolicyDifference, ...]]:
     """The same for each store (`store_id`) or category (`category`)."""
     values = getattr(before.goods, column)
     return {
@@ -131,7 +136,7 @@ def _interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _groups(outcome: Outcome, rows: Any) -> Any:
+def _groups(outcome: ReplayOutcome, rows: Any) -> Any:
     """Number of the group of each shelf."""
     _, store = np.unique(outcome.goods.store_id[rows], return_inverse=True)
     return store if len(store) and store.max() + 1 >= FEW_STORES else np.arange(len(store))

@@ -25,8 +25,8 @@ from lakeshelf.forecast.model.boosted import Predictor
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.registry import Model, Registry
-from lakeshelf.forecast.whatif.history import Goods, History
-from lakeshelf.forecast.whatif.policies import Held, Policy, RulePlanner, position_of
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import RulePlanner, StockHeld, StockPolicy, position_of
 from lakeshelf.lake import Lake
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -87,11 +87,11 @@ class ModelPlanner:
         days: What a version says, one a cutoff.
     """
 
-    policy: Policy
+    policy: StockPolicy
     goods: Goods
     days: tuple[Foretold | None, ...]
 
-    def order(self, cutoff: int, held: Held) -> Ints:
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
         """See `Planner`."""
         units = RulePlanner(self.policy, self.goods.batch).order(cutoff, held)
         day = self.days[cutoff] if cutoff < len(self.days) else None
@@ -104,7 +104,7 @@ class ModelPlanner:
             units[asked.place] = np.where(said.usable, said.order, units[asked.place])
         return units
 
-    def _terms(self, place: Ints, held: Held) -> Terms:
+    def _terms(self, place: Ints, held: StockHeld) -> Terms:
         policy, goods, shape = self.policy, self.goods, held.room.shape
         asked: Mapping[str, Any] = {
             "unit_price": goods.price,
@@ -119,7 +119,7 @@ class ModelPlanner:
 
 
 def read(
-    root: Place, history: History, sides: Collection[Policy], progress: Progress
+    root: Place, history: DemandHistory, sides: Collection[StockPolicy], progress: Progress
 ) -> Forecasts | None:
     """What versions say of the cutoff days of a history, of shelves for which one of some policies lets a model decide.
 
@@ -165,7 +165,7 @@ def read(
     )
 
 
-def _asked(history: History, sides: Collection[Policy]) -> Ints:
+def _asked(history: DemandHistory, sides: Collection[StockPolicy]) -> Ints:
     """Numbers of the shelves that a model may order for."""
     shape = history.goods.shelf_id.shape
     masks = [np.broadcast_to(side.by_model, shape) for side in sides]
@@ -205,7 +205,7 @@ def _forecast(rows: pa.Table, predictor: Predictor, whole: bool) -> Forecast:
     return Forecast(mean, quantiles)
 
 
-def require(forecasts: Forecasts | None, in_force: Policy, changed: Policy) -> None:
+def require(forecasts: Forecasts | None, in_force: StockPolicy, changed: StockPolicy) -> None:
     """Refuse a change that lets a model decide where nothing is known of what one says.
 
     A policy in force that does so is replayed by the rule there, as the running shop goes on.

@@ -9,13 +9,13 @@ import numpy as np
 
 from lakeshelf.forecast.orders.economics import DEFAULTS, Economics, Outlook
 from lakeshelf.forecast.whatif.comparison import measured, totals
-from lakeshelf.forecast.whatif.history import History
-from lakeshelf.forecast.whatif.policies import Policy
-from lakeshelf.forecast.whatif.replay import Outcome, planner, replay
+from lakeshelf.forecast.whatif.history import DemandHistory
+from lakeshelf.forecast.whatif.policies import StockPolicy
+from lakeshelf.forecast.whatif.replay import ReplayOutcome, planner, replay
 
 
 @dataclass(frozen=True)
-class Point:
+class FrontierPoint:
     """What one policy reaches.
 
     Args:
@@ -27,18 +27,20 @@ class Point:
     measures: Mapping[str, float]
 
     @classmethod
-    def of(cls, policy: str, outcome: Outcome, economics: Economics = DEFAULTS) -> Point:
+    def of(
+        cls, policy: str, outcome: ReplayOutcome, economics: Economics = DEFAULTS
+    ) -> FrontierPoint:
         """The point of an outcome."""
         sums = {name: part.sum() for name, part in totals(outcome, economics).items()}
         return cls(policy, {name: float(value) for name, value in measured(sums).items()})
 
 
 def frontier(
-    history: History,
-    policies: Mapping[str, Policy],
+    history: DemandHistory,
+    policies: Mapping[str, StockPolicy],
     outlooks: Sequence[Outlook] | None = None,
     economics: Economics = DEFAULTS,
-) -> list[Point]:
+) -> list[FrontierPoint]:
     """What each of some policies reaches, in their order.
 
     Args:
@@ -48,7 +50,7 @@ def frontier(
         economics: What goods earn and cost.
     """
     return [
-        Point.of(
+        FrontierPoint.of(
             name,
             replay(history, policy, planner(policy, history.goods.batch, outlooks)),
             economics,
@@ -57,7 +59,7 @@ def frontier(
     ]
 
 
-def stock_at(points: Sequence[Point], fill: float) -> float | None:
+def stock_at(points: Sequence[FrontierPoint], fill: float) -> float | None:
     """Stock a shelf at which a fill is reached, on the line between the two points next to it.
 
     A point with less fill for as much stock as another is passed over. None: no two points are next to it.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.whatif.errors import NoReceipts
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 
 FLOOR_OF_DEMAND = (
     "receipts are a floor of demand: what customers wanted of an empty shelf is not in them"
@@ -64,7 +64,7 @@ class Goods:
 
 
 @dataclass(frozen=True)
-class History:
+class DemandHistory:
     """Units that were wanted.
 
     Args:
@@ -78,7 +78,7 @@ class History:
     """
 
     goods: Goods
-    steps: Steps
+    steps: ReplaySteps
     units: Ints
     begins: Ints
     peaks: Ints | None = None
@@ -96,7 +96,7 @@ class History:
             )
 
     @classmethod
-    def of_days(cls, goods: Goods, sales: pa.Table, steps: Steps) -> History:
+    def of_days(cls, goods: Goods, sales: pa.Table, steps: ReplaySteps) -> DemandHistory:
         """The history of daily sales.
 
         Args:
@@ -122,11 +122,11 @@ class History:
         np.minimum.at(begins, shelf, np.maximum(day, 0))
         return cls(goods, steps, units, begins)
 
-    def take(self, rows: Ints) -> History:
+    def take(self, rows: Ints) -> DemandHistory:
         """The same of some shelves, by number."""
         peaks = None if self.peaks is None else self.peaks[:, rows]
         units, begins = self.units[:, rows], self.begins[rows]
-        return History(self.goods.take(rows), self.steps, units, begins, peaks)
+        return DemandHistory(self.goods.take(rows), self.steps, units, begins, peaks)
 
 
 def _texts(column: pa.ChunkedArray) -> Texts:

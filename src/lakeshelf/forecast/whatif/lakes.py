@@ -19,9 +19,9 @@ from lakeshelf.forecast.demand.daily import daily_demand
 from lakeshelf.forecast.whatif import forecasts
 from lakeshelf.forecast.whatif.errors import NoReceipts, OutOfBounds
 from lakeshelf.forecast.whatif.forecasts import Forecasts, ModelPlanner, Progress
-from lakeshelf.forecast.whatif.history import UNKNOWN, Goods, History
-from lakeshelf.forecast.whatif.policies import TOPICS, Policy
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.history import UNKNOWN, DemandHistory, Goods
+from lakeshelf.forecast.whatif.policies import TOPICS, StockPolicy
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 from lakeshelf.forecast.whatif.wishes import Cell, patched
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -39,7 +39,7 @@ LOST = ("event_time", "store_id", "shelf_id", "item_id", "quantity")
 
 
 @dataclass(frozen=True)
-class Scope:
+class ReplayScope:
     """Days and shelves that are looked at.
 
     Args:
@@ -54,7 +54,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Shop:
+class ReplayedShop:
     """A shop as it was, and as it is run.
 
     Args:
@@ -67,8 +67,8 @@ class Shop:
     """
 
     names: tuple[str, ...]
-    history: History
-    policy: Policy
+    history: DemandHistory
+    policy: StockPolicy
     lost_units: int | None
     nameless: int
     forecasts: Forecasts | None = None
@@ -83,13 +83,13 @@ class Shop:
         """Last day."""
         return self.first + timedelta(days=self.history.steps.days - 1)
 
-    def planner(self, policy: Policy) -> ModelPlanner:
+    def planner(self, policy: StockPolicy) -> ModelPlanner:
         """Who orders under a policy."""
         days = () if self.forecasts is None else self.forecasts.days
         return ModelPlanner(policy, self.history.goods, days)
 
 
-def read(root: Place, scope: Scope) -> Shop:
+def read(root: Place, scope: ReplayScope) -> ReplayedShop:
     """The shop of a lake.
 
     Args:
@@ -107,23 +107,25 @@ def read(root: Place, scope: Scope) -> Shop:
     demand = _demand(root, scope)
     steps = _steps(demand, scope)
     units = pc.add(demand["units"], pc.fill_null(demand["lost_units"], 0))
-    history = History.of_days(
+    history = DemandHistory.of_days(
         Goods.of(profiles), demand.select(["shelf_id", "day"]).append_column("units", units), steps
     )
     sold = np.flatnonzero(history.begins < steps.days)
     profiles = profiles.take(pa.array(sold))
     shelves = profiles["shelf_id"].to_pylist()
     within = demand.filter(pc.greater_equal(demand["day"], steps.first))
-    return Shop(
+    return ReplayedShop(
         tuple(profiles["name"].to_pylist()),
         history.take(sold),
-        Policy(**policies(root, shelves)),
+        StockPolicy(**policies(root, shelves)),
         pc.sum(_of(within, profiles)["lost_units"]).as_py(),
         len(within["shelf_id"].unique()) - len(_of(within, everything)["shelf_id"].unique()),
     )
 
 
-def foretold(root: Place, shop: Shop, changed: Policy, progress: Progress) -> Shop:
+def foretold(
+    root: Place, shop: ReplayedShop, changed: StockPolicy, progress: Progress
+) -> ReplayedShop:
     """The shop, with what versions of the model say, as far as the policy in force or a changed one obeys it.
 
     Args:
@@ -142,7 +144,7 @@ def foretold(root: Place, shop: Shop, changed: Policy, progress: Progress) -> Sh
     return replace(shop, forecasts=said)
 
 
-def _require_order(scope: Scope) -> None:
+def _require_order(scope: ReplayScope) -> None:
     if scope.since and scope.until and scope.since > scope.until:
         raise ConfigurationError(
             f"the first day {scope.since} is after the last one {scope.until}",
@@ -162,7 +164,7 @@ def _chosen(profiles: pa.Table, meant: Mapping[str, Collection[str]]) -> pa.Tabl
     return profiles
 
 
-def _demand(root: Place, scope: Scope) -> pa.Table:
+def _demand(root: Place, scope: ReplayScope) -> pa.Table:
     """Daily demand up to the last day, from the first receipt on: what sold before the first day counts from it."""
     where: list[Condition] = [("event_date", "<=", scope.until)] if scope.until else []
     if stores := scope.chosen.get("store_id"):
@@ -173,7 +175,7 @@ def _demand(root: Place, scope: Scope) -> pa.Table:
     return daily_demand(receipts, lost, None, date.min, (scope.until or date.max - DAY) + DAY)
 
 
-def _steps(demand: pa.Table, scope: Scope) -> Steps:
+def _steps(demand: pa.Table, scope: ReplayScope) -> ReplaySteps:
     """A step for each day, from the first receipt to the last at most."""
     if not demand.num_rows:
         until = f" up to {scope.until}" if scope.until else ""
@@ -190,7 +192,7 @@ def _steps(demand: pa.Table, scope: Scope) -> Steps:
         raise OutOfBounds(
             f"{number:,} days from {first} to {last}", hint=f"give at most {MOST_DAYS:,}"
         )
-    return Steps.of_days(first, number)
+    return ReplaySteps.of_days(first, number)
 
 
 def _of(demand: pa.Table, profiles: pa.Table) -> pa.Table:
@@ -217,5 +219,5 @@ def policies(
         rows = tables.whole_rows(root, f"staging/{topic}")
         rows = patched(topic, rows, changes.get(topic, ()))
         held = policies_held(topic, rows, asked).sort_by("shelf_id")
-        fields |= {n: held[n].to_numpy() for n in Policy.names() if n in held.schema.names}
+        fields |= {n: held[n].to_numpy() for n in StockPolicy.names() if n in held.schema.names}
     return fields

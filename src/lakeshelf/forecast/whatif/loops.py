@@ -15,11 +15,11 @@ from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
 from lakeshelf.forecast.demand.engine import BOUNDS, engine
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.whatif.errors import NoReceipts
-from lakeshelf.forecast.whatif.history import Goods, History
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
 from lakeshelf.forecast.whatif.lakes import policies
-from lakeshelf.forecast.whatif.policies import Policy
-from lakeshelf.forecast.whatif.replay import WEEK, Outcome, replay
-from lakeshelf.forecast.whatif.steps import Steps
+from lakeshelf.forecast.whatif.policies import StockPolicy
+from lakeshelf.forecast.whatif.replay import WEEK, ReplayOutcome, replay
+from lakeshelf.forecast.whatif.steps import ReplaySteps
 from lakeshelf.forecast.whatif.stock import Allotted
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
@@ -80,8 +80,8 @@ class Loop:
         decided: Units that were ordered, lost and removed.
     """
 
-    history: History
-    policy: Policy
+    history: DemandHistory
+    policy: StockPolicy
     opening: Allotted
     decided: Mapping[Key, int]
 
@@ -143,7 +143,7 @@ def read(root: Place, moments: Sequence[datetime]) -> Loop:
         NoReceipts: Nobody wanted anything.
         LakeError: A table is missing or cannot be read.
     """
-    goods, steps = Goods.of(_ruled(root)), Steps.of_moments(moments)
+    goods, steps = Goods.of(_ruled(root)), ReplaySteps.of_moments(moments)
     known = {name: tables.rows(root, *of) for name, of in SOURCES.items()}
     known["goods"] = pa.table({"shelf_id": goods.shelf_id, "place": range(len(goods.shelf_id))})
     known["steps"] = pa.table({"step": range(len(moments)), "moment": list(moments)})
@@ -153,7 +153,7 @@ def read(root: Place, moments: Sequence[datetime]) -> Loop:
         decided = connection.execute(DECIDED, {"first": steps.first, "week": WEEK}).fetchall()
     return Loop(
         _history(goods, steps, taken),
-        Policy(**policies(root, list(goods.shelf_id))),
+        StockPolicy(**policies(root, list(goods.shelf_id))),
         _opening(goods, steps, opened),
         {(what, shelf, number): units for what, shelf, number, units in decided},
     )
@@ -168,13 +168,13 @@ def _ruled(root: Place) -> pa.Table:
     return profiles.filter(pc.is_in(profiles["shelf_id"], ruled.combine_chunks()))
 
 
-def _history(goods: Goods, steps: Steps, taken: pa.Table) -> History:
+def _history(goods: Goods, steps: ReplaySteps, taken: pa.Table) -> DemandHistory:
     size = len(steps.steps), len(goods.shelf_id)
     units, peaks = (_filled(size, taken, "step", name) for name in ("units", "peak"))
-    return History(goods, steps, units, np.zeros(size[1], np.int64), peaks)
+    return DemandHistory(goods, steps, units, np.zeros(size[1], np.int64), peaks)
 
 
-def _opening(goods: Goods, steps: Steps, opened: pa.Table) -> Allotted:
+def _opening(goods: Goods, steps: ReplaySteps, opened: pa.Table) -> Allotted:
     before = -min(0, pc.min(opened["day"]).as_py() or 0)
     opened = opened.append_column("row", pc.add(opened["day"], before))
     size = before + 1, len(goods.shelf_id)
@@ -192,7 +192,7 @@ def _filled(size: tuple[int, int], rows: pa.Table, row: str, value: str) -> Ints
     return sums
 
 
-def _units(outcome: Outcome, steps: Steps) -> Iterator[tuple[Key, int]]:
+def _units(outcome: ReplayOutcome, steps: ReplaySteps) -> Iterator[tuple[Key, int]]:
     lost = outcome.sums["demand"] - outcome.sums["sold"]
     cutoffs = [cutoff.day for cutoff in steps.cutoffs]
     parts = {

@@ -37,7 +37,7 @@ OF_MODELS = ("plan_source", "service_level", "allow_zero")
 
 
 @dataclass(frozen=True)
-class Policy:
+class StockPolicy:
     """What decides about refills and orders: a value for all shelves, or an array with one a shelf.
 
     Args:
@@ -70,7 +70,7 @@ class Policy:
         """Whether levels from forecasts decide: for all shelves, or one a shelf."""
         return np.asarray(self.plan_source) != PLAN_SOURCES[0]
 
-    def changed(self, values: Mapping[str, Any]) -> Policy:
+    def changed(self, values: Mapping[str, Any]) -> StockPolicy:
         """The policy with some fields changed.
 
         Raises:
@@ -90,7 +90,7 @@ def require_known(name: str) -> None:
         UnknownField: It is refused; its neighbours are named.
     """
     try:
-        chosen("field that changes an order", name, Policy.names())
+        chosen("field that changes an order", name, StockPolicy.names())
     except ConfigurationError as error:
         raise UnknownField(error.message, hint=error.hint) from None
 
@@ -117,7 +117,7 @@ def _require_between(name: str, values: Any, least: float | None, most: float | 
 
 
 @dataclass(frozen=True)
-class Held:
+class StockHeld:
     """What a shelf has at a cutoff, in units, one a shelf.
 
     Args:
@@ -136,7 +136,7 @@ class Held:
 class Planner(Protocol):
     """Decides what is ordered at a cutoff."""
 
-    def order(self, cutoff: int, held: Held) -> Ints:
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
         """Units to order, one a shelf.
 
         Args:
@@ -149,10 +149,10 @@ class Planner(Protocol):
 class RulePlanner:
     """Orders by reorder point, as `wh-alert-engine` does."""
 
-    policy: Policy
+    policy: StockPolicy
     batch: Ints
 
-    def order(self, cutoff: int, held: Held) -> Ints:
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
         """See `Planner`."""
         lot = self.batch * self.policy.batch_multiplier
         return rule.supply(held.room, held.ordered, self.policy.reorder_point_qty, lot)
@@ -180,11 +180,11 @@ def outlook(
 class ForecastPlanner:
     """Orders up to the levels that forecasts are worth, one outlook a cutoff."""
 
-    policy: Policy
+    policy: StockPolicy
     batch: Ints
     outlooks: Sequence[Outlook]
 
-    def order(self, cutoff: int, held: Held) -> Ints:
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
         """See `Planner`."""
         outlook, policy = self.outlooks[cutoff], self.policy
         service = np.broadcast_to(np.asarray(policy.service_level, np.float64), held.room.shape)
@@ -206,13 +206,13 @@ class LevelPlanner:
     levels: Floats | Ints
     lot: Ints
 
-    def order(self, cutoff: int, held: Held) -> Ints:
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
         """See `Planner`."""
         missing = np.maximum(self.levels[cutoff] - position_of(held), 0)
         return lots.rounded_up(missing.astype(np.int64), self.lot)
 
 
-def position_of(held: Held) -> Ints:
+def position_of(held: StockHeld) -> Ints:
     """Units that can serve the window; nothing is between back room and shelf at a cutoff."""
     nothing = np.zeros_like(held.room)
     return position(held.shelf, nothing, held.room, held.ordered, held.expiring)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from lakeshelf.counts import count_of
-from lakeshelf.forecast.whatif.answers import GROUPS, Answer
-from lakeshelf.forecast.whatif.comparison import Difference
+from lakeshelf.forecast.whatif.answers import GROUPS, WhatIfAnswer
+from lakeshelf.forecast.whatif.comparison import PolicyDifference
 from lakeshelf.forecast.whatif.forecasts import Forecasts
 from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
-from lakeshelf.forecast.whatif.lakes import Shop
+from lakeshelf.forecast.whatif.lakes import ReplayedShop
 
 MEASURES = {
     "fill": ("fill (sold of wanted)", 4),
@@ -35,7 +35,9 @@ CHIEF = ("fill", "lost_units", "stock", "orders", "wasted", "cost")
 FEW_DAYS = 28
 
 
-def as_record(shop: Shop, change: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+def as_record(
+    shop: ReplayedShop, change: Mapping[str, Any], answer: WhatIfAnswer
+) -> dict[str, Any]:
     """Everything, with every measure.
 
     Args:
@@ -107,7 +109,7 @@ def _plural(column: str) -> str:
     return "stores" if column == "store_id" else "categories"
 
 
-def _record(one: Difference) -> dict[str, Any]:
+def _record(one: PolicyDifference) -> dict[str, Any]:
     values = {**asdict(one), "difference": one.difference}
     return {n: _number(v) if isinstance(v, float) else v for n, v in values.items()}
 
@@ -117,7 +119,7 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def notes(shop: Shop) -> list[str]:
+def notes(shop: ReplayedShop) -> list[str]:
     """What has to be known of the figures, a sentence each."""
     lost = (
         "Nobody observed lost sales."
@@ -135,7 +137,7 @@ def notes(shop: Shop) -> list[str]:
     return sentences
 
 
-def _of_model(shop: Shop) -> Iterator[str]:
+def _of_model(shop: ReplayedShop) -> Iterator[str]:
     """What has to be known of forecasts."""
     said, modelled = shop.forecasts, int(np.count_nonzero(shop.policy.by_model))
     if said is None:

@@ -12,13 +12,13 @@ from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders import rule
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import DEFAULTS, YEAR, Economics, Outlook
-from lakeshelf.forecast.whatif.history import Goods, History
+from lakeshelf.forecast.whatif.history import DemandHistory, Goods
 from lakeshelf.forecast.whatif.policies import (
     ForecastPlanner,
-    Held,
     Planner,
-    Policy,
     RulePlanner,
+    StockHeld,
+    StockPolicy,
 )
 from lakeshelf.forecast.whatif.steps import Cutoff
 from lakeshelf.forecast.whatif.stock import Allotted, Stock
@@ -31,7 +31,7 @@ Opening = tuple[Ints, Ints]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReplayOutcome:
     """What a policy came to.
 
     Args:
@@ -59,7 +59,7 @@ class Outcome:
         }
 
 
-def planner(policy: Policy, batch: Ints, outlooks: Sequence[Outlook] | None = None) -> Planner:
+def planner(policy: StockPolicy, batch: Ints, outlooks: Sequence[Outlook] | None = None) -> Planner:
     """Who orders under a policy.
 
     Args:
@@ -80,11 +80,11 @@ def planner(policy: Policy, batch: Ints, outlooks: Sequence[Outlook] | None = No
 
 
 def replay(
-    history: History,
-    policy: Policy,
+    history: DemandHistory,
+    policy: StockPolicy,
     orders: Planner | None = None,
     opening: Opening | Allotted | None = None,
-) -> Outcome:
+) -> ReplayOutcome:
     """Replay a history.
 
     Args:
@@ -104,7 +104,7 @@ def replay(
 class _Run:
     """State of a replay."""
 
-    def __init__(self, history: History, policy: Policy, orders: Planner) -> None:
+    def __init__(self, history: DemandHistory, policy: StockPolicy, orders: Planner) -> None:
         self._history, self._policy, self._orders = history, policy, orders
         self._goods, self._steps = history.goods, history.steps
         shelves = len(self._goods.shelf_id)
@@ -122,7 +122,7 @@ class _Run:
 
     def _opened(self, opening: Opening | None) -> Stock:
         if opening is None:
-            empty = Held(*[self._nothing] * 4)
+            empty = StockHeld(*[self._nothing] * 4)
             opening = self._orders.order(0, empty), self._nothing
         if self._goods.max_stock is None:
             opening = opening[0] + opening[1], self._nothing
@@ -146,10 +146,10 @@ class _Run:
         if step.ends:
             self._count(step.day, counts, stock_days=self._stock.units, days=self._nothing + 1)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ReplayOutcome:
         """What it came to."""
         placed = np.array(self._placed).reshape(-1, len(self._nothing))
-        return Outcome(self._goods, self._sums, placed, self._received, self._stock.units)
+        return ReplayOutcome(self._goods, self._sums, placed, self._received, self._stock.units)
 
     def _deliver(self, day: int) -> None:
         for due in [due for due in self._coming if due <= day]:
@@ -160,7 +160,7 @@ class _Run:
     def _order(self, cutoff: Cutoff) -> dict[str, Ints]:
         ordered = sum(self._coming.values(), self._nothing)
         stock = self._stock
-        held = Held(stock.room, stock.shelf, ordered, stock.expiring(cutoff.until))
+        held = StockHeld(stock.room, stock.shelf, ordered, stock.expiring(cutoff.until))
         units = self._orders.order(len(self._placed), held)
         self._placed.append(units)
         self._coming[cutoff.delivery] = self._coming.get(cutoff.delivery, self._nothing) + units

@@ -46,7 +46,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Steps:
+class ReplaySteps:
     """The steps of a replay, in order.
 
     Args:
@@ -60,13 +60,13 @@ class Steps:
     refilled: bool
 
     @classmethod
-    def of_days(cls, first: date, days: int) -> Steps:
+    def of_days(cls, first: date, days: int) -> ReplaySteps:
         """A step a day: a shelf is refilled within minutes, as often as the day needs it."""
         spans = [(begin - INSTANT, begin + DAY - INSTANT) for begin in _midnights(first, days)]
         return cls(first, tuple(_steps(first, spans)), True)
 
     @classmethod
-    def of_moments(cls, moments: Sequence[datetime]) -> Steps:
+    def of_moments(cls, moments: Sequence[datetime]) -> ReplaySteps:
         """A step a business time of a stepped clock; what was planned at the first one missed a cutoff at it."""
         first = moments[0].date()
         spans = list(zip([moments[0], *moments], moments, strict=False))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from lakeshelf.contracts import values as contract_values
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.whatif.errors import OutOfBounds
-from lakeshelf.forecast.whatif.policies import FIELDS, OF_MODELS, Policy, require_known
+from lakeshelf.forecast.whatif.policies import FIELDS, OF_MODELS, StockPolicy, require_known
 from lakeshelf.shop.explain import limits
 
 Cell = Mapping[str, Any]
@@ -29,11 +29,11 @@ def typed(texts: Mapping[str, str]) -> dict[str, Any]:
     for name in texts:
         require_known(name)
     values = {name: _read(name, text) for name, text in texts.items()}
-    Policy().changed(values)
+    StockPolicy().changed(values)
     return values
 
 
-def require_use(values: Mapping[str, Any], changed: Policy) -> None:
+def require_use(values: Mapping[str, Any], changed: StockPolicy) -> None:
     """Refuse fields that decide about levels of a model where the rule orders for every shelf.
 
     Args:

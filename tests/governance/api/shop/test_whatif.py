@@ -43,7 +43,7 @@ def asked(person: Person, **question: Any) -> dict[str, Any]:
 def test_the_answer_is_the_command_s(ann: Person, context: Context) -> None:
     job = asked(ann, **SETS, frontier=True, stores=["store 0"])
     assert (job["status"], job["kind"], job["params"]["set"]) == ("done", "whatif", SETS["set"])
-    shop = lakes.read(context.root, lakes.Scope(None, None, {"store_id": ("store 0",)}))
+    shop = lakes.read(context.root, lakes.ReplayScope(None, None, {"store_id": ("store 0",)}))
     changed = shop.policy.changed({"threshold_pct": 50.0, "reorder_point_qty": 4})
     whole = answers.answer(shop, changed, lambda *_: None, frontier=True)
     expected = records.as_record(shop, {}, whole)
@@ -123,7 +123,7 @@ def test_one_at_a_time_is_replayed_of_a_user_and_is_cancelled_at_its_next_step(
 ) -> None:
     going, begun, read = threading.Event(), threading.Event(), lakes.read
 
-    def slow(*of: Any) -> lakes.Shop:
+    def slow(*of: Any) -> lakes.ReplayedShop:
         begun.set()
         assert going.wait(30)
         return read(*of)

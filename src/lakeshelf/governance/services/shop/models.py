@@ -13,7 +13,7 @@ from lakeshelf.forecast.training.scored import Scored, scored
 from lakeshelf.forecast.versions import registered, registry
 from lakeshelf.forecast.versions.cards import Card
 from lakeshelf.forecast.versions.errors import ActRefused, ModelError, RegistryDamaged
-from lakeshelf.forecast.versions.registry import Act, Model, Registry
+from lakeshelf.forecast.versions.registry import Attribution, Model, Registry
 from lakeshelf.forecast.versions.standing import latest_health, problems
 from lakeshelf.governance.domain.permissions import SHOP, can
 from lakeshelf.governance.errors import refused
@@ -147,7 +147,7 @@ def promote(
             comes first; `state_changed`: somebody else was quicker.
     """
 
-    def step(known: Registry, act: Act) -> tuple[Model, ...]:
+    def step(known: Registry, act: Attribution) -> tuple[Model, ...]:
         if _of(known, version).status == to:
             return ()
         changed = registry.advance(known, version, act)
@@ -173,7 +173,7 @@ def roll_back(context: Context, caller: Caller, version: str, reason: str) -> li
             somebody else was quicker.
     """
 
-    def step(known: Registry, act: Act) -> tuple[Model, ...]:
+    def step(known: Registry, act: Attribution) -> tuple[Model, ...]:
         if _of(known, version) != known.champion:
             raise ActRefused(_not_champion(known.models[version]), hint="look at it again")
         return registry.rollback(known, act)
@@ -186,14 +186,14 @@ def _acted(
     context: Context,
     caller: Caller,
     action: str,
-    step: Callable[[Registry, Act], tuple[Model, ...]],
+    step: Callable[[Registry, Attribution], tuple[Model, ...]],
     details: Mapping[str, Any],
 ) -> list[SeenModel]:
     """Carry out an act as its command does; it is written down before, so that none is done that nobody knows of."""
     with context.metadata.reading() as tx:
         require_staff(tx, caller, DECIDES)
     now = context.clock()
-    act = Act(caller.user, now, str(details["reason"]) or "asked for by the API")
+    act = Attribution(caller.user, now, str(details["reason"]) or "asked for by the API")
     with _deciding():
         if step(_known(context), act):
             with context.metadata.transaction() as tx:
@@ -257,7 +257,7 @@ def _seen(tx: Transaction, caller: Caller, known: Registry, one: Model) -> SeenM
 def _next(known: Registry, one: Model) -> tuple[Step | None, str]:
     """What a promotion would make of a version, or why it would be refused."""
     try:
-        act = Act("", one.updated_at)
+        act = Attribution("", one.updated_at)
         step: Any = registry.advance(known, one.model_version, act)[0].status
         return step, ""
     except (ActRefused, RegistryDamaged) as error:

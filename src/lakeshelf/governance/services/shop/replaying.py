@@ -13,7 +13,7 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.whatif import answers, lakes, records, wishes
-from lakeshelf.forecast.whatif.policies import FIELDS, TOPICS, Policy
+from lakeshelf.forecast.whatif.policies import FIELDS, TOPICS, StockPolicy
 from lakeshelf.governance.domain.permissions import SHOP
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.database.records import Object
@@ -64,10 +64,10 @@ class Question:
     frontier: bool = False
 
     @property
-    def scope(self) -> lakes.Scope:
+    def scope(self) -> lakes.ReplayScope:
         """Days and shelves that are looked at."""
         limited = {"store_id": self.stores, "category": self.categories, "item_id": self.items}
-        return lakes.Scope(self.since, self.until, limited)
+        return lakes.ReplayScope(self.since, self.until, limited)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class _Change:
         changed = [{"field": name, "value": value} for name, value in self.fields.items()]
         return {"set": changed, "change_request": self.request, "title": self.title}
 
-    def of(self, context: Context, shop: lakes.Shop) -> Policy:
+    def of(self, context: Context, shop: lakes.ReplayedShop) -> StockPolicy:
         """The policy that it makes of the one in force."""
         if self.request is None:
             changed = shop.policy.changed(self.fields)
@@ -116,7 +116,7 @@ def fields(caller: Caller) -> list[Row]:
     """
     require_reading(caller)
     _require_installed()
-    known = [FIELDS[name] for name in Policy.names()]
+    known = [FIELDS[name] for name in StockPolicy.names()]
     shown = ("name", "doc", "unit", "default", "minimum", "maximum", "enum")
     return [{**{n: getattr(one, n) for n in shown}, "type": str(one.type)} for one in known]
 
