@@ -22,14 +22,14 @@ from benchmarks.validation import started
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.governance.domain.binding import bound
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.metadata import Metadata
 from lakeshelf.governance.metadata.tables.people import User
 from lakeshelf.governance.metadata.tables.projects import Membership, Project
 from lakeshelf.governance.services import datasets
 from lakeshelf.governance.services.changes import requests, sessions
 from lakeshelf.governance.services.context import Context
-from lakeshelf.governance.services.effect import Effect, effect
+from lakeshelf.governance.services.effect import LocationEffect, effect
 from lakeshelf.governance.validation.remote import Worker
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.place.location import Root
@@ -87,7 +87,7 @@ def proposed(context: Context) -> int:
         tx.projects.set_role(Membership(PROJECT, REVIEWER.user, "contributor", AUTHOR.user, OPENED))
     datasets.create(context, AUTHOR, PROJECT, DATASET, bound(CATALOG.topics[DATASET]))
     session = sessions.open_session(context, AUTHOR, PROJECT, DATASET)
-    edit = Incoming(secrets.token_hex(8), "insert", EVERY, None, POLICY)
+    edit = IncomingEdit(secrets.token_hex(8), "insert", EVERY, None, POLICY)
     if refusals := sessions.edit(context, AUTHOR, session.id, [edit]).refusals:
         raise RuntimeError(f"the policy is refused: {refusals}")
     return requests.submit_session(context, AUTHOR, session.id, title="All shelves").number
@@ -113,7 +113,7 @@ def asked(folder: Path, number: int, shelves: int) -> dict[str, float]:
     with Metadata.open(folder / "governance.db") as metadata:
         context = Context(metadata, Root.at(folder / "lake"), Worker("nobody"))
 
-        def ask() -> tuple[Effect, ...]:
+        def ask() -> tuple[LocationEffect, ...]:
             return effect(context, AUTHOR, PROJECT, number, jobs, TODAY)
 
         cold, _ = _timed(ask)

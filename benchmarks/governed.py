@@ -20,7 +20,7 @@ from lakeshelf.contracts.types import DOUBLE, LONG, STRING, Decimal, Field, Type
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.keys import row_ids
 from lakeshelf.governance.domain.permissions import SCOPES, Role
-from lakeshelf.governance.domain.rows import Rows
+from lakeshelf.governance.domain.rows import OrderedRows
 from lakeshelf.governance.domain.staged import staged_rows
 from lakeshelf.governance.metadata import Metadata
 from lakeshelf.governance.metadata.people import digest
@@ -195,7 +195,7 @@ def changed(opened: OpenedTable, numbers: np.ndarray, column: str, value: float)
     place, field = base.schema.get_field_index(column), DEFINITION.schema.field(column)
     new = base.set_column(place, field, pa.repeat(pa.scalar(value, field.type), len(base)))
     ids = row_ids(DEFINITION, base)
-    both = (Rows.of_table(DEFINITION, table, ids) for table in (base, new))
+    both = (OrderedRows.of_table(DEFINITION, table, ids) for table in (base, new))
     return staged_rows(DEFINITION, ids, *both)
 
 

@@ -20,7 +20,7 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.governance.domain.binding import bound
 from lakeshelf.governance.publication import binding
 from lakeshelf.governance.publication.adoption import Adoption
-from lakeshelf.governance.publication.publisher import PUBLISHER, DatasetPublisher
+from lakeshelf.governance.publication.publisher import PUBLISHER, MergePublisher
 from lakeshelf.governance.storage.layout import Folder
 from lakeshelf.governance.storage.main import MainTable
 from lakeshelf.kafka import topics
@@ -164,8 +164,8 @@ def _table(lake: Path) -> MainTable:
     return MainTable(Folder(Root.at(lake), "retail", TOPIC.name), bound(TOPIC))
 
 
-def _publisher(client: Client, lake: Path) -> DatasetPublisher:
-    return DatasetPublisher(Lake(lake, writer=PUBLISHER), _table(lake), TOPIC, Publisher(client))
+def _publisher(client: Client, lake: Path) -> MergePublisher:
+    return MergePublisher(Lake(lake, writer=PUBLISHER), _table(lake), TOPIC, Publisher(client))
 
 
 def _topic_id(client: Client) -> str:

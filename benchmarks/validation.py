@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING, Decimal, Field, Type
-from lakeshelf.governance.domain.definition import Column, Definition, Rule, made_key
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule, made_key
 from lakeshelf.governance.domain.findings import Point
 from lakeshelf.governance.validation.judging import validated
 from lakeshelf.governance.validation.remote import Worker
@@ -27,12 +27,12 @@ from lakeshelf.governance.validation.remote import Worker
 MIB = 2**20
 CELLS, WAIT_S, START_S = 20, 0.05, 300.0
 RULES = (
-    Rule("filled", "not_null", ("store",)),
-    Rule("known", "in_set", ("store",), {"values": [f"S{n}" for n in range(300)]}),
-    Rule("shape", "regex", ("store",), {"pattern": "^S[0-9]+$"}),
-    Rule("range", "between", ("quantity",), {"minimum": 0, "maximum": 500}),
-    Rule("price", "between", ("price",), {"minimum": "0.10"}),
-    Rule("code", "unique", ("code",)),
+    RowRule("filled", "not_null", ("store",)),
+    RowRule("known", "in_set", ("store",), {"values": [f"S{n}" for n in range(300)]}),
+    RowRule("shape", "regex", ("store",), {"pattern": "^S[0-9]+$"}),
+    RowRule("range", "between", ("quantity",), {"minimum": 0, "maximum": 500}),
+    RowRule("price", "between", ("price",), {"minimum": "0.10"}),
+    RowRule("code", "unique", ("code",)),
 )
 TYPES: Mapping[str, Type] = {
     "store": STRING,

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from lakeshelf.governance.api.app import application, ended
 from lakeshelf.governance.metadata.tables.people import User
 from lakeshelf.governance.metadata.tables.projects import Membership
-from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.metadata.tables.work import BackgroundJob
 from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import serving
 from lakeshelf.ui.pages import whatif
@@ -170,7 +170,7 @@ def _requests(people: Mapping[str, Person]) -> dict[str, str]:
 def _running(context: Context, user: str, kind: str, params: dict[str, Any]) -> str:
     """A job of somebody that runs, in a process that says that it lives."""
     now = context.clock()
-    job = Job(
+    job = BackgroundJob(
         *(context.new_id(), "", user, kind, params, "running", now),
         *("elsewhere", now + timedelta(days=1)),
         started_at=now,

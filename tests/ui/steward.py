@@ -10,7 +10,7 @@ import pyarrow as pa
 from playwright.sync_api import Locator, Page, expect
 
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, Decimal, Field
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
 from lakeshelf.governance.metadata.tables.datasets import LiveSession
 from lakeshelf.governance.services import datasets
 from lakeshelf.governance.services.changes import sessions
@@ -41,7 +41,7 @@ DEFINITION = Definition(
         ),
     ),
     ("sku",),
-    rules=(Rule("percent", "between", ("threshold_pct",), {"minimum": 0, "maximum": 100}),),
+    rules=(RowRule("percent", "between", ("threshold_pct",), {"minimum": 0, "maximum": 100}),),
 )
 WORST = ("serious", "critical")
 BEYOND = 2**53 + 1

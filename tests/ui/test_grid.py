@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.services.changes import merging, requests, reviewing, sessions
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import issue
@@ -207,7 +207,7 @@ def test_what_others_merged_meanwhile_is_marked(desk: Desk) -> None:
     desk.type("mine")
     desk.saved()
     other = sessions.open_session(desk.context, BEN, PROJECT, DATASET)
-    theirs = Incoming("e1", "set", "K000002", "threshold_pct", 5)
+    theirs = IncomingEdit("e1", "set", "K000002", "threshold_pct", 5)
     sessions.edit(desk.context, BEN, other.id, [theirs])
     request = requests.submit_session(desk.context, BEN, other.id, title="theirs")
     seen = str(request.content_hash)

@@ -20,7 +20,7 @@ from lakeshelf.governance.api.serving import Serving
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.webhooks import addresses, delivering, hooks, sending
-from lakeshelf.governance.services.webhooks.addresses import Place
+from lakeshelf.governance.services.webhooks.addresses import Destination
 from tests.governance.api.people import Person, issue
 from tests.governance.api.test_life import insert, proposed
 from tests.governance.services.conftest import PROJECT, Clock
@@ -174,12 +174,12 @@ def test_a_message_that_arrives_late_arrives_once_and_keeps_its_id(
 
 def test_a_receiver_that_hangs_or_drips_holds_nobody_up(receiver: Receiver) -> None:
     receiver.open.clear()
-    place = Place.of(receiver.url, is_private=True)
-    message = sending.Message(b"{}", "cr.merged", "h1-1", 0, "secret")
+    place = Destination.of(receiver.url, is_private=True)
+    message = sending.WebhookMessage(b"{}", "cr.merged", "h1-1", 0, "secret")
     with pytest.raises(sending.Undelivered, match="no answer within"):
         sending.send(place, "127.0.0.1", message, seconds=0.3)
     with dripping() as url, pytest.raises(sending.Undelivered, match="no answer within"):
-        sending.send(Place.of(url, is_private=True), "127.0.0.1", message, seconds=0.5)
+        sending.send(Destination.of(url, is_private=True), "127.0.0.1", message, seconds=0.5)
 
 
 class dripping:  # noqa: N801 - used like a function
@@ -244,11 +244,11 @@ def test_no_event_leads_into_the_network_of_the_service(context: Context, addres
     person = Person(application(context), issue(context, "ann", "ann"))
     literal = f"[{address}]" if ":" in address else address
     assert person.refused("POST", HOOKS, {"url": f"https://{literal}/x"}) == "webhook_refused"
-    place = Place.of("https://hooks.example", is_private=False)
+    place = Destination.of("https://hooks.example", is_private=False)
     with pytest.raises(GovernanceError) as refused:
         place.resolved(resolving("93.184.216.34", address))
     assert refused.value.code == "webhook_refused"
-    assert Place.of("https://hooks.example", is_private=True).resolved(resolving(address))
+    assert Destination.of("https://hooks.example", is_private=True).resolved(resolving(address))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_no_spelling_of_an_address_of_this_machine_is_taken(context: Context, ho
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
 def test_addresses_of_the_internet_are_taken(address: str) -> None:
-    place = Place.of("https://hooks.example", is_private=False)
+    place = Destination.of("https://hooks.example", is_private=False)
     assert place.resolved(resolving(address)) == address
 
 
@@ -314,8 +314,10 @@ def test_a_name_is_looked_up_anew_at_each_try_and_only_that_address_is_called(
     clock.pass_(seconds=10)
     assert deliver(context, is_private=True) == 2
     assert len(receiver.received) == 2
-    place = Place.of(receiver.url.replace("127.0.0.1", "no.such.host.invalid"), is_private=True)
-    message = sending.Message(b"{}", "cr.merged", "h1-1", 0, "secret")
+    place = Destination.of(
+        receiver.url.replace("127.0.0.1", "no.such.host.invalid"), is_private=True
+    )
+    message = sending.WebhookMessage(b"{}", "cr.merged", "h1-1", 0, "secret")
     sending.send(place, "127.0.0.1", message)
     assert receiver.received[-1][1]["Host"] == place.url.netloc
 
@@ -324,7 +326,7 @@ def test_without_the_look_at_addresses_events_would_lead_to_this_machine(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(addresses, "_is_public", lambda _: True)
-    place = Place.of(f"https://127.0.0.1:{receiver.url.rpartition(':')[2]}", is_private=False)
+    place = Destination.of(f"https://127.0.0.1:{receiver.url.rpartition(':')[2]}", is_private=False)
     assert place.resolved() == "127.0.0.1"
 
 

@@ -27,7 +27,7 @@ from lakeshelf.contracts.types import (
 )
 from lakeshelf.contracts.validate import check, parse
 from lakeshelf.governance.domain.binding import bound, require_bound
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
 from lakeshelf.governance.domain.values import read
 from lakeshelf.governance.errors import GovernanceError
 from tests.governance.domain.model import equal
@@ -62,7 +62,7 @@ FITTING = {
 }
 
 
-def holds(rule: Rule, column: Column, value: Any) -> bool:
+def holds(rule: RowRule, column: Column, value: Any) -> bool:
     """Whether a value passes a rule: a null is judged by `not_null` alone."""
     if rule.kind == "not_null":
         return value is not None

@@ -10,8 +10,13 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.types import LONG, STRING
 from lakeshelf.governance.domain.binding import bound
-from lakeshelf.governance.domain.changes import Change, changes, completed, require_allowed
-from lakeshelf.governance.domain.definition import Column, Definition, Policy, Rule
+from lakeshelf.governance.domain.changes import (
+    DefinitionChange,
+    changes,
+    completed,
+    require_allowed,
+)
+from lakeshelf.governance.domain.definition import ApprovalPolicy, Column, Definition, RowRule
 from lakeshelf.governance.errors import GovernanceError
 
 from .cases import PRICE, column
@@ -31,8 +36,8 @@ def field(there: Column, **parts: Any) -> Column:
         {"columns": (*OLD.columns, column("stock", LONG))},
         {"columns": (SKU, replace(PRICES, hidden=True, label="Price"), OLD.columns[2])},
         {"columns": (SKU, field(PRICES, doc="What it costs."), OLD.columns[2])},
-        {"rules": (Rule("positive", "between", ("price",), {"minimum": 0}),)},
-        {"policy": Policy(2)},
+        {"rules": (RowRule("positive", "between", ("price",), {"minimum": 0}),)},
+        {"policy": ApprovalPolicy(2)},
         {"deletes": False},
         {"strictness": "row"},
     ],
@@ -55,7 +60,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     ({"columns": (*OLD.columns, replace(column("by", STRING), system=True))}, ["system column"]),
     ({"key": ("sku", "price")}, ["the key is sku"]),
     ({"topic": "shelf_policies"}, ["bound to no topic"]),
-    ({"rules": (Rule("mine", "unique", ("price",), fixed=True),)}, ["does not come"]),
+    ({"rules": (RowRule("mine", "unique", ("price",), fixed=True),)}, ["does not come"]),
     ({"columns": (SKU,), "key": ("sku",)}, ["price is gone", "actor is gone"]),
 ]
 
@@ -73,11 +78,11 @@ def test_what_a_definition_may_not_change_is_told_problem_by_problem(
 
 
 @pytest.mark.parametrize("kept", [(), tuple(replace(r, severity="info") for r in BOUND.rules)])
-def test_rules_that_come_with_the_topic_stay(kept: tuple[Rule, ...]) -> None:
+def test_rules_that_come_with_the_topic_stay(kept: tuple[RowRule, ...]) -> None:
     with pytest.raises(GovernanceError) as refusal:
         require_allowed(BOUND, BOUND.next(rules=kept))
     assert len(refusal.value.details["problems"]) == len(BOUND.rules)
-    require_allowed(BOUND, BOUND.next(rules=(*BOUND.rules, Rule("low", "unique", ("min_qty",)))))
+    require_allowed(BOUND, BOUND.next(rules=(*BOUND.rules, RowRule("low", "unique", ("min_qty",)))))
 
 
 def test_a_new_column_of_a_bound_dataset_takes_no_name_of_a_field() -> None:
@@ -139,4 +144,4 @@ def test_changes_are_told_part_by_part() -> None:
         ("column", "stock", None),
         ("deletes", "deletes", True),
     ]
-    assert found[1] == Change("deletes", "deletes", old=True, new=False)
+    assert found[1] == DefinitionChange("deletes", "deletes", old=True, new=False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING
-from lakeshelf.governance.domain.definition import Column, Definition, Policy, Rule
+from lakeshelf.governance.domain.definition import ApprovalPolicy, Column, Definition, RowRule
 from lakeshelf.governance.errors import GovernanceError
 
 from .cases import PRICE, column
@@ -23,8 +23,8 @@ DATASET = Definition(
     3,
     COLUMNS,
     ("sku",),
-    (Rule("positive", "between", ("price",), {"minimum": 0}, "fatal", fixed=True),),
-    Policy(2, {"price": "pricing"}, ("nightly",), restore_by_owner=True),
+    (RowRule("positive", "between", ("price",), {"minimum": 0}, "fatal", fixed=True),),
+    ApprovalPolicy(2, {"price": "pricing"}, ("nightly",), restore_by_owner=True),
     deletes=False,
     strictness="row",
     topic="prices",
@@ -50,13 +50,13 @@ IMPOSSIBLE: list[dict[str, Any]] = [
     {"key": ("actor",)},
     {"columns": (*COLUMNS, column("weight", DOUBLE)), "key": ("weight",)},
     {"strictness": "none"},
-    {"policy": Policy(approvals=0)},
-    {"policy": Policy(groups={"nothing": "pricing"})},
-    {"rules": (Rule("a", "between", ("price",)), Rule("a", "unique", ("price",)))},
-    {"rules": (Rule("a", "between", ("nothing",)),)},
-    {"rules": (Rule("a", "between", ()),)},
-    {"rules": (Rule("a", "sql", ("price",)),)},
-    {"rules": (Rule("a", "between", ("price",), severity="grave"),)},
+    {"policy": ApprovalPolicy(approvals=0)},
+    {"policy": ApprovalPolicy(groups={"nothing": "pricing"})},
+    {"rules": (RowRule("a", "between", ("price",)), RowRule("a", "unique", ("price",)))},
+    {"rules": (RowRule("a", "between", ("nothing",)),)},
+    {"rules": (RowRule("a", "between", ()),)},
+    {"rules": (RowRule("a", "sql", ("price",)),)},
+    {"rules": (RowRule("a", "between", ("price",), severity="grave"),)},
 ]
 
 

@@ -16,7 +16,7 @@ from lakeshelf.governance.domain.permissions import (
     STAFF,
     TABLE,
     Actor,
-    Subject,
+    RequestSubject,
     can,
     require,
 )
@@ -57,7 +57,7 @@ def test_every_action_stands_in_the_table() -> None:
 @pytest.mark.parametrize(("action", "role", "right"), CASES)
 @pytest.mark.parametrize("named", [True, False])
 def test_a_role_may_what_the_table_says(action: str, role: Any, right: Any, named: bool) -> None:
-    subject = Subject(reviewers=frozenset(["pat"] if named else []), restore_by_owner=True)
+    subject = RequestSubject(reviewers=frozenset(["pat"] if named else []), restore_by_owner=True)
     answer = can(Actor("pat", role), action, subject)
     assert (answer is True) is (right is True or (right == NAMED and named))
     if answer is not True:
@@ -90,7 +90,7 @@ def test_who_is_not_of_the_staff_is_told_whose_members_are(action: str, admin: b
 @pytest.mark.parametrize("action", list(RIGHTS))
 def test_a_token_without_the_scope_may_not(action: str) -> None:
     rest = frozenset(scope for scope in SCOPES if scope != {**TABLE, **STAFF}[action].scope)
-    subject = Subject(restore_by_owner=True)
+    subject = RequestSubject(restore_by_owner=True)
     assert can(Actor("pat", "owner"), action, subject) is True
     assert "scope" in str(can(Actor("pat", "owner", rest), action, subject))
 
@@ -104,7 +104,7 @@ def test_the_installation_is_for_admins(action: str, role: Any) -> None:
 
 @pytest.mark.parametrize("action", ["approve", "force"])
 def test_no_author_approves_or_forces_owners_included(action: str) -> None:
-    subject = Subject(authors=frozenset({"pat"}))
+    subject = RequestSubject(authors=frozenset({"pat"}))
     assert can(Actor("ann", "owner"), action, subject) is True
     with pytest.raises(GovernanceError) as refusal:
         require(Actor("pat", "owner"), action, subject)
@@ -113,17 +113,17 @@ def test_no_author_approves_or_forces_owners_included(action: str) -> None:
 
 def test_a_definition_is_approved_by_an_owner_if_there_is_another() -> None:
     ben, ann = Actor("ben", "contributor"), Actor("ann", "owner")
-    by_ben = Subject(frozenset({"ben"}), kind="definition", owners=frozenset({"ann"}))
-    by_ann = Subject(frozenset({"ann"}), kind="definition", owners=frozenset({"ann"}))
+    by_ben = RequestSubject(frozenset({"ben"}), kind="definition", owners=frozenset({"ann"}))
+    by_ann = RequestSubject(frozenset({"ann"}), kind="definition", owners=frozenset({"ann"}))
     assert can(ann, "approve", by_ben) is True
     assert "ann" in str(can(Actor("cat", "contributor"), "approve", by_ben))
     assert can(ben, "approve", by_ann) is True
-    named = Subject(by_ann.authors, frozenset({"vic"}), "definition", by_ann.owners)
+    named = RequestSubject(by_ann.authors, frozenset({"vic"}), "definition", by_ann.owners)
     assert can(Actor("vic", "viewer"), "approve", named) is not True
 
 
 def test_an_owner_restores_at_once_where_the_policy_says_so() -> None:
-    assert can(Actor("ann", "owner"), "restore_at_once", Subject()) is not True
+    assert can(Actor("ann", "owner"), "restore_at_once", RequestSubject()) is not True
 
 
 def test_actions_are_named_once() -> None:

@@ -13,7 +13,7 @@ from lakeshelf.contracts.types import LONG, Field
 from lakeshelf.governance.domain.definition import Column, Definition, made_key
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata import Transaction
-from lakeshelf.governance.metadata.tables.datasets import Dataset
+from lakeshelf.governance.metadata.tables.datasets import GovernedDataset
 from lakeshelf.governance.metadata.tables.events import AuditEvent, Event
 from lakeshelf.governance.metadata.tables.people import User
 from lakeshelf.governance.metadata.tables.projects import Membership, Project
@@ -23,7 +23,7 @@ from tests.governance.conftest import NOW
 
 HOUR = timedelta(hours=1)
 DEFINITION = Definition(1, (made_key(), Column(Field("units", LONG, "Units.", unit="units"))))
-DATASET = Dataset("retail", "wh_policies", "Policies", "Of warehouses.", 1, "ann", NOW)
+DATASET = GovernedDataset("retail", "wh_policies", "Policies", "Of warehouses.", 1, "ann", NOW)
 DRAFT = ChangeRequest(
     project="retail",
     number=0,

@@ -15,7 +15,7 @@ from lakeshelf.governance.metadata import Metadata
 from lakeshelf.governance.metadata.database import engines
 from lakeshelf.governance.metadata.database.records import Records
 from lakeshelf.governance.metadata.tables.requests import (
-    Mark,
+    RequestMark,
     Resolution,
     Reviewer,
     Revision,
@@ -196,7 +196,7 @@ def test_revisions_reviewers_marks_and_resolutions_are_kept(shop: Metadata) -> N
         assert tx.requests.reviewers("retail", 1) == {"rev1"}
         assert tx.requests.marked("retail", 1) is None
         for state in ("behind", "conflicting"):
-            mark = tx.requests.mark(Mark("retail", 1, state, 9, 2, NOW))
+            mark = tx.requests.mark(RequestMark("retail", 1, state, 9, 2, NOW))
         assert tx.requests.marked("retail", 1) == mark
         tx.requests.resolve(resolution)
         assert tx.requests.resolutions("retail", 1) == [resolution]

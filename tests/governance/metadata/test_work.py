@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lakeshelf.governance.metadata import Metadata
-from lakeshelf.governance.metadata.tables.work import Job, Upload, ValidationRun
+from lakeshelf.governance.metadata.tables.work import BackgroundJob, Upload, ValidationRun
 from tests.governance.conftest import NOW
 from tests.governance.metadata.shop import HOUR, code, open_shop
 
-JOB = Job("j1", "", "ben", "query", {"sql": "SELECT 1"}, "queued", NOW, "w1", NOW + HOUR)
+JOB = BackgroundJob("j1", "", "ben", "query", {"sql": "SELECT 1"}, "queued", NOW, "w1", NOW + HOUR)
 UPLOAD = Upload(
     "u1",
     "retail",

@@ -25,7 +25,7 @@ from lakeshelf.contracts.messages import encode
 from lakeshelf.governance.domain.binding import bound
 from lakeshelf.governance.publication import binding
 from lakeshelf.governance.publication.adoption import Adopted, Adoption
-from lakeshelf.governance.publication.publisher import PUBLISHER, DatasetPublisher, Published
+from lakeshelf.governance.publication.publisher import PUBLISHER, MergePublisher, Published
 from lakeshelf.governance.storage.layout import Folder
 from lakeshelf.governance.storage.main import MainTable
 from lakeshelf.kafka import topics
@@ -117,7 +117,7 @@ class Bench:
     def publish(self, *, whole: bool = False) -> Published:
         """The publisher looks once."""
         lake = Lake(self.root, writer=PUBLISHER)
-        publisher = DatasetPublisher(lake, self.table, TOPIC, self.sent)
+        publisher = MergePublisher(lake, self.table, TOPIC, self.sent)
         return publisher.publish(self.topic_id, whole=whole)
 
     def adopt(self) -> list[Adopted]:

@@ -175,7 +175,7 @@ def test_others_that_are_quicker_have_it_judged_again(bench: Bench, monkeypatch:
     bench.tell("s1", 1, 11)
     judged, edited = adoption.judged, []
 
-    def overtaken(*known: Any) -> verdict.Verdict:
+    def overtaken(*known: Any) -> verdict.MessageVerdict:
         if not edited:
             edited.append(bench.edit(s1=1))
         return judged(*known)

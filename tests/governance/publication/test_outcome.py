@@ -12,7 +12,7 @@ import pytest
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Ops, Raw, Staging
 from lakeshelf.contracts.messages import encode
-from lakeshelf.governance.publication.outcome import Outcome, counted, outcomes
+from lakeshelf.governance.publication.outcome import KeyOutcome, counted, outcomes
 from lakeshelf.lake.form.commits import Write
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import tables
@@ -61,18 +61,18 @@ def quarantined(root: Root, key: str, version: int) -> None:
     put(root, Raw.QUARANTINE, {**place, "key": key.encode(), "value": value, **why})
 
 
-def state(root: Root, key: str = "b1") -> Outcome:
+def state(root: Root, key: str = "b1") -> KeyOutcome:
     (found,) = outcomes(root, DATASET, "batch_catalog", "T1", MERGE, [key])
     return found
 
 
 def test_a_row_is_merged_until_it_is_sent(root: Root) -> None:
-    assert state(root) == Outcome("b1", "merged")
+    assert state(root) == KeyOutcome("b1", "merged")
     sent(root, "b1", MERGE - 1)
     sent(root, "b1", MERGE, topic_id="T0")
-    assert state(root) == Outcome("b1", "merged"), "an earlier row, and one of another topic"
+    assert state(root) == KeyOutcome("b1", "merged"), "an earlier row, and one of another topic"
     sent(root, "b1", MERGE + 1)
-    assert state(root) == Outcome("b1", "published", MERGE + 1), "what it became since"
+    assert state(root) == KeyOutcome("b1", "published", MERGE + 1), "what it became since"
 
 
 def test_a_row_is_in_force_once_every_job_that_follows_the_topic_holds_it(root: Root) -> None:
@@ -81,7 +81,7 @@ def test_a_row_is_in_force_once_every_job_that_follows_the_topic_holds_it(root: 
     held(root, Staging.LOT_CATALOG_WH, "b1", MERGE - 1)
     assert state(root).state == "published"
     held(root, Staging.LOT_CATALOG_WH, "b1", MERGE + 3)
-    assert state(root) == Outcome("b1", "in_force", MERGE)
+    assert state(root) == KeyOutcome("b1", "in_force", MERGE)
 
 
 def test_a_row_is_refused_where_the_quarantine_holds_its_message_and_no_other(root: Root) -> None:
@@ -90,7 +90,7 @@ def test_a_row_is_refused_where_the_quarantine_holds_its_message_and_no_other(ro
     quarantined(root, "b2", MERGE)
     assert state(root).state == "published"
     quarantined(root, "b1", MERGE)
-    assert state(root) == Outcome("b1", "refused", MERGE, "impossible_value: too many")
+    assert state(root) == KeyOutcome("b1", "refused", MERGE, "impossible_value: too many")
 
 
 def test_keys_are_counted_by_state(root: Root) -> None:
@@ -100,4 +100,4 @@ def test_keys_are_counted_by_state(root: Root) -> None:
 
 
 def test_a_lake_without_these_tables_knows_of_nothing(tmp_path: Path) -> None:
-    assert state(Root.at(tmp_path)) == Outcome("b1", "merged")
+    assert state(Root.at(tmp_path)) == KeyOutcome("b1", "merged")

@@ -11,7 +11,7 @@ from lakeshelf import crash
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.publication import binding
-from lakeshelf.governance.publication.publisher import NOT_BOUND, PUBLISHER, DatasetPublisher, own
+from lakeshelf.governance.publication.publisher import NOT_BOUND, PUBLISHER, MergePublisher, own
 from lakeshelf.governance.storage.main import TOPIC as TOPIC_PROPERTY
 from lakeshelf.kafka.consuming import records
 from lakeshelf.lake import Conflict, Lake
@@ -190,7 +190,7 @@ def test_a_commit_of_others_stops_publication_until_it_is_taken_up(bench: Bench)
 def test_of_two_publishers_one_moves_the_cursor(bench: Bench) -> None:
     bench.edit(s1=1)
     lake = Lake(bench.root, writer=PUBLISHER)
-    slow = DatasetPublisher(lake, bench.table, TOPIC, bench.sent)
+    slow = MergePublisher(lake, bench.table, TOPIC, bench.sent)
     send = slow._record
 
     def overtaken(*what: Any) -> None:

@@ -8,8 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.governance.publication.incoming import Incoming
-from lakeshelf.governance.publication.verdict import Known, Verdict, judged
+from lakeshelf.governance.publication.incoming import IncomingMessages
+from lakeshelf.governance.publication.verdict import KnownKeys, MessageVerdict, judged
 
 SCHEMA = pa.schema([("key", pa.string()), ("n", pa.int64())])
 KEYS = ("a", "b", "c", "d")
@@ -59,7 +59,7 @@ class Model:
             self.again.add(key)
 
 
-def incoming(messages: list[Message]) -> Incoming:
+def incoming(messages: list[Message]) -> IncomingMessages:
     facts = {
         "version": pa.array([m.version for m in messages], pa.int64()),
         "deleted": pa.array([m.n is None for m in messages], pa.bool_()),
@@ -67,13 +67,13 @@ def incoming(messages: list[Message]) -> Incoming:
         "kafka_offset": pa.array(range(len(messages)), pa.int64()),
     }
     rows = pa.Table.from_pylist([{"key": m.key, "n": m.n} for m in messages], SCHEMA)
-    return Incoming(rows, pa.table(facts))
+    return IncomingMessages(rows, pa.table(facts))
 
 
-def verdict(messages: list[Message], model: Model) -> Verdict:
+def verdict(messages: list[Message], model: Model) -> MessageVerdict:
     rows = pa.Table.from_pylist([{"key": k, "n": n} for k, n in model.rows.items()], SCHEMA)
     gone = pa.array(sorted(model.gone), pa.string())
-    known = Known(rows, gone, model.base, model.tombstones, model.next)
+    known = KnownKeys(rows, gone, model.base, model.tombstones, model.next)
     return judged(incoming(messages), "key", known)
 
 
@@ -112,5 +112,7 @@ def test_whatever_is_sent_next_is_above_every_message(
 def test_nan_and_null_are_what_they_are() -> None:
     rows = pa.table({"key": ["a", "b"], "x": [float("nan"), None]})
     facts = incoming([Message("a", 1, 0), Message("b", 1, 0)]).facts
-    found = judged(Incoming(rows, facts), "key", Known(rows, pa.array([], pa.string()), 0, 0, 3))
+    found = judged(
+        IncomingMessages(rows, facts), "key", KnownKeys(rows, pa.array([], pa.string()), 0, 0, 3)
+    )
     assert (found.again, found.adopted.num_rows) == ((), 0)

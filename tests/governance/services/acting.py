@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.changes import merging, requests, reviewing, sessions
 from lakeshelf.governance.services.context import Caller, Context
@@ -21,19 +21,21 @@ ROW = {
 }
 
 
-def insert(shelf: str, **cells: Any) -> Incoming:
-    return Incoming(f"e{next(_NUMBERS)}", "insert", shelf, None, {**ROW, **cells})
+def insert(shelf: str, **cells: Any) -> IncomingEdit:
+    return IncomingEdit(f"e{next(_NUMBERS)}", "insert", shelf, None, {**ROW, **cells})
 
 
-def set_(shelf: str, column: str, value: Any) -> Incoming:
-    return Incoming(f"e{next(_NUMBERS)}", "set", shelf, column, value)
+def set_(shelf: str, column: str, value: Any) -> IncomingEdit:
+    return IncomingEdit(f"e{next(_NUMBERS)}", "set", shelf, column, value)
 
 
-def delete(shelf: str) -> Incoming:
-    return Incoming(f"e{next(_NUMBERS)}", "delete", shelf)
+def delete(shelf: str) -> IncomingEdit:
+    return IncomingEdit(f"e{next(_NUMBERS)}", "delete", shelf)
 
 
-def proposed(context: Context, caller: Caller, *edits: Incoming, title: str = "x") -> ChangeRequest:
+def proposed(
+    context: Context, caller: Caller, *edits: IncomingEdit, title: str = "x"
+) -> ChangeRequest:
     """A change request under review."""
     session = sessions.open_session(context, caller, PROJECT, DATASET)
     edited = sessions.edit(context, caller, session.id, edits)
@@ -49,7 +51,7 @@ def merged(context: Context, request: ChangeRequest, caller: Caller = ANN) -> Ch
     return merging.merge(context, caller, PROJECT, request.number, str(request.content_hash))
 
 
-def done(context: Context, *edits: Incoming, title: str = "x") -> ChangeRequest:
+def done(context: Context, *edits: IncomingEdit, title: str = "x") -> ChangeRequest:
     """Edits by ann that ben approved, merged."""
     return merged(context, approved(context, proposed(context, ANN, *edits, title=title)))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lakeshelf.governance.domain import permissions
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services import history
 from lakeshelf.governance.services.changes import defining, merging, recovery
@@ -80,7 +80,7 @@ def test_without_a_reason_nothing_is_restored(context: Context, first: int) -> N
 def test_what_the_rules_refuse_is_not_restored(context: Context, first: int) -> None:
     with context.metadata.reading() as tx:
         present = tx.datasets.definition(PROJECT, DATASET)
-    rule = Rule("enough", "between", ("min_qty",), {"minimum": 20})
+    rule = RowRule("enough", "between", ("min_qty",), {"minimum": 20})
     change = defining.propose(
         context, BEN, PROJECT, DATASET, present.next(rules=(*present.rules, rule)), title="x"
     )

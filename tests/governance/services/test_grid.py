@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from lakeshelf.governance.services.changes import sessions
 from lakeshelf.governance.services.context import Context
-from lakeshelf.governance.services.memory import Held, Memory
+from lakeshelf.governance.services.memory import Memory, SizedCache
 from lakeshelf.governance.services.reading import grid
-from lakeshelf.governance.services.reading.grid import Asked, Page
-from lakeshelf.governance.services.reading.views import Query
+from lakeshelf.governance.services.reading.grid import ViewPage, ViewSpec
+from lakeshelf.governance.services.reading.views import ViewQuery
 from tests.governance.services.acting import delete, done, insert, set_
 from tests.governance.services.conftest import ANN, DATASET, PROJECT
 
@@ -19,9 +19,9 @@ from tests.governance.services.conftest import ANN, DATASET, PROJECT
 def test_no_view_keeps_the_rows_of_a_version_that_was_let_go(context: Context) -> None:
     done(context, insert("S1"), insert("S2"))
     done(context, set_("S1", "min_qty", 5))
-    context = replace(context, memory=Memory(tables=Held(most=1)))
+    context = replace(context, memory=Memory(tables=SizedCache(most=1)))
     versions = [
-        Asked(PROJECT, DATASET, version, Query())
+        ViewSpec(PROJECT, DATASET, version, ViewQuery())
         for version in range(context_version(context) - 1, context_version(context) + 1)
     ]
     grid.page(context, ANN, versions[0], 0, 10)
@@ -35,7 +35,7 @@ def test_no_view_keeps_the_rows_of_a_version_that_was_let_go(context: Context) -
 
 def context_version(context: Context) -> int:
     """The newest version."""
-    asked, _ = grid.ask(context, ANN, PROJECT, DATASET, Query())
+    asked, _ = grid.ask(context, ANN, PROJECT, DATASET, ViewQuery())
     assert isinstance(asked.at, int)
     return asked.at
 
@@ -44,9 +44,9 @@ def test_edits_that_other_processes_took_are_laid_over_too(context: Context) -> 
     done(context, insert("S1"), insert("S2"), insert("S3"))
     other = replace(context, memory=Memory())
     session = sessions.open_session(context, ANN, PROJECT, DATASET)
-    asked, _ = grid.ask(context, ANN, PROJECT, DATASET, Query(), session=session.id)
+    asked, _ = grid.ask(context, ANN, PROJECT, DATASET, ViewQuery(), session=session.id)
 
-    def both() -> tuple[Page, Page]:
+    def both() -> tuple[ViewPage, ViewPage]:
         pages = [grid.page(who, ANN, asked, 0, 10, session.id) for who in (context, other)]
         return pages[0], pages[1]
 
@@ -76,7 +76,7 @@ def test_a_cell_is_read_from_the_rows_that_somebody_looks_at(context: Context) -
         process = replace(context, memory=Memory())
         session = sessions.open_session(process, ANN, PROJECT, DATASET)
         if looks:
-            grid.ask(process, ANN, PROJECT, DATASET, Query(), session=session.id)
+            grid.ask(process, ANN, PROJECT, DATASET, ViewQuery(), session=session.id)
         edits = [set_("S1", "min_qty", -1), set_("S9", "min_qty", 1), insert("S2"), delete("S2")]
         named = [replace(one, edit_id=f"e{n}") for n, one in enumerate(edits)]
         answers.append(sessions.edit(process, ANN, session.id, named))

@@ -6,7 +6,7 @@ import pytest
 
 from lakeshelf.contracts.types import LONG, STRING, Field
 from lakeshelf.governance.domain.definition import Column, Definition
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services import datasets, history
 from lakeshelf.governance.services.changes import requests, reviewing, sessions
@@ -37,7 +37,7 @@ def edited(context: Context, session: str, *edits: tuple[str, str, object]) -> l
     codes = []
     for place, (op, row, value) in enumerate(edits):
         column = "cents" if op == "set" else None
-        edit = Incoming(f"{place}", op, row, column, value)
+        edit = IncomingEdit(f"{place}", op, row, column, value)
         answer = sessions.edit(context, ANN, session, [edit])
         codes += [one.error.code for one in answer.refusals]
     return codes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import history
@@ -199,7 +199,7 @@ def tightened(context: Context, most: int) -> ChangeRequest:
     """A request of ann for a definition with one more rule."""
     with context.metadata.reading() as tx:
         present = tx.datasets.definition(PROJECT, DATASET)
-    rule = Rule("least_is_small", "between", ("min_qty",), {"maximum": most})
+    rule = RowRule("least_is_small", "between", ("min_qty",), {"maximum": most})
     later = present.next(rules=(*present.rules, rule))
     return defining.propose(context, ANN, PROJECT, DATASET, later, title="Small shelves")
 

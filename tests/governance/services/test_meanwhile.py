@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.tables.projects import Membership
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
@@ -227,7 +227,7 @@ def test_a_proposal_that_is_refused_leaves_no_draft_behind(context: Context) -> 
     done(context, set_("A1", "target_pct", 50))
     with context.metadata.reading() as tx:
         present = tx.datasets.definition(PROJECT, DATASET)
-    rule = Rule("least", "between", ("target_pct",), {"maximum": 60})
+    rule = RowRule("least", "between", ("target_pct",), {"maximum": 60})
     change = defining.propose(
         context, BEN, PROJECT, DATASET, present.next(rules=(*present.rules, rule)), title="x"
     )

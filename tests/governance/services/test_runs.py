@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lakeshelf.governance.domain.definition import Definition, Rule
+from lakeshelf.governance.domain.definition import Definition, RowRule
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import runs, upkeep
@@ -96,7 +96,7 @@ def test_a_policy_with_a_check_that_nothing_runs_is_refused(context: Context) ->
 def unique_minimum(context: Context) -> None:
     with context.metadata.reading() as tx:
         rules = tx.datasets.definition(PROJECT, DATASET).rules
-    redefined(context, rules=(*rules, Rule("alone", "unique", ("min_qty",), {})))
+    redefined(context, rules=(*rules, RowRule("alone", "unique", ("min_qty",), {})))
 
 
 def state(context: Context, request: ChangeRequest) -> str:

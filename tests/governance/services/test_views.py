@@ -15,9 +15,15 @@ from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, Fie
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.keys import row_id, row_ids
 from lakeshelf.governance.errors import GovernanceError
-from lakeshelf.governance.services.memory import Held
+from lakeshelf.governance.services.memory import SizedCache
 from lakeshelf.governance.services.reading.tables import HeldTable
-from lakeshelf.governance.services.reading.views import Filter, Query, Sort, View, ordered
+from lakeshelf.governance.services.reading.views import (
+    Filter,
+    OrderedView,
+    Sort,
+    ViewQuery,
+    ordered,
+)
 from tests.governance.domain import cases
 from tests.governance.domain.cases import TYPES, values
 
@@ -46,12 +52,12 @@ def held(rows: list[Row], batch: int = 7) -> HeldTable:
     return HeldTable.of(DEFINITION, table.to_reader(max_chunksize=batch))
 
 
-def shown(rows: list[Row], query: Query) -> View:
+def shown(rows: list[Row], query: ViewQuery) -> OrderedView:
     table = held(rows)
-    return View(table, ordered(table, query))
+    return OrderedView(table, ordered(table, query))
 
 
-def shelves(of: View, offset: int = 0, limit: int = 1000) -> list[str]:
+def shelves(of: OrderedView, offset: int = 0, limit: int = 1000) -> list[str]:
     listed: list[str] = of.page(offset, limit)["shelf"].to_pylist()
     return listed
 
@@ -107,8 +113,8 @@ def test_rows_of_every_type_stand_as_plain_sorting_puts_them(
     definition, rows = table
     reader = pa.Table.from_pylist(rows, definition.schema).to_reader(max_chunksize=7)
     known = HeldTable.of(definition, reader)
-    query = Query(sort=tuple(Sort(name, descending) for name, descending in sort))
-    page = View(known, ordered(known, query)).page(0, 1000)
+    query = ViewQuery(sort=tuple(Sort(name, descending) for name, descending in sort))
+    page = OrderedView(known, ordered(known, query)).page(0, 1000)
     assert row_ids(definition, page).to_pylist() == plainly(definition, rows, sort)
 
 
@@ -146,13 +152,13 @@ def test_rows_are_filtered(rows: list[Row], op: str, least: int, store: str) -> 
         passed = [
             r["shelf"] for r in rows if r[column] is not None and CHECKS[op](r[column], value)
         ]
-        assert shelves(shown(rows, Query((Filter(column, op, value),)))) == sorted(passed)
+        assert shelves(shown(rows, ViewQuery((Filter(column, op, value),)))) == sorted(passed)
 
 
 @given(ROWS)
 def test_words_of_filters_mean_what_they_say(rows: list[Row]) -> None:
     def passed(op: str, column: str, value: Any = None) -> set[str]:
-        return set(shelves(shown(rows, Query((Filter(column, op, value),)))))
+        return set(shelves(shown(rows, ViewQuery((Filter(column, op, value),)))))
 
     def those(test: Any) -> set[str]:
         return {row["shelf"] for row in rows if test(row)}
@@ -172,7 +178,7 @@ def test_words_of_filters_mean_what_they_say(rows: list[Row]) -> None:
 
 @given(ROWS, st.integers(0, 35), st.integers(1, 10))
 def test_pages_are_parts_of_the_whole(rows: list[Row], offset: int, limit: int) -> None:
-    all_of_it = shown(rows, Query())
+    all_of_it = shown(rows, ViewQuery())
     assert shelves(all_of_it, offset, limit) == shelves(all_of_it)[offset : offset + limit]
     assert [all_of_it.position(shelf) for shelf in shelves(all_of_it)] == list(range(len(rows)))
     assert all_of_it.position("not there") is None
@@ -180,7 +186,7 @@ def test_pages_are_parts_of_the_whole(rows: list[Row], offset: int, limit: int) 
 
 @given(ROWS)
 def test_facets_count_values(rows: list[Row]) -> None:
-    listed, total = shown(rows, Query()).facets("store")
+    listed, total = shown(rows, ViewQuery()).facets("store")
     assert dict(listed) == {
         value: sum(row["store"] == value for row in rows)
         for value in {row["store"] for row in rows}
@@ -191,22 +197,22 @@ def test_facets_count_values(rows: list[Row]) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        Query((Filter("nothing", "=", 1),)),
-        Query((Filter("least", "like", 1),)),
-        Query((Filter("least", "=", "1.5"),)),
-        Query((Filter("least", "contains", "1"),)),
-        Query((Filter("store", "in", "s1"),)),
-        Query(sort=(Sort("nothing"),)),
+        ViewQuery((Filter("nothing", "=", 1),)),
+        ViewQuery((Filter("least", "like", 1),)),
+        ViewQuery((Filter("least", "=", "1.5"),)),
+        ViewQuery((Filter("least", "contains", "1"),)),
+        ViewQuery((Filter("store", "in", "s1"),)),
+        ViewQuery(sort=(Sort("nothing"),)),
     ],
 )
-def test_what_cannot_be_asked_is_refused(query: Query) -> None:
+def test_what_cannot_be_asked_is_refused(query: ViewQuery) -> None:
     with pytest.raises(GovernanceError) as error:
         shown([{"shelf": "a", "store": "s1", "least": 1, "share": 1.0}], query)
     assert error.value.status == 422
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
-    kept: Held[str] = Held(most=2)
+    kept: SizedCache[str] = SizedCache(most=2)
     made: list[str] = []
 
     def make(name: str) -> str:
@@ -222,7 +228,7 @@ def test_what_was_not_used_for_longest_goes_first() -> None:
 
 
 def test_what_many_ask_for_at_once_is_made_once() -> None:
-    kept: Held[int] = Held(most=100)
+    kept: SizedCache[int] = SizedCache(most=100)
     asked, made, answers = Barrier(8), [], []
 
     def make() -> int:
@@ -242,7 +248,7 @@ def test_what_many_ask_for_at_once_is_made_once() -> None:
 
 
 def test_what_could_not_be_made_is_made_when_it_is_asked_for_again() -> None:
-    kept: Held[int] = Held(most=100)
+    kept: SizedCache[int] = SizedCache(most=100)
 
     def fails() -> int:
         raise OSError("no disk")

@@ -23,8 +23,8 @@ from lakeshelf.contracts.types import (
 )
 from lakeshelf.contracts.types import Decimal as DecimalOf
 from lakeshelf.governance.domain import values
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
-from lakeshelf.governance.domain.findings import Point, Report
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
+from lakeshelf.governance.domain.findings import Point, ValidationReport
 from lakeshelf.governance.validation.counting import Main, Others
 from lakeshelf.governance.validation.judging import validated
 from lakeshelf.governance.validation.remote import Worker
@@ -58,7 +58,7 @@ def column(name: str, type_: Type) -> Column:
     return Column(Field(name, type_, "A column.", required=False))
 
 
-def defined(types: Mapping[str, Type], *rules: Rule) -> Definition:
+def defined(types: Mapping[str, Type], *rules: RowRule) -> Definition:
     columns = [Column(Field("row_id", STRING, "Key.")), *(column(n, t) for n, t in types.items())]
     return Definition(1, tuple(columns), rules=rules)
 
@@ -84,7 +84,7 @@ def judged(
     deleted: Sequence[str] = (),
     others: Others = nothing_else,
     point: Point = "merge",
-) -> Report:
+) -> ValidationReport:
     """Rows with `row_id` against all rows of main."""
     touched = {row["row_id"] for row in new} | set(deleted)
     base = [row for row in main if row["row_id"] in touched]
@@ -94,11 +94,11 @@ def judged(
     )
 
 
-def found(report: Report) -> set[tuple[str, str | None, str | None, bool]]:
+def found(report: ValidationReport) -> set[tuple[str, str | None, str | None, bool]]:
     return {(f.rule, f.column, f.row_id, f.introduced) for f in report.findings}
 
 
-def holds(rule: Rule, types: Mapping[str, Type], row: Row) -> bool:
+def holds(rule: RowRule, types: Mapping[str, Type], row: Row) -> bool:
     """Whether a rule about one row alone holds."""
     first = row[rule.columns[0]]
     if rule.kind == "not_null":
@@ -110,21 +110,21 @@ def holds(rule: Rule, types: Mapping[str, Type], row: Row) -> bool:
     )
 
 
-def _between(params: Any, about: Column, row: Row, rule: Rule) -> bool:
+def _between(params: Any, about: Column, row: Row, rule: RowRule) -> bool:
     low, high = (values.read(about, params.get(name)) for name in ("minimum", "maximum"))
     value = row[about.name]
     return (low is None or value >= low) and (high is None or value <= high) and value == value  # noqa: PLR0124
 
 
-def _in_set(params: Any, about: Column, row: Row, rule: Rule) -> bool:
+def _in_set(params: Any, about: Column, row: Row, rule: RowRule) -> bool:
     return any(equal(row[about.name], values.read(about, v)) for v in params["values"])
 
 
-def _length(params: Any, about: Column, row: Row, rule: Rule) -> bool:
+def _length(params: Any, about: Column, row: Row, rule: RowRule) -> bool:
     return params.get("minimum", 0) <= len(row[about.name]) <= params.get("maximum", math.inf)
 
 
-def _compare(params: Any, about: Column, row: Row, rule: Rule) -> bool:
+def _compare(params: Any, about: Column, row: Row, rule: RowRule) -> bool:
     first, second = (row[name] for name in rule.columns)
     same = equal(first, second)
     holding = {"<": first < second, "=": same, ">": first > second}

@@ -20,7 +20,7 @@ from lakeshelf.contracts.types import (
     Type,
 )
 from lakeshelf.governance.domain.binding import bound
-from lakeshelf.governance.domain.definition import Column, Definition, Rule, RuleKind
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule, RuleKind
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.validation.definitions import checked, rule_problems
 from lakeshelf.governance.validation.kinds import KINDS
@@ -44,7 +44,7 @@ def elsewhere(dataset: str, name: str) -> Column | None:
     return column(name, known[dataset, name]) if (dataset, name) in known else None
 
 
-def problems(rule: Rule) -> list[str]:
+def problems(rule: RowRule) -> list[str]:
     return [*rule_problems(rule, {n: column(n, t) for n, t in TYPES.items()}, elsewhere)]
 
 
@@ -119,37 +119,37 @@ def test_every_kind_is_judged_and_tried() -> None:
 def test_a_rule_that_can_be_judged_has_no_problem(
     kind: RuleKind, columns: tuple[str, ...], params: dict[str, Any]
 ) -> None:
-    assert problems(Rule("rule", kind, columns, params)) == []
+    assert problems(RowRule("rule", kind, columns, params)) == []
 
 
 @pytest.mark.parametrize(("kind", "columns", "params", "problem"), BAD)
 def test_a_rule_that_cannot_be_judged_says_why(
     kind: RuleKind, columns: tuple[str, ...], params: dict[str, Any], problem: str
 ) -> None:
-    (said,) = problems(Rule("rule", kind, columns, params))
+    (said,) = problems(RowRule("rule", kind, columns, params))
     assert said.startswith("rule rule: ")
     assert any(part in said for part in problem.split("|"))
 
 
 def test_unknown_kinds_and_severities_are_told_with_those_that_there_are() -> None:
     unknown: Any = "sum"
-    (kind,) = problems(Rule("rule", unknown, ("text",)))
+    (kind,) = problems(RowRule("rule", unknown, ("text",)))
     assert "no kind 'sum'; there are between, compare" in kind
-    (severity,) = problems(Rule("rule", "not_null", ("text",), severity=unknown))
+    (severity,) = problems(RowRule("rule", "not_null", ("text",), severity=unknown))
     assert "no severity 'sum'; there are info, warning, error, fatal" in severity
 
 
 def test_a_column_that_the_merge_writes_has_no_rules() -> None:
     actor = Column(Field("actor", STRING, "Who."), system=True)
-    (problem,) = rule_problems(Rule("rule", "not_null", ("actor",)), {"actor": actor}, elsewhere)
+    (problem,) = rule_problems(RowRule("rule", "not_null", ("actor",)), {"actor": actor}, elsewhere)
     assert "actor is written by the merge" in problem
 
 
 def test_all_problems_of_a_definition_are_refused_at_once() -> None:
     rules = [
-        Rule("range", "between", ("number", "price"), {"minimum": "0.105"}),
-        Rule("shape", "regex", ("text",), {"pattern": "("}),
-        Rule("good", "not_null", ("text",)),
+        RowRule("range", "between", ("number", "price"), {"minimum": "0.105"}),
+        RowRule("shape", "regex", ("text",), {"pattern": "("}),
+        RowRule("good", "not_null", ("text",)),
     ]
     with pytest.raises(GovernanceError) as refusal:
         checked(defined(TYPES, *rules), elsewhere)
@@ -171,7 +171,7 @@ def test_the_rules_of_a_contract_can_be_judged(name: str) -> None:
 
 
 def test_a_definition_whose_rules_can_be_judged_comes_back() -> None:
-    rules = [Rule(str(n), *parts) for n, parts in enumerate(GOOD)]
+    rules = [RowRule(str(n), *parts) for n, parts in enumerate(GOOD)]
     definition = defined(TYPES, *rules)
     assert checked(definition, elsewhere) is definition
 
@@ -199,6 +199,6 @@ def test_a_key_that_the_server_makes_is_a_text() -> None:
 
 
 def test_a_rule_without_a_name_is_refused() -> None:
-    rule = Rule("", "not_null", ("text",))
+    rule = RowRule("", "not_null", ("text",))
     with pytest.raises(GovernanceError, match="1 to 63 characters"):
         checked(defined(TYPES, rule), elsewhere)

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.contracts.types import LONG, STRING, Decimal
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.domain.findings import Finding
 from lakeshelf.governance.validation import frame
 from lakeshelf.governance.validation.judging import validated
 from lakeshelf.governance.validation.remote import Worker
 from tests.governance.validation.model import defined, found, judged, nothing_else, reading
 
-POSITIVE = Rule("positive", "between", ("a",), {"minimum": 0})
+POSITIVE = RowRule("positive", "between", ("a",), {"minimum": 0})
 NUMBERS = defined({"a": LONG, "b": LONG}, POSITIVE)
 
 
@@ -46,7 +46,7 @@ def test_old_dirt_alone_does_not_block(worker: Worker) -> None:
 def test_an_insert_that_lacks_a_value_is_not_excused_by_the_row_that_main_lacks(
     worker: Worker,
 ) -> None:
-    definition = defined({"a": LONG}, Rule("filled", "not_null", ("a",)))
+    definition = defined({"a": LONG}, RowRule("filled", "not_null", ("a",)))
     new = [{"row_id": "1", "a": None}, {"row_id": "2", "a": None}]
     report = judged(worker, definition, new, main=[{"row_id": "2", "a": None}])
     assert found(report) == {("filled", "a", "1", True), ("filled", "a", "2", False)}
@@ -57,7 +57,7 @@ def test_an_insert_that_lacks_a_value_is_not_excused_by_the_row_that_main_lacks(
     [("info", False), ("warning", False), ("error", True), ("fatal", True)],
 )
 def test_errors_and_worse_block(worker: Worker, severity: Any, blocked: bool) -> None:
-    rule = Rule("positive", "between", ("a",), {"minimum": 0}, severity)
+    rule = RowRule("positive", "between", ("a",), {"minimum": 0}, severity)
     report = judged(worker, defined({"a": LONG}, rule), [row("1", -1)])
     assert report.introduced == {severity: 1}
     assert report.blocked is blocked
@@ -66,8 +66,8 @@ def test_errors_and_worse_block(worker: Worker, severity: Any, blocked: bool) ->
 
 def test_a_finding_has_key_value_and_the_sentence_that_does_not_hold(worker: Worker) -> None:
     rules = [
-        Rule("price", "between", ("price",), {"minimum": "0.10", "maximum": "9.99"}),
-        Rule("order", "compare", ("a", "b"), {"operator": "<"}, "warning"),
+        RowRule("price", "between", ("price",), {"minimum": "0.10", "maximum": "9.99"}),
+        RowRule("order", "compare", ("a", "b"), {"operator": "<"}, "warning"),
     ]
     definition = defined({"price": Decimal(12, 2), "a": LONG, "b": LONG}, *rules)
     new = pa.Table.from_pylist(
@@ -88,7 +88,7 @@ def test_a_finding_has_key_value_and_the_sentence_that_does_not_hold(worker: Wor
 
 def test_an_expectation_that_raises_is_fatal(worker: Worker) -> None:
     """No definition that was checked has such a rule; that it raises is Great Expectations' own refusal."""
-    impossible = Rule("length", "length", ("code",), {"minimum": 5, "maximum": 1}, "info")
+    impossible = RowRule("length", "length", ("code",), {"minimum": 5, "maximum": 1}, "info")
     definition = defined({"a": LONG, "b": LONG, "code": STRING}, impossible, POSITIVE)
     new = [{"row_id": "1", "a": -1, "code": "x"}, {"row_id": "2", "a": 1, "code": "y"}]
     failed, judged_too = judged(worker, definition, new).findings
@@ -103,7 +103,7 @@ def test_an_expectation_that_raises_is_fatal(worker: Worker) -> None:
 
 
 def test_only_rules_about_the_columns_that_are_asked_for_are_judged(worker: Worker) -> None:
-    definition = defined({"a": LONG, "b": LONG}, POSITIVE, Rule("b", "not_null", ("b",)))
+    definition = defined({"a": LONG, "b": LONG}, POSITIVE, RowRule("b", "not_null", ("b",)))
     new = pa.Table.from_pylist([row("1", -1)], definition.schema)
     report = validated(
         "cell", definition, new, new.slice(0, 0), reading(new), nothing_else, worker, columns=["b"]
@@ -114,7 +114,7 @@ def test_only_rules_about_the_columns_that_are_asked_for_are_judged(worker: Work
 def test_frames_of_a_few_rows_say_what_one_frame_says(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    definition = defined({"a": LONG, "b": LONG}, POSITIVE, Rule("once", "unique", ("b",)))
+    definition = defined({"a": LONG, "b": LONG}, POSITIVE, RowRule("once", "unique", ("b",)))
     main = [row(str(n), n % 3 - 1, n % 7) for n in range(20)]
     new = [row(str(n), n % 4 - 1, n % 5) for n in range(30, 5, -1)]
     whole = judged(worker, definition, new, main)

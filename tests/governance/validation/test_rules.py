@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING, Type
 from lakeshelf.governance.domain import values
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.validation.kinds import SIGNS
 from lakeshelf.governance.validation.remote import Worker
 from tests.governance.validation import model
@@ -28,7 +28,7 @@ def shown(type_: Type, value: Any) -> Any:
     return values.shown(model.column("a", type_), value)
 
 
-def agrees(worker: Worker, types: dict[str, Type], rules: list[Rule], rows: list[Any]) -> None:
+def agrees(worker: Worker, types: dict[str, Type], rules: list[RowRule], rows: list[Any]) -> None:
     """Every finding is one of the model's, and the other way round."""
     named = [{"row_id": str(number), **row} for number, row in enumerate(rows)]
     expected = {
@@ -44,19 +44,19 @@ def agrees(worker: Worker, types: dict[str, Type], rules: list[Rule], rows: list
 def test_a_range_holds_for_the_values_in_it_and_at_its_bounds(worker: Worker, type_: Type) -> None:
     edges = [value for value in EDGES[type_] if value == value]  # noqa: PLR0124
     rules = [
-        Rule(f"{side} {n}", "between", ("a",), {side: shown(type_, bound)})
+        RowRule(f"{side} {n}", "between", ("a",), {side: shown(type_, bound)})
         for n, bound in enumerate(edges)
         for side in ("minimum", "maximum")
     ]
     both = {"minimum": shown(type_, edges[1]), "maximum": shown(type_, edges[-2])}
-    rules.append(Rule("both", "between", ("a",), both))
+    rules.append(RowRule("both", "between", ("a",), both))
     agrees(worker, {"a": type_}, rules, [{"a": value} for value in [*EDGES[type_], None]])
 
 
 @pytest.mark.parametrize("type_", [*ALL], ids=str)
 def test_two_columns_of_a_row_are_compared_by_value(worker: Worker, type_: Type) -> None:
     operators = SIGNS if type_ in ORDERED else ["=", "!="]
-    rules = [Rule(f"a {op} b", "compare", ("a", "b"), {"operator": op}) for op in operators]
+    rules = [RowRule(f"a {op} b", "compare", ("a", "b"), {"operator": op}) for op in operators]
     pairs = [*ALL[type_], None]
     rows = [{"a": first, "b": second} for first in pairs for second in pairs]
     agrees(worker, {"a": type_, "b": type_}, rules, rows)
@@ -66,24 +66,24 @@ def test_two_columns_of_a_row_are_compared_by_value(worker: Worker, type_: Type)
 def test_a_set_holds_for_its_members_and_no_value_like_them(worker: Worker, type_: Type) -> None:
     edges = [*ALL[type_]]
     rules = [
-        Rule(f"in {n}", "in_set", ("a",), {"values": [shown(type_, value)]})
+        RowRule(f"in {n}", "in_set", ("a",), {"values": [shown(type_, value)]})
         for n, value in enumerate(edges)
     ]
-    rules.append(Rule("in all", "in_set", ("a",), {"values": [shown(type_, v) for v in edges]}))
+    rules.append(RowRule("in all", "in_set", ("a",), {"values": [shown(type_, v) for v in edges]}))
     agrees(worker, {"a": type_}, rules, [{"a": value} for value in [*edges, None]])
 
 
 @pytest.mark.parametrize("type_", [*ALL], ids=str)
 def test_only_null_is_no_value(worker: Worker, type_: Type) -> None:
     rows = [{"a": value} for value in [*ALL[type_], None]]
-    agrees(worker, {"a": type_}, [Rule("filled", "not_null", ("a",))], rows)
+    agrees(worker, {"a": type_}, [RowRule("filled", "not_null", ("a",))], rows)
 
 
 def test_the_length_of_a_text_is_its_code_points(worker: Worker) -> None:
     rules = [
-        Rule("at most 1", "length", ("a",), {"maximum": 1}),
-        Rule("at least 1", "length", ("a",), {"minimum": 1}),
-        Rule("2", "length", ("a",), {"minimum": 2, "maximum": 2}),
+        RowRule("at most 1", "length", ("a",), {"maximum": 1}),
+        RowRule("at least 1", "length", ("a",), {"minimum": 1}),
+        RowRule("2", "length", ("a",), {"minimum": 2, "maximum": 2}),
     ]
     agrees(worker, {"a": STRING}, rules, [{"a": value} for value in [*EDGES[STRING], None]])
 
@@ -102,7 +102,7 @@ def test_the_length_of_a_text_is_its_code_points(worker: Worker) -> None:
 def test_a_pattern_is_found_as_re2_finds_it(
     worker: Worker, pattern: str, matched: set[str]
 ) -> None:
-    definition = defined({"a": STRING}, Rule("shape", "regex", ("a",), {"pattern": pattern}))
+    definition = defined({"a": STRING}, RowRule("shape", "regex", ("a",), {"pattern": pattern}))
     rows = [{"row_id": text or "empty", "a": text} for text in EDGES[STRING] if text != "null"]
     rows.append({"row_id": "null", "a": None})
     wrong = {row["row_id"] for row in rows if row["a"] is not None and row["a"] not in matched}
@@ -110,7 +110,7 @@ def test_a_pattern_is_found_as_re2_finds_it(
 
 
 def test_a_pattern_that_drives_others_mad_answers(worker: Worker) -> None:
-    definition = defined({"a": STRING}, Rule("shape", "regex", ("a",), {"pattern": "(a+)+$"}))
+    definition = defined({"a": STRING}, RowRule("shape", "regex", ("a",), {"pattern": "(a+)+$"}))
     rows = [{"row_id": "1", "a": "a" * 30 + "b"}, {"row_id": "2", "a": "a" * 30}]
     assert [f.row_id for f in judged(worker, definition, rows).findings] == ["1"]
 
@@ -135,10 +135,10 @@ def test_ranges_comparisons_and_sets_agree_with_plain_python(
     allowed = [shown(type_, v) for v in data.draw(st.lists(numbers, min_size=1, max_size=4))]
     operator = data.draw(st.sampled_from([*SIGNS]))
     rules = [
-        Rule("range", "between", ("a", "b"), bounds),
-        Rule("order", "compare", ("a", "b"), {"operator": operator}),
-        Rule("set", "in_set", ("a",), {"values": allowed}),
-        Rule("filled", "not_null", ("b",)),
+        RowRule("range", "between", ("a", "b"), bounds),
+        RowRule("order", "compare", ("a", "b"), {"operator": operator}),
+        RowRule("set", "in_set", ("a",), {"values": allowed}),
+        RowRule("filled", "not_null", ("b",)),
     ]
     cell = st.none() | numbers | st.sampled_from([low, high])
     pair = st.fixed_dictionaries({"a": cell, "b": cell})
@@ -155,5 +155,5 @@ def test_ranges_comparisons_and_sets_agree_with_plain_python(
     assert found(judged(worker, defined(types, *rules), named)) == expected
 
 
-def _about(rule: Rule, name: str) -> Rule:
-    return rule if rule.kind == "compare" else Rule(rule.name, rule.kind, (name,), rule.params)
+def _about(rule: RowRule, name: str) -> RowRule:
+    return rule if rule.kind == "compare" else RowRule(rule.name, rule.kind, (name,), rule.params)

@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.contracts.types import BINARY, BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, Type
-from lakeshelf.governance.domain.definition import Rule
+from lakeshelf.governance.domain.definition import RowRule
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.validation.judging import validated
 from lakeshelf.governance.validation.remote import Worker
 from tests.governance.validation.model import WIDE, defined, found, judged, nothing_else, table
 
-CODE = Rule("one code", "unique", ("code",))
+CODE = RowRule("one code", "unique", ("code",))
 CODES = defined({"code": STRING}, CODE)
-PLACE = Rule("one place", "unique", ("store", "shelf"))
+PLACE = RowRule("one place", "unique", ("store", "shelf"))
 PLACES = defined({"store": STRING, "shelf": LONG}, PLACE)
 SPARING = settings(
     max_examples=25,
@@ -102,7 +102,7 @@ def test_several_columns_are_unique_together_where_none_is_null(worker: Worker) 
 def test_values_occur_again_by_value(
     worker: Worker, type_: Type, same: list[Any], other: Any, columns: tuple[str, ...]
 ) -> None:
-    definition = defined({"a": type_, "b": LONG}, Rule("once", "unique", columns))
+    definition = defined({"a": type_, "b": LONG}, RowRule("once", "unique", columns))
     new = [{"row_id": str(n), "a": value, "b": 1} for n, value in enumerate([same[0], other])]
     main = [{"row_id": "m", "a": same[1], "b": 1}]
     assert [f.row_id for f in judged(worker, definition, new, main).findings] == ["0"]
@@ -132,7 +132,9 @@ def test_uniqueness_is_that_of_the_table_as_it_would_be(
     assert found(judged(worker, CODES, rows, main, [*gone])) == expected
 
 
-STORE = Rule("known store", "references", ("store",), {"dataset": "stores", "column": "store_id"})
+STORE = RowRule(
+    "known store", "references", ("store",), {"dataset": "stores", "column": "store_id"}
+)
 SHELVES = defined({"store": STRING}, STORE)
 
 
@@ -154,7 +156,7 @@ def test_a_value_has_to_be_in_the_other_dataset(worker: Worker) -> None:
 def test_a_cell_is_judged_without_the_table_and_the_report_says_by_what_it_was_not(
     worker: Worker,
 ) -> None:
-    definition = defined({"code": STRING}, CODE, Rule("filled", "not_null", ("code",)))
+    definition = defined({"code": STRING}, CODE, RowRule("filled", "not_null", ("code",)))
     report = judged(worker, definition, [row("1", None)], main=[row("2", "x")], point="cell")
     assert report.deferred == ("one code",)
     assert [f.rule for f in report.findings] == ["filled"]

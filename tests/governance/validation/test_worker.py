@@ -17,19 +17,19 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.contracts.types import LONG
-from lakeshelf.governance.domain.definition import Rule
-from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.definition import RowRule
+from lakeshelf.governance.domain.findings import ValidationReport
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.validation.remote import DEADLINES, PATH, Worker
 from tests.governance.validation.model import defined, judged
 from tests.governance.worker import Process
 
-RULE = Rule("positive", "between", ("a",), {"minimum": 0})
+RULE = RowRule("positive", "between", ("a",), {"minimum": 0})
 DEFINITION = defined({"a": LONG}, RULE)
 IMPATIENT = dict.fromkeys(DEADLINES, 0.5)
 
 
-def report(worker: Worker) -> Report:
+def report(worker: Worker) -> ValidationReport:
     return judged(worker, DEFINITION, [{"row_id": "1", "a": -1}, {"row_id": "2", "a": 1}])
 
 

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict
 from lakeshelf.governance.domain.editing.edits import Edit
 from lakeshelf.governance.domain.findings import Finding
 from lakeshelf.governance.domain.permissions import Role, Scope
-from lakeshelf.governance.domain.requests.conflicts import Conflict
+from lakeshelf.governance.domain.requests.conflicts import MergeConflict
 from lakeshelf.governance.metadata.tables.events import Event
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.metadata.tables.reviews import Comment, Review
 from lakeshelf.governance.metadata.tables.work import Upload
-from lakeshelf.governance.services.history import Change
+from lakeshelf.governance.services.history import CellChange
 from lakeshelf.governance.services.jobs.asked import SeenJob
-from lakeshelf.governance.services.jobs.queries import Answer
+from lakeshelf.governance.services.jobs.queries import QueryResult
 
 
 class TokenAnswer(BaseModel):
@@ -161,7 +161,7 @@ class PreviewAnswer(BaseModel):
     version: int
     counts: Mapping[str, int]
     changes: Sequence[ChangeAnswer]
-    conflicts: Sequence[Conflict]
+    conflicts: Sequence[MergeConflict]
     summary: ReportSummary | None
     findings: Sequence[Finding]
 
@@ -202,7 +202,7 @@ class DefinitionAnswer(BaseModel):
 class Changes(BaseModel):
     """Cells that changed, the latest first, and how many there are."""
 
-    changes: Sequence[Change]
+    changes: Sequence[CellChange]
     total: int
 
 
@@ -269,7 +269,7 @@ class QueryAnswer(BaseModel):
     tables: Mapping[str, int]
 
     @classmethod
-    def of(cls, answer: Answer) -> QueryAnswer:
+    def of(cls, answer: QueryResult) -> QueryAnswer:
         """The answer to a page of rows."""
         return cls(**vars(answer))
 

@@ -27,7 +27,7 @@ from lakeshelf.contracts.types import (
     Number,
     is_numeric,
 )
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
 from lakeshelf.governance.errors import refused
 
 MESSAGE_DIGITS = 15
@@ -121,7 +121,7 @@ def _problems(topic: Topic) -> Iterator[str]:
             yield f"{field.name} has more than {MESSAGE_DIGITS} digits, which a message does not carry"
 
 
-def _rules(field: Field) -> Iterator[Rule]:
+def _rules(field: Field) -> Iterator[RowRule]:
     """What the contract asks of a field: an empty text counts as absent, and JSON has no NaN."""
     if field.required:
         yield _rule(field, "not_null")
@@ -133,8 +133,10 @@ def _rules(field: Field) -> Iterator[Rule]:
         yield _rule(field, "between", **low_high)
 
 
-def _rule(field: Field, kind: Any, **params: Any) -> Rule:
-    return Rule(f"contract_{field.name}_{kind}", kind, (field.name,), params, "fatal", fixed=True)
+def _rule(field: Field, kind: Any, **params: Any) -> RowRule:
+    return RowRule(
+        f"contract_{field.name}_{kind}", kind, (field.name,), params, "fatal", fixed=True
+    )
 
 
 def _bounds(field: Field) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import Any
 
 from lakeshelf.contracts.model import Topic
 from lakeshelf.governance.domain.binding import bound, plain
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
 from lakeshelf.governance.errors import refused
 
 
 @dataclass(frozen=True)
-class Change:
+class DefinitionChange:
     """A part of a definition that is another one.
 
     Attributes:
@@ -32,7 +32,7 @@ class Change:
     new: Any
 
 
-def changes(old: Definition, new: Definition) -> tuple[Change, ...]:
+def changes(old: Definition, new: Definition) -> tuple[DefinitionChange, ...]:
     """What is different in a new definition; its version is not."""
     return tuple(_changes(old.as_json(), new.as_json()))
 
@@ -71,7 +71,7 @@ class Brought:
     """
 
     columns: tuple[Column, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RowRule, ...] = ()
 
     @classmethod
     def by(cls, topic: Topic | None, definition: Definition) -> Brought:
@@ -93,15 +93,15 @@ def completed(old: Definition, new: Definition, topic: Topic | None) -> Definiti
     return replace(new, rules=(*new.rules, *(rule for rule in rules if rule.name not in known)))
 
 
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[DefinitionChange]:
     for part, listed in (("column", "columns"), ("rule", "rules")):
         before, after = ({item["name"]: item for item in side[listed]} for side in (old, new))
         for name in dict.fromkeys([*before, *after]):
             if before.get(name) != after.get(name):
-                yield Change(part, name, before.get(name), after.get(name))
+                yield DefinitionChange(part, name, before.get(name), after.get(name))
     for part in ("policy", "deletes", "strictness"):
         if old[part] != new[part]:
-            yield Change(part, part, old[part], new[part])
+            yield DefinitionChange(part, part, old[part], new[part])
 
 
 def _problems(old: Definition, new: Definition, brought: Brought) -> Iterator[str]:

@@ -72,7 +72,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RowRule:
     """What has to hold for rows.
 
     Attributes:
@@ -94,7 +94,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Policy:
+class ApprovalPolicy:
     """Who has to agree.
 
     Attributes:
@@ -128,8 +128,8 @@ class Definition:
     version: int
     columns: tuple[Column, ...]
     key: tuple[str, ...] = (ROW_ID,)
-    rules: tuple[Rule, ...] = ()
-    policy: Policy = Policy()
+    rules: tuple[RowRule, ...] = ()
+    policy: ApprovalPolicy = ApprovalPolicy()
     deletes: bool = True
     strictness: Strictness = "cell"
     topic: str | None = None
@@ -238,9 +238,10 @@ class Definition:
                 columns=tuple(_column(column) for column in value["columns"]),
                 key=tuple(value["key"]),
                 rules=tuple(
-                    Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in value["rules"]
+                    RowRule(**{**rule, "columns": tuple(rule["columns"])})
+                    for rule in value["rules"]
                 ),
-                policy=Policy(
+                policy=ApprovalPolicy(
                     **{
                         **value["policy"],
                         "required_checks": tuple(value["policy"]["required_checks"]),

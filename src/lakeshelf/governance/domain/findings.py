@@ -105,7 +105,7 @@ class Violations:
 
 
 @dataclass(frozen=True)
-class Report:
+class ValidationReport:
     """What was found at a point.
 
     Attributes:

@@ -95,7 +95,7 @@ class Actor:
 
 
 @dataclass(frozen=True)
-class Subject:
+class RequestSubject:
     """The change request that an action is about.
 
     Attributes:
@@ -113,7 +113,7 @@ class Subject:
     restore_by_owner: bool = False
 
 
-def can(actor: Actor, action: str, subject: Subject | None = None) -> Literal[True] | str:
+def can(actor: Actor, action: str, subject: RequestSubject | None = None) -> Literal[True] | str:
     """Whether somebody may do something, or the reason why not.
 
     Args:
@@ -121,11 +121,11 @@ def can(actor: Actor, action: str, subject: Subject | None = None) -> Literal[Tr
         action: One of `ACTIONS`.
         subject: The change request, where it is about one.
     """
-    reason = _reason(actor, action, subject or Subject())
+    reason = _reason(actor, action, subject or RequestSubject())
     return True if reason is None else reason
 
 
-def require(actor: Actor, action: str, subject: Subject | None = None) -> None:
+def require(actor: Actor, action: str, subject: RequestSubject | None = None) -> None:
     """Refuse what somebody may not do.
 
     Raises:
@@ -133,10 +133,10 @@ def require(actor: Actor, action: str, subject: Subject | None = None) -> None:
     """
     reason = can(actor, action, subject)
     if reason is not True:
-        raise _refused(actor, action, subject or Subject(), reason)
+        raise _refused(actor, action, subject or RequestSubject(), reason)
 
 
-def _refused(actor: Actor, action: str, subject: Subject, reason: str) -> GovernanceError:
+def _refused(actor: Actor, action: str, subject: RequestSubject, reason: str) -> GovernanceError:
     if action in TABLE and actor.role is None:
         return refused("not_found", "there is no such project", hint="look at your own projects")
     own = action in ("approve", "force") and actor.name in subject.authors
@@ -146,7 +146,7 @@ def _refused(actor: Actor, action: str, subject: Subject, reason: str) -> Govern
     return refused(code, f"{actor.name} may not {_words(action)}: {reason}", action=action)
 
 
-def _reason(actor: Actor, action: str, subject: Subject) -> str | None:
+def _reason(actor: Actor, action: str, subject: RequestSubject) -> str | None:
     if action in INSTALLATION:
         return _admin_reason(actor)
     return _role_reason(actor, action, subject) or _subject_reason(actor, action, subject)
@@ -158,7 +158,7 @@ def _admin_reason(actor: Actor) -> str | None:
     return None if "manage" in actor.scopes else "your token lacks the scope manage"
 
 
-def _role_reason(actor: Actor, action: str, subject: Subject) -> str | None:
+def _role_reason(actor: Actor, action: str, subject: RequestSubject) -> str | None:
     row = _ROWS[action]
     if actor.role is None:
         project = f"the project {SHOP}" if action in STAFF else "this project"
@@ -171,7 +171,7 @@ def _role_reason(actor: Actor, action: str, subject: Subject) -> str | None:
     return None if right else f"a {actor.role} may not; {_who(row)} may"
 
 
-def _subject_reason(actor: Actor, action: str, subject: Subject) -> str | None:
+def _subject_reason(actor: Actor, action: str, subject: RequestSubject) -> str | None:
     if action in ("approve", "force") and actor.name in subject.authors:
         return "you are one of its authors"
     if action == "approve" and subject.kind == "definition":

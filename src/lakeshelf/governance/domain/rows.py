@@ -16,7 +16,7 @@ from lakeshelf.governance.domain.values import whole
 
 
 @dataclass(frozen=True)
-class Rows:
+class OrderedRows:
     """Rows in a given order, some of which may not be there.
 
     Attributes:
@@ -30,7 +30,7 @@ class Rows:
     known: frozenset[str]
 
     @classmethod
-    def of_table(cls, definition: Definition, table: pa.Table, ids: pa.StringArray) -> Rows:
+    def of_table(cls, definition: Definition, table: pa.Table, ids: pa.StringArray) -> OrderedRows:
         """The rows of a table whose keys have the given ids; columns are found by name.
 
         Raises:
@@ -39,7 +39,7 @@ class Rows:
         return cls.at(definition, table, places_in(definition, table, ids))
 
     @classmethod
-    def at(cls, definition: Definition, table: pa.Table, places: pa.Int32Array) -> Rows:
+    def at(cls, definition: Definition, table: pa.Table, places: pa.Int32Array) -> OrderedRows:
         """The rows of a table at some places; null stands for a row that is not there."""
         columns = {
             field.name: whole(table[field.name]).cast(field.type).take(places)
@@ -49,7 +49,7 @@ class Rows:
         return cls._of(definition, places.is_valid(), columns)
 
     @classmethod
-    def of_struct(cls, definition: Definition, column: pa.ChunkedArray) -> Rows:
+    def of_struct(cls, definition: Definition, column: pa.ChunkedArray) -> OrderedRows:
         """The rows of `new` or `base` of staged rows; null stands for a row that is not there."""
         rows = whole(column)
         names = {rows.type.field(place).name for place in range(rows.type.num_fields)}
@@ -63,7 +63,7 @@ class Rows:
     @classmethod
     def _of(
         cls, definition: Definition, present: pa.BooleanArray, columns: Mapping[str, pa.Array]
-    ) -> Rows:
+    ) -> OrderedRows:
         values = {
             field.name: columns[field.name]
             if field.name in columns

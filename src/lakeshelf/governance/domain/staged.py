@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.keys import require_distinct
 from lakeshelf.governance.domain.rows import (
-    Rows,
+    OrderedRows,
     any_of,
     mask_of,
     places_of,
@@ -49,7 +49,9 @@ def schema(definition: Definition) -> pa.Schema:
     )
 
 
-def staged_rows(definition: Definition, ids: pa.StringArray, base: Rows, new: Rows) -> pa.Table:
+def staged_rows(
+    definition: Definition, ids: pa.StringArray, base: OrderedRows, new: OrderedRows
+) -> pa.Table:
     """What turns rows into others; rows that are the same, or on neither side, are left out.
 
     Args:
@@ -75,7 +77,9 @@ def staged_rows(definition: Definition, ids: pa.StringArray, base: Rows, new: Ro
     return table.filter(kept).cast(schema(definition))
 
 
-def sides(definition: Definition, staged: pa.Table) -> tuple[pa.StringArray, Rows, Rows]:
+def sides(
+    definition: Definition, staged: pa.Table
+) -> tuple[pa.StringArray, OrderedRows, OrderedRows]:
     """`row_id`, base and new rows of staged rows; columns that the definition gained since are null.
 
     Raises:
@@ -87,8 +91,8 @@ def sides(definition: Definition, staged: pa.Table) -> tuple[pa.StringArray, Row
         definition[name]
     ids = whole(staged["row_id"])
     require_distinct(definition, ids)
-    base = Rows.of_struct(definition, staged["base"])
-    return ids, base, Rows.of_struct(definition, staged["new"])
+    base = OrderedRows.of_struct(definition, staged["base"])
+    return ids, base, OrderedRows.of_struct(definition, staged["new"])
 
 
 def rows_before(definition: Definition, staged: pa.Table) -> pa.Table:
@@ -152,14 +156,16 @@ def _inserted_cells(staged: pa.Table) -> Iterator[Cell]:
         yield from ((row["row_id"], name) for name in row["changed"])
 
 
-def _undone(base: Rows, new: Rows, places: Mapping[str | None, list[int]]) -> Rows:
+def _undone(
+    base: OrderedRows, new: OrderedRows, places: Mapping[str | None, list[int]]
+) -> OrderedRows:
     length = len(base.present)
     rows = mask_of(length, places.get(None, []))
     values = {}
     for name, values_ in new.values.items():
         undone = pc.or_(rows, mask_of(length, places.get(name, [])))
         values[name] = pc.if_else(undone, base.values[name], values_)
-    return Rows(pc.if_else(rows, base.present, new.present), values, new.known)
+    return OrderedRows(pc.if_else(rows, base.present, new.present), values, new.known)
 
 
 def _lists(changes: Mapping[str, pa.BooleanArray], length: int) -> pa.ListArray:

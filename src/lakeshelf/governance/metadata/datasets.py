@@ -14,20 +14,20 @@ from lakeshelf.governance.metadata.tables.datasets import (
     DEFINITIONS,
     METAS,
     SNAPSHOTS,
-    Dataset,
     DatasetMeta,
     DefinitionVersion,
+    GovernedDataset,
     NamedSnapshot,
 )
 
 
-class Datasets:
+class GovernedDatasets:
     """Datasets, their definitions, where their tables stand, and named snapshots."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, dataset: Dataset, definition: Definition) -> Dataset:
+    def add(self, dataset: GovernedDataset, definition: Definition) -> GovernedDataset:
         """A new dataset with its first definition.
 
         Raises:
@@ -44,7 +44,7 @@ class Datasets:
         self._keep(dataset, definition, None, dataset.created_by, dataset.created_at)
         return dataset
 
-    def get(self, project: str, dataset: str) -> Dataset:
+    def get(self, project: str, dataset: str) -> GovernedDataset:
         """A dataset.
 
         Raises:
@@ -52,14 +52,20 @@ class Datasets:
         """
         return DATASETS.get(self._connection, project=project, id=dataset)
 
-    def all(self, project: str | None = None) -> list[Dataset]:
+    def all(self, project: str | None = None) -> list[GovernedDataset]:
         """Datasets, of a project or of all, by id."""
         where = [] if project is None else [DATASETS.c.project == project]
         return DATASETS.all(self._connection, where)
 
     def define(
-        self, dataset: Dataset, definition: Definition, *, request: int, by: str, at: datetime
-    ) -> Dataset:
+        self,
+        dataset: GovernedDataset,
+        definition: Definition,
+        *,
+        request: int,
+        by: str,
+        at: datetime,
+    ) -> GovernedDataset:
         """Put the next version of a definition in force.
 
         Args:
@@ -143,7 +149,12 @@ class Datasets:
         return SNAPSHOTS.all(self._connection, _of_snapshot(project, dataset))
 
     def _keep(
-        self, dataset: Dataset, definition: Definition, request: int | None, by: str, at: datetime
+        self,
+        dataset: GovernedDataset,
+        definition: Definition,
+        request: int | None,
+        by: str,
+        at: datetime,
     ) -> None:
         version = DefinitionVersion(
             project=dataset.project,

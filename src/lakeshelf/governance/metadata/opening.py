@@ -19,11 +19,11 @@ from lakeshelf.governance.metadata.browsers import Browsers
 from lakeshelf.governance.metadata.database import engines, schema
 from lakeshelf.governance.metadata.database.failures import failures_told, shown
 from lakeshelf.governance.metadata.database.records import Object
-from lakeshelf.governance.metadata.datasets import Datasets
+from lakeshelf.governance.metadata.datasets import GovernedDatasets
 from lakeshelf.governance.metadata.events import Events
 from lakeshelf.governance.metadata.idempotency import Idempotency
 from lakeshelf.governance.metadata.leases import Leases
-from lakeshelf.governance.metadata.outbox import Outbox
+from lakeshelf.governance.metadata.outbox import WebhookOutbox
 from lakeshelf.governance.metadata.people import People
 from lakeshelf.governance.metadata.projects import Projects
 from lakeshelf.governance.metadata.requests import Requests
@@ -60,13 +60,13 @@ class Transaction:
         self.people = People(connection)
         self.browsers = Browsers(connection)
         self.projects = Projects(connection)
-        self.datasets = Datasets(connection)
+        self.datasets = GovernedDatasets(connection)
         self.sessions = Sessions(connection)
         self.requests = Requests(connection)
         self.reviews = Reviews(connection)
         self.events = Events(connection)
         self.audit = Audit(connection)
-        self.outbox = Outbox(connection)
+        self.outbox = WebhookOutbox(connection)
         self.leases = Leases(connection)
         self.idempotency = Idempotency(connection)
         self.uploads = Uploads(connection)

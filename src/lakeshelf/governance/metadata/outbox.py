@@ -12,7 +12,7 @@ OWN = "webhook"
 """Family of the events that befall webhooks."""
 
 
-class Outbox:
+class WebhookOutbox:
     """Webhooks, and events on their way to them."""
 
     def __init__(self, connection: Connection) -> None:

@@ -21,7 +21,7 @@ from lakeshelf.governance.metadata.tables.requests import (
     REVISIONS,
     Author,
     ChangeRequest,
-    Mark,
+    RequestMark,
     Resolution,
     Reviewer,
     Revision,
@@ -153,11 +153,11 @@ class Requests:
         """Who was asked to review a change request."""
         return frozenset(reviewer.user for reviewer in self._of(REVIEWERS, project, request))
 
-    def mark(self, mark: Mark) -> Mark:
+    def mark(self, mark: RequestMark) -> RequestMark:
         """Remember how a change request stands to the table."""
         return MARKS.put(self._connection, mark)
 
-    def marked(self, project: str, request: int) -> Mark | None:
+    def marked(self, project: str, request: int) -> RequestMark | None:
         """How a change request stands to the table; None: it was not compared yet."""
         return MARKS.find(self._connection, project=project, request=request)
 

@@ -15,7 +15,7 @@ from lakeshelf.governance.metadata.tables.work import (
     JOBS,
     UPLOADS,
     VALIDATION_RUNS,
-    Job,
+    BackgroundJob,
     Upload,
     ValidationRun,
 )
@@ -86,11 +86,11 @@ class Jobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, job: Job) -> Job:
+    def add(self, job: BackgroundJob) -> BackgroundJob:
         """A new job."""
         return JOBS.add(self._connection, job)
 
-    def get(self, job: str, user: str) -> Job:
+    def get(self, job: str, user: str) -> BackgroundJob:
         """A job of a user.
 
         Raises:
@@ -98,7 +98,7 @@ class Jobs:
         """
         return JOBS.get(self._connection, id=job, user=user)
 
-    def all(self, user: str, limit: int | None = None) -> list[Job]:
+    def all(self, user: str, limit: int | None = None) -> list[BackgroundJob]:
         """Jobs of a user, the newest first."""
         order = [JOBS.c.created_at.desc(), JOBS.c.id]
         return JOBS.all(self._connection, [JOBS.c.user == user], order=order, limit=limit)
@@ -108,27 +108,27 @@ class Jobs:
         where = [JOBS.c.user == user, JOBS.c.kind == kind, JOBS.c.status.in_(GOING)]
         return JOBS.count(self._connection, where)
 
-    def begin(self, job: Job, at: datetime) -> bool:
+    def begin(self, job: BackgroundJob, at: datetime) -> bool:
         """Begin a job that waits; whether it still does."""
         waits = [JOBS.is_(job), JOBS.c.status == QUEUED]
         return JOBS.change(self._connection, waits, status=RUNNING, started_at=at) > 0
 
-    def hold(self, worker: str, deadline: datetime) -> list[Job]:
+    def hold(self, worker: str, deadline: datetime) -> list[BackgroundJob]:
         """Say that a process lives, so that its jobs do; those that are to stop."""
         going = [JOBS.c.worker == worker, JOBS.c.status.in_(GOING)]
         JOBS.change(self._connection, going, deadline=deadline)
         return JOBS.all(self._connection, [*going, JOBS.c.cancel_requested_at.is_not(None)])
 
-    def report(self, job: Job, progress: Object) -> None:
+    def report(self, job: BackgroundJob, progress: Object) -> None:
         """Tell how far a job is that has not ended."""
         JOBS.change(self._connection, _going(job), progress=progress)
 
-    def end(self, job: Job, status: str, result: Object, at: datetime) -> bool:
+    def end(self, job: BackgroundJob, status: str, result: Object, at: datetime) -> bool:
         """End a job; whether it had not ended before."""
         values = {"status": status, "result": result, "ended_at": at}
         return JOBS.change(self._connection, _going(job), **values) > 0
 
-    def cancel(self, job: Job, at: datetime) -> Job:
+    def cancel(self, job: BackgroundJob, at: datetime) -> BackgroundJob:
         """End a job that waits, ask one that runs to stop, leave one that has ended."""
         waits = [JOBS.is_(job), JOBS.c.status == QUEUED]
         JOBS.change(self._connection, waits, status=CANCELLED, ended_at=at)
@@ -146,7 +146,7 @@ class Jobs:
         return JOBS.remove(self._connection, [JOBS.c.ended_at <= before])
 
 
-def _going(job: Job) -> list[Any]:
+def _going(job: BackgroundJob) -> list[Any]:
     return [JOBS.is_(job), JOBS.c.status.in_(GOING)]
 
 

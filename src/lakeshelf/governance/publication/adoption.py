@@ -22,9 +22,14 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.governance.domain import keys as row_keys
 from lakeshelf.governance.publication import binding, incoming
 from lakeshelf.governance.publication.commits import ADOPT, FENCE, FOREIGN, KEYS
-from lakeshelf.governance.publication.incoming import AT_ONCE, Incoming
+from lakeshelf.governance.publication.incoming import AT_ONCE, IncomingMessages
 from lakeshelf.governance.publication.publisher import own
-from lakeshelf.governance.publication.verdict import Foreign, Known, Verdict, judged
+from lakeshelf.governance.publication.verdict import (
+    ForeignMessage,
+    KnownKeys,
+    MessageVerdict,
+    judged,
+)
 from lakeshelf.governance.storage.logs import CELLS, Log
 from lakeshelf.governance.storage.main import MainTable, OpenedTable
 from lakeshelf.kafka import topics
@@ -58,7 +63,7 @@ class Adopted:
     dataset: str
     version: int
     rows: int
-    foreign: tuple[Foreign, ...]
+    foreign: tuple[ForeignMessage, ...]
 
 
 class Adoption:
@@ -216,7 +221,7 @@ class _Tail:
                     raise
         return None
 
-    def _take(self, opened: OpenedTable, messages: Incoming) -> Adopted | None:
+    def _take(self, opened: OpenedTable, messages: IncomingMessages) -> Adopted | None:
         known = self._known(opened, messages)
         verdict = judged(messages, self.table.definition.key[0], known)
         crash.point("before_adoption", opened.version)
@@ -229,11 +234,11 @@ class _Tail:
             self.table.folder.name, commit.version, verdict.adopted.num_rows, verdict.foreign
         )
 
-    def _known(self, opened: OpenedTable, messages: Incoming) -> Known:
+    def _known(self, opened: OpenedTable, messages: IncomingMessages) -> KnownKeys:
         handle, key = opened.snapshot.handle, self.table.definition.key[0]
         asked = pa.table({key: messages.rows[key].unique()})
         owned = pa.concat_tables(opened.some(asked, [key]))
-        return Known(
+        return KnownKeys(
             opened.rows(owned),
             self._gone.at(opened),
             binding.base_of(handle, self._topic.name) or 0,
@@ -241,7 +246,9 @@ class _Tail:
             opened.version + 1,
         )
 
-    def _commit(self, opened: OpenedTable, known: Known, verdict: Verdict) -> Commit | None:
+    def _commit(
+        self, opened: OpenedTable, known: KnownKeys, verdict: MessageVerdict
+    ) -> Commit | None:
         txns = self._positions(opened.snapshot.handle)
         if verdict.base > known.base:
             txns += (binding.based(self._topic.name, verdict.base),)

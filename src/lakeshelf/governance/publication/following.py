@@ -19,7 +19,7 @@ from lakeshelf.governance.publication import binding
 from lakeshelf.governance.publication.publisher import (
     NOT_BOUND,
     PUBLISHER,
-    DatasetPublisher,
+    MergePublisher,
     Published,
     stopped,
 )
@@ -265,7 +265,7 @@ class _Followed:
                 "finds no such topic",
                 "run `lakeshelf bootstrap`",
             )
-        sender = DatasetPublisher(lake, self.table, self.topic, publisher)
+        sender = MergePublisher(lake, self.table, self.topic, publisher)
         published = sender.publish(topic_id, whole=whole)
         self.again_at = None
         return published

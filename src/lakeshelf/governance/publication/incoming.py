@@ -42,7 +42,7 @@ _FACTS = {
 
 
 @dataclass(frozen=True)
-class Incoming:
+class IncomingMessages:
     """Valid messages, one a position.
 
     Attributes:
@@ -60,7 +60,7 @@ def columns(topic: Topic, definition: Definition) -> list[str]:
     return [column.name for column in definition.columns if column.name in field_names]
 
 
-def read(messages: Iterable[Message], topic: Topic, definition: Definition) -> Incoming:
+def read(messages: Iterable[Message], topic: Topic, definition: Definition) -> IncomingMessages:
     """The messages that the topic's contract lets in."""
     taken = decode(_table(messages), [topic])
     schema = pa.schema([definition.schema.field(name) for name in columns(topic, definition)])
@@ -68,7 +68,7 @@ def read(messages: Iterable[Message], topic: Topic, definition: Definition) -> I
     rescued = refusal.judge(suspects).rows(topic)
     parts = (_plain(taken.filter(pc.invert(taken["suspect"])), topic), rescued)
     nullable = pa.schema([field.with_nullable(True) for field in schema])
-    return Incoming(
+    return IncomingMessages(
         pa.concat_tables(_cast(part, nullable) for part in parts).combine_chunks(),
         pa.concat_tables(_cast(part, pa.schema(_FACTS)) for part in parts).combine_chunks(),
     )

@@ -21,7 +21,7 @@ FEW_KEYS = 1_000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class KeyOutcome:
     """What became of one key of a merge.
 
     Attributes:
@@ -39,7 +39,7 @@ class Outcome:
 
 def outcomes(
     root: Root, dataset: str, topic: str, topic_id: str, version: int, keys: Iterable[str]
-) -> list[Outcome]:
+) -> list[KeyOutcome]:
     """What became of the rows of a merge; of a key that was changed again since, what became of the later row.
 
     Args:
@@ -57,7 +57,7 @@ def outcomes(
     return [_outcome(key, sent.get(key), held, refused.get(key, {})) for key in asked]
 
 
-def counted(records: Iterable[Outcome]) -> dict[State, int]:
+def counted(records: Iterable[KeyOutcome]) -> dict[State, int]:
     """How many keys are in each state, of all states."""
     counts = Counter(one.state for one in records)
     states: tuple[State, ...] = ("merged", "published", "in_force", "refused")
@@ -69,13 +69,13 @@ def _outcome(
     version: int | None,
     held: list[dict[str, int]],
     refused: Mapping[int | None, str],
-) -> Outcome:
+) -> KeyOutcome:
     if version is None:
-        return Outcome(key, "merged")
+        return KeyOutcome(key, "merged")
     if version in refused:
-        return Outcome(key, "refused", version, refused[version])
+        return KeyOutcome(key, "refused", version, refused[version])
     obeyed = bool(held) and all(known.get(key, -1) >= version for known in held)
-    return Outcome(key, "in_force" if obeyed else "published", version)
+    return KeyOutcome(key, "in_force" if obeyed else "published", version)
 
 
 def _sent(root: Root, dataset: str, topic_id: str, version: int, keys: list[str]) -> dict[str, int]:

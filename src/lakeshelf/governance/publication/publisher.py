@@ -79,7 +79,7 @@ def stopped(
     return refused(code, sentence, hint=hint, dataset=dataset, topic=topic)
 
 
-class DatasetPublisher:
+class MergePublisher:
     """Sends what is merged in a dataset.
 
     Args:

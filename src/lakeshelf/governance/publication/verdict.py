@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.values import same
-from lakeshelf.governance.publication.incoming import Incoming
+from lakeshelf.governance.publication.incoming import IncomingMessages
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownKeys:
     """What a dataset has and says of the keys of messages.
 
     Attributes:
@@ -32,7 +32,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignMessage:
     """A message of somebody else about a key that is the dataset's.
 
     Attributes:
@@ -50,7 +50,7 @@ class Foreign:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MessageVerdict:
     """What follows from messages.
 
     Attributes:
@@ -58,17 +58,17 @@ class Verdict:
         again: Keys whose row has to be sent again, although nobody touched it.
         foreign: What others sent about keys that are the dataset's, and that its row does not say.
         base: Base of the binding from now on.
-        tombstones: As in `Known`, from now on.
+        tombstones: As in `KnownKeys`, from now on.
     """
 
     adopted: pa.Table
     again: tuple[str, ...]
-    foreign: tuple[Foreign, ...]
+    foreign: tuple[ForeignMessage, ...]
     base: int
     tombstones: int
 
 
-def judged(messages: Incoming, key: str, known: Known) -> Verdict:
+def judged(messages: IncomingMessages, key: str, known: KnownKeys) -> MessageVerdict:
     """Judge messages against what is known of their keys.
 
     A key that the dataset neither has nor had is adopted by its message of the highest version. What others say of any
@@ -89,7 +89,7 @@ def judged(messages: Incoming, key: str, known: Known) -> Verdict:
     doubtful = chosen.filter(pc.less_equal(versions.take(chosen), known.tombstones))
     again = pa.concat_arrays([keys.filter(differing), keys.take(doubtful)])
     passed = latest.filter(deleted.take(latest))
-    return Verdict(
+    return MessageVerdict(
         adopted,
         tuple(pc.unique(again).cast(pa.string()).to_pylist()),
         tuple(_foreign(messages, key, pc.and_(differing, owned))),
@@ -98,7 +98,7 @@ def judged(messages: Incoming, key: str, known: Known) -> Verdict:
     )
 
 
-def _raised(known: Known, highest: int) -> int:
+def _raised(known: KnownKeys, highest: int) -> int:
     return highest if highest >= known.base + known.next else known.base
 
 
@@ -110,7 +110,7 @@ def _among(keys: pa.Array, others: pa.Array | pa.ChunkedArray) -> pa.BooleanArra
     return pc.is_in(keys, others)
 
 
-def _latest(messages: Incoming, key: str, where: pa.BooleanArray) -> pa.Array:
+def _latest(messages: IncomingMessages, key: str, where: pa.BooleanArray) -> pa.Array:
     """Positions of the message of the highest version of each key, the first of equal ones, as jobs take them."""
     places = pc.indices_nonzero(where)
     order = [
@@ -125,7 +125,7 @@ def _latest(messages: Incoming, key: str, where: pa.BooleanArray) -> pa.Array:
     return sorted_places.take(first.combine_chunks())
 
 
-def _says(messages: Incoming, key: str, rows: pa.Table) -> pa.BooleanArray:
+def _says(messages: IncomingMessages, key: str, rows: pa.Table) -> pa.BooleanArray:
     """Whether each message says what the rows say."""
     at = pc.index_in(messages.rows[key].combine_chunks(), rows[key])
     current = rows.take(at)
@@ -137,10 +137,10 @@ def _says(messages: Incoming, key: str, rows: pa.Table) -> pa.BooleanArray:
     return pc.if_else(deleted, at.is_null(), reduce(pc.and_, alike))
 
 
-def _foreign(messages: Incoming, key: str, where: pa.BooleanArray) -> list[Foreign]:
+def _foreign(messages: IncomingMessages, key: str, where: pa.BooleanArray) -> list[ForeignMessage]:
     keys = messages.rows[key].filter(where).cast(pa.string()).to_pylist()
     facts = messages.facts.filter(where).to_pylist()
     return [
-        Foreign(k, f["version"], f["deleted"], f["kafka_partition"], f["kafka_offset"])
+        ForeignMessage(k, f["version"], f["deleted"], f["kafka_partition"], f["kafka_offset"])
         for k, f in zip(keys, facts, strict=True)
     ]

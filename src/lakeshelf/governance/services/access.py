@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from lakeshelf.governance.domain.permissions import Actor, Subject, can, require
+from lakeshelf.governance.domain.permissions import Actor, RequestSubject, can, require
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.context import Caller
@@ -20,7 +20,7 @@ def actor(tx: Transaction, caller: Caller, project: str) -> Actor:
 
 
 def require_right(
-    tx: Transaction, caller: Caller, project: str, action: str, about: Subject | None = None
+    tx: Transaction, caller: Caller, project: str, action: str, about: RequestSubject | None = None
 ) -> Actor:
     """The caller, if they may do something in a project.
 
@@ -32,11 +32,11 @@ def require_right(
     return who
 
 
-def subject(tx: Transaction, request: ChangeRequest) -> Subject:
+def subject(tx: Transaction, request: ChangeRequest) -> RequestSubject:
     """What a permission has to know of a change request."""
     project, number = request.project, request.number
     policy = tx.datasets.definition(project, request.dataset).policy
-    return Subject(
+    return RequestSubject(
         authors=tx.requests.authors(project, number),
         reviewers=tx.requests.reviewers(project, number)
         | tx.projects.named(project, request.dataset),

@@ -7,7 +7,7 @@ from lakeshelf.governance.domain.binding import require_bound
 from lakeshelf.governance.domain.definition import Column, Definition, checked_id
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.opening import Transaction
-from lakeshelf.governance.metadata.tables.datasets import Dataset, DatasetMeta
+from lakeshelf.governance.metadata.tables.datasets import DatasetMeta, GovernedDataset
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.context import Caller, Context, record
 from lakeshelf.governance.storage.main import MainTable, OpenedTable
@@ -25,7 +25,7 @@ def create(
     *,
     title: str = "",
     description: str = "",
-) -> Dataset:
+) -> GovernedDataset:
     """Make a dataset: its table, which is empty, and its first definition.
 
     A crash in between leaves an empty table, which the next attempt takes.
@@ -44,7 +44,7 @@ def create(
     with context.metadata.transaction() as tx:
         _require_first(tx, definition)
         made = tx.datasets.add(
-            Dataset(project, dataset, title or dataset, description, 1, caller.user, now),
+            GovernedDataset(project, dataset, title or dataset, description, 1, caller.user, now),
             definition,
         )
         tx.datasets.stands(meta)

@@ -36,7 +36,7 @@ KEY = "shelf_id"
 
 
 @dataclass(frozen=True)
-class Effect:
+class LocationEffect:
     """What a change would do at a location.
 
     Attributes:
@@ -67,7 +67,7 @@ def effect(
     number: int,
     engines: Mapping[str, Job],
     today: date | None,
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     """What the merge of a change request would do to the shelves, one effect a location that follows the dataset.
 
     Conflicts that are left count as they are in main. Nothing is written.
@@ -98,7 +98,7 @@ def effect_of_edits(
     session_id: str,
     engines: Mapping[str, Job],
     today: date | None,
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     """What the edits of a session would do to the shelves if they were merged as they are now; otherwise as `effect`.
 
     Raises:
@@ -119,7 +119,7 @@ def _effects(
     merged: Merged,
     engines: Mapping[str, Job],
     today: date | None,
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     from lakeshelf.shop.shortage import ENGINES  # noqa: PLC0415 - pandas and DuckDB come with it
 
     table, locations = _followed(dataset, definition)
@@ -146,7 +146,7 @@ def _followed(dataset: str, definition: Definition) -> tuple[str, tuple[str, ...
 
 def _at(
     context: Context, location: str, engine: Job, table: str, merged: Merged, today: date | None
-) -> Effect:
+) -> LocationEffect:
     from lakeshelf.shop import effects  # noqa: PLC0415 - as above
     from lakeshelf.shop.books import Books  # noqa: PLC0415
 
@@ -162,7 +162,7 @@ def _at(
     then = {name: patched(books.rows[name], merged.upserts, merged.deletes)}
     answer = effects.effect(books, today, {}, then)
     figures = (answer.totals, answer.stores, answer.shelves)
-    return Effect(location, True, "", *figures, books.versions, today)
+    return LocationEffect(location, True, "", *figures, books.versions, today)
 
 
 def patched(rows: pa.Table, upserts: pa.Table, deletes: pa.Table) -> pa.Table:
@@ -186,5 +186,5 @@ def _unknown(
     why: str,
     today: date | None = None,
     versions: Mapping[str, int] | None = None,
-) -> Effect:
-    return Effect(location, False, why, {}, (), (), versions or {}, today)
+) -> LocationEffect:
+    return LocationEffect(location, False, why, {}, (), (), versions or {}, today)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.governance.domain.keys import key_of, same_key
-from lakeshelf.governance.domain.permissions import Subject
+from lakeshelf.governance.domain.permissions import RequestSubject
 from lakeshelf.governance.domain.requests.inverse import difference, reverted
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.opening import Transaction
@@ -31,7 +31,7 @@ from lakeshelf.lake.rows.conditions import Where
 
 
 @dataclass(frozen=True)
-class Change:
+class CellChange:
     """A cell that changed.
 
     Attributes:
@@ -63,7 +63,7 @@ class Change:
     reason: str
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Change:
+    def of(cls, row: Mapping[str, Any]) -> CellChange:
         """The change of a row of the history."""
         return cls(**{**row, "approvers": tuple(row["approvers"] or ())})
 
@@ -79,7 +79,7 @@ def changes(
     request: int | None = None,
     offset: int = 0,
     limit: int = 200,
-) -> tuple[list[Change], int]:
+) -> tuple[list[CellChange], int]:
     """Cells that changed, the latest first, and how many there are.
 
     Raises:
@@ -95,12 +95,12 @@ def changes(
     latest = rows.sort_by(
         [("version", "descending"), ("row_id", "ascending"), ("column", "ascending")]
     )
-    return [Change.of(row) for row in latest.slice(offset, limit).to_pylist()], rows.num_rows
+    return [CellChange.of(row) for row in latest.slice(offset, limit).to_pylist()], rows.num_rows
 
 
 def blame(
     context: Context, caller: Caller, project: str, dataset: str, row_id: str
-) -> dict[str, Change | None]:
+) -> dict[str, CellChange | None]:
     """Who wrote each cell of a row that people decide on: column → the change; None: it was adopted, not reviewed.
 
     Raises:
@@ -114,7 +114,7 @@ def blame(
     if not table.opened().rows(pa.Table.from_pylist([key], schema)).num_rows:
         raise refused("row_not_found", f"{dataset} has no row {row_id!r}", row_id=row_id)
     listed, _ = changes(context, caller, project, dataset, row_id=row_id, limit=2**31 - 1)
-    latest: dict[str, Change | None] = {c.name: None for c in table.definition.content}
+    latest: dict[str, CellChange | None] = {c.name: None for c in table.definition.content}
     for one in reversed(listed):
         latest[one.column] = one
     return latest
@@ -226,7 +226,7 @@ def restore_at_once(
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "read")
         policy = tx.datasets.definition(project, dataset).policy
-        about = Subject(restore_by_owner=policy.restore_by_owner)
+        about = RequestSubject(restore_by_owner=policy.restore_by_owner)
         require_right(tx, caller, project, "restore_at_once", about)
     if not reason.strip():
         raise refused("comment_required", "there is no reason", hint="say why it cannot wait")

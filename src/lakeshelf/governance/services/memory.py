@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 @dataclass
-class Held(Generic[Value]):
+class SizedCache(Generic[Value]):
     """Values by name, of which those that were not used for longest go when they take too many bytes.
 
     Attributes:
@@ -85,11 +85,11 @@ class Memory:
         inserted: Rows that sessions insert.
     """
 
-    tables: Held[HeldTable] = field(default_factory=partial(Held, 512 * MIB))
-    ranks: Held[Ranks] = field(default_factory=partial(Held, 128 * MIB))
-    orders: Held[np.ndarray] = field(default_factory=partial(Held, 256 * MIB))
-    logs: Held[ReadLog] = field(default_factory=partial(Held, 128 * MIB))
-    inserted: Held[pa.Table] = field(default_factory=partial(Held, 64 * MIB))
+    tables: SizedCache[HeldTable] = field(default_factory=partial(SizedCache, 512 * MIB))
+    ranks: SizedCache[Ranks] = field(default_factory=partial(SizedCache, 128 * MIB))
+    orders: SizedCache[np.ndarray] = field(default_factory=partial(SizedCache, 256 * MIB))
+    logs: SizedCache[ReadLog] = field(default_factory=partial(SizedCache, 128 * MIB))
+    inserted: SizedCache[pa.Table] = field(default_factory=partial(SizedCache, 64 * MIB))
 
     def make_room(self) -> None:
         """Let go of all that can be made again, before work that needs much memory itself."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.findings import ValidationReport
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.metadata.tables.work import ValidationRun
 from lakeshelf.governance.services.access import require_right
@@ -39,7 +39,7 @@ class Findings:
 def keep(
     context: Context,
     request: ChangeRequest,
-    report: Report,
+    report: ValidationReport,
     content_hash: str,
     main_version: int,
     began: datetime,

@@ -19,8 +19,8 @@ from pyarrow import fs
 from lakeshelf.errors import LakeError, LakeshelfError
 from lakeshelf.governance.domain.requests.lifecycle import CONTENT_OPEN, OPEN
 from lakeshelf.governance.metadata.opening import Transaction
-from lakeshelf.governance.metadata.tables.datasets import Dataset, DatasetMeta
-from lakeshelf.governance.metadata.tables.requests import ChangeRequest, Mark
+from lakeshelf.governance.metadata.tables.datasets import DatasetMeta, GovernedDataset
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest, RequestMark
 from lakeshelf.governance.services import auditing, counting
 from lakeshelf.governance.services.changes import ending, merging, proposals, recovery, requests
 from lakeshelf.governance.services.changes.finishing import SERVICE, place
@@ -165,14 +165,14 @@ def _moved(context: Context, table: MainTable, meta: DatasetMeta) -> DatasetMeta
     return None
 
 
-def mark_open(context: Context) -> list[Mark]:
+def mark_open(context: Context) -> list[RequestMark]:
     """Compare every request under review with the newest version of its table; authors are told of conflicts."""
     with context.metadata.reading() as tx:
         stale = [one for one in tx.requests.all(statuses=CONTENT_OPEN) if _is_behind(tx, one)]
     return [mark for request in stale if (mark := _marked_or_none(context, request)) is not None]
 
 
-def _marked_or_none(context: Context, request: ChangeRequest) -> Mark | None:
+def _marked_or_none(context: Context, request: ChangeRequest) -> RequestMark | None:
     """As `marked`; one whose rows cannot be read does not keep the others from being compared."""
     try:
         return marked(context, request)
@@ -189,7 +189,7 @@ def _is_behind(tx: Transaction, request: ChangeRequest) -> bool:
     return known is None or known.main_version < newest
 
 
-def marked(context: Context, request: ChangeRequest) -> Mark | None:
+def marked(context: Context, request: ChangeRequest) -> RequestMark | None:
     """Compare a request with the newest version of its table; None: it has changed meanwhile."""
     now = context.clock()
     with context.metadata.reading() as tx:
@@ -284,21 +284,21 @@ def remove_orphans(context: Context) -> list[str]:
     return removed
 
 
-def _needed_sessions(tx: Transaction, dataset: Dataset) -> frozenset[str]:
+def _needed_sessions(tx: Transaction, dataset: GovernedDataset) -> frozenset[str]:
     return frozenset(one.id for one in tx.sessions.open(dataset.project))
 
 
-def _needed_requests(tx: Transaction, dataset: Dataset) -> frozenset[str]:
+def _needed_requests(tx: Transaction, dataset: GovernedDataset) -> frozenset[str]:
     statuses = (*OPEN, "merging", "merged")
     answer = tx.requests.all(dataset.project, dataset.id, statuses=statuses)
     return frozenset(str(one.number) for one in answer)
 
 
-def _needed_uploads(tx: Transaction, dataset: Dataset) -> frozenset[str]:
+def _needed_uploads(tx: Transaction, dataset: GovernedDataset) -> frozenset[str]:
     return frozenset(one.id for one in tx.uploads.all(dataset.project, dataset.id))
 
 
-NEEDED: dict[str, Callable[[Transaction, Dataset], frozenset[str]]] = {
+NEEDED: dict[str, Callable[[Transaction, GovernedDataset], frozenset[str]]] = {
     "live_edit": _needed_sessions,
     "staging": _needed_requests,
     "imports": _needed_uploads,

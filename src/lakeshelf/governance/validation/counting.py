@@ -18,7 +18,7 @@ from lakeshelf.errors import first_line
 from lakeshelf.governance.domain.rows import nowhere
 from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.errors import refused
-from lakeshelf.governance.validation.suite import Check
+from lakeshelf.governance.validation.suite import ColumnCheck
 from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.lake.rows.sources import BATCH_ROWS
 
@@ -43,7 +43,9 @@ _AS_IT_WOULD_BE = f"{_HELD} + CASE WHEN new THEN come - gone ELSE 0 END"
 """How often a value occurs in the table, as it would be for new rows, and as it is for those of the base."""
 
 
-def occurrences(check: Check, new: pa.Table, base: pa.Table, main: Main, others: Others) -> Sides:
+def occurrences(
+    check: ColumnCheck, new: pa.Table, base: pa.Table, main: Main, others: Others
+) -> Sides:
     """How often values occur: of `unique` in the table as it would be and as it is, else in the other dataset.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from lakeshelf.contracts.types import STRING
-from lakeshelf.governance.domain.definition import ROW_ID, Column, Definition, Rule, Severity
+from lakeshelf.governance.domain.definition import ROW_ID, Column, Definition, RowRule, Severity
 from lakeshelf.governance.domain.requests.approvals import unknown_checks
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.validation.kinds import KINDS, Elsewhere
@@ -56,7 +56,9 @@ def _name_problems(definition: Definition) -> Iterator[str]:
             yield f"rule {rule.name[:LONGEST_NAME]!r}: a name has 1 to {LONGEST_NAME} characters"
 
 
-def rule_problems(rule: Rule, columns: Mapping[str, Column], elsewhere: Elsewhere) -> Iterator[str]:
+def rule_problems(
+    rule: RowRule, columns: Mapping[str, Column], elsewhere: Elsewhere
+) -> Iterator[str]:
     """Why a rule cannot be judged; nothing where it can.
 
     Args:
@@ -67,7 +69,7 @@ def rule_problems(rule: Rule, columns: Mapping[str, Column], elsewhere: Elsewher
     yield from (f"rule {rule.name}: {problem}" for problem in _problems(rule, columns, elsewhere))
 
 
-def _problems(rule: Rule, columns: Mapping[str, Column], elsewhere: Elsewhere) -> Iterator[str]:
+def _problems(rule: RowRule, columns: Mapping[str, Column], elsewhere: Elsewhere) -> Iterator[str]:
     if rule.severity not in get_args(Severity):
         yield f"no severity {rule.severity!r}; there are {', '.join(get_args(Severity))}"
     if not rule.columns or len(set(rule.columns)) != len(rule.columns):

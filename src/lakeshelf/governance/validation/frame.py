@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from lakeshelf.governance.domain.definition import ROW_ID
 from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.validation.counting import Main, Others, occurrences
-from lakeshelf.governance.validation.suite import Check
+from lakeshelf.governance.validation.suite import ColumnCheck
 
 ROWS = 100_000
 """Most rows of a change in a frame."""
@@ -40,7 +40,7 @@ class Frame:
 
 
 def frames(
-    checks: Sequence[Check], new: pa.Table, base: pa.Table, main: Main, others: Others
+    checks: Sequence[ColumnCheck], new: pa.Table, base: pa.Table, main: Main, others: Others
 ) -> Iterator[Frame]:
     """All rows of a change, as many at a time as a frame takes.
 
@@ -74,7 +74,7 @@ def _count_name(number: int) -> str:
     return f"count {number}"  # no column of a dataset is called so
 
 
-def _frame(checks: Sequence[Check], rows: pa.Table, base: pa.Table, place: pa.Array) -> Frame:
+def _frame(checks: Sequence[ColumnCheck], rows: pa.Table, base: pa.Table, place: pa.Array) -> Frame:
     present = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
     sides = (rows, base.take(place.drop_null()))
     columns = {
@@ -86,7 +86,7 @@ def _frame(checks: Sequence[Check], rows: pa.Table, base: pa.Table, place: pa.Ar
     return Frame(rows, pa.table(columns), present)
 
 
-def _measure(check: Check, rows: pa.Table, number: int) -> pa.Array:
+def _measure(check: ColumnCheck, rows: pa.Table, number: int) -> pa.Array:
     names = [_count_name(number)] if check.kind.whole else [column.name for column in check.columns]
     cells = [whole(rows[name]) for name in names]
     return check.kind.measure(check.columns, check.rule.params, cells).cast(pa.float64())

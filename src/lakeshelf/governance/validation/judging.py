@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain import values
 from lakeshelf.governance.domain.definition import ROW_ID, Definition
-from lakeshelf.governance.domain.findings import Point, Report, Violations
+from lakeshelf.governance.domain.findings import Point, ValidationReport, Violations
 from lakeshelf.governance.domain.rows import nowhere
 from lakeshelf.governance.domain.values import whole
 from lakeshelf.governance.validation.counting import Main, Others, occurrences
 from lakeshelf.governance.validation.frame import Frame, frames, measure_name
-from lakeshelf.governance.validation.remote import Verdict, Worker
-from lakeshelf.governance.validation.suite import Check, checks, expectation
+from lakeshelf.governance.validation.remote import ExpectationResult, Worker
+from lakeshelf.governance.validation.suite import ColumnCheck, checks, expectation
 
 
 def validated(
@@ -33,7 +33,7 @@ def validated(
     others: Others,
     worker: Worker,
     columns: Collection[str] | None = None,
-) -> Report:
+) -> ValidationReport:
     """Judge all rows of a change.
 
     At point `cell`, rules that need the table are named as deferred.
@@ -58,7 +58,7 @@ def validated(
     parts = frames(judged, new, base, main, others) if judged and len(new) else iter(())
     collected = _judged(point, judged, parts, worker)
     violations = tuple(one for check in collected for one in check.violations())
-    return Report(point, definition.version, len(new), violations, deferred)
+    return ValidationReport(point, definition.version, len(new), violations, deferred)
 
 
 def newly_repeated(definition: Definition, new: pa.Table, base: pa.Table, main: Main) -> int:
@@ -91,12 +91,12 @@ def _nothing(dataset: str, column: str) -> pa.RecordBatchReader:
 class _Violations:
     """What violates a check, frame by frame."""
 
-    check: Check
+    check: ColumnCheck
     rows: list[pa.Table] = field(default_factory=list)
     introduced: list[pa.Array] = field(default_factory=list)
     raised: str | None = None
 
-    def add(self, verdict: Verdict, frame: Frame) -> None:
+    def add(self, verdict: ExpectationResult, frame: Frame) -> None:
         self.raised = self.raised or verdict.raised
         new, old = _sides(verdict, frame)
         if len(new):
@@ -123,7 +123,7 @@ class _Violations:
 
 
 def _judged(
-    point: Point, judged: Sequence[Check], parts: Iterator[Frame], worker: Worker
+    point: Point, judged: Sequence[ColumnCheck], parts: Iterator[Frame], worker: Worker
 ) -> list[_Violations]:
     suite = [expectation(check, measure_name(number)) for number, check in enumerate(judged)]
     collected = [_Violations(check) for check in judged]
@@ -134,7 +134,9 @@ def _judged(
     return collected
 
 
-def _sides(verdict: Verdict, frame: Frame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _sides(
+    verdict: ExpectationResult, frame: Frame
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Which rows violate as they would be, and which as they are."""
     rows = np.array(verdict.unexpected, np.int64)
     size = len(frame.rows)

@@ -39,7 +39,7 @@ DEADLINES: Mapping[Point, float] = {
 """Seconds that a frame may take; a full one takes two."""
 
 
-class Verdict(BaseModel):
+class ExpectationResult(BaseModel):
     """What became of an expectation.
 
     Attributes:
@@ -53,7 +53,7 @@ class Verdict(BaseModel):
     raised: str | None
 
 
-class Answer(BaseModel):
+class FrameResult(BaseModel):
     """What became of a frame.
 
     Attributes:
@@ -64,7 +64,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     rows: int
-    verdicts: list[Verdict]
+    verdicts: list[ExpectationResult]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Worker:
 
     def judge(
         self, point: Point, suite: Sequence[Mapping[str, Any]], frame: pa.Table
-    ) -> list[Verdict]:
+    ) -> list[ExpectationResult]:
         """Have every row of a frame judged.
 
         Args:
@@ -95,7 +95,7 @@ class Worker:
             GovernanceError: `validator_unavailable`: it is not there, died, did not answer in time, or not sensibly.
         """
         try:
-            answer = Answer.model_validate_json(self._asked(point, _request(suite, frame)))
+            answer = FrameResult.model_validate_json(self._asked(point, _request(suite, frame)))
         except ValidationError as error:
             raise self._unavailable(f"its answer is none ({first_line(error)})") from error
         except httpx.TimeoutException as error:
@@ -168,7 +168,7 @@ def _request(suite: Sequence[Mapping[str, Any]], frame: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _fits(answer: Answer, suite: Sequence[Mapping[str, Any]], frame: pa.Table) -> bool:
+def _fits(answer: FrameResult, suite: Sequence[Mapping[str, Any]], frame: pa.Table) -> bool:
     rows = len(frame)
     return (
         answer.rows == rows

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lakeshelf.governance.domain.definition import Column, Definition, Rule
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
 from lakeshelf.governance.validation.kinds import KINDS, Kind
 
 
 @dataclass(frozen=True)
-class Check:
+class ColumnCheck:
     """A rule on one of its columns, or on all of them where they are judged together.
 
     Attributes:
@@ -22,7 +22,7 @@ class Check:
         columns: Columns that are judged.
     """
 
-    rule: Rule
+    rule: RowRule
     columns: tuple[Column, ...]
 
     @property
@@ -36,7 +36,7 @@ class Check:
         return self.kind.message(self.columns, self.rule.params)
 
 
-def checks(definition: Definition, columns: Collection[str] | None = None) -> list[Check]:
+def checks(definition: Definition, columns: Collection[str] | None = None) -> list[ColumnCheck]:
     """What is judged.
 
     Args:
@@ -51,16 +51,16 @@ def checks(definition: Definition, columns: Collection[str] | None = None) -> li
     return [check for rule in chosen for check in _of_rule(definition, rule)]
 
 
-def _of_rule(definition: Definition, rule: Rule) -> Iterator[Check]:
+def _of_rule(definition: Definition, rule: RowRule) -> Iterator[ColumnCheck]:
     columns = tuple(definition[name] for name in rule.columns)
     if KINDS[rule.kind].joint:
-        yield Check(rule, columns)
+        yield ColumnCheck(rule, columns)
         return
     for column in columns:
-        yield Check(rule, (column,))
+        yield ColumnCheck(rule, (column,))
 
 
-def expectation(check: Check, measure: str) -> Mapping[str, Any]:
+def expectation(check: ColumnCheck, measure: str) -> Mapping[str, Any]:
     """The configuration of an expectation.
 
     Args:

@@ -26,7 +26,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from lakeshelf.errors import first_line
-from lakeshelf.governance.validation.remote import PATH, SUITE, Answer, Verdict
+from lakeshelf.governance.validation.remote import PATH, SUITE, ExpectationResult, FrameResult
 
 LARGEST = 2**27
 """Most bytes of a request; the largest frame has 80 MB."""
@@ -39,7 +39,7 @@ _FORMAT = {
 _one_at_a_time = threading.Lock()
 
 
-def judged(frame: pa.Table, suite: Sequence[Mapping[str, Any]]) -> Answer:
+def judged(frame: pa.Table, suite: Sequence[Mapping[str, Any]]) -> FrameResult:
     """Every row of a frame, judged by Great Expectations.
 
     Args:
@@ -57,17 +57,17 @@ def judged(frame: pa.Table, suite: Sequence[Mapping[str, Any]]) -> Answer:
     verdicts = {
         r.expectation_config.meta["number"]: _verdict(r, len(frame)) for r in result.results
     }
-    return Answer(rows=len(frame), verdicts=[verdicts[number] for number in range(len(suite))])
+    return FrameResult(rows=len(frame), verdicts=[verdicts[number] for number in range(len(suite))])
 
 
-def _verdict(result: Any, rows: int) -> Verdict:
+def _verdict(result: Any, rows: int) -> ExpectationResult:
     if (raised := _raised(result.exception_info)) is not None:
-        return Verdict(unexpected=[], raised=raised)
+        return ExpectationResult(unexpected=[], raised=raised)
     outcome = result.result
     unexpected = [int(row) for row in outcome["unexpected_index_list"]]
     if outcome["element_count"] != rows or outcome["unexpected_count"] != len(unexpected):
-        return Verdict(unexpected=[], raised="not every row was judged")
-    return Verdict(unexpected=unexpected, raised=None)
+        return ExpectationResult(unexpected=[], raised="not every row was judged")
+    return ExpectationResult(unexpected=unexpected, raised=None)
 
 
 def _raised(details: Mapping[str, Any]) -> str | None:

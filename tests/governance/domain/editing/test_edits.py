@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING
 from lakeshelf.governance.domain.definition import Column, Definition, made_key
-from lakeshelf.governance.domain.editing.accepting import Accepted, Incoming, accept
+from lakeshelf.governance.domain.editing.accepting import Accepted, IncomingEdit, accept
 from lakeshelf.governance.domain.editing.edits import EDITS, Edit, folded, require_rows
 from lakeshelf.governance.domain.values import text_of
 from lakeshelf.governance.errors import GovernanceError
@@ -45,7 +45,7 @@ def log(edits: list[Edit]) -> pa.Table:
     return pa.Table.from_pylist(list(reversed(rows)), EDITS)
 
 
-def asked(*edits: Incoming, rows: Any = None, definition: Definition = SHELVES) -> Accepted:
+def asked(*edits: IncomingEdit, rows: Any = None, definition: Definition = SHELVES) -> Accepted:
     keys = count(1)
     return accept(definition, edits, rows or {}, lambda: f"made-{next(keys)}")
 
@@ -54,7 +54,7 @@ ROWS = {"S1": shelf("S1", "tea"), "S2": shelf("S2", ""), "S3": shelf("S3", "null
 NAMES = ["S1", "S2", "S3", "S4"]
 CHANGES = st.one_of(
     st.builds(
-        Incoming,
+        IncomingEdit,
         st.just("e"),
         st.just("set"),
         st.sampled_from(NAMES),
@@ -62,7 +62,7 @@ CHANGES = st.one_of(
         st.sampled_from([None, "", "null", "tea"]),
     ),
     st.builds(
-        Incoming,
+        IncomingEdit,
         st.just("e"),
         st.just("set"),
         st.sampled_from(NAMES),
@@ -70,14 +70,14 @@ CHANGES = st.one_of(
         st.sampled_from(["1", "1.00", "2.50", None, "0.105", 5]),
     ),
     st.builds(
-        Incoming,
+        IncomingEdit,
         st.just("e"),
         st.just("insert"),
         st.sampled_from(NAMES),
         st.none(),
         st.sampled_from([None, {}, {"name": "tea"}, {"name": "", "price": "1"}, {"what": 1}]),
     ),
-    st.builds(Incoming, st.just("e"), st.just("delete"), st.sampled_from(NAMES)),
+    st.builds(IncomingEdit, st.just("e"), st.just("delete"), st.sampled_from(NAMES)),
 )
 
 
@@ -90,7 +90,7 @@ def shown_rows(rows: Any) -> dict[str, Any]:
 
 
 @given(st.lists(CHANGES, max_size=12))
-def test_the_fold_of_edits_is_the_sheet_that_they_left(changes: list[Incoming]) -> None:
+def test_the_fold_of_edits_is_the_sheet_that_they_left(changes: list[IncomingEdit]) -> None:
     answer = asked(*changes, rows=ROWS)
     assert len(answer.edits) + len(answer.refusals) == len(changes)
     base = pa.Table.from_pylist(list(ROWS.values()), SHELVES.schema)
@@ -103,7 +103,7 @@ def test_the_fold_of_edits_is_the_sheet_that_they_left(changes: list[Incoming]) 
 
 
 @given(st.lists(CHANGES, max_size=12))
-def test_edits_that_are_all_undone_come_to_nothing(changes: list[Incoming]) -> None:
+def test_edits_that_are_all_undone_come_to_nothing(changes: list[IncomingEdit]) -> None:
     edits = asked(*changes, rows=ROWS).edits
     undone = [edit.undone("u") for edit in reversed(edits)]
     base = pa.Table.from_pylist(list(ROWS.values()), SHELVES.schema)
@@ -112,8 +112,8 @@ def test_edits_that_are_all_undone_come_to_nothing(changes: list[Incoming]) -> N
 
 def test_the_server_reads_what_was_there_before() -> None:
     answer = asked(
-        Incoming("1", "set", "S1", "price", "2"),
-        Incoming("2", "set", "S1", "price", "3"),
+        IncomingEdit("1", "set", "S1", "price", "2"),
+        IncomingEdit("2", "set", "S1", "price", "3"),
         rows=ROWS,
     )
     assert [(e.old_value, e.new_value) for e in answer.edits] == [
@@ -124,8 +124,8 @@ def test_the_server_reads_what_was_there_before() -> None:
 
 def test_a_key_that_the_server_makes_is_told_and_known_to_later_edits() -> None:
     answer = asked(
-        Incoming("1", "insert", "new:1", None, {"name": "tea"}),
-        Incoming("2", "set", "new:1", "price", "2"),
+        IncomingEdit("1", "insert", "new:1", None, {"name": "tea"}),
+        IncomingEdit("2", "set", "new:1", "price", "2"),
         definition=MADE,
     )
     assert answer.made == {"new:1": "made-1"}
@@ -138,8 +138,8 @@ def test_a_key_that_the_server_makes_is_told_and_known_to_later_edits() -> None:
 def test_a_row_that_the_session_deleted_comes_back_by_its_key() -> None:
     row = {"row_id": "r1", "name": "tea", "price": None, "weight": None, "actor": None}
     answer = asked(
-        Incoming("1", "delete", "r1"),
-        Incoming("2", "insert", "r1", None, {"name": "tea"}),
+        IncomingEdit("1", "delete", "r1"),
+        IncomingEdit("2", "insert", "r1", None, {"name": "tea"}),
         rows={"r1": row},
         definition=MADE,
     )
@@ -148,34 +148,44 @@ def test_a_row_that_the_session_deleted_comes_back_by_its_key() -> None:
     assert len(folded(MADE, log(answer.edits), base)) == 0
 
 
-REFUSED: list[tuple[Definition, Incoming, str, str | None]] = [
-    (SHELVES, Incoming("1", "set", "S1", "nothing", 1), "request_invalid", "nothing"),
-    (SHELVES, Incoming("1", "set", "S1", None, 1), "request_invalid", "None"),
-    (SHELVES, Incoming("1", "set", "S1", "actor", "eve"), "request_invalid", "actor"),
-    (SHELVES, Incoming("1", "set", "S1", "shelf_id", "S9"), "key_invalid", "shelf_id"),
-    (SHELVES, Incoming("1", "set", "S1", "price", "0.105"), "value_invalid", "price"),
-    (SHELVES, Incoming("1", "set", "S9", "price", "1"), "row_not_found", "price"),
-    (SHELVES, Incoming("1", "set", "", "price", "1"), "key_invalid", "price"),
-    (SHELVES, Incoming("1", "upsert", "S1", "price", "1"), "request_invalid", "price"),
-    (SHELVES, Incoming("1", "insert", "S1"), "key_invalid", None),
-    (SHELVES, Incoming("1", "insert", ""), "key_invalid", None),
-    (SHELVES, Incoming("1", "insert", "S9", None, {"shelf_id": "S8"}), "key_invalid", "shelf_id"),
-    (SHELVES, Incoming("1", "insert", "S9", None, {"actor": "eve"}), "request_invalid", "actor"),
-    (SHELVES, Incoming("1", "insert", "S9", None, {"price": 0.1}), "value_invalid", "price"),
-    (SHELVES, Incoming("1", "insert", "S9", None, [1]), "request_invalid", None),
-    (SHELVES, Incoming("1", "delete", "S9"), "row_not_found", None),
-    (KEPT, Incoming("1", "delete", "S1"), "deletes_not_allowed", None),
-    (MADE, Incoming("1", "insert", "r1"), "key_invalid", None),
-    (MADE, Incoming("1", "insert", "new:x"), "key_invalid", None),
-    (MADE, Incoming("1", "set", "new:1", "price", "1"), "row_not_found", "price"),
+REFUSED: list[tuple[Definition, IncomingEdit, str, str | None]] = [
+    (SHELVES, IncomingEdit("1", "set", "S1", "nothing", 1), "request_invalid", "nothing"),
+    (SHELVES, IncomingEdit("1", "set", "S1", None, 1), "request_invalid", "None"),
+    (SHELVES, IncomingEdit("1", "set", "S1", "actor", "eve"), "request_invalid", "actor"),
+    (SHELVES, IncomingEdit("1", "set", "S1", "shelf_id", "S9"), "key_invalid", "shelf_id"),
+    (SHELVES, IncomingEdit("1", "set", "S1", "price", "0.105"), "value_invalid", "price"),
+    (SHELVES, IncomingEdit("1", "set", "S9", "price", "1"), "row_not_found", "price"),
+    (SHELVES, IncomingEdit("1", "set", "", "price", "1"), "key_invalid", "price"),
+    (SHELVES, IncomingEdit("1", "upsert", "S1", "price", "1"), "request_invalid", "price"),
+    (SHELVES, IncomingEdit("1", "insert", "S1"), "key_invalid", None),
+    (SHELVES, IncomingEdit("1", "insert", ""), "key_invalid", None),
+    (
+        SHELVES,
+        IncomingEdit("1", "insert", "S9", None, {"shelf_id": "S8"}),
+        "key_invalid",
+        "shelf_id",
+    ),
+    (
+        SHELVES,
+        IncomingEdit("1", "insert", "S9", None, {"actor": "eve"}),
+        "request_invalid",
+        "actor",
+    ),
+    (SHELVES, IncomingEdit("1", "insert", "S9", None, {"price": 0.1}), "value_invalid", "price"),
+    (SHELVES, IncomingEdit("1", "insert", "S9", None, [1]), "request_invalid", None),
+    (SHELVES, IncomingEdit("1", "delete", "S9"), "row_not_found", None),
+    (KEPT, IncomingEdit("1", "delete", "S1"), "deletes_not_allowed", None),
+    (MADE, IncomingEdit("1", "insert", "r1"), "key_invalid", None),
+    (MADE, IncomingEdit("1", "insert", "new:x"), "key_invalid", None),
+    (MADE, IncomingEdit("1", "set", "new:1", "price", "1"), "row_not_found", "price"),
 ]
 
 
 @pytest.mark.parametrize(("definition", "edit", "code", "named"), REFUSED, ids=range(len(REFUSED)))
 def test_an_edit_that_cannot_be_is_refused_by_cell(
-    definition: Definition, edit: Incoming, code: str, named: str | None
+    definition: Definition, edit: IncomingEdit, code: str, named: str | None
 ) -> None:
-    good = Incoming("2", "set", "S2", "name", "kept")
+    good = IncomingEdit("2", "set", "S2", "name", "kept")
     answer = asked(edit, good, rows=ROWS, definition=definition)
     refusal = answer.refusals[0]
     assert (refusal.error.code, refusal.edit_id, refusal.row_id) == (code, "1", edit.row_id)
@@ -185,7 +195,7 @@ def test_an_edit_that_cannot_be_is_refused_by_cell(
 
 def test_a_made_key_is_asked_for_once() -> None:
     answer = asked(
-        Incoming("1", "insert", "new:1"), Incoming("2", "insert", "new:1"), definition=MADE
+        IncomingEdit("1", "insert", "new:1"), IncomingEdit("2", "insert", "new:1"), definition=MADE
     )
     assert [r.edit_id for r in answer.refusals] == ["2"]
 
@@ -212,6 +222,6 @@ def test_a_key_of_several_parts_is_named_by_any_json_of_it() -> None:
     dataset = Definition(1, (column("a", STRING), column("b", LONG), *CELLS), ("a", "b"))
     row = {"a": "x", "b": 1, "name": None, "price": None, "weight": None}
     answer = accept(
-        dataset, [Incoming("1", "set", '["x", "1"]', "name", "t")], {'["x",1]': row}, str
+        dataset, [IncomingEdit("1", "set", '["x", "1"]', "name", "t")], {'["x",1]': row}, str
     )
     assert [e.row_id for e in answer.edits] == ['["x",1]']

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.governance.domain.editing.exchange import Mark, escaped, restored
+from lakeshelf.governance.domain.editing.exchange import ExportMark, escaped, restored
 
 HOSTILE = st.sampled_from(
     [
@@ -43,13 +43,13 @@ def test_what_a_spreadsheet_leaves_alone_is_not_touched(text: str) -> None:
 
 @given(st.integers(0, 10**12), st.sampled_from(["", ",,,,", ";;", "\t\t", "  "]))
 def test_a_comment_is_known_again_as_programs_save_it(version: int, tail: str) -> None:
-    mark = Mark("retail/shelf_policies", version)
-    assert Mark.of_comment(mark.comment + tail) == mark
-    assert Mark.of_comment(f'\ufeff"{mark.comment}"{tail}') == mark
+    mark = ExportMark("retail/shelf_policies", version)
+    assert ExportMark.of_comment(mark.comment + tail) == mark
+    assert ExportMark.of_comment(f'\ufeff"{mark.comment}"{tail}') == mark
 
 
 @pytest.mark.parametrize(
     "line", ["", "shelf_id,min_qty", "# lakeshelf: ../x version 1", "# lakeshelf: a/b"]
 )
 def test_other_lines_are_no_marks(line: str) -> None:
-    assert Mark.of_comment(line) is None
+    assert ExportMark.of_comment(line) is None

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeshelf.governance.domain.definition import Policy
-from lakeshelf.governance.domain.permissions import Subject
+from lakeshelf.governance.domain.definition import ApprovalPolicy
+from lakeshelf.governance.domain.permissions import RequestSubject
 from lakeshelf.governance.domain.requests.approvals import (
     CHECKS,
     Approval,
-    Content,
-    Judgement,
+    ApprovalState,
     Member,
+    ReviewedContent,
     eligible,
     judged,
     passed_checks,
@@ -30,17 +30,17 @@ CAT = Member("cat", "contributor", frozenset({"pricing"}))
 VIC = Member("vic", "viewer")
 BOT = Member("bot", "service", frozenset({"pricing"}))
 PEOPLE = (ANN, BEN, CAT, VIC, BOT)
-CONTENT = Content(2, "hash", 1, frozenset({"price"}))
-BY_BEN = Subject(authors=frozenset({"ben"}))
-POLICY = Policy(2, {"price": "pricing", "name": "naming"})
+CONTENT = ReviewedContent(2, "hash", 1, frozenset({"price"}))
+BY_BEN = RequestSubject(authors=frozenset({"ben"}))
+POLICY = ApprovalPolicy(2, {"price": "pricing", "name": "naming"})
 
 
 def given_by(*names: str) -> list[Approval]:
     return [Approval(name, 2, "hash", 1) for name in names]
 
 
-def judge(approvals: list[Approval], **changes: Any) -> Judgement:
-    parts = {"policy": Policy(), "content": CONTENT, "members": PEOPLE, "subject": BY_BEN}
+def judge(approvals: list[Approval], **changes: Any) -> ApprovalState:
+    parts = {"policy": ApprovalPolicy(), "content": CONTENT, "members": PEOPLE, "subject": BY_BEN}
     parts |= changes
     return judged(approvals=approvals, **parts)
 
@@ -77,7 +77,7 @@ def test_it_counts_while_its_giver_may_still_give_it() -> None:
     assert judge(given_by("cat")).met
     for now in (replace(CAT, active=False), replace(CAT, role="viewer")):
         assert not judge(given_by("cat"), members=(ANN, BEN, now)).met
-    resolved = Subject(authors=frozenset({"ben", "cat"}))
+    resolved = RequestSubject(authors=frozenset({"ben", "cat"}))
     assert not judge(given_by("cat"), subject=resolved).met
     assert judge(given_by("vic"), subject=replace(BY_BEN, reviewers=frozenset({"vic"}))).met
 
@@ -88,7 +88,7 @@ def test_who_approves_again_after_a_change_counts() -> None:
 
 
 def test_required_checks_have_to_have_passed() -> None:
-    policy = Policy(required_checks=("submit",))
+    policy = ApprovalPolicy(required_checks=("submit",))
     assert not judge(given_by("ann"), policy=policy).met
     assert judge(given_by("ann"), policy=policy, passed=["submit"]).met
 
@@ -110,7 +110,7 @@ def test_a_policy_can_be_met_if_and_only_if_all_who_may_would_meet_it(
     number: int, authors: set[str], naming: bool, columns: set[str]
 ) -> None:
     members = (*PEOPLE, Member("dan", "contributor", frozenset({"naming"} if naming else ())))
-    policy, subject = replace(POLICY, approvals=number), Subject(authors=frozenset(authors))
+    policy, subject = replace(POLICY, approvals=number), RequestSubject(authors=frozenset(authors))
     content = replace(CONTENT, columns=frozenset(columns))
     all_of_them = given_by(*(member.name for member in members))
     met = judge(all_of_them, policy=policy, content=content, members=members, subject=subject).met
@@ -126,9 +126,9 @@ def test_a_policy_can_be_met_if_and_only_if_all_who_may_would_meet_it(
 
 def test_a_check_that_nothing_runs_is_refused_where_it_is_submitted() -> None:
     with pytest.raises(GovernanceError, match="there is no check nightly") as error:
-        require_meetable(Policy(required_checks=("nightly",)), (), PEOPLE, BY_BEN)
+        require_meetable(ApprovalPolicy(required_checks=("nightly",)), (), PEOPLE, BY_BEN)
     assert error.value.code == "policy_unmeetable"
-    require_meetable(Policy(required_checks=CHECKS), (), PEOPLE, BY_BEN)
+    require_meetable(ApprovalPolicy(required_checks=CHECKS), (), PEOPLE, BY_BEN)
 
 
 def test_a_check_that_passed_stands_for_those_before_it() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lakeshelf.contracts.types import DOUBLE, LONG, STRING
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.requests.merge import HISTORY, Merged, merge
-from lakeshelf.governance.domain.rows import Rows
+from lakeshelf.governance.domain.rows import OrderedRows
 from lakeshelf.governance.domain.staged import cells, columns_of, schema, staged_rows, without
 from lakeshelf.governance.domain.values import text_of
 from lakeshelf.governance.errors import GovernanceError
@@ -30,7 +30,7 @@ def staged_of(definition: Definition, rows: dict[str, tuple[Row, Row]]) -> pa.Ta
     """Staged rows: id → (base, new)."""
     ids = pa.array(list(rows), pa.string())
     base, new = (
-        Rows.of_table(
+        OrderedRows.of_table(
             definition,
             pa.Table.from_pylist(
                 [pair[side] for pair in rows.values() if pair[side]], definition.schema

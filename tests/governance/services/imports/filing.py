@@ -10,7 +10,7 @@ from openpyxl import Workbook, load_workbook
 
 from lakeshelf.governance.services import imports
 from lakeshelf.governance.services.context import Caller, Context
-from lakeshelf.governance.services.imports import Loaded
+from lakeshelf.governance.services.imports import LoadedUpload
 from tests.governance.services.acting import ROW
 from tests.governance.services.conftest import ANN, DATASET, PROJECT
 
@@ -38,13 +38,13 @@ def loaded(
     mode: str = "upsert",
     caller: Caller = ANN,
     **how: Any,
-) -> Loaded:
+) -> LoadedUpload:
     """What becomes of a file."""
     upload = sent(context, content, name, mode=mode)
     return imports.load(context, caller, PROJECT, upload, **how)
 
 
-def refused(context: Context, made: Loaded) -> list[tuple[Any, ...]]:
+def refused(context: Context, made: LoadedUpload) -> list[tuple[Any, ...]]:
     """Line, column, value and rule of what is refused."""
     listed, total = imports.refusals(context, ANN, PROJECT, made.upload.id)
     assert total == len(listed) == made.upload.report["refused"]

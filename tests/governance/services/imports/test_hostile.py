@@ -15,7 +15,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.governance.domain.binding import bound
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.imports import marking
-from lakeshelf.governance.services.imports.reading import Read, read
+from lakeshelf.governance.services.imports.reading import FileContent, read
 from lakeshelf.governance.services.imports.uploading import format_of, shown_name
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
 from tests.governance.services.conftest import DATASET
@@ -24,11 +24,11 @@ from tests.governance.services.imports.filing import workbook
 DEFINITION = bound(CATALOG.topics[DATASET])
 
 
-def opened(content: bytes, format_: str, dialect: Dialect = PLAIN) -> Read:
+def opened(content: bytes, format_: str, dialect: Dialect = PLAIN) -> FileContent:
     return read(DEFINITION, f"retail/{DATASET}", content, format_, dialect)
 
 
-def broken(file: Read) -> list[tuple[int, str, str]]:
+def broken(file: FileContent) -> list[tuple[int, str, str]]:
     return [(one["line"], one["column"], one["rule"]) for one in file.refused.to_pylist()]
 
 

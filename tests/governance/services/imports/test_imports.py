@@ -12,7 +12,7 @@ from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import imports
 from lakeshelf.governance.services.context import Caller, Context
-from lakeshelf.governance.services.imports import Loaded, loading, uploading
+from lakeshelf.governance.services.imports import LoadedUpload, loading, uploading
 from tests.governance.services.acting import (
     ROW,
     approved,
@@ -36,7 +36,7 @@ from tests.governance.services.imports.filing import (
 pytestmark = pytest.mark.timeout(300)
 
 
-def put_through(context: Context, made: Loaded) -> ChangeRequest:
+def put_through(context: Context, made: LoadedUpload) -> ChangeRequest:
     assert made.request is not None
     return merged(context, approved(context, made.request))
 

@@ -25,9 +25,9 @@ from lakeshelf.contracts.types import (
     Type,
 )
 from lakeshelf.governance.domain.definition import Column, Definition
-from lakeshelf.governance.domain.editing.exchange import Mark
+from lakeshelf.governance.domain.editing.exchange import ExportMark
 from lakeshelf.governance.services.imports.exporting import write
-from lakeshelf.governance.services.imports.reading import Read, read
+from lakeshelf.governance.services.imports.reading import FileContent, read
 from lakeshelf.ingestion.declared.dialect import PLAIN
 from tests.governance.domain.editing.test_exchange import HOSTILE
 from tests.governance.domain.model import equal
@@ -51,7 +51,7 @@ DEFINITION = Definition(
     ),
     ("shelf",),
 )
-MARK = Mark("retail/limits", 7)
+MARK = ExportMark("retail/limits", 7)
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 WORDS = HOSTILE | st.text(LETTERS, max_size=8) | st.sampled_from(["NA", "00123", "null", "1e5"])
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -81,7 +81,7 @@ def file_of(rows: list[dict[str, Any]], format_: str) -> bytes:
     return sink.getvalue()
 
 
-def read_back(content: bytes, format_: str) -> Read:
+def read_back(content: bytes, format_: str) -> FileContent:
     return read(DEFINITION, MARK.dataset, content, format_, PLAIN)
 
 

@@ -16,9 +16,9 @@ from structlog.contextvars import bound_contextvars
 
 from lakeshelf.governance.api.door import bodies, failures
 from lakeshelf.governance.api.door.identity import SAFE, caller_of
-from lakeshelf.governance.api.door.limits import Limits
+from lakeshelf.governance.api.door.limits import CallLimits
 from lakeshelf.governance.api.door.once import Once
-from lakeshelf.governance.api.door.patience import Patience
+from lakeshelf.governance.api.door.patience import SlowCalls
 from lakeshelf.governance.api.serving import Serving
 from lakeshelf.governance.errors import CODES, GovernanceError, refused
 from lakeshelf.governance.services.context import Caller, Context
@@ -72,8 +72,8 @@ class Door:
 
     def __post_init__(self) -> None:
         serving = self.serving
-        self._patience = Patience(self.app, self.context, self.runner, serving.patience_s)
-        self._limits = Limits(serving.rates, self.seconds)
+        self._patience = SlowCalls(self.app, self.context, self.runner, serving.patience_s)
+        self._limits = CallLimits(serving.rates, self.seconds)
         self._site = serving.site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -64,7 +64,7 @@ class Buckets:
         return min(self._size, level + (self._seconds() - at) * self._per_s)
 
 
-class Limits:
+class CallLimits:
     """Limits of one process.
 
     Args:

@@ -31,7 +31,7 @@ PREFERRED = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?![\d.])")
 
 
 @dataclass
-class Patience:
+class SlowCalls:
     """Answers a call that has not begun to answer in time by a job, of which the answer becomes the result.
 
     Attributes:

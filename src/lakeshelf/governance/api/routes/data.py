@@ -10,7 +10,7 @@ from lakeshelf.governance.api import answers, shapes
 from lakeshelf.governance.api.calling import By, Offset, On, router
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.reading import grid, views
-from lakeshelf.governance.services.reading.grid import LONGEST_ID, Asked, Page
+from lakeshelf.governance.services.reading.grid import LONGEST_ID, ViewPage, ViewSpec
 
 routes = router("data")
 VIEWS = "/projects/{project}/datasets/{dataset}/views"
@@ -24,7 +24,7 @@ def make_view(
     """Ask for rows in an order and under a filter; the id is good in every process, for that version."""
     if sum(choice is not None for choice in (body.version, body.snapshot, body.session)) > 1:
         raise refused("request_invalid", "a view is of a version, a snapshot or a session")
-    query = views.Query(
+    query = views.ViewQuery(
         tuple(views.Filter(one.column, one.op, one.value) for one in body.filters),
         tuple(views.Sort(one.column, one.descending) for one in body.sort),
     )
@@ -48,9 +48,9 @@ def get_rows(
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=views.LONGEST_PAGE)] = 200,
     session: str | None = None,
-) -> Page:
+) -> ViewPage:
     """Rows from an offset on, as columns, with the edits of a session laid over."""
-    asked = Asked.of_id(project, dataset, view)
+    asked = ViewSpec.of_id(project, dataset, view)
     return grid.page(context, caller, asked, offset, limit, session)
 
 
@@ -59,7 +59,7 @@ def get_position(
     context: On, caller: By, project: str, dataset: str, view: ViewId, row_id: str
 ) -> dict[str, int | None]:
     """Where a row is in the view."""
-    asked = Asked.of_id(project, dataset, view)
+    asked = ViewSpec.of_id(project, dataset, view)
     return {"position": grid.position(context, caller, asked, row_id)}
 
 
@@ -74,7 +74,7 @@ def get_facets(
     limit: Annotated[int, Query(ge=1, le=views.MOST_FACETS)] = 50,
 ) -> answers.Facets:
     """Values of a column with how often each is there, the most frequent first."""
-    asked = Asked.of_id(project, dataset, view)
+    asked = ViewSpec.of_id(project, dataset, view)
     frequent, distinct = grid.facets(context, caller, asked, column, limit)
     values = [answers.Facet(value=value, count=count) for value, count in frequent]
     return answers.Facets(values=values, distinct=distinct)

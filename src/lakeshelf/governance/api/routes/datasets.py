@@ -11,7 +11,11 @@ from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.staged import SET, cells
 from lakeshelf.governance.domain.values import shown
-from lakeshelf.governance.metadata.tables.datasets import Dataset, DefinitionVersion, NamedSnapshot
+from lakeshelf.governance.metadata.tables.datasets import (
+    DefinitionVersion,
+    GovernedDataset,
+    NamedSnapshot,
+)
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import datasets, history
 from lakeshelf.governance.services.changes import defining
@@ -30,7 +34,9 @@ def list_datasets(context: On, caller: By, project: str) -> list[listing.SeenDat
 
 
 @routes.post("/projects/{project}/datasets", status_code=201)
-def create_dataset(context: On, caller: By, project: str, body: shapes.NewDataset) -> Dataset:
+def create_dataset(
+    context: On, caller: By, project: str, body: shapes.NewDataset
+) -> GovernedDataset:
     """Create a dataset with its first definition."""
     return datasets.create(
         context,
@@ -50,7 +56,7 @@ def get_dataset(context: On, caller: By, project: str, dataset: str) -> listing.
 
 
 @routes.post(f"{DATASET}/publish_again", status_code=202)
-def publish_again(context: On, caller: By, shop: In, project: str, dataset: str) -> Dataset:
+def publish_again(context: On, caller: By, shop: In, project: str, dataset: str) -> GovernedDataset:
     """Have every row sent to the topic of a dataset once more, as an owner."""
     return shop_services.publish_again(context, caller, shop, project, dataset)
 
@@ -149,7 +155,7 @@ def get_history(
 @routes.get(f"{DATASET}/blame")
 def get_blame(
     context: On, caller: By, project: str, dataset: str, row_id: str
-) -> dict[str, history.Change | None]:
+) -> dict[str, history.CellChange | None]:
     """Who wrote each cell of a row."""
     return history.blame(context, caller, project, dataset, row_id)
 

@@ -36,7 +36,7 @@ async def query(
 
     It is a job of the caller; where it has not ended after `wait` seconds, the answer is that job (202).
     """
-    statement = queries.Statement(body.sql, body.seconds, body.keep_rows)
+    statement = queries.QueryRequest(body.sql, body.seconds, body.keep_rows)
     job, future = await run_in_threadpool(
         queries.start, context, caller, runner, results, statement
     )

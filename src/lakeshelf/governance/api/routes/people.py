@@ -84,7 +84,7 @@ def revoke_token(context: On, caller: By, token: str) -> answers.TokenAnswer:
 
 
 @routes.get("/projects")
-def list_projects(context: On, caller: By) -> list[projects.Seen]:
+def list_projects(context: On, caller: By) -> list[projects.SeenProject]:
     """Projects of the caller; every project for admins."""
     return projects.visible(context, caller)
 
@@ -96,7 +96,7 @@ def create_project(context: On, caller: By, body: shapes.NewProject) -> Project:
 
 
 @routes.get("/projects/{project}")
-def get_project(context: On, caller: By, project: str) -> projects.Seen:
+def get_project(context: On, caller: By, project: str) -> projects.SeenProject:
     """A project."""
     return projects.of_id(context, caller, project)
 

@@ -15,7 +15,7 @@ from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services import history, upkeep
 from lakeshelf.governance.services.changes import ending, merging, proposals, settling
 from lakeshelf.governance.services.context import Context
-from lakeshelf.governance.services.effect import Effect
+from lakeshelf.governance.services.effect import LocationEffect
 from lakeshelf.governance.services.reading import diffs, listing
 from lakeshelf.governance.services.shop.running import Came, effect_of, outcome_of
 
@@ -81,7 +81,7 @@ def dry_run(context: On, caller: By, project: str, number: Number) -> answers.Pr
 @routes.get(f"{ONE}/effect")
 def get_effect(
     context: On, caller: By, shop: In, project: str, number: Number
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     """What its merge would do to the shelves, by the rules of the jobs that obey it."""
     return effect_of(context, caller, shop, project, number)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lakeshelf.governance.api import answers, shapes
 from lakeshelf.governance.api.calling import By, In, On, router
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.metadata.tables.datasets import LiveSession
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.changes import requests, sessions
 from lakeshelf.governance.services.changes.proposals import Preview
-from lakeshelf.governance.services.effect import Effect
+from lakeshelf.governance.services.effect import LocationEffect
 from lakeshelf.governance.services.reading import diffs, listing
 from lakeshelf.governance.services.refusals import shape
 from lakeshelf.governance.services.shop.running import effect_of_session
@@ -49,7 +49,7 @@ def discard_session(context: On, caller: By, session: str) -> None:
 @routes.post(f"{SESSION}/edits")
 def edit(context: On, caller: By, session: str, body: shapes.EditsBody) -> answers.EditsAnswer:
     """Edit cells, insert and delete rows; each that cannot be taken is refused by cell, the others are taken."""
-    incoming = [Incoming(**one.model_dump()) for one in body.edits]
+    incoming = [IncomingEdit(**one.model_dump()) for one in body.edits]
     return _edited(sessions.edit(context, caller, session, incoming))
 
 
@@ -66,7 +66,7 @@ def preview(context: On, caller: By, session: str) -> answers.PreviewAnswer:
 
 
 @routes.get(f"{SESSION}/effect")
-def get_effect(context: On, caller: By, shop: In, session: str) -> tuple[Effect, ...]:
+def get_effect(context: On, caller: By, shop: In, session: str) -> tuple[LocationEffect, ...]:
     """What the edits would do to the shelves, by the rules of the jobs that obey the dataset; nothing is written."""
     return effect_of_session(context, caller, shop, session)
 

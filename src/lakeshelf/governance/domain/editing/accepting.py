@@ -24,7 +24,7 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True)
-class Incoming:
+class IncomingEdit:
     """An edit as a client sends it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class EditRefusal:
     """Why an edit was not accepted, with the cell that it is about."""
 
     edit_id: str
@@ -64,14 +64,14 @@ class Accepted:
     """
 
     edits: list[Edit] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[EditRefusal] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
 
 def accept(
     definition: Definition,
-    incoming: Iterable[Incoming],
+    incoming: Iterable[IncomingEdit],
     rows: Mapping[str, Row | None],
     make_key: Callable[[], str],
     made: Mapping[str, str] | None = None,
@@ -97,7 +97,7 @@ def accept(
             desk.answer.edits.append(desk.take(edit))
         except GovernanceError as error:
             column = error.details.get("column", edit.column)
-            refusal = Refusal(edit.edit_id, edit.row_id, column, error)
+            refusal = EditRefusal(edit.edit_id, edit.row_id, column, error)
             desk.answer.refusals.append(refusal)
     return desk.answer
 
@@ -108,8 +108,8 @@ class _Desk:
     make_key: Callable[[], str]
     answer: Accepted
 
-    def take(self, edit: Incoming) -> Edit:
-        taken: Mapping[str, Callable[[Incoming], Edit]] = {
+    def take(self, edit: IncomingEdit) -> Edit:
+        taken: Mapping[str, Callable[[IncomingEdit], Edit]] = {
             "set": self._set,
             "insert": self._insert,
             "delete": self._delete,
@@ -122,14 +122,14 @@ class _Desk:
             )
         return taken[edit.op](edit)
 
-    def _set(self, edit: Incoming) -> Edit:
+    def _set(self, edit: IncomingEdit) -> Edit:
         column = self._column(edit.column)
         key, row = self._row(edit.row_id)
         old, value = text_of(column, row[column.name]), read(column, edit.value)
         row[column.name] = value
         return Edit(edit.edit_id, "set", key, column.name, old, text_of(column, value))
 
-    def _insert(self, edit: Incoming) -> Edit:
+    def _insert(self, edit: IncomingEdit) -> Edit:
         cells_by_name = {} if edit.value is None else edit.value
         if not isinstance(cells_by_name, Mapping) or edit.column is not None:
             raise refused(
@@ -144,7 +144,7 @@ class _Desk:
             self.answer.made[edit.row_id] = key
         return Edit(edit.edit_id, "insert", key, None, None, self._text(row))
 
-    def _delete(self, edit: Incoming) -> Edit:
+    def _delete(self, edit: IncomingEdit) -> Edit:
         if not self.definition.deletes:
             raise refused(
                 "deletes_not_allowed",

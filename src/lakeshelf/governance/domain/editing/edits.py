@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.keys import key_of
-from lakeshelf.governance.domain.rows import Rows, mask_of, patched
+from lakeshelf.governance.domain.rows import OrderedRows, mask_of, patched
 from lakeshelf.governance.domain.staged import INSERT, staged_rows
 from lakeshelf.governance.domain.values import of_text
 from lakeshelf.governance.errors import refused
@@ -106,7 +106,7 @@ def folded(definition: Definition, edits: pa.Table, base: pa.Table) -> pa.Table:
     """
     rows = _last(edits)
     ids = pa.array(list(rows), pa.string())
-    before = Rows.of_table(definition, base, ids)
+    before = OrderedRows.of_table(definition, base, ids)
     return staged_rows(definition, ids, before, _edited(definition, rows, before))
 
 
@@ -126,7 +126,7 @@ def require_rows(definition: Definition, edits: pa.Table, base: pa.Table) -> Non
         GovernanceError: `row_not_found`.
     """
     rows = _last(edits)
-    before = Rows.of_table(definition, base, pa.array(list(rows), pa.string()))
+    before = OrderedRows.of_table(definition, base, pa.array(list(rows), pa.string()))
     for (row_id, row), present in zip(rows.items(), before.present.to_pylist(), strict=True):
         if row.cells and not (present if row.present is None else row.present):
             raise refused(
@@ -137,7 +137,7 @@ def require_rows(definition: Definition, edits: pa.Table, base: pa.Table) -> Non
             )
 
 
-def _edited(definition: Definition, rows: Mapping[str, _Row], before: Rows) -> Rows:
+def _edited(definition: Definition, rows: Mapping[str, _Row], before: OrderedRows) -> OrderedRows:
     anew = mask_of(len(rows), [place for place, row in enumerate(rows.values()) if row.anew])
     cells = _by_column(definition, rows)
     values = {}
@@ -150,7 +150,7 @@ def _edited(definition: Definition, rows: Mapping[str, _Row], before: Rows) -> R
         before_ if row.present is None else row.present
         for before_, row in zip(before.present.to_pylist(), rows.values(), strict=True)
     ]
-    return Rows(pa.array(present, pa.bool_()), values, frozenset(values))
+    return OrderedRows(pa.array(present, pa.bool_()), values, frozenset(values))
 
 
 def _by_column(

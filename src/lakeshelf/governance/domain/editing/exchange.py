@@ -26,7 +26,7 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x85\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
 
 
 @dataclass(frozen=True)
-class Mark:
+class ExportMark:
     """What an exported file is of.
 
     Attributes:
@@ -43,7 +43,7 @@ class Mark:
         return f"# lakeshelf: {self.dataset} version {self.version}"
 
     @classmethod
-    def of_comment(cls, line: str) -> Mark | None:
+    def of_comment(cls, line: str) -> ExportMark | None:
         """The mark of a first line, as programs may have saved it again; None: it is none."""
         match = _COMMENT.fullmatch(line.removeprefix("\ufeff"))
         return cls(match[1], int(match[2])) if match else None

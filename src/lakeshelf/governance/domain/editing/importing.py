@@ -12,7 +12,7 @@ from lakeshelf.counts import count_of
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.editing.files import Mode
 from lakeshelf.governance.domain.keys import row_ids
-from lakeshelf.governance.domain.rows import Rows, joined, places_in
+from lakeshelf.governance.domain.rows import OrderedRows, joined, places_in
 from lakeshelf.governance.domain.staged import schema, staged_rows
 from lakeshelf.governance.errors import refused
 
@@ -57,22 +57,26 @@ def imported(
         _staged(
             definition,
             ids.slice(start, AT_ONCE),
-            Rows.at(definition, base, places.slice(start, AT_ONCE)),
-            Rows.at(definition, rows, own.slice(start, AT_ONCE)),
+            OrderedRows.at(definition, base, places.slice(start, AT_ONCE)),
+            OrderedRows.at(definition, rows, own.slice(start, AT_ONCE)),
         )
         for start in range(0, len(ids), AT_ONCE)
     )
     return joined(schema(definition), parts)
 
 
-def _staged(definition: Definition, ids: pa.StringArray, before: Rows, incoming: Rows) -> pa.Table:
+def _staged(
+    definition: Definition, ids: pa.StringArray, before: OrderedRows, incoming: OrderedRows
+) -> pa.Table:
     kept = {
         name: incoming.values[name]
         if name in incoming.known
         else pc.if_else(incoming.present, value, pa.scalar(None, value.type))
         for name, value in before.values.items()
     }
-    return staged_rows(definition, ids, before, Rows(incoming.present, kept, frozenset(kept)))
+    return staged_rows(
+        definition, ids, before, OrderedRows(incoming.present, kept, frozenset(kept))
+    )
 
 
 def repeated(ids: pa.StringArray) -> pa.BooleanArray:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lakeshelf.counts import count_of
-from lakeshelf.governance.domain.definition import Policy
-from lakeshelf.governance.domain.permissions import Actor, Role, Subject, can
+from lakeshelf.governance.domain.definition import ApprovalPolicy
+from lakeshelf.governance.domain.permissions import Actor, RequestSubject, Role, can
 from lakeshelf.governance.errors import refused
 
 
@@ -49,7 +49,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Content:
+class ReviewedContent:
     """What is to be approved, as it is now.
 
     Attributes:
@@ -69,7 +69,7 @@ CHECKS = ("submit", "approve")
 """Points of the validation that a policy can require; one that passed stands for those before it."""
 
 
-def unknown_checks(policy: Policy) -> list[str]:
+def unknown_checks(policy: ApprovalPolicy) -> list[str]:
     """Checks that the policy requires and that nothing runs, each as a sentence."""
     unknown = (name for name in policy.required_checks if name not in CHECKS)
     return [f"there is no check {name}; there are {', '.join(CHECKS)}" for name in unknown]
@@ -82,7 +82,7 @@ def passed_checks(points: Collection[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ApprovalState:
     """What approvals come to.
 
     Attributes:
@@ -102,13 +102,13 @@ class Judgement:
 
 
 def judged(
-    policy: Policy,
+    policy: ApprovalPolicy,
     approvals: Iterable[Approval],
-    content: Content,
+    content: ReviewedContent,
     members: Iterable[Member],
-    subject: Subject,
+    subject: RequestSubject,
     passed: Collection[str] = (),
-) -> Judgement:
+) -> ApprovalState:
     """What approvals count for now.
 
     Args:
@@ -135,10 +135,10 @@ def judged(
     checks = [
         f"the check {name} has not passed" for name in policy.required_checks if name not in passed
     ]
-    return Judgement(tuple(counting), discounted, (*missing, *checks))
+    return ApprovalState(tuple(counting), discounted, (*missing, *checks))
 
 
-def eligible(members: Iterable[Member], subject: Subject) -> tuple[Member, ...]:
+def eligible(members: Iterable[Member], subject: RequestSubject) -> tuple[Member, ...]:
     """Who may approve a change request."""
     everybody = tuple(members)
     subject = _owned(subject, everybody)
@@ -146,7 +146,10 @@ def eligible(members: Iterable[Member], subject: Subject) -> tuple[Member, ...]:
 
 
 def require_meetable(
-    policy: Policy, columns: Collection[str], members: Iterable[Member], subject: Subject
+    policy: ApprovalPolicy,
+    columns: Collection[str],
+    members: Iterable[Member],
+    subject: RequestSubject,
 ) -> None:
     """Refuse a change request whose policy nobody can meet.
 
@@ -164,7 +167,7 @@ def require_meetable(
         )
 
 
-def _stale(approval: Approval, content: Content) -> str | None:
+def _stale(approval: Approval, content: ReviewedContent) -> str | None:
     if approval.revision != content.revision:
         return "of an older revision"
     if approval.definition_version != content.definition_version:
@@ -172,13 +175,13 @@ def _stale(approval: Approval, content: Content) -> str | None:
     return None if approval.content_hash == content.content_hash else "of other content"
 
 
-def _owned(subject: Subject, members: Iterable[Member]) -> Subject:
+def _owned(subject: RequestSubject, members: Iterable[Member]) -> RequestSubject:
     """The subject with the owners that there are now."""
     owners = {m.name for m in members if m.role == "owner" and m.active}
     return replace(subject, owners=frozenset(owners))
 
 
-def _gone(member: Member | None, subject: Subject) -> str | None:
+def _gone(member: Member | None, subject: RequestSubject) -> str | None:
     """Why somebody may not, or no longer, approve."""
     if member is None or not member.active:
         return "no member any more"
@@ -187,7 +190,7 @@ def _gone(member: Member | None, subject: Subject) -> str | None:
 
 
 def _missing(
-    policy: Policy, columns: Collection[str], givers: Collection[Member]
+    policy: ApprovalPolicy, columns: Collection[str], givers: Collection[Member]
 ) -> tuple[str, ...]:
     sentences = []
     if (lacking := policy.approvals - len(givers)) > 0:

@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Column, Definition, Strictness
-from lakeshelf.governance.domain.rows import Rows, all_of, any_of, mask_of, nowhere, places_of
+from lakeshelf.governance.domain.rows import (
+    OrderedRows,
+    all_of,
+    any_of,
+    mask_of,
+    nowhere,
+    places_of,
+)
 from lakeshelf.governance.domain.staged import Cell, sides
 from lakeshelf.governance.domain.values import same, shown
 from lakeshelf.governance.errors import refused
@@ -26,7 +33,7 @@ Resolution = Literal["main", "staged", "rebase"]
 
 
 @dataclass(frozen=True)
-class Conflict:
+class MergeConflict:
     """What main and a change request want otherwise.
 
     Attributes:
@@ -65,18 +72,18 @@ class Sides:
 
     definition: Definition
     ids: pa.StringArray
-    base: Rows
-    new: Rows
-    main: Rows
+    base: OrderedRows
+    new: OrderedRows
+    main: OrderedRows
 
     @classmethod
     def of(cls, definition: Definition, staged: pa.Table, main: pa.Table) -> Sides:
         """The sides of staged rows and main's rows of the same keys; main may have others too."""
         ids, base, new = sides(definition, staged)
-        return cls(definition, ids, base, new, Rows.of_table(definition, main, ids))
+        return cls(definition, ids, base, new, OrderedRows.of_table(definition, main, ids))
 
     @property
-    def named(self) -> tuple[Rows, Rows, Rows]:
+    def named(self) -> tuple[OrderedRows, OrderedRows, OrderedRows]:
         """Base, main and staged, as a conflict names them."""
         return self.base, self.main, self.new
 
@@ -117,7 +124,7 @@ class Sides:
         both = pc.and_(self.main.present, self.new.present)
         return all_of(both, staged, self._differ(self.new, self.main, column))
 
-    def _differ(self, left: Rows, right: Rows, column: Column) -> pa.BooleanArray:
+    def _differ(self, left: OrderedRows, right: OrderedRows, column: Column) -> pa.BooleanArray:
         return pc.invert(same(left.values[column.name], right.values[column.name]))
 
 
@@ -163,8 +170,8 @@ class Decisions:
         places: Decision → column → places of rows.
     """
 
-    left: tuple[Conflict, ...]
-    taken: tuple[Conflict, ...]
+    left: tuple[MergeConflict, ...]
+    taken: tuple[MergeConflict, ...]
     places: Mapping[str, Mapping[str | None, list[int]]] = field(repr=False)
 
     def mask(self, decision: str, column: str | None, length: int) -> pa.BooleanArray:
@@ -181,8 +188,8 @@ def decided(
         GovernanceError: `state_changed`: what is resolved is no conflict; `conflicts`: only some are resolved of a
             row that both sides inserted, of a row (strictness `row`), or of the request (`any_change`).
     """
-    left: list[Conflict] = []
-    taken: list[Conflict] = []
+    left: list[MergeConflict] = []
+    taken: list[MergeConflict] = []
     places: dict[str, dict[str | None, list[int]]] = {"left": {}, "main": {}, "staged": {}}
     rest, whole = set(resolutions), _rebased(resolutions)
     for place, conflict in _conflicts(three, masks):
@@ -220,7 +227,7 @@ def _require_conflicts(rest: set[Cell]) -> None:
 
 
 def _require_whole_units(
-    three: Sides, left: list[Conflict], resolutions: Mapping[Cell, Resolution]
+    three: Sides, left: list[MergeConflict], resolutions: Mapping[Cell, Resolution]
 ) -> None:
     """What conflicts as a whole is decided as a whole: it has one base."""
     strict = three.definition.strictness
@@ -241,7 +248,7 @@ def _unit(strict: Strictness, row_id: str) -> str:
     return "" if strict == "any_change" else row_id
 
 
-def _conflicts(three: Sides, masks: Masks) -> list[tuple[int, Conflict]]:
+def _conflicts(three: Sides, masks: Masks) -> list[tuple[int, MergeConflict]]:
     """Place of the row and conflict, in the order of the rows and of their columns."""
     conflicts = []
     for column in three.definition.editable:
@@ -249,7 +256,9 @@ def _conflicts(three: Sides, masks: Masks) -> list[tuple[int, Conflict]]:
     return sorted(conflicts + _of_rows(three, masks[None]), key=itemgetter(0))
 
 
-def _of_column(three: Sides, column: Column, mask: pa.BooleanArray) -> list[tuple[int, Conflict]]:
+def _of_column(
+    three: Sides, column: Column, mask: pa.BooleanArray
+) -> list[tuple[int, MergeConflict]]:
     places = places_of(mask)
     if not len(places):
         return []
@@ -262,10 +271,10 @@ def _of_column(three: Sides, column: Column, mask: pa.BooleanArray) -> list[tupl
     ]
     ids = three.ids.take(places).to_pylist()
     rows = zip(places.to_pylist(), ids, *values, kinds.to_pylist(), strict=True)
-    return [(place, Conflict(row, column.name, *rest)) for place, row, *rest in rows]
+    return [(place, MergeConflict(row, column.name, *rest)) for place, row, *rest in rows]
 
 
-def _of_rows(three: Sides, mask: pa.BooleanArray) -> list[tuple[int, Conflict]]:
+def _of_rows(three: Sides, mask: pa.BooleanArray) -> list[tuple[int, MergeConflict]]:
     places = places_of(mask)
     if not len(places):
         return []
@@ -274,7 +283,7 @@ def _of_rows(three: Sides, mask: pa.BooleanArray) -> list[tuple[int, Conflict]]:
     records = [_records(three, side, places, changed) for side in three.named]
     ids = three.ids.take(places).to_pylist()
     rows = zip(places.to_pylist(), ids, *records, kinds.to_pylist(), strict=True)
-    return [(place, Conflict(row, None, *rest)) for place, row, *rest in rows]
+    return [(place, MergeConflict(row, None, *rest)) for place, row, *rest in rows]
 
 
 def _changed(three: Sides, places: pa.Array) -> list[list[bool]]:
@@ -288,7 +297,7 @@ def _changed(three: Sides, places: pa.Array) -> list[list[bool]]:
 
 
 def _records(
-    three: Sides, side: Rows, places: pa.Array, changed: list[list[bool]]
+    three: Sides, side: OrderedRows, places: pa.Array, changed: list[list[bool]]
 ) -> list[dict[str, Any] | None]:
     """Of each row the cells that changed; None: it is not there."""
     present = side.present.take(places).to_pylist()

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.rows import Rows, places_of
+from lakeshelf.governance.domain.rows import OrderedRows, places_of
 from lakeshelf.governance.domain.staged import DELETE, INSERT, SET, sides
 from lakeshelf.governance.domain.values import same
 
@@ -46,7 +46,7 @@ def content_hash(definition: Definition, staged: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _ops(base: Rows, new: Rows) -> pa.Array:
+def _ops(base: OrderedRows, new: OrderedRows) -> pa.Array:
     return pc.if_else(new.present, pc.if_else(base.present, SET, INSERT), DELETE)
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.keys import key_of, row_ids
-from lakeshelf.governance.domain.rows import Rows, mask_of, patched
+from lakeshelf.governance.domain.rows import OrderedRows, mask_of, patched
 from lakeshelf.governance.domain.staged import staged_rows
 from lakeshelf.governance.domain.values import of_text
 from lakeshelf.governance.errors import refused
@@ -32,7 +32,7 @@ def difference(definition: Definition, before: pa.Table, after: pa.Table) -> pa.
     """
     present = [row_ids(definition, table) for table in (before, after)]
     ids = pc.unique(pa.chunked_array(present, pa.string()))
-    old, new = (Rows.of_table(definition, table, ids) for table in (before, after))
+    old, new = (OrderedRows.of_table(definition, table, ids) for table in (before, after))
     return staged_rows(definition, ids, old, new)
 
 
@@ -52,7 +52,7 @@ def reverted(definition: Definition, cells: pa.Table, main: pa.Table) -> pa.Tabl
     """
     rows = _by_row(cells)
     ids = pa.array(list(rows), pa.string())
-    now = Rows.of_table(definition, main, ids)
+    now = OrderedRows.of_table(definition, main, ids)
     base, new = (_as_of(definition, rows, now, side) for side in (1, 0))
     return staged_rows(definition, ids, base, new)
 
@@ -74,7 +74,9 @@ def _by_row(cells: pa.Table) -> dict[str, _Cells]:
     return rows
 
 
-def _as_of(definition: Definition, rows: dict[str, _Cells], now: Rows, side: int) -> Rows:
+def _as_of(
+    definition: Definition, rows: dict[str, _Cells], now: OrderedRows, side: int
+) -> OrderedRows:
     """Main's rows with the cells as they were before (0) or after (1) the merge."""
     replaced: dict[str, tuple[list[int], list[Any]]] = {
         c.name: ([], []) for c in definition.columns
@@ -91,7 +93,7 @@ def _as_of(definition: Definition, rows: dict[str, _Cells], now: Rows, side: int
     values = {
         name: _without(patched(now.values[name], *part), absent) for name, part in replaced.items()
     }
-    return Rows(pa.array(present, pa.bool_()), values, frozenset(values))
+    return OrderedRows(pa.array(present, pa.bool_()), values, frozenset(values))
 
 
 def _without(values: pa.Array, absent: pa.BooleanArray) -> pa.Array:

@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Column, Definition
 from lakeshelf.governance.domain.requests.conflicts import (
-    Conflict,
     Decisions,
     Masks,
+    MergeConflict,
     Resolution,
     Sides,
     clashes,
     decided,
 )
-from lakeshelf.governance.domain.rows import Rows, all_of, any_of, places_of
+from lakeshelf.governance.domain.rows import OrderedRows, all_of, any_of, places_of
 from lakeshelf.governance.domain.staged import Cell, staged_rows
 from lakeshelf.governance.domain.values import texts
 
@@ -45,8 +45,8 @@ class Merged:
 
     upserts: pa.Table
     deletes: pa.Table
-    conflicts: tuple[Conflict, ...]
-    overwritten: tuple[Conflict, ...]
+    conflicts: tuple[MergeConflict, ...]
+    overwritten: tuple[MergeConflict, ...]
     counts: Mapping[str, int]
     outcome: _Outcome = field(repr=False)
 
@@ -56,7 +56,7 @@ class Merged:
         return self.outcome.cells()
 
     @property
-    def main(self) -> Rows:
+    def main(self) -> OrderedRows:
         """Main's rows before it, in the order of the staged ones."""
         return self.outcome.three.main
 
@@ -161,7 +161,7 @@ class _Outcome:
         return all_of(self._passes(None, three.deletes), three.deletes, three.main.present)
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> OrderedRows:
         """Main's rows after the merge, with conflicts that are left decided for main."""
         three = self.three
         values = {}
@@ -169,7 +169,7 @@ class _Outcome:
             mask = pc.or_(self.comes, self.applied[name]) if name in self.applied else self.comes
             values[name] = pc.if_else(mask, three.new.values[name], main)
         present = pc.or_(self.comes, pc.and_(three.main.present, pc.invert(self.goes)))
-        return Rows(present, values, three.main.known)
+        return OrderedRows(present, values, three.main.known)
 
     def _upserts(self) -> pa.Table:
         names = [column.name for column in self.three.definition.content]
@@ -230,8 +230,8 @@ class _Outcome:
         return staged_rows(
             three.definition,
             three.ids,
-            Rows(pc.if_else(as_was, three.base.present, three.main.present), base, known),
-            Rows(pc.if_else(as_was, three.new.present, rows.present), new, known),
+            OrderedRows(pc.if_else(as_was, three.base.present, three.main.present), base, known),
+            OrderedRows(pc.if_else(as_was, three.new.present, rows.present), new, known),
         )
 
     def _begun(self) -> pa.BooleanArray:

@@ -11,7 +11,7 @@ from lakeshelf.governance.metadata.database.records import Object, declare
 
 
 @dataclass(frozen=True)
-class Dataset:
+class GovernedDataset:
     """A governed dataset.
 
     Attributes:
@@ -143,7 +143,7 @@ def of_dataset() -> ForeignKeyConstraint:
 
 
 DATASETS = declare(
-    "dataset", Dataset, ["project", "id"], ForeignKeyConstraint(["project"], ["project.id"])
+    "dataset", GovernedDataset, ["project", "id"], ForeignKeyConstraint(["project"], ["project.id"])
 )
 DEFINITIONS = declare(
     "definition", DefinitionVersion, ["project", "dataset", "version"], of_dataset()

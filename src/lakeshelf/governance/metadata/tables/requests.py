@@ -128,7 +128,7 @@ class Reviewer:
 
 
 @dataclass(frozen=True)
-class Mark:
+class RequestMark:
     """How an open change request stands to the table.
 
     Attributes:
@@ -193,7 +193,7 @@ REQUESTS = declare(
 REVISIONS = declare("revision", Revision, ["project", "request", "revision"], of_request())
 AUTHORS = declare("author", Author, ["project", "request", "user"], of_request())
 REVIEWERS = declare("reviewer", Reviewer, ["project", "request", "user"], of_request())
-MARKS = declare("mark", Mark, ["project", "request"], of_request())
+MARKS = declare("mark", RequestMark, ["project", "request"], of_request())
 RESOLUTIONS = declare(
     "resolution", Resolution, ["project", "request", "row_id", "column"], of_request()
 )

@@ -93,7 +93,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Job:
+class BackgroundJob:
     """Something that takes longer than a call; it ends with the process that does it.
 
     Attributes:
@@ -170,7 +170,11 @@ CALLS = declare("idempotency", Call, ["user", "route", "key"], Index(None, "expi
 LEASES = declare("lease", Lease, ["name"])
 UPLOADS = declare("upload", Upload, ["id"], of_dataset(), Index(None, "project", "dataset"))
 JOBS = declare(
-    "job", Job, ["id"], Index(None, "status", "created_at"), Index(None, "user", "created_at")
+    "job",
+    BackgroundJob,
+    ["id"],
+    Index(None, "status", "created_at"),
+    Index(None, "user", "created_at"),
 )
 VALIDATION_RUNS = declare(
     "validation_run",

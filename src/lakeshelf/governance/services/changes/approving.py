@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lakeshelf.governance.domain.requests.approvals import (
     CHECKS,
-    Content,
-    Judgement,
+    ApprovalState,
+    ReviewedContent,
     judged,
     passed_checks,
 )
@@ -21,7 +21,7 @@ REJECT: Decision = "reject"
 REJECT_CELLS: Decision = "reject_cells"
 
 
-def judgement(tx: Transaction, proposal: proposals.Proposal) -> Judgement:
+def judgement(tx: Transaction, proposal: proposals.Proposal) -> ApprovalState:
     """What the approvals of a change request count for now."""
     request = proposal.request
     place = (request.project, request.number)
@@ -54,9 +54,9 @@ def approvers(tx: Transaction, request: ChangeRequest) -> list[str]:
     return sorted(one.giver for one in tx.reviews.approvals(request.project, request.number))
 
 
-def content_of(proposal: proposals.Proposal) -> Content:
+def content_of(proposal: proposals.Proposal) -> ReviewedContent:
     """What is to be approved, as it is now."""
     request = proposal.request
     columns = columns_of(proposal.definition, proposal.staged)
     version = proposal.definition.version
-    return Content(request.revision, str(request.content_hash), version, columns)
+    return ReviewedContent(request.revision, str(request.content_hash), version, columns)

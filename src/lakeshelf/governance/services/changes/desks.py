@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.editing.accepting import Incoming
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.domain.editing.edits import EDITS, Edit, folded, require_rows
 from lakeshelf.governance.domain.findings import Finding
 from lakeshelf.governance.domain.keys import key_of, row_ids, same_key
@@ -97,7 +97,7 @@ class Desk:
         """What the edits come to."""
         return self._staged(self.edits)
 
-    def known_by(self, edit: Incoming) -> Incoming:
+    def known_by(self, edit: IncomingEdit) -> IncomingEdit:
         """An edit with its row named as it is elsewhere; one of a row that no key is stays as it is."""
         try:
             return replace(edit, row_id=same_key(self.definition, edit.row_id))

@@ -17,12 +17,12 @@ from lakeshelf import crash
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.domain.findings import Point
 from lakeshelf.governance.domain.permissions import can
-from lakeshelf.governance.domain.requests.conflicts import Conflict as CellConflict
+from lakeshelf.governance.domain.requests.conflicts import MergeConflict as CellConflict
 from lakeshelf.governance.domain.requests.lifecycle import Event, step
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.metadata.opening import Transaction
-from lakeshelf.governance.metadata.tables.requests import ChangeRequest, Mark
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest, RequestMark
 from lakeshelf.governance.metadata.tables.work import Lease
 from lakeshelf.governance.publication.commits import TAKES_UP
 from lakeshelf.governance.services import runs
@@ -319,7 +319,9 @@ class Merger:
                 request = tx.requests.advance(self.request, at=now, status=status, lease=None)
                 if event == "conflict":
                     count, version = len(error.details["conflicts"]), error.details["version"]
-                    mark = Mark(request.project, request.number, "conflicting", version, count, now)
+                    mark = RequestMark(
+                        request.project, request.number, "conflicting", version, count, now
+                    )
                     tx.requests.mark(mark)
                 details = {"code": error.code, "problem": error.message}
                 record(tx, self.caller, "cr.not_merged", now, **place(request), details=details)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from lakeshelf.counts import count_of
 from lakeshelf.governance.domain import staged as staging
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.findings import Point, Report
+from lakeshelf.governance.domain.findings import Point, ValidationReport
 from lakeshelf.governance.domain.keys import row_ids, same_key
 from lakeshelf.governance.domain.requests.conflicts import Resolution
 from lakeshelf.governance.domain.requests.content import content_hash
@@ -81,7 +81,7 @@ class Proposal:
 
     def judged(
         self, context: Context, tx: Transaction, point: Point, opened: OpenedTable, merged: Merged
-    ) -> Report:
+    ) -> ValidationReport:
         """What its merge would violate.
 
         Raises:
@@ -110,7 +110,7 @@ class Preview:
 
     version: int
     merged: Merged
-    report: Report | None
+    report: ValidationReport | None
 
 
 def staged_log(context: Context, request: ChangeRequest, definition: Definition) -> Log:
@@ -216,7 +216,7 @@ def judged(
     opened: OpenedTable,
     merged: Merged,
     before: pa.Table | None = None,
-) -> Report:
+) -> ValidationReport:
     """What the rows of a merge violate, as they would be beside the rows as they are, or as they were `before`.
 
     Raises:
@@ -242,7 +242,7 @@ def clashes(definition: Definition, opened: OpenedTable, merged: Merged) -> int:
     return len(merged.conflicts) + newly_repeated(definition, new, base, opened.reader)
 
 
-def clashes_of(definition: Definition, report: Report, merged: Merged) -> int:
+def clashes_of(definition: Definition, report: ValidationReport, merged: Merged) -> int:
     """The same, of a merge whose rows were judged."""
     unique = {rule.name for rule in definition.rules if rule.kind == "unique"}
     repeated = [
@@ -259,7 +259,7 @@ def judged_outside(
     definition: Definition,
     opened: OpenedTable,
     staged: pa.Table,
-) -> Report:
+) -> ValidationReport:
     """What others violated: their rows, which main has already, beside the rows before them.
 
     Raises:
@@ -296,7 +296,7 @@ def with_ids(definition: Definition, rows: pa.Table) -> pa.Table:
     return pa.table({**columns, ROW_ID_TEXT: row_ids(definition, rows)})
 
 
-def require_valid(report: Report) -> None:
+def require_valid(report: ValidationReport) -> None:
     """Refuse what introduces an error or worse.
 
     Raises:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.findings import ValidationReport
 from lakeshelf.governance.domain.requests.approvals import require_meetable
 from lakeshelf.governance.domain.requests.content import content_hash
 from lakeshelf.governance.domain.requests.lifecycle import EXPIRY_DAYS, require, step
@@ -21,7 +21,7 @@ from lakeshelf.governance.domain.staged import columns_of
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.datasets import LiveSession
-from lakeshelf.governance.metadata.tables.requests import ChangeRequest, Mark, Revision
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest, RequestMark, Revision
 from lakeshelf.governance.services import runs
 from lakeshelf.governance.services.access import require_right, subject
 from lakeshelf.governance.services.changes import proposals
@@ -136,7 +136,7 @@ def drafted(
 
 
 @dataclass(frozen=True)
-class Judgement:
+class StagedJudgement:
     """Staged rows, judged in a version of the table.
 
     Attributes:
@@ -150,7 +150,7 @@ class Judgement:
     opened: OpenedTable
     definition: int
     merged: Merged
-    report: Report
+    report: ValidationReport
     began: datetime
 
     def holds(self, opened: OpenedTable, definition: Definition) -> bool:
@@ -165,7 +165,7 @@ def submit(
     number: int,
     staged: pa.Table,
     base_version: int,
-    before: Judgement | None = None,
+    before: StagedJudgement | None = None,
     *,
     session: LiveSession | None = None,
     said: Mapping[str, Any] | None = None,
@@ -216,7 +216,7 @@ def _prepared(
     number: int,
     staged: pa.Table,
     base_version: int,
-    before: Judgement | None,
+    before: StagedJudgement | None,
 ) -> _Submission:
     """Judge staged rows and keep them, with what was found; arguments and errors as for `submit`."""
     with context.metadata.reading() as tx:
@@ -263,14 +263,14 @@ def _judged(
     proposal: proposals.Proposal,
     opened: OpenedTable,
     base_version: int,
-) -> Judgement:
+) -> StagedJudgement:
     began, definition = context.clock(), proposal.definition
     merged = compared(definition, proposal.staged, opened, base_version)
     report = proposal.judged(context, tx, "submit", opened, merged)
-    return Judgement(opened, definition.version, merged, report, began)
+    return StagedJudgement(opened, definition.version, merged, report, began)
 
 
-def _clashes(definition: Definition, request: ChangeRequest, judgement: Judgement) -> int:
+def _clashes(definition: Definition, request: ChangeRequest, judgement: StagedJudgement) -> int:
     if (
         request.kind == proposals.OUTSIDE
     ):  # its report is of what others did, not of what it would do
@@ -287,10 +287,12 @@ def compared(
     return merge(definition, staged, opened.rows(keys), moved=moved)
 
 
-def mark(request: ChangeRequest, clashes: int, behind: bool, version: int, at: datetime) -> Mark:
+def mark(
+    request: ChangeRequest, clashes: int, behind: bool, version: int, at: datetime
+) -> RequestMark:
     """How a change request stands to a version of the table, of which so many cells and rows are in its way."""
     state = "conflicting" if clashes else "behind" if behind else "clean"
-    return Mark(request.project, request.number, state, version, clashes, at)
+    return RequestMark(request.project, request.number, state, version, clashes, at)
 
 
 def _facts(
@@ -299,7 +301,7 @@ def _facts(
     request: ChangeRequest,
     definition: Definition,
     staged: pa.Table,
-    report: Report,
+    report: ValidationReport,
 ) -> dict[str, bool | GovernanceError]:
     return {
         "revision_current": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.findings import ValidationReport
 from lakeshelf.governance.domain.keys import same_key
 from lakeshelf.governance.domain.permissions import can
 from lakeshelf.governance.domain.requests.lifecycle import step
@@ -264,7 +264,7 @@ def _facts(
     }
 
 
-def _judged(report: Report, acknowledged: Collection[str]) -> Facts:
+def _judged(report: ValidationReport, acknowledged: Collection[str]) -> Facts:
     """What an approval has to know of the rows: no violation, and no warning that was not seen."""
     warned = {one.rule for one in report.findings if one.introduced and one.severity == "warning"}
     unseen = sorted(warned - set(acknowledged))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lakeshelf.governance.domain.editing.accepting import Incoming, Refusal, accept
+from lakeshelf.governance.domain.editing.accepting import EditRefusal, IncomingEdit, accept
 from lakeshelf.governance.domain.editing.edits import Edit
 from lakeshelf.governance.domain.findings import Finding
 from lakeshelf.governance.domain.requests.merge import Merged, merge
@@ -39,7 +39,7 @@ class Edited:
     """
 
     edits: Sequence[Edit]
-    refusals: Sequence[Refusal]
+    refusals: Sequence[EditRefusal]
     made: Mapping[str, str]
     findings: Sequence[Finding]
     deferred: Sequence[str]
@@ -103,7 +103,9 @@ def session_of(tx: Transaction, caller: Caller, session_id: str) -> LiveSession:
     return session
 
 
-def edit(context: Context, caller: Caller, session_id: str, incoming: Sequence[Incoming]) -> Edited:
+def edit(
+    context: Context, caller: Caller, session_id: str, incoming: Sequence[IncomingEdit]
+) -> Edited:
     """Take edits into a session: those that can be taken, in one commit; the others are refused by cell.
 
     An edit whose id the session has already is answered again and not taken twice.

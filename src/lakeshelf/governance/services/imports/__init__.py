@@ -2,7 +2,7 @@
 
 from lakeshelf.governance.services.imports.exporting import export
 from lakeshelf.governance.services.imports.inferring import inferred
-from lakeshelf.governance.services.imports.loading import Loaded, load, refusals
+from lakeshelf.governance.services.imports.loading import LoadedUpload, load, refusals
 from lakeshelf.governance.services.imports.uploading import MOST_BYTES, receive
 
-__all__ = ["MOST_BYTES", "Loaded", "export", "inferred", "load", "receive", "refusals"]
+__all__ = ["MOST_BYTES", "LoadedUpload", "export", "inferred", "load", "receive", "refusals"]

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.editing.importing import REFUSED
-from lakeshelf.governance.domain.findings import BLOCKING, Report
+from lakeshelf.governance.domain.findings import BLOCKING, ValidationReport
 from lakeshelf.governance.metadata.tables.work import Upload
-from lakeshelf.governance.services.changes.requests import Judgement
+from lakeshelf.governance.services.changes.requests import StagedJudgement
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.storage.logs import Log
 
@@ -29,13 +29,13 @@ def of_keys(definition: Definition, rule: str, ids: pa.StringArray, lines: pa.Ar
     return pa.table({"line": lines, "row_id": ids, "value": ids, **fixed}).select(REFUSED.names)
 
 
-def violations(judgement: Judgement | None, ids: pa.StringArray, lines: pa.Array) -> pa.Table:
+def violations(judgement: StagedJudgement | None, ids: pa.StringArray, lines: pa.Array) -> pa.Table:
     """What the rows violate, with the lines that they stand in."""
     places = () if judgement is None else _blocking(judgement.report, ids, lines)
     return pa.concat_tables([REFUSED.empty_table(), *places])
 
 
-def _blocking(report: Report, ids: pa.StringArray, lines: pa.Array) -> Iterator[pa.Table]:
+def _blocking(report: ValidationReport, ids: pa.StringArray, lines: pa.Array) -> Iterator[pa.Table]:
     for one in report.violations:
         if one.severity not in BLOCKING or not one.new:
             continue

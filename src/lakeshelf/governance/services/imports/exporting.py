@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.editing.exchange import PROPERTY, SHEET, Mark, escaped
+from lakeshelf.governance.domain.editing.exchange import PROPERTY, SHEET, ExportMark, escaped
 from lakeshelf.governance.domain.values import texts
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.access import require_right
@@ -35,7 +35,7 @@ def export(
     format_: str,
     sink: IO[bytes],
     version: int | None = None,
-) -> Mark:
+) -> ExportMark:
     """Write the rows of a dataset into a file.
 
     Columns are those that people decide on. Texts that a spreadsheet would calculate or change are escaped, and are
@@ -62,7 +62,7 @@ def export(
         table = table_of(context, tx, project, dataset)
     try:
         opened = table.opened(version)
-        mark = Mark(table.folder.name, opened.version)
+        mark = ExportMark(table.folder.name, opened.version)
         names = [column.name for column in table.definition.content]
         rows = (_whole(table.definition, batch) for batch in opened.reader(names))
         write(table.definition, mark, rows, format_, sink)
@@ -80,7 +80,7 @@ def export(
 
 def write(
     definition: Definition,
-    mark: Mark,
+    mark: ExportMark,
     rows: Iterator[pa.RecordBatch],
     format_: str,
     sink: IO[bytes],
@@ -116,7 +116,7 @@ def _schema(definition: Definition) -> pa.Schema:
 
 
 def _parquet(
-    definition: Definition, mark: Mark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
+    definition: Definition, mark: ExportMark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
 ) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
 
@@ -127,7 +127,7 @@ def _parquet(
 
 
 def _csv(
-    definition: Definition, mark: Mark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
+    definition: Definition, mark: ExportMark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
 ) -> None:
     """With the byte order mark, without which Excel takes UTF-8 for something else and saves it so."""
     from pyarrow import csv  # noqa: PLC0415 - slow to import
@@ -143,7 +143,7 @@ def _csv(
 
 
 def _xlsx(
-    definition: Definition, mark: Mark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
+    definition: Definition, mark: ExportMark, rows: Iterator[pa.RecordBatch], sink: IO[bytes]
 ) -> None:
     from openpyxl import Workbook  # noqa: PLC0415 - slow to import
 

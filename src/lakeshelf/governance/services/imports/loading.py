@@ -20,12 +20,12 @@ from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.metadata.tables.work import Upload
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.changes import proposals, requests
-from lakeshelf.governance.services.changes.requests import Judgement
+from lakeshelf.governance.services.changes.requests import StagedJudgement
 from lakeshelf.governance.services.context import Caller, Context, record
 from lakeshelf.governance.services.datasets import table_of
 from lakeshelf.governance.services.imports.broken import log, of_keys, violations
 from lakeshelf.governance.services.imports.forgetting import UPLOAD
-from lakeshelf.governance.services.imports.reading import Read, read
+from lakeshelf.governance.services.imports.reading import FileContent, read
 from lakeshelf.governance.services.imports.uploading import RECEIVED, content_of
 from lakeshelf.governance.services.memory import give_back
 from lakeshelf.governance.services.refusals import governed
@@ -49,7 +49,7 @@ _BEGUN = (RECEIVED, READING)
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedUpload:
     """What became of an upload.
 
     Attributes:
@@ -73,7 +73,7 @@ def load(
     leave_out: bool = False,
     merge_when_approved: bool = False,
     dry_run: bool = False,
-) -> Loaded:
+) -> LoadedUpload:
     """Make a change request of kind `import` of an upload; or list every cell that is refused (`refusals`).
 
     A file that was exported has the version of its export as base, so what others changed since stays.
@@ -103,11 +103,11 @@ def load(
     broken, summary = change.broken, change.summary
     desk.keep(broken)
     if dry_run:
-        return Loaded(desk.end(RECEIVED, {**summary, "counts": desk.counts(change)}), None)
+        return LoadedUpload(desk.end(RECEIVED, {**summary, "counts": desk.counts(change)}), None)
     if broken.num_rows and not leave_out:
-        return Loaded(desk.end(REFUSED_, summary), None)
+        return LoadedUpload(desk.end(REFUSED_, summary), None)
     if not change.staged.num_rows:
-        return Loaded(desk.end(UNCHANGED, summary), None)
+        return LoadedUpload(desk.end(UNCHANGED, summary), None)
     request = desk.submitted(
         change,
         title=title or desk.upload.file_name,
@@ -115,7 +115,7 @@ def load(
         left_out=broken.num_rows,
         merge_when_approved=merge_when_approved,
     )
-    return Loaded(desk.end(SUBMITTED, {**summary, "request": request.number}), request)
+    return LoadedUpload(desk.end(SUBMITTED, {**summary, "request": request.number}), request)
 
 
 def refusals(
@@ -158,7 +158,7 @@ class _Change:
     note: str
     staged: pa.Table
     broken: pa.Table
-    judgement: Judgement | None
+    judgement: StagedJudgement | None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -202,7 +202,7 @@ class _Desk:
             staged, judgement = staged.filter(pc.invert(bad)), None
         return _Change(count, note, staged, pa.concat_tables([broken, places]), judgement)
 
-    def _read(self, dialect: Dialect) -> Read:
+    def _read(self, dialect: Dialect) -> FileContent:
         """The file, and the version that it was written against."""
         content = content_of(self.context, self.upload)
         name = self.table.folder.name
@@ -291,7 +291,7 @@ class _Desk:
             )
         return ended
 
-    def _keyed(self, file: Read) -> tuple[pa.Table, pa.Array, pa.StringArray, pa.Table]:
+    def _keyed(self, file: FileContent) -> tuple[pa.Table, pa.Array, pa.StringArray, pa.Table]:
         """Rows whose keys can be: rows, their lines, their ids, and what is refused."""
         rows, own = self._with_keys(file)
         ids, broken = row_ids(self.definition, rows), [file.refused]
@@ -307,7 +307,7 @@ class _Desk:
             pa.concat_tables(broken),
         )
 
-    def _with_keys(self, file: Read) -> tuple[pa.Table, pa.BooleanArray]:
+    def _with_keys(self, file: FileContent) -> tuple[pa.Table, pa.BooleanArray]:
         """Rows with keys made of upload and line where they have none; and which have their own."""
         if not self.definition.made_keys:
             return file.rows, pa.repeat(True, file.rows.num_rows)
@@ -338,14 +338,14 @@ class _Desk:
         keys = None if self.upload.mode == "replace" else rows.select(list(self.definition.key))
         return imported(self.definition, ids, rows, _kept(self.base, keys), self.mode)
 
-    def _judged(self, staged: pa.Table, point: Point) -> Judgement:
+    def _judged(self, staged: pa.Table, point: Point) -> StagedJudgement:
         """What the rows do to the table as it is now, and violate there."""
         with self.context.metadata.reading() as tx:
             began, opened = self.context.clock(), self.table.opened()
             merged = requests.compared(self.definition, staged, opened, self.base.version)
             give_back()
             report = proposals.judged(self.context, tx, point, self.definition, opened, merged)
-        return Judgement(opened, self.definition.version, merged, report, began)
+        return StagedJudgement(opened, self.definition.version, merged, report, began)
 
 
 def _begun(

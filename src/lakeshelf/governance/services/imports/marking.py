@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from lakeshelf.governance.domain.editing.exchange import PROPERTY, SHEET, Mark
+from lakeshelf.governance.domain.editing.exchange import PROPERTY, SHEET, ExportMark
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.ingestion.declared.dialect import Dialect
 from lakeshelf.ingestion.formats import formats, parquet_rows
@@ -37,18 +37,18 @@ def require_bounded(content: bytes, format_: str) -> None:
             raise _too_large(f"{unpacked:,} bytes", MOST_UNPACKED)
 
 
-def read_mark(content: bytes, format_: str, dialect: Dialect) -> tuple[Mark | None, Dialect]:
+def read_mark(content: bytes, format_: str, dialect: Dialect) -> tuple[ExportMark | None, Dialect]:
     """What a file was exported from, and how to read what stands below."""
     if format_ == "csv":
         line = content[:_FIRST_LINE].partition(b"\n")[0].decode(dialect.encoding, "replace")
-        mark = Mark.of_comment(line.rstrip("\r"))
+        mark = ExportMark.of_comment(line.rstrip("\r"))
         return mark, dialect if mark is None or dialect.header else replace(dialect, header=2)
     if format_ == "xlsx":
         return _of_sheet(content), dialect
     return (_of_metadata(content) if format_ == "parquet" else None), dialect
 
 
-def _of_sheet(content: bytes) -> Mark | None:
+def _of_sheet(content: bytes) -> ExportMark | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if SHEET.encode() not in archive.read(_WORKBOOK):
@@ -59,17 +59,17 @@ def _of_sheet(content: bytes) -> Mark | None:
     return _of(rows[0]) if len(rows) == 1 else None
 
 
-def _of_metadata(content: bytes) -> Mark | None:
+def _of_metadata(content: bytes) -> ExportMark | None:
     metadata = _parquet_metadata(content)
     written = (metadata and metadata.metadata) or {}
     return _of(json.loads(written[PROPERTY])) if PROPERTY in written else None
 
 
-def _of(fields: object) -> Mark | None:
+def _of(fields: object) -> ExportMark | None:
     """The mark of two fields; None: somebody else wrote them."""
     if not isinstance(fields, dict) or not str(fields.get("version", "")).isdecimal():
         return None
-    return Mark(str(fields.get("dataset")), int(fields["version"]))
+    return ExportMark(str(fields.get("dataset")), int(fields["version"]))
 
 
 def _unzipped(content: bytes) -> int:

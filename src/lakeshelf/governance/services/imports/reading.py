@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from lakeshelf.contracts.types import BINARY, DOUBLE, Type
 from lakeshelf.errors import first_line
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.editing.exchange import ESCAPED, SHEET, Mark, restored
+from lakeshelf.governance.domain.editing.exchange import ESCAPED, SHEET, ExportMark, restored
 from lakeshelf.governance.domain.editing.importing import REFUSED
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.services.imports import marking
@@ -47,7 +47,7 @@ _OWN_SHEET = f"{SHEET!r} (hidden)"
 
 
 @dataclass(frozen=True)
-class Read:
+class FileContent:
     """What a file holds.
 
     Attributes:
@@ -61,13 +61,13 @@ class Read:
     rows: pa.Table
     lines: pa.Array
     refused: pa.Table
-    mark: Mark | None
+    mark: ExportMark | None
     note: str
 
 
 def read(
     definition: Definition, dataset: str, content: bytes, format_: str, dialect: Dialect
-) -> Read:
+) -> FileContent:
     """Read a file.
 
     Raises:
@@ -114,8 +114,8 @@ def _spec(definition: Definition, dataset: str, dialect: Dialect) -> Spec:
 
 
 def _typed(
-    definition: Definition, spec: Spec, parsed: Parsed, mark: Mark | None, *, escaped: bool
-) -> Read:
+    definition: Definition, spec: Spec, parsed: Parsed, mark: ExportMark | None, *, escaped: bool
+) -> FileContent:
     parsed, special = _without_words(definition, parsed)
     parsed = _restored(parsed) if escaped else parsed
     judged = file_rows.judged({0: parsed}, spec)
@@ -132,10 +132,10 @@ def _typed(
     types = {column.name: column.field.type for column in definition.content}
     broken = refusals(judged.refused.get(0, ()), types)
     rows, lines, unfit = _without_unfit(_with_zero(rows), lines, types)
-    return Read(rows, lines, pa.concat_tables([broken, unfit]), mark, _note(parsed, mark))
+    return FileContent(rows, lines, pa.concat_tables([broken, unfit]), mark, _note(parsed, mark))
 
 
-def _note(parsed: Parsed, mark: Mark | None) -> str:
+def _note(parsed: Parsed, mark: ExportMark | None) -> str:
     """What was left out, but for the sheet with the mark, which was read."""
     if mark is None:
         return parsed.note

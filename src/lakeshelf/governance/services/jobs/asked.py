@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lakeshelf.governance.errors import GovernanceError, refused
-from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.metadata.tables.work import BackgroundJob
 from lakeshelf.governance.metadata.work import DONE, FAILED, GOING, INTERRUPTED
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs.running import Runner
@@ -25,7 +25,7 @@ class SeenJob:
         can: Action → true, or the reason why not.
     """
 
-    job: Job
+    job: BackgroundJob
     can: Mapping[str, bool | str]
 
     @property
@@ -72,7 +72,7 @@ def cancel(context: Context, caller: Caller, runner: Runner, job_id: str) -> See
     return _seen(context, asked)
 
 
-def require_success(ended: Job) -> None:
+def require_success(ended: BackgroundJob) -> None:
     """Raise what a job that has ended failed by.
 
     Raises:
@@ -85,7 +85,7 @@ def require_success(ended: Job) -> None:
         raise refused("transition_refused", f"job {ended.id} was {ended.status}", hint="ask again")
 
 
-def _seen(context: Context, record: Job) -> SeenJob:
+def _seen(context: Context, record: BackgroundJob) -> SeenJob:
     going = record.status in GOING
     if going and record.deadline <= context.clock():
         record, going = replace(record, status=INTERRUPTED, ended_at=record.deadline), False

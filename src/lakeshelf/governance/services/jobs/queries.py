@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.database.records import Object
-from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.metadata.tables.work import BackgroundJob
 from lakeshelf.governance.metadata.work import DONE
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs import asked
@@ -32,7 +32,7 @@ MOST_GOING = 4
 
 
 @dataclass(frozen=True)
-class Statement:
+class QueryRequest:
     """What is asked.
 
     Attributes:
@@ -47,8 +47,8 @@ class Statement:
 
 
 def start(
-    context: Context, caller: Caller, runner: Runner, results: Results, statement: Statement
-) -> tuple[Job, Future[None]]:
+    context: Context, caller: Caller, runner: Runner, results: Results, statement: QueryRequest
+) -> tuple[BackgroundJob, Future[None]]:
     """Run a statement; the job, and what ends with it.
 
     Raises:
@@ -85,7 +85,7 @@ def start(
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """Rows of a statement.
 
     Attributes:
@@ -109,7 +109,7 @@ class Answer:
 
 def rows(
     context: Context, caller: Caller, results: Results, job_id: str, offset: int, limit: int
-) -> Answer:
+) -> QueryResult:
     """Rows of a statement that has ended.
 
     Raises:
@@ -118,7 +118,7 @@ def rows(
     known = dict(_done(context, caller, job_id))
     total = known.pop("rows")
     page = results.page(job_id, offset, limit)
-    return Answer(job_id, rows=page, total=total, **known)
+    return QueryResult(job_id, rows=page, total=total, **known)
 
 
 def file(

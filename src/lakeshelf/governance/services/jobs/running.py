@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.metadata.database.records import Object
-from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.metadata.tables.work import BackgroundJob
 from lakeshelf.governance.metadata.work import CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.refusals import governed, shape
@@ -27,7 +27,7 @@ LATE = timedelta(seconds=20)
 """After how long without a word a process counts as ended, and its jobs as interrupted."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class JobStopped(Exception):  # noqa: N818 - it is no error
     """A job was told to stop."""
 
 
@@ -39,7 +39,7 @@ class Running:
         job: The job, as it was when it was asked for.
     """
 
-    job: Job
+    job: BackgroundJob
     _stopping: threading.Event = field(default_factory=threading.Event)
     _stop: Callable[[], object] = lambda: None
 
@@ -66,7 +66,7 @@ class Running:
             Stopped: It is.
         """
         if self.is_stopping:
-            raise Stopped
+            raise JobStopped
 
 
 Work = Callable[[Running], Object]
@@ -90,7 +90,7 @@ class Runner:
 
     def start(
         self, caller: Caller, kind: str, params: Object, work: Work
-    ) -> tuple[Job, Future[None]]:
+    ) -> tuple[BackgroundJob, Future[None]]:
         """Have a job done; what its work answers is its result."""
         running = self._made(caller, kind, params, QUEUED)
         return running.job, self._pool.submit(self._done, running, work)
@@ -125,7 +125,7 @@ class Runner:
             log.error("job failed", job=running.job.id, kind=running.job.kind, exc_info=error)
         self.end(running, FAILED, shape(content))
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: BackgroundJob) -> None:
         """Tell a job to stop, if this process does it."""
         with self._lock:
             running = self._going.get(job.id)
@@ -155,7 +155,7 @@ class Runner:
     def _made(self, caller: Caller, kind: str, params: Object, status: str) -> Running:
         now, holder = self._context.clock(), self._context.holder
         started = now if status == RUNNING else None
-        job = Job(
+        job = BackgroundJob(
             id=self._context.new_id(),
             project="",
             user=caller.user,

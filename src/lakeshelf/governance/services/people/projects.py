@@ -22,7 +22,7 @@ from lakeshelf.governance.services.people.users import require_admin
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenProject:
     """A project as somebody sees it.
 
     Attributes:
@@ -60,14 +60,14 @@ def create(
     return made
 
 
-def visible(context: Context, caller: Caller) -> list[Seen]:
+def visible(context: Context, caller: Caller) -> list[SeenProject]:
     """Projects of the caller; admins see that there are others."""
     with context.metadata.reading() as tx:
         listed = tx.projects.all(None if caller.admin else caller.user)
         return [seen(tx, caller, one) for one in listed]
 
 
-def of_id(context: Context, caller: Caller, project: str) -> Seen:
+def of_id(context: Context, caller: Caller, project: str) -> SeenProject:
     """A project, for its members and admins.
 
     Raises:
@@ -79,10 +79,10 @@ def of_id(context: Context, caller: Caller, project: str) -> Seen:
         return seen(tx, caller, tx.projects.get(project))
 
 
-def seen(tx: Transaction, caller: Caller, project: Project) -> Seen:
+def seen(tx: Transaction, caller: Caller, project: Project) -> SeenProject:
     """A project with what the caller may do in it."""
     who = actor(tx, caller, project.id)
-    return Seen(project, who.role, {action: can(who, action) for action in TABLE})
+    return SeenProject(project, who.role, {action: can(who, action) for action in TABLE})
 
 
 def members(context: Context, caller: Caller, project: str) -> list[Membership]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.governance.domain import staged as staging
 from lakeshelf.governance.domain.definition import Definition
-from lakeshelf.governance.domain.findings import Report
+from lakeshelf.governance.domain.findings import ValidationReport
 from lakeshelf.governance.domain.requests.lifecycle import OPEN
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.domain.staged import Cell
@@ -27,7 +27,7 @@ from lakeshelf.governance.services.changes.merging import plan_of
 from lakeshelf.governance.services.changes.proposals import Proposal
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.datasets import table_of
-from lakeshelf.governance.services.history import Change
+from lakeshelf.governance.services.history import CellChange
 from lakeshelf.governance.storage.logs import CELLS, Log
 from lakeshelf.governance.storage.main import OpenedTable
 
@@ -58,7 +58,7 @@ class CellDiff:
     conflict: str | None = None
     findings: Sequence[Mapping[str, Any]] | None = None
     comments: int = 0
-    blame: Change | None = None
+    blame: CellChange | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class _Compared:
         summary = report.summary() if report else None
         return Diff(listed, len(cells), self.opened.version, merged.counts, summary)
 
-    def _report(self, merged: Merged) -> Report | None:
+    def _report(self, merged: Merged) -> ValidationReport | None:
         """What the rows violate; None where conflicts are left, or nobody is there to judge."""
         if merged.conflicts:
             return None
@@ -175,7 +175,7 @@ class _Compared:
             return None
 
     def _known(
-        self, cells: Sequence[Cell], merged: Merged, report: Report | None
+        self, cells: Sequence[Cell], merged: Merged, report: ValidationReport | None
     ) -> list[CellDiff]:
         request, definition = self.proposal.request, self.proposal.definition
         ids = pa.array(list(dict.fromkeys(row_id for row_id, _ in cells)), pa.string())
@@ -204,7 +204,7 @@ class _Compared:
             for row_id, column in cells
         ]
 
-    def _blame(self, ids: pa.Array) -> dict[Cell, Change]:
+    def _blame(self, ids: pa.Array) -> dict[Cell, CellChange]:
         """The latest change of each cell of rows."""
         request = self.proposal.request
         folder = self.context.folder(request.project, request.dataset)
@@ -212,11 +212,11 @@ class _Compared:
             where=[("row_id", "in", ids.to_pylist())]
         )
         ordered = rows.sort_by([("version", "ascending")]).to_pylist()
-        return {(row["row_id"], row["column"]): Change.of(row) for row in ordered}
+        return {(row["row_id"], row["column"]): CellChange.of(row) for row in ordered}
 
 
 def _by_cell(
-    report: Report | None, ids: pa.Array
+    report: ValidationReport | None, ids: pa.Array
 ) -> defaultdict[Cell, list[dict[str, Any]]] | None:
     """What some rows violate."""
     if report is None:

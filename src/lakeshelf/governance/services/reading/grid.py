@@ -33,18 +33,18 @@ from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.datasets import table_of
 from lakeshelf.governance.services.history import snapshot_rows, version_of
 from lakeshelf.governance.services.reading.tables import HeldTable, Ranks
-from lakeshelf.governance.services.reading.views import Query, View, ordered
+from lakeshelf.governance.services.reading.views import OrderedView, ViewQuery, ordered
 from lakeshelf.governance.storage.logs import CELLS, Log
 
 LONGEST_ID = 8_000
 """Characters of a view's id, which stands in addresses."""
 Rows = Mapping[str, Sequence[Any]]
 """Column → JSON values."""
-_QUERY = TypeAdapter(Query)
+_QUERY = TypeAdapter(ViewQuery)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ViewSpec:
     """What a view shows; its id says all of it, so every process knows what is meant.
 
     Attributes:
@@ -57,7 +57,7 @@ class Asked:
     project: str
     dataset: str
     at: int | str
-    query: Query
+    query: ViewQuery
 
     @property
     def id(self) -> str:
@@ -77,7 +77,7 @@ class Asked:
         return named
 
     @classmethod
-    def of_id(cls, project: str, dataset: str, view_id: str) -> Asked:
+    def of_id(cls, project: str, dataset: str, view_id: str) -> ViewSpec:
         """What was asked for.
 
         Raises:
@@ -94,7 +94,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Page:
+class ViewPage:
     """Rows of a view, with what a session has edited.
 
     Attributes:
@@ -123,11 +123,11 @@ def ask(
     caller: Caller,
     project: str,
     dataset: str,
-    query: Query,
+    query: ViewQuery,
     *,
     at: int | str | None = None,
     session: str | None = None,
-) -> tuple[Asked, int]:
+) -> tuple[ViewSpec, int]:
     """What a view shows, and how many rows there are.
 
     Args:
@@ -148,7 +148,7 @@ def ask(
             at = _session(tx, caller, project, dataset, session).base_version
         elif at is None:
             at = table_of(context, tx, project, dataset).opened().version
-        asked = Asked(project, dataset, at, query)
+        asked = ViewSpec(project, dataset, at, query)
         view = _view(context, tx, caller, asked)
         if session is None:
             return asked, len(view)
@@ -158,11 +158,11 @@ def ask(
 def page(
     context: Context,
     caller: Caller,
-    asked: Asked,
+    asked: ViewSpec,
     offset: int,
     limit: int,
     session: str | None = None,
-) -> Page:
+) -> ViewPage:
     """Rows of a view from an offset on.
 
     Raises:
@@ -173,14 +173,14 @@ def page(
         if session is None:
             rows = view.page(offset, limit)
             ids = row_ids(view.held.definition, rows).to_pylist()
-            return Page(offset, len(view), ids, _columns(view.held.definition, rows))
+            return ViewPage(offset, len(view), ids, _columns(view.held.definition, rows))
         overlay = _overlay(context, tx, caller, asked, view, session)
         newest = tx.datasets.meta(asked.project, asked.dataset).delta_version
     laid, base = overlay.page(offset, limit), overlay.desk.session.base_version
     return laid if newest == base else _with_changed(context, asked, base, laid)
 
 
-def position(context: Context, caller: Caller, asked: Asked, row_id: str) -> int | None:
+def position(context: Context, caller: Caller, asked: ViewSpec, row_id: str) -> int | None:
     """Where a row is in a view; None: it is not in it.
 
     Raises:
@@ -191,7 +191,7 @@ def position(context: Context, caller: Caller, asked: Asked, row_id: str) -> int
 
 
 def facets(
-    context: Context, caller: Caller, asked: Asked, column: str, limit: int
+    context: Context, caller: Caller, asked: ViewSpec, column: str, limit: int
 ) -> tuple[list[tuple[Any, int]], int]:
     """Values of a column of a view with how often each is there, and how many values there are.
 
@@ -202,7 +202,7 @@ def facets(
         return _view(context, tx, caller, asked).facets(column, limit)
 
 
-def _view(context: Context, tx: Transaction, caller: Caller, asked: Asked) -> View:
+def _view(context: Context, tx: Transaction, caller: Caller, asked: ViewSpec) -> OrderedView:
     require_right(tx, caller, asked.project, "read")
     definition = tx.datasets.definition(asked.project, asked.dataset)
     name = (asked.project, asked.dataset, definition.version, asked.at)
@@ -215,7 +215,7 @@ def _view(context: Context, tx: Transaction, caller: Caller, asked: Asked) -> Vi
     order = memory.orders.get(
         (*name, asked.id), lambda: ordered(held, asked.query, ranks), lambda one: one.nbytes
     )
-    return View(held, order)
+    return OrderedView(held, order)
 
 
 def _size(value: HeldTable | Ranks) -> int:
@@ -226,13 +226,13 @@ def _size(value: HeldTable | Ranks) -> int:
 class _Overlay:
     """A view with the edits of a session laid over it."""
 
-    view: View
+    view: OrderedView
     desk: Desk
 
     def __len__(self) -> int:
         return len(self.view) + len(self._inserted)
 
-    def page(self, offset: int, limit: int) -> Page:
+    def page(self, offset: int, limit: int) -> ViewPage:
         definition = self.view.held.definition
         rows = self.view.page(offset, limit)
         behind = self._inserted.slice(max(0, offset - len(self.view)), limit - rows.num_rows)
@@ -243,7 +243,7 @@ class _Overlay:
         gone = [] if staged is None else _deleted(staged)
         inserted = row_ids(definition, behind).to_pylist()
         behind_columns = _columns(definition, behind)
-        return Page(
+        return ViewPage(
             offset,
             len(self),
             [*ids, *inserted],
@@ -308,7 +308,7 @@ def _nullable(definition: Definition) -> pa.Schema:
     return pa.schema([one.with_nullable(True) for one in definition.schema])
 
 
-def _held(context: Context, tx: Transaction, asked: Asked, definition: Definition) -> HeldTable:
+def _held(context: Context, tx: Transaction, asked: ViewSpec, definition: Definition) -> HeldTable:
     """The rows of a version or snapshot."""
     if isinstance(asked.at, int):
         table = table_of(context, tx, asked.project, asked.dataset)
@@ -327,7 +327,12 @@ def _session(
 
 
 def _overlay(
-    context: Context, tx: Transaction, caller: Caller, asked: Asked, view: View, session: str
+    context: Context,
+    tx: Transaction,
+    caller: Caller,
+    asked: ViewSpec,
+    view: OrderedView,
+    session: str,
 ) -> _Overlay:
     opened = _session(tx, caller, asked.project, asked.dataset, session)
     if asked.at != opened.base_version:
@@ -340,7 +345,7 @@ def _overlay(
     return _Overlay(view, Desk.of(context, tx, opened))
 
 
-def _with_changed(context: Context, asked: Asked, base: int, page: Page) -> Page:
+def _with_changed(context: Context, asked: ViewSpec, base: int, page: ViewPage) -> ViewPage:
     """A page with what main has changed since the base."""
     log = Log(context.root, context.folder(asked.project, asked.dataset).cells, CELLS)
     rows = log.rows(["row_id", "column"], [("version", ">", base)])
@@ -349,4 +354,4 @@ def _with_changed(context: Context, asked: Asked, base: int, page: Page) -> Page
     for row_id, column in zip(here["row_id"].to_pylist(), here["column"].to_pylist(), strict=True):
         changed[row_id].add(column)
     marks = {row_id: sorted(names) for row_id, names in changed.items()}
-    return Page(**{**vars(page), "changed": marks})
+    return ViewPage(**{**vars(page), "changed": marks})

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lakeshelf.governance.domain.changes import Change, changes
+from lakeshelf.governance.domain.changes import DefinitionChange, changes
 from lakeshelf.governance.domain.permissions import can
 from lakeshelf.governance.domain.requests.approvals import eligible
 from lakeshelf.governance.domain.requests.lifecycle import OPEN, State, acts
@@ -14,14 +14,14 @@ from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.audit import BrokenLink
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.datasets import (
-    Dataset,
     DatasetMeta,
     DefinitionVersion,
+    GovernedDataset,
     LiveSession,
     NamedSnapshot,
 )
 from lakeshelf.governance.metadata.tables.events import AuditEvent, Event, Notice
-from lakeshelf.governance.metadata.tables.requests import ChangeRequest, Mark, Revision
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest, RequestMark, Revision
 from lakeshelf.governance.metadata.tables.reviews import Comment, Review
 from lakeshelf.governance.metadata.tables.work import Upload
 from lakeshelf.governance.services.access import actor, require_right, rights, subject
@@ -53,7 +53,7 @@ class SeenDataset:
         can: Action → true, or the reason why not.
     """
 
-    dataset: Dataset
+    dataset: GovernedDataset
     meta: DatasetMeta
     open_requests: int
     can: Can
@@ -78,10 +78,10 @@ class SeenRequest:
     authors: Sequence[str]
     reviewers: Sequence[str]
     may_approve: Sequence[str]
-    mark: Mark | None
+    mark: RequestMark | None
     revision: Revision | None
     can: Can
-    definition_changes: Sequence[Change] = ()
+    definition_changes: Sequence[DefinitionChange] = ()
 
 
 def datasets(context: Context, caller: Caller, project: str) -> list[SeenDataset]:
@@ -311,7 +311,7 @@ def _require_chain(tx: Transaction, caller: Caller, project: str) -> None:
         require_admin(caller, "manage_users")
 
 
-def _dataset(tx: Transaction, caller: Caller, record: Dataset) -> SeenDataset:
+def _dataset(tx: Transaction, caller: Caller, record: GovernedDataset) -> SeenDataset:
     who = actor(tx, caller, record.project)
     return SeenDataset(
         record,
@@ -336,7 +336,7 @@ def _request(tx: Transaction, caller: Caller, record: ChangeRequest) -> SeenRequ
     )
 
 
-def _definition_changes(tx: Transaction, record: ChangeRequest) -> tuple[Change, ...]:
+def _definition_changes(tx: Transaction, record: ChangeRequest) -> tuple[DefinitionChange, ...]:
     if record.kind != DEFINITION:
         return ()
     following = proposed(record)

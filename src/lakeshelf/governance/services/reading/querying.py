@@ -12,7 +12,7 @@ from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows.snapshot import At, Snapshot
 
 
-class Seen(Lake):
+class VisibleLake(Lake):
     """A lake in which datasets of projects that somebody is no member of are not there."""
 
     def __init__(self, root: Root, hidden: frozenset[str]) -> None:
@@ -45,7 +45,7 @@ class Seen(Lake):
         return name.partition("/")[0] in self._hidden
 
 
-def lake_of(context: Context, caller: Caller) -> Seen:
+def lake_of(context: Context, caller: Caller) -> VisibleLake:
     """The lake as somebody sees it.
 
     Raises:
@@ -55,4 +55,4 @@ def lake_of(context: Context, caller: Caller) -> Seen:
     with context.metadata.reading() as tx:
         own = {one.id for one in tx.projects.all(caller.user)}
         hidden = frozenset(one.id for one in tx.projects.all()) - own
-    return Seen(context.root, hidden)
+    return VisibleLake(context.root, hidden)

@@ -48,7 +48,7 @@ class Sort:
 
 
 @dataclass(frozen=True)
-class Query:
+class ViewQuery:
     """What a view shows.
 
     Attributes:
@@ -61,7 +61,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class View:
+class OrderedView:
     """Places of a held table in the order of a query.
 
     Attributes:
@@ -108,7 +108,7 @@ class View:
 
 
 def ordered(
-    held: HeldTable, query: Query, ranks: Callable[[str], Ranks] | None = None
+    held: HeldTable, query: ViewQuery, ranks: Callable[[str], Ranks] | None = None
 ) -> np.ndarray:
     """Places of the rows of a query, in its order.
 

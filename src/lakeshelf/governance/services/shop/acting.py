@@ -31,7 +31,7 @@ SLACK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Ask:
+class StaffCommand:
     """What is asked for.
 
     Attributes:
@@ -48,14 +48,14 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Acts:
+class ActPage:
     """Acts of a page, and how many there are in all."""
 
     acts: Sequence[Act]
     total: int
 
 
-def ask(context: Context, caller: Caller, shop: Shop, asked: Ask) -> list[Act]:
+def ask(context: Context, caller: Caller, shop: Shop, asked: StaffCommand) -> list[Act]:
     """Ask the owners of alerts, plans or a shelf for something; each target is asked once by one call.
 
     It is written down before it is sent, so a call that is sent again after a crash sends the same messages again,
@@ -84,7 +84,7 @@ def before(context: Context, caller: Caller, command: str) -> list[Act]:
 
 
 def delivered(
-    context: Context, caller: Caller, shop: Shop, asked: Ask, made: Sequence[Act]
+    context: Context, caller: Caller, shop: Shop, asked: StaffCommand, made: Sequence[Act]
 ) -> list[Act]:
     """Write acts down, then send what is not sent yet; each target's act, in the order of the targets.
 
@@ -99,7 +99,7 @@ def delivered(
 
 def listed(
     context: Context, caller: Caller, equal: Mapping[str, str], offset: int, limit: int
-) -> Acts:
+) -> ActPage:
     """What was asked for, the newest first, with what became of it.
 
     Raises:
@@ -108,7 +108,7 @@ def listed(
     _require_seeing(context, caller)
     settle(context)
     with context.metadata.reading() as tx:
-        return Acts(*tx.acts.all(equal, offset, limit))
+        return ActPage(*tx.acts.all(equal, offset, limit))
 
 
 def act(context: Context, caller: Caller, act_id: str) -> Act:
@@ -146,7 +146,7 @@ def _require_seeing(context: Context, caller: Caller) -> None:
 
 
 def _made(
-    context: Context, caller: Caller, shop: Shop, asked: Ask, targets: Sequence[str]
+    context: Context, caller: Caller, shop: Shop, asked: StaffCommand, targets: Sequence[str]
 ) -> list[Act]:
     """Acts for targets, with the messages that are to be sent; those of what is closed or unknown are refused."""
     if asked.command == ADJUST:
@@ -165,7 +165,7 @@ def _made(
 def _commanded(
     context: Context,
     caller: Caller,
-    asked: Ask,
+    asked: StaffCommand,
     target: str,
     row: dict[str, Any] | ConfigurationError,
     now: datetime,
@@ -179,7 +179,7 @@ def _commanded(
 def act_of(
     context: Context,
     caller: Caller,
-    asked: Ask,
+    asked: StaffCommand,
     target: str,
     message: Message | None = None,
     refusal: str | None = None,
@@ -210,7 +210,9 @@ def act_of(
     )
 
 
-def _written(context: Context, caller: Caller, asked: Ask, made: Sequence[Act]) -> list[Act]:
+def _written(
+    context: Context, caller: Caller, asked: StaffCommand, made: Sequence[Act]
+) -> list[Act]:
     """Write down what is asked for, before it is; what this call, or the same message, has asked for stays as it is."""
     if not made:
         return []
@@ -224,7 +226,7 @@ def _written(context: Context, caller: Caller, asked: Ask, made: Sequence[Act]) 
     return [earlier.get(one.target, one) for one in made]
 
 
-def _details(asked: Ask, acts_: Sequence[Act]) -> dict[str, Any]:
+def _details(asked: StaffCommand, acts_: Sequence[Act]) -> dict[str, Any]:
     details: dict[str, Any] = {
         "command": asked.command,
         "targets": [one.target for one in acts_],

@@ -87,7 +87,7 @@ def count(context: Context, caller: Caller, shop: Shop, counted: Count) -> Count
         act = _act(context, caller, shop, counted, stock)
     message = act.message or {}
     quantity, lot = int(str(message["quantity"])), message.get("batch_code")
-    asked = acting.Ask(COUNT, [counted.shelf], counted.reason, quantity)
+    asked = acting.StaffCommand(COUNT, [counted.shelf], counted.reason, quantity)
     (sent,) = acting.delivered(context, caller, shop, asked, [act])
     return Counted(counted.shelf, counted.location, lot, counted.units, quantity, sent)
 
@@ -114,7 +114,7 @@ def _act(
     context: Context, caller: Caller, shop: Shop, counted: Count, stock: counting.StockCount
 ) -> Act:
     message = counting.adjusted(stock, caller.user, counted.reason or None, shop.now())
-    asked = acting.Ask(COUNT, [counted.shelf], counted.reason)
+    asked = acting.StaffCommand(COUNT, [counted.shelf], counted.reason)
     return acting.act_of(context, caller, asked, counted.shelf, message)
 
 

@@ -35,7 +35,7 @@ PASSING = ("parts", "problems", "queries", "tables")
 
 
 @dataclass(frozen=True)
-class Point:
+class NumbersPoint:
     """Numbers of one moment.
 
     Attributes:
@@ -73,7 +73,7 @@ class Live:
         self, numbers: Callable[[], Numbers], epoch: str, seconds: Callable[[], float]
     ) -> None:
         self._open, self._epoch, self._seconds = numbers, epoch, seconds
-        self._points: deque[Point] = deque()
+        self._points: deque[NumbersPoint] = deque()
         self._count = 0
         self._until = 0.0
         self._changed = threading.Condition()
@@ -81,7 +81,7 @@ class Live:
         self._taking: threading.Thread | None = None
         self._failure: LakeshelfError | OSError | None = None
 
-    def peek(self) -> Point | None:
+    def peek(self) -> NumbersPoint | None:
         """The newest numbers; None: the first are still being taken. Others follow for a while."""
         with self._changed:
             self._until = self._seconds() + LINGER_S
@@ -91,7 +91,7 @@ class Live:
                 self._taking.start()
             return self._fresh()
 
-    def newest(self) -> Point:
+    def newest(self) -> NumbersPoint:
         """The newest numbers.
 
         Raises:
@@ -113,7 +113,7 @@ class Live:
             hint="ask again soon",
         )
 
-    def history(self) -> list[Point]:
+    def history(self) -> list[NumbersPoint]:
         """Numbers of the last `HISTORY_S` in which somebody asked, the oldest first; others follow for a while."""
         self.newest()
         with self._changed:
@@ -128,7 +128,7 @@ class Live:
         if taking is not None:
             taking.join(PERIOD_S)
 
-    def _fresh(self) -> Point | None:
+    def _fresh(self) -> NumbersPoint | None:
         last = self._points[-1] if self._points else None
         return last if last is not None and self._seconds() - last.taken_s <= FRESH_S else None
 
@@ -166,7 +166,7 @@ class Live:
         with self._changed:
             self._count += 1
             self._failure = None
-            self._points.append(Point(f"{self._epoch}.{self._count}", numbers, now))
+            self._points.append(NumbersPoint(f"{self._epoch}.{self._count}", numbers, now))
             while now - self._points[0].taken_s > HISTORY_S:
                 self._points.popleft()
             self._changed.notify_all()

@@ -14,7 +14,7 @@ from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.reading.listing import require_reading
 from lakeshelf.governance.services.shop.running import Shop, no_stack
-from lakeshelf.governance.services.shop.seen import Page, Row, refusing
+from lakeshelf.governance.services.shop.seen import ListPage, Row, refusing
 from lakeshelf.governance.services.shop.staff import can_ask
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop import explain, lists, policies, shortage
@@ -30,7 +30,7 @@ _REASON = ("why", "figures", "policy")
 """What is told of the alert for which a plan was made."""
 
 
-def alerts(context: Context, caller: Caller, filters: Filter) -> Page:
+def alerts(context: Context, caller: Caller, filters: Filter) -> ListPage:
     """Alerts, the newest first, with why each was opened; open ones unless a state is named.
 
     Raises:
@@ -39,7 +39,7 @@ def alerts(context: Context, caller: Caller, filters: Filter) -> Page:
     require_reading(caller)
     with refusing("request_invalid"):
         listed = lists.alerts(context.root, filters)
-    return Page(_explained(context, caller, listed.rows), listed.total)
+    return ListPage(_explained(context, caller, listed.rows), listed.total)
 
 
 def alert(context: Context, caller: Caller, alert_id: str) -> Row:
@@ -56,7 +56,7 @@ def alert(context: Context, caller: Caller, alert_id: str) -> Row:
     return row
 
 
-def plans(context: Context, caller: Caller, filters: Filter) -> Page:
+def plans(context: Context, caller: Caller, filters: Filter) -> ListPage:
     """Plans, the newest first, with why each was made; pending ones unless a state is named.
 
     Raises:
@@ -65,7 +65,7 @@ def plans(context: Context, caller: Caller, filters: Filter) -> Page:
     require_reading(caller)
     with refusing("request_invalid"):
         listed = lists.plans(context.root, filters)
-    return Page(_caused(context, caller, listed.rows), listed.total)
+    return ListPage(_caused(context, caller, listed.rows), listed.total)
 
 
 def plan(context: Context, caller: Caller, plan_id: str) -> Row:
@@ -108,7 +108,9 @@ def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
     }
 
 
-def low(context: Context, caller: Caller, shop: Shop, filters: Filter, place: str | None) -> Page:
+def low(
+    context: Context, caller: Caller, shop: Shop, filters: Filter, place: str | None
+) -> ListPage:
     """What is low by the policy in force and why, the worst first.
 
     Raises:
@@ -135,7 +137,7 @@ def trace(context: Context, caller: Caller, identifier: str, limit: int) -> list
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedPage:
     """Refused records of a page, how many there are in all, how many by reason, and what the caller may do."""
 
     rows: Sequence[Row]
@@ -151,7 +153,7 @@ def refused_records(
     reason: str | None,
     offset: int,
     limit: int,
-) -> Refused:
+) -> RefusedPage:
     """Records that were refused, the newest first.
 
     Raises:
@@ -163,21 +165,23 @@ def refused_records(
             chosen("topic", topic, CATALOG.topics)
     rows, total = quarantine.page(context.root, topic, reason, offset, limit)
     can = {"correct": can_ask(context, caller)}
-    return Refused(rows, total, quarantine.counted(context.root), can)
+    return RefusedPage(rows, total, quarantine.counted(context.root), can)
 
 
-def batches(context: Context, caller: Caller, query: str | None, offset: int, limit: int) -> Page:
+def batches(
+    context: Context, caller: Caller, query: str | None, offset: int, limit: int
+) -> ListPage:
     """Rows of the ledger, the newest first: what each batch read, what became of it, what it committed.
 
     Raises:
         GovernanceError: `forbidden`.
     """
     require_reading(caller)
-    return Page(*ledger.page(context.root, query, offset, limit))
+    return ListPage(*ledger.page(context.root, query, offset, limit))
 
 
-def _page(listed: Listed) -> Page:
-    return Page(listed.rows, listed.total)
+def _page(listed: Listed) -> ListPage:
+    return ListPage(listed.rows, listed.total)
 
 
 def _of_id(context: Context, name: str, column: str, key: str) -> Any:

@@ -13,9 +13,9 @@ from lakeshelf.governance.errors import refused
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.people.users import require_admin
 from lakeshelf.governance.services.reading.listing import require_reading
-from lakeshelf.governance.services.reading.querying import Seen, lake_of
+from lakeshelf.governance.services.reading.querying import VisibleLake, lake_of
 from lakeshelf.governance.services.shop.running import Diagnosed, Shop
-from lakeshelf.governance.services.shop.seen import Page, Row
+from lakeshelf.governance.services.shop.seen import ListPage, Row
 
 
 def status(context: Context, caller: Caller, shop: Shop) -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ def examined(context: Context, caller: Caller, shop: Shop) -> list[Diagnosed]:
     return list(shop.examine())
 
 
-def tables(context: Context, caller: Caller, offset: int, limit: int) -> Page:
+def tables(context: Context, caller: Caller, offset: int, limit: int) -> ListPage:
     """Tables and views that the caller sees, by name: columns, documentation, who writes, version.
 
     Raises:
@@ -57,7 +57,7 @@ def tables(context: Context, caller: Caller, offset: int, limit: int) -> Page:
     """
     lake = lake_of(context, caller)
     names = sorted({*lake.names(), *CATALOG.views})
-    return Page([_row(lake, name) for name in names[offset : offset + limit]], len(names))
+    return ListPage([_row(lake, name) for name in names[offset : offset + limit]], len(names))
 
 
 def table(context: Context, caller: Caller, name: str) -> Row:
@@ -72,7 +72,7 @@ def table(context: Context, caller: Caller, name: str) -> Row:
     return _row(lake, name)
 
 
-def _row(lake: Seen, name: str) -> Row:
+def _row(lake: VisibleLake, name: str) -> Row:
     if (view := CATALOG.views.get(name)) is not None:
         shown = {"name": name, "kind": "view", "doc": view.doc, "reads": list(view.tables)}
         return shown | {"columns": [_column(field) for field in view.columns]}
@@ -82,7 +82,7 @@ def _row(lake: Seen, name: str) -> Row:
         return {"name": name, "kind": "table", "error": str(error)}
 
 
-def _standing(lake: Seen, name: str) -> Row:
+def _standing(lake: VisibleLake, name: str) -> Row:
     """What a table is by its contract, and how it stands."""
     snapshot = lake.snapshot(name)
     dataset, contract = snapshot.dataset, CATALOG.tables.get(name)

@@ -17,7 +17,7 @@ from lakeshelf.forecast.whatif.policies import FIELDS, TOPICS, StockPolicy
 from lakeshelf.governance.domain.permissions import SHOP
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.database.records import Object
-from lakeshelf.governance.metadata.tables.work import Job
+from lakeshelf.governance.metadata.tables.work import BackgroundJob
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.jobs.running import Runner, Running
 from lakeshelf.governance.services.reading.diffs import diff
@@ -121,7 +121,7 @@ def fields(caller: Caller) -> list[Row]:
     return [{**{n: getattr(one, n) for n in shown}, "type": str(one.type)} for one in known]
 
 
-def start(context: Context, caller: Caller, runner: Runner, question: Question) -> Job:
+def start(context: Context, caller: Caller, runner: Runner, question: Question) -> BackgroundJob:
     """Begin to replay the receipts of the lake under the policies in force and under changed ones.
 
     Raises:

@@ -8,13 +8,13 @@ from datetime import date, datetime
 from typing import Any, NoReturn, Protocol
 
 from lakeshelf.governance.errors import refused
-from lakeshelf.governance.metadata.tables.datasets import Dataset
-from lakeshelf.governance.publication.outcome import Outcome, State, counted, outcomes
+from lakeshelf.governance.metadata.tables.datasets import GovernedDataset
+from lakeshelf.governance.publication.outcome import KeyOutcome, State, counted, outcomes
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.changes.merging import plan_of
 from lakeshelf.governance.services.changes.sessions import session_of
 from lakeshelf.governance.services.context import Caller, Context, record
-from lakeshelf.governance.services.effect import Effect, effect, effect_of_edits
+from lakeshelf.governance.services.effect import LocationEffect, effect, effect_of_edits
 from lakeshelf.streams.declare.job import Job
 
 Message = tuple[str, Mapping[str, Any]]
@@ -127,13 +127,13 @@ class Came:
     """
 
     counts: Mapping[State, int]
-    keys: Sequence[Outcome]
+    keys: Sequence[KeyOutcome]
     total: int
 
 
 def effect_of(
     context: Context, caller: Caller, shop: Shop, project: str, number: int
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     """What the merge of a change request would do to the shelves.
 
     Raises:
@@ -147,7 +147,7 @@ def effect_of(
 
 def effect_of_session(
     context: Context, caller: Caller, shop: Shop, session_id: str
-) -> tuple[Effect, ...]:
+) -> tuple[LocationEffect, ...]:
     """What the edits of a session would do to the shelves, if they were merged as they are.
 
     Raises:
@@ -196,7 +196,7 @@ def outcome_of(
 
 def publish_again(
     context: Context, caller: Caller, shop: Shop, project: str, dataset: str
-) -> Dataset:
+) -> GovernedDataset:
     """Have the publisher send every key of a dataset once more, as an owner; it does so at its next look.
 
     Raises:

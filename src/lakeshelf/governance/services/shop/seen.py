@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Page:
+class ListPage:
     """Some rows of those that were asked for, and how many there are in all."""
 
     rows: Sequence[Row]

@@ -24,7 +24,7 @@ Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where a webhook leads.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place:
     is_private: bool
 
     @classmethod
-    def of(cls, url: str, *, is_private: bool) -> Place:
+    def of(cls, url: str, *, is_private: bool) -> Destination:
         """The place that a URL names.
 
         Raises:

@@ -16,8 +16,8 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.metadata.tables.events import Delivery, Event, Webhook
 from lakeshelf.governance.services.changes.finishing import SERVICE
 from lakeshelf.governance.services.context import Context, record
-from lakeshelf.governance.services.webhooks.addresses import Place
-from lakeshelf.governance.services.webhooks.sending import Message, Undelivered, send
+from lakeshelf.governance.services.webhooks.addresses import Destination
+from lakeshelf.governance.services.webhooks.sending import Undelivered, WebhookMessage, send
 from lakeshelf.logs import log
 
 PAUSES: Sequence[timedelta] = (
@@ -35,7 +35,7 @@ CLAIMED = timedelta(minutes=1)
 AT_ONCE = 4
 """Messages that are sent at a time."""
 LOOK_S = 1.0
-Post = Callable[[Place, str, Message], None]
+Post = Callable[[Destination, str, WebhookMessage], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _claimed(context: Context) -> list[_Try]:
 
 def _tried(context: Context, one: _Try, post: Post, *, is_private: bool) -> None:
     try:
-        place = Place.of(one.webhook.url, is_private=is_private)
+        place = Destination.of(one.webhook.url, is_private=is_private)
         post(place, place.resolved(), message(one.webhook, one.event, context.clock()))
     except (Undelivered, LakeshelfError) as error:
         _failed(context, one, str(error))
@@ -92,7 +92,7 @@ def _tried(context: Context, one: _Try, post: Post, *, is_private: bool) -> None
             tx.outbox.arrived(one.delivery, context.clock())
 
 
-def message(webhook: Webhook, event: Event, at: datetime) -> Message:
+def message(webhook: Webhook, event: Event, at: datetime) -> WebhookMessage:
     """What a webhook is told of an event."""
     body = {
         "number": event.number,
@@ -103,7 +103,7 @@ def message(webhook: Webhook, event: Event, at: datetime) -> Message:
         "body": event.body,
         "happened_at": event.happened_at.isoformat(),
     }
-    return Message(
+    return WebhookMessage(
         json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
         event.kind,
         f"{webhook.id}-{event.number}",

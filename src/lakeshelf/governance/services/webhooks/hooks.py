@@ -10,7 +10,7 @@ from lakeshelf.governance.metadata.tables.events import Delivery, Webhook
 from lakeshelf.governance.services.access import require_right
 from lakeshelf.governance.services.context import Caller, Context, record
 from lakeshelf.governance.services.people.signing import random_text
-from lakeshelf.governance.services.webhooks.addresses import Place
+from lakeshelf.governance.services.webhooks.addresses import Destination
 
 ACTION = "manage_webhooks"
 MOST = 20
@@ -48,7 +48,7 @@ def add(
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, ACTION)
     _require_kinds(kinds)
-    Place.of(url, is_private=is_private).addresses()
+    Destination.of(url, is_private=is_private).addresses()
     now, secret = context.clock(), PREFIX + make()
     with context.metadata.transaction() as tx:
         require_right(tx, caller, project, ACTION)

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from lakeshelf.errors import first_line
-from lakeshelf.governance.services.webhooks.addresses import Place
+from lakeshelf.governance.services.webhooks.addresses import Destination
 
 LONGEST_S = 10.0
 """How long a try may take from its connection to the status of the answer."""
@@ -27,7 +27,7 @@ class Undelivered(Exception):  # noqa: N818 - why, to be remembered
 
 
 @dataclass(frozen=True)
-class Message:
+class WebhookMessage:
     """What is sent.
 
     Attributes:
@@ -63,7 +63,9 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def send(place: Place, address: str, message: Message, seconds: float = LONGEST_S) -> None:
+def send(
+    place: Destination, address: str, message: WebhookMessage, seconds: float = LONGEST_S
+) -> None:
     """Send a message.
 
     Args:
@@ -103,7 +105,9 @@ def send(place: Place, address: str, message: Message, seconds: float = LONGEST_
         raise Undelivered(f"it answered {status}")
 
 
-def _status(connection: http.client.HTTPConnection, place: Place, message: Message) -> int:
+def _status(
+    connection: http.client.HTTPConnection, place: Destination, message: WebhookMessage
+) -> int:
     path = place.url._replace(scheme="", netloc="", fragment="").geturl() or "/"
     connection.request("POST", path, message.body, message.headers)
     return connection.getresponse().status
@@ -112,7 +116,7 @@ def _status(connection: http.client.HTTPConnection, place: Place, message: Messa
 class _Plain(http.client.HTTPConnection):
     """A connection to an address, whatever the name of the host, which stays in the header `Host`."""
 
-    def __init__(self, place: Place, address: str, seconds: float) -> None:
+    def __init__(self, place: Destination, address: str, seconds: float) -> None:
         super().__init__(place.host, place.port, timeout=seconds)
         self._address = address
 

@@ -33,7 +33,7 @@ def ask(context: On, caller: By, shop: In, body: Asked) -> list[ActAnswer]:
     """
     from lakeshelf.governance.services.shop import acting
 
-    asked = acting.Ask(body.command, body.targets, body.reason)
+    asked = acting.StaffCommand(body.command, body.targets, body.reason)
     return [ActAnswer.model_validate(one) for one in acting.ask(context, caller, shop, asked)]
 
 
@@ -45,7 +45,7 @@ def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> A
     """
     from lakeshelf.governance.services.shop import acting
 
-    asked = acting.Ask(acting.ADJUST, [shelf], body.reason, body.quantity)
+    asked = acting.StaffCommand(acting.ADJUST, [shelf], body.reason, body.quantity)
     (act,) = acting.ask(context, caller, shop, asked)
     return ActAnswer.model_validate(act)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lakeshelf.governance.api.routes.shop.shapes import Page
+from lakeshelf.governance.api.routes.shop.shapes import RowsPage
 from lakeshelf.governance.api.shapes import Body, Title
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class HealthAnswer(BaseModel):
     reason: str | None
 
 
-class ModelsAnswer(Page):
+class ModelsAnswer(RowsPage):
     """Versions of a page, the newest first, which are in use, their scores and health, and what is wrong."""
 
     rows: Sequence[ModelAnswer]

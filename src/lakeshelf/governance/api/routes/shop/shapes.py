@@ -30,44 +30,44 @@ MOST_TARGETS = 500
 MOST_UNITS = 10_000_000
 
 
-class Page(BaseModel):
+class RowsPage(BaseModel):
     """Rows of a page, and how many there are in all."""
 
     model_config = ConfigDict(from_attributes=True)
     total: int
 
 
-class AlertsAnswer(Page):
+class AlertsAnswer(RowsPage):
     """Alerts of a page."""
 
     rows: Sequence[Alert]
 
 
-class PlansAnswer(Page):
+class PlansAnswer(RowsPage):
     """Plans of a page."""
 
     rows: Sequence[Plan]
 
 
-class LowShelves(Page):
+class LowShelves(RowsPage):
     """Shelves and back rooms of a page that are low."""
 
     rows: Sequence[LowShelf]
 
 
-class Batches(Page):
+class Batches(RowsPage):
     """Batches of a page."""
 
     rows: Sequence[Batch]
 
 
-class TablesAnswer(Page):
+class TablesAnswer(RowsPage):
     """Tables and views of a page."""
 
     rows: Sequence[Table]
 
 
-class RefusedRecords(Page):
+class RefusedRecords(RowsPage):
     """Refused records of a page, how many by reason, and what the caller may do: true, or why not."""
 
     rows: Sequence[RefusedRecord]
