@@ -71,7 +71,7 @@ DEFINITION = Definition(
 
 
 @dataclass(frozen=True)
-class Place:
+class GovernedPlace:
     """Where a lake and its database are, and who judges; other processes can open it.
 
     Attributes:
@@ -133,10 +133,10 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[tuple[Place, psutil.Process]]:
+def place(folder: Path) -> Iterator[tuple[GovernedPlace, psutil.Process]]:
     """An empty dataset with a warm worker, and the worker's process."""
     with started() as (worker, process):
-        made = Place(folder, worker.address)
+        made = GovernedPlace(folder, worker.address)
         made.create()
         yield made, process
 

@@ -53,7 +53,7 @@ def isolate(
 ) -> dict[str, Any]:
     """Seconds until one of so many records that come at once is isolated, and what that took."""
     with stacks.stack(lake, poison=f"{parameters['point']}@{POISON}", **further) as stack:
-        live.Source(stack.client, parameters["shelves"], seed).open_shelves()
+        live.EventSource(stack.client, parameters["shelves"], seed).open_shelves()
         stack.wait_folded()
         sent = time.monotonic()
         stacks.send(stack.client, records(size))

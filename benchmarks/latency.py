@@ -55,7 +55,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     detail: dict[str, Any] = {"rates": {}, "triggers": {}}
     with stacks.stack(folder / "stack") as stack:
         say(f"up in {stack.up_seconds:.1f} s")
-        source = live.Source(stack.client, parameters["shelves"], seed)
+        source = live.EventSource(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         stack.wait_folded()
         for rate in parameters["rates"]:
@@ -76,7 +76,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
 
 
 def steady(
-    stack: stacks.Stack, source: live.Source, rate: int, parameters: Parameters
+    stack: stacks.BenchmarkedStack, source: live.EventSource, rate: int, parameters: Parameters
 ) -> dict[str, Any]:
     """Events at a rate; those of the first seconds only warm up."""
     since = topics.end_offsets(stack.client, [live.STATE_TOPIC])[live.STATE_TOPIC]
@@ -110,7 +110,7 @@ def triggers(lake: Path, committer: str, parameters: Parameters, seed: int) -> d
         stacks.broker(lake.with_name(f"{lake.name}-kafka")) as client,
         stacks.driver(lake, client, committer=committer) as driver,
     ):
-        source = live.Source(client, parameters["shelves"], seed)
+        source = live.EventSource(client, parameters["shelves"], seed)
         source.open_shelves()
         driver.wait_folded(topics.end_offsets(client, [TOPIC]))
         held = checkpoint.current(driver.settings.checkpoint_dir, stacks.JOB)

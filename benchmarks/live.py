@@ -49,7 +49,7 @@ class Sent:
 
 
 @dataclass
-class Source:
+class EventSource:
     """Sends events of shelves that were opened before.
 
     Attributes:

@@ -18,7 +18,7 @@ from benchmarks import dolt, governed
 from benchmarks.governed import (
     AUTHOR,
     PROJECT,
-    Place,
+    GovernedPlace,
     forget_peak,
     opened_table,
     peak_mb,
@@ -81,7 +81,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
 
 
 def _acts(
-    lake: Place, worker: psutil.Process, size: int, cells: int, seed: int, number: int
+    lake: GovernedPlace, worker: psutil.Process, size: int, cells: int, seed: int, number: int
 ) -> dict[str, dict[str, float]]:
     """Two changes of the same cells: the first is merged, the second then in conflict with it."""
     quantity = governed.MOST_QUANTITY + 1 + 2 * number
@@ -93,14 +93,18 @@ def _acts(
     return {"merge": merged, "conflicts": {what: conflicts[what] for what in ("s", "cpu")}}
 
 
-def propose(lake: Place, size: int, cells: int, seed: int, quantity: int) -> tuple[int, str]:
+def propose(
+    lake: GovernedPlace, size: int, cells: int, seed: int, quantity: int
+) -> tuple[int, str]:
     """Propose a change of cells spread over the table: number and content of the request."""
     with lake.opened() as context:
         request = proposed(context, _spread(size, cells, seed), "quantity", quantity)
     return request.number, str(request.content_hash)
 
 
-def merge(lake: Place, number: int, content_hash: str, size: int, seed: int) -> dict[str, float]:
+def merge(
+    lake: GovernedPlace, number: int, content_hash: str, size: int, seed: int
+) -> dict[str, float]:
     """Merge an approved request, after another one that warms the processes."""
     with lake.opened() as context:
         warm = proposed(context, _spread(size, 1, seed), "note", 1.0 + number)
@@ -110,7 +114,7 @@ def merge(lake: Place, number: int, content_hash: str, size: int, seed: int) -> 
         return _taken(began, cpu)
 
 
-def conflict(lake: Place, number: int, cells: int) -> dict[str, float]:
+def conflict(lake: GovernedPlace, number: int, cells: int) -> dict[str, float]:
     """Try a merge of which every cell was changed by others."""
     with lake.opened() as context:
         began, cpu = time.perf_counter(), time.process_time()
@@ -121,7 +125,7 @@ def conflict(lake: Place, number: int, cells: int) -> dict[str, float]:
     return measured
 
 
-def counted(lake: Place, quantity: int) -> int:
+def counted(lake: GovernedPlace, quantity: int) -> int:
     """Rows of that quantity."""
     with lake.opened() as context:
         rows = opened_table(context).snapshot.scan(["quantity"], [("quantity", "=", quantity)])

@@ -72,7 +72,7 @@ def _ups(lake: Path, say: Callable[[str], None]) -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
-def merges(stack: stacks.Stack, number: int) -> tuple[list[float], list[float], float]:
+def merges(stack: stacks.BenchmarkedStack, number: int) -> tuple[list[float], list[float], float]:
     """Seconds to each answer, seconds to each alert, and the cores of it all; a policy after the other."""
     answered, obeyed = [], []
     with _client(stack, AUTHOR) as author, _client(stack, REVIEWER) as reviewer:
@@ -109,12 +109,12 @@ def _approved(author: Client, reviewer: Client, shelf: str) -> Request:
 
 
 @contextmanager
-def _stack(lake: Path, **overrides: Any) -> Iterator[stacks.Stack]:
+def _stack(lake: Path, **overrides: Any) -> Iterator[stacks.BenchmarkedStack]:
     with stacks.stack(lake, simulation=True, clock_speed=SPEED, **overrides) as stack:
         yield stack
 
 
-def _client(stack: stacks.Stack, user: str) -> Client:
+def _client(stack: stacks.BenchmarkedStack, user: str) -> Client:
     token = governed.tokens(stack.settings) / user
     wait_for(f"the token of {user}", token.exists, START_S)
     return Client(governed.address(stack.settings), token.read_text().strip())

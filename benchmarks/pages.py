@@ -16,7 +16,7 @@ import psutil
 from playwright.sync_api import Browser, Page
 
 from benchmarks import governed
-from benchmarks.governed import AUTHOR, DATASET, PROJECT, Place, place
+from benchmarks.governed import AUTHOR, DATASET, PROJECT, GovernedPlace, place
 from benchmarks.harness import (
     Benchmark,
     Figure,
@@ -140,7 +140,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     return {"figures": rounded(measured | grid | streams), **detail}
 
 
-def _change_request(lake: Place, cells: int) -> int:
+def _change_request(lake: GovernedPlace, cells: int) -> int:
     with lake.opened() as context:
         return governed.proposed(context, np.arange(cells), "quantity", 7).number
 

@@ -18,7 +18,7 @@ from benchmarks.catchup import TABLES
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, wait_for
 from benchmarks.peer_results import Expected
 from benchmarks.peer_venvs import Unavailable
-from benchmarks.usage import Watched
+from benchmarks.usage import WatchedProcess
 from lakeshelf.kafka import topics
 from lakeshelf.lake.rows import tables
 
@@ -178,7 +178,7 @@ def ours(committer: str, race: Race) -> dict[str, float]:
         stacks.driver(
             lake, race.client, committer=committer, max_batch_rows=rows_a_batch
         ) as driver,
-        Watched(driver.process.pid) as watched,
+        WatchedProcess(driver.process.pid) as watched,
     ):
         driver.wait_folded(race.ends)
     rows = stacks.batches_of(lake, events.TOPIC)
@@ -205,7 +205,7 @@ def plain(race: Race) -> dict[str, float]:
     command += [race.client["bootstrap.servers"], ends, str(race.batch_rows)]
     launched, before = time.time(), os.times()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with Watched(process.pid) as watched:
+    with WatchedProcess(process.pid) as watched:
         printed, _ = process.communicate()
     if process.returncode:
         raise RuntimeError(f"the plain loop ended with {process.returncode}")
@@ -229,7 +229,7 @@ def peer(key: str, race: Race) -> dict[str, float]:
         launched = time.time()
         process = subprocess.Popen(command, stdout=out, stderr=err, env=kept, cwd=folder)
     try:
-        with Watched(process.pid) as watched:
+        with WatchedProcess(process.pid) as watched:
             ended = _last_result(process, log, race, results)
     finally:
         stacks.end(process)
@@ -266,7 +266,7 @@ def _last_result(
     return ended
 
 
-def used(watched: Watched, ended: float) -> dict[str, float]:
+def used(watched: WatchedProcess, ended: float) -> dict[str, float]:
     """When the work ended, and the processor seconds and the memory until then."""
     return {"ended": ended, "cpu": watched.cpu_until(ended), "memory": watched.memory / MIB}
 

@@ -177,7 +177,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     detail: dict[str, Any] = {}
     with stacks.stack(folder / "lake", simulation=True, clock_speed=SPEED) as stack:
         say(f"up in {stack.up_seconds:.1f} s")
-        source = live.Source(stack.client, parameters["shelves"], seed)
+        source = live.EventSource(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         probes = Probes(stack.client, parameters["probes"])
         stack.wait_folded()
@@ -201,7 +201,11 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
 
 
 def steady(
-    stack: stacks.Stack, source: live.Source, probes: Probes, rate: int, parameters: Parameters
+    stack: stacks.BenchmarkedStack,
+    source: live.EventSource,
+    probes: Probes,
+    rate: int,
+    parameters: Parameters,
 ) -> dict[str, Any]:
     """Events at a rate, and probes beside them once it is warm."""
     since = topics.end_offsets(stack.client, READ)
@@ -226,7 +230,7 @@ def steady(
 
 
 def delays(
-    stack: stacks.Stack, since: topics.Offsets, probes: Probes, taken: list[str]
+    stack: stacks.BenchmarkedStack, since: topics.Offsets, probes: Probes, taken: list[str]
 ) -> dict[str, Any]:
     """Milliseconds of each step of each probe."""
     seen = {topic: _first_of(stack, topic, since, _matcher(topic)) for topic in READ[:-1]}
@@ -246,7 +250,7 @@ def delays(
     return {step: spread(values) for step, values in by_step.items()}
 
 
-def delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
+def delay(stack: stacks.BenchmarkedStack, shelf: str, probes: Probes) -> float:
     """Seconds from the message about a shelf to the alert that follows."""
     since, at = {"alerts": {"0": probes.alerts_end}}, probes.taken[shelf]
 
@@ -259,7 +263,7 @@ def delay(stack: stacks.Stack, shelf: str, probes: Probes) -> float:
     return alerted()[0] - at
 
 
-def recovery(stack: stacks.Stack, probes: Probes) -> float:
+def recovery(stack: stacks.BenchmarkedStack, probes: Probes) -> float:
     """Seconds from the death of the driver to the alert of a pickup after it."""
     killed = time.time()
     os.kill(stack.parts["streams"], signal.SIGKILL)
@@ -276,12 +280,15 @@ def _matcher(topic: str) -> Callable[[dict[str, Any]], bool]:
     }[topic]
 
 
-def _restocked(stack: stacks.Stack, since: topics.Offsets, taken: list[str]) -> bool:
+def _restocked(stack: stacks.BenchmarkedStack, since: topics.Offsets, taken: list[str]) -> bool:
     return set(taken) <= _first_of(stack, "shelf_events", since, _matcher("shelf_events")).keys()
 
 
 def _first_of(
-    stack: stacks.Stack, topic: str, since: topics.Offsets, matches: Callable[[dict[str, Any]], Any]
+    stack: stacks.BenchmarkedStack,
+    topic: str,
+    since: topics.Offsets,
+    matches: Callable[[dict[str, Any]], Any],
 ) -> dict[str, tuple[dict[str, Any], float]]:
     """Probe shelf → its first message that matches, and the broker's time of it."""
     first: dict[str, tuple[dict[str, Any], float]] = {}
@@ -293,7 +300,7 @@ def _first_of(
 
 
 def _values(
-    stack: stacks.Stack, topic: str, since: topics.Offsets
+    stack: stacks.BenchmarkedStack, topic: str, since: topics.Offsets
 ) -> Iterator[tuple[dict[str, Any], float]]:
     for message in live.messages(stack.client, topic, since[topic]):
         value = message.value()

@@ -19,7 +19,7 @@ import psutil
 from pyarrow import csv
 
 from benchmarks import governed, stacks, usage
-from benchmarks.governed import AUTHOR, DATASET, MB, PROJECT, USERS, Place, peak_mb, place
+from benchmarks.governed import AUTHOR, DATASET, MB, PROJECT, USERS, GovernedPlace, peak_mb, place
 from benchmarks.harness import (
     Benchmark,
     Figure,
@@ -103,7 +103,7 @@ class Processes:
 
 
 @contextmanager
-def served(lake: Place) -> Iterator[tuple[str, psutil.Process]]:
+def served(lake: GovernedPlace) -> Iterator[tuple[str, psutil.Process]]:
     """The API as `lakeshelf up` runs it: its address, and its process."""
     command = [sys.executable, "-m", "lakeshelf.stack.serving.api_process"]
     with subprocess.Popen(
@@ -155,11 +155,11 @@ def edit_cell(session: Session, row: int, quantity: int) -> None:
 
 
 def grid(
-    processes: Processes, lake: Place, address: str, parameters: Parameters, seed: int
+    processes: Processes, lake: GovernedPlace, address: str, parameters: Parameters, seed: int
 ) -> tuple[dict[str, float], Mapping[str, Any]]:
     """Users who page for some time, each a page every two seconds; edits of their own laid over."""
     readers = [
-        Reader(address, lake.token(f"user_{n:02}"), parameters["rows"], seed + n)
+        GridReader(address, lake.token(f"user_{n:02}"), parameters["rows"], seed + n)
         for n in range(USERS)
     ]
     for reader in readers:
@@ -189,7 +189,7 @@ def grid(
     return figures, {kind: spread(values) for kind, values in by_kind.items()}
 
 
-class Reader:
+class GridReader:
     """Somebody who looks through a dataset and has edited some cells of it.
 
     Args:

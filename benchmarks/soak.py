@@ -31,7 +31,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     """A stack under light load, the same all the time, until its busiest query has done so many batches."""
     lake = folder / "lake"
     with stacks.stack(lake, clock_speed=60) as stack:
-        source = live.Source(stack.client, parameters["shelves"], seed)
+        source = live.EventSource(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         stack.wait_folded()
         done = threading.Event()

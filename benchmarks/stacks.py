@@ -112,7 +112,7 @@ def driver(
 
 
 @dataclass(frozen=True)
-class Stack:
+class BenchmarkedStack:
     """A whole stack as `lakeshelf up` starts it.
 
     Attributes:
@@ -143,7 +143,7 @@ class Stack:
 
 
 @contextmanager
-def stack(lake: Path, **overrides: Any) -> Iterator[Stack]:
+def stack(lake: Path, **overrides: Any) -> Iterator[BenchmarkedStack]:
     """`lakeshelf up` with all jobs and components, and `lakeshelf down` afterwards.
 
     Args:
@@ -157,7 +157,7 @@ def stack(lake: Path, **overrides: Any) -> Iterator[Stack]:
         seconds = time.monotonic() - started
         parts = {name: int(part["pid"]) for name, part in report["parts"].items()}
         settings = load_settings(lake_root=lake, bootstrap_servers=None)
-        yield Stack(settings, int(report["pid"]), parts, seconds)
+        yield BenchmarkedStack(settings, int(report["pid"]), parts, seconds)
     finally:
         cli(options, "down", "--json", timeout=STOP_S + 90)
 

@@ -63,7 +63,7 @@ def _by_command(pid: int) -> str:
         return "other"
 
 
-class Watched:
+class WatchedProcess:
     """Looks at a process and its descendants every second, for as long as the block takes.
 
     Args:
@@ -80,7 +80,7 @@ class Watched:
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> WatchedProcess:
         self._thread.start()
         return self
 

@@ -20,7 +20,7 @@ READERS = {
     "stack.json": lambda file: stack_file.read(file.parent),
     STREAMS.name: lambda file: STREAMS.read(file.parent),
     trials.ENDED: lambda file: trials.last_end(file.parent, 1) == trials.UNKNOWN_END,
-    "batches/shelf-aggregator.json": lambda file: trials.read(file) == trials.Trial(),
+    "batches/shelf-aggregator.json": lambda file: trials.read(file) == trials.BatchTrial(),
     f"{hearing.FOLDER}/clock.json": lambda file: hearing.read(file) == hearing.Hearing(),
     "ports.json": ports.read,
     "broker.pid": lambda file: processes.read_pid_file(file) is None,

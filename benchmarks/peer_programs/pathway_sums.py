@@ -8,7 +8,7 @@ import time
 import pathway as pw
 
 
-class Event(pw.Schema):  # type: ignore[misc] # Pathway is in an environment of its own
+class ShelfEvent(pw.Schema):  # type: ignore[misc] # Pathway is in an environment of its own
     """What the sum needs of an event."""
 
     shelf_id: str
@@ -24,7 +24,7 @@ def main() -> None:
         "group.id": "peer-pathway",
         "auto.offset.reset": "earliest",
     }
-    events = pw.io.kafka.read(kafka, topic=topic, schema=Event, format="json")
+    events = pw.io.kafka.read(kafka, topic=topic, schema=ShelfEvent, format="json")
     signed = events.select(
         pw.this.shelf_id,
         units=pw.if_else(pw.this.event_type == "pickup", -pw.this.quantity, pw.this.quantity),

@@ -33,7 +33,7 @@ Cart = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Act:
+class CustomerAct:
     """Something that a customer does: reaches for goods, puts them back, or leaves."""
 
     at: datetime
@@ -49,7 +49,7 @@ class Act:
 
 def acts(
     store: Store, after: datetime, until: datetime, discounts: Mapping[str, float]
-) -> list[Act]:
+) -> list[CustomerAct]:
     """What customers of a store do in (after, until], in order."""
     in_span = [
         act
@@ -60,12 +60,12 @@ def acts(
     return sorted(in_span, key=lambda act: act.order)
 
 
-def _acts_of(visit: Visit, wants: tuple[Want, ...]) -> Iterator[Act]:
+def _acts_of(visit: Visit, wants: tuple[Want, ...]) -> Iterator[CustomerAct]:
     for want in wants:
-        yield Act(want.at, visit, want, "pickup")
+        yield CustomerAct(want.at, visit, want, "pickup")
         if want.returned is not None:
-            yield Act(want.returned, visit, want, "putback")
-    yield Act(visit.left, visit, None, "zleave")
+            yield CustomerAct(want.returned, visit, want, "putback")
+    yield CustomerAct(visit.left, visit, None, "zleave")
 
 
 def midnights(after: datetime, until: datetime) -> list[datetime]:
@@ -89,7 +89,7 @@ class Round:
         self.messages: list[Message] = []
         self.checkouts: list[dict[str, Any]] = []
 
-    def play(self, store: Store, act: Act) -> None:
+    def play(self, store: Store, act: CustomerAct) -> None:
         """One act."""
         if act.want is None:
             self._leave(store, act.visit)

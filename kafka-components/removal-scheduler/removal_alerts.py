@@ -18,14 +18,14 @@ Key = tuple[str, str, str]
 Row = dict[str, Any]
 
 
-class Alerts:
+class RemovalAlerts:
     """The alerts of the removal scheduler that are open, or held closed by a person."""
 
     def __init__(self, rows: Mapping[Key, Row] | None = None) -> None:
         self._rows: dict[Key, Row] = dict(rows or {})
 
     @classmethod
-    def restored(cls, kept: Iterable[Mapping[str, Any]]) -> Alerts:
+    def restored(cls, kept: Iterable[Mapping[str, Any]]) -> RemovalAlerts:
         """The alerts that `kept` gave, from plain JSON."""
         rows = [{**row, **{t: datetime.fromisoformat(row[t]) for t in TIMES}} for row in kept]
         for row in rows:
@@ -43,9 +43,9 @@ class Alerts:
             for row in self._rows.values()
         ]
 
-    def copy(self) -> Alerts:
+    def copy(self) -> RemovalAlerts:
         """An independent copy."""
-        return Alerts(copy.deepcopy(self._rows))
+        return RemovalAlerts(copy.deepcopy(self._rows))
 
     @property
     def waiting(self) -> bool:

@@ -25,7 +25,7 @@ from lakeshelf.contracts.layers import Cleansed, Staging
 from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.contracts.messages import event
 from own_removals import TOPICS, OwnRemovals
-from removal_alerts import Alerts
+from removal_alerts import RemovalAlerts
 
 STORE, WAREHOUSE = "store", "warehouse"
 LOTS = {
@@ -53,7 +53,7 @@ class Lot:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class RemovalShelf:
     """What stands on a shelf, and which shop and item it is."""
 
     store_id: str
@@ -62,7 +62,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Known:
+class DayOfRemovals:
     """What the decision of a day is made from.
 
     Attributes:
@@ -72,11 +72,11 @@ class Known:
     """
 
     lots: Sequence[Lot]
-    shelves: Mapping[tuple[str, str], Shelf]
+    shelves: Mapping[tuple[str, str], RemovalShelf]
     travelling: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
-def removals(due: datetime, known: Known) -> list[dict[str, Any]]:
+def removals(due: datetime, known: DayOfRemovals) -> list[dict[str, Any]]:
     """Events that take expired lots away; the rest of a lot waits for the next day.
 
     Args:
@@ -99,7 +99,7 @@ def removals(due: datetime, known: Known) -> list[dict[str, Any]]:
     return events
 
 
-def _removal(due: datetime, lot: Lot, shelf: Shelf, units: int) -> dict[str, Any]:
+def _removal(due: datetime, lot: Lot, shelf: RemovalShelf, units: int) -> dict[str, Any]:
     kind = "removal" if lot.location == STORE else "wh_removal"
     made = event(
         kind,
@@ -128,7 +128,7 @@ class RemovalScheduler(Component):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._alerts = Alerts()
+        self._alerts = RemovalAlerts()
         self._own = OwnRemovals()
         self._done: date | None = None
         """The latest business day whose removals are decided."""
@@ -136,7 +136,7 @@ class RemovalScheduler(Component):
     def restore(self, last: JournalEntry | None) -> None:
         """Take up open alerts, and removals that may not be folded yet."""
         memory = last.decision.memory if last else {}
-        self._alerts = Alerts.restored(memory.get("alerts", []))
+        self._alerts = RemovalAlerts.restored(memory.get("alerts", []))
         self._own = OwnRemovals(memory.get("own", []))
         self._done = date.fromisoformat(memory["done"]) if memory.get("done") else None
 
@@ -181,7 +181,7 @@ class RemovalScheduler(Component):
         self,
         entry_id: str,
         due: datetime,
-        alerts: Alerts,
+        alerts: RemovalAlerts,
         changed: Iterable[Row],
         events: Iterable[Row] = (),
         refused: Heard | None = None,
@@ -197,7 +197,7 @@ class RemovalScheduler(Component):
         }
         return Decision(entry_id, due, tuple(messages), memory=memory)
 
-    def _known(self, tick: Tick) -> Known | None:
+    def _known(self, tick: Tick) -> DayOfRemovals | None:
         """Expired lots with their shelves, less what was decided before; None while that is not known."""
         folded = self._own.folded(self.context.lake)
         expired = [
@@ -220,13 +220,15 @@ class RemovalScheduler(Component):
         gone = self._own.units()
         lots = [replace(lot, units=lot.units - gone.get(lot.key, 0)) for lot in expired]
         remaining = [lot for lot in lots if lot.units > 0]
-        return Known(remaining, _without(shelves, gone), travelling)
+        return DayOfRemovals(remaining, _without(shelves, gone), travelling)
 
-    def _shelves(self, lots: Sequence[Lot]) -> dict[tuple[str, str], Shelf]:
+    def _shelves(self, lots: Sequence[Lot]) -> dict[tuple[str, str], RemovalShelf]:
         columns = {STORE: "current_stock", WAREHOUSE: "wh_current_stock"}
         condition = among("shelf_id", [lot.shelf_id for lot in lots])
         return {
-            (where, row["shelf_id"]): Shelf(row["store_id"], row["item_id"], row[columns[where]])
+            (where, row["shelf_id"]): RemovalShelf(
+                row["store_id"], row["item_id"], row[columns[where]]
+            )
             for where, name in STOCK.items()
             for row in rows(self.context.lake, name, [condition])
         }
@@ -240,8 +242,8 @@ class RemovalScheduler(Component):
 
 
 def _without(
-    shelves: Mapping[tuple[str, str], Shelf], gone: Mapping[tuple[str, str, str], int]
-) -> dict[tuple[str, str], Shelf]:
+    shelves: Mapping[tuple[str, str], RemovalShelf], gone: Mapping[tuple[str, str, str], int]
+) -> dict[tuple[str, str], RemovalShelf]:
     taken: dict[tuple[str, str], int] = defaultdict(int)
     for (where, shelf, _), units in gone.items():
         taken[where, shelf] += units

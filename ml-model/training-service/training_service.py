@@ -66,7 +66,7 @@ def _span(lake: ReadTables, today: date) -> int:
 
 
 @dataclass(frozen=True)
-class Latest:
+class LatestTraining:
     """The latest training.
 
     Attributes:
@@ -80,7 +80,7 @@ class Latest:
     memory: Mapping[str, Any]
 
     @classmethod
-    def of(cls, last: JournalEntry | None, every_days: int) -> Latest:
+    def of(cls, last: JournalEntry | None, every_days: int) -> LatestTraining:
         """That which an entry remembers, its own or one before it."""
         if last is None:
             return cls(None, every_days * DAY, {})
@@ -119,12 +119,12 @@ class TrainingService(Component):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._running: tuple[datetime, Apart] | None = None
-        self._latest = Latest.of(None, context.settings.train_every_days)
+        self._latest = LatestTraining.of(None, context.settings.train_every_days)
         self._looked: date | None = None
 
     def restore(self, last: JournalEntry | None) -> None:
         """When the latest training was, and how long to wait after it."""
-        self._latest = Latest.of(last, self.context.settings.train_every_days)
+        self._latest = LatestTraining.of(last, self.context.settings.train_every_days)
 
     def dues(self, after: datetime | None, tick: Tick) -> Sequence[datetime]:
         """The day of the training that goes on, or of one missed since; else today, if the versions call for it."""

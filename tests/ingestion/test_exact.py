@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
 from lakeshelf.ingestion.declared.parsed import Parsed
-from lakeshelf.ingestion.declared.spec import Column
+from lakeshelf.ingestion.declared.spec import FileColumn
 from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.domain.declaration import Declaration, data_type
 from lakeshelf.ingestion.domain.inference import spec_of
@@ -62,7 +62,7 @@ def loaded(
 
 
 def declared(dialect: Dialect = PLAIN, **columns: str) -> Declaration:
-    given = tuple(Column(name, data_type(kind)) for name, kind in columns.items())
+    given = tuple(FileColumn(name, data_type(kind)) for name, kind in columns.items())
     return Declaration("silver/x", columns=given, dialect=dialect)
 
 

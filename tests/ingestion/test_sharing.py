@@ -162,7 +162,7 @@ def test_a_file_whose_workers_keep_ending_is_given_up_alone(
         rig.drop(f"pos/{name}.csv", sales(1))
     read = loading.read_files
 
-    def deadly(shop: Workshop, files: list[loading.File]) -> loading.Read:
+    def deadly(shop: Workshop, files: list[loading.File]) -> loading.ReadBatch:
         if any(file.path == "pos/a.csv" for file in files):
             raise KeyboardInterrupt
         return read(shop, files)

@@ -67,7 +67,7 @@ def test_an_unknown_user_and_another_password_are_named(secured: Place, mechanis
 def test_without_what_the_client_hears_nobody_would_know_why(
     secured: Place, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(handles.Memory, "_hear", lambda *_: None)
+    monkeypatch.setattr(handles.ConnectionMemory, "_hear", lambda *_: None)
     assert "zed" not in line(secured.settings(**UNKNOWN))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from lakeshelf.lake import Conflict, Damaged, Lake
 from lakeshelf.lake.form import commits
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.migration import Options, migrate, rows, staging, verify
 from tests.conftest import Run
 from tests.migration import killed
@@ -208,7 +208,7 @@ def test_columns_that_a_later_file_adds_are_null_before(tmp_path: Path) -> None:
 def test_two_migrations_into_one_dataset_do_not_meet(tmp_path: Path) -> None:
     lake, source = Lake(tmp_path / "lake"), lines(tmp_path / "in")
     path = tmp_path / "lake" / "_migrations" / "sales.lines.lock"
-    with Lease(path, "another"), pytest.raises(Conflict, match="migrates into sales/lines"):
+    with FileLease(path, "another"), pytest.raises(Conflict, match="migrates into sales/lines"):
         migrate(lake, source, NAME, Options())
 
 
@@ -219,13 +219,13 @@ def test_files_that_a_rival_has_migrated_meanwhile_are_not_added(
     lake, source = Lake(tmp_path / "lake"), lines(tmp_path / "in", 1)
     migrate(lake, source, NAME, Options())
     lines(source, 2)
-    inner = staging.Staging.publish
+    inner = staging.StagingTable.publish
 
-    def late(self: staging.Staging) -> commits.Commit:
+    def late(self: staging.StagingTable) -> commits.Commit:
         inner(self)
         return inner(self)
 
-    monkeypatch.setattr(staging.Staging, "publish", late)
+    monkeypatch.setattr(staging.StagingTable, "publish", late)
     with pytest.raises(Exception, match="migrated meanwhile"):
         migrate(lake, source, NAME, Options(), incremental=True)
     assert sum(in_lake(lake).values()) == 4

@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionError
 
 from lakeshelf import query
 from lakeshelf.lake import Lake
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.docs.questions import QUESTIONS
 
@@ -146,7 +146,7 @@ READ: dict[str, Callable[[Any, pa.Schema], pa.Table]] = {
 def content(engine: str, lake: Lake, name: str) -> tuple[int, str]:
     """Rows, and a fingerprint that knows no order."""
     snapshot = lake.snapshot(name)
-    found = Content(snapshot.schema)
+    found = RowSums(snapshot.schema)
     served = query.serve(snapshot, engine)
     for batch in READ[engine](served.value, snapshot.schema).to_batches():
         found.add(batch)

@@ -10,12 +10,12 @@ import living_shop as shop
 import pytest
 
 from lakeshelf.errors import ConfigurationError, LakeError
-from lakeshelf.reconcile import Achieved, Day, achieved
+from lakeshelf.reconcile import Achieved, BusinessDay, achieved
 from lakeshelf.reconcile.chart import draw
 
 MON, TUE, WED = shop.MON, shop.TUE, shop.WED
 DAYS = (
-    Day(
+    BusinessDay(
         day=MON,
         sold=4,
         lost=0,
@@ -31,7 +31,7 @@ DAYS = (
         warehouse_stock=58,
         low_shelves=1,
     ),
-    Day(
+    BusinessDay(
         day=TUE,
         sold=6,
         lost=2,
@@ -47,7 +47,7 @@ DAYS = (
         warehouse_stock=54,
         low_shelves=1,
     ),
-    Day(
+    BusinessDay(
         day=WED,
         sold=0,
         lost=1,
@@ -93,7 +93,7 @@ def test_days_begin_with_the_stock_of_earlier_ones_and_keep_it_when_nothing_happ
     assert quiet[:2] == DAYS[1:]
     still = {"shelf_stock": 19, "warehouse_stock": 60, "low_shelves": 2}
     nothing = dict.fromkeys(vars(DAYS[0]), 0) | still | {"day": after, "sales": Decimal(0)}
-    assert quiet[2] == Day(**nothing)
+    assert quiet[2] == BusinessDay(**nothing)
 
 
 @pytest.mark.slow

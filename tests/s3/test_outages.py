@@ -21,7 +21,7 @@ from lakeshelf.settings import load_settings
 from lakeshelf.streams.declare import plan
 from lakeshelf.streams.recover import recovery
 from lakeshelf.streams.resume import checkpoint, leasing, starting
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.streams import harness
 from tests.streams.recover.test_recovery import BOOKS, FIRST, folding_jobs
 
@@ -145,7 +145,7 @@ def test_who_stood_by_does_not_go_on_amid_a_rebuild(root: str, tmp_path: Path) -
     settings = load_settings(lake_root=root, state_dir=tmp_path)
     own = QueryLease(root, made.name, "one", SECONDS)
     own.try_to_take()
-    query: Any = Query(made, settings, None, {}, lease=own)  # type: ignore[arg-type]
+    query: Any = RunningQuery(made, settings, None, {}, lease=own)  # type: ignore[arg-type]
     folders.write(starting.rebuild_marker(settings), b"{}")
     with pytest.raises(StreamError, match="a rebuild of the lake has not ended"):
         query._place()

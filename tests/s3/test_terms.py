@@ -18,9 +18,9 @@ from lakeshelf.settings import Settings, load_settings
 from lakeshelf.streams.commit.committers import spark as committers
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.resume import checkpoint, continuity, leasing, starting
-from lakeshelf.streams.resume.leasing import Leases
+from lakeshelf.streams.resume.leasing import QueryLeases
 from lakeshelf.streams.resume.starting import CheckpointStart
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.streams import harness
 
 SECONDS = 20.0
@@ -97,7 +97,7 @@ def test_leases_that_run_out_are_waited_for_together(root: str, tmp_path: Path) 
     settings = load_settings(lake_root=root, state_dir=tmp_path, lease_seconds=2)
     for found in plans:
         QueryLease(root, found.name, "gone", 2.0).try_to_take()
-    wanted, began = Leases(plans, settings), time.monotonic()
+    wanted, began = QueryLeases(plans, settings), time.monotonic()
     try:
         wanted.take_all()
     finally:
@@ -111,7 +111,7 @@ def test_a_driver_with_longer_leases_is_waited_for_as_long_as_they_last(
     made = harness.folding()
     settings = load_settings(lake_root=root, state_dir=tmp_path, lease_seconds=1)
     QueryLease(root, made.name, "gone", 3.0).try_to_take()
-    wanted = Leases([made], settings)
+    wanted = QueryLeases([made], settings)
     try:
         wanted.take_all()
     finally:
@@ -133,7 +133,7 @@ def test_a_bucket_that_answers_late_makes_no_driver_of_one_that_is_gone(
         return look(lease)
 
     monkeypatch.setattr(QueryLease, "try_to_take", looked)
-    wanted = Leases([made], settings)
+    wanted = QueryLeases([made], settings)
     try:
         wanted.take_all()
     finally:
@@ -156,7 +156,7 @@ def test_a_start_that_failed_does_not_go_on_in_the_checkpoint_of_another_term(
     checkpoint.begin(settings.checkpoint_dir, made.name, {"t": {"0": 7}})
     lease = QueryLease(root, made.name, "one", SECONDS)
     lease.try_to_take()
-    query: Any = Query(made, settings, None, {}, lease=lease)  # type: ignore[arg-type]
+    query: Any = RunningQuery(made, settings, None, {}, lease=lease)  # type: ignore[arg-type]
 
     def unanswered(*_: object) -> None:
         raise BrokerError("Kafka does not answer")
@@ -203,7 +203,7 @@ def test_who_lost_the_lease_while_it_began_leaves_the_checkpoint_in_force(
     begun = checkpoint.begin(settings.checkpoint_dir, made.name, {"t": {"0": 7}})
     lease = QueryLease(root, made.name, "one", SECONDS)
     lease.try_to_take()
-    query: Any = Query(made, settings, None, {}, lease=lease)  # type: ignore[arg-type]
+    query: Any = RunningQuery(made, settings, None, {}, lease=lease)  # type: ignore[arg-type]
     start = CheckpointStart(made.name, "another term", "app", 3, {"t": {"0": 9}})
 
     def slow(*_: object) -> continuity.Standing:

@@ -115,7 +115,7 @@ def test_a_corrected_count_is_an_adjustment(client: dict[str, str], root: Path) 
 
 def test_lists_show_what_is_open(root: Path) -> None:
     assert [row["alert_id"] for row in lists.alerts(root).rows] == ["a1"]
-    closed = lists.alerts(root, lists.Filter(status="resolved"))
+    closed = lists.alerts(root, lists.ListFilter(status="resolved"))
     assert [row["alert_id"] for row in closed.rows] == ["a0"]
     (plan,) = lists.plans(root).rows
     assert (plan["plan_id"], plan["kind"], plan["name"]) == ("p1", "refill", None)

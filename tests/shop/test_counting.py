@@ -18,7 +18,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
-from lakeshelf.shop.counting import UNALLOTTED, Expected, StockCount, books
+from lakeshelf.shop.counting import UNALLOTTED, ExpectedCount, StockCount, books
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SHELF = {"shelf_id": "S1-I1", "store_id": "S1", "item_id": "I1"}
@@ -110,8 +110,8 @@ def test_a_lot_that_the_books_hold_at_the_other_place_only_is_misplaced(tmp_path
     ] == ["", "", ""]
 
 
-def of_lots(location: str = "store", **lots: int) -> Expected:
-    return Expected(location, KNOWN, lots, dict.fromkeys(lots))
+def of_lots(location: str = "store", **lots: int) -> ExpectedCount:
+    return ExpectedCount(location, KNOWN, lots, dict.fromkeys(lots))
 
 
 def test_a_lot_need_not_be_named_where_there_is_one() -> None:
@@ -129,7 +129,7 @@ def test_a_lot_need_not_be_named_where_there_is_one() -> None:
     ],
 )
 def test_a_lot_that_cannot_be_told_is_asked_for_by_name(
-    found: Expected, named: str | None, line: str
+    found: ExpectedCount, named: str | None, line: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=line):
         found.one_lot(named)

@@ -25,7 +25,7 @@ from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import plan
 from lakeshelf.streams.recover import continuing, recovery
 from lakeshelf.streams.resume import continuity
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.support import eventually, make_topics
 
 from . import harness
@@ -112,7 +112,8 @@ class Living:
             standing = continuity.examine(found, self.settings, self.client)
             continuity.require(found.name, standing)
         queries = [
-            Query(p, self.settings, self._spark.newSession(), self.client) for p in self.plans
+            RunningQuery(p, self.settings, self._spark.newSession(), self.client)
+            for p in self.plans
         ]
         try:
             eventually(lambda: self._folded(queries), f"folded; {self.errors(queries)}", PATIENCE_S)
@@ -123,7 +124,8 @@ class Living:
     def fail(self) -> str:
         """Run until a query fails; why."""
         queries = [
-            Query(p, self.settings, self._spark.newSession(), self.client) for p in self.plans
+            RunningQuery(p, self.settings, self._spark.newSession(), self.client)
+            for p in self.plans
         ]
         try:
             eventually(lambda: self._failed(queries), "a query fails", PATIENCE_S)
@@ -153,23 +155,23 @@ class Living:
         """Event ids of raw, ordered."""
         return sorted(tables.rows(self.root, RAW, ["event_id"])["event_id"].to_pylist())
 
-    def _queries(self) -> list[Query]:
+    def _queries(self) -> list[RunningQuery]:
         session = self._spark.newSession()
         for name, value in INTERPRETED.items():
             session.conf.set(name, value)
-        return [Query(found, self.settings, session, self.client) for found in self.plans]
+        return [RunningQuery(found, self.settings, session, self.client) for found in self.plans]
 
     @staticmethod
-    def errors(queries: list[Query]) -> list[str]:
+    def errors(queries: list[RunningQuery]) -> list[str]:
         """What queries say of themselves."""
         return [query.progress.error for query in queries]
 
-    def _failed(self, queries: list[Query]) -> bool:
+    def _failed(self, queries: list[RunningQuery]) -> bool:
         for query in queries:
             query.tend()
         return any(query.progress.state == "failed" for query in queries)
 
-    def _folded(self, queries: list[Query]) -> bool:
+    def _folded(self, queries: list[RunningQuery]) -> bool:
         for query in queries:
             query.tend()
         assert not any(self.errors(queries)), self.errors(queries)

@@ -22,7 +22,7 @@ from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.commit.sink import BOOKS
 from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.resume import checkpoint
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.support import eventually
 
 from .harness import keyed
@@ -204,7 +204,7 @@ class Running:
     plan: QueryPlan
     settings: Settings
     client: Client
-    _queries: list[Query] = field(default_factory=list)
+    _queries: list[RunningQuery] = field(default_factory=list)
 
     def start(self, session: SparkSession) -> None:
         """Start behind what the topics hold now."""
@@ -212,7 +212,7 @@ class Running:
             tables.ensure(self.settings.lake_root, CATALOG.tables[name])
         ends = topics.end_offsets(self.client, [topic.name for topic in self.plan.topics])
         checkpoint.begin(self.settings.checkpoint_dir, self.plan.name, ends)
-        query = Query(self.plan, self.settings, session, self.client)
+        query = RunningQuery(self.plan, self.settings, session, self.client)
         self._queries.append(query)
         query.tend()
 

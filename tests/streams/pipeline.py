@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.kafka import topics
-from lakeshelf.kafka.follower import Follower
+from lakeshelf.kafka.follower import PartitionFollower
 from lakeshelf.lake.form.commits import Txn
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
@@ -136,7 +136,9 @@ class Pipeline:
         books = DriverCommitter(self.root, 0, shared=True)
         made = COMMITTERS[committer](self.root)
         if committer == "driver":
-            made = DriverCommitter(self.root, 1000, follower=Follower(self.client, "tests"))
+            made = DriverCommitter(
+                self.root, 1000, follower=PartitionFollower(self.client, "tests")
+            )
         sink: Sink[Any] = Sink(made, books)
         publisher = Publisher(self.client)
         processor = BatchProcessor(self.plan, sink, publisher, self.app_id, self._offsets)

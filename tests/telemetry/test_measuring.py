@@ -29,7 +29,7 @@ from lakeshelf.streams.commit.sink import Sink
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.run import measuring
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from lakeshelf.streams.take.refusal import Refused
 from lakeshelf.telemetry import metrics
 from lakeshelf.telemetry.metrics import Metric
@@ -87,7 +87,7 @@ def test_how_far_a_query_is_is_told_by_the_driver_that_runs_it(
     values: Values, query: QueryPlan
 ) -> None:
     """One that waits for the lease knows nothing of it, and would raise an alert by what it does not know."""
-    waiting = Query(query, load_settings(), None, {})
+    waiting = RunningQuery(query, load_settings(), None, {})
     ends = {"foot_traffic": {"0": 5_000}}
     for state, missing, lag in (("waiting", 0, None), ("running", 5_000, 5_000)):
         waiting.progress.state = state

@@ -12,16 +12,18 @@ from hypothesis import strategies as st
 from lakeshelf.ui.pictures import trace
 from lakeshelf.ui.pictures.drawing import Box, written
 from lakeshelf.ui.pictures.layers import acyclic
-from lakeshelf.ui.pictures.lineage import SIGNS, Node, drawn, folded, placed
+from lakeshelf.ui.pictures.lineage import SIGNS, PictureNode, drawn, folded, placed
 from lakeshelf.ui.pictures.trace import LANES, LETTERS, Mark
 
 NAMES = st.integers(0, 12).map(str)
 EDGES = st.lists(st.tuples(NAMES, NAMES).filter(lambda edge: edge[0] != edge[1]), unique=True)
 
 
-def graph(edges: list[tuple[str, str]], name: str = "n") -> list[Node]:
+def graph(edges: list[tuple[str, str]], name: str = "n") -> list[PictureNode]:
     ids = sorted({end for edge in edges for end in edge})
-    return [Node(one, sorted(SIGNS)[int(one) % 7], name, f"/lineage?focus={one}") for one in ids]
+    return [
+        PictureNode(one, sorted(SIGNS)[int(one) % 7], name, f"/lineage?focus={one}") for one in ids
+    ]
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -60,7 +62,7 @@ def test_a_picture_holds_each_node_as_a_link_within_its_frame(
 def test_what_is_folded_is_one_node(edges: list[tuple[str, str]], parts: dict[str, str]) -> None:
     ids = {node.id for node in graph(edges)}
     parts = {one: fold for one, fold in parts.items() if one in ids}
-    folds = [Node(one, "folded", one, "/") for one in set(parts.values())]
+    folds = [PictureNode(one, "folded", one, "/") for one in set(parts.values())]
     nodes, kept = folded([*graph(edges), *folds], edges, parts)
     left = {node.id for node in nodes}
     assert left == (ids - parts.keys()) | set(parts.values())

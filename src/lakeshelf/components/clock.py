@@ -15,7 +15,7 @@ from typing import Any
 
 from lakeshelf.components.component import Context, Message
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import tick_before
@@ -98,7 +98,7 @@ class Ticker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lease = Lease(context.settings.stack_dir / "locks" / "clock.lock", "the clock")
+        self._lease = FileLease(context.settings.stack_dir / "locks" / "clock.lock", "the clock")
 
     def __enter__(self) -> Ticker:
         self._lease.acquire()

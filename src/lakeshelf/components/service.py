@@ -39,7 +39,7 @@ from lakeshelf.kafka.consuming import (
 )
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.place.claims import claim
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
 from lakeshelf.logs import log
@@ -83,7 +83,7 @@ class ComponentService:
             BrokerError: The broker does not answer.
         """
         lock = self._context.settings.stack_dir / "locks" / f"{self._class.name}.lock"
-        with Lease(lock, f"component {self._class.name}"):
+        with FileLease(lock, f"component {self._class.name}"):
             claim(self._context.settings.lake_root, self._context.settings.state_dir)
             self._begin()
             ready()

@@ -18,7 +18,7 @@ AHEAD_KB = "8192"
 """What is fetched ahead at most."""
 
 
-class Follower:
+class PartitionFollower:
     """Reads partitions from one given offset to the next, and meanwhile fetches what is behind it.
 
     Args:

@@ -20,7 +20,7 @@ class _Handle(Protocol):
     def set_sasl_credentials(self, username: str, password: str) -> None: ...
 
 
-class Memory:
+class ConnectionMemory:
     """What a client hears of its connection, whenever it is polled.
 
     Args:
@@ -58,7 +58,7 @@ class Admin(AdminClient):
     """An administrator's client."""
 
     def __init__(self, client: Mapping[str, Any]) -> None:
-        self.memory = Memory(client)
+        self.memory = ConnectionMemory(client)
         with self.memory.making(self) as settings:
             super().__init__(settings)
 
@@ -67,7 +67,7 @@ class Reader(Consumer):
     """A consumer."""
 
     def __init__(self, client: Mapping[str, Any]) -> None:
-        self.memory = Memory(client)
+        self.memory = ConnectionMemory(client)
         with self.memory.making(self) as settings:
             super().__init__(settings)
 
@@ -76,6 +76,6 @@ class Writer(Producer):
     """A producer."""
 
     def __init__(self, client: Mapping[str, Any]) -> None:
-        self.memory = Memory(client)
+        self.memory = ConnectionMemory(client)
         with self.memory.making(self) as settings:
             super().__init__(settings)

@@ -37,7 +37,7 @@ class Remembered(Protocol):
     reason: KafkaError | None
 
 
-class Heard(Protocol):
+class RememberingClient(Protocol):
     """A client that remembers why it has no connection, once it is polled."""
 
     @property
@@ -55,7 +55,7 @@ def said(error: Exception) -> str:
 
 
 def refusal(
-    what: str, error: Exception | KafkaError, *, hint: str, heard: Heard | None = None
+    what: str, error: Exception | KafkaError, *, hint: str, heard: RememberingClient | None = None
 ) -> BrokerError:
     """The error to raise for what a client of Kafka could not do.
 
@@ -82,7 +82,7 @@ def _cause(error: Exception) -> KafkaError | None:
     return cause if isinstance(cause, KafkaError) else None
 
 
-def _heard(heard: Heard) -> KafkaError | None:
+def _heard(heard: RememberingClient) -> KafkaError | None:
     """What a client has not been asked for yet: a consumer is told of permissions that it lacks as of a record."""
     message = heard.poll(0)
     error = message.error() if isinstance(message, Message) else None

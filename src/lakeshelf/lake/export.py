@@ -24,7 +24,7 @@ from lakeshelf.files import write_atomically
 from lakeshelf.lake.place.errors import Conflict, NameRefused, StorageError, explained
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows.conditions import Condition
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.snapshot import Snapshot
 
 NOTE = "_export.json"
@@ -136,7 +136,7 @@ def _put(part: Path, folder: Path) -> None:
 
 
 def _written(snapshot: Snapshot, part: Path, now: datetime, file_bytes: int) -> Export:
-    content = Content(snapshot.schema)
+    content = RowSums(snapshot.schema)
     files: list[str] = []
     for where, values in _partitions(snapshot):
         folder = part.joinpath(*(f"{column}={_folder(v)}" for column, v in values.items()))
@@ -158,7 +158,7 @@ def _written(snapshot: Snapshot, part: Path, now: datetime, file_bytes: int) -> 
     )
 
 
-def _counted(rows: pa.RecordBatchReader, content: Content) -> Iterator[pa.RecordBatch]:
+def _counted(rows: pa.RecordBatchReader, content: RowSums) -> Iterator[pa.RecordBatch]:
     for batch in rows:
         content.add(batch)
         yield batch

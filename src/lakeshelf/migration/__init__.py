@@ -11,7 +11,7 @@ migrate(Lake("delta"), Path("export"), "curated/sales", Options())
 """
 
 from lakeshelf.migration.plan import Options
-from lakeshelf.migration.report import Report
+from lakeshelf.migration.report import MigrationReport
 from lakeshelf.migration.run import STEPS, dry_run, migrate, verify
 
-__all__ = ["STEPS", "Options", "Report", "dry_run", "migrate", "verify"]
+__all__ = ["STEPS", "MigrationReport", "Options", "dry_run", "migrate", "verify"]

@@ -84,7 +84,7 @@ class Footer:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MigrationPlan:
     """What would be migrated.
 
     Attributes:
@@ -135,7 +135,7 @@ def footers(lake: Tables, source: Path, name: str, options: Options) -> tuple[Fo
     return tuple(_footer(file) for file in discover(source, hive=options.hive))
 
 
-def planned(lake: Tables, name: str, files: Sequence[Footer], options: Options) -> Plan:
+def planned(lake: Tables, name: str, files: Sequence[Footer], options: Options) -> MigrationPlan:
     """The plan of a migration of files into a dataset.
 
     Raises:
@@ -216,7 +216,7 @@ class _Planning:
         self.conversions: dict[Conversion, None] = {}
         self.unfit: set[str] = set()
 
-    def plan(self, is_new: bool) -> Plan:
+    def plan(self, is_new: bool) -> MigrationPlan:
         hive = self._hive()
         converted = [self._converted(footer, hive) for footer in self.footers]
         expected = self._expected(converted, hive)
@@ -228,7 +228,7 @@ class _Planning:
             self._problem(f"{self.dataset.name} has no column {', '.join(added)} by its contract")
         by = self.dataset.partition_by or (tuple(hive) if self.dataset.schema is None else ())
         self._require_columns(schema, by)
-        return Plan(
+        return MigrationPlan(
             replace(self.dataset, schema=schema, partition_by=by),
             is_new,
             tuple(self.footers),

@@ -18,12 +18,12 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import first_line
 from lakeshelf.lake.place.errors import Damaged, NotFound, SchemaError, StorageError
 from lakeshelf.lake.place.names import checked
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.migration import staging
 from lakeshelf.migration.plan import Options
 from lakeshelf.migration.postgres_types import arrow_type
-from lakeshelf.migration.report import Report
+from lakeshelf.migration.report import MigrationReport
 from lakeshelf.migration.run import Reporter, migrate_held, silent
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def migrate_postgres(
     options: Options,
     *,
     progress: Reporter = silent,
-) -> Report:
+) -> MigrationReport:
     """Bring the rows of a table of PostgreSQL into a dataset that is not there yet, all or none.
 
     The rows are those of one moment. They are counted and summed up as the server hands them out, as the files hold
@@ -99,14 +99,14 @@ def _copy(connection: Connection[Any], table: str, file: Path) -> None:
         Damaged: The file does not hold what the server handed out.
         StorageError: There is no room for it.
     """
-    source = Content()
+    source = RowSums()
     count, schema, batches = rows_of(connection, table)
     with _room(table, file), pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             source.add(batch)
             writer.write_batch(batch)
     with pq.ParquetFile(file) as written:
-        target = Content.of(written.iter_batches(ROWS))
+        target = RowSums.of(written.iter_batches(ROWS))
     if (count, source.fingerprint) != (target.rows, target.fingerprint):
         raise Damaged(
             f"{table} has {count_of(count, 'row')}, and {target.rows:,} were copied, or their values differ",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lakeshelf.counts import count_of
-from lakeshelf.lake.rows.fingerprints import Content
-from lakeshelf.migration.plan import Footer, Plan
+from lakeshelf.lake.rows.fingerprints import RowSums
+from lakeshelf.migration.plan import Footer, MigrationPlan
 from lakeshelf.migration.staging import State
 
 Outcome = Literal["planned", "refused", "migrated", "unchanged", "verified", "differs"]
@@ -37,7 +37,7 @@ class FileReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class MigrationReport:
     """What a migration did or would do.
 
     Attributes:
@@ -87,16 +87,16 @@ class Report:
 
 def reported(
     source: Path,
-    plan: Plan,
+    plan: MigrationPlan,
     files: Sequence[Footer],
     states: Mapping[str, State],
     outcome: Outcome,
     *,
     version: int | None = None,
     problems: tuple[str, ...] = (),
-    compared: tuple[Content, Content] | None = None,
+    compared: tuple[RowSums, RowSums] | None = None,
     counted: State = "new",
-) -> Report:
+) -> MigrationReport:
     """The report of a plan and what became of it.
 
     Args:
@@ -118,7 +118,7 @@ def reported(
         for f in files
     )  # fmt: skip
     sums = compared and _checksums(*compared)
-    return Report(
+    return MigrationReport(
         str(source),
         plan.dataset.name,
         outcome,
@@ -134,7 +134,7 @@ def reported(
     )
 
 
-def differences(source: Content, target: Content) -> tuple[str, ...]:
+def differences(source: RowSums, target: RowSums) -> tuple[str, ...]:
     """What two contents do not share; empty: they are the same rows."""
     differing = []
     if source.rows != target.rows:
@@ -149,5 +149,5 @@ def differences(source: Content, target: Content) -> tuple[str, ...]:
     return tuple(differing)
 
 
-def _checksums(source: Content, target: Content) -> dict[str, tuple[str, str]]:
+def _checksums(source: RowSums, target: RowSums) -> dict[str, tuple[str, str]]:
     return {name: (total, target.columns[name]) for name, total in source.columns.items()}

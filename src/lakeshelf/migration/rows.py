@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from lakeshelf.counts import count_of
 from lakeshelf.errors import LakeError, first_line
 from lakeshelf.lake.place.errors import Damaged, SchemaError
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.migration.plan import Footer
 
 BATCH_ROWS = 65_536
@@ -52,7 +52,7 @@ def original(footer: Footer) -> Iterator[pa.RecordBatch]:
 
 def content(
     footers: Iterable[Footer], schema: pa.Schema, seen: Callable[[], None] = lambda: None
-) -> Content:
+) -> RowSums:
     """Checksums of the rows of files, from the values as pyarrow reads them, without what converts them.
 
     Args:
@@ -60,7 +60,7 @@ def content(
         schema: Columns of the target.
         seen: Called after each file.
     """
-    content = Content(schema, by_column=True)
+    content = RowSums(schema, by_column=True)
     for footer in footers:
         _require_exact_int96(footer)
         for batch in original(footer):

@@ -13,12 +13,12 @@ from deltalake import DeltaTable
 from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound
 from lakeshelf.lake.place.names import checked
 from lakeshelf.lake.rows import tables
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.migration import rows, staging
-from lakeshelf.migration.plan import Footer, Options, Plan, footers, planned
-from lakeshelf.migration.report import Outcome, Report, differences, reported
-from lakeshelf.migration.staging import APPLICATION, Staging, State, content_of
+from lakeshelf.migration.plan import Footer, MigrationPlan, Options, footers, planned
+from lakeshelf.migration.report import MigrationReport, Outcome, differences, reported
+from lakeshelf.migration.staging import APPLICATION, StagingTable, State, content_of
 
 STEPS = {
     "hash": "Reading the files' content",
@@ -68,14 +68,14 @@ class _Ledger:
         """The files in a state."""
         return [footer for footer in self.files if self.states[footer.file.name] == state]
 
-    def report(self, plan: Plan, outcome: Outcome, **details: Any) -> Report:
+    def report(self, plan: MigrationPlan, outcome: Outcome, **details: Any) -> MigrationReport:
         """The report of these files."""
         return reported(self.source, plan, self.files, self.states, outcome, **details)
 
 
 def dry_run(
     lake: Tables, source: Path, name: str, options: Options, progress: Reporter = silent
-) -> Report:
+) -> MigrationReport:
     """What a migration would do, and what stands in its way. Writes nothing."""
     ledger = _ledger(lake, source, name, options, progress)
     plan = planned(lake, name, ledger.of("new"), options)
@@ -91,7 +91,7 @@ def migrate(
     *,
     incremental: bool = False,
     progress: Reporter = silent,
-) -> Report:
+) -> MigrationReport:
     """Bring the rows of parquet files into a dataset, all or none, each file once however often it is tried.
 
     Args:
@@ -119,7 +119,7 @@ def migrate_held(
     *,
     incremental: bool = False,
     progress: Reporter = silent,
-) -> Report:
+) -> MigrationReport:
     """As `migrate`, by who holds the migration into the dataset (`staging.alone`) already."""
     ledger = _ledger(lake, source, name, options, progress)
     new = ledger.of("new")
@@ -135,7 +135,7 @@ def migrate_held(
 
 def verify(
     lake: Tables, source: Path, name: str, options: Options, progress: Reporter = silent
-) -> Report:
+) -> MigrationReport:
     """Compare the files that were migrated with the rows of the dataset, column by column.
 
     Raises:
@@ -155,9 +155,11 @@ def verify(
     )  # fmt: skip
 
 
-def _migrated(lake: Tables, plan: Plan, ledger: _Ledger, progress: Reporter) -> Report:
+def _migrated(
+    lake: Tables, plan: MigrationPlan, ledger: _Ledger, progress: Reporter
+) -> MigrationReport:
     name, new = plan.dataset.name, plan.files
-    made = Staging(lake, plan, {f.file.name: ledger.digests[f.file.name] for f in new})
+    made = StagingTable(lake, plan, {f.file.name: ledger.digests[f.file.name] for f in new})
     staging.tidy(lake, name, made.id)
     made.load(new, _counting(progress, "load", len(new)))
     compared = _compared(plan, new, made.content, progress)
@@ -201,8 +203,8 @@ def _is_begun(ledger: _Ledger) -> bool:
 
 
 def _compared(
-    plan: Plan, files: Sequence[Footer], target: Callable[[], Content], progress: Reporter
-) -> tuple[Content, Content]:
+    plan: MigrationPlan, files: Sequence[Footer], target: Callable[[], RowSums], progress: Reporter
+) -> tuple[RowSums, RowSums]:
     source = rows.content(files, plan.schema, _counting(progress, "source", len(files)))
     progress("target")
     return source, target()
@@ -214,7 +216,7 @@ def _counting(progress: Reporter, step: str, total: int) -> Callable[[], None]:
     return lambda: progress(step, next(done), total)
 
 
-def _strangers(files: Sequence[Footer], plan: Plan) -> tuple[str, ...]:
+def _strangers(files: Sequence[Footer], plan: MigrationPlan) -> tuple[str, ...]:
     """Columns of files that the target does not have."""
     return tuple(
         f"{footer.file.name}: {plan.dataset.name} has no column {name}"

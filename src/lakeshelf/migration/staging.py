@@ -27,15 +27,15 @@ from lakeshelf.files import read_json
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.place.storage import LOG, filesystem
 from lakeshelf.lake.rows import tables
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.rows.reading import scan
 from lakeshelf.lake.write import writing
 from lakeshelf.migration import rows
-from lakeshelf.migration.plan import Footer, Plan
+from lakeshelf.migration.plan import Footer, MigrationPlan
 
 FOLDER = "_migrations"
 APPLICATION = "lakeshelf.migration"
@@ -55,7 +55,7 @@ def state(handle: DeltaTable | None, name: str, digest: int) -> State:
     return "loaded" if recorded == digest else "changed"
 
 
-class Staging:
+class StagingTable:
     """The staging table of one migration. Its place follows from what is migrated, so a rerun finds it.
 
     Args:
@@ -64,7 +64,7 @@ class Staging:
         digests: File → hash, of the files that are loaded.
     """
 
-    def __init__(self, lake: Tables, plan: Plan, digests: Mapping[str, int]) -> None:
+    def __init__(self, lake: Tables, plan: MigrationPlan, digests: Mapping[str, int]) -> None:
         self._lake = lake
         self._plan = plan
         self._digests = digests
@@ -87,7 +87,7 @@ class Staging:
             self._append(handle, footer)
             loaded()
 
-    def content(self) -> Content:
+    def content(self) -> RowSums:
         """Checksums of its rows, as the lake reads them."""
         return content_of(tables.open_table(self._root, self._plan.dataset.name), self._plan)
 
@@ -169,9 +169,9 @@ class _Watched:
             raise
 
 
-def content_of(handle: DeltaTable, plan: Plan) -> Content:
+def content_of(handle: DeltaTable, plan: MigrationPlan) -> RowSums:
     """Checksums of the rows of a table."""
-    content = Content(plan.schema, by_column=True)
+    content = RowSums(plan.schema, by_column=True)
     for batch in scan(handle, plan.dataset.name):
         content.add(batch)
     return content
@@ -189,7 +189,7 @@ def alone(lake: Tables, name: str) -> Iterator[None]:
         yield
         return
     path = folder / f"{_place(name)}.lock"
-    lease = Lease(path, f"the migration into {name}")
+    lease = FileLease(path, f"the migration into {name}")
     try:
         lease.acquire()
     except LakeError:
@@ -236,7 +236,7 @@ def tidy(lake: Tables, name: str, kept: str | None = None) -> None:
             files.delete_dir(left.base_dir)
 
 
-def _id(plan: Plan, digests: Mapping[str, int]) -> str:
+def _id(plan: MigrationPlan, digests: Mapping[str, int]) -> str:
     identity = json.dumps(
         [
             [[f.name, str(f.type), f.nullable] for f in plan.schema],
@@ -280,7 +280,7 @@ def _action(add: Mapping[str, Any]) -> AddAction:
     )
 
 
-def _add_columns(handle: DeltaTable, plan: Plan) -> None:
+def _add_columns(handle: DeltaTable, plan: MigrationPlan) -> None:
     from deltalake import Schema  # noqa: PLC0415 - for one call
 
     known = {field.name for field in handle.schema().fields}

@@ -8,14 +8,14 @@ shows as a difference. `chart` is not imported from here: it needs matplotlib.
 from lakeshelf.reconcile.checks import Check, Reconciliation
 from lakeshelf.reconcile.invariants import invariants
 from lakeshelf.reconcile.loop import reconcile_loop
-from lakeshelf.reconcile.performance import Achieved, Day, achieved
+from lakeshelf.reconcile.performance import Achieved, BusinessDay, achieved
 from lakeshelf.reconcile.receipts import receipts
 from lakeshelf.reconcile.run import reconcile
 
 __all__ = [
     "Achieved",
+    "BusinessDay",
     "Check",
-    "Day",
     "Reconciliation",
     "achieved",
     "invariants",

@@ -122,7 +122,7 @@ FROM (FROM calendar LEFT JOIN flow USING (day) LEFT JOIN ending USING (day)) ORD
 
 
 @dataclass(frozen=True)
-class Day:
+class BusinessDay:
     """One business day, in units unless something else is said.
 
     Attributes:
@@ -195,7 +195,7 @@ class Achieved:
         days: Its business days, in order, without a gap.
     """
 
-    days: tuple[Day, ...]
+    days: tuple[BusinessDay, ...]
 
     def total(self, figure: str) -> int:
         """Sum of one of `TOTALS` over all days."""
@@ -260,10 +260,10 @@ def achieved(lake_root: str | Path, since: date, until: date) -> Achieved:
     return Achieved(tuple(_day(dict(zip(names, row, strict=True))) for row in rows))
 
 
-def _day(row: dict[str, object]) -> Day:
+def _day(row: dict[str, object]) -> BusinessDay:
     day, sales = row.pop("day"), row.pop("sales")
     figures = {name: int(str(value)) for name, value in row.items()}
-    return Day(day=date.fromisoformat(str(day)), sales=Decimal(str(sales)), **figures)
+    return BusinessDay(day=date.fromisoformat(str(day)), sales=Decimal(str(sales)), **figures)
 
 
 def _share(part: float, whole: float) -> float | None:

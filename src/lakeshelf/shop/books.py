@@ -35,7 +35,7 @@ _WITH_LOTS = """
 
 
 @dataclass(frozen=True)
-class Books:
+class DecisionBooks:
     """What an engine decides from.
 
     Attributes:
@@ -49,7 +49,7 @@ class Books:
     versions: Mapping[str, int]
 
     @classmethod
-    def of(cls, root: Place, engine: Job, *, lots: bool = False) -> Books:
+    def of(cls, root: Place, engine: Job, *, lots: bool = False) -> DecisionBooks:
         """Read them.
 
         Args:

@@ -29,7 +29,7 @@ _EVENT = {"store": ("shelf_events", "adjustment"), "warehouse": ("wh_events", "w
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedCount:
     """What the books expect to be counted at one place.
 
     Attributes:
@@ -88,7 +88,7 @@ class StockCount:
         units: Units that are there.
     """
 
-    books: Expected
+    books: ExpectedCount
     lot: str
     units: int
 
@@ -120,7 +120,7 @@ class StockCount:
         return ""
 
 
-def books(root: Place, shelf: str, location: str) -> Expected:
+def books(root: Place, shelf: str, location: str) -> ExpectedCount:
     """What the books expect on a shelf, or in its back room, lot by lot.
 
     Lots of a store count from the moment at which they leave the back room until they are paid for. What is on
@@ -148,7 +148,7 @@ def books(root: Place, shelf: str, location: str) -> Expected:
         if place != location and row["batch_code"] != UNALLOTTED
     }
     expiry = {row["batch_code"]: row["expiry_date"] for row in rows}
-    return Expected(location, state, dict.fromkeys(elsewhere, 0) | lots, expiry, elsewhere)
+    return ExpectedCount(location, state, dict.fromkeys(elsewhere, 0) | lots, expiry, elsewhere)
 
 
 def send(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lakeshelf.shop.books import Books
+from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.streams.declare.duck import Duck
 
 FIGURES = ("low", "plans", "units", "near_expiry")
@@ -57,7 +57,7 @@ class Effect:
 
 
 def effect(
-    books: Books, today: date, now: Mapping[str, pa.Table], then: Mapping[str, pa.Table]
+    books: DecisionBooks, today: date, now: Mapping[str, pa.Table], then: Mapping[str, pa.Table]
 ) -> Effect:
     """Compare what an engine makes of its books with some rows and with others.
 

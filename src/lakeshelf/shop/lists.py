@@ -28,7 +28,7 @@ NOT_SHOWN = ("held", "decided_at")
 
 
 @dataclass(frozen=True)
-class Filter:
+class ListFilter:
     """Which rows of a list are wanted; None: whatever they have.
 
     Attributes:
@@ -53,7 +53,7 @@ class Filter:
         return rows[self.offset : until]
 
 
-ALL = Filter()
+ALL = ListFilter()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Listed:
     total: int
 
 
-def alerts(root: Place, filters: Filter = ALL) -> Listed:
+def alerts(root: Place, filters: ListFilter = ALL) -> Listed:
     """Alerts, newest first.
 
     Raises:
@@ -76,7 +76,7 @@ def alerts(root: Place, filters: Filter = ALL) -> Listed:
     return _newest(root, tables.whole_rows(root, ALERTS, where), filters)
 
 
-def plans(root: Place, filters: Filter = ALL) -> Listed:
+def plans(root: Place, filters: ListFilter = ALL) -> Listed:
     """Refill and order plans as `plan_id`, `kind` and their own columns, newest first.
 
     Raises:
@@ -152,7 +152,7 @@ def _judged(
     )
 
 
-def _where(name: str, filters: Filter, open_ones: tuple[str, ...]) -> list[Condition]:
+def _where(name: str, filters: ListFilter, open_ones: tuple[str, ...]) -> list[Condition]:
     status = (
         open_ones if filters.status is None else (_word(name, "status", "status", filters.status),)
     )
@@ -167,7 +167,7 @@ def _word(name: str, column: str, what: str, word: str) -> str:
     return chosen(what, word, CATALOG.tables[name].column(column).enum or ())
 
 
-def _newest(root: Place, rows: pa.Table, filters: Filter) -> Listed:
+def _newest(root: Place, rows: pa.Table, filters: ListFilter) -> Listed:
     if not rows.num_rows:
         require_known(root, store=filters.store, shelf=filters.shelf)
     by = [("created_at", "descending"), (rows.column_names[0], "ascending")]

@@ -20,7 +20,7 @@ from lakeshelf.kafka.consuming import records
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop import acts, effects
-from lakeshelf.shop.books import Books
+from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.shop.decisions import GLOBAL
 from lakeshelf.shop.effects import Effect
 from lakeshelf.shop.explain import POLICIES, in_force, limits
@@ -198,7 +198,7 @@ def effect(root: Place, engine: Job, change: PolicyChange, today: date) -> Effec
         today: The business day, for lots that expire.
     """
     name = relation(_table(change.topic))
-    books = Books.of(root, engine, lots=True)
+    books = DecisionBooks.of(root, engine, lots=True)
     return effects.effect(books, today, {name: change.known}, {name: change.rows})
 
 

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
-from lakeshelf.shop.books import Books
+from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.shop.decisions import GLOBAL
 from lakeshelf.shop.explain import FIGURES, POLICIES, broken
-from lakeshelf.shop.lists import ALL, Filter, Listed
+from lakeshelf.shop.lists import ALL, Listed, ListFilter
 from lakeshelf.shop.naming import require_known, with_names
 from lakeshelf.streams.declare.job import Job
 
@@ -25,18 +25,18 @@ _COMING = {"store": "in_transit", "warehouse": "ordered"}
 
 
 def judged(root: Place, engine: Job, **instead: pa.Table) -> pa.Table:
-    """What an engine makes of every shelf that has a profile, as `Books.judged` gives it.
+    """What an engine makes of every shelf that has a profile, as `DecisionBooks.judged` gives it.
 
     Args:
         root: Lake root.
         engine: Job of one of `ENGINES`.
         instead: Relation of the engine → rows that stand for those of the table.
     """
-    return Books.of(root, engine).judged(**instead)
+    return DecisionBooks.of(root, engine).judged(**instead)
 
 
 def low(
-    root: Place, jobs: Mapping[str, Job], filters: Filter = ALL, location: str | None = None
+    root: Place, jobs: Mapping[str, Job], filters: ListFilter = ALL, location: str | None = None
 ) -> Listed:
     """Shelves and back rooms that are low against the policy in force, the worst first.
 

@@ -75,7 +75,7 @@ class QueryRun:
     versions: dict[str, str] = field(default_factory=dict)
 
 
-class Sender:
+class LineageSender:
     """Sends events to one receiver, in a thread of its own.
 
     Args:
@@ -133,7 +133,7 @@ class Emitter:
         every: Batches from one event to the next.
     """
 
-    def __init__(self, senders: Sequence[Sender], namespace: str, every: int) -> None:
+    def __init__(self, senders: Sequence[LineageSender], namespace: str, every: int) -> None:
         self._senders, self._namespace, self._every = senders, namespace, every
         self._runs: dict[str, QueryRun] = {}
 
@@ -207,7 +207,7 @@ def emitting(settings: Settings) -> Iterator[None]:
         return
     extras.require(EXTRA)
     every = settings.openlineage_every_batches
-    senders = [Sender(send) for send in _receivers(settings)]
+    senders = [LineageSender(send) for send in _receivers(settings)]
     emitter = Emitter(senders, settings.openlineage_namespace, every)
     _emitters.append(emitter)
     try:

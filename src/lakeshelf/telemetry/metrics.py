@@ -22,7 +22,7 @@ SERIES_EACH = {"counter": 1, "gauge": 1, "summary": 2, "histogram": len(SECONDS)
 """Kind → series of one combination of labels: a histogram has its buckets, that of all, count and sum."""
 
 
-class Sink(Protocol):
+class MetricSink(Protocol):
     """Takes what is measured."""
 
     def take(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
@@ -67,15 +67,15 @@ class Metric:
         self.take(value, **labels)
 
 
-_sinks: list[Sink] = []
+_sinks: list[MetricSink] = []
 
 
-def begin(sink: Sink) -> None:
+def begin(sink: MetricSink) -> None:
     """Give what is measured to a sink from now on."""
     _sinks.append(sink)
 
 
-def end(sink: Sink) -> None:
+def end(sink: MetricSink) -> None:
     """Give it no more."""
     _sinks.remove(sink)
 

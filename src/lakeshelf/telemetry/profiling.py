@@ -69,7 +69,7 @@ class Profile:
         return asdict(self)
 
 
-class Page:
+class MetricsPage:
     """The metrics of a process at one moment.
 
     Args:
@@ -121,8 +121,8 @@ class Grown:
 
     metric: Metric
     labels: dict[str, str]
-    before: Page
-    after: Page
+    before: MetricsPage
+    after: MetricsPage
 
     @cached_property
     def count(self) -> int:
@@ -167,7 +167,7 @@ def spent(
     return Spent(kind, name, count, round(seconds, 4), round(mean_ms, 1), shown, round(share, 4))
 
 
-def profile(query: str, before: Page, after: Page, seconds: float) -> Profile:
+def profile(query: str, before: MetricsPage, after: MetricsPage, seconds: float) -> Profile:
     """Where the batches that were done between two looks spent their time."""
 
     def grown(metric: Metric, **labels: str) -> Grown:

@@ -33,7 +33,7 @@ Job = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ApiRefusal:
     """Why the API did not do what it was asked.
 
     Attributes:
@@ -62,7 +62,7 @@ class Answer:
     """
 
     data: Any = None
-    refusal: Refusal | None = None
+    refusal: ApiRefusal | None = None
     headers: httpx.Headers | None = None
 
 
@@ -183,9 +183,9 @@ class Api:
         return _read(answer)
 
 
-def _unfinished(job: Job, request_id: str) -> Refusal:
+def _unfinished(job: Job, request_id: str) -> ApiRefusal:
     message = f"it takes longer than a page waits, and is being computed as job {job['id']}"
-    return Refusal(ACCEPTED, "unfinished", message, {"job": job}, request_id)
+    return ApiRefusal(ACCEPTED, "unfinished", message, {"job": job}, request_id)
 
 
 def _ended(job: Job) -> Answer:
@@ -194,7 +194,7 @@ def _ended(job: Job) -> Answer:
         return Answer(result["body"])
     error = result["error"]
     status = NOT_FOUND if error["code"] == "not_found" else REFUSED
-    return Answer(None, Refusal(status, error["code"], error["message"], error["details"], ""))
+    return Answer(None, ApiRefusal(status, error["code"], error["message"], error["details"], ""))
 
 
 def _read(answer: httpx.Response) -> Answer:
@@ -206,7 +206,7 @@ def _read(answer: httpx.Response) -> Answer:
         data = answer.json() if is_json and answer.content else None
         return Answer(data, None, answer.headers)
     error = answer.json()["error"]
-    refusal = Refusal(
+    refusal = ApiRefusal(
         answer.status_code, error["code"], error["message"], error["details"], request_id
     )
     return Answer(None, refusal, answer.headers)

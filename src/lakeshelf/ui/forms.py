@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from lakeshelf.ui import rendering
-from lakeshelf.ui.asking import ACCEPTED, Answer, Api, Refusal, path
+from lakeshelf.ui.asking import ACCEPTED, Answer, Api, ApiRefusal, path
 from lakeshelf.ui.page import Form, Kind
 from lakeshelf.ui.pages import FORMS
 
@@ -44,7 +44,7 @@ async def send(request: Request, name: str) -> Response:
         try:
             answer = await _call(Api(request), form, sent)
         except ValueError as error:
-            answer = Answer(refusal=Refusal(422, "request_invalid", str(error), {}, ""))
+            answer = Answer(refusal=ApiRefusal(422, "request_invalid", str(error), {}, ""))
         back = _next(form, sent, answer)
     return _answered(request, form, answer, back)
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from lakeshelf.logs import log
 from lakeshelf.ui import files, forms, rendering, signing
-from lakeshelf.ui.asking import ACCEPTED, AWAITED, GOING, Answer, Api, Query, Refusal, path
+from lakeshelf.ui.asking import ACCEPTED, AWAITED, GOING, Answer, Api, ApiRefusal, Query, path
 from lakeshelf.ui.headers import Headers
 from lakeshelf.ui.page import Ask, Page, Where
 from lakeshelf.ui.pages import PAGES
@@ -97,7 +97,7 @@ def _query(ask: Ask, where: Where) -> Query:
     return {**ask.fixed, **{name: where.many(name) for name in ask.filters}}
 
 
-def _is_missing(refusal: Refusal | None) -> bool:
+def _is_missing(refusal: ApiRefusal | None) -> bool:
     return refusal is not None and refusal.status == NOT_FOUND
 
 
@@ -148,7 +148,7 @@ def _under_way(api: Api) -> str:
 
 def _failed(request: Request) -> Response:
     message = "the page could not be made; what the log says of this call helps who looks into it"
-    refusal = Refusal(FAILED, "internal", message, {}, request.scope["state"]["request_id"])
+    refusal = ApiRefusal(FAILED, "internal", message, {}, request.scope["state"]["request_id"])
     values = {"refusal": refusal, "back": "/", "title": "This page failed"}
     return HTMLResponse(rendering.render("refused.html", values), FAILED)
 

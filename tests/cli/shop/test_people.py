@@ -110,7 +110,7 @@ def test_two_limits_that_a_shelf_broke_stand_in_one_line(lakeshelf, tmp_path):
 
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_lot_that_the_books_hold_elsewhere_is_not_added_here_unless_it_is_meant(yes):
-    books = counting.Expected("store", {"shelf_id": SHELF}, {"L1": 0}, {}, {"L1": 29})
+    books = counting.ExpectedCount("store", {"shelf_id": SHELF}, {"L1": 0}, {}, {"L1": 29})
     counted = counting.StockCount(books, "L1", 9)
     with pytest.raises(
         ConfigurationError, match=r"this lot is in the back room .29 units."

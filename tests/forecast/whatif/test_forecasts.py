@@ -17,7 +17,7 @@ from lakeshelf.forecast.whatif.lakes import ReplayedShop
 from lakeshelf.forecast.whatif.policies import ForecastPlanner, StockHeld, StockPolicy
 from lakeshelf.forecast.whatif.steps import ReplaySteps
 from lakeshelf.lake.rows import tables
-from lakeshelf.shop.books import Books
+from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.shop.naming import PROFILES
 from tests.forecast.inference import ordered, shop
 from tests.forecast.whatif import shops
@@ -64,7 +64,9 @@ def held(room: list[int]) -> StockHeld:
 
 @pytest.mark.slow
 def test_orders_are_those_that_the_engine_makes_of_the_levels_that_were_sent(kept: Path) -> None:
-    judged = Books.of(kept, ordered.engine(), lots=True).judged(shop.LAST).sort_by("shelf_id")
+    judged = (
+        DecisionBooks.of(kept, ordered.engine(), lots=True).judged(shop.LAST).sort_by("shelf_id")
+    )
     assert set(judged["source"].to_pylist()) == {"rule", "ml"}
     made = known(kept)
     orders = made.planner(made.policy).order(0, held(ROOM))

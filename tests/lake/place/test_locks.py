@@ -15,14 +15,14 @@ import pytest
 import lakeshelf
 from lakeshelf.errors import LakeError
 from lakeshelf.files import read_json
-from lakeshelf.lake.place.locks import Lease, is_held
+from lakeshelf.lake.place.locks import FileLease, is_held
 
 HOLD = """
 import sys
 from pathlib import Path
 from lakeshelf.files import read_json
-from lakeshelf.lake.place.locks import Lease
-lease = Lease(Path(sys.argv[1]), "another driver").acquire()
+from lakeshelf.lake.place.locks import FileLease
+lease = FileLease(Path(sys.argv[1]), "another driver").acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -52,7 +52,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_lease(
 ) -> None:
     before = path.read_bytes()
     with pytest.raises(LakeError, match=f"another driver \\(process {other.pid}\\)"):
-        Lease(path, "me").acquire()
+        FileLease(path, "me").acquire()
     assert path.read_bytes() == before
     assert is_held(path)
 
@@ -61,13 +61,13 @@ def test_a_killed_process_holds_nothing(path: Path, other: subprocess.Popen[str]
     other.kill()
     other.wait()
     assert not is_held(path)
-    with Lease(path, "me"):
+    with FileLease(path, "me"):
         assert read_json(path) == {"holder": "me", "pid": os.getpid()}
 
 
 def test_a_lease_is_exclusive_within_a_process_too(path: Path) -> None:
-    with Lease(path, "one"), pytest.raises(LakeError, match="one"):
-        Lease(path, "two").acquire()
+    with FileLease(path, "one"), pytest.raises(LakeError, match="one"):
+        FileLease(path, "two").acquire()
 
 
 def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
@@ -82,7 +82,7 @@ def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
         looks = [pool.submit(look) for _ in range(2)]
         try:
             for _ in range(500):
-                Lease(path, "me").acquire().release()
+                FileLease(path, "me").acquire().release()
         finally:
             over.set()
         for one in looks:
@@ -90,11 +90,11 @@ def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
 
 
 def test_release_gives_the_lease_back_and_may_be_repeated(path: Path) -> None:
-    lease = Lease(path, "one").acquire()
+    lease = FileLease(path, "one").acquire()
     lease.release()
     lease.release()
     assert not is_held(path)
-    Lease(path, "two").acquire().release()
+    FileLease(path, "two").acquire().release()
 
 
 def test_nobody_holds_a_lease_that_was_never_taken(path: Path) -> None:
@@ -107,5 +107,5 @@ def test_a_damaged_lock_file_does_not_hinder_its_next_owner(path: Path, content:
     path.parent.mkdir()
     path.write_text(content)
     assert read_json(path) == {}
-    with Lease(path, "one"):
+    with FileLease(path, "one"):
         assert read_json(path)["holder"] == "one"

@@ -22,7 +22,7 @@ from lakeshelf.lake.place import projects
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.machine.processes import identify
 from lakeshelf.stack.observing import governed, live
-from lakeshelf.stack.observing.diagnosis import Finding
+from lakeshelf.stack.observing.diagnosis import CheckFinding
 from lakeshelf.stack.observing.status import collect
 from lakeshelf.status_files import PUBLICATION
 from tests.conftest import Run
@@ -64,7 +64,7 @@ def merging(settings: Settings, *, over: bool) -> None:
         tx.leases.take(lease_name(request), "gone", NOW, length)
 
 
-def bad(findings: Any) -> list[Finding]:
+def bad(findings: Any) -> list[CheckFinding]:
     return [finding for finding in findings if not finding.ok]
 
 

@@ -21,7 +21,7 @@ from lakeshelf.stack.observing.processes import profiled
 from lakeshelf.status_files import STREAMS
 from lakeshelf.telemetry import metrics, profiling
 from lakeshelf.telemetry.metrics import SECONDS
-from lakeshelf.telemetry.profiling import Page, Spent
+from lakeshelf.telemetry.profiling import MetricsPage, Spent
 from lakeshelf.telemetry.serving import Telemetry, Values, served
 from tests.conftest import Run
 
@@ -156,10 +156,10 @@ def test_a_driver_that_was_started_meanwhile_is_not_compared(
 def test_a_median_lies_in_the_bucket_of_the_median(seconds: list[float]) -> None:
     """However the values are spread."""
     values = Values()
-    before = Page(generate_latest(values.registry).decode())
+    before = MetricsPage(generate_latest(values.registry).decode())
     for one in seconds:
         values.take(metrics.BATCH_DURATION, one, (QUERY, "whole"))
-    after = Page(generate_latest(values.registry).decode())
+    after = MetricsPage(generate_latest(values.registry).decode())
     made = profiling.profile(QUERY, before, after, 20.0)
     median = sorted(seconds)[(len(seconds) - 1) // 2]
     high = min(bound for bound in SECONDS if bound >= median)

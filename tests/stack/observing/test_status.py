@@ -23,7 +23,7 @@ from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import Care
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.run.parts import BatchPart
-from lakeshelf.streams.run.trials import Trial, Trials
+from lakeshelf.streams.run.trials import BatchTrial, Trials
 from tests.conftest import Run
 
 QUERY = "shelf-aggregator"
@@ -48,9 +48,9 @@ def driver(settings: Settings, **query: Any) -> None:
     STREAMS.write(settings.stack_dir, [told])
 
 
-def in_batch(settings: Settings, **known: Any) -> Trial:
+def in_batch(settings: Settings, **known: Any) -> BatchTrial:
     offsets = {"shelf_events": {"0": (100, 250)}}
-    trial = Trial("id", 12, offsets, running=True, **known)
+    trial = BatchTrial("id", 12, offsets, running=True, **known)
     Trials(settings.stack_dir, QUERY).keep(trial)
     return trial
 

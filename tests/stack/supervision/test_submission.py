@@ -13,7 +13,7 @@ import pytest
 from lakeshelf.errors import ConfigurationError, ToolchainError
 from lakeshelf.settings import Settings, load_settings
 from lakeshelf.stack.supervision import submission
-from lakeshelf.stack.supervision.submission import Submission, parsed
+from lakeshelf.stack.supervision.submission import SparkSubmission, parsed
 from lakeshelf.stack.toolchain import jars
 from lakeshelf.streams.run import session
 from tests.conftest import Run
@@ -30,7 +30,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def told(settings: Settings, **values: Any) -> dict[str, str]:
-    return Submission(settings, **values).properties
+    return SparkSubmission(settings, **values).properties
 
 
 @pytest.mark.parametrize("master", ["spark://host:7077", YARN, "local[2]"])
@@ -60,7 +60,7 @@ def test_a_driver_inside_a_cluster_has_its_settings_as_variables(
 ) -> None:
     held = settings.model_copy(update={"table_committers": {"cleansed/wh_state": "spark"}})
     held.model_fields_set.update({"table_committers"})
-    inside = Submission(held, master, mode="cluster", image=image, home=OF_IMAGE)
+    inside = SparkSubmission(held, master, mode="cluster", image=image, home=OF_IMAGE)
     variables = {
         name.removeprefix(prefix): value
         for name, value in inside.properties.items()
@@ -84,7 +84,7 @@ def test_the_printed_file_is_what_java_reads_and_begins_with_its_command(
     settings: Settings,
 ) -> None:
     more = {"spark.executor.defaultJavaOptions": "\\d\n=x"}
-    driver = Submission(settings, YARN, ("wh-aggregator",), more=more)
+    driver = SparkSubmission(settings, YARN, ("wh-aggregator",), more=more)
     text = driver.text()
     assert "spark.executor.defaultJavaOptions=\\\\d\\n=x\n" in text
     command = shlex.split(text.splitlines()[1].removeprefix("# "))
@@ -137,7 +137,7 @@ def test_what_cannot_run_is_refused_in_a_line(
 ) -> None:
     known = {"lake_root": settings.lake_root, "bootstrap_servers": "kafka:9092", **changed}
     with pytest.raises(ConfigurationError, match=problem) as refused:
-        Submission(load_settings(**known), **values)
+        SparkSubmission(load_settings(**known), **values)
     assert "\n" not in str(refused.value)
     assert "pass-word" not in str(refused.value)
 
@@ -155,12 +155,12 @@ def test_what_is_no_property_of_spark_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("master", ["spark://a:1,b:2", "spark://[::1]:7077", "local[*]", "local"])
 def test_every_form_of_a_master_is_known(settings: Settings, master: str) -> None:
-    assert Submission(settings, master).kind == master.partition(":")[0].partition("[")[0]
+    assert SparkSubmission(settings, master).kind == master.partition(":")[0].partition("[")[0]
 
 
 def test_a_driver_here_may_have_its_jars_in_a_folder_with_blanks(settings: Settings) -> None:
     held = settings.model_copy(update={"cache_dir": Path("/my jars")})
-    assert Submission(held, YARN).kind == YARN
+    assert SparkSubmission(held, YARN).kind == YARN
 
 
 def test_what_somebody_adds_comes_behind_ours_and_an_empty_value_leaves_ours_out(
@@ -212,7 +212,7 @@ def test_a_yarn_that_nothing_names_is_refused_before_anything_starts(
     monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
     monkeypatch.setenv("YARN_CONF_DIR", str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="export HADOOP_CONF_DIR") as refused:
-        Submission(settings, YARN).run()
+        SparkSubmission(settings, YARN).run()
     assert f"YARN_CONF_DIR={tmp_path}/none" in str(refused.value)
     assert not settings.stack_dir.exists()
 
@@ -224,7 +224,7 @@ def test_a_spark_without_its_command_is_refused_in_a_line(
     with pytest.raises(
         ToolchainError, match=r"bin/spark-submit is not there.*pyspark=="
     ) as refused:
-        Submission(settings, "local[1]").run()
+        SparkSubmission(settings, "local[1]").run()
     assert "\n" not in str(refused.value)
 
 

@@ -13,25 +13,25 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Txn
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import plan
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.lake.upkeep.test_maintenance import entry
 from tests.streams.commit.test_maintained_tables import RAW, lost
 
 MERGE = {"min_small_files": 2}
 
 
-def idle(root: Path) -> Query:
+def idle(root: Path) -> RunningQuery:
     """The query that keeps `RAW`, with no batch at hand."""
     settings, nothing = load_settings(lake_root=root), None
     plans = plan(registry.discover(settings.home).values())
-    query = Query(next(p for p in plans if RAW in p.tables), settings, nothing, {})
+    query = RunningQuery(next(p for p in plans if RAW in p.tables), settings, nothing, {})
     query._sink = query._committing.sink(None)
     query._running: Any = SimpleNamespace(isActive=True)
     return query
@@ -39,7 +39,7 @@ def idle(root: Path) -> Query:
 
 def ask(root: Path, name: str, lock: str, serve: Any) -> requests.Done:
     """Ask an owner that holds its lease, and acts whenever it is waited for."""
-    with Lease(root / "_stack" / f"{lock}.lock", "the owner"):
+    with FileLease(root / "_stack" / f"{lock}.lock", "the owner"):
         return requests.carry_out(
             Lake(root), name, "optimize", MERGE, timeout_s=30, pause=lambda _: serve()
         )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from lakeshelf.errors import BrokerError
-from lakeshelf.kafka.follower import Follower
+from lakeshelf.kafka.follower import PartitionFollower
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.resume import checkpoint
 from lakeshelf.streams.run.batch import BatchProcessor
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.run.query import RunningQuery
 from tests.streams import harness, model
 from tests.streams.messages import Record
 from tests.streams.pipeline import Pipeline, record, send
@@ -145,7 +145,7 @@ def test_records_that_cannot_be_fetched_are_handed_over_by_spark(
 
     running = pipeline(aggregator())
     send(running.client, wire(MOVED))
-    monkeypatch.setattr(Follower, "read", lost)
+    monkeypatch.setattr(PartitionFollower, "read", lost)
     running.take("driver")
     assert running.state() == expected(running.plan, MOVED)
 
@@ -330,7 +330,8 @@ def test_a_query_goes_on_where_another_committer_stopped(
         known += part
         send(running.client, wire([*part, known[0]]))
         run_query(
-            Query(running.plan, settings.model_copy(update=change), spark, running.client), running
+            RunningQuery(running.plan, settings.model_copy(update=change), spark, running.client),
+            running,
         )
     assert running.state() == expected(running.plan, known)
     assert running.counts(WH) == {"rows_in": 7, "valid": 5, "quarantined": 0, "duplicate": 2}
@@ -338,7 +339,7 @@ def test_a_query_goes_on_where_another_committer_stopped(
     assert txn(running, "cleansed/wh_state", query_id) is not None
 
 
-def run_query(query: Query, running: Pipeline) -> None:
+def run_query(query: RunningQuery, running: Pipeline) -> None:
     """Run a query until it has folded everything, then stop it."""
 
     def folded() -> bool:

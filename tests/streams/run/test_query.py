@@ -12,7 +12,7 @@ from lakeshelf.settings import load_settings
 from lakeshelf.streams.declare import registry
 from lakeshelf.streams.declare.plan import plan
 from lakeshelf.streams.run.failure import has_nothing_to_do_with_records
-from lakeshelf.streams.run.query import Query, describe, lost_records
+from lakeshelf.streams.run.query import RunningQuery, describe, lost_records
 
 IN_PYTHON = """[FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred. Return Message: Traceback (most recent call last):
   File "clientserver.py", line 644, in _call_proxy
@@ -101,7 +101,7 @@ def test_what_accepting_a_gap_would_not_mend_is_told_otherwise(error: str) -> No
 def test_a_batch_that_begins_while_the_query_stops_ends_too(tmp_path: Path) -> None:
     settings = load_settings(lake_root=tmp_path)
     nothing: Any = None
-    query = Query(plan(registry.discover(settings.home).values())[0], settings, nothing, {})
+    query = RunningQuery(plan(registry.discover(settings.home).values())[0], settings, nothing, {})
     query.stop()
     ended: list[Exception] = []
 

@@ -14,7 +14,7 @@ import pytest
 
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
-from lakeshelf.kafka.follower import Follower
+from lakeshelf.kafka.follower import PartitionFollower
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.publisher import Publisher
@@ -40,8 +40,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.spark]
 
 
 @pytest.fixture
-def follower(client: dict[str, str]) -> Iterator[Follower]:
-    with closing(Follower(client, "tests-fetched")) as made:
+def follower(client: dict[str, str]) -> Iterator[PartitionFollower]:
+    with closing(PartitionFollower(client, "tests-fetched")) as made:
         yield made
 
 
@@ -49,7 +49,7 @@ def ranges(start: Offsets, end: Offsets) -> dict[tuple[str, int], tuple[int, int
     return {(t, int(p)): (start[t][p], e) for t, parts in end.items() for p, e in parts.items()}
 
 
-def rows(follower: Follower, start: Offsets, end: Offsets) -> pa.Table:
+def rows(follower: PartitionFollower, start: Offsets, end: Offsets) -> pa.Table:
     """What the driver fetches."""
     return fetched.table(follower.read(ranges(start, end)), headers=True).sort_by(ORDER)
 
@@ -68,7 +68,7 @@ def transaction(client: dict[str, str], name: str, *, commit: bool) -> None:
 
 
 def test_they_are_the_same_records_batch_by_batch(
-    spark: SparkSession, client: dict[str, str], follower: Follower
+    spark: SparkSession, client: dict[str, str], follower: PartitionFollower
 ) -> None:
     marks = [topics.end_offsets(client, NAMES)]
     odd = (("version", b"\xff7"), ("producer", b"a"), ("producer", b"b"), ("other", b""))
@@ -89,7 +89,7 @@ def test_they_are_the_same_records_batch_by_batch(
 
 
 def test_what_is_not_there_any_more_is_refused_and_what_is_there_read_afterwards(
-    client: dict[str, str], follower: Follower
+    client: dict[str, str], follower: PartitionFollower
 ) -> None:
     end = topics.end_offsets(client, NAMES)
     beyond = {t: {p: e + 10 for p, e in parts.items()} for t, parts in end.items()}
@@ -106,7 +106,7 @@ def test_what_is_not_there_any_more_is_refused_and_what_is_there_read_afterwards
 
 
 def test_parts_of_a_batch_are_fetched_as_well_and_nothing_is_asked_of_spark(
-    spark: SparkSession, client: dict[str, str], follower: Follower, tmp_path: Path
+    spark: SparkSession, client: dict[str, str], follower: PartitionFollower, tmp_path: Path
 ) -> None:
     pipeline = Pipeline(load_settings(lake_root=tmp_path), spark, client, folding())
     before = pipeline.ends()

@@ -16,7 +16,7 @@ from lakeshelf.errors import ConfigurationError
 from lakeshelf.files import write_atomically
 
 if TYPE_CHECKING:
-    from lakeshelf.migration import Report
+    from lakeshelf.migration import MigrationReport
 
 
 def export(
@@ -149,7 +149,7 @@ def _types(texts: Sequence[str]) -> dict[str, Any]:
     return types
 
 
-def _show(made: Report, limit: int) -> None:
+def _show(made: MigrationReport, limit: int) -> None:
     summary = {
         "dataset": made.dataset,
         "outcome": made.outcome,

@@ -22,7 +22,7 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the cha
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestCommand:
     """The change request that a command is about, and how it is answered."""
 
     number: Number
@@ -37,9 +37,9 @@ class Asked:
             yield its_project.request(self.number)
 
 
-def about_one(command: Callable[Concatenate[Asked, Own], None]) -> Callable[..., None]:
-    """A command about one change request, with what `Asked` takes in the place of its first parameter."""
-    shared = inspect.signature(Asked, eval_str=True).parameters
+def about_one(command: Callable[Concatenate[RequestCommand, Own], None]) -> Callable[..., None]:
+    """A command about one change request, with what `RequestCommand` takes in the place of its first parameter."""
+    shared = inspect.signature(RequestCommand, eval_str=True).parameters
     number, *options = shared.values()
     _, *own = inspect.signature(command, eval_str=True).parameters.values()
     before = [one for one in own if one.kind is not inspect.Parameter.KEYWORD_ONLY]
@@ -48,7 +48,9 @@ def about_one(command: Callable[Concatenate[Asked, Own], None]) -> Callable[...,
 
     @wraps(command)
     def called(*args: Any, **named: Any) -> None:
-        asked = Asked(**{field.name: named.pop(field.name) for field in fields(Asked)})
+        asked = RequestCommand(
+            **{field.name: named.pop(field.name) for field in fields(RequestCommand)}
+        )
         command(asked, *args, **named)
 
     signature = inspect.Signature([number, *before, *after, *keywords])

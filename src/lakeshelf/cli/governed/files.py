@@ -66,7 +66,7 @@ STEPS = {"send": "sending {}", "load": "reading and judging it"}
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedFile:
     """What became of a file.
 
     Attributes:
@@ -190,7 +190,9 @@ def _creatable(dataset: Dataset, file: Path) -> Iterator[None]:
         raise refused("not_found", error.message, hint=hint) from error
 
 
-def _loaded(dataset: Dataset, upload: Upload, said: Mapping[str, Any], most: int | None) -> Loaded:
+def _loaded(
+    dataset: Dataset, upload: Upload, said: Mapping[str, Any], most: int | None
+) -> LoadedFile:
     """What becomes of an upload, with the first of its refusals."""
     answer = upload.load(**said)
     refusals, total = paged(upload.refusals, "refusals", most)
@@ -198,10 +200,10 @@ def _loaded(dataset: Dataset, upload: Upload, said: Mapping[str, Any], most: int
     request = answer["request"]
     if request is not None:
         made = dataset.project.request(request["number"]).get()
-    return Loaded(answer["upload"], refusals, total, made)
+    return LoadedFile(answer["upload"], refusals, total, made)
 
 
-def _print_loaded(loaded: Loaded, as_json: bool) -> None:
+def _print_loaded(loaded: LoadedFile, as_json: bool) -> None:
     if as_json:
         print_json({"upload": loaded.upload, "refusals": loaded.refusals, **loaded.made})
         return

@@ -18,7 +18,7 @@ from lakeshelf.cli.console.output import (
     print_list,
 )
 from lakeshelf.cli.governed import reviews
-from lakeshelf.cli.governed.asking import Asked, about_one
+from lakeshelf.cli.governed.asking import RequestCommand, about_one
 from lakeshelf.cli.governed.cells import PAGE, paged
 from lakeshelf.cli.governed.connecting import (
     PROJECT,
@@ -67,7 +67,7 @@ def list_(
 
 @app.command("show")
 @about_one
-def show(asked: Asked) -> None:
+def show(asked: RequestCommand) -> None:
     """Show a change request: its state, what it changes, what is said of it, and what you can do."""
     with asked.request() as request:
         seen, said = request.get(), request.comments()
@@ -92,7 +92,7 @@ def show(asked: Asked) -> None:
 
 @app.command("withdraw")
 @about_one
-def withdraw(asked: Asked) -> None:
+def withdraw(asked: RequestCommand) -> None:
     """Take your change request back."""
     with asked.request() as request:
         answer = request.withdraw()
@@ -101,7 +101,7 @@ def withdraw(asked: Asked) -> None:
 
 @app.command("effect")
 @about_one
-def effect(asked: Asked) -> None:
+def effect(asked: RequestCommand) -> None:
     """Show what the merge of a change request would do to the shelves."""
     with asked.request() as request:
         effects = request.effect()
@@ -114,7 +114,7 @@ def effect(asked: Asked) -> None:
 
 @app.command("outcome")
 @about_one
-def outcome(asked: Asked, *, limit: Most = None, every: All = False) -> None:
+def outcome(asked: RequestCommand, *, limit: Most = None, every: All = False) -> None:
     """Show what came of a merge, by key: merged, published, in force, or refused by a job."""
     with asked.request() as request:
         counts = request.outcome(limit=1)["counts"]
@@ -129,7 +129,7 @@ def outcome(asked: Asked, *, limit: Most = None, every: All = False) -> None:
 
 @app.command("take-up")
 @about_one
-def take_up(asked: Asked) -> None:
+def take_up(asked: RequestCommand) -> None:
     """Open a session with the edits of your change request, to change it and submit it again."""
     with asked.request() as request:
         session = request.take_up()
@@ -153,7 +153,7 @@ def take_up(asked: Asked) -> None:
 @app.command("revert")
 @about_one
 def revert(
-    asked: Asked,
+    asked: RequestCommand,
     *,
     title: Annotated[str, typer.Option(help="Why, in words.")] = "",
 ) -> None:
@@ -165,7 +165,7 @@ def revert(
 @app.command("comment")
 @about_one
 def comment(
-    asked: Asked,
+    asked: RequestCommand,
     body: Annotated[str, typer.Argument(help="What you say.")],
     *,
     row: Annotated[str | None, typer.Option(help="The row it is about.")] = None,

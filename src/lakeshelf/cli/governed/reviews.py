@@ -19,7 +19,7 @@ from lakeshelf.cli.console.output import (
     print_json,
     print_list,
 )
-from lakeshelf.cli.governed.asking import Asked, about_one
+from lakeshelf.cli.governed.asking import RequestCommand, about_one
 from lakeshelf.cli.governed.cells import paged
 from lakeshelf.cli.governed.connecting import next_command
 from lakeshelf.cli.governed.printing import (
@@ -50,7 +50,7 @@ CellWords = Annotated[
 
 @about_one
 def approve(
-    asked: Asked,
+    asked: RequestCommand,
     *,
     comment: Comment = "",
     acknowledge: Annotated[
@@ -78,7 +78,7 @@ def approve(
 
 @about_one
 def reject(
-    asked: Asked,
+    asked: RequestCommand,
     *,
     comment: Annotated[str, typer.Option(help="Why.")],
     content: Content = None,
@@ -91,7 +91,7 @@ def reject(
 
 @about_one
 def reject_cells(
-    asked: Asked,
+    asked: RequestCommand,
     words: CellWords,
     *,
     comment: Comment = "",
@@ -107,7 +107,7 @@ def reject_cells(
 
 @about_one
 def merge(
-    asked: Asked,
+    asked: RequestCommand,
     *,
     force: Annotated[
         bool, typer.Option("--force", help="Take what is staged in every conflict; for owners.")
@@ -133,7 +133,7 @@ def merge(
 
 @about_one
 def resolve(
-    asked: Asked,
+    asked: RequestCommand,
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="ROW[.COLUMN]=CHOICE...", help=f"CHOICE: {', '.join(CHOICES)}."),
@@ -183,7 +183,7 @@ def _print_settled(
 
 @about_one
 def validation(
-    asked: Asked,
+    asked: RequestCommand,
     *,
     run: Annotated[str | None, typer.Option(help="Show what this run found.")] = None,
     limit: Most = None,

@@ -23,7 +23,7 @@ from lakeshelf.cli.console.terminal import inert
 from lakeshelf.errors import LakeshelfError
 
 if TYPE_CHECKING:
-    from lakeshelf.stack.supervision.submission import DeployMode, Submission
+    from lakeshelf.stack.supervision.submission import DeployMode, SparkSubmission
 
 app = typer.Typer(help="Streaming jobs.")
 Names = Annotated[
@@ -189,14 +189,14 @@ def _submission(
     home: Path | None,
     committer: str | None,
     properties: list[str] | None,
-) -> Submission:
-    from lakeshelf.stack.supervision.submission import Submission, parsed
+) -> SparkSubmission:
+    from lakeshelf.stack.supervision.submission import SparkSubmission, parsed
     from lakeshelf.streams.declare import registry
 
     settings = access.settings(committer=committer)
     registry.select(registry.discover(*settings.homes), names or ())
     more = parsed(properties or ())
-    return Submission(settings, master, tuple(names or ()), mode, image, home, more)
+    return SparkSubmission(settings, master, tuple(names or ()), mode, image, home, more)
 
 
 @app.command("accept-gap")

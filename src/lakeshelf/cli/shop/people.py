@@ -21,7 +21,7 @@ from lakeshelf.cli.console.output import (
 )
 
 if TYPE_CHECKING:
-    from lakeshelf.shop.lists import Filter
+    from lakeshelf.shop.lists import ListFilter
 
 alerts = typer.Typer(help="Alerts of shelves and back rooms.")
 plans = typer.Typer(help="Plans to refill shelves and to order from suppliers.")
@@ -124,10 +124,10 @@ def _alert(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _filter(*values: Any) -> Filter:
-    from lakeshelf.shop.lists import Filter
+def _filter(*values: Any) -> ListFilter:
+    from lakeshelf.shop.lists import ListFilter
 
-    return Filter(*values)
+    return ListFilter(*values)
 
 
 def _act(command: str, target: str, actor: str, reason: str | None, as_json: bool) -> None:

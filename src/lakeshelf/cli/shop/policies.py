@@ -117,7 +117,7 @@ def set_(
     client = running_client(settings)
     actor = user or getpass.getuser()
     change = policies.setting(client, settings.lake_root, place, target, values, actor)
-    _make(settings, client, Proposal(change, values, user), yes, as_json)
+    _make(settings, client, PolicyProposal(change, values, user), yes, as_json)
 
 
 @app.command("unset")
@@ -144,11 +144,11 @@ def unset(
     target = _target(shelf, everywhere)
     actor = user or getpass.getuser()
     change = policies.unsetting(client, settings.lake_root, location, target, actor)
-    _make(settings, client, Proposal(change, {"active": False}, user), yes, as_json)
+    _make(settings, client, PolicyProposal(change, {"active": False}, user), yes, as_json)
 
 
 @dataclass(frozen=True)
-class Proposal:
+class PolicyProposal:
     """A policy as somebody asks for it.
 
     Attributes:
@@ -163,7 +163,7 @@ class Proposal:
 
 
 def _make(
-    settings: Settings, client: dict[str, str], proposal: Proposal, yes: bool, as_json: bool
+    settings: Settings, client: dict[str, str], proposal: PolicyProposal, yes: bool, as_json: bool
 ) -> None:
     if connecting.is_served(settings):
         _propose(settings, proposal, yes, as_json)
@@ -171,7 +171,7 @@ def _make(
         _send(settings, client, proposal.change, yes, as_json)
 
 
-def _propose(settings: Settings, proposal: Proposal, yes: bool, as_json: bool) -> None:
+def _propose(settings: Settings, proposal: PolicyProposal, yes: bool, as_json: bool) -> None:
     """Submit a change request that makes the policy so."""
     change = proposal.change
     with connecting.dataset_of(proposal.user, change.topic) as dataset:

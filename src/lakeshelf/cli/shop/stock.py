@@ -62,11 +62,11 @@ def low(
 ) -> None:
     """List what is low by the policy in force and why, the worst first."""
     from lakeshelf.shop import shortage
-    from lakeshelf.shop.lists import Filter
+    from lakeshelf.shop.lists import ListFilter
     from lakeshelf.streams.declare import registry
 
     settings = access.present()
-    filter_ = Filter(store=store, shelf=shelf, limit=most(limit, every, as_json))
+    filter_ = ListFilter(store=store, shelf=shelf, limit=most(limit, every, as_json))
     jobs = registry.discover(*settings.homes)
     listed = shortage.low(settings.lake_root, jobs, filter_, location)
     shown = listed.rows if as_json else [{**r, "why": "; ".join(r["why"])} for r in listed.rows]

@@ -25,7 +25,7 @@ from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.shop import shortage
-from lakeshelf.shop.books import Books
+from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.shop.explain import policy
 from lakeshelf.shop.history import History
 from lakeshelf.shop.naming import PROFILES, require_known
@@ -115,7 +115,7 @@ def explained(root: Place, engine: Job, shelf: str) -> Explanation:
     require_known(root, shelf=shelf)
     (profile,) = tables.whole_rows(root, PROFILES, [("shelf_id", "=", shelf)]).to_pylist()
     day, plan = business_day(root), _plan(root, shelf)
-    row = _judged(Books.of(root, engine, lots=True), shelf, day, plan)
+    row = _judged(DecisionBooks.of(root, engine, lots=True), shelf, day, plan)
     by_model = row["source"] == "ml"
     held = policy(History(root), "wh_policies", shelf)
     lot = int(row["lot"])
@@ -159,7 +159,7 @@ def _plan(root: Place, shelf: str) -> dict[str, Any] | None:
 
 
 def _judged(
-    books: Books, shelf: str, day: date | None, plan: Mapping[str, Any] | None
+    books: DecisionBooks, shelf: str, day: date | None, plan: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What the engine makes of the shelf, without the order that an issued plan became."""
     profiles, orders = (relation(name) for name in (PROFILES, Staging.SUPPLIER_ORDERS))

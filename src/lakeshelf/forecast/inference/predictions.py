@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.frames import HORIZON, KEY, LEVELS, Floats, Forecast
-from lakeshelf.forecast.inference.shelves import Shelves, Terms
+from lakeshelf.forecast.inference.shelves import OrderTerms, Shelves
 from lakeshelf.forecast.orders import lots
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
@@ -54,7 +54,7 @@ class Predicted:
         return 1 - float(np.mean(self.usable)) if len(self.usable) else 0.0
 
 
-def predicted(rows: pa.Table, forecast: Forecast, shelves: Terms) -> Predicted:
+def predicted(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Predicted:
     """Levels and orders of forecasts.
 
     A forecast that is no number, negative or falling, or whose level is `BEYOND` the largest window that the shelf can
@@ -89,7 +89,7 @@ def _emptied(forecast: Forecast, rows: Mask) -> Forecast:
     return Forecast(mean, np.where(rows[:, None], 0.0, forecast.quantiles))
 
 
-def _outlook(rows: pa.Table, forecast: Forecast, shelves: Terms) -> Outlook:
+def _outlook(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Outlook:
     """What becomes of units that arrive with the delivery of this cutoff."""
     days = _day(rows)
     arrives = (delivery_date(datetime.combine(days, CUTOFF, UTC)) - days).days
@@ -97,14 +97,14 @@ def _outlook(rows: pa.Table, forecast: Forecast, shelves: Terms) -> Outlook:
     return Outlook.of(forecast, _horizon(rows), life, shelves.unit_price)
 
 
-def _levels(rows: pa.Table, outlook: Outlook, shelves: Terms) -> Ints:
+def _levels(rows: pa.Table, outlook: Outlook, shelves: OrderTerms) -> Ints:
     """Levels; a shelf of the tail has its floor, whatever its forecast, unless it may be empty."""
     worth = levels(outlook, shelves.service_level, shelves.min_qty, shelves.allow_zero)
     floor = np.maximum(shelves.min_qty, 1)
     return np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
 
 
-def _largest(rows: pa.Table, shelves: Terms) -> Floats:
+def _largest(rows: pa.Table, shelves: OrderTerms) -> Floats:
     """More than any window of the latest 91 days sold, and at least the floor."""
     peak = rows[PEAK].to_numpy() * _horizon(rows)
     return np.asarray(np.maximum(peak, np.maximum(shelves.min_qty, 1)), np.float64)

@@ -25,7 +25,7 @@ ORDERED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Terms:
+class OrderTerms:
     """On which terms shelves are ordered for, an entry each, in the order of the rows that are forecast.
 
     Args:
@@ -48,7 +48,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Shelves(Terms):
+class Shelves(OrderTerms):
     """The same, with what stands where.
 
     Args:

@@ -20,7 +20,7 @@ from lakeshelf.forecast.demand.rows import of_store
 from lakeshelf.forecast.demand.segments import segment
 from lakeshelf.forecast.frames import KEY, LEVELS, Forecast
 from lakeshelf.forecast.inference.predictions import predicted
-from lakeshelf.forecast.inference.shelves import Terms
+from lakeshelf.forecast.inference.shelves import OrderTerms
 from lakeshelf.forecast.model.boosted import Predictor
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.versions import registered
@@ -104,7 +104,7 @@ class ModelPlanner:
             units[asked.place] = np.where(said.usable, said.order, units[asked.place])
         return units
 
-    def _terms(self, place: Ints, held: StockHeld) -> Terms:
+    def _terms(self, place: Ints, held: StockHeld) -> OrderTerms:
         policy, goods, shape = self.policy, self.goods, held.room.shape
         asked: Mapping[str, Any] = {
             "unit_price": goods.price,
@@ -115,7 +115,7 @@ class ModelPlanner:
             "position": position_of(held),
             "allow_zero": policy.allow_zero,
         }
-        return Terms(**{n: np.broadcast_to(value, shape)[place] for n, value in asked.items()})
+        return OrderTerms(**{n: np.broadcast_to(value, shape)[place] for n, value in asked.items()})
 
 
 def read(

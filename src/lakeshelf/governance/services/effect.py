@@ -148,12 +148,12 @@ def _at(
     context: Context, location: str, engine: Job, table: str, merged: Merged, today: date | None
 ) -> LocationEffect:
     from lakeshelf.shop import effects  # noqa: PLC0415 - as above
-    from lakeshelf.shop.books import Books  # noqa: PLC0415
+    from lakeshelf.shop.books import DecisionBooks  # noqa: PLC0415
 
     if today is None:
         return _unknown(location, "the clock has not ticked yet")
     try:
-        books = Books.of(context.root, engine, lots=True)
+        books = DecisionBooks.of(context.root, engine, lots=True)
     except NotFound as error:
         return _unknown(location, error.message, today)
     if not books.rows[relation(STATES[location])].num_rows:

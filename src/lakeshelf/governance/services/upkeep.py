@@ -30,7 +30,7 @@ from lakeshelf.governance.services.imports.forgetting import forget_uploads
 from lakeshelf.governance.storage.layout import OWNER
 from lakeshelf.governance.storage.main import MainTable
 from lakeshelf.lake.place import storage
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests as maintenance
 from lakeshelf.lake.upkeep.maintenance import Maintenance
@@ -47,9 +47,9 @@ ORPHANED = timedelta(days=7)
 """How old a folder is at least that is removed because nothing refers to it."""
 
 
-def lease_of(stack: Path) -> Lease:
+def lease_of(stack: Path) -> FileLease:
     """The lease under which one process does it: that of the owner of governed datasets."""
-    return Lease(stack / "locks" / f"{OWNER}.lock", "governed datasets")
+    return FileLease(stack / "locks" / f"{OWNER}.lock", "governed datasets")
 
 
 @dataclass

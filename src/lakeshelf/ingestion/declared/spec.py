@@ -19,7 +19,7 @@ STORE, TIME, DAY = "store_id", "event_time", "date"
 
 
 @dataclass(frozen=True)
-class Column:
+class FileColumn:
     """One column of a file.
 
     Attributes:
@@ -59,7 +59,7 @@ class Spec:
     """
 
     dataset: str
-    columns: tuple[Column, ...]
+    columns: tuple[FileColumn, ...]
     key: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
     time: str = ""
@@ -76,18 +76,18 @@ class Spec:
         day = [pa.field(DAY, pa.date32())] if self.time else []
         return pa.schema([*fields, *day, *ORIGIN])
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> FileColumn | None:
         """The column of that name; a derived day may stand in a file, too."""
         if name == DAY and self.time:
-            return Column(DAY, pa.date32(), optional=True)
+            return FileColumn(DAY, pa.date32(), optional=True)
         return self._by_name.get(name)
 
     @property
-    def _by_name(self) -> dict[str, Column]:
+    def _by_name(self) -> dict[str, FileColumn]:
         return {column.name: column for column in self.columns}
 
 
-def is_event(columns: Sequence[Column], time: str = TIME) -> bool:
+def is_event(columns: Sequence[FileColumn], time: str = TIME) -> bool:
     """Whether rows of these columns are events: they name a store and an instant."""
     kinds = {column.name: column.type for column in columns}
     return STORE in kinds and kinds.get(time) == INSTANT

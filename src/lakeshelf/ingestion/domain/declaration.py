@@ -35,7 +35,7 @@ from lakeshelf.contracts.layers import SILVER
 from lakeshelf.errors import ContractError
 from lakeshelf.ingestion.declared import dialect
 from lakeshelf.ingestion.declared.dialect import PLAIN, Dialect
-from lakeshelf.ingestion.declared.spec import TIME, Column
+from lakeshelf.ingestion.declared.spec import TIME, FileColumn
 from lakeshelf.ingestion.domain.casting import typed
 from lakeshelf.ingestion.errors import DeclarationError
 from lakeshelf.lake.place import names
@@ -82,7 +82,7 @@ class Declaration:
     """
 
     dataset: str
-    columns: tuple[Column, ...] | None = None
+    columns: tuple[FileColumn, ...] | None = None
     key: tuple[str, ...] = ()
     partition_by: tuple[str, ...] | None = None
     time: str = TIME
@@ -149,7 +149,7 @@ def _near(name: str) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_SETTINGS)}"
 
 
-def _column(name: str, declared: Any) -> Column:
+def _column(name: str, declared: Any) -> FileColumn:
     rules = {"type": declared} if isinstance(declared, str) else declared
     if not isinstance(rules, dict) or set(rules) - set(_RULES) or "type" not in rules:
         raise DeclarationError(f"column {name} = {declared!r}: give {', '.join(_RULES)}")
@@ -158,7 +158,7 @@ def _column(name: str, declared: Any) -> Column:
     enum = tuple(str(value) for value in rules.get("enum", ()))
     if enum and not pa.types.is_string(kind):
         raise DeclarationError(f"column {name}: enum is for strings")
-    return Column(
+    return FileColumn(
         name, kind, bool(rules.get("required")), bool(rules.get("optional")), **bounds, enum=enum
     )
 

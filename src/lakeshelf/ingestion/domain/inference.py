@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from lakeshelf.ingestion.declared.parsed import Parsed
-from lakeshelf.ingestion.declared.spec import DAY, ORIGIN, STORE, Column, Spec, is_event
+from lakeshelf.ingestion.declared.spec import DAY, ORIGIN, STORE, FileColumn, Spec, is_event
 from lakeshelf.ingestion.domain import narrowest
 from lakeshelf.ingestion.domain.casting import with_point
 from lakeshelf.ingestion.domain.declaration import Declaration
@@ -31,7 +31,9 @@ def spec_of(
     if declared.columns is not None:
         return _spec(declared, declared.columns, declared.key, declared.partition_by)
     if known is not None and known.schema is not None:
-        columns = tuple(Column(f.name, f.type) for f in known.schema if f.name not in ORIGIN.names)
+        columns = tuple(
+            FileColumn(f.name, f.type) for f in known.schema if f.name not in ORIGIN.names
+        )
         key = declared.key or tuple(k for k in known.key if k not in ORIGIN.names)
         return _spec(declared, columns, key, known.partition_by)
     if columns := inferred_columns(files or {}, declared.dialect.assume_zone):
@@ -41,7 +43,7 @@ def spec_of(
 
 def _spec(
     declared: Declaration,
-    columns: Sequence[Column],
+    columns: Sequence[FileColumn],
     key: tuple[str, ...],
     partition_by: tuple[str, ...] | None,
 ) -> Spec:
@@ -80,12 +82,12 @@ def _require_partitions(spec: Spec) -> None:
             )
 
 
-def inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[Column, ...]:
+def inferred_columns(files: Mapping[int, Parsed], zone: str) -> tuple[FileColumn, ...]:
     """Names from the first file that has columns, types from all files that have no others."""
     for first in files.values():
         if names := first.table.column_names:
             alike = [p for p in files.values() if set(p.table.column_names) <= set(names)]
-            return tuple(Column(name, _common_type(name, alike, zone)) for name in names)
+            return tuple(FileColumn(name, _common_type(name, alike, zone)) for name in names)
     return ()
 
 

@@ -34,7 +34,7 @@ SLOWEST_BYTES_S = 2_000_000
 
 
 @dataclass(frozen=True)
-class Identity:
+class FileIdentity:
     """What makes a file this file: the same path with other content is another one."""
 
     dataset: str
@@ -70,9 +70,9 @@ class File:
     note: str | None = None
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> FileIdentity:
         """What makes it this file."""
-        return Identity(self.dataset, self.source, self.path, self.sha256)
+        return FileIdentity(self.dataset, self.source, self.path, self.sha256)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether its worker had its time, so that another may take it over."""

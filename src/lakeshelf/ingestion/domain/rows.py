@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
-from lakeshelf.ingestion.declared.spec import DAY, FILE_ID, FILE_LINE, STORE, Column, Spec
+from lakeshelf.ingestion.declared.spec import DAY, FILE_ID, FILE_LINE, STORE, FileColumn, Spec
 from lakeshelf.ingestion.domain.casting import only_plain, typed, with_point, within_calendar
 from lakeshelf.ingestion.domain.days import local_days
 from lakeshelf.ingestion.errors import FileRefused
@@ -29,7 +29,7 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRows:
     """Rows of a batch of files.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Broken:
     rows: pa.Array
 
 
-def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
+def judged(files: Mapping[int, Parsed], spec: Spec) -> JudgedRows:
     """Rows of files as rows of a dataset.
 
     Args:
@@ -79,17 +79,17 @@ def judged(files: Mapping[int, Parsed], spec: Spec) -> Judged:
     for file_id, refusal in _refusals(broken, taken):
         refusals[file_id].append(refusal)
     refused = {i: tuple(sorted(r, key=lambda one: one.line)) for i, r in refusals.items() if r}
-    return Judged(rows.select(spec.schema.names).filter(good), refused, failed)
+    return JudgedRows(rows.select(spec.schema.names).filter(good), refused, failed)
 
 
 def _conformed(parsed: Parsed, spec: Spec) -> pa.Table:
     """The spec's columns as the file has them: text, or of the column's type."""
     require_header(parsed.table.column_names, spec, parsed.complete)
-    columns = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
+    columns = [*spec.columns, *([FileColumn(DAY, pa.date32())] if spec.time else [])]
     return pa.table({c.name: _file_column(parsed, c, spec) for c in columns})
 
 
-def _file_column(parsed: Parsed, column: Column, spec: Spec) -> pa.ChunkedArray:
+def _file_column(parsed: Parsed, column: FileColumn, spec: Spec) -> pa.ChunkedArray:
     if column.name not in parsed.table.column_names:
         return pa.chunked_array([pa.nulls(parsed.table.num_rows, pa.string())])
     values = parsed.table[column.name]
@@ -112,7 +112,7 @@ def _numbers(text: pa.ChunkedArray, parsed: Parsed, spec: Spec) -> pa.ChunkedArr
 
 
 def _cast(parts: Sequence[pa.Table], spec: Spec) -> tuple[dict[str, pa.Array], list[_Broken]]:
-    columns = [*spec.columns, *([Column(DAY, pa.date32())] if spec.time else [])]
+    columns = [*spec.columns, *([FileColumn(DAY, pa.date32())] if spec.time else [])]
     values: dict[str, pa.Array] = {}
     broken: list[_Broken] = []
     for column in columns:

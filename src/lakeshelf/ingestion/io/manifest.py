@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Ops
 from lakeshelf.errors import LakeError
-from lakeshelf.ingestion.domain.manifest import WAITING, File, Identity, files_of
+from lakeshelf.ingestion.domain.manifest import WAITING, File, FileIdentity, files_of
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.form.dataset import of_contract
 from lakeshelf.lake.place.errors import Conflict, NotFound, explained
@@ -60,7 +60,7 @@ class Manifest:
 
         def decide(handle: DeltaTable, known: pa.Table) -> list[File]:
             alike = known.filter(pc.is_in(known["sha256"], hashes))
-            here = {Identity(*row) for row in _rows(alike, _KNOWN[1:])}
+            here = {FileIdentity(*row) for row in _rows(alike, _KNOWN[1:])}
             last = max(handle.transaction_version(IDS) or 0, pc.max(known["file_id"]).as_py() or 0)
             new = {file.identity: file for file in files if file.identity not in here}
             return [replace(file, file_id=last + n) for n, file in enumerate(new.values(), 1)]

@@ -16,7 +16,7 @@ from lakeshelf.ingestion.declared.spec import FILE_ID, FILE_LINE, Spec
 from lakeshelf.ingestion.domain.declaration import Declaration
 from lakeshelf.ingestion.domain.inference import spec_of
 from lakeshelf.ingestion.domain.manifest import File, LoadResult, ended
-from lakeshelf.ingestion.domain.rows import Judged, judged
+from lakeshelf.ingestion.domain.rows import JudgedRows, judged
 from lakeshelf.ingestion.domain.rules import message
 from lakeshelf.ingestion.errors import DeclarationError, FileRefused
 from lakeshelf.ingestion.formats import formats
@@ -28,7 +28,7 @@ KEYS = (FILE_ID, FILE_LINE)
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadBatch:
     """What the files of a batch hold.
 
     Attributes:
@@ -107,7 +107,7 @@ def _loaded(shop: Workshop, files: Sequence[File]) -> list[File]:
     return _conclude(shop, files, _results(files, batch, failed, read.notes))
 
 
-def read_files(shop: Workshop, files: Sequence[File]) -> Read:
+def read_files(shop: Workshop, files: Sequence[File]) -> ReadBatch:
     """What files hold, read by what their dataset has."""
     declared = declaration_of(shop, files)
     spec = spec_of(declared, shop.target(files[0].dataset).known())
@@ -126,7 +126,7 @@ def read_files(shop: Workshop, files: Sequence[File]) -> Read:
     failed |= unreadable
     if spec is None:
         failed |= {i: _columnless(parsed_file) for i, parsed_file in parsed.items()}
-    return Read(parsed, failed, spec)
+    return ReadBatch(parsed, failed, spec)
 
 
 def _parsed(
@@ -198,7 +198,7 @@ def fail(shop: Workshop, files: Sequence[File], why: str) -> list[File]:
 
 
 def _results(
-    files: Sequence[File], batch: Judged, failed: Mapping[int, str], notes: Mapping[int, str]
+    files: Sequence[File], batch: JudgedRows, failed: Mapping[int, str], notes: Mapping[int, str]
 ) -> dict[int, LoadResult]:
     counted = batch.rows.group_by(FILE_ID).aggregate([([], "count_all")])
     loaded = dict(zip(counted[FILE_ID].to_pylist(), counted["count_all"].to_pylist(), strict=True))
@@ -216,7 +216,7 @@ def _results(
     return {file.file_id: result(file.file_id) for file in files}
 
 
-def _still_refused(shop: Workshop, files: Sequence[File], batch: Judged) -> pa.Table:
+def _still_refused(shop: Workshop, files: Sequence[File], batch: JudgedRows) -> pa.Table:
     lines = shop.rejects.lines([file.file_id for file in files])
     places = zip(batch.rows[FILE_ID].to_pylist(), batch.rows[FILE_LINE].to_pylist(), strict=True)
     return batch.rows.filter(pa.array([line in lines[i] for i, line in places], pa.bool_()))

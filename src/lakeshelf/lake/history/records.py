@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from lakeshelf.lake.form.schemas import fingerprint
 from lakeshelf.lake.rows.conditions import Condition, Group, Where
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.reading import schema_of
 from lakeshelf.lake.rows.snapshot import Snapshot
 
@@ -41,7 +41,7 @@ class Access:
 
     version: int
     operation: str
-    content: Content = field(default_factory=Content)
+    content: RowSums = field(default_factory=RowSums)
     is_whole: bool = False
     columns: tuple[str, ...] | None = None
     where: Where | None = None

@@ -28,7 +28,7 @@ from lakeshelf.lake.place.errors import Conflict, NameRefused, VersionNotFound
 from lakeshelf.lake.place.location import Root
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.conditions import Where
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.rows.snapshot import Snapshot
 from lakeshelf.lake.rows.versions import opened_at
@@ -97,7 +97,7 @@ class Book(Recorder):
         if changes.start is not None and parts is not None:
             operation = TOUCHED if changes.touched else CHANGES
             part = Access(changes.end, operation, since=changes.start)
-            part.content = Content.of(changes.rows)
+            part.content = RowSums.of(changes.rows)
             part.is_whole = True
             parts.append(part)
         return changes
@@ -132,7 +132,7 @@ class Book(Recorder):
         for (name, kind), parts in self._parts.items():
             if kind == "write" and status == "published":
                 last = Snapshot(self._lake.dataset(name), self._tables[name, kind])
-                parts[-1].content = Content.of(last.scan())
+                parts[-1].content = RowSums.of(last.scan())
                 parts[-1].is_whole = True
         rows = [self._row(name, kind, status) for name, kind in self._parts]
         if not rows:

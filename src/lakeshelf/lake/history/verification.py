@@ -22,7 +22,7 @@ from lakeshelf.lake.history.records import CHANGES, READ, TOUCHED, facts, where_
 from lakeshelf.lake.history.runs import rows_of
 from lakeshelf.lake.place.errors import NotFound
 from lakeshelf.lake.rows import diff, reading, tables
-from lakeshelf.lake.rows.fingerprints import Content
+from lakeshelf.lake.rows.fingerprints import RowSums
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.lake.rows.versions import opened_at
 
@@ -119,15 +119,15 @@ def _part(opened: _Opened, row: Mapping[str, Any], part: Mapping[str, Any]) -> I
         yield _difference(row, version, "rows", recorded, rows)
 
 
-def _content(opened: _Opened, part: Mapping[str, Any]) -> Content:
+def _content(opened: _Opened, part: Mapping[str, Any]) -> RowSums:
     handle = opened.at(part["version"])
     if part["operation"] in _FEEDS:
         key, between = opened.lake.dataset(opened.name).key, _FEEDS[part["operation"]]
-        return Content.of(between(handle, opened.name, part["since"], part["version"], key)())
+        return RowSums.of(between(handle, opened.name, part["since"], part["version"], key)())
     if part["operation"] != READ:
-        return Content.of(reading.scan(handle, opened.name))
+        return RowSums.of(reading.scan(handle, opened.name))
     where = where_of(part, reading.schema_of(handle))
-    return Content.of(reading.scan(handle, opened.name, part.get("columns"), where))
+    return RowSums.of(reading.scan(handle, opened.name, part.get("columns"), where))
 
 
 def _written(opened: _Opened, part: Mapping[str, Any]) -> int | None:

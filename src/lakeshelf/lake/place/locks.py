@@ -16,7 +16,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.files import named, read_json
 
 
-class Lease:
+class FileLease:
     """An exclusive lock on a file, held by this process until `release`.
 
     Args:
@@ -29,7 +29,7 @@ class Lease:
         self.holder = holder
         self._file: IO[str] | None = None
 
-    def acquire(self) -> Lease:
+    def acquire(self) -> FileLease:
         """Take the lease.
 
         Raises:
@@ -58,7 +58,7 @@ class Lease:
             self._file.close()
             self._file = None
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> FileLease:
         return self.acquire()
 
     def __exit__(self, *_: object) -> None:

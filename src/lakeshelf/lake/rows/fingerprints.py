@@ -29,7 +29,7 @@ _NULL = b"-"
 _MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
-class Content:
+class RowSums:
     """Rows that have passed: how many, and the sums of their hashes.
 
     Args:
@@ -49,7 +49,7 @@ class Content:
         self._columns = dict.fromkeys(sorted(schema.names), 0) if schema and by_column else {}
 
     @classmethod
-    def of(cls, batches: Iterable[pa.RecordBatch]) -> Content:
+    def of(cls, batches: Iterable[pa.RecordBatch]) -> RowSums:
         """The content of batches, one of which is in memory at a time."""
         content = cls()
         for batch in batches:
@@ -88,7 +88,7 @@ def content_fingerprint(reader: Iterable[pa.RecordBatch]) -> str:
     Raises:
         SchemaError: A column of a type that cannot be compared.
     """
-    return Content.of(reader).fingerprint
+    return RowSums.of(reader).fingerprint
 
 
 def encoded(rows: pa.RecordBatch) -> pa.Array:

@@ -115,7 +115,7 @@ Rows = Source | ArrowStream | Iterable[Mapping[str, Any]] | Callable[[], Any]
 """A table, reader, relation, expression or frame; records; or a function that gives one of them each time."""
 
 
-class Counted:
+class CountedBatches:
     """Batches in the schema of a table; knows how many rows have passed.
 
     Args:

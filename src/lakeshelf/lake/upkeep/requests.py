@@ -27,7 +27,7 @@ from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.upkeep import maintenance
@@ -131,7 +131,7 @@ def leased(root: Root, dataset: Dataset, stack: Path | None = None) -> Iterator[
     with ExitStack() as held:
         try:
             for name in sorted(names):
-                held.enter_context(Lease(folder / f"{name}.lock", "lakeshelf lake"))
+                held.enter_context(FileLease(folder / f"{name}.lock", "lakeshelf lake"))
         except LakeError:
             held.close()
             yield False

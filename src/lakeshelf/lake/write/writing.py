@@ -23,7 +23,7 @@ from lakeshelf.lake.rows import traits
 from lakeshelf.lake.rows.conditions import Where, columns_of
 from lakeshelf.lake.rows.predicates import to_sql
 from lakeshelf.lake.rows.reading import schema_of
-from lakeshelf.lake.rows.sources import Counted, Rows, Source
+from lakeshelf.lake.rows.sources import CountedBatches, Rows, Source
 from lakeshelf.lake.write import int96, staging
 from lakeshelf.telemetry import metrics
 
@@ -216,7 +216,9 @@ def _write(
     if mode is not None:
         partitions.require_columns(name, schema, partition_by)
     staged = staging.columns(handle, schema) if predicate is None and mode is None else []
-    rows = Counted(source.reader(), schema, name, [c for c in partition_by if c not in staged])
+    rows = CountedBatches(
+        source.reader(), schema, name, [c for c in partition_by if c not in staged]
+    )
     if rows.is_empty and operation == "append":
         return write.skipped(name, operation_name, "no rows")
     with rows.blamed(), explained(f"{name} was not written", LakeError):
@@ -237,7 +239,7 @@ def _write(
     return Commit(name, handle.version(), operation_name, rows.rows, write.metadata)
 
 
-def _staged(handle: DeltaTable, rows: Counted, operation: Mode, write: Write) -> int:
+def _staged(handle: DeltaTable, rows: CountedBatches, operation: Mode, write: Write) -> int:
     before = int(handle.version())
     staged = staging.staged(handle, rows.reader())
     commit_files(handle, staged.files, operation, write)

@@ -26,7 +26,7 @@ CAUSED_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Alerts:
+class AlertFigures:
     """What people watch of alerts.
 
     Attributes:
@@ -51,7 +51,7 @@ class AlertFigure:
         self._known: frozenset[str] | None = None
         self._delay_ms: int | None = None
 
-    def __call__(self, handle: DeltaTable) -> Alerts:
+    def __call__(self, handle: DeltaTable) -> AlertFigures:
         """The figures at the version of the handle."""
         rows = reading.rows(handle, Ops.ALERTS, COLUMNS, [("status", "in", OPEN_ALERT)]).to_pylist()
         counts = Counter(row["event_type"] for row in rows)
@@ -60,7 +60,7 @@ class AlertFigure:
         if self._known is not None and new:
             self._delay_ms = self._delay(handle, new[:MOST]) or self._delay_ms
         self._known = frozenset(row["alert_id"] for row in asked)
-        return Alerts({kind: counts[kind] for kind in ALERT_KINDS}, self._delay_ms)
+        return AlertFigures({kind: counts[kind] for kind in ALERT_KINDS}, self._delay_ms)
 
     def _delay(self, handle: DeltaTable, opened: list[dict[str, Any]]) -> int | None:
         try:

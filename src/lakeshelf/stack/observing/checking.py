@@ -11,18 +11,18 @@ from lakeshelf.counts import count_of
 from lakeshelf.ingestion.domain import declaration
 from lakeshelf.settings import Settings, config_file, load_settings
 from lakeshelf.stack.observing import doctor_lake
-from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.stack.observing.diagnosis import CheckFinding, bad, good
 
 COMPOSE = "compose.env"
 PREFIX = "LAKESHELF_"
 
 
-def settings_in_force(settings: Settings) -> Iterator[Finding]:
+def settings_in_force(settings: Settings) -> Iterator[CheckFinding]:
     """The settings; what cannot be has been refused where they were read."""
     yield good(f"of {config_file() or 'environment and defaults'}; the lake is {settings.lake}")
 
 
-def compose(_: Settings) -> Iterator[Finding]:
+def compose(_: Settings) -> Iterator[CheckFinding]:
     """The environment of containers, beside the settings file: known names, values that can be, for its owner alone."""
     file = (config_file() or Path()).parent / COMPOSE
     if not file.is_file():
@@ -44,12 +44,12 @@ def compose(_: Settings) -> Iterator[Finding]:
         yield good(f"{len(environment)} settings of containers in {file}")
 
 
-def components(settings: Settings) -> Iterator[Finding]:
+def components(settings: Settings) -> Iterator[CheckFinding]:
     """Declarations of the components."""
     yield good(count_of(len(registry.discover(*settings.homes)), "component"))
 
 
-def datasets(settings: Settings) -> Iterator[Finding]:
+def datasets(settings: Settings) -> Iterator[CheckFinding]:
     """Declarations of files that become rows."""
     root = settings.lake_root
     files = [f for name in declaration.FILES for f in _declarations(root, name)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """One thing that was found.
 
     Attributes:
@@ -20,11 +20,11 @@ class Finding:
     fix: str = ""
 
 
-def good(message: str) -> Finding:
+def good(message: str) -> CheckFinding:
     """Something in order."""
-    return Finding(True, message)
+    return CheckFinding(True, message)
 
 
-def bad(message: str, fix: str) -> Finding:
+def bad(message: str, fix: str) -> CheckFinding:
     """Something that keeps the stack from working, and the way out."""
-    return Finding(False, message, fix)
+    return CheckFinding(False, message, fix)

@@ -11,9 +11,9 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.kafka.refusals import said
 from lakeshelf.settings import Settings
 from lakeshelf.stack.observing import doctor_lake, doctor_machine, governed, processes
-from lakeshelf.stack.observing.diagnosis import Finding
+from lakeshelf.stack.observing.diagnosis import CheckFinding
 
-Examination = Callable[[Settings], Iterable[Finding]]
+Examination = Callable[[Settings], Iterable[CheckFinding]]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded import broker_data
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import client_settings
-from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.stack.observing.diagnosis import CheckFinding, bad, good
 from lakeshelf.streams.declare import binding, plan, registry
 from lakeshelf.streams.recover import doubles
 from lakeshelf.streams.resume import checkpoint, continuity
@@ -25,7 +25,7 @@ from lakeshelf.streams.resume.breaks import ways
 from lakeshelf.streams.run.runner import DRIVER
 
 
-def kafka(settings: Settings) -> Iterator[Finding]:
+def kafka(settings: Settings) -> Iterator[CheckFinding]:
     """Whether Kafka answers; an embedded broker may be down."""
     named, chosen = settings.bootstrap_servers is not None, security(settings)
     if _is_down(settings):
@@ -41,7 +41,7 @@ def kafka(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def replication(settings: Settings) -> Iterator[Finding]:
+def replication(settings: Settings) -> Iterator[CheckFinding]:
     """What of Kafka outlives a broker; the embedded one is alone."""
     if settings.bootstrap_servers is None:
         yield good("the embedded broker keeps everything alone")
@@ -57,7 +57,7 @@ def replication(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _at_rest(broker: Broker) -> Iterator[Finding]:
+def _at_rest(broker: Broker) -> Iterator[CheckFinding]:
     cut_off = list(broker_data.cut_off(broker.data))
     for segment in cut_off:
         yield bad(
@@ -68,7 +68,7 @@ def _at_rest(broker: Broker) -> Iterator[Finding]:
         yield good("the embedded broker is down; `lakeshelf up` starts it")
 
 
-def topic_settings(settings: Settings) -> Iterator[Finding]:
+def topic_settings(settings: Settings) -> Iterator[CheckFinding]:
     """Topics against the contract."""
     if _is_down(settings):
         yield good("not examined while the embedded broker is down")
@@ -102,7 +102,7 @@ def _alteration(setting: str, actual: str, declared: str) -> str:
     return "run `lakeshelf bootstrap --alter-topics`"
 
 
-def delta_tables(settings: Settings) -> Iterator[Finding]:
+def delta_tables(settings: Settings) -> Iterator[CheckFinding]:
     """Tables against the contract and against what this release can write."""
     root = settings.lake_root
     present = set(tables.existing(root)) & CATALOG.tables.keys()
@@ -116,7 +116,7 @@ def delta_tables(settings: Settings) -> Iterator[Finding]:
         yield good(f"{count_of(len(present), 'table')} as the contract says")
 
 
-def _missing(settings: Settings, missing: list[str], present: set[str]) -> Finding:
+def _missing(settings: Settings, missing: list[str], present: set[str]) -> CheckFinding:
     """What tables that are not there mean: the library makes its own as it needs them, `up` the others at once."""
     if not _begun(settings) and all(CATALOG.tables[name].owner == LIBRARY for name in present):
         return good(
@@ -129,7 +129,7 @@ def _missing(settings: Settings, missing: list[str], present: set[str]) -> Findi
     )
 
 
-def checkpoints(settings: Settings) -> Iterator[Finding]:
+def checkpoints(settings: Settings) -> Iterator[CheckFinding]:
     """Queries that go on exactly where their tables end: ledger, tables, checkpoints and topics agree."""
     if _queries_run(settings):
         yield good("the queries run: each has looked for itself")
@@ -148,7 +148,7 @@ def checkpoints(settings: Settings) -> Iterator[Finding]:
         yield good(f"{begun} of {count_of(len(plans), 'query')} begun, all in order")
 
 
-def places(settings: Settings) -> Iterator[Finding]:
+def places(settings: Settings) -> Iterator[CheckFinding]:
     """Records that stand in raw more than once."""
     names = [f"raw/{topic}" for query in _plans(settings) for topic in query.mirrors]
     present = [name for name in names if tables.exists(settings.lake_root, name)]
@@ -165,7 +165,7 @@ def places(settings: Settings) -> Iterator[Finding]:
         yield good(f"each record stands once in {count_of(len(present), 'table')}")
 
 
-def own(settings: Settings) -> Iterator[Finding]:
+def own(settings: Settings) -> Iterator[CheckFinding]:
     """What the project declares beside the product; the examinations behind this one know it."""
     project.include(settings.project)
     if settings.project is None:
@@ -175,7 +175,7 @@ def own(settings: Settings) -> Iterator[Finding]:
     yield good(f"{count_of(own[0], 'topic')}, {count_of(own[1], 'table')} of {settings.project}")
 
 
-def contract(settings: Settings) -> Iterator[Finding]:
+def contract(settings: Settings) -> Iterator[CheckFinding]:
     """The contract against its stored release, and its pages."""
     changes = release.check(PRODUCT)
     yield good(
@@ -189,7 +189,7 @@ def contract(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def jobs(settings: Settings) -> Iterator[Finding]:
+def jobs(settings: Settings) -> Iterator[CheckFinding]:
     """Declarations of the jobs, their SQL among them."""
     plans = _plans(settings)
     texts = [text for query in plans for job in query.jobs for text in binding.bind(job)]
@@ -226,7 +226,7 @@ def _queries_run(settings: Settings) -> bool:
     return is_held(settings.stack_dir / f"{DRIVER}.lock")
 
 
-def _table(settings: Settings, declared: Table) -> Iterator[Finding]:
+def _table(settings: Settings, declared: Table) -> Iterator[CheckFinding]:
     try:
         table = tables.open_table(settings.lake_root, declared.name)
     except LakeError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
-from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.stack.observing.diagnosis import CheckFinding, bad, good
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.stack.toolchain import jars
 from lakeshelf.stack.toolchain import java as java_runtime
@@ -32,7 +32,7 @@ RELEASED = 1_735_689_600
 WHEELS_OF_JARS = {"spark-sql-kafka-0-10_2.13": "pyspark", "delta-spark_4.2_2.13": "delta-spark"}
 
 
-def python(_: Settings) -> Iterator[Finding]:
+def python(_: Settings) -> Iterator[CheckFinding]:
     """The interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     minimum = ".".join(map(str, LEAST_PYTHON))
@@ -46,13 +46,13 @@ def python(_: Settings) -> Iterator[Finding]:
     )
 
 
-def java(settings: Settings) -> Iterator[Finding]:
+def java(settings: Settings) -> Iterator[CheckFinding]:
     """The Java that would run broker and Spark."""
     runtime = java_runtime.find(settings, os.environ)
     yield good(f"Java {runtime.version}, {runtime.origin}")
 
 
-def jar_files(settings: Settings) -> Iterator[Finding]:
+def jar_files(settings: Settings) -> Iterator[CheckFinding]:
     """Every jar against its checksum."""
     folder = settings.cache_dir / "jars"
     declared = jars.declared(settings)
@@ -66,7 +66,7 @@ def jar_files(settings: Settings) -> Iterator[Finding]:
         yield good(f"{len(declared)} jars with the right SHA-256 in {folder}")
 
 
-def versions(settings: Settings) -> Iterator[Finding]:
+def versions(settings: Settings) -> Iterator[CheckFinding]:
     """Wheels and jars of one release."""
     for jar in jars.declared(settings):
         if wheel := WHEELS_OF_JARS.get(jar.artifact):
@@ -83,7 +83,7 @@ def versions(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def disk(settings: Settings) -> Iterator[Finding]:
+def disk(settings: Settings) -> Iterator[CheckFinding]:
     """Free space of the lake, or of its local state."""
     place = existing(settings.state_dir)
     free = shutil.disk_usage(place).free
@@ -98,7 +98,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def memory(settings: Settings) -> Iterator[Finding]:
+def memory(settings: Settings) -> Iterator[CheckFinding]:
     """Memory for the stack, unless it runs already."""
     available = _available_memory()
     if running_stack(settings) or available is None:
@@ -115,7 +115,7 @@ def memory(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def open_files(_: Settings) -> Iterator[Finding]:
+def open_files(_: Settings) -> Iterator[CheckFinding]:
     """The limit of open files."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= LEAST_FILES
@@ -126,7 +126,7 @@ def open_files(_: Settings) -> Iterator[Finding]:
     )
 
 
-def clock(settings: Settings) -> Iterator[Finding]:
+def clock(settings: Settings) -> Iterator[CheckFinding]:
     """A clock that is set, and not behind what the lake has seen."""
     now = time.time()
     seen = float(STREAMS.read(settings.stack_dir).get("written_at", 0.0))
@@ -137,7 +137,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
         yield good(shown)
 
 
-def permissions(settings: Settings) -> Iterator[Finding]:
+def permissions(settings: Settings) -> Iterator[CheckFinding]:
     """Whether the lake, or its local state, can be written."""
     place = existing(settings.state_dir)
     if settings.stack_dir.exists() and not settings.stack_dir.is_dir():
@@ -153,7 +153,7 @@ def permissions(settings: Settings) -> Iterator[Finding]:
         yield bad(f"{place} cannot be written: {error.strerror}", f"run `chmod u+rwx {place}`")
 
 
-def broker_ports(settings: Settings) -> Iterator[Finding]:
+def broker_ports(settings: Settings) -> Iterator[CheckFinding]:
     """Ports of the embedded broker: its own, or free."""
     broker = Broker(settings)
     if settings.bootstrap_servers is not None or not broker.ports_file.exists():

@@ -13,7 +13,7 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Root
 from lakeshelf.settings import Settings
-from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.stack.observing.diagnosis import CheckFinding, bad, good
 from lakeshelf.stack.observing.processes import fresh
 from lakeshelf.stack.supervision.governed import EXTRA
 from lakeshelf.stack.supervision.parts import GOVERNED
@@ -34,7 +34,7 @@ def problems(settings: Settings) -> list[str]:
     return [f"{finding.message}; {finding.fix}" for finding in findings if not finding.ok]
 
 
-def service(settings: Settings) -> Iterator[Finding]:
+def service(settings: Settings) -> Iterator[CheckFinding]:
     """Whether the API and the process that judges rows run."""
     stack = running_stack(settings)
     if extras.absent((EXTRA,)):
@@ -47,7 +47,7 @@ def service(settings: Settings) -> Iterator[Finding]:
         yield from _parts(stack.get("parts", {}))
 
 
-def _parts(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _parts(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckFinding]:
     names = [part.name for part in GOVERNED]
     down = {name for name in names if parts.get(name, {}).get("state") != "running"}
     for name in sorted(down):
@@ -59,7 +59,7 @@ def _parts(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
         yield good(f"{' and '.join(names)} run")
 
 
-def publication(settings: Settings) -> Iterator[Finding]:
+def publication(settings: Settings) -> Iterator[CheckFinding]:
     """Whether merged rows go to the topics that the jobs obey."""
     listed = fresh(settings, PUBLICATION).get(PUBLICATION.members, [])
     stopped = [one for one in listed if one["state"] == "stopped" or _waits_for_long(one)]
@@ -84,7 +84,7 @@ def _published(listed: Sequence[Mapping[str, Any]]) -> str:
     return f"{count_is(len(listed), 'dataset')} published" if listed else "nothing is published"
 
 
-def merges(settings: Settings) -> Iterator[Finding]:
+def merges(settings: Settings) -> Iterator[CheckFinding]:
     """Merges whose process is gone, and that nobody looks after."""
     metadata = _metadata(settings)
     if metadata is None:
@@ -104,7 +104,7 @@ def merges(settings: Settings) -> Iterator[Finding]:
         yield good("no merge is stuck")
 
 
-def audit(settings: Settings) -> Iterator[Finding]:
+def audit(settings: Settings) -> Iterator[CheckFinding]:
     """Whether the chains of the audit are as they were written, and as their copy in the lake has them."""
     metadata = _metadata(settings)
     if metadata is None:
@@ -134,7 +134,7 @@ def _metadata(settings: Settings) -> Metadata | None:
     return Metadata.present(place)
 
 
-def strangers(settings: Settings) -> Iterator[Finding]:
+def strangers(settings: Settings) -> Iterator[CheckFinding]:
     """Commits to governed datasets that no change request made."""
     if extras.absent((EXTRA,)):
         return
@@ -152,7 +152,7 @@ def strangers(settings: Settings) -> Iterator[Finding]:
         yield good(f"{count_of(examined, 'governed dataset')}, changed by change requests alone")
 
 
-def _stranger(root: Root, name: str) -> Finding | None:
+def _stranger(root: Root, name: str) -> CheckFinding | None:
     from lakeshelf.governance.publication.commits import commits, strange, way_out  # noqa: PLC0415
     from lakeshelf.governance.storage.layout import OWNER  # noqa: PLC0415
     from lakeshelf.lake import Lake  # noqa: PLC0415

@@ -31,7 +31,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import listening_client
 from lakeshelf.stack.observing import governed, processes
-from lakeshelf.stack.observing.alerting import AlertFigure, Alerts
+from lakeshelf.stack.observing.alerting import AlertFigure, AlertFigures
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.streams.declare.job import CLOCK
@@ -132,7 +132,7 @@ class Numbers:
 
     def _figures(self, today: date | None) -> dict[str, Any]:
         value = {name: table.value for name, table in self._tables.items()}
-        alerts: Alerts | None = value[Ops.ALERTS]
+        alerts: AlertFigures | None = value[Ops.ALERTS]
         opened = None if alerts is None else alerts.open
         stock = {
             "shelves": value[Cleansed.SHELF_STATE],

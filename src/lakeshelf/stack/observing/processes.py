@@ -30,9 +30,9 @@ from lakeshelf.files import LARGEST, TOO_LARGE, is_too_large
 from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.leases import Holder
 from lakeshelf.settings import Settings
-from lakeshelf.stack.observing.diagnosis import Finding, bad, good
+from lakeshelf.stack.observing.diagnosis import CheckFinding, bad, good
 from lakeshelf.status_files import API, COMPONENTS, FOLLOWERS, STREAMS, WORKER, StatusFile
-from lakeshelf.telemetry.profiling import Page, Profile, profile
+from lakeshelf.telemetry.profiling import MetricsPage, Profile, profile
 
 STALE_S = 20.0
 """A process that wrote no status for so long is not running; it writes each second at least."""
@@ -50,7 +50,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
-class Heard:
+class PartState:
     """What is known of the process of a part.
 
     Attributes:
@@ -66,31 +66,31 @@ class Heard:
     problem: str = ""
 
 
-def heard(settings: Settings, part: str) -> Heard:
+def heard(settings: Settings, part: str) -> PartState:
     """Ask the process of a part how it is; where it names no address that is reached from here, its file has to do."""
     file = FILES[part]
     status = file.read(settings.stack_dir)
     address = str(status.get("telemetry") or "")
     members = status.get(file.members, [])
     if members and all(member["state"] == "stopped" for member in members):
-        return Heard(part, {})
+        return PartState(part, {})
     if not address or _is_beyond(address, status):
-        return Heard(part, fresh(settings, file))
+        return PartState(part, fresh(settings, file))
     try:
         answer = _asked(address)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, socket.gaierror):
-            return Heard(part, fresh(settings, file))
-        return Heard(part, {}, address, f"does not answer at {address}: {_said(reason)}")
+            return PartState(part, fresh(settings, file))
+        return PartState(part, {}, address, f"does not answer at {address}: {_said(reason)}")
     if not _is_of(answer, part, status, settings):
-        return Heard(part, {}, address, f"does not answer at {address}: another process does")
+        return PartState(part, {}, address, f"does not answer at {address}: another process does")
     own = answer.get("members")
     current = {**status, file.members: own if own and file.are_whole(own) else members}
-    return Heard(part, current, address, _own(answer, address))
+    return PartState(part, current, address, _own(answer, address))
 
 
-def all_heard(settings: Settings) -> dict[str, Heard]:
+def all_heard(settings: Settings) -> dict[str, PartState]:
     """Ask the processes of all parts, at the same time."""
     with ThreadPoolExecutor(len(FILES)) as pool:
         return dict(zip(FILES, pool.map(partial(heard, settings), FILES), strict=True))
@@ -112,7 +112,7 @@ def led(settings: Settings) -> dict[str, dict[str, Any]]:
     return {name: _led(name, holder, answers.get(holder.tells_at)) for name, holder in held.items()}
 
 
-def of_queries(settings: Settings, own: Heard) -> list[Mapping[str, Any]]:
+def of_queries(settings: Settings, own: PartState) -> list[Mapping[str, Any]]:
     """What drivers tell of their queries: of a query that several could run that one which has its lease.
 
     Args:
@@ -172,11 +172,11 @@ def _driver(settings: Settings, query: str) -> str:
     )
 
 
-def _measured(address: str) -> Page:
+def _measured(address: str) -> MetricsPage:
     """What a driver has measured so far."""
     try:
         with _direct.open(f"{address}/metrics", timeout=ANSWER_S) as answer:
-            return Page(answer.read().decode())
+            return MetricsPage(answer.read().decode())
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = _said(getattr(error, "reason", error))
         raise StreamError(
@@ -211,7 +211,7 @@ def _is_afar(holder: Holder) -> bool:
     return holder.host != socket.gethostname() and is_loopback(host)
 
 
-def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def unanswered(processes: Iterable[PartState], parts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What is wrong with processes, a line each.
 
     Args:
@@ -225,7 +225,7 @@ def unanswered(processes: Iterable[Heard], parts: Mapping[str, Mapping[str, Any]
     ]
 
 
-def examined(settings: Settings) -> Iterator[Finding]:
+def examined(settings: Settings) -> Iterator[CheckFinding]:
     """Whether each process that did not end in order answers, and does its work."""
     from lakeshelf.streams.run import trials  # noqa: PLC0415 - slow to import
 

@@ -23,7 +23,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import listening_client
 from lakeshelf.stack.observing import governed, lag, processes
-from lakeshelf.stack.observing.processes import Heard
+from lakeshelf.stack.observing.processes import PartState
 from lakeshelf.stack.supervision.parts import StreamsPart
 from lakeshelf.stack.supervision.supervisor import running_stack
 from lakeshelf.status_files import COMPONENTS, STREAMS
@@ -32,7 +32,7 @@ from lakeshelf.streams.declare.plan import QueryPlan
 from lakeshelf.streams.recover import quarantine
 from lakeshelf.streams.run import trials
 from lakeshelf.streams.run.parts import Positions
-from lakeshelf.streams.run.trials import Trial
+from lakeshelf.streams.run.trials import BatchTrial
 
 
 def collect(settings: Settings) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     kept = dict(trials.all_kept(settings.stack_dir))
     queries = [
         _query(query, progress.get(query.name, {}), lags.get(query.name))
-        | _tries(kept.get(query.name) or Trial())
+        | _tries(kept.get(query.name) or BatchTrial())
         for query in plans
     ]
     parts = _parts(stack, asked)
@@ -109,12 +109,12 @@ def _profiled(profiles: pa.Table) -> pa.ChunkedArray:
     return profiles["shelf_id"]
 
 
-def _components(asked: Mapping[str, Heard]) -> list[dict[str, Any]]:
+def _components(asked: Mapping[str, PartState]) -> list[dict[str, Any]]:
     statuses = (asked[part].status for part in ("components", "followers"))
     return [member for status in statuses for member in status.get(COMPONENTS.members, [])]
 
 
-def _addresses(asked: Mapping[str, Heard]) -> dict[str, str]:
+def _addresses(asked: Mapping[str, PartState]) -> dict[str, str]:
     """Part → address at which its process tells health and metrics."""
     addresses = {part: str(one.status.get("telemetry") or "") for part, one in asked.items()}
     return {part: address for part, address in addresses.items() if address}
@@ -156,7 +156,7 @@ def _query(
     }
 
 
-def _tries(trial: Trial) -> dict[str, Any]:
+def _tries(trial: BatchTrial) -> dict[str, Any]:
     """The batch that a query was last in, how that went, and what was isolated from its batches."""
     part = trial.next_part()
     return {
@@ -173,7 +173,7 @@ def _tries(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _parts(stack: dict[str, Any], asked: Mapping[str, Heard]) -> dict[str, dict[str, Any]]:
+def _parts(stack: dict[str, Any], asked: Mapping[str, PartState]) -> dict[str, dict[str, Any]]:
     """Parts as the supervisor sees them; one that it thinks running and that says nothing is silent."""
     parts: dict[str, dict[str, Any]] = stack.get("parts", {})
     silent = {
@@ -184,7 +184,7 @@ def _parts(stack: dict[str, Any], asked: Mapping[str, Heard]) -> dict[str, dict[
     return parts | silent
 
 
-def _is_silent(process: Heard | None) -> bool:
+def _is_silent(process: PartState | None) -> bool:
     """Whether a process that should run says nothing; only the driver's file tells so without an address."""
     if process is None or process.status:
         return bool(process and process.problem)
@@ -192,7 +192,7 @@ def _is_silent(process: Heard | None) -> bool:
 
 
 def _state(
-    stack: dict[str, Any], asked: Mapping[str, Heard], parts: dict[str, dict[str, Any]]
+    stack: dict[str, Any], asked: Mapping[str, PartState], parts: dict[str, dict[str, Any]]
 ) -> str:
     lives = any(one.status for one in asked.values())
     state = str(stack.get("state") or ("running" if lives else "down"))
@@ -201,7 +201,7 @@ def _state(
 
 
 def _problems(
-    parts: dict[str, dict[str, Any]], asked: Mapping[str, Heard], queries: list[dict[str, Any]]
+    parts: dict[str, dict[str, Any]], asked: Mapping[str, PartState], queries: list[dict[str, Any]]
 ) -> list[str]:
     driver = asked[StreamsPart.name]
     silent = processes.unanswered(asked.values(), parts)

@@ -68,7 +68,7 @@ RESTING = session.STREAMING | session.DELTA
 
 
 @dataclass(frozen=True)
-class Submission:
+class SparkSubmission:
     """A driver that somebody submits.
 
     Attributes:

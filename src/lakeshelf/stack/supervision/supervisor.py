@@ -35,7 +35,7 @@ from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import read_json, write_atomically
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.claims import claim
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -93,7 +93,7 @@ class Supervisor:
         self._jobs = jobs
         self._stop = threading.Event()
         self._held = False
-        self._lease = Lease(settings.stack_dir / STACK_LOCK, "a stack")
+        self._lease = FileLease(settings.stack_dir / STACK_LOCK, "a stack")
         self._processes: list[ProcessPart] = [StreamsPart(settings, jobs)]
         if components:
             self._processes.append(ComponentsPart(settings, components))
@@ -359,7 +359,7 @@ def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
     if settings.bootstrap_servers is not None or broker.is_running():
         yield client_settings(settings)
         return
-    with Lease(settings.stack_dir / STACK_LOCK, who):
+    with FileLease(settings.stack_dir / STACK_LOCK, who):
         try:
             broker.start(die_with_parent=True)
             broker.wait_healthy()

@@ -27,7 +27,7 @@ LOOKS = 10
 """Looks at the leases within the time that one lasts."""
 
 
-class Leases:
+class QueryLeases:
     """The leases that a driver has or wants, one a query.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from lakeshelf.kafka.follower import Follower
+from lakeshelf.kafka.follower import PartitionFollower
 from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.rows import tables
 from lakeshelf.logs import log
@@ -36,7 +36,7 @@ class Committing:
     """
 
     def __init__(self, plan: QueryPlan, settings: Settings, client: Mapping[str, str]) -> None:
-        self._follower = Follower(client, f"lakeshelf-{plan.name}")
+        self._follower = PartitionFollower(client, f"lakeshelf-{plan.name}")
         self._plan = plan
         self._settings = settings
         self._by_size = settings.committer == BY_SIZE

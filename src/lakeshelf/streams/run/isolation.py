@@ -31,7 +31,7 @@ from lakeshelf.streams.commit.ledger import Counts, Offsets
 from lakeshelf.streams.run.failure import LOST_LEASE, describe, has_nothing_to_do_with_records
 from lakeshelf.streams.run.parted import Outcome, PartedProcessor
 from lakeshelf.streams.run.parts import BatchPart, Positions
-from lakeshelf.streams.run.trials import CERTAIN, MOST_IN_A_ROW, Suspect, Trial, Trials
+from lakeshelf.streams.run.trials import CERTAIN, MOST_IN_A_ROW, BatchTrial, Suspect, Trials
 
 
 class Isolation:
@@ -57,7 +57,7 @@ class Isolation:
         self._stopping = stopping
         self._processor: PartedProcessor[Any] | None = None
         self._timed = (-1, datetime.now(UTC))
-        self.trial = Trial()
+        self.trial = BatchTrial()
         """What is known of the latest batch."""
 
     @property
@@ -88,7 +88,7 @@ class Isolation:
             trial.cut(Positions(trial.offsets).whole, committed)
         self._in_parts(trial, frame)
 
-    def _whole(self, trial: Trial, frame: DataFrame) -> bool:
+    def _whole(self, trial: BatchTrial, frame: DataFrame) -> bool:
         """Try the batch as a whole; False when it is to be done in parts instead."""
         self._begin(trial, None)
         try:
@@ -102,7 +102,7 @@ class Isolation:
         self._kept.keep(trial)
         return True
 
-    def _in_parts(self, trial: Trial, frame: DataFrame) -> None:
+    def _in_parts(self, trial: BatchTrial, frame: DataFrame) -> None:
         positions = Positions(trial.offsets)
         while (part := trial.next_part()) is not None:
             if self._stopping.is_set():
@@ -117,7 +117,9 @@ class Isolation:
         trial.running = False
         self._kept.keep(trial)
 
-    def _part(self, trial: Trial, part: BatchPart, positions: Positions, frame: DataFrame) -> None:
+    def _part(
+        self, trial: BatchTrial, part: BatchPart, positions: Positions, frame: DataFrame
+    ) -> None:
         suspect = trial.suspect(part)
         try:
             if suspect is not None:
@@ -131,7 +133,7 @@ class Isolation:
                 raise
 
     def _try(
-        self, trial: Trial, part: BatchPart, positions: Positions, frame: DataFrame
+        self, trial: BatchTrial, part: BatchPart, positions: Positions, frame: DataFrame
     ) -> Outcome:
         processor = self._at_hand(trial)
         if self._timed[0] != trial.batch_id:
@@ -140,7 +142,7 @@ class Isolation:
 
     def _suspected(
         self,
-        trial: Trial,
+        trial: BatchTrial,
         suspect: Suspect,
         part: BatchPart,
         positions: Positions,
@@ -162,11 +164,13 @@ class Isolation:
             self._begin(trial, part, tried=True)
             trial.part_done(part, *self._try(trial, part, positions, frame))
 
-    def _begin(self, trial: Trial, part: BatchPart | None, *, tried: bool = True) -> None:
+    def _begin(self, trial: BatchTrial, part: BatchPart | None, *, tried: bool = True) -> None:
         trial.begin(part, tried=tried)
         self._kept.keep(trial)
 
-    def _note_failure(self, trial: Trial, error: Exception, note: Callable[[str], None]) -> None:
+    def _note_failure(
+        self, trial: BatchTrial, error: Exception, note: Callable[[str], None]
+    ) -> None:
         """Note how a try failed.
 
         Raises:
@@ -184,13 +188,13 @@ class Isolation:
         note(f"{type(error).__name__}: {describe(str(error))}")
         self._kept.keep(trial)
 
-    def _at_hand(self, trial: Trial) -> PartedProcessor[Any]:
+    def _at_hand(self, trial: BatchTrial) -> PartedProcessor[Any]:
         if self._processor is None:
             self._processor = self._renew(trial.batch_id)
         return self._processor
 
 
-def _every_record_fails(trial: Trial, suspect: Suspect) -> StreamError:
+def _every_record_fails(trial: BatchTrial, suspect: Suspect) -> StreamError:
     return StreamError(
         f"{count_of(trial.unproven, 'record')} isolated, and the next one fails as well: {suspect.failure}",
         hint="the cause is not in the records; see the log of the streams driver",

@@ -75,7 +75,7 @@ class QueryProgress:
     lag_s: float | None = None
 
 
-class Query:
+class RunningQuery:
     """Runs one plan; restarts after a failure with growing pauses while other queries go on.
 
     Args:

@@ -21,15 +21,15 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.leases import Tenure
-from lakeshelf.lake.place.locks import Lease
+from lakeshelf.lake.place.locks import FileLease
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.status_files import STREAMS
 from lakeshelf.streams.declare.job import Job
 from lakeshelf.streams.declare.plan import QueryPlan, plan
 from lakeshelf.streams.resume import continuity, starting
-from lakeshelf.streams.resume.leasing import Leases
-from lakeshelf.streams.run.query import Query
+from lakeshelf.streams.resume.leasing import QueryLeases
+from lakeshelf.streams.run.query import RunningQuery
 
 DRIVER = "streams"
 """Name of the lease that a driver holds while it runs."""
@@ -57,10 +57,10 @@ class Driver:
         self.plans = plan(jobs)
         self._settings = settings
         self._client = client
-        self._locks: list[Lease] = []
-        self._leases: Leases | None = None
+        self._locks: list[FileLease] = []
+        self._leases: QueryLeases | None = None
         self._stop = threading.Event()
-        self.queries: list[Query] = []
+        self.queries: list[RunningQuery] = []
         self.address = ""
         """Where the process tells its health; empty where it does not."""
         self.beat: Callable[[], None] = lambda: None
@@ -86,9 +86,11 @@ class Driver:
         ]
         try:
             for name in names:
-                self._locks.append(Lease(stack / f"{name}.lock", "the streams driver").acquire())
+                self._locks.append(
+                    FileLease(stack / f"{name}.lock", "the streams driver").acquire()
+                )
             if not isinstance(self._settings.lake_root, Path):
-                self._leases = Leases(self.plans, self._settings)
+                self._leases = QueryLeases(self.plans, self._settings)
                 if alone:
                     self._leases.take_all()
             if starting.rebuild_marker(self._settings).exists() and not unfinished_rebuild:
@@ -142,7 +144,7 @@ class Driver:
         """Make the queries in the order in which they start: soonest trigger first, each a little later."""
         soonest_first = sorted(self.plans, key=lambda query_plan: query_plan.trigger_ms)
         self.queries = [
-            Query(
+            RunningQuery(
                 query_plan,
                 self._settings,
                 spark,

@@ -58,7 +58,7 @@ class Suspect:
 
 
 @dataclass
-class Trial:
+class BatchTrial:
     """The tries of one batch.
 
     Attributes:
@@ -183,15 +183,15 @@ class Trials:
         self._file = stack_dir / FOLDER / f"{query}.json"
         self._stack_dir = stack_dir
         self._pid = os.getpid() if pid is None else pid
-        self._kept: Trial | None = None
+        self._kept: BatchTrial | None = None
 
-    def begin(self, query_id: str, batch_id: int, offsets: Offsets) -> Trial:
+    def begin(self, query_id: str, batch_id: int, offsets: Offsets) -> BatchTrial:
         """The trial of a batch that is to be tried now; one that is running still has ended its process."""
         kept = self._kept or read(self._file)
         before, kept.pid = kept.pid, self._pid
         if (kept.query_id, kept.batch_id) != (query_id, batch_id):
             carried = {name: getattr(kept, name) for name in ("unproven", "isolated", "latest")}
-            return Trial(query_id, batch_id, offsets, self._pid, **carried)
+            return BatchTrial(query_id, batch_id, offsets, self._pid, **carried)
         if kept.running and kept.trying is not None:
             kept.deaths += 1
             how = last_end(self._stack_dir, before)
@@ -200,27 +200,27 @@ class Trials:
             kept.failed(last_end(self._stack_dir, before), died=True)
         return kept
 
-    def keep(self, trial: Trial) -> None:
+    def keep(self, trial: BatchTrial) -> None:
         """Write a trial."""
         self._kept = trial
         replace_content(self._file, orjson.dumps(trial))
 
 
-def read(file: Path) -> Trial:
+def read(file: Path) -> BatchTrial:
     """A trial that was kept; that of no batch if there is none, or a file that was cut or that something else wrote."""
     try:
         return _form().validate_json(content_of(file))
     except (OSError, ValueError):
-        return Trial()
+        return BatchTrial()
 
 
 @cache
-def _form() -> TypeAdapter[Trial]:
+def _form() -> TypeAdapter[BatchTrial]:
     """What a file has to be like; it takes a moment to make."""
-    return TypeAdapter(Trial)
+    return TypeAdapter(BatchTrial)
 
 
-def all_kept(stack_dir: Path) -> Iterator[tuple[str, Trial]]:
+def all_kept(stack_dir: Path) -> Iterator[tuple[str, BatchTrial]]:
     """Query and trial of every query that has one."""
     for file in sorted((stack_dir / FOLDER).glob("*.json")):
         yield file.stem, read(file)

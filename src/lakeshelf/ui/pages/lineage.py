@@ -9,7 +9,7 @@ from typing import Any
 from lakeshelf.ui.asking import Answer, Api
 from lakeshelf.ui.page import Ask, Page, Where
 from lakeshelf.ui.pictures.drawing import written
-from lakeshelf.ui.pictures.lineage import Node, drawn, folded
+from lakeshelf.ui.pictures.lineage import PictureNode, drawn, folded
 from lakeshelf.ui.rendering import number, url
 
 STAGED = "table:staging/"
@@ -60,10 +60,10 @@ def standing(
 
 def _node(
     one: Mapping[str, Any], notes: Mapping[str, tuple[str, bool]], query: Mapping[str, str]
-) -> Node:
+) -> PictureNode:
     note, trouble = notes.get(one["id"], ("", False))
     href = url(PATH, query, focus=one["id"])
-    return Node(one["id"], one["kind"], one["name"], href, note, trouble)
+    return PictureNode(one["id"], one["kind"], one["name"], href, note, trouble)
 
 
 def _staged(nodes: Sequence[Mapping[str, Any]], linked: set[str], focus: str) -> dict[str, str]:
@@ -75,12 +75,14 @@ def _staged(nodes: Sequence[Mapping[str, Any]], linked: set[str], focus: str) ->
     }
 
 
-def _folds(parts: Mapping[str, str], query: Mapping[str, str]) -> list[Node]:
+def _folds(parts: Mapping[str, str], query: Mapping[str, str]) -> list[PictureNode]:
     counts: dict[str, int] = defaultdict(int)
     for fold in parts.values():
         counts[fold] += 1
     href = url(PATH, query, staging="shown")
-    return [Node(fold, "folded", f"staging ({count})", href) for fold, count in counts.items()]
+    return [
+        PictureNode(fold, "folded", f"staging ({count})", href) for fold, count in counts.items()
+    ]
 
 
 def _beside(edges: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

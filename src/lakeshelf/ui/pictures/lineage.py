@@ -23,7 +23,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True)
-class Node:
+class PictureNode:
     """A node of the picture.
 
     Attributes:
@@ -43,7 +43,7 @@ class Node:
     trouble: bool = False
 
 
-def placed(nodes: Sequence[Node], edges: Edges) -> dict[str, Box]:
+def placed(nodes: Sequence[PictureNode], edges: Edges) -> dict[str, Box]:
     """Where each node stands: behind all that feed it, but for edges that come back."""
     forth, _ = acyclic([node.id for node in nodes], edges)
     columns = layers([node.id for node in nodes], forth)
@@ -60,7 +60,7 @@ def placed(nodes: Sequence[Node], edges: Edges) -> dict[str, Box]:
     }
 
 
-def drawn(nodes: Sequence[Node], edges: Edges, focus: str = "") -> Element:
+def drawn(nodes: Sequence[PictureNode], edges: Edges, focus: str = "") -> Element:
     """The picture of a graph.
 
     Args:
@@ -87,7 +87,7 @@ def _draw_edge(picture: Element, source: Box, target: Box) -> None:
     add(picture, "path", d=curve(start, end), class_="edge back" if is_back else "edge")
 
 
-def _draw_node(picture: Element, node: Node, box: Box, is_focus: bool) -> None:
+def _draw_node(picture: Element, node: PictureNode, box: Box, is_focus: bool) -> None:
     words = ", ".join(filter(None, (f"{node.kind} {node.name}", node.note)))
     group = add(picture, "a", href=node.href)  # what is read is what is seen, and the title
     classes = ["node", node.kind, *(["focus"] * is_focus), *(["trouble"] * node.trouble)]
@@ -111,8 +111,8 @@ def _draw_node(picture: Element, node: Node, box: Box, is_focus: bool) -> None:
 
 
 def folded(
-    nodes: Sequence[Node], edges: Edges, parts: Mapping[str, str]
-) -> tuple[list[Node], list[tuple[str, str]]]:
+    nodes: Sequence[PictureNode], edges: Edges, parts: Mapping[str, str]
+) -> tuple[list[PictureNode], list[tuple[str, str]]]:
     """A graph in which some nodes are one: edges of theirs are edges of that, and those within go.
 
     Args:

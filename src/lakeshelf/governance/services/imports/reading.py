@@ -23,7 +23,7 @@ from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.services.imports import marking
 from lakeshelf.ingestion.declared.dialect import Dialect
 from lakeshelf.ingestion.declared.parsed import Parsed, RowRefusal
-from lakeshelf.ingestion.declared.spec import FILE_LINE, Column, Spec
+from lakeshelf.ingestion.declared.spec import FILE_LINE, FileColumn, Spec
 from lakeshelf.ingestion.domain import rows as file_rows
 from lakeshelf.ingestion.domain.rules import RULES
 from lakeshelf.ingestion.errors import FileRefused
@@ -105,7 +105,7 @@ def refusals(rows: Iterable[RowRefusal], types: Mapping[str, Type]) -> pa.Table:
 def _spec(definition: Definition, dataset: str, dialect: Dialect) -> Spec:
     key = () if definition.made_keys else definition.key
     columns = (
-        Column(
+        FileColumn(
             column.name, definition.schema.field(column.name).type, optional=column.name not in key
         )
         for column in definition.content

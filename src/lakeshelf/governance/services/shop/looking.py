@@ -19,7 +19,7 @@ from lakeshelf.governance.services.shop.staff import can_ask
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop import explain, lists, policies, shortage
 from lakeshelf.shop.history import History, equal
-from lakeshelf.shop.lists import Filter, Listed
+from lakeshelf.shop.lists import Listed, ListFilter
 from lakeshelf.shop.tracing import trace as stories
 from lakeshelf.streams.commit import ledger
 from lakeshelf.streams.recover import quarantine
@@ -30,7 +30,7 @@ _REASON = ("why", "figures", "policy")
 """What is told of the alert for which a plan was made."""
 
 
-def alerts(context: Context, caller: Caller, filters: Filter) -> ListPage:
+def alerts(context: Context, caller: Caller, filters: ListFilter) -> ListPage:
     """Alerts, the newest first, with why each was opened; open ones unless a state is named.
 
     Raises:
@@ -56,7 +56,7 @@ def alert(context: Context, caller: Caller, alert_id: str) -> Row:
     return row
 
 
-def plans(context: Context, caller: Caller, filters: Filter) -> ListPage:
+def plans(context: Context, caller: Caller, filters: ListFilter) -> ListPage:
     """Plans, the newest first, with why each was made; pending ones unless a state is named.
 
     Raises:
@@ -91,7 +91,7 @@ def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
         GovernanceError: `forbidden`, `not_found`.
     """
     require_reading(caller)
-    root, of_shelf = context.root, Filter(shelf=shelf_id)
+    root, of_shelf = context.root, ListFilter(shelf=shelf_id)
     with refusing("not_found", hint="list what is low, or ask for what stands in `shelf_profiles`"):
         stock = lists.stock(root, shelf_id)
         in_force = policies.shown(root, shelf_id)
@@ -109,7 +109,7 @@ def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
 
 
 def low(
-    context: Context, caller: Caller, shop: Shop, filters: Filter, place: str | None
+    context: Context, caller: Caller, shop: Shop, filters: ListFilter, place: str | None
 ) -> ListPage:
     """What is low by the policy in force and why, the worst first.
 

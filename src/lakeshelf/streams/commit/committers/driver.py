@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakeshelf.contracts import CATALOG, Topic
 from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.errors import BrokerError
-from lakeshelf.kafka.follower import Follower
+from lakeshelf.kafka.follower import PartitionFollower
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.leases import Tenure
 from lakeshelf.lake.place.location import Place
@@ -67,7 +67,7 @@ class DriverCommitter:
         shared: bool = False,
         lane: Lane | None = None,
         tenure: Tenure | None = None,
-        follower: Follower | None = None,
+        follower: PartitionFollower | None = None,
     ) -> None:
         self._root = root
         self._follower = follower

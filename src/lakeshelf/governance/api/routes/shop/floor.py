@@ -20,7 +20,7 @@ from lakeshelf.governance.api.routes.shop.shapes import (
     Traced,
     Word,
 )
-from lakeshelf.shop.lists import Filter
+from lakeshelf.shop.lists import ListFilter
 
 routes = router("shop", shop_tables)
 Lines = Annotated[int, Query(ge=1, le=1_000)]
@@ -33,12 +33,12 @@ def _filter(
     kind: Word = None,
     offset: Offset = 0,
     limit: Limit = 100,
-) -> Filter:
+) -> ListFilter:
     """What is asked of a list of alerts or plans."""
-    return Filter(status, store, shelf, kind, limit, offset)
+    return ListFilter(status, store, shelf, kind, limit, offset)
 
 
-Filters = Annotated[Filter, Depends(_filter)]
+Filters = Annotated[ListFilter, Depends(_filter)]
 
 
 @routes.get("/alerts")
@@ -111,7 +111,7 @@ def list_low(
     """What is low by the policy in force and why, the worst first."""
     from lakeshelf.governance.services.shop import looking
 
-    filters = Filter(store=store, shelf=shelf, limit=limit, offset=offset)
+    filters = ListFilter(store=store, shelf=shelf, limit=limit, offset=offset)
     return LowShelves.model_validate(looking.low(context, caller, shop, filters, location))
 
 
