@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,23 @@ def opened(process: subprocess.Popen[str], found: str) -> str:
 @pytest.mark.parametrize("head", HEADS)
 def test_a_text_that_lightgbm_wrote_is_taken(head: str) -> None:
     check(text(head), head)
+
+
+def test_a_split_between_what_is_known_and_what_is_not_is_taken() -> None:
+    """Its threshold is no finite number, and what is read back forecasts the same."""
+    lightgbm = pytest.importorskip("lightgbm")
+    values = np.tile([0.0, 1.0, 2.0, np.nan, np.nan], 400)[:, None]
+    options = {"objective": "quantile", "alpha": 0.5, "num_leaves": 2, "verbosity": -1}
+    units = np.where(np.isnan(values[:, 0]), 0, 9) + np.arange(2_000) % 7
+    data = lightgbm.Dataset(values, units, feature_name=["known"])
+    booster = lightgbm.train(options, data, 1)
+    written = texts.stored(booster.model_to_string())
+    assert "\nthreshold=inf\n" in written
+    check(written, "q50", Columns(("known",), {}))
+    again = lightgbm.Booster(model_str=written)
+    assert (again.predict(values) == booster.predict(values)).all()
+    with pytest.raises(VersionDamaged, match="threshold holds 'nan'"):
+        check(written.replace("=inf", "=nan"), "q50", Columns(("known",), {}))
 
 
 def test_what_is_cut_off_behind_the_trees_changes_no_forecast(
@@ -116,6 +134,7 @@ def refusal(found: str) -> VersionDamaged | None:
         ("tree 0: 1 values of leaf_value, not 5", "leaf_value", "1"),
         ("tree 0: leaf_value holds 'nan'", "leaf_value", "nan 0 0 0 0"),
         ("tree 0: leaf_value is not finite", "leaf_value", "1e999 0 0 0 0"),
+        ("tree 0: threshold is not finite", "threshold", "1e999 inf 0 0"),
         ("tree 0: leaf_count is negative", "leaf_count", "-1 0 0 0 0"),
         ("tree 0: internal_count is not positive", "internal_count", "0 1 1 1"),
         ("tree 0: node 0 has the children (0, ", "left_child", "0 1 2 3"),

@@ -27,6 +27,8 @@ NUMERIC_DECISIONS = frozenset({0, 2, 4, 6, 8, 10})
 CATEGORY_DECISIONS = frozenset({1, 5, 9})
 _INTEGER = re.compile(r"-?\d{1,10}")
 _REAL = re.compile(r"-?\d{1,20}(\.\d{1,20})?(e[+-]?\d{1,3})?")
+_THRESHOLD = re.compile(rf"{_REAL.pattern}|inf")
+"""What is known goes left of `inf`, and only the unknown right."""
 _INFO = re.compile(r"none|\[-?[\d.e+-]{1,30}:-?[\d.e+-]{1,30}\]|-?\d{1,10}(:-?\d{1,10})*")
 _WAY = "remove the folder and train again, or roll back to another version"
 _Entries = Mapping[str, str]
@@ -165,7 +167,9 @@ def _sets(entries: _Entries, kinds: int) -> int:
 def _decisions(entries: _Entries, inner: int, sets: int, columns: Columns) -> None:
     features = _integers(entries, "split_feature", inner)
     decisions = _integers(entries, "decision_type", inner)
-    thresholds = _reals(entries, "threshold", inner)
+    texts = _split(entries, "threshold", inner, _THRESHOLD)
+    thresholds = [float(value) for value in texts]
+    _hold(thresholds.count(math.inf) == texts.count("inf"), "threshold is not finite")
     for feature, decision, threshold in zip(features, decisions, thresholds, strict=True):
         _hold(0 <= feature < len(columns.names), f"split_feature is {feature}")
         if decision in CATEGORY_DECISIONS:
