@@ -20,13 +20,23 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from lakeshelf import query
+from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts.layers import Ops, Raw, Staging
+from lakeshelf.forecast.training import training
 from lakeshelf.lake import Lake
+from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.fingerprints import RowSums
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.docs.questions import QUESTIONS
+from tests.forecast.training.conftest import Study, study
+from tests.forecast.training.lakes import ACT
+
+__all__ = ["study"]
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("stock_and_sales", "what_changed_and_why")
+OF_DEMO = ("stock_and_sales", "what_changed_and_why")
+OF_MODEL = "is_the_model_worth_it"
+NAMES = (*OF_DEMO, OF_MODEL)
 SMALL = ("--stores", "2", "--baskets", "2000")
 """Receipts of two stores until spring: the notebooks ask for March and for what came after it."""
 
@@ -100,7 +110,7 @@ def test_every_notebook_is_tested_and_named_in_the_readme() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_DEMO)
 def test_a_notebook_runs_on_what_a_demo_leaves_and_runs_again(
     name: str, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +141,28 @@ def test_a_notebook_stops_where_a_number_is_wrong(
     wrong(copied)
     with pytest.raises(CellExecutionError, match=rf"(?s){re.escape(line)}.*AssertionError"):
         execute(name, copied, monkeypatch, tmp_path)
+
+
+def taught(study: Study, folder: Path) -> Path:
+    """A lake of a few shelves with a version of a model, and no policy but the defaults."""
+    lake = study.copy(folder)
+    training.keep(lake, study.outcome, study.origin, ACT)
+    for table in (Raw.LOST_SALES, Staging.SHELF_POLICIES, Staging.WH_POLICIES):
+        tables.ensure(lake.root, CATALOG.tables[table])
+    return folder / "lake"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_notebook_of_the_model_runs_and_stops_where_scores_are_not_what_its_gates_saw(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = taught(study, tmp_path)
+    assert execute(OF_MODEL, lake, monkeypatch, tmp_path) == []
+    table = DeltaTable(str(lake / Ops.MODEL_SCORES))
+    table.update({"value": "value * 2"}, predicate="contender = 'lightgbm' AND metric = 'pinball'")
+    with pytest.raises(CellExecutionError, match=r"(?s)assert measured\[metric\].*AssertionError"):
+        execute(OF_MODEL, lake, monkeypatch, tmp_path)
 
 
 READ: dict[str, Callable[[Any, pa.Schema], pa.Table]] = {

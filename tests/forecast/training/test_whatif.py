@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from lakeshelf import forecast
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated, Ops, Staging
+from lakeshelf.errors import ConfigurationError
+from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.training import training
 from lakeshelf.forecast.whatif import answers
+from lakeshelf.lake import Lake
 from lakeshelf.lake.rows import tables
 from tests.cli.shop.sold_shop import POLICY, write
 from tests.forecast.training import lakes
@@ -105,6 +110,25 @@ def test_what_is_in_force_is_replayed_as_what_is_set(
     assert rule["model"] is None
     assert "a model may decide, and the lake has no version: the rule orders" in rule["notes"][-1]
     assert of(rule, "stock")["before"] == of(other, "stock")["before"]
+
+
+def test_the_library_answers_as_the_command_does(asked: Any, kept: Path) -> None:
+    answer = forecast.what_if(Lake(kept), {"plan_source": "ml"}, since=SINCE, frontier=True)
+    assert json.loads(json.dumps(answer, default=str)) == asked(*ML, "--frontier")
+
+
+def test_a_forecast_of_a_shelf_is_what_its_parts_make(kept: Path, study: Study) -> None:
+    said = forecast.forecast_of(Lake(kept), "S1-I1")
+    (model,) = tables.rows(kept, Ops.MODELS).to_pylist()
+    assert said["model_version"] == model["model_version"]
+    assert said["feature_date"] == windows.latest_cutoff(lakes.BEGIN + timedelta(days=140))
+    factors = math.prod(part["factor"] for part in said["parts"])
+    assert said["base"] * factors == pytest.approx(said["mean_units"])
+    assert [*said["quantiles"].values()] == sorted(said["quantiles"].values())
+    early = forecast.forecast_of(Lake(kept), "S1-I1", day=said["feature_date"] - timedelta(days=7))
+    assert early["mean_units"] != said["mean_units"]
+    with pytest.raises(ConfigurationError, match="no features of S9-I9 are stored; name a shelf"):
+        forecast.forecast_of(Lake(kept), "S9-I9")
 
 
 def without_versions(root: Path) -> None:
