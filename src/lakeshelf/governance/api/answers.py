@@ -199,7 +199,7 @@ class DefinitionAnswer(BaseModel):
     columns: Sequence[ColumnAnswer]
 
 
-class Changes(BaseModel):
+class CellChanges(BaseModel):
     """Cells that changed, the latest first, and how many there are."""
 
     changes: Sequence[CellChange]

@@ -136,7 +136,7 @@ def get_history(
     request: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     offset: Offset = 0,
     limit: Limit = 200,
-) -> answers.Changes:
+) -> answers.CellChanges:
     """Cells that changed, the latest first."""
     answer, total = history.changes(
         context,
@@ -149,7 +149,7 @@ def get_history(
         offset=offset,
         limit=limit,
     )
-    return answers.Changes(changes=answer, total=total)
+    return answers.CellChanges(changes=answer, total=total)
 
 
 @routes.get(f"{DATASET}/blame")
