@@ -1,8 +1,9 @@
-"""Values are named by what they are: no name of the code is a word that says nothing of its value."""
+"""Names say what they are of: none is a word that says nothing of its value, and no two classes share one."""
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,14 @@ import pytest
 HOME = Path(__file__).parents[2]
 FOLDERS = ("src", "spark-apps", "kafka-components", "ml-model", "benchmarks")
 VAGUE = {"found", "told", "wanted", "given", "there"}
+WINDOWS = ("src/lakeshelf/governance/api/", "src/lakeshelf/governance/client/")
+"""What callers of the API see of a thing has the name of the thing."""
+SAME = {
+    "Context": "what a component works with, as projects write it, and what a service of governed datasets works with",
+    "Table": "as a contract declares it, and as the library opens it: users have both names",
+    "View": "SQL over other tables, which a contract leaves to who reads and a job keeps: projects write both names",
+}
+"""Names that stand twice all the same → what both are."""
 
 
 def named(node: ast.AST) -> str | None:
@@ -77,3 +86,42 @@ def test_a_text_and_a_key_may_be_any_word(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "rows.py").write_text('"""What was found."""\nrow = {"found": 1}\n')
     assert not list(vague(tmp_path))
+
+
+def is_port(node: ast.ClassDef) -> bool:
+    """Whether a class says what another one, of the same name, has to do."""
+    return any("Protocol" in ast.unparse(base) for base in node.bases)
+
+
+def shared(root: Path) -> dict[str, list[str]]:
+    """Public class that stands in several files → those files, but for ports and windows."""
+    places = defaultdict(list)
+    for file in sorted(f for folder in FOLDERS for f in (root / folder).rglob("*.py")):
+        place = file.relative_to(root).as_posix()
+        if place.startswith(WINDOWS):
+            continue
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and node.name[0] != "_" and not is_port(node):
+                places[node.name].append(place)
+    return {name: files for name, files in places.items() if len(files) > 1}
+
+
+@pytest.mark.slow
+def test_no_two_classes_share_a_name() -> None:
+    """A name means one thing; two that mean the same stand in `SAME`, and nothing else does."""
+    names = shared(HOME)
+    assert names.keys() == SAME.keys(), names
+
+
+def test_a_name_that_stands_twice_is_told_with_its_places(tmp_path: Path) -> None:
+    for place, bases in {
+        "src/plans.py": "",
+        "benchmarks/plans.py": "",
+        "src/ports.py": "(Protocol)",
+        "src/lakeshelf/governance/api/plans.py": "",
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(f"class Plan{bases}: ...\nclass _Own: ...\n")
+    assert shared(tmp_path) == {"Plan": ["benchmarks/plans.py", "src/plans.py"]}
+    (tmp_path / "benchmarks" / "plans.py").unlink()
+    assert shared(tmp_path) == {}
