@@ -91,7 +91,7 @@ def test_cells_are_rejected_the_rest_is_approved_merged_and_taken_back(
     assert sent(reviewer, "reject-cells", **shown, cells=cell, comment=HOSTILE).status_code == 200
     page = read(reviewer, DESK.format(number))
     assert SHOWN in page.text
-    assert "min_qty" not in section(page.text, "diff")
+    assert "min_qty" not in section(page.text, "diff").partition("</form>")[2]
     shown["content_hash"] = field(page, "content_hash")
     for name in ("approve", "merge"):
         assert sent(reviewer, name, **shown).status_code == 200
@@ -152,3 +152,24 @@ def test_a_request_that_is_not_there_is_told(app: FastAPI, ann: Person, number: 
     page = read(Browser(app, "ann"), DESK.format(number))
     assert "This could not be shown." in page.text
     assert "<script>" not in page.text
+
+
+def test_what_is_shown_of_a_request_is_chosen_in_its_address(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    done(ann, ben, insert("S1"), insert("S2"))
+    edits = (set_("S2", "min_qty", 5), set_("S1", "target_pct", 90), insert("S3"))
+    place = DESK.format(proposed(ann, *edits)["number"])
+    reviewer = Browser(app, "ben")
+
+    def rows(query: str) -> list[str]:
+        diff = section(read(reviewer, f"{place}?{query}").text, "diff").partition("</form>")[2]
+        return re.findall(r'<td data-label="Row">.*?>(S\d)<', diff)
+
+    assert rows("op=insert&in_column=&only=&sort=") == ["S3"]
+    assert rows("in_column=target_pct") == ["S1"]
+    assert rows("op=set&sort=row") == ["S1", "S2"]
+    page = read(reviewer, f"{place}?only=conflict").text
+    assert "No change of this request is like this." in page
+    assert f'<a href="{place}#diff">All of it</a>' in page
+    assert '<option value="conflict" selected>' in page

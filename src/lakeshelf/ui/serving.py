@@ -94,7 +94,8 @@ def _asked(page: Page, where: Where) -> dict[str, tuple[str, Query]]:
 
 
 def _query(ask: Ask, where: Where) -> Query:
-    return {**ask.fixed, **{name: where.many(name) for name in ask.filters}}
+    """What is chosen; a field of a form that was left empty chooses nothing."""
+    return {**ask.fixed, **{name: list(filter(None, where.many(name))) for name in ask.filters}}
 
 
 def _is_missing(refusal: ApiRefusal | None) -> bool:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from lakeshelf.governance.domain.findings import ValidationReport, Violations
+from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs
 from tests.governance.services.acting import ROW, delete, done, insert, proposed, set_
@@ -24,7 +27,9 @@ def database(sqlite_template: Path, tmp_path: Path) -> Path:
     return file
 
 
-def test_pages_hold_each_cell_once_beside_what_main_has_now(context: Context) -> None:
+@pytest.fixture
+def changed(context: Context) -> tuple[Context, int]:
+    """A change request of five changes, one of them in conflict."""
     done(context, insert("A1"), insert("A2"), insert("A3"), insert("B1"))
     edits = (
         set_("A3", "min_qty", 7),
@@ -35,7 +40,12 @@ def test_pages_hold_each_cell_once_beside_what_main_has_now(context: Context) ->
     )
     request = proposed(context, ANN, *edits)
     done(context, set_("A3", "min_qty", 3), set_("A1", "active", False))
-    read = [diffs.diff(context, CAT, PROJECT, request.number, offset, 2) for offset in (0, 2, 4)]
+    return context, request.number
+
+
+def test_pages_hold_each_cell_once_beside_what_main_has_now(changed: tuple[Context, int]) -> None:
+    context, number = changed
+    read = [diffs.diff(context, CAT, PROJECT, number, offset, 2) for offset in (0, 2, 4)]
     assert [page.total for page in read] == [5, 5, 5]
     first, *others = [one for page in read for one in page.cells]
     assert (first.row_id, first.column, first.conflict) == ("A3", "min_qty", "cell")
@@ -46,6 +56,50 @@ def test_pages_hold_each_cell_once_beside_what_main_has_now(context: Context) ->
         ("A3", "target_pct"): ("set", 80, 80, 90),
         ("A4", None): ("insert", None, None, ROW["min_qty"]),
     }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "cells"),
+    [
+        ({"op": "set"}, ["A3.min_qty", "A3.target_pct", "A1.min_qty"]),
+        ({"op": "insert"}, ["A4.None"]),
+        ({"column": "min_qty"}, ["A3.min_qty", "A1.min_qty"]),
+        ({"only": "conflict"}, ["A3.min_qty"]),
+        ({"only": "warning"}, []),
+        ({"op": "set", "sort": "row"}, ["A1.min_qty", "A3.min_qty", "A3.target_pct"]),
+        ({"sort": "column"}, ["A2.None", "A4.None", "A1.min_qty", "A3.min_qty", "A3.target_pct"]),
+    ],
+)
+def test_what_is_chosen_and_its_order_hold_across_pages(
+    changed: tuple[Context, int], chosen: dict[str, str], cells: list[str]
+) -> None:
+    context, number = changed
+    picked = diffs.Chosen(**chosen)
+    read = [
+        diffs.diff(context, CAT, PROJECT, number, offset, 2, picked) for offset in range(0, 6, 2)
+    ]
+    assert [f"{one.row_id}.{one.column}" for page in read for one in page.cells] == cells
+    assert {page.total for page in read} == {len(cells)}
+
+
+def test_what_a_merge_did_is_chosen_too_and_a_column_that_is_not_there_is_refused(
+    context: Context,
+) -> None:
+    request = done(context, insert("A1"))
+    request = done(context, set_("A1", "min_qty", 6), insert("A2"))
+    merged = diffs.diff(context, CAT, PROJECT, request.number, 0, 9, diffs.Chosen(op="insert"))
+    assert [one.row_id for one in merged.cells] == ["A2"]
+    waiting = proposed(context, ANN, set_("A1", "min_qty", 7))
+    with pytest.raises(GovernanceError, match="no column 'min_qtty'"):
+        diffs.diff(context, CAT, PROJECT, waiting.number, 0, 9, diffs.Chosen(column="min_qtty"))
+
+
+def test_violations_are_chosen_by_their_severity_where_the_change_brings_them() -> None:
+    ids, values = pa.array(["S1", "S2"]), pa.array(["1", "2"])
+    of = Violations("r", "warning", "min_qty", "m", ids, values, pa.array([True, False]))
+    report = ValidationReport("preview", 1, 2, (of,))
+    assert report.cells({"warning"}) == {("S1", "min_qty"), ("S1", None)}
+    assert report.cells({"error", "fatal"}) == set()
 
 
 def _sides(one: diffs.CellDiff) -> list[Any]:

@@ -109,9 +109,9 @@ class Request:
         """The `request`, its counts and mark, and what the user `can` do with it."""
         return one(self.calls.get(self.path))
 
-    def diff(self, offset: int = 0, limit: int = 200) -> Json:
-        """What it changes, conflicts first."""
-        return one(self.calls.get(f"{self.path}/diff", offset=offset, limit=limit))
+    def diff(self, offset: int = 0, limit: int = 200, **chosen: str) -> Json:
+        """What it changes, conflicts first, or of it what is `chosen`: `op`, `in_column`, `only`, `sort`."""
+        return one(self.calls.get(f"{self.path}/diff", offset=offset, limit=limit, **chosen))
 
     def dry_run(self) -> Json:
         """What its merge would do now."""

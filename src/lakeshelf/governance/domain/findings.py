@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -130,6 +130,16 @@ class ValidationReport:
     def of_rows(self, ids: pa.StringArray) -> Iterator[Finding]:
         """The findings of some rows, in the same order."""
         return (finding for violations in self.violations for finding in violations.of_rows(ids))
+
+    def cells(self, severities: Collection[str]) -> set[tuple[str, str | None]]:
+        """Row and column of what the change violates by rules of some severities, and each of the rows with None."""
+        return {
+            (row_id, column)
+            for one in self.violations
+            if one.severity in severities
+            for row_id in one.row_ids.filter(one.introduced).to_pylist()
+            for column in (one.column, None)
+        }
 
     @cached_property
     def introduced(self) -> Counter[Severity]:

@@ -13,6 +13,13 @@ ONE = "/projects/{project}/change_requests/{number}"
 DEFINITION = "/projects/{project}/datasets/{dataset}/definition"
 AT_ONCE = 200
 """Requests of a project, and cells of a request, on a page."""
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "op": {"set": "cells that change", "insert": "rows that come", "delete": "rows that go"},
+    "in_column": {},
+    "only": {"conflict": "conflicts", "error": "errors", "warning": "warnings"},
+    "sort": {"row": "by row", "column": "by column"},
+}
+"""What of a request is shown → its choices; columns are those of the dataset."""
 OPEN = ("draft", "rejected", "pending_review", "approved", "merging")
 DECIDED = ("merged", "closed", "withdrawn", "expired")
 QUEUES = ("to_do", "waiting", "others")
@@ -106,7 +113,8 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
         **asked,
         "labels": {one["name"]: one["label"] for one in columns},
         "units": {one["name"]: one["unit"] or "" for one in columns},
-        "groups": [] if diff is None else grouped(diff["cells"]),
+        "groups": [] if diff is None else grouped(diff["cells"], where.query.get("sort", "")),
+        "choices": CHOICES,
         "several": _several(diff["cells"] if diff else ()),
         "threads": [one for one in comments if one["reply_to"] is None],
         "replies": _by(comments, "reply_to"),
@@ -116,12 +124,20 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
     }
 
 
-def grouped(cells: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+def grouped(
+    cells: Sequence[Mapping[str, Any]], sort: str = ""
+) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
     """Cells of a page as they are decided: conflicts, then what violates a rule, then the rest by column.
+
+    Args:
+        cells: The cells.
+        sort: The order that was chosen for them, in which they stay, as one group; empty: none.
 
     Returns:
         Kind of the group, column (of the rest only), its cells.
     """
+    if sort and cells:
+        return [("chosen", "", list(cells))]
     kinds = ("conflict", "error", "warning", "row", "column")
     ordered = sorted(cells, key=lambda one: (kinds.index(kind_of(one)), one["column"] or ""))
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
@@ -205,7 +221,7 @@ PAGES = (
         asks={
             "account": Ask("/me"),
             "seen": Ask(ONE),
-            "diff": Ask(f"{ONE}/diff", ("offset",), {"limit": str(AT_ONCE)}),
+            "diff": Ask(f"{ONE}/diff", ("offset", *CHOICES), {"limit": str(AT_ONCE)}),
             "said": Ask(f"{ONE}/comments"),
             "runs": Ask(f"{ONE}/validation"),
             "members": Ask("/projects/{project}/members"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import BackgroundTasks, Query, Response
 
@@ -67,9 +67,14 @@ def get_diff(
     number: Number,
     offset: Offset = 0,
     limit: Limit = 200,
+    op: Literal["set", "insert", "delete"] | None = None,
+    in_column: Annotated[str | None, Query(max_length=200)] = None,
+    only: Literal["conflict", "error", "warning"] | None = None,
+    sort: Literal["row", "column"] | None = None,
 ) -> diffs.Diff:
-    """What it changes, conflicts first."""
-    return diffs.diff(context, caller, project, number, offset, limit)
+    """What it changes, conflicts first; of a kind, in a column, in conflict or against a rule, as is asked."""
+    chosen = diffs.Chosen(op, in_column, only, sort)
+    return diffs.diff(context, caller, project, number, offset, limit, chosen)
 
 
 @routes.get(f"{ONE}/dry_run")

@@ -18,7 +18,7 @@ from lakeshelf.governance.domain.requests.lifecycle import OPEN
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.domain.staged import Cell
 from lakeshelf.governance.domain.values import shown, whole
-from lakeshelf.governance.errors import GovernanceError
+from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.governance.metadata.opening import Transaction
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.access import require_right
@@ -30,6 +30,7 @@ from lakeshelf.governance.services.datasets import table_of
 from lakeshelf.governance.services.history import CellChange
 from lakeshelf.governance.storage.logs import CELLS, Log
 from lakeshelf.governance.storage.main import OpenedTable
+from lakeshelf.lake.place.names import suggestion
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,45 @@ class CellDiff:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Which changes are shown, and in which order.
+
+    Attributes:
+        op: `set`, `insert` or `delete`; None: all.
+        column: Its cells; None: all, and rows that come or go.
+        only: `conflict`, or the `SEVERITIES` of what they violate: `error`, `warning`; None: all.
+        sort: `row` or `column`; None: conflicts first.
+    """
+
+    op: str | None = None
+    column: str | None = None
+    only: str | None = None
+    sort: str | None = None
+
+    def has(self, op: str, column: str | None) -> bool:
+        """Whether such a change is shown, whatever is wrong with it."""
+        return self.op in (None, op) and self.column in (None, column)
+
+    def rank(self, cell: Cell) -> tuple[str, str]:
+        """Where a cell stands in the order that was chosen."""
+        row_id, column = cell
+        return (column or "", row_id) if self.sort == "column" else (row_id, column or "")
+
+
+SEVERITIES: Mapping[str, frozenset[str]] = {
+    "error": frozenset({"error", "fatal"}),
+    "warning": frozenset({"warning"}),
+}
+ALL = Chosen()
+
+
+@dataclass(frozen=True)
 class Diff:
     """A page of what a change request changes.
 
     Attributes:
         cells: The changes of the page.
-        total: How many there are.
+        total: How many there are that were chosen.
         version: Version of main that they are compared with.
         counts: Rows inserted, updated and deleted, cells, conflicts and overwritten ones.
         summary: Findings by severity; None: that is not known now.
@@ -81,28 +115,40 @@ class Diff:
 
 
 def diff(
-    context: Context, caller: Caller, project: str, number: int, offset: int, limit: int
+    context: Context,
+    caller: Caller,
+    project: str,
+    number: int,
+    offset: int,
+    limit: int,
+    chosen: Chosen = ALL,
 ) -> Diff:
     """A page of what a change request changes; of a merged one what its merge did.
 
     Raises:
-        GovernanceError: `not_found`.
+        GovernanceError: `not_found`; `request_invalid`: there is no such column.
     """
     with context.metadata.reading() as tx:
         require_right(tx, caller, project, "read")
         request = tx.requests.get(project, number)
         if request.merged_version is not None:
-            return _merged(context, request, offset, limit)
+            return _merged(context, request, offset, limit, chosen)
         if request.status not in (*OPEN, "merging") or not request.revision:
             return Diff((), 0, request.base_version, {})
         proposal = proposals.load(context, tx, request)
         opened = table_of(context, tx, project, request.dataset).opened()
-        return _Compared(context, tx, proposal, opened).page(offset, limit)
+        return _Compared(context, tx, proposal, opened).page(offset, limit, chosen)
 
 
-def _merged(context: Context, request: ChangeRequest, offset: int, limit: int) -> Diff:
+def _merged(
+    context: Context, request: ChangeRequest, offset: int, limit: int, chosen: Chosen
+) -> Diff:
     plan = plan_of(context, request)
-    changes = list(by_row(plan["cells"]))
+    changes = [one for one in by_row(plan["cells"]) if chosen.has(one.op, one.column)]
+    if chosen.only:  # what was wrong with it was not kept
+        changes = []
+    if chosen.sort:
+        changes.sort(key=lambda one: chosen.rank((one.row_id, one.column)))
     page = changes[offset : offset + limit]
     return Diff(page, len(changes), int(request.merged_version or 0), plan["counts"])
 
@@ -151,17 +197,36 @@ class _Compared:
     proposal: Proposal
     opened: OpenedTable
 
-    def page(self, offset: int, limit: int) -> Diff:
+    def page(self, offset: int, limit: int, chosen: Chosen) -> Diff:
         merged = self.proposal.merged(self.opened)
         kinds: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
         for one in merged.conflicts:
             kinds[one.row_id][one.column] = one.kind
-        cells = sorted(staging.cells(self.proposal.staged), key=lambda cell: not _kind(kinds, cell))
         report = self._report(merged)
+        cells = list(self._chosen(chosen))
+        if chosen.only == "conflict":
+            cells = [cell for cell in cells if _kind(kinds, cell)]
+        elif chosen.only is not None:
+            violating = report.cells(SEVERITIES[chosen.only]) if report else set()
+            cells = [cell for cell in cells if cell in violating]
+        cells.sort(key=chosen.rank if chosen.sort else lambda cell: not _kind(kinds, cell))
         known = self._known(cells[offset : offset + limit], merged, report)
         listed = [replace(one, conflict=_kind(kinds, (one.row_id, one.column))) for one in known]
         summary = report.summary() if report else None
         return Diff(listed, len(cells), self.opened.version, merged.counts, summary)
+
+    def _chosen(self, chosen: Chosen) -> Iterator[Cell]:
+        names = [column.name for column in self.proposal.definition.columns]
+        if chosen.column is not None and chosen.column not in names:
+            raise refused(
+                "request_invalid",
+                f"{self.proposal.request.dataset} has no column {chosen.column[:80]!r}",
+                hint=suggestion(chosen.column, names),
+            )
+        staged = self.proposal.staged
+        ops = dict(zip(*(staged[name].to_pylist() for name in ("row_id", "op")), strict=True))
+        cells = staging.cells(staged)
+        return (cell for cell in cells if chosen.has(ops[cell[0]], cell[1]))
 
     def _report(self, merged: Merged) -> ValidationReport | None:
         """What the rows violate; None where conflicts are left, or nobody is there to judge."""
