@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.model.calibration import Calibration
-from lakeshelf.forecast.model.folds import TestFold
+from lakeshelf.forecast.model.folds import EvaluationFold
 from lakeshelf.forecast.model.scores import JudgedForecasts, judged
 from lakeshelf.forecast.training import stock
 
 FIRST = date(2026, 3, 1)
-FOLD = TestFold(FIRST, FIRST + timedelta(days=28), 7)
+FOLD = EvaluationFold(FIRST, FIRST + timedelta(days=28), 7)
 DAYS = cutoffs(FOLD.first, FOLD.end).to_pylist()
 SHELVES = 30
 

@@ -58,7 +58,7 @@ PLAN = FoldPlan()
 
 
 @dataclass(frozen=True)
-class TestFold:
+class EvaluationFold:
     """A span of test days, and how late labels before it may end.
 
     Args:
@@ -109,7 +109,7 @@ def usable(rows: pa.Table) -> pa.Table:
     return kept(rows, (weights(rows) > 0) & ~rows[DEMAND].is_null().to_numpy())
 
 
-def rolling(rows: pa.Table, plan: FoldPlan = PLAN) -> tuple[list[TestFold], list[Skipped]]:
+def rolling(rows: pa.Table, plan: FoldPlan = PLAN) -> tuple[list[EvaluationFold], list[Skipped]]:
     """Folds whose tests end one another, the newest last, and those that have too little before them.
 
     A short history has fewer folds with shorter tests.
@@ -123,7 +123,7 @@ def rolling(rows: pa.Table, plan: FoldPlan = PLAN) -> tuple[list[TestFold], list
     """
     if reason := _lack(rows, plan.least_rows, plan.least_weeks):
         raise _too_little(reason)
-    kept: list[TestFold] = []
+    kept: list[EvaluationFold] = []
     skipped: list[Skipped] = []
     for fold in _spans(rows, plan):
         reason = _lack(fold.train(rows), plan.least_rows // HALF, plan.least_weeks // HALF)
@@ -142,12 +142,12 @@ def weeks(rows: pa.Table) -> float:
     return float((at.max() - at.min() + np.timedelta64(1, "D")) / WEEK)
 
 
-def _spans(rows: pa.Table, plan: FoldPlan) -> Iterator[TestFold]:
+def _spans(rows: pa.Table, plan: FoldPlan) -> Iterator[EvaluationFold]:
     end = days(rows).max() + np.timedelta64(1, "D")
     length = plan.test_weeks(weeks(rows)) * WEEK
     for back in range(plan.folds, 0, -1):
         first = end - back * length
-        yield TestFold(first.item(), (first + length).item(), plan.settle_days)
+        yield EvaluationFold(first.item(), (first + length).item(), plan.settle_days)
 
 
 def _lack(rows: pa.Table, least_rows: int, least_weeks: int) -> str:

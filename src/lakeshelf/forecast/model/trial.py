@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeshelf.forecast.model.contenders import Contender
-from lakeshelf.forecast.model.folds import PLAN, FoldPlan, Skipped, TestFold, rolling, usable
+from lakeshelf.forecast.model.folds import PLAN, EvaluationFold, FoldPlan, Skipped, rolling, usable
 from lakeshelf.forecast.model.scores import (
     SCORES,
     JudgedForecasts,
@@ -36,7 +36,7 @@ class Trial:
     """
 
     scores: pa.Table
-    folds: Sequence[TestFold]
+    folds: Sequence[EvaluationFold]
     skipped: Sequence[Skipped]
     newest: pa.Table
     judged: Mapping[str, JudgedForecasts]
@@ -76,7 +76,7 @@ def tried(
 
 
 def forecast(
-    fold: TestFold, rows: pa.Table, contenders: Sequence[Contender]
+    fold: EvaluationFold, rows: pa.Table, contenders: Sequence[Contender]
 ) -> dict[str, JudgedForecasts]:
     """Contender → its forecasts of a fold's test, after learning from what was known before."""
     train, test = fold.train(rows), fold.test(rows)

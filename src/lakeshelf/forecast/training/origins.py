@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand.segments import SEGMENTS
-from lakeshelf.forecast.model.folds import TestFold as Span
+from lakeshelf.forecast.model.folds import EvaluationFold as Span
 from lakeshelf.forecast.model.folds import usable
 from lakeshelf.forecast.model.rows import days, last_label_days
 from lakeshelf.forecast.training.trials import TrainingOutcome

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from lakeshelf.forecast.demand.segments import segment
 from lakeshelf.forecast.frames import KEY, LEVELS, Forecast
-from lakeshelf.forecast.model.folds import TestFold
+from lakeshelf.forecast.model.folds import EvaluationFold
 from lakeshelf.forecast.model.rows import days, kept, numbers, texts
 from lakeshelf.forecast.model.scores import METRICS, PINBALL, JudgedForecasts
 from lakeshelf.forecast.orders.distribution import Ints
@@ -63,7 +63,7 @@ class Scene:
 
 def ratio(
     test: pa.Table,
-    fold: TestFold,
+    fold: EvaluationFold,
     demand: pa.Table,
     model: JudgedForecasts,
     rivals: Mapping[str, JudgedForecasts],
@@ -101,7 +101,7 @@ def _ratio(own: list[FrontierPoint], rival: list[FrontierPoint]) -> float | None
     return mine / theirs if theirs > 0 else None
 
 
-def scene(test: pa.Table, fold: TestFold, demand: pa.Table) -> Scene:
+def scene(test: pa.Table, fold: EvaluationFold, demand: pa.Table) -> Scene:
     """What is replayed of a fold.
 
     Raises:

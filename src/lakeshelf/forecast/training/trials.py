@@ -15,7 +15,7 @@ from lakeshelf.forecast.frames import DEMAND, WEIGHT, Trained
 from lakeshelf.forecast.model.baselines import LAST_WINDOW, SEASONAL_NAIVE
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.contenders import Contender, Forecaster
-from lakeshelf.forecast.model.folds import PLAN, FoldPlan, TestFold, rolling, usable
+from lakeshelf.forecast.model.folds import PLAN, EvaluationFold, FoldPlan, rolling, usable
 from lakeshelf.forecast.model.gates import Evidence, GateVerdict, permuted, verdicts
 from lakeshelf.forecast.model.registry import contenders
 from lakeshelf.forecast.model.rows import STORE, matrix, texts
@@ -126,7 +126,7 @@ def boosted(rows: pa.Table, settings: BoostingSettings, age: int = LONGEST) -> B
     return Boosted(allowed.numeric, tuple(allowed.categories), own)
 
 
-def newest(rows: pa.Table, plan: FoldPlan) -> TestFold:
+def newest(rows: pa.Table, plan: FoldPlan) -> EvaluationFold:
     """The fold that the gates look at.
 
     Raises:
