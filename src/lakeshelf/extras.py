@@ -43,7 +43,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "sse_starlette",
             "uvicorn",
         ),
-        "web": ("jinja2",),
+        "web": ("jinja2", "rjsmin"),
         "ml": ("lightgbm", "numpy", "scipy"),
         "openlineage": ("openlineage",),
         "tracing": ("opentelemetry",),

@@ -19,6 +19,7 @@ from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
 from tests.cli.commands import PATHS
 from tests.governance.api.people import ORIGIN, Browser, Person
+from tests.ui import tools
 
 HTML = {"Accept": "text/html"}
 
@@ -113,6 +114,18 @@ def test_files_are_kept_as_long_as_they_are_these(app: FastAPI) -> None:
     assert "immutable" in style.headers["Cache-Control"]
     assert nobody.call("GET", "/static/0123456789abcdef/style.css").status_code == 404
     assert nobody.call("GET", files.address("style.css") + "/../../__init__.py").status_code == 404
+
+
+@pytest.mark.slow
+def test_scripts_are_served_as_they_are_written_but_for_comments_and_blanks() -> None:
+    written = {
+        file.relative_to(tools.SCRIPTS).as_posix(): file.read_text(encoding="utf-8")
+        for file in tools.SCRIPTS.rglob("*.js")
+    }
+    contents = files.assets().contents
+    served = {name: contents[name].decode() for name in written}
+    assert tools.words(served) == tools.words(written)
+    assert not any("@param" in text for text in served.values())
 
 
 def test_a_place_that_is_not_there_is_told_in_the_shape_of_who_asks(

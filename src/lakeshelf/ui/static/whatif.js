@@ -26,7 +26,9 @@ async function wait(place) {
     if (answer.status === 401 || answer.status === 404) return location.reload();
     const step = seen?.progress?.step;
     const word = step ? place.getAttribute(`data-${step}`) : null;
-    if (said && word) said.textContent = `It ${word}${seen.progress.of ? `, ${seen.progress.done} of ${seen.progress.of}` : ""}.`;
+    const { done, of } = seen?.progress ?? {};
+    const part = of ? `, ${done} of ${of}` : "";
+    if (said && word) said.textContent = `It ${word}${part}.`;
   } catch {
     // No answer: it is asked again.
   }

@@ -196,7 +196,8 @@ export class Acts {
     this.table.dispatchEvent(new Event("change"));
     const named = refused.slice(0, NAMED).join("; ");
     const more = refused.length > NAMED ? `; and ${refused.length - NAMED} more, F8 shows the next` : "";
-    if (refused.length) this.say(`${what ? `${what}. ` : ""}Refused: ${named}${more}`);
+    const begun = what && `${what}. `;
+    if (refused.length) this.say(`${begun}Refused: ${named}${more}`);
     else if (what) this.say(what);
   }
 }

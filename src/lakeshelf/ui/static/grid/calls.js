@@ -39,6 +39,15 @@ export async function call(method, path, { body, signal, id } = {}) {
   throw new Refusal(status, content.error);
 }
 
+/** A module that not every page needs. @template T @param {Promise<T>} loading @returns {Promise<T>} */
+export async function later(loading) {
+  try {
+    return await loading;
+  } catch {
+    throw new Lost("a part of this page could not be loaded: the server does not answer, or is another version by now; reload the page, which keeps what is unsent");
+  }
+}
+
 /** @param {...string} parts */
 export function path(...parts) {
   return parts.map((part) => `/${encodeURIComponent(part)}`).join("");

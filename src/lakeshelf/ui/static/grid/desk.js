@@ -1,27 +1,11 @@
 /** What stands around the grid: how much is edited and saved, and what is done with it. */
 
-import { Refusal, call, path } from "./calls.js";
-import { ask, element, shownDialog } from "./dom.js";
+import { Refusal, call, later, path } from "./calls.js";
+import { ask, asked, element } from "./dom.js";
 import { made } from "./edits.js";
-import { preview, summary } from "./preview.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** @typedef {import("./session.js").Session} Session */
-
-const KEYS = [
-  ["arrows, Page Up, Page Down, Home, End", "move; with Ctrl to the end; with Shift select"],
-  ["Ctrl+A", "select all"],
-  ["Enter, F2, a letter", "edit; Enter or Tab ends, Esc leaves it as it was"],
-  ["Delete", "no value"],
-  ["Ctrl+C, Ctrl+X, Ctrl+V", "copy, cut, paste, also from a spreadsheet"],
-  ["Ctrl+D", "the first row of the selection into the others"],
-  ["Ctrl+Z, Ctrl+Y", "undo, redo"],
-  ["Insert, Ctrl+Delete", "a new row; delete the selected rows"],
-  ["F8", "next finding"],
-  ["Ctrl+G", "go to a row"],
-  ["Ctrl+Enter", "preview"],
-  ["?", "these keys"],
-];
 
 export class Desk {
   /** @param {Grid} grid @param {Session} session @param {HTMLElement} root @param {string} why Why nothing is edited; empty: it may be. */
@@ -61,7 +45,7 @@ export class Desk {
 
   #listen() {
     this.grid.addEventListener("preview", () => this.why || void this.#tried(() => this.preview()));
-    this.grid.addEventListener("keys", () => void this.keys());
+    this.grid.addEventListener("keys", () => void this.#tried(() => this.keys()));
     this.grid.addEventListener("jump", () => void this.jump());
     this.grid.addEventListener("next", () => void this.#tried(() => this.next()));
     this.grid.addEventListener("sort", (event) => void this.#tried(() => this.sort(/** @type {CustomEvent} */ (event).detail)));
@@ -75,7 +59,7 @@ export class Desk {
   /** What the edits would do, judged by all rules. */
   async preview() {
     if (!(await this.#saved())) return;
-    const shown = await this.#ask("preview");
+    const [{ preview }, shown] = await Promise.all([later(import("./preview.js")), this.#ask("preview")]);
     this.edits.findings.clear();
     this.edits.find(shown.findings);
     this.panel.hidden = false;
@@ -84,23 +68,9 @@ export class Desk {
 
   async submit() {
     if (!(await this.#saved())) return;
-    const shown = await this.#ask("preview");
-    const title = element("input", { name: "title", required: true, maxlength: 200, autofocus: true });
-    const description = element("textarea", { name: "description", rows: 3, maxlength: 10000 });
-    const merges = element("input", { type: "checkbox", name: "merges" });
-    const form = element(
-      "form",
-      { method: "dialog" },
-      element("h2", {}, "Submit for review"),
-      element("p", {}, summary(shown)),
-      element("label", {}, "Title", title),
-      element("label", {}, "Why", description),
-      element("label", {}, merges, "Merge when it is approved"),
-      element("button", { value: "submit" }, "Submit"),
-      element("button", { value: "", formnovalidate: true }, "Cancel"),
-    );
-    if ((await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Submit for review" }, form))) !== "submit") return;
-    const body = { title: title.value, description: description.value, merge_when_approved: merges.checked };
+    const [{ submission }, shown] = await Promise.all([later(import("./dialogs.js")), this.#ask("preview")]);
+    const body = await submission(shown);
+    if (!body) return;
     const request = await call("POST", `${path("live_sessions", await this.session.id(false))}/submit`, { body, id: made() });
     location.assign(`/reviews${path(request.project, String(request.number))}`);
   }
@@ -139,7 +109,8 @@ export class Desk {
     await this.table.show({ sort: next });
     this.grid.begin();
     this.grid.go(0);
-    this.grid.say(`${this.table.count.toLocaleString("en")} rows${next.length ? ` by ${column}` : ""}`);
+    const order = next.length ? ` by ${column}` : "";
+    this.grid.say(`${this.table.count.toLocaleString("en")} rows${order}`);
     const address = new URL(location.href);
     address.searchParams.delete("sort");
     for (const one of next) address.searchParams.set("sort", `${"descending" in one ? "-" : ""}${one.column}`);
@@ -149,7 +120,7 @@ export class Desk {
   async jump() {
     const row = element("input", { type: "number", min: 1, max: this.table.rows, name: "row", autofocus: true, required: true });
     const form = element("form", { method: "dialog" }, element("label", {}, "Go to row", row), element("button", { value: "go" }, "Go"));
-    if ((await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Go to row" }, form))) === "go") this.grid.go(row.valueAsNumber - 1);
+    if ((await asked("Go to row", form)) === "go") this.grid.go(row.valueAsNumber - 1);
     this.grid.box.focus({ preventScroll: true });
   }
 
@@ -160,9 +131,8 @@ export class Desk {
   }
 
   async keys() {
-    const rows = KEYS.map(([key, what]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, what)));
-    const form = element("form", { method: "dialog" }, element("table", {}, element("tbody", {}, ...rows)), element("button", { autofocus: true }, "Close"));
-    await shownDialog(element("dialog", { class: "grid-dialog", "aria-label": "Keys" }, form));
+    const { keys } = await later(import("./dialogs.js"));
+    await keys();
   }
 
   /** @param {unknown} error */
@@ -207,8 +177,10 @@ export class Desk {
   #tell() {
     const { state, reason, taken, unsent } = this.edits;
     const errors = [...this.#faults()].length;
-    const rows = `${this.table.rows.toLocaleString("en")} rows`;
-    this.count.textContent = `${rows}${taken + unsent ? `, ${taken + unsent} edits` : ""}${errors ? `, ${errors} findings` : ""}`;
+    const counts = [`${this.table.rows.toLocaleString("en")} rows`];
+    if (taken + unsent) counts.push(`${taken + unsent} edits`);
+    if (errors) counts.push(`${errors} findings`);
+    this.count.textContent = counts.join(", ");
     const told = {
       saved: taken ? "saved" : "",
       sending: `${unsent} not saved`,

@@ -17,11 +17,12 @@ export function ask(question) {
   const yes = element("button", { value: "yes" }, "Go on");
   const no = element("button", { value: "no" }, "Cancel");
   const form = element("form", { method: "dialog" }, element("p", {}, question), yes, no);
-  return shownDialog(element("dialog", { class: "grid-dialog", "aria-label": question }, form)).then((value) => value === "yes");
+  return asked(question, form).then((value) => value === "yes");
 }
 
-/** A dialog until it is closed; its answer. @param {HTMLDialogElement} dialog @returns {Promise<string>} */
-export function shownDialog(dialog) {
+/** A form as a dialog, until it is closed; its answer. @param {string} name @param {HTMLFormElement} form @returns {Promise<string>} */
+export function asked(name, form) {
+  const dialog = element("dialog", { class: "grid-dialog", "aria-label": name }, form);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) =>

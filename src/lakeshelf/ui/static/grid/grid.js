@@ -322,7 +322,8 @@ export class Grid extends EventTarget {
     const was = dirty && base !== undefined ? `was ${base === null ? "empty" : base}` : "";
     const others = moved ? "changed by others since you began" : "";
     const told = [fault && `${fault.severity === "warning" ? "Warning" : "Error"}: ${fault.message}`, was, others, fault && "F8 next"];
-    const text = `${column.label}${column.unit ? ` (${column.unit})` : ""}: ${told.filter(Boolean).join("; ") || column.help}`;
+    const unit = column.unit ? ` (${column.unit})` : "";
+    const text = `${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help}`;
     if (this.found.textContent !== text) this.found.textContent = text;
     this.found.classList.toggle("error", Boolean(fault));
   }

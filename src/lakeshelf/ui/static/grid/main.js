@@ -1,8 +1,7 @@
 /** The grid of a page: `<div data-grid data-project=… data-dataset=… data-user=… data-why=…>`. */
 
-import { call, path } from "./calls.js";
+import { call, later, path } from "./calls.js";
 import { Desk } from "./desk.js";
-import { Effect } from "./effect.js";
 import { Edits } from "./edits.js";
 import { Grid } from "./grid.js";
 import { Session } from "./session.js";
@@ -25,14 +24,20 @@ async function mount(root) {
   const table = new Table(project, dataset, edits);
   const grid = new Grid(root, table, !why, title);
   const desk = new Desk(grid, session, root, why);
-  const place = document.querySelector("[data-effect]");
-  const effect = place instanceof HTMLElement ? new Effect(edits, session, place) : undefined;
   try {
-    await begin(table, session, grid, !why);
-    if (session.opened?.edits) effect?.again();
+    const [effect] = await Promise.all([beside(edits, session), begin(table, session, grid, !why)]);
+    if (edits.taken) effect?.again();
   } catch (error) {
     desk.fail(error);
   }
+}
+
+/** The effect of the edits, where jobs follow the dataset. @param {Edits} edits @param {Session} session */
+async function beside(edits, session) {
+  const place = document.querySelector("[data-effect]");
+  if (!(place instanceof HTMLElement)) return undefined;
+  const { Effect } = await later(import("./effect.js"));
+  return new Effect(edits, session, place);
 }
 
 /** @param {Table} table @param {Session} session @param {Grid} grid @param {boolean} canEdit */

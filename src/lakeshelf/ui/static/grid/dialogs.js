@@ -1,0 +1,48 @@
+/** What people are asked and told apart from the grid; loaded when somebody first needs it. */
+
+import { asked, element } from "./dom.js";
+import { summary } from "./preview.js";
+
+const KEYS = [
+  ["arrows, Page Up, Page Down, Home, End", "move; with Ctrl to the end; with Shift select"],
+  ["Ctrl+A", "select all"],
+  ["Enter, F2, a letter", "edit; Enter or Tab ends, Esc leaves it as it was"],
+  ["Delete", "no value"],
+  ["Ctrl+C, Ctrl+X, Ctrl+V", "copy, cut, paste, also from a spreadsheet"],
+  ["Ctrl+D", "the first row of the selection into the others"],
+  ["Ctrl+Z, Ctrl+Y", "undo, redo"],
+  ["Insert, Ctrl+Delete", "a new row; delete the selected rows"],
+  ["F8", "next finding"],
+  ["Ctrl+G", "go to a row"],
+  ["Ctrl+Enter", "preview"],
+  ["?", "these keys"],
+];
+
+/** What a submission says of itself; undefined: it is not submitted.
+ * @param {import("./preview.js").Preview} shown
+ */
+export async function submission(shown) {
+  const title = element("input", { name: "title", required: true, maxlength: 200, autofocus: true });
+  const description = element("textarea", { name: "description", rows: 3, maxlength: 10000 });
+  const merges = element("input", { type: "checkbox", name: "merges" });
+  const form = element(
+    "form",
+    { method: "dialog" },
+    element("h2", {}, "Submit for review"),
+    element("p", {}, summary(shown)),
+    element("label", {}, "Title", title),
+    element("label", {}, "Why", description),
+    element("label", {}, merges, "Merge when it is approved"),
+    element("button", { value: "submit" }, "Submit"),
+    element("button", { value: "", formnovalidate: true }, "Cancel"),
+  );
+  if ((await asked("Submit for review", form)) !== "submit") return undefined;
+  return { title: title.value, description: description.value, merge_when_approved: merges.checked };
+}
+
+/** What each key does. */
+export function keys() {
+  const rows = KEYS.map(([key, what]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, what)));
+  const form = element("form", { method: "dialog" }, element("table", {}, element("tbody", {}, ...rows)), element("button", { autofocus: true }, "Close"));
+  return asked("Keys", form);
+}
