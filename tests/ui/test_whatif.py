@@ -128,7 +128,7 @@ def test_a_command_holds_each_word_of_a_question(question: dict[str, str]) -> No
         st.builds(
             Spot,
             st.text(max_size=8),
-            st.sampled_from(["before", "after", "tried"]),
+            st.sampled_from(["before", "after", "tried", "levels"]),
             NUMBERS,
             NUMBERS,
             st.none() | st.tuples(NUMBERS, NUMBERS),

@@ -112,6 +112,15 @@ def test_what_is_in_force_is_replayed_as_what_is_set(
     assert of(rule, "stock")["before"] == of(other, "stock")["before"]
 
 
+def test_people_read_what_was_set_and_what_each_mark_stands_for(lakeshelf: Any, kept: Path) -> None:
+    words = (*ML, "--set", "allow_zero=true", "--frontier")
+    shown = lakeshelf("--lake", kept, "whatif", "--since", SINCE, *words)
+    assert shown.code == 0
+    assert "and plan_source=ml, allow_zero=true." in shown.out
+    assert "·: other reorder points, +: other service levels)" in shown.out
+    assert "forecast cutoff days" in shown.err
+
+
 def test_the_library_answers_as_the_command_does(asked: Any, kept: Path) -> None:
     answer = forecast.what_if(Lake(kept), {"plan_source": "ml"}, since=SINCE, frontier=True)
     assert json.loads(json.dumps(answer, default=str)) == asked(*ML, "--frontier")

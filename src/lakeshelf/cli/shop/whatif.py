@@ -125,7 +125,7 @@ class Change:
         if self.request is not None:
             return "change request {} ({})".format(*self.request)
         return (
-            ", ".join(f"{name}={plain(value)}" for name, value in self.fields.items()) or "the same"
+            ", ".join(f"{name}={_word(value)}" for name, value in self.fields.items()) or "the same"
         )
 
     @property

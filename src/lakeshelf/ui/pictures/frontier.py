@@ -11,6 +11,8 @@ from lakeshelf.ui.pictures.drawing import add, frame, plain
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 680.0, 340.0, 64.0, 40.0, 24.0, 44.0
 RADIUS, MARGIN, TICKS = 5.0, 0.08, 5
+APART = 13.0
+"""Pixels between two names of policies that were tried; one nearer to the name before it is left to the table."""
 TRIED = ("tried", "levels")
 """Other reorder points, and other service levels of a model."""
 Interval = tuple[float, float]
@@ -85,13 +87,26 @@ def drawn(spots: Sequence[Spot]) -> Element:
     picture.set("role", "img")
     _draw_axes(picture, across, up)
     for kind in TRIED:
-        tried = [spot for spot in spots if spot.kind == kind]
-        if len(tried) > 1:
-            points = "L".join(f"{plain(across.at(s.stock))} {plain(up.at(s.fill))}" for s in tried)
-            add(picture, "path", d=f"M{points}", class_="line")
-    for spot in sorted(spots, key=lambda one: one.kind not in TRIED):
-        _draw_spot(picture, spot, across, up)
+        _draw_tried(picture, [spot for spot in spots if spot.kind == kind], across, up)
+    for spot in spots:
+        if spot.kind not in TRIED:
+            _draw_spot(picture, spot, across, up)
+            _draw_name(picture, spot, across, up)
     return picture
+
+
+def _draw_tried(picture: Element, spots: Sequence[Spot], across: Scale, up: Scale) -> None:
+    """Spots of a kind, joined in their order, of which those that are apart have their names."""
+    places = [(across.at(spot.stock), up.at(spot.fill)) for spot in spots]
+    if len(spots) > 1:
+        points = "L".join(f"{plain(x)} {plain(y)}" for x, y in places)
+        add(picture, "path", d=f"M{points}", class_="line")
+    named: tuple[float, float] | None = None
+    for spot, place in zip(spots, places, strict=True):
+        _draw_spot(picture, spot, across, up)
+        if named is None or math.dist(named, place) >= APART:
+            _draw_name(picture, spot, across, up)
+            named = place
 
 
 def _words(spots: Sequence[Spot]) -> str:
@@ -137,5 +152,13 @@ def _draw_spot(picture: Element, spot: Spot, across: Scale, up: Scale) -> None:
             r=RADIUS if spot.kind == "after" else 3.5,
             class_=spot.kind,
         )
-    above = 16 if spot.kind == "tried" else -9
-    add(picture, "text", spot.name, x=x, y=y + above, class_="note", text_anchor="middle")
+
+
+def _draw_name(picture: Element, spot: Spot, across: Scale, up: Scale) -> None:
+    """The name, where it meets no other: of reorder points below, of service levels to the left."""
+    x, y = across.at(spot.stock), up.at(spot.fill)
+    if spot.kind == "levels":
+        add(picture, "text", spot.name, x=x - 8, y=y + 4, class_="note", text_anchor="end")
+    else:
+        below = 16 if spot.kind == "tried" else -9
+        add(picture, "text", spot.name, x=x, y=y + below, class_="note", text_anchor="middle")
