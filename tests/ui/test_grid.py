@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -217,3 +218,20 @@ def test_what_others_merged_meanwhile_is_marked(desk: Desk) -> None:
     expect(desk.cell(3, "threshold_pct")).to_contain_class("moved")
     desk.go(3, "threshold_pct")
     desk.says("changed by others since you began")
+
+
+def test_values_are_chosen_by_their_counts_and_stand_in_the_address(desk: Desk) -> None:
+    page = desk.page
+    desk.open("?filter=sku+<+K000010&facet.code=%22" + str(BEYOND) + "%22")
+    group = page.get_by_role("group", name=re.compile("threshold", re.IGNORECASE))
+    expect(group.get_by_role("checkbox")).to_have_count(1)
+    expect(group).to_contain_text("30 10")
+    expect(page.get_by_role("group", name=re.compile("sku", re.IGNORECASE))).to_have_count(0)
+    group.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.wait_for_url("**facet.threshold_pct=30**")
+    expect(desk.grid).to_have_attribute("aria-rowcount", "11")
+    expect(group.get_by_role("checkbox")).to_be_checked()
+    assert "facet.code=" in page.url
+    page.goto(page.url.replace("threshold_pct=30", "threshold_pct=31"))
+    expect(desk.grid).to_have_attribute("aria-rowcount", "1")

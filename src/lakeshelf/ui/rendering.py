@@ -25,6 +25,11 @@ INVISIBLE = re.compile(
 )
 """Characters of control and of direction, but for tab and line feed."""
 
+EMPTY_CELL = re.compile(
+    rf'<td (?![^>]*data-figure)([^>]*data-label="[^"]*"[^>]*)>\s*({NOTHING}?)\s*</td>'
+)
+"""A cell that holds nothing and stays so: a card leaves it out. Values are escaped, so none looks like one."""
+
 
 @cache
 def environment() -> Environment:
@@ -58,7 +63,8 @@ def key() -> str:
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """A page as HTML."""
-    return environment().get_template(template).render(values)
+    page = environment().get_template(template).render(values)
+    return EMPTY_CELL.sub(r"<td data-empty \1>\2</td>", page)
 
 
 def number(value: float | Decimal | None, digits: int = 0) -> str:

@@ -13,6 +13,8 @@ DATASET = "/projects/{project}/datasets/{dataset}"
 UPLOAD = "/projects/{project}/uploads/{upload}"
 OPEN = ("draft", "pending_review", "approved", "rejected", "merging")
 """States of a change request that is not at its end."""
+FACET = "facet."
+"""What names of parameters begin with that choose values of a column."""
 AT_ONCE = 200
 """Rows of a list that are shown at once."""
 
@@ -40,7 +42,10 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
     is_old = any(where.query.get(name) for name in ("version", "snapshot"))
     why = "this is how it was; go back to now to edit" if is_old else "" if may is True else may
     follows = definition["definition"].get("topic") is not None
-    return {"requests": asked["requests"], "why": why, "follows": follows}
+    facets = {
+        name.removeprefix(FACET): where.many(name) for name in where.query if name.startswith(FACET)
+    }
+    return {"requests": asked["requests"], "why": why, "follows": follows, "facets": facets}
 
 
 async def _of_session(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 /** The grid of a page: `<div data-grid data-project=… data-dataset=… data-user=… data-why=…>`. */
 
+import { addressed } from "./address.js";
 import { call, later, path } from "./calls.js";
 import { Desk } from "./desk.js";
 import { Edits } from "./edits.js";
@@ -9,7 +10,6 @@ import { Store } from "./store.js";
 import { Table } from "./table.js";
 
 /** @typedef {import("./cells.js").Column} Column */
-/** @typedef {import("./table.js").Query} Query */
 
 /** @param {HTMLElement} root */
 async function mount(root) {
@@ -27,6 +27,7 @@ async function mount(root) {
   try {
     const [effect] = await Promise.all([beside(edits, session), begin(table, session, grid, !why)]);
     if (edits.taken) effect?.again();
+    choices(table);
   } catch (error) {
     desk.fail(error);
   }
@@ -38,6 +39,19 @@ async function beside(edits, session) {
   if (!(place instanceof HTMLElement)) return undefined;
   const { Effect } = await later(import("./effect.js"));
   return new Effect(edits, session, place);
+}
+
+/** Values to choose by are counted once somebody opens them. @param {Table} table */
+function choices(table) {
+  const place = document.querySelector("[data-facets]");
+  if (!(place instanceof HTMLDetailsElement)) return;
+  const open = () => {
+    if (!place.open) return;
+    place.removeEventListener("toggle", open);
+    void later(import("./facets.js")).then(({ fill }) => fill(place, table));
+  };
+  place.addEventListener("toggle", open);
+  open();
 }
 
 /** @param {Table} table @param {Session} session @param {Grid} grid @param {boolean} canEdit */
@@ -57,19 +71,6 @@ async function begin(table, session, grid, canEdit) {
   if (opened) await table.takeUp();
   if (canEdit && !isOld) await table.edits.takeUp();
   if (opened?.edits) table.edits.find((await call("GET", `${path("live_sessions", opened.id)}/preview`)).findings);
-}
-
-/** What an address asks for: `sort=-column`, `filter=column operator value`, `version`, `snapshot`.
- * @param {URLSearchParams} params @returns {Query}
- */
-function addressed(params) {
-  const sort = params.getAll("sort").map((one) => ({ column: one.replace(/^-/, ""), descending: one.startsWith("-") }));
-  const filters = params.getAll("filter").filter(Boolean).map((one) => {
-    const [column, op = "not_null", ...rest] = one.trim().split(" ");
-    return { column, op, value: rest.length ? rest.join(" ") : undefined };
-  });
-  const version = params.get("version") ? Number(params.get("version")) : undefined;
-  return { sort, filters, version, snapshot: params.get("snapshot") || undefined };
 }
 
 for (const root of document.querySelectorAll("[data-grid]")) if (root instanceof HTMLElement) void mount(root);
