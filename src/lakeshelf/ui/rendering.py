@@ -25,10 +25,8 @@ INVISIBLE = re.compile(
 )
 """Characters of control and of direction, but for tab and line feed."""
 
-EMPTY_CELL = re.compile(
-    rf'<td (?![^>]*data-figure)([^>]*data-label="[^"]*"[^>]*)>\s*({NOTHING}?)\s*</td>'
-)
-"""A cell that holds nothing and stays so: a card leaves it out. Values are escaped, so none looks like one."""
+EMPTY_CELL = re.compile(rf'<td ([^>]*data-label="[^"]*"[^>]*)>\s*({NOTHING}?)\s*</td>')
+"""A cell that holds nothing: a card leaves it out. Values are escaped, so none looks like one."""
 
 
 @cache

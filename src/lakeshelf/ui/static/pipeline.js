@@ -46,6 +46,7 @@ function fill(row, values) {
     const name = cell.dataset.figure || "";
     const words = text(values[name] ?? null, DIGITS[/** @type {keyof typeof DIGITS} */ (name)]);
     if (cell.textContent !== words) cell.textContent = words;
+    cell.toggleAttribute("data-empty", words === "–");
   }
   const state = /** @type {HTMLElement | null} */ (row.querySelector("[data-state]"));
   if (state && state.dataset.state !== values.state) {
