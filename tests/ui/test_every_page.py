@@ -79,8 +79,8 @@ def is_wider(page: Page) -> bool:
 
 
 def empty(page: Page) -> list[str]:
-    """Cells of cards that hold nothing; those of numbers that move may come to hold some."""
-    shown = page.locator(".cards td:visible:not([data-figure], :has([data-error], input, a))")
+    """Cells of cards that hold nothing; an error may come to stand in one."""
+    shown = page.locator(".cards td:visible:not(:has([data-error], input, a))")
     texts = shown.evaluate_all("(cells) => cells.map((one) => [one.dataset.label, one.innerText])")
     return [f"empty: {label}" for label, text in texts if text.strip() in ("", "\N{EN DASH}")]
 

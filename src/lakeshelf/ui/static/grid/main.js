@@ -48,7 +48,10 @@ function choices(table) {
   const open = () => {
     if (!place.open) return;
     place.removeEventListener("toggle", open);
-    void later(import("./facets.js")).then(({ fill }) => fill(place, table));
+    void later(import("./facets.js")).then(({ fill }) => fill(place, table)).catch((error) => {
+      const said = place.querySelector("[data-said]");
+      if (said) said.textContent = error.message;
+    });
   };
   place.addEventListener("toggle", open);
   open();
