@@ -66,8 +66,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Answer]]:
     calls: list[tuple[str, Answer]] = []
     get = Api.get
 
-    async def told(self: Api, place: str, query: Any = None) -> Answer:
-        answer = await get(self, place, query)
+    async def told(self: Api, place: str, query: Any = None, **options: bool) -> Answer:
+        answer = await get(self, place, query, **options)
         calls.append((place, answer))
         return answer
 
