@@ -143,6 +143,7 @@ READING = {
     "models import": [hostile.TEXT],
     "models verify": [hostile.TEXT],
     "models promote": [hostile.TEXT, "--as", hostile.TEXT],
+    "models retire": [hostile.TEXT, "--as", hostile.TEXT],
     "models rollback": ["--as", hostile.TEXT],
     "models compare": [hostile.TEXT, hostile.TEXT],
     "destroy": ["--yes", hostile.TEXT],

@@ -73,6 +73,7 @@ ARGUMENTS = {
     "webhooks again": ["x", "1"],
     "models import": ["x"],
     "models promote": ["x"],
+    "models retire": ["x"],
     "models compare": ["x", "y"],
     "cr effect": ["1"],
     "cr outcome": ["1"],

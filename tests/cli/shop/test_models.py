@@ -86,6 +86,24 @@ def test_a_version_goes_up_step_by_step_and_is_rolled_back(lakeshelf, root):
     }
 
 
+def test_of_two_champions_one_is_retired_by_the_command_that_the_error_names(lakeshelf, root):
+    first, second = add(root, 20), add(root, 21)
+    for version in (first, first, second, second):
+        lakeshelf("--lake", root, "models", "promote", version, "--yes")
+    lake = registered.writer(root)
+    retired = registered.read(lake).registry.model(first)
+    act = Attribution("mia", datetime(2026, 10, 22, tzinfo=UTC), "by hand")
+    registered.change(lake, lambda known: (retired.become("champion", act),))
+    assert "`lakeshelf models retire VERSION`" in lakeshelf("--lake", root, "models", "show").error
+    done = lakeshelf("--lake", root, "models", "retire", second, "--yes")
+    assert done.code == 0, done.err
+    assert status(lakeshelf, root) == {first: "champion", second: "retired"}
+    lakeshelf("--lake", root, "models", "retire", second, "--for-good", "--yes")
+    again = lakeshelf("--lake", root, "models", "promote", second, "--yes")
+    assert again.code != 0
+    assert status(lakeshelf, root) == {first: "champion", second: "refused"}
+
+
 def test_nothing_changes_before_somebody_agrees(lakeshelf, root):
     version = add(root, 20)
     asked = lakeshelf("--lake", root, "models", "promote", version)

@@ -151,6 +151,26 @@ def rollback(
     _change(actor, lambda known: registry.rollback(known, act), yes, as_json)
 
 
+@app.command("retire")
+def retire(
+    version: Version,
+    *,
+    for_good: Annotated[
+        bool, typer.Option("--for-good", help="Refuse it: it never decides again.")
+    ] = False,
+    actor: Actor,
+    reason: Reason = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a version out of use; of the champion, the rule decides then."""
+    from lakeshelf.forecast.versions import registry
+
+    act = _act(actor, reason or f"{'refused' if for_good else 'retired'} by command")
+    step = registry.refuse if for_good else registry.retire
+    _change(actor, lambda known: step(known, version, act), yes, as_json)
+
+
 @app.command("compare")
 def compare(one: Version, other: Version, *, as_json: AsJson = False) -> None:
     """Compare two versions: scores by segment, gates, and how they were trained."""

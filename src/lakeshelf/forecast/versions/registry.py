@@ -189,7 +189,7 @@ class Registry:
             names = ", ".join(sorted(model.model_version for model in those))
             raise RegistryDamaged(
                 f"ops/models has {len(those)} versions as {status}: {names}",
-                hint="retire all of them but one; until then the rule decides",
+                hint="`lakeshelf models retire VERSION` for all of them but one; until then the rule decides",
             )
         return next(iter(those), None)
 
