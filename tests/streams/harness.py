@@ -234,9 +234,12 @@ def process(
     )
     for topic in found.topics:
         batch.relations[topic.name] = relation(topic, rows.get(topic.name, []))
-    processor._sort_out(batch)
-    processor._commit_others(batch, processor._commit_awaited(batch))
-    processor._sink.settle()
+    try:
+        processor._sort_out(batch)
+        processor._commit_others(batch, processor._commit_awaited(batch))
+        processor._sink.settle()
+    finally:
+        processor._sink.end()  # who ended commits nothing beside the one that follows
     return batch
 
 
