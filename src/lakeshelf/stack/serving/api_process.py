@@ -71,7 +71,7 @@ def run(
         context = Context(metadata, Root.at(settings.lake_root), judge)
         if governed.has_sample(settings):
             sample.make(context, governed.tokens(settings))
-        listening = _listening(settings)
+        listening = listener(settings)
         with _kept_up(context, settings), served(settings, "api", beats=False) as telemetry:
             places = {"address": governed.address(settings), "telemetry": telemetry.address}
             tell = partial(API.tell, settings.stack_dir, "api", places)
@@ -97,7 +97,7 @@ def read(settings: Settings, show: Callable[[str, Context], None]) -> None:
         context = Context(metadata, Root.at(settings.lake_root), Worker(governed.worker(settings)))
         if governed.has_sample(settings):
             sample.make_people(context, governed.tokens(settings))
-        listening = _listening(settings)
+        listening = listener(settings)
         show(governed.address(settings), context)
         _serve(
             _application(context, settings, reading=True),
@@ -146,7 +146,12 @@ def _serve(app: FastAPI, listening: socket.socket, *, is_behind_proxy: bool) -> 
         ended(app)
 
 
-def _listening(settings: Settings) -> socket.socket:
+def listener(settings: Settings) -> socket.socket:
+    """The socket at which the API is asked; connections send without delay.
+
+    Raises:
+        LakeshelfError: The port is taken.
+    """
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     place = (settings.api_host, governed.port(settings))
     try:
