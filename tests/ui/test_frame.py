@@ -147,7 +147,9 @@ def test_a_page_that_fails_says_so_with_the_number_of_the_call(app: FastAPI, ann
 def test_what_takes_longer_than_a_page_waits_names_its_job(context: Context, ann: Person) -> None:
     app = application(context, serving=Serving(patience_s=0))
     serving.install(app)
-    assert "goes on as job" in read(Browser(app, "ann"), "/me").text
+    page = read(Browser(app, "ann"), "/me").text
+    [awaited] = re.findall(r'data-awaited="([^"]+)"', page)
+    assert len(awaited.split()) > 1
 
 
 @pytest.mark.parametrize("command", sorted({page.command for page in PAGES}))
