@@ -17,9 +17,9 @@ from lakeshelf.counts import count_of
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.rows import of_store
-from lakeshelf.forecast.demand.segments import segment
-from lakeshelf.forecast.frames import KEY, LEVELS, Forecast
-from lakeshelf.forecast.inference.predictions import predicted
+from lakeshelf.forecast.demand.segments import LINES, segment
+from lakeshelf.forecast.frames import HORIZON, KEY, LEVELS, Forecast
+from lakeshelf.forecast.inference.predictions import PEAK, predicted
 from lakeshelf.forecast.inference.shelves import OrderTerms
 from lakeshelf.forecast.model.boosted import Predictor
 from lakeshelf.forecast.orders.distribution import Ints
@@ -32,6 +32,7 @@ from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 from lakeshelf.shop.cutoffs import DAY
 
+KEPT = [KEY[1], HORIZON, PEAK, LINES]
 Progress = Callable[[str, int, int], None]
 """Is told a step, how much of it is done, and how much there is."""
 
@@ -41,7 +42,7 @@ class Foretold:
     """What a version says of a cutoff day.
 
     Args:
-        rows: Features of the day, of shelves that a model may order for.
+        rows: Of the features of the day those that orders ask for (`KEPT`), of shelves that a model may order for.
         place: Number of the shelf of each row.
         forecast: What the version forecasts of them; nothing of the tail where no shelf may be empty, since its level
             is the floor then, whatever the forecast.
@@ -157,7 +158,8 @@ def read(
         if rows.num_rows:
             models[day] = _speaker(registry, day)
             forecast = _forecast(rows, predictor(models[day].model_version), whole)
-        days.append(Foretold(rows, asked[place], forecast) if rows.num_rows else None)
+        kept = rows.select(KEPT)
+        days.append(Foretold(kept, asked[place], forecast) if rows.num_rows else None)
     return Forecasts(
         tuple(days),
         tuple(sorted({model.model_version for model in models.values()})),
