@@ -178,6 +178,13 @@ def test_a_lost_answer_is_asked_for_again_and_counts_once(desk: Desk) -> None:
     assert desk.staged() == {("K000001", "threshold_pct"): 25}
 
 
+def test_a_part_of_the_page_that_does_not_come_asks_for_a_reload(desk: Desk) -> None:
+    desk.page.route("**/grid/dialogs.js", lambda route: route.abort())
+    desk.go(1, "sku")
+    desk.press("?")
+    desk.says("reload the page")
+
+
 def test_edits_wait_for_who_is_signed_out(desk: Desk) -> None:
     refusal = {"error": {"code": "unauthenticated", "message": "sign in", "details": {}}}
     desk.page.route(EDITS, lambda route: route.fulfill(status=401, json=refusal))

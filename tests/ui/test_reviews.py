@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.governance.api.people import ORIGIN, REQUESTS, Browser, Person
-from tests.governance.api.test_life import done, insert, proposed, set_
+from tests.governance.api.people import DATA, ORIGIN, REQUESTS, Browser, Person
+from tests.governance.api.test_life import act, done, insert, proposed, set_
 from tests.ui.test_frame import field, post, read
 
 HOSTILE = "<script>alert(1)</script>=1+1\u202e\x07\"'"
@@ -75,6 +75,26 @@ def test_conflicts_come_first_are_settled_and_what_moved_is_told(
     assert "It moved since you looked:" in moved
     assert "cat_ settled conflicts, revision 2" in moved
     assert "That says nothing of whether the values are right" in moved
+
+
+def test_who_approves_sees_how_often_each_rule_warns(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    definition = ann.get(f"{DATA}/definition")["definition"]
+    few = {"name": "few", "kind": "between", "columns": ["min_qty"], "params": {"maximum": 9}}
+    rules = [*definition["rules"], {**few, "severity": "warning"}]
+    changed = {**definition, "version": 2, "rules": rules}
+    request = ben.post(f"{DATA}/definition", {"definition": changed, "title": "at most 9"})
+    act(ann, request, "approve")
+    act(ann, request, "merge")
+    edits = (insert(f"S{number}", min_qty=10 + number) for number in range(3))
+    number = str(proposed(ann, *edits, insert("S9"))["number"])
+    reviewer = Browser(app, "ben")
+    page = read(reviewer, DESK.format(number))
+    assert re.search(r'name="acknowledged" value="few"> seen: 3 . [^<]*9', page.text)
+    shown = {"number": number, "content_hash": field(page, "content_hash")}
+    assert sent(reviewer, "approve", **shown).status_code == 409
+    assert sent(reviewer, "approve", **shown, acknowledged="few").status_code == 200
 
 
 def test_cells_are_rejected_the_rest_is_approved_merged_and_taken_back(

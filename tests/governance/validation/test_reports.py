@@ -61,7 +61,10 @@ def test_errors_and_worse_block(worker: Worker, severity: Any, blocked: bool) ->
     report = judged(worker, defined({"a": LONG}, rule), [row("1", -1)])
     assert report.introduced == {severity: 1}
     assert report.blocked is blocked
-    assert report.summary()["introduced"] == {severity: 1}
+    summary = report.summary()
+    assert summary["introduced"] == {severity: 1}
+    [told] = summary["rules"]
+    assert (told["rule"], told["severity"], told["introduced"]) == ("positive", severity, 1)
 
 
 def test_a_finding_has_key_value_and_the_sentence_that_does_not_hold(worker: Worker) -> None:

@@ -103,6 +103,11 @@ class Violations:
         """How many the change introduces."""
         return pc.sum(self.introduced).as_py() or 0
 
+    def as_json(self) -> dict[str, Any]:
+        """What the change introduces, without the rows, as JSON."""
+        names = ("rule", "severity", "column", "message")
+        return {name: getattr(self, name) for name in names} | {"introduced": self.new}
+
 
 @dataclass(frozen=True)
 class ValidationReport:
@@ -164,6 +169,7 @@ class ValidationReport:
             "rows": self.rows,
             "introduced": dict(self.introduced),
             "present": dict(self.present),
+            "rules": [one.as_json() for one in self.violations if one.new],
             "deferred": list(self.deferred),
             "blocked": self.blocked,
         }

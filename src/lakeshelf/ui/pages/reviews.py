@@ -119,7 +119,7 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
         "threads": [one for one in comments if one["reply_to"] is None],
         "replies": _by(comments, "reply_to"),
         "of_cell": _of_cell(comments),
-        "warnings": await _warnings(api, where, diff),
+        "warnings": _introduced(diff),
         **_moved(asked["acts"].data or [], me["user"], where.query.get("seen", "")),
     }
 
@@ -180,16 +180,9 @@ def _of_cell(comments: Iterable[Mapping[str, Any]]) -> dict[Any, list[Mapping[st
     return kept
 
 
-async def _warnings(
-    api: Api, where: Where, diff: Mapping[str, Any] | None
-) -> dict[str, list[Mapping[str, Any]]]:
-    """Rule → what it warns of, all of it: an approval acknowledges rules, whatever page is shown."""
-    counts = ((diff or {}).get("summary") or {}).get("introduced") or {}
-    if not counts:
-        return {}
-    judged = await api.get(path(f"{ONE}/dry_run", where.names))
-    findings = (judged.data or {"findings": ()})["findings"]
-    return _by((one for one in findings if one["introduced"]), "rule")
+def _introduced(diff: Mapping[str, Any] | None) -> dict[str, list[Mapping[str, Any]]]:
+    """Rule → what it says of all cells, by column: an approval acknowledges rules, whatever page is shown."""
+    return _by(((diff or {}).get("summary") or {}).get("rules", ()), "rule")
 
 
 def _moved(acts: Sequence[Mapping[str, Any]], me: str, seen: str) -> Mapping[str, Any]:
@@ -234,7 +227,6 @@ PAGES = (
             "/projects/{project}/audit",
             f"{ONE}/effect",
             f"{ONE}/outcome",
-            f"{ONE}/dry_run",
         ),
     ),
 )
