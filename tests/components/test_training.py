@@ -96,7 +96,7 @@ def test_however_the_clock_jumps_there_is_one_training_in_each_span(steps: list[
     after, now = None, 0.0
     for step in steps:
         now += step
-        dues = module(NAME).Latest(after, timedelta(days=EVERY), {}).dues(tick(now))
+        dues = module(NAME).LatestTraining(after, timedelta(days=EVERY), {}).dues(tick(now))
         assert len(dues) <= 1
         if after is not None:
             assert bool(dues) == (at(now) - after >= timedelta(days=EVERY))

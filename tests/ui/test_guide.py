@@ -25,7 +25,7 @@ def test_each_page_stands_there_with_its_command_and_no_other() -> None:
 
 
 def test_the_keys_are_those_of_the_grid() -> None:
-    source = files("lakeshelf.ui") / "static" / "grid" / "desk.js"
+    source = files("lakeshelf.ui") / "static" / "grid" / "dialogs.js"
     told = [[re.sub("</?kbd>", "", cell) for cell in row] for row in rows() if len(row) == 2]
     keys = re.findall(
         r'^  \["(.*?)", "(.*?)"\],$', source.read_text(encoding="utf-8"), re.MULTILINE

@@ -146,7 +146,9 @@ def test_two_champions_are_named_and_one_of_them_can_be_retired() -> None:
     for asked in (lambda: found.champion, lambda: r.promote(found, VERSIONS[2], act())):
         with pytest.raises(RegistryDamaged, match=f"2 versions as champion: {VERSIONS[0]}") as told:
             asked()
-        assert told.value.hint == "retire all of them but one; until then the rule decides"
+        assert told.value.hint == (
+            "`lakeshelf models retire VERSION` for all of them but one; until then the rule decides"
+        )
     mended = r.applied(found, r.retire(found, VERSIONS[1], act()))
     assert mended.champion == found.models[VERSIONS[0]]
 
