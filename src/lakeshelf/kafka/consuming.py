@@ -133,8 +133,8 @@ def coordinated(
 ) -> _Answer:
     """What the coordinator of a consumer group answers, asked again while the group moves to another.
 
-    librdkafka looks for the new one and leaves the question unanswered
-    (https://github.com/confluentinc/librdkafka/issues/5586).
+    librdkafka looks for the new one and leaves the question unanswered (docs/design/pitfalls.md#trap-61;
+    https://github.com/confluentinc/librdkafka/issues/5586).
 
     Args:
         ask: The question, which may be asked twice.
