@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -29,6 +31,8 @@ from tests.ui.test_frame import field
 
 __all__ = ["shop_template"]
 pytestmark = pytest.mark.timeout(180)
+PAGE_S, API_S = 3, 6
+"""Longer than any answer takes that no gate holds, also on a busy machine."""
 COMPUTED, SENT = "A part of this page is being computed", "What you sent is being done"
 ALERT = "a1"
 
@@ -45,28 +49,34 @@ class Gate:
         return self.function(*of, **named)
 
 
-@pytest.fixture
-def alerts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    gate = Gate(looking.alerts)
-    monkeypatch.setattr(looking, "alerts", gate)
-    yield gate
-    gate.opened.set()
+@contextmanager
+def gated(room: ModuleType, name: str) -> Iterator[Gate]:
+    """A function of a room behind a gate, which is open in the end."""
+    with pytest.MonkeyPatch.context() as patched:
+        gate = Gate(getattr(room, name))
+        patched.setattr(room, name, gate)
+        yield gate
+        gate.opened.set()
 
 
 @pytest.fixture
-def notices(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    gate = Gate(listing.read_notices)
-    monkeypatch.setattr(listing, "read_notices", gate)
-    yield gate
-    gate.opened.set()
+def alerts() -> Iterator[Gate]:
+    with gated(looking, "alerts") as gate:
+        yield gate
+
+
+@pytest.fixture
+def notices() -> Iterator[Gate]:
+    with gated(listing, "read_notices") as gate:
+        yield gate
 
 
 @pytest.fixture
 def app(
     context: Context, shop_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FastAPI]:
-    monkeypatch.setattr(asking, "WAIT_S", 1)
-    made = application(context, answering(shop(context, shop_template)), Serving(patience_s=2))
+    monkeypatch.setattr(asking, "WAIT_S", PAGE_S)
+    made = application(context, answering(shop(context, shop_template)), Serving(patience_s=API_S))
     serving.install(made)
     yield made
     made.state.runner.close()
