@@ -29,6 +29,7 @@ from lakeshelf.telemetry.metrics import BATCH_STEPS
 from tests.support import eventually, make_topics
 from tests.telemetry.prometheus import Prometheus, free_port
 from tests.telemetry.receiving import Received, receiving
+from tests.telemetry.scraping import Scraper
 from tests.telemetry.test_alerts import FOLDER, promtool
 from tests.telemetry.test_tracing import spans
 
@@ -72,6 +73,7 @@ class Watched:
         told_at = (self.telemetry, self.jvms, self.jvms + 1)
         self.prometheus = Prometheus(folder, [f"127.0.0.1:{p}" for p in told_at], fast_rules())
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.scraper = Scraper(f"http://127.0.0.1:{self.telemetry}")
 
     def begin(self) -> None:
         """Start broker, driver and Prometheus."""
@@ -80,6 +82,7 @@ class Watched:
         make_topics(self.client)
         tables.ensure_all(self.settings.lake_root)
         self.prometheus.start()
+        self.scraper.start()
         module = "lakeshelf.stack.supervision.streams_process"
         environment = {
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
@@ -129,6 +132,7 @@ class Watched:
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
+        self.scraper.end()
         self.prometheus.end()
         self.broker.kill()
 
@@ -293,3 +297,18 @@ def test_the_alerts_are_those_of_the_product(watched: Watched) -> None:
     names = re.findall(r"alert: (\w+)", text)
     assert names == re.findall(r"alert: (\w+)", (FOLDER / "rules.yml").read_text())
     assert "10m" not in text
+
+
+def test_a_scrape_is_whole_or_there_is_none_whenever_it_comes(watched: Watched) -> None:
+    """From before the driver starts until it is gone, through an alert, a stop and a lost topic."""
+    watched.driver.terminate()
+    watched.driver.wait()
+    alone = watched.scraper.unanswered
+    eventually(lambda: watched.scraper.unanswered > alone, "nobody answers any more")
+    watched.scraper.end()
+    assert watched.scraper.faults == []
+    assert watched.scraper.seen >= {
+        ("/metrics", 200),
+        ("/health/ready", 200),
+        ("/health/ready", 503),
+    }
