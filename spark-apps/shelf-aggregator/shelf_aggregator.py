@@ -29,7 +29,7 @@ SHELF_STATE = Fold(
 
 JOB = Job(
     name="shelf-aggregator",
-    due="now",
+    awaited=True,
     doc="Mirrors shelf events and keeps the balance of every shelf.",
     mirrors=("shelf_events",),
     updates=(SHELF_STATE,),

@@ -135,7 +135,7 @@ PLANS = DecisionView(
 
 JOB = Job(
     name="shelf-alert-engine",
-    due="now",
+    awaited=True,
     doc="Opens and closes alerts of low shelves and of lots that expire, and plans refills.",
     updates=(TRANSIT, PROGRESS, COMMANDS, POLICIES, ALERTS, PLANS),
     objections=(unknown_shelves("shelf_policies"), *refusals("ops_shelf_commands", TARGETS)),

@@ -69,7 +69,7 @@ PICKS = DecisionView(
 
 JOB = Job(
     name="shelf-restock-manager",
-    due="now",
+    awaited=True,
     doc="Takes what due plans ask for out of the back room.",
     updates=(PICKS,),
 )

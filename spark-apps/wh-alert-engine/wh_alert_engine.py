@@ -172,7 +172,7 @@ PLANS = DecisionView(
 
 JOB = Job(
     name="wh-alert-engine",
-    due="now",
+    awaited=True,
     doc="Opens and closes alerts of back rooms that run low and of lots that expire, and plans orders.",
     updates=(POLICIES, LEVELS, ORDERS, COMMANDS, ALERTS, PLANS),
     objections=(unknown_shelves("wh_policies"), *refusals("ops_wh_commands", TARGETS)),

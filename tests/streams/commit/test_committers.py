@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -150,17 +150,17 @@ def test_records_that_cannot_be_fetched_are_handed_over_by_spark(
     assert running.state() == expected(running.plan, MOVED)
 
 
-@pytest.mark.parametrize("due", ["now", "seconds"])
+@pytest.mark.parametrize("awaited", [True, False])
 def test_a_crash_between_raw_and_the_tables_is_made_good_by_the_repeat(
     pipeline: Make,
     committer: str,
-    due: Literal["now", "seconds"],
+    awaited: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What somebody waits for stands before raw does, and other tables behind it."""
-    running = pipeline(plan([replace(harness.jobs()["wh-aggregator"], due=due)])[0])
+    running = pipeline(plan([replace(harness.jobs()["wh-aggregator"], awaited=awaited)])[0])
     send(running.client, wire([*MOVED, MOVED[0]]))
-    second, crashing = ("_commit_raw", crash) if due == "now" else ("_update", crash_at_tables)
+    second, crashing = ("_commit_raw", crash) if awaited else ("_update", crash_at_tables)
     with monkeypatch.context() as patched:
         patched.setattr(BatchProcessor, second, crashing)
         with pytest.raises(Crash):

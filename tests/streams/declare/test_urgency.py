@@ -22,8 +22,9 @@ def jobs(draw: st.DrawFn) -> list[Job]:
     for place, table in enumerate(TABLES):
         reads = draw(st.sets(st.sampled_from(TABLES), max_size=3))
         text = " ".join(f"{{{relation(name)}}}" for name in sorted(reads))
-        due = draw(st.sampled_from(["now", "seconds"]))
-        made.append(Job(f"job-{place}", "", updates=(View(table, text),), due=due))
+        made.append(
+            Job(f"job-{place}", "", updates=(View(table, text),), awaited=draw(st.booleans()))
+        )
     return made
 
 
@@ -47,7 +48,7 @@ def test_every_table_sees_of_others_what_it_saw_in_the_order_of_declaration(
 
 @given(jobs())
 def test_nothing_stands_before_what_is_awaited_but_what_it_needs(made: list[Job]) -> None:
-    awaited = {update.table for job in made if job.due == "now" for update in job.updates}
+    awaited = {update.table for job in made if job.awaited for update in job.updates}
     now = ordered(made).now
     assert awaited <= {update.table for update in now}
     for n, update in enumerate(now):

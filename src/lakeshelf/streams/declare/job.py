@@ -189,8 +189,8 @@ class Job:
         updates: Tables that it keeps, in order; a later one may read an earlier one.
         objections: What it refuses; the topics are those that its updates read.
         trigger_ms: How often a batch may start.
-        due: How soon its tables are wanted: `now` are those that somebody waits for; a batch computes, commits and
-            publishes them, and what they read, before it appends to raw tables and goes on to others.
+        awaited: Whether somebody waits for its tables. A batch computes, commits and publishes these, and what they
+            read, before it appends to raw tables and goes on to others.
         own: Whether it is of a project, and not of the product.
     """
 
@@ -200,7 +200,7 @@ class Job:
     updates: tuple[Update, ...] = ()
     objections: tuple[Objection, ...] = ()
     trigger_ms: int = 250
-    due: Literal["now", "seconds"] = "seconds"
+    awaited: bool = False
     own: bool = False
 
     @property

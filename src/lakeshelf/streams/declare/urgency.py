@@ -33,7 +33,7 @@ def ordered(jobs: Sequence[Job]) -> Ordered:
     """
     declared = [update for job in jobs for update in job.updates]
     needs = _needs(declared)
-    awaited = (update for job in jobs if job.due == "now" for update in job.updates)
+    awaited = (update for job in jobs if job.awaited for update in job.updates)
     now = _behind_needs(awaited, needs, {})
     every = _behind_needs(declared, needs, dict(now))
     return Ordered(tuple(now.values()), tuple(u for name, u in every.items() if name not in now))
