@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lakeshelf.contracts import CATALOG, LONG, STRING, Field, ListOf, Topic
-from lakeshelf.contracts.retail.topics_reference import PUBLISHER
+from lakeshelf.contracts.retail.shared import REFERENCE
 from lakeshelf.contracts.types import LIST_LENGTH
 from lakeshelf.contracts.validate import Refusal, check
 
@@ -106,7 +106,7 @@ def test_a_list_of_the_longest_ids_fits_in_a_record() -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    [t for t in CATALOG.topics.values() if t.owner == PUBLISHER],
+    [t for t in CATALOG.topics.values() if t.owner == REFERENCE],
     ids=lambda topic: topic.name,
 )
 def test_every_number_that_somebody_sets_has_a_largest_value(topic: Topic) -> None:

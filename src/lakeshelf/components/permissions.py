@@ -19,8 +19,7 @@ from lakeshelf.components.registry import App
 from lakeshelf.components.service import REFUSALS, group
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.derived import kafka
-from lakeshelf.contracts.retail.shared import ANY
-from lakeshelf.contracts.retail.topics_reference import PUBLISHER
+from lakeshelf.contracts.retail.shared import ANY, REFERENCE
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.streams.declare import registry as jobs
 from lakeshelf.streams.declare.job import CLOCK
@@ -105,7 +104,7 @@ def _ours() -> Iterator[Permission]:
     """What those need who declare nothing themselves."""
     topics = CATALOG.topics
     anybodys = [name for name, topic in topics.items() if topic.owner == ANY]
-    governed = [name for name, topic in topics.items() if topic.owner == PUBLISHER]
+    governed = [name for name, topic in topics.items() if topic.owner == REFERENCE]
     yield from _topics(BOOTSTRAP, topics, *MADE)
     yield from _topics(REPLAY, [*anybodys, *governed], "Write")
     yield from _topics(PEOPLE, topics, "Read", *DESCRIBED)

@@ -11,6 +11,7 @@ from lakeshelf.contracts import delta
 from lakeshelf.contracts.catalog import Catalog
 from lakeshelf.contracts.derived import kafka
 from lakeshelf.contracts.model import KEY_SEPARATOR, Rule, Table, Topic, View, nested
+from lakeshelf.contracts.retail.shared import OWNERS
 from lakeshelf.contracts.types import Field
 from lakeshelf.counts import count_of
 
@@ -104,6 +105,9 @@ def _index(catalog: Catalog) -> str:
         _grid(("topic", "cleanup", "published by", "what it carries"), topics),
         "## Tables",
         _grid(("table", "written by", "what a row is"), tables),
+        "## Owners",
+        "Whoever publishes or writes is a [job](jobs.md), a component, or one of these.",
+        _grid(("owner", "is"), [(f"`{owner}`", meaning) for owner, meaning in OWNERS.items()]),
         "## Views",
         "Queries over tables, for `lakeshelf sql` and `lakeshelf.query`; nothing of them is stored.",
         _grid(("view", "what a row is"), views),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from lakeshelf.contracts.model import Bounds
 from lakeshelf.contracts.types import DATE, DOUBLE, LONG, STRING, TIMESTAMP, Decimal, Field
@@ -11,6 +12,19 @@ ANY = "any"
 """Owner of a topic that several producers write."""
 DRIVER = "streams-driver"
 """The process that runs the Spark jobs, as the owner of its own books."""
+REFERENCE = "publisher"
+"""Owner of topics of reference data, which several programs send: of two messages the higher version counts."""
+OWNERS = MappingProxyType(
+    {
+        ANY: "Many producers; nobody owns what happens.",
+        REFERENCE: "Who sends reference data: dataset-publisher, producer-shelf, replay, your own programs.",
+        "clock": "The business clock.",
+        DRIVER: "The process that runs the jobs.",
+        "library": "Whichever process uses the Delta library.",
+        "governance": "The service of governed datasets.",
+    }
+)
+"""Owners that are neither a job nor a component → who that is."""
 
 MONEY = Decimal(12, 2)
 FRACTION = Decimal(5, 4)

@@ -6,8 +6,6 @@ from lakeshelf.contracts.model import Topic
 from lakeshelf.contracts.retail import shared as s
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, TIMESTAMP, Field
 
-PUBLISHER = "publisher"
-
 SHELF_OR_GLOBAL = s.described(s.SHELF_ID, "The shelf, or `__GLOBAL__` for all without their own.")
 PLAN_SOURCES = ("rule", "ml")
 """Who may decide how much is ordered: the reorder point, or levels of a model."""
@@ -50,7 +48,7 @@ SHELF_PROFILES = Topic(
     key=("shelf_id",),
     key_only=(s.SHELF_ID,),
     cleanup="compact",
-    owner=PUBLISHER,
+    owner=s.REFERENCE,
     doc="What stands on a shelf and how much fits; a tombstone takes the shelf away.",
     fields=(
         s.STORE_ID,
@@ -79,7 +77,7 @@ SHELF_POLICIES = Topic(
     key=("shelf_id",),
     key_only=(SHELF_OR_GLOBAL,),
     cleanup="compact",
-    owner=PUBLISHER,
+    owner=s.REFERENCE,
     doc="When a shelf is refilled and how far; falls back to `__GLOBAL__`, then to the defaults.",
     fields=(
         s.percent("threshold_pct", "Low below this share of `max_stock`.", default=30),
@@ -101,7 +99,7 @@ WH_POLICIES = Topic(
     key=("shelf_id",),
     key_only=(SHELF_OR_GLOBAL,),
     cleanup="compact",
-    owner=PUBLISHER,
+    owner=s.REFERENCE,
     doc="When the warehouse orders for a shelf; falls back as `shelf_policies` does.",
     fields=(
         s.limit("reorder_point_qty", "Ordered below this many units.", default=10),
@@ -145,7 +143,7 @@ BATCH_CATALOG = Topic(
     key=("batch_code",),
     key_only=(s.BATCH_CODE,),
     cleanup="compact",
-    owner=PUBLISHER,
+    owner=s.REFERENCE,
     doc="Lots as their supplier describes them; dates of movements come before the catalogue's.",
     fields=(s.ITEM_ID, s.EXPIRY_DATE, s.STANDARD_BATCH_SIZE, *s.VERSIONED),
 )
@@ -188,7 +186,7 @@ PROMOTIONS = Topic(
     name="promotions",
     key=("shelf_id", "week"),
     cleanup="compact",
-    owner=PUBLISHER,
+    owner=s.REFERENCE,
     doc="Displays and mailers that are planned for a shelf and week; a tombstone takes the plan back.",
     fields=(
         s.SHELF_ID,
