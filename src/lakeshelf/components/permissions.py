@@ -119,7 +119,7 @@ def _ours() -> Iterator[Permission]:
 def _of_jobs(homes: Sequence[Path]) -> Iterator[Permission]:
     for job in jobs.discover(*homes).values():
         yield from _topics(JOBS, {*job.topics, CLOCK}, "Read")
-        yield from _topics(JOBS, {*job.published, *job.emitted, REFUSALS}, "Write")
+        yield from _topics(JOBS, {*job.publishes, REFUSALS}, "Write")
 
 
 def _of_components(homes: Sequence[Path]) -> Iterator[Permission]:

@@ -17,7 +17,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the components: what each reads, what it publishes, where its journal is."""
+    """List the components: what each reads, keeps and publishes, and which of its tables is its journal."""
     from lakeshelf.components import flows, registry
 
     listed: list[dict[str, Any]] = [
@@ -25,6 +25,7 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
             "component": name,
             "phase": component.phase,
             "reads": list(flows.reads(component)),
+            "keeps": sorted(flows.own(component)),
             "publishes": list(component.publishes),
             "journal": component.journal,
             "doc": component.doc,

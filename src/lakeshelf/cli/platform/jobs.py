@@ -53,7 +53,7 @@ Properties = Annotated[
 
 @app.command("list")
 def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) -> None:
-    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, what it keeps.
+    """List the jobs, whose SQL is checked: the query that each is part of, what it reads, keeps and publishes.
 
     Where those of a project cannot be read, the product's are listed all the same, and it ends with the error.
     """
@@ -76,8 +76,9 @@ def list_(*, limit: Most = None, every: All = False, as_json: AsJson = False) ->
         {
             "job": job.name,
             "query": query.name,
-            "reads": list(job.topics),
+            "reads": list(job.reads),
             "keeps": list(job.tables),
+            "publishes": list(job.publishes),
             "doc": job.doc,
         }
         for query in plans

@@ -19,7 +19,7 @@ def described(plan: QueryPlan, lake_root: Path | str, servers: str) -> QueryRun:
         servers: Kafka, host:port[,…]; the first one names it.
     """
     kafka = f"kafka://{servers.partition(',')[0]}"
-    published = sorted(plan.published | {name for job in plan.jobs for name in job.emitted})
+    published = sorted({name for job in plan.jobs for name in job.publishes})
     written = [_table(name, lake_root) for name in plan.tables]
     return QueryRun(
         job=plan.name,

@@ -237,6 +237,16 @@ class Job:
         )
 
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Topics that the job reads, then tables of other jobs, each sorted."""
+        return (*self.topics, *sorted(self.foreign))
+
+    @property
+    def publishes(self) -> tuple[str, ...]:
+        """Topics that receive rows of its tables, or events that follow from its decisions; sorted."""
+        return tuple(sorted(self.published | self.emitted))
+
 def contract(update: Update) -> Table:
     """The contract of the table that an update keeps."""
     return CATALOG.tables[update.table]

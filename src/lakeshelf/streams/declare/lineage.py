@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lakeshelf.contracts import CATALOG
+from lakeshelf.contracts import CATALOG, project
 from lakeshelf.contracts.derived.docs import NOTICE
 from lakeshelf.streams.declare.binding import Bound, bind
 from lakeshelf.streams.declare.job import TOUCHED, Job, tables_by_relation
@@ -24,13 +24,13 @@ def render(jobs: Iterable[Job]) -> str:
 
 def _job(job: Job) -> Iterator[str]:
     yield f"## {job.name}"
-    yield job.doc
+    yield f"{job.doc} [Its rule](../../{project.JOBS}/{job.name}/README.md)."
     yield "\n".join(
         f"- {what}: {', '.join(map(_linked, names)) or 'nothing'}"
         for what, names in (
-            ("reads", (*job.topics, *sorted(job.foreign))),
+            ("reads", job.reads),
             ("keeps", job.tables),
-            ("publishes", sorted(job.published | job.emitted)),
+            ("publishes", job.publishes),
         )
     )
     lines = [line for bound in bind(job) for line in _reads(bound)]

@@ -74,9 +74,9 @@ def lineage(context: Context, caller: Caller, shop: Shop, focus: str | None = No
 
 def of_job(job: Job) -> Process:
     """A job, with the tables of others that its SQL reads."""
-    reads = sorted({*job.topics, *job.foreign})
-    writes = sorted({*job.tables, *job.published, *job.emitted})
-    return Process(job.name, "job", job.doc, reads, writes)
+    return Process(
+        job.name, "job", job.doc, sorted(job.reads), sorted({*job.tables, *job.publishes})
+    )
 
 
 def around(graph: Graph, focus: str) -> Graph:
