@@ -63,8 +63,9 @@ def test_a_job_needs_the_owner_of_its_topics() -> None:
     assert "run it together with wh-aggregator" in str(raised.value)
 
 
-def test_a_job_needs_the_owner_of_the_tables_that_it_reads() -> None:
-    with pytest.raises(ConfigurationError, match=r"shelf-restock-manager reads .*, which .* keeps"):
+def test_a_job_needs_all_owners_of_the_tables_that_it_reads_and_is_told_them_at_once() -> None:
+    told = r"shelf-restock-manager reads .*, which .* keeps"
+    with pytest.raises(ConfigurationError, match=told) as raised:
         plan([JOBS["shelf-restock-manager"]])
 
 

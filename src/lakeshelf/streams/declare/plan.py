@@ -6,7 +6,7 @@ Kafka to the next job. Events that a job emits do come back: `raw` mirrors them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,18 +143,25 @@ def _in_order(group: list[Job]) -> tuple[Job, ...]:
 
 
 def _require_owners(query: QueryPlan) -> None:
+    absent = dict((*_absent_mirrors(query), *_absent_tables(query)))
+    if absent:
+        raise ConfigurationError(
+            next(iter(absent.values())), hint=f"run it together with {', '.join(sorted(absent))}"
+        )
+
+
+def _absent_mirrors(query: QueryPlan) -> Iterator[tuple[str, str]]:
+    """Jobs that the query lacks, each with why: they recognise the duplicates of what it reads."""
     for topic in query.topics:
         if f"raw/{topic.name}" in CATALOG.tables and topic.name not in query.mirrors:
             owner = CATALOG.tables[f"raw/{topic.name}"].owner
             readers = ", ".join(job.name for job in query.jobs if topic.name in job.topics)
-            raise ConfigurationError(
-                f"{readers} reads {topic.name}, whose duplicates {owner} recognises",
-                hint=f"run it together with {owner}",
-            )
+            yield owner, f"{readers} reads {topic.name}, whose duplicates {owner} recognises"
+
+
+def _absent_tables(query: QueryPlan) -> Iterator[tuple[str, str]]:
+    """Jobs that the query lacks, each with why: they keep tables that it reads."""
     for job in query.jobs:
         for table in sorted(job.foreign.difference(query.tables)):
             owner = CATALOG.tables[table].owner
-            raise ConfigurationError(
-                f"{job.name} reads {table}, which {owner} keeps",
-                hint=f"run it together with {owner}",
-            )
+            yield owner, f"{job.name} reads {table}, which {owner} keeps"
