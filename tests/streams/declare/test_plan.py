@@ -67,6 +67,8 @@ def test_a_job_needs_all_owners_of_the_tables_that_it_reads_and_is_told_them_at_
     told = r"shelf-restock-manager reads .*, which .* keeps"
     with pytest.raises(ConfigurationError, match=told) as raised:
         plan([JOBS["shelf-restock-manager"]])
+    owners = "shelf-alert-engine, wh-aggregator, wh-batch-state-updater"
+    assert f"run it together with {owners}" in str(raised.value)
 
 
 def test_events_that_a_job_emits_come_back_through_kafka() -> None:
@@ -148,6 +150,13 @@ def test_what_the_sql_of_a_fold_would_hide_is_refused_by_name() -> None:
         combine={**fold.combine, "balance": "avg"}
     )
     assert "no topic 'shelf_stat'" in refused(topic="shelf_stat")
+    assert "which shelf-aggregator owns" in refused(topic="shelf_state")
+
+
+def test_rows_that_lack_what_the_messages_of_their_topic_have_are_refused() -> None:
+    bare = View("raw/wh_events", "SELECT 1", topic="wh_state")
+    with pytest.raises(ConfigurationError, match=r"on wh_state without balance.*, version"):
+        validate(replace(JOBS["wh-aggregator"], mirrors=(), updates=(bare,)))
 
 
 def test_a_table_is_kept_once_and_before_those_that_ask_what_is_touched_of_it() -> None:

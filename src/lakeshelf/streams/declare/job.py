@@ -18,6 +18,7 @@ from lakeshelf.errors import ConfigurationError
 
 Combine = Literal["sum", "min", "max"]
 TIME, CLOCK, KEYS = "business_time", "clock", "keys"
+VERSION = "version"
 RELATION = re.compile(r"\{(\w+)\}")
 TOUCHED = "touched_"
 
@@ -236,7 +237,6 @@ class Job:
             *(update.table for update in self.updates),
         )
 
-
     @property
     def reads(self) -> tuple[str, ...]:
         """Topics that the job reads, then tables of other jobs, each sorted."""
@@ -246,6 +246,7 @@ class Job:
     def publishes(self) -> tuple[str, ...]:
         """Topics that receive rows of its tables, or events that follow from its decisions; sorted."""
         return tuple(sorted(self.published | self.emitted))
+
 
 def contract(update: Update) -> Table:
     """The contract of the table that an update keeps."""
@@ -303,7 +304,8 @@ def validate(job: Job) -> Job:
         _require_columns(job, update)
         _require_recognised(job, update)
         _require_behind(job, update, job.updates[place + 1 :])
-    for topic in sorted(job.published | job.emitted):
+        _require_publishable(job, update)
+    for topic in job.emitted:
         CATALOG.topics[topic]  # of an unknown one the catalogue tells the neighbours
     return job
 
@@ -338,6 +340,25 @@ def _require_behind(job: Job, update: Update, later: Sequence[Update]) -> None:
                 f"job {job.name}: the {update.kind} of {update.table} reads {{{touched}}}, which is made behind it",
                 hint=f"declare {other.table} first",
             )
+
+
+def _require_publishable(job: Job, update: Update) -> None:
+    """Raise where rows would go out on a topic of somebody else, or without what its messages have."""
+    if update.topic is None:
+        return
+    topic = CATALOG.topics[update.topic]
+    place = f"job {job.name} publishes {update.table} on {topic.name}"
+    if topic.owner != job.name:
+        raise ConfigurationError(
+            f"{place}, which {topic.owner} owns", hint="declare a topic that it owns"
+        )
+    fields = {field.name for field in topic.fields}
+    columns = {column.name for column in contract(update).columns}
+    if lacking := sorted(({VERSION} | fields) - (fields & columns)):
+        raise ConfigurationError(
+            f"{place} without {', '.join(lacking)}",
+            hint=f"give the table a column {VERSION}, and declare the topic by `topics_state.rows_of`",
+        )
 
 
 def _require_recognised(job: Job, update: Update) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lakeshelf import modules
 from lakeshelf.contracts import project
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, ContractError
 from lakeshelf.streams.declare.job import Job, validate
 
 ROOM = project.JOBS
@@ -36,8 +36,15 @@ def discover(home: Path, *projects: Path) -> dict[str, Job]:
     for job in (*_jobs(folder), *own):
         if job.name in known:
             raise ConfigurationError(f"there are two jobs {job.name}", hint="rename yours")
-        known[job.name] = validate(job)
+        known[job.name] = _valid(job)
     return known
+
+
+def _valid(job: Job) -> Job:
+    try:
+        return validate(job)
+    except ContractError as error:
+        raise ConfigurationError(f"job {job.name}: {error.message}", hint=error.hint) from error
 
 
 def _jobs(folder: Path) -> Iterator[Job]:
