@@ -29,6 +29,7 @@ NUMBERED = {
     re.compile(r"(?<!<kbd>)\bF(\d{1,2})\b"): ("docs/design/faults.md", "f"),
     re.compile(r"\b[Tt]raps?\s+(\d+)\b"): ("docs/design/pitfalls.md", "trap-"),
     re.compile(r"\bI(\d)\b"): ("docs/promises.md", "i"),
+    re.compile(r"\bM(\d)\b"): ("docs/promises.md", "m"),
 }
 """How a number is named → the page that has it, and how its anchor begins."""
 RECORD = re.compile(r"\b[Dd]ecisions?(?:\s+records?)?\s+(\d+)\b")

@@ -78,7 +78,7 @@ def test_killed_anywhere_no_version_is_known_and_the_next_attempt_makes_it(
 def test_trained_again_from_its_pins_it_is_the_same_whatever_came_later(
     study: Study, tmp_path: Path
 ) -> None:
-    """M4: late receipts of the days that it learned from change nothing."""
+    """M1: late receipts of the days that it learned from change nothing."""
     lake = study.copy(tmp_path)
     version = registered.version(lake, keep(lake, study))
     late = [lakes.receipt(f"late{n}", n, "S1", "S1-I1", "I1", 40) for n in range(60, 130)]
