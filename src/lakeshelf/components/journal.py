@@ -141,7 +141,7 @@ class Journal:
 
 
 class OwnTable:
-    """A journal that is the component's own table: one write a due time, and nothing to publish.
+    """A journal that is the component's own table: one write a due time; messages are made of its rows (`outgoing`).
 
     Args:
         root: Lake root.

@@ -7,7 +7,7 @@
 5. Commit what the other tables become; then quarantine what the jobs refuse for what their tables say now.
    What changed is published, each table after its commit: absolute, versioned, keyed; after a repeat as the
    tables say.
-6. Commit the ledger row. Spark commits the offsets when this returns.
+6. Commit the ledger row. Spark notes the batch as done when this returns.
 
 Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
 rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another while
