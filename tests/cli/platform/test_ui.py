@@ -14,6 +14,9 @@ from typing import IO
 import httpx
 import pytest
 
+from lakeshelf.cli.platform import parts
+from lakeshelf.settings import load_settings
+
 
 @contextmanager
 def shown(lake: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -59,3 +62,11 @@ def test_a_lake_without_its_stack_is_shown_and_nothing_can_be_changed(lake: Path
         assert "lakeshelf up" in refused.json()["error"]["message"]
         assert browser.post("/api/v1/sign_out", headers=headers).status_code == 204
     assert files(lake) == {"kept"}
+
+
+def test_people_whose_tokens_are_still_to_be_made_are_told_how_they_sign_in(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts.print_links(load_settings(lake_root=lake))
+    said = re.findall(r"sign in as (\w+),.*users link --as (\w+)", capsys.readouterr().out)
+    assert said == [(name, name) for name in ("ann", "ben", "cat", "vic")]
