@@ -9,7 +9,7 @@ from typing import Any
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Page, Where
 from lakeshelf.ui.pictures.drawing import written
-from lakeshelf.ui.pictures.trace import Mark, drawn
+from lakeshelf.ui.pictures.trace import LETTERS, Mark, drawn
 from lakeshelf.ui.rendering import segment, shown
 
 Line = Mapping[str, Any]
@@ -44,7 +44,7 @@ async def _prepared(api: Api, where: Where, answers: dict[str, Answer]) -> Mappi
         answer = await api.get(path("/trace", {}), {"id": asked, "limit": limit})
     answers["traced"] = answer
     stories = answer.data["stories"] if answer.data else []
-    return {"asked": asked, "stories": [_story(one) for one in stories]}
+    return {"asked": asked, "stories": [_story(one) for one in stories], "letters": LETTERS}
 
 
 def _story(story: Mapping[str, Any]) -> dict[str, Any]:

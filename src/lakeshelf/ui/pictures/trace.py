@@ -12,7 +12,14 @@ from xml.etree.ElementTree import Element
 from lakeshelf.ui.pictures.drawing import add, frame, link, plain
 
 LANES = ("Shelf", "Back room", "Plans and alerts", "Orders")
-LETTERS = {"alerts": "A", "plans": "P", "orders": "O", "receipts": "R", "commands": "C"}
+LETTERS = {
+    "alerts": "A",
+    "plans": "P",
+    "orders": "O",
+    "receipts": "R",
+    "commands": "C",
+    "discounts": "D",
+}
 """Sections of a story → what stands in their marks, beside their colour."""
 RADIUS, STEP, LEFT, RIGHT, AXIS = 9.0, 26.0, 128.0, 72.0, 24.0
 SPREAD, WIDEST, LABEL = 700.0, 160.0, 96.0

@@ -76,4 +76,5 @@ copy.addEventListener("click", async () => {
 });
 const going = /** @type {HTMLElement | null} */ (document.querySelector("[data-job]"));
 if (going) void wait(going.dataset.job || "");
+else document.getElementById("result")?.focus(); // Tab goes on from there
 showKept();

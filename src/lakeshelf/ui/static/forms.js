@@ -9,6 +9,7 @@ async function send(form, submitter) {
   const refused = /** @type {HTMLElement} */ (form.querySelector(".refused"));
   const buttons = form.querySelectorAll("button");
   const held = new FormData(form, submitter);
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   const body = new URLSearchParams();
   for (const [name, value] of held) body.append(name, String(value));
   refused.hidden = true;
@@ -25,6 +26,7 @@ async function send(form, submitter) {
     for (const button of buttons) button.disabled = false;
   }
   refused.hidden = false;
+  if (document.activeElement === document.body) focused?.focus(); // a button that was disabled has lost it
 }
 
 /**
@@ -37,8 +39,25 @@ function done(form, told) {
   location.assign(told.back);
 }
 
+const TICK = "input:is([type=checkbox], [type=radio])";
+const ACT = ":is(input:not([type=hidden], [type=checkbox], [type=radio]), textarea, select, button:not([type=button])):enabled";
+
+/**
+ * Enter on a tick of a list leads to what is done with the ticked; it would be done unseen, and without its reason.
+ * @param {KeyboardEvent} event
+ */
+function lead(event) {
+  const tick = /** @type {HTMLInputElement} */ (event.target);
+  if (event.key !== "Enter" || !tick.matches(TICK) || !tick.form?.matches("form[data-form]")) return;
+  const row = tick.closest("tr");
+  if (!row || row.contains(tick.form)) return;
+  event.preventDefault();
+  /** @type {HTMLElement | null} */ (tick.form.querySelector(ACT))?.focus();
+}
+
 /** Send the forms of the page by script. A form that shows a secret is left to the browser. */
 export function install() {
+  document.addEventListener("keydown", lead);
   document.addEventListener("submit", (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!form.matches("form[data-form]:not([data-whole])")) return;

@@ -13,9 +13,15 @@ function signIn() {
   form.submit();
 }
 
-/** A box that scrolls is reached by keyboard, even where nothing in it is. */
+/** A box that scrolls is reached by keyboard, even where nothing in it is; one that does not is no stop of Tab. */
 function boxes() {
-  for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".scroll"))) box.tabIndex = 0;
+  const seen = new ResizeObserver((sizes) => {
+    for (const { target } of sizes) {
+      if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) seen.observe(box);
 }
 
 /** What was waited for is shown once: read again, the page asks anew. */
@@ -24,7 +30,14 @@ function clean() {
   if (here) history.replaceState(null, "", here);
 }
 
+/** What was done has the focus, so that Tab goes on from there and not from the menu. */
+function said() {
+  const place = document.getElementById("said");
+  if (place && !place.hidden) place.focus();
+}
+
 theme();
+said();
 clean();
 boxes();
 forms();

@@ -94,7 +94,7 @@ async function ask(now) {
     showProblems(status.problems);
     fillAll("component", status.components);
     const parts = Object.entries(status.parts).map(([name, { state, restarts, ended }]) =>
-      [`${name} is ${state}`, restarts ? `${restarts} restarts` : "", ended ? `last ended by ${ended}` : ""].filter(Boolean).join(", "),
+      [`${name} is ${state}`, restarts ? `${restarts} restart${restarts > 1 ? "s" : ""}` : "", ended ? `last ended by ${ended}` : ""].filter(Boolean).join(", "),
     );
     /** @type {HTMLElement} */ (document.querySelector("[data-parts]")).textContent = parts.map((part) => `${part}.`).join(" ");
   } catch {
