@@ -26,6 +26,19 @@ APPS = sorted(
 )
 
 
+LIBRARY = HOME / "src" / "lakeshelf"
+MAY_USE = {
+    room: {*re.findall(r"\w+", others)}
+    for room, others in re.findall(
+        r"^\| `src/lakeshelf/(\w+)` \|.*\| ([^|]+) \|$",
+        (HOME / "docs" / "architecture.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+}
+"""Room of the library → rooms that it may use, as the page of the architecture says."""
+USED = re.compile(r"^\s*(?:from|import) lakeshelf(?:\.(\w+)| import (.+))", re.MULTILINE)
+
+
 def lacking(home: Path, name: str) -> str | None:
     """What module or page of an app do not say of its rule; None: they name one and the same."""
     (folder,) = (folder for folder in home.glob(f"*/{name}") if (folder / "README.md").exists())
@@ -61,6 +74,17 @@ def test_every_owner_of_the_contract_is_an_app_or_is_told_in_the_reference() -> 
 
 
 def test_every_room_of_the_library_stands_on_the_page_of_the_architecture() -> None:
-    page = (HOME / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = {file.parent.name for file in (HOME / "src" / "lakeshelf").glob("*/__init__.py")}
-    assert set(re.findall(r"^\| `src/lakeshelf/(\w+)` \|", page, re.MULTILINE)) == rooms
+    assert MAY_USE.keys() == {file.parent.name for file in LIBRARY.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("room", sorted(MAY_USE.keys() - {"cli"}))
+def test_a_room_uses_what_the_page_of_the_architecture_lets_it_use(room: str) -> None:
+    texts = (file.read_text(encoding="utf-8") for file in (LIBRARY / room).rglob("*.py"))
+    named = [dotted or names for text in texts for dotted, names in USED.findall(text)]
+    used = {*re.findall(r"\w+", " ".join(named))}
+    assert (used & MAY_USE.keys()) - {room} <= reached(room)
+
+
+def reached(room: str) -> set[str]:
+    """What a room may use, and what these may."""
+    return MAY_USE[room].union(*map(reached, MAY_USE[room]))
