@@ -103,7 +103,7 @@ PAGES = (
             "lag": Ask("/lag"),
             "numbers": Ask("/numbers"),
         },
-        command="lakeshelf tables",
+        command="lakeshelf jobs list",
         section="/pipeline",
         prepare=_drawn,
     ),
