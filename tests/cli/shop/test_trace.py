@@ -31,7 +31,12 @@ def story(lakeshelf, told_lake):
 
 def ids(told: dict[str, Any], role: str | None = None, section: str = "events") -> list[str]:
     """Ids of the lines of a part of a story, in its order."""
-    key = {"events": "event_id", "alerts": "alert_id", "orders": "order_id"}.get(section)
+    key = {
+        "events": "event_id",
+        "alerts": "alert_id",
+        "orders": "order_id",
+        "commands": "event_id",
+    }.get(section)
     plan = ("plan_id", "supplier_plan_id")
     lines = [x for x in told["lines"] if x["section"] == section and role in (None, x["role"])]
     return [
@@ -95,7 +100,8 @@ def test_a_shelf_is_told_in_business_time_with_the_receipt_lines_that_are_its_ow
     assert (sold["line"], sold["quantity"], sold["customer_id"]) == (1, 8, "C1")
     assert set(ids(told, section="plans")) == {"p1", "sp1"}
     sections = {line["section"] for line in told["lines"]}
-    assert sections == {"events", "alerts", "plans", "orders", "receipts", "discounts"}
+    decided = {"alerts", "plans", "orders", "receipts", "discounts", "commands"}
+    assert sections == {"events", *decided}
     assert {line["table"] for line in told["state"]} >= {"cleansed/shelf_state"}
 
 
@@ -228,6 +234,9 @@ def test_a_discount_is_told_with_the_alert_of_its_lot(story):
 
 def test_what_somebody_asked_is_told_with_what_it_was_about(story):
     assert ids(story("c1")["command"], "cause", "alerts") == ["a1"]
+    assert ids(story("a1")["alert"], "effect", "commands") == ["c1"]
+    assert ids(story(SHELF)["shelf"], section="commands") == ["c1"]
+    assert ids(story("p1")["restock_plan"], section="commands") == []
 
 
 def test_a_visit_holds_what_its_customer_did_between_entry_and_exit(story):

@@ -98,9 +98,16 @@ def _tell_stock(history: History, story: Story, column: str, identifier: str) ->
 
 
 def _tell_decisions(history: History, story: Story, of_shelves: Condition) -> None:
-    story.tell(history.alerts(of_shelves))
-    for names in ((PLANS, SUPPLY), (ORDERS,), (GOODS,), (DISCOUNTS,)):
-        story.tell(history.events(names, of_shelves, limit=story.limit))
+    decided = story.tell(history.alerts(of_shelves))
+    decided += story.tell(history.events((PLANS, SUPPLY), of_shelves, limit=story.limit))
+    story.tell(_asked(history, equal("target_id", *map(_decision_id, decided))))
+    for name in (ORDERS, GOODS, DISCOUNTS):
+        story.tell(history.find(name, of_shelves, limit=story.limit))
+
+
+def _decision_id(line: StoryLine) -> str:
+    names = ("alert_id", "plan_id", "supplier_plan_id")
+    return next(str(line.row[name]) for name in names if name in line.row)
 
 
 def _lot(history: History, story: Story) -> None:
@@ -128,12 +135,14 @@ def _tell_lot(history: History, story: Story, lot: str, *of_shelf: Condition) ->
 def _restock_plan(history: History, story: Story) -> None:
     (plan,) = story.tell(history.find(PLANS, equal("plan_id", story.id)), "this")
     story.tell(_alert_of(history, plan, AlertKind.REFILL_REQUEST), "cause")
+    story.tell(_asked(history, equal("target_id", story.id)), "effect")
     _tell_refills(history, story, [story.id])
 
 
 def _supplier_plan(history: History, story: Story) -> None:
     (plan,) = story.tell(history.find(SUPPLY, equal("supplier_plan_id", story.id)), "this")
     story.tell(_alert_of(history, plan, AlertKind.SUPPLIER_REQUEST), "cause")
+    story.tell(_asked(history, equal("target_id", story.id)), "effect")
     _tell_supplies(history, story, [plan])
 
 
@@ -166,14 +175,16 @@ def _discount(history: History, story: Story) -> None:
 
 
 def _command(history: History, story: Story) -> None:
-    condition = equal("event_id", story.id)
-    for command in story.tell(
-        [line for n in COMMANDS for line in history.find(n, condition).lines], "this"
-    ):
+    for command in story.tell(_asked(history, equal("event_id", story.id)), "this"):
         target = command.row["target_id"]
         story.tell(history.alerts(equal("alert_id", target)), "cause")
         story.tell(history.find(PLANS, equal("plan_id", target)), "cause")
         story.tell(history.find(SUPPLY, equal("supplier_plan_id", target)), "cause")
+
+
+def _asked(history: History, condition: Condition) -> list[StoryLine]:
+    """What people asked of alerts and plans."""
+    return [line for name in COMMANDS for line in history.find(name, condition).lines]
 
 
 def _visit(history: History, story: Story) -> None:
@@ -203,6 +214,7 @@ def _alert(history: History, story: Story) -> None:
     row = alert.row
     story.explanation = explanation(history, alert)
     story.tell(_movements_before(history, row, story.limit), "before")
+    story.tell(_asked(history, equal("target_id", story.id)), "effect")
     end = story.explanation["end"]
     until = None if end is None else end["at"]
     if row["event_type"] == AlertKind.REFILL_REQUEST:

@@ -22,7 +22,14 @@ OWN = {
     "events": ("event_id",),
 }
 """Section of a story → columns of which the first that is there is the row's own id."""
-CAUSES = ("cause_event_id", "plan_id", "supplier_plan_id", "order_id", "alert_id")
+CAUSES = (
+    "cause_event_id",
+    "plan_id",
+    "supplier_plan_id",
+    "order_id",
+    "alert_id",
+    "target_id",
+)
 """Columns that name what led to a row, where they are not its own id."""
 IDS = frozenset((*CAUSES, "event_id", "shelf_id", "batch_code", "receipt_id", "item_id"))
 IDS |= {"visit_id", "customer_id", "transaction_id", "target_id"}
