@@ -10,7 +10,7 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.governance.publication.following import Following
 from lakeshelf.governance.publication.publisher import PUBLISHER
 from lakeshelf.lake.place.claims import claim
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 
 
 class DatasetPublisher(Follower):
@@ -30,7 +30,7 @@ class DatasetPublisher(Follower):
         """
         settings = self.context.settings
         lock = settings.stack_dir / "locks" / f"{self.name}.lock"
-        with FileLease(lock, f"component {self.name}"):
+        with FileLock(lock, f"component {self.name}"):
             claim(settings.lake_root, settings.state_dir)
             following = Following(self.context.lake.root, settings.stack_dir, self.context.client)
             ready()

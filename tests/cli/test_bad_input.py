@@ -13,7 +13,7 @@ import pytest
 
 from lakeshelf.contracts import CATALOG
 from lakeshelf.lake.form.commits import Txn, Write
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
 from lakeshelf.settings import load_settings
@@ -140,14 +140,14 @@ def test_a_table_that_is_not_there(lakeshelf):
 
 @pytest.mark.parametrize("command", ["rebuild", "continue"])
 def test_a_lake_that_another_driver_owns(lakeshelf, lake, command):
-    with FileLease(lake / "_stack" / "streams.lock", "somebody else"):
+    with FileLock(lake / "_stack" / "streams.lock", "somebody else"):
         result = lakeshelf(command)
     assert result.code == 1
     assert "somebody else" in result.error
 
 
 def test_a_lake_that_another_stack_owns(lakeshelf, lake):
-    with FileLease(lake / "_stack" / "stack.lock", "somebody else"):
+    with FileLock(lake / "_stack" / "stack.lock", "somebody else"):
         result = lakeshelf("up", "--foreground")
     assert result.code == 1
     assert "somebody else" in result.error

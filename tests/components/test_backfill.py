@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated
 from lakeshelf.lake.place.errors import Conflict
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.modules import load
 
 from .test_stored_features import COMPONENT, DAY, OWNER, STORE, D, Shop
@@ -131,6 +131,6 @@ def test_a_lake_without_receipts_has_nothing_to_fill(tmp_path: Path) -> None:
 def test_while_the_component_is_up_nothing_is_filled(tmp_path: Path) -> None:
     shop = past(tmp_path)
     lock = tmp_path / "_stack" / "locks" / f"{OWNER}.lock"
-    with FileLease(lock, OWNER), pytest.raises(Conflict, match="lakeshelf down"):
+    with FileLock(lock, OWNER), pytest.raises(Conflict, match="lakeshelf down"):
         fill(shop)
     assert stored(shop).num_rows == 0

@@ -14,7 +14,7 @@ import pytest
 
 from lakeshelf.lake import Conflict, Damaged, Lake
 from lakeshelf.lake.form import commits
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.migration import Options, migrate, rows, staging, verify
 from tests.conftest import Run
 from tests.migration import killed
@@ -208,7 +208,7 @@ def test_columns_that_a_later_file_adds_are_null_before(tmp_path: Path) -> None:
 def test_two_migrations_into_one_dataset_do_not_meet(tmp_path: Path) -> None:
     lake, source = Lake(tmp_path / "lake"), lines(tmp_path / "in")
     path = tmp_path / "lake" / "_migrations" / "sales.lines.lock"
-    with FileLease(path, "another"), pytest.raises(Conflict, match="migrates into sales/lines"):
+    with FileLock(path, "another"), pytest.raises(Conflict, match="migrates into sales/lines"):
         migrate(lake, source, NAME, Options())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from lakeshelf.components.component import Context, Message
 from lakeshelf.contracts import CATALOG
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.streams.commit.publisher import Publisher
 from lakeshelf.streams.declare.job import CLOCK
 from lakeshelf.streams.run.clock import tick_before
@@ -98,10 +98,10 @@ class Ticker:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lease = FileLease(context.settings.stack_dir / "locks" / "clock.lock", "the clock")
+        self._lock = FileLock(context.settings.stack_dir / "locks" / "clock.lock", "the clock")
 
     def __enter__(self) -> Ticker:
-        self._lease.acquire()
+        self._lock.acquire()
         self._publisher = Publisher(self._context.client)
         tick = tick_before(self._context.client)
         self.now: datetime | None = tick["now"] if tick else None
@@ -109,7 +109,7 @@ class Ticker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lease.release()
+        self._lock.release()
 
     def tick(self, now: datetime, kind: str, speed: float, phase: str | None = None) -> int:
         """Publish a tick; its number. A time before the latest tick's is that of the latest."""

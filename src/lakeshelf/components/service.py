@@ -39,7 +39,7 @@ from lakeshelf.kafka.consuming import (
 )
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.place.claims import claim
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.write import writing
 from lakeshelf.logs import log
@@ -76,14 +76,14 @@ class ComponentService:
         """The latest tick that it has acted on."""
 
     def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-        """Run until `stop` is set; `ready` is called once it has the lease and its journal.
+        """Run until `stop` is set; `ready` is called once it has the lock and its journal.
 
         Raises:
             LakeError: Another process runs the component, or the lake cannot be written.
             BrokerError: The broker does not answer.
         """
         lock = self._context.settings.stack_dir / "locks" / f"{self._class.name}.lock"
-        with FileLease(lock, f"component {self._class.name}"):
+        with FileLock(lock, f"component {self._class.name}"):
             claim(self._context.settings.lake_root, self._context.settings.state_dir)
             self._begin()
             ready()

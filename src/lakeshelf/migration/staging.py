@@ -27,7 +27,7 @@ from lakeshelf.files import read_json
 from lakeshelf.lake.form.commits import Commit, Txn, Write
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.place.storage import LOG, filesystem
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.fingerprints import RowSums
@@ -189,9 +189,9 @@ def alone(lake: Tables, name: str) -> Iterator[None]:
         yield
         return
     path = folder / f"{_place(name)}.lock"
-    lease = FileLease(path, f"the migration into {name}")
+    lock = FileLock(path, f"the migration into {name}")
     try:
-        lease.acquire()
+        lock.acquire()
     except LakeError:
         pid = read_json(path).get("pid", "?")
         raise Conflict(
@@ -200,7 +200,7 @@ def alone(lake: Tables, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lease.release()
+        lock.release()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.lake import Lake
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.stack.machine.processes import identify
 
 
@@ -92,7 +92,7 @@ def test_a_lake_with_a_stack_is_refused(lakeshelf, filled):
 
 
 def test_a_lake_that_somebody_holds_is_refused(lakeshelf, filled):
-    with FileLease(filled / "_stack" / "stack.lock", "somebody"):
+    with FileLock(filled / "_stack" / "stack.lock", "somebody"):
         assert lakeshelf("destroy", "--yes", "lake").code == 1
     assert (filled / "sales" / "lines").exists()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from tests.components.test_backfill import CUTOFFS, past
 
 
@@ -35,7 +35,7 @@ def test_what_is_no_day_is_refused(lakeshelf, lake: Path) -> None:
 
 
 def test_while_the_component_is_up_the_command_to_stop_it_is_told(lakeshelf, lake: Path) -> None:
-    with FileLease(lake / "_stack" / "locks" / "shelf-daily-features.lock", "component"):
+    with FileLock(lake / "_stack" / "locks" / "shelf-daily-features.lock", "component"):
         refused = lakeshelf("--lake", lake, "features", "backfill")
     assert refused.code == 1
     assert "shelf-daily-features is up" in refused.error

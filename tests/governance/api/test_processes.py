@@ -18,7 +18,7 @@ import pytest
 from lakeshelf.files import read_json
 from lakeshelf.governance.client import Client, Dataset
 from lakeshelf.governance.errors import GovernanceError
-from lakeshelf.governance.services.upkeep import lease_of
+from lakeshelf.governance.services.upkeep import lock_of
 from lakeshelf.governance.validation.remote import Worker
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.settings import Settings, load_settings
@@ -178,11 +178,11 @@ def test_upkeep_is_done_by_one_process_and_goes_on_when_that_is_killed(
     servers: tuple[Server, Server],
 ) -> None:
     first, second = servers
-    lease = lease_of(first.settings.stack_dir).path
+    lock = lock_of(first.settings.stack_dir).path
     ids = [server.part.pid for server in (first, second)]
 
     def holder() -> int | None:
-        return read_json(lease).get("pid") if is_held(lease) else None
+        return read_json(lock).get("pid") if is_held(lock) else None
 
     eventually(lambda: holder() in ids, "somebody does what is due for all")
     killed = holder()

@@ -20,7 +20,7 @@ from lakeshelf.cli.data import lake
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form import commits
 from lakeshelf.lake.place.errors import Conflict, Damaged, NotFound, SchemaError, StorageError
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.migration import Options, postgres
 from lakeshelf.migration import rows as source
@@ -190,7 +190,7 @@ def test_without_the_ledger_a_repeat_would_double_rows_which_is_found_out(
 
 def test_two_who_migrate_into_one_dataset_do_not_meet(tmp_path: Path, address: str) -> None:
     lock = tmp_path / "_migrations" / "curated.odd.lock"
-    with FileLease(lock, "another"), pytest.raises(Conflict, match="migrates into curated/odd"):
+    with FileLock(lock, "another"), pytest.raises(Conflict, match="migrates into curated/odd"):
         migrated(tmp_path, address)
 
 

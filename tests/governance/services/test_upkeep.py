@@ -14,7 +14,7 @@ from lakeshelf.governance.services import counting, imports, runs, upkeep
 from lakeshelf.governance.services.changes import ending, requests, sessions
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.imports.forgetting import forget_uploads
-from lakeshelf.governance.services.upkeep import Upkeep, lease_of
+from lakeshelf.governance.services.upkeep import Upkeep, lock_of
 from lakeshelf.lake.place.locks import is_held
 from lakeshelf.lake.upkeep import requests as maintenance
 from lakeshelf.telemetry.serving import Values
@@ -167,7 +167,7 @@ def test_maintenance_is_done_by_who_keeps_the_datasets_up(context: Context, tmp_
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(kept_up.run, stop)
         try:
-            eventually(lambda: is_held(lease_of(stack).path), "it has the lease")
+            eventually(lambda: is_held(lock_of(stack).path), "it has the lock")
             assert beside.wait(60)
             answer = maintenance.carry_out(
                 outside, f"{PROJECT}/{DATASET}", "optimize", {}, stack=stack, timeout_s=240
@@ -176,4 +176,4 @@ def test_maintenance_is_done_by_who_keeps_the_datasets_up(context: Context, tmp_
             stop.set()
         running.result()
     assert answer.by == "governance"
-    assert not is_held(lease_of(stack).path)
+    assert not is_held(lock_of(stack).path)

@@ -1,4 +1,4 @@
-"""Leases: one process owns a lake, and a dead one owns nothing."""
+"""Locks: one process owns a lake, and a dead one owns nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 import lakeshelf
 from lakeshelf.errors import LakeError
 from lakeshelf.files import read_json
-from lakeshelf.lake.place.locks import FileLease, is_held
+from lakeshelf.lake.place.locks import FileLock, is_held
 
 HOLD = """
 import sys
 from pathlib import Path
 from lakeshelf.files import read_json
-from lakeshelf.lake.place.locks import FileLease
-lease = FileLease(Path(sys.argv[1]), "another driver").acquire()
+from lakeshelf.lake.place.locks import FileLock
+lock = FileLock(Path(sys.argv[1]), "another driver").acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lease."""
+    """Another process that holds the lock."""
     environ = {**os.environ, "PYTHONPATH": str(Path(lakeshelf.__file__).parents[1])}
     command = [sys.executable, "-c", HOLD, str(path)]
     pipe = subprocess.PIPE
@@ -52,7 +52,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_lease(
 ) -> None:
     before = path.read_bytes()
     with pytest.raises(LakeError, match=f"another driver \\(process {other.pid}\\)"):
-        FileLease(path, "me").acquire()
+        FileLock(path, "me").acquire()
     assert path.read_bytes() == before
     assert is_held(path)
 
@@ -61,17 +61,17 @@ def test_a_killed_process_holds_nothing(path: Path, other: subprocess.Popen[str]
     other.kill()
     other.wait()
     assert not is_held(path)
-    with FileLease(path, "me"):
+    with FileLock(path, "me"):
         assert read_json(path) == {"holder": "me", "pid": os.getpid()}
 
 
 def test_a_lease_is_exclusive_within_a_process_too(path: Path) -> None:
-    with FileLease(path, "one"), pytest.raises(LakeError, match="one"):
-        FileLease(path, "two").acquire()
+    with FileLock(path, "one"), pytest.raises(LakeError, match="one"):
+        FileLock(path, "two").acquire()
 
 
 def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
-    """A look shares the lock for a moment: who takes the lease just then is not told that somebody has it."""
+    """A look shares the lock for a moment: who takes the lock just then is not told that somebody has it."""
     over = threading.Event()
 
     def look() -> None:
@@ -82,7 +82,7 @@ def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
         looks = [pool.submit(look) for _ in range(2)]
         try:
             for _ in range(500):
-                FileLease(path, "me").acquire().release()
+                FileLock(path, "me").acquire().release()
         finally:
             over.set()
         for one in looks:
@@ -90,11 +90,11 @@ def test_whoever_looks_is_in_nobodys_way(path: Path) -> None:
 
 
 def test_release_gives_the_lease_back_and_may_be_repeated(path: Path) -> None:
-    lease = FileLease(path, "one").acquire()
-    lease.release()
-    lease.release()
+    lock = FileLock(path, "one").acquire()
+    lock.release()
+    lock.release()
     assert not is_held(path)
-    FileLease(path, "two").acquire().release()
+    FileLock(path, "two").acquire().release()
 
 
 def test_nobody_holds_a_lease_that_was_never_taken(path: Path) -> None:
@@ -107,5 +107,5 @@ def test_a_damaged_lock_file_does_not_hinder_its_next_owner(path: Path, content:
     path.parent.mkdir()
     path.write_text(content)
     assert read_json(path) == {}
-    with FileLease(path, "one"):
+    with FileLock(path, "one"):
         assert read_json(path)["holder"] == "one"

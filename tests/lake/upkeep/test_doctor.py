@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from lakeshelf.errors import LakeError
 from lakeshelf.lake import Lake
 from lakeshelf.lake.place.errors import Conflict, NotFound
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.upkeep import doctor
 from lakeshelf.lake.upkeep.doctor import (
     BAD_CHECKPOINT,
@@ -261,7 +261,7 @@ def test_a_table_with_an_owner_is_repaired_while_that_is_down(tmp_path: Path) ->
     handle = owned(tmp_path, 3)
     (tmp_path / LOG.name / sorted(doctor.data_files(handle))[0]).unlink()
     with (
-        FileLease(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner"),
+        FileLock(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner"),
         pytest.raises(Conflict, match="lakeshelf down"),
     ):
         repair(Lake(tmp_path), LOG.name)

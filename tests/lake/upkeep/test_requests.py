@@ -18,7 +18,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Write
 from lakeshelf.lake.place.errors import Conflict
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import optimize, vacuum
@@ -103,8 +103,8 @@ def test_while_a_table_is_maintained_its_owner_cannot_start(tmp_path: Path) -> N
         assert is_ours
         for lock in (LOG.owner, LOG.name):
             with pytest.raises(LakeError, match="lakeshelf lake"):
-                FileLease(tmp_path / "_stack" / "locks" / f"{lock}.lock", "its owner").acquire()
-    FileLease(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner").acquire().release()
+                FileLock(tmp_path / "_stack" / "locks" / f"{lock}.lock", "its owner").acquire()
+    FileLock(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner").acquire().release()
 
 
 @pytest.mark.parametrize("lock", [LOG.owner, LOG.name])
@@ -112,7 +112,7 @@ def test_an_owner_that_does_not_answer_leaves_the_table_alone(tmp_path: Path, lo
     handle = owned(tmp_path, 5)
     version, waited = handle.version(), []
     with (
-        FileLease(tmp_path / "_stack" / "locks" / f"{lock}.lock", "a busy owner"),
+        FileLock(tmp_path / "_stack" / "locks" / f"{lock}.lock", "a busy owner"),
         pytest.raises(Conflict, match="has not maintained it within 3 s"),
     ):
         requests.carry_out(
@@ -126,7 +126,7 @@ def test_an_owner_that_does_not_answer_leaves_the_table_alone(tmp_path: Path, lo
 
 def test_an_owner_that_goes_while_it_is_asked_is_stood_in_for(tmp_path: Path) -> None:
     owned(tmp_path, 5)
-    lease = FileLease(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner").acquire()
+    lease = FileLock(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner").acquire()
     done = requests.carry_out(
         Lake(tmp_path), LOG.name, "optimize", MERGE, pause=lambda _: lease.release()
     )
@@ -143,7 +143,7 @@ def test_a_request_that_another_replaced_is_made_again(tmp_path: Path) -> None:
         waited.append(1)
         requests.serve(stack, LOG.name, lambda: handle)
 
-    with FileLease(stack / "locks" / f"{LOG.owner}.lock", "its owner"):
+    with FileLock(stack / "locks" / f"{LOG.owner}.lock", "its owner"):
         done = requests.carry_out(
             Lake(tmp_path), LOG.name, "optimize", MERGE, timeout_s=9, pause=serve,
             seconds=lambda: float(len(waited)),
@@ -159,7 +159,7 @@ def test_what_fails_is_told_to_who_asked_and_the_owner_goes_on(tmp_path: Path) -
         requests.serve(tmp_path / "_stack", LOG.name, lambda: handle)
 
     with (
-        FileLease(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner"),
+        FileLock(tmp_path / "_stack" / "locks" / f"{LOG.owner}.lock", "its owner"),
         pytest.raises(LakeError, match="cannot be z-ordered by nothing"),
     ):
         requests.carry_out(

@@ -18,7 +18,7 @@ from lakeshelf.lake import Conflict, Dataset, Datasets, Lake
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.form.owners import GOVERNANCE, OWNER
 from lakeshelf.lake.place import projects
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.readable import ReadableLake
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
@@ -175,7 +175,7 @@ def test_maintenance_is_asked_of_an_owner_that_is_up(
         requests.serve(stack, NAME, lambda: tables.open_table(owner.root, NAME))
 
     forgetful = Lake(tmp_path, Datasets([Dataset(NAME, SCHEMA, path=projects.main(NAME))]))
-    with FileLease(stack / "locks" / f"{GOVERNANCE}.lock", "the service"):
+    with FileLock(stack / "locks" / f"{GOVERNANCE}.lock", "the service"):
         done = requests.carry_out(forgetful, NAME, action, {}, waiting=serve, pause=lambda _: None)
         with pytest.raises(Conflict, match=GOVERNANCE):
             requests.carry_out(forgetful, NAME, action, {}, timeout_s=-1.0, pause=lambda _: None)

@@ -13,7 +13,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.retail.tables_library import JOURNAL_PREFIX
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form.commits import Txn
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.settings import load_settings
@@ -39,7 +39,7 @@ def idle(root: Path) -> RunningQuery:
 
 def ask(root: Path, name: str, lock: str, serve: Any) -> requests.Done:
     """Ask an owner that holds its lease, and acts whenever it is waited for."""
-    with FileLease(root / "_stack" / f"{lock}.lock", "the owner"):
+    with FileLock(root / "_stack" / f"{lock}.lock", "the owner"):
         return requests.carry_out(
             Lake(root), name, "optimize", MERGE, timeout_s=30, pause=lambda _: serve()
         )

@@ -30,7 +30,7 @@ from lakeshelf.governance.services.imports.forgetting import forget_uploads
 from lakeshelf.governance.storage.layout import OWNER
 from lakeshelf.governance.storage.main import MainTable
 from lakeshelf.lake.place import storage
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests as maintenance
 from lakeshelf.lake.upkeep.maintenance import Maintenance
@@ -47,20 +47,20 @@ ORPHANED = timedelta(days=7)
 """How old a folder is at least that is removed because nothing refers to it."""
 
 
-def lease_of(stack: Path) -> FileLease:
-    """The lease under which one process does it: that of the owner of governed datasets."""
-    return FileLease(stack / "locks" / f"{OWNER}.lock", "governed datasets")
+def lock_of(stack: Path) -> FileLock:
+    """The lock under which one process does it: that of the owner of governed datasets."""
+    return FileLock(stack / "locks" / f"{OWNER}.lock", "governed datasets")
 
 
 @dataclass
 class Upkeep:
-    """Does what is due, while this process holds the lease.
+    """Does what is due, while this process holds the lock.
 
     Attributes:
         context: What it stands on.
         stack: Folder of the stack, with its locks and requests for maintenance.
         seconds: Monotonic clock.
-        beside: What runs as long as the lease is held; each ends when its event is set.
+        beside: What runs as long as the lock is held; each ends when its event is set.
     """
 
     context: Context
@@ -71,11 +71,11 @@ class Upkeep:
     _maintenance: Maintenance = field(default_factory=Maintenance, init=False)
 
     def run(self, stop: Event) -> None:
-        """Do it until told to stop; wait for the lease where another process has it."""
-        lease = lease_of(self.stack)
+        """Do it until told to stop; wait for the lock where another process has it."""
+        lock = lock_of(self.stack)
         while not stop.is_set():
             try:
-                lease.acquire()
+                lock.acquire()
             except LakeError:
                 stop.wait(PAUSE_S)
                 continue
@@ -84,7 +84,7 @@ class Upkeep:
                     while not stop.wait(LOOK_S):
                         self.look()
             finally:
-                lease.release()
+                lock.release()
 
     @contextmanager
     def _beside(self) -> Iterator[None]:

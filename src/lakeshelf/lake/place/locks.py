@@ -1,6 +1,6 @@
-"""Leases: one process owns a table (or a lake) for as long as it lives.
+"""Locks: one process owns a table (or a lake) for as long as it lives.
 
-The operating system releases the lock of a process that dies, also of one that was killed, so a lease
+The operating system releases the lock of a process that dies, also of one that was killed, so a lock
 never has to be broken by hand.
 """
 
@@ -16,7 +16,7 @@ from lakeshelf.errors import LakeError
 from lakeshelf.files import named, read_json
 
 
-class FileLease:
+class FileLock:
     """An exclusive lock on a file, held by this process until `release`.
 
     Args:
@@ -29,8 +29,8 @@ class FileLease:
         self.holder = holder
         self._file: IO[str] | None = None
 
-    def acquire(self) -> FileLease:
-        """Take the lease.
+    def acquire(self) -> FileLock:
+        """Take the lock.
 
         Raises:
             LakeError: Another process holds it; nothing was written.
@@ -53,12 +53,12 @@ class FileLease:
         return self
 
     def release(self) -> None:
-        """Give the lease back; harmless when it is not held."""
+        """Give the lock back; harmless when it is not held."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def __enter__(self) -> FileLease:
+    def __enter__(self) -> FileLock:
         return self.acquire()
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +66,7 @@ class FileLease:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lease at `path`."""
+    """Whether a living process holds the lock at `path`."""
     if not path.exists():
         return False
     with path.open("a+", encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 """Requests for maintenance: whoever writes a table maintains it, everybody else asks.
 
-A dataset that many write is maintained at once. One that has an owner is maintained under the owner's leases while it
+A dataset that many write is maintained at once. One that has an owner is maintained under the owner's locks while it
 is down; while it is up, it finds the request as a file between its commits, and leaves its report beside it
 (docs/adr/0010-asking-owners.md).
 """
@@ -27,7 +27,7 @@ from lakeshelf.lake.place import leases
 from lakeshelf.lake.place.claims import claim
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.rows.port import Tables
 from lakeshelf.lake.upkeep import maintenance
@@ -36,7 +36,7 @@ from lakeshelf.lake.upkeep.maintenance import Action
 STACK = "_stack"
 FOLDER = "maintenance"
 DRIVER = "streams-driver"
-"""Owner of the tables that all queries append to; its lease is that of the streams driver."""
+"""Owner of the tables that all queries append to; its lock is that of the streams driver."""
 LOOK_AGAIN_S = 0.1
 TIMEOUT_S = 300.0
 _REQUEST, _TAKEN, _ANSWER = ".request.json", ".taken.json", ".answer.json"
@@ -117,9 +117,9 @@ def carry_out(
 
 @contextmanager
 def leased(root: Root, dataset: Dataset, stack: Path | None = None) -> Iterator[bool]:
-    """Hold the leases of a dataset's owner, so that it cannot start; false: it is up.
+    """Hold the locks of a dataset's owner, so that it cannot start; false: it is up.
 
-    A job holds the lease of each of its tables (`streams.runner`), a component one of its own (`components.service`).
+    A job holds the lock of each of its tables (`streams.runner`), a component one of its own (`components.service`).
 
     Raises:
         Conflict: The owner belongs to another folder of local state, whose leases nobody here can take, or a driver
@@ -131,7 +131,7 @@ def leased(root: Root, dataset: Dataset, stack: Path | None = None) -> Iterator[
     with ExitStack() as held:
         try:
             for name in sorted(names):
-                held.enter_context(FileLease(folder / f"{name}.lock", "lakeshelf lake"))
+                held.enter_context(FileLock(folder / f"{name}.lock", "lakeshelf lake"))
         except LakeError:
             held.close()
             yield False
@@ -164,7 +164,7 @@ def _queries(root: Root, dataset: Dataset) -> frozenset[str]:
 
 
 def stack_of(root: Root, dataset: Dataset, stack: Path | None) -> Path:
-    """Folder with the leases of a dataset's owner.
+    """Folder with the locks of a dataset's owner.
 
     Raises:
         Conflict: None is given, and the lake, being no folder, has none.

@@ -13,7 +13,7 @@ from lakeshelf.lake.place import leases, projects, storage
 from lakeshelf.lake.place.claims import CLAIM, IDENTITY
 from lakeshelf.lake.place.leases import LEASES
 from lakeshelf.lake.place.location import Root
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.upkeep.repair import ASIDE
 from lakeshelf.migration.staging import FOLDER as MIGRATIONS
 from lakeshelf.settings import Settings
@@ -92,7 +92,7 @@ def destroy(settings: Settings, doomed: Doomed) -> list[str]:
     root = Root.at(settings.lake_root)
     with ExitStack() as held:
         if settings.stack_dir.is_dir():
-            held.enter_context(FileLease(settings.stack_dir / STACK_LOCK, "lakeshelf destroy"))
+            held.enter_context(FileLock(settings.stack_dir / STACK_LOCK, "lakeshelf destroy"))
         for path in (*doomed.folders, *doomed.others):
             if root.folder is None:
                 storage.remove(root, path)

@@ -2,7 +2,7 @@
 
 How a stack lives:
 
-1. It takes the lease of the lake; a second stack is refused here, before it writes anything.
+1. It takes the lock of the lake; a second stack is refused here, before it writes anything.
 2. It ends what a killed predecessor left running.
 3. It starts the broker, the JVM of the streams driver and the components side by side. As soon as the
    broker answers it sees whether every query goes on where its ledger ends, and creates tables and topics.
@@ -35,7 +35,7 @@ from lakeshelf.errors import BrokerError, LakeshelfError
 from lakeshelf.files import read_json, write_atomically
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.claims import claim
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.logs import log
 from lakeshelf.settings import Settings
@@ -93,7 +93,7 @@ class Supervisor:
         self._jobs = jobs
         self._stop = threading.Event()
         self._held = False
-        self._lease = FileLease(settings.stack_dir / STACK_LOCK, "a stack")
+        self._lock = FileLock(settings.stack_dir / STACK_LOCK, "a stack")
         self._processes: list[ProcessPart] = [StreamsPart(settings, jobs)]
         if components:
             self._processes.append(ComponentsPart(settings, components))
@@ -110,17 +110,17 @@ class Supervisor:
         self._written: dict[str, Any] = {}
 
     def acquire(self) -> None:
-        """Take the lease of the lake.
+        """Take the lock of the lake.
 
         Raises:
             LakeError: Another stack has it, or the lake is that of another machine.
         """
         if not self._held:
-            self._lease.acquire()
+            self._lock.acquire()
             try:
                 claim(self._settings.lake_root, self._settings.state_dir)
             except LakeshelfError:
-                self._lease.release()
+                self._lock.release()
                 raise
             self._held = True
 
@@ -307,7 +307,7 @@ class Supervisor:
         self._state = "failed" if self._error else "stopped"
         log.info("stack ended", state=self._state, error=self._error)
         self._write()
-        self._lease.release()
+        self._lock.release()
         self._held = False
 
     def _write(self) -> None:
@@ -331,7 +331,7 @@ class Supervisor:
 
 
 def end_leftovers(settings: Settings) -> None:
-    """End the parts of a stack whose supervisor was killed; only its successor may, under the lease."""
+    """End the parts of a stack whose supervisor was killed; only its successor may, under the lock."""
     listed = read_json(settings.stack_dir / stack_file.NAME).get("parts")
     parts = listed if isinstance(listed, dict) else {}
     for name in (StreamsPart.name, ComponentsPart.name, *(part.name for part in GOVERNED)):
@@ -359,7 +359,7 @@ def kafka_for(settings: Settings, who: str) -> Iterator[dict[str, str]]:
     if settings.bootstrap_servers is not None or broker.is_running():
         yield client_settings(settings)
         return
-    with FileLease(settings.stack_dir / STACK_LOCK, who):
+    with FileLock(settings.stack_dir / STACK_LOCK, who):
         try:
             broker.start(die_with_parent=True)
             broker.wait_healthy()

@@ -21,7 +21,7 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError, StreamError
 from lakeshelf.kafka import topics
 from lakeshelf.lake.place.leases import Tenure
-from lakeshelf.lake.place.locks import FileLease
+from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.status_files import STREAMS
@@ -32,7 +32,7 @@ from lakeshelf.streams.resume.leasing import QueryLeases
 from lakeshelf.streams.run.query import RunningQuery
 
 DRIVER = "streams"
-"""Name of the lease that a driver holds while it runs."""
+"""Name of the lock that a driver holds while it runs."""
 STAGGER_MS = 170
 TEND_SECONDS = 0.1
 STATUS_SECONDS = 0.5
@@ -57,7 +57,7 @@ class Driver:
         self.plans = plan(jobs)
         self._settings = settings
         self._client = client
-        self._locks: list[FileLease] = []
+        self._locks: list[FileLock] = []
         self._leases: QueryLeases | None = None
         self._stop = threading.Event()
         self.queries: list[RunningQuery] = []
@@ -86,9 +86,7 @@ class Driver:
         ]
         try:
             for name in names:
-                self._locks.append(
-                    FileLease(stack / f"{name}.lock", "the streams driver").acquire()
-                )
+                self._locks.append(FileLock(stack / f"{name}.lock", "the streams driver").acquire())
             if not isinstance(self._settings.lake_root, Path):
                 self._leases = QueryLeases(self.plans, self._settings)
                 if alone:
