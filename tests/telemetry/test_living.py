@@ -25,6 +25,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.machine import ports
+from lakeshelf.stack.supervision.driving import SCRATCH
 from lakeshelf.telemetry.metrics import BATCH_STEPS
 from tests.support import eventually, make_topics
 from tests.telemetry.prometheus import Prometheus, free_port
@@ -83,6 +84,7 @@ class Watched:
         tables.ensure_all(self.settings.lake_root)
         self.prometheus.start()
         self.scraper.start()
+        self.left_by_a_killed_one.mkdir(parents=True)
         module = "lakeshelf.stack.supervision.streams_process"
         environment = {
             "LAKESHELF_LAKE_ROOT": str(self.settings.lake_root),
@@ -101,6 +103,11 @@ class Watched:
     def client(self) -> dict[str, str]:
         """Librdkafka settings."""
         return {"bootstrap.servers": self.broker.bootstrap_servers, "log_level": "0"}
+
+    @property
+    def left_by_a_killed_one(self) -> Path:
+        """What a driver left that had no time to tidy up."""
+        return self.settings.stack_dir / SCRATCH / "blockmgr-of-another"
 
     @property
     def driver(self) -> subprocess.Popen[bytes]:
@@ -234,6 +241,13 @@ def test_kafka_and_spark_tell_their_own_metrics(watched: Watched) -> None:
         assert not [line for line in own if "objectname" in line or "local-" in line]
     for name in told:
         eventually(lambda name=name: (watched.value(f"sum({name})") or 0) > 0, f"{name} grows")
+
+
+def test_what_spark_has_on_disk_lies_in_a_folder_of_its_driver(watched: Watched) -> None:
+    """Those who tidy the system's folder do not reach it, and what a kill left is gone."""
+    folder = watched.settings.stack_dir / SCRATCH
+    assert {place.name.partition("-")[0] for place in folder.iterdir()} >= {"blockmgr", "spark"}
+    assert not watched.left_by_a_killed_one.exists()
 
 
 def test_a_driver_that_stands_still_is_noticed(watched: Watched) -> None:

@@ -22,6 +22,17 @@ _duckdb.ParserException: Parser Error: syntax error at or near "ELSE"
 LINE 6: x
 org.apache.spark.SparkException: behind it
 """
+OF_THE_JVM = """An exception was raised by the Python Proxy. Return Message: Traceback (most recent call last):
+  File "clientserver.py", line 644, in _call_proxy
+    raise Py4JJavaError(
+py4j.protocol.Py4JJavaError: An error occurred while calling o24125.getResult.
+: org.apache.spark.SparkException: Exception thrown in awaitResult:
+\tat org.apache.spark.util.ThreadUtils$.awaitResult(ThreadUtils.scala:440)
+Caused by: org.apache.spark.SparkException: Job aborted due to stage failure: Task serialization failed
+\tat org.apache.spark.scheduler.DAGScheduler.x(DAGScheduler.scala:1)
+Caused by: java.nio.file.NoSuchFileException: /tmp/blockmgr-b3c806b6/09
+\tat java.base/sun.nio.fs.UnixException.translateToIOException(UnixException.java:92)
+"""
 OURS = f"{IN_PYTHON}lakeshelf.errors.LakeError: disk full; free some space\n"
 
 
@@ -30,6 +41,7 @@ OURS = f"{IN_PYTHON}lakeshelf.errors.LakeError: disk full; free some space\n"
     [
         (IN_PYTHON, '_duckdb.ParserException: Parser Error: syntax error at or near "ELSE"'),
         (OURS, "disk full; free some space"),
+        (OF_THE_JVM, "java.nio.file.NoSuchFileException: /tmp/blockmgr-b3c806b6/09"),
         (
             "org.apache.kafka.TimeoutException: late\n\tat x",
             "org.apache.kafka.TimeoutException: late",

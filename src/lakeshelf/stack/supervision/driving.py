@@ -2,7 +2,7 @@
 
 1. It takes the leases of the lake and of every table that it will write.
 2. It waits for the end of a JVM that a killed predecessor left, and kills it if need be.
-3. It starts the JVM, and remembers its process for a successor.
+3. It starts the JVM, whose files have a folder of its own, and remembers its process for a successor.
 4. Supervised, it waits for the word that topics and tables are there.
 5. It runs the queries until SIGTERM or SIGINT, and ends at a batch boundary; a second one kills.
 """
@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,6 +32,12 @@ from lakeshelf.telemetry.serving import served
 LOCAL_MASTER = "local[4]"
 """More threads than cores: a task that reads Kafka waits for the broker most of its time."""
 JVM_FILE = "streams-jvm.json"
+SCRATCH = "spark"
+"""Folder of what Spark has on disk while it runs.
+
+In the system's it would be removed beneath a driver that runs for weeks (systemd-tmpfiles(8)), would be memory in a
+container, and would stay for good after a kill.
+"""
 ORPHAN_SECONDS, KILLED_SECONDS = 2.0, 15.0
 
 
@@ -91,9 +98,21 @@ def _launched(settings: Settings, master: str) -> Callable[[], SparkSession]:
         kept = class_data.used_or_made(settings, class_path) if master == LOCAL_MASTER else ""
         agent = jvm_metrics.option(settings, "spark")
         options = f"{kept} {agent}".strip()
-        return session.build(settings, class_path, master=master, java_options=options)
+        scratch = _emptied(settings.stack_dir / SCRATCH)
+        return session.build(
+            settings, class_path, master=master, java_options=options, scratch=scratch
+        )
 
     return build
+
+
+def _emptied(folder: Path) -> Path | None:
+    """The folder, without what a killed predecessor left; None: Spark would take its name for those of several."""
+    if "," in str(folder):
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _adopted(settings: Settings) -> Callable[[], SparkSession]:

@@ -22,6 +22,8 @@ JVM, KAFKA_CLIENT = "py4j.", "org.apache.kafka."
 """Where the exceptions of that connection stand, and what a failure names that Spark's own reader of Kafka has met."""
 RAISED = re.compile(r"(?!org\.|py4j|java)[\w.]*(Error|Exception|Interrupt): ")
 """A line of a Python traceback that names the exception."""
+CAUSED = re.compile(r"Caused by: ([\w.$]*(?:Error|Exception): .*)")
+"""A line of a Java traceback that names what lies behind."""
 LOST = re.compile(
     r"KAFKA_DATA_LOSS\.(?:ADDED|COULD|INITIAL|START)[\s\S]*?Reason:\s*(?P<reason>[^\n]*)"
     r"|OffsetOutOfRangeException"
@@ -80,5 +82,6 @@ def describe(error: str) -> str:
     lines = [line.rstrip() for line in error.splitlines() if line.strip()]
     ours = [line.partition(": ")[2] for line in lines if line.startswith("lakeshelf.errors.")]
     raised = [line for line in lines if RAISED.match(line)]
-    chosen = ["unknown failure", *lines[:1], *raised[-1:], *ours[-1:]]
+    behind = [cause[1] for line in lines if (cause := CAUSED.match(line.strip()))]
+    chosen = ["unknown failure", *lines[:1], *behind[-1:], *raised[-1:], *ours[-1:]]
     return chosen[-1][:500]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -59,7 +60,12 @@ JAVA_OPTIONS = f"-XX:+UseSerialGC {EXECUTOR_OPTIONS}"
 
 
 def properties(
-    settings: Settings, class_path: str, *, master: str, java_options: str = ""
+    settings: Settings,
+    class_path: str,
+    *,
+    master: str,
+    java_options: str = "",
+    scratch: Path | None = None,
 ) -> dict[str, str]:
     """Everything that Spark is told, much of it before its JVM starts.
 
@@ -68,6 +74,7 @@ def properties(
         class_path: Jars of Kafka and Delta; `spark.jars` alone would add them too late for file-system classes.
         master: Where Spark runs; `local[N]` is the embedded mode.
         java_options: More options of the driver's JVM.
+        scratch: Folder for what Spark has on disk while it runs; None: that of the system.
     """
     # Executors get the jars from the driver, so that a worker needs nothing but Spark.
     cluster = {
@@ -79,6 +86,7 @@ def properties(
         **DELTA,
         **(LOCAL if master.startswith("local") else cluster),
         **({} if settings.jvm_metrics_port is None else JMX_SINK),
+        **({} if scratch is None else {"spark.local.dir": str(scratch)}),
         "spark.master": master,
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {java_options}".rstrip(),
@@ -93,6 +101,7 @@ def build(
     master: str | None = None,
     name: str = "lakeshelf",
     java_options: str = "",
+    scratch: Path | None = None,
 ) -> SparkSession:
     """A session for streaming.
 
@@ -102,12 +111,15 @@ def build(
         master: Where Spark runs; None leaves it to `spark-submit`, whose JVM has its options already.
         name: Application name.
         java_options: More options of the driver's JVM.
+        scratch: Folder for what Spark has on disk while it runs; None: that of the system.
     """
     builder = SparkSession.builder.appName(name)
     options = (
         {**STREAMING, **DELTA}
         if master is None
-        else properties(settings, class_path, master=master, java_options=java_options)
+        else properties(
+            settings, class_path, master=master, java_options=java_options, scratch=scratch
+        )
     )
     for key, value in options.items():
         builder = builder.config(key, value)
