@@ -166,6 +166,8 @@ def test_words_of_filters_mean_what_they_say(rows: list[Row]) -> None:
     assert passed("is_null", "store") == those(lambda r: r["store"] is None)
     assert passed("not_null", "store") == those(lambda r: r["store"] is not None)
     assert passed("in", "store", ["s1", "none"]) == those(lambda r: r["store"] == "s1")
+    assert passed("in", "store", ["s1", None]) == those(lambda r: r["store"] in ("s1", None))
+    assert passed("in", "least", [None]) == those(lambda r: r["least"] is None)
     assert passed("contains", "store", "s") == those(lambda r: r["store"] is not None)
     assert passed("=", "share", "NaN") == those(
         lambda r: r["share"] is not None and isnan(r["share"])

@@ -31,7 +31,7 @@ class Filter:
     Attributes:
         column: The column.
         op: One of `OPERATORS`.
-        value: JSON value of the column; a list for `in`; nothing for `is_null` and `not_null`.
+        value: JSON value of the column; a list for `in`, where null is no value; nothing for `is_null` and `not_null`.
     """
 
     column: str
@@ -148,12 +148,12 @@ def _passes(held: HeldTable, one: Filter) -> pa.BooleanArray:
             f"no operator {str(one.op)[:80]!r}",
             hint=f"there are {', '.join(OPERATORS)}",
         )
-    if pa.types.is_dictionary(values.type):
-        chosen = OPERATORS[one.op](column, values.dictionary, one.value)
-        if one.op in _NULLS:
-            return OPERATORS[one.op](column, values, one.value)
-        return chosen.take(values.indices)
-    return OPERATORS[one.op](column, values, one.value)
+    passes = OPERATORS[one.op]
+    if not pa.types.is_dictionary(values.type):
+        return passes(column, values, one.value)
+    [of_nothing] = passes(column, pa.nulls(1, values.type.value_type), one.value).to_pylist()
+    of_values = passes(column, values.dictionary, one.value)
+    return pc.fill_null(of_values.take(values.indices), bool(of_nothing))
 
 
 def _compared(function: Callable[..., Any]) -> Callable[[Column, pa.Array, Any], pa.BooleanArray]:
@@ -199,4 +199,3 @@ OPERATORS: Mapping[str, Callable[[Column, pa.Array, Any], pa.BooleanArray]] = {
     "not_null": lambda _, values, __: pc.is_valid(values),
 }
 """What a filter may ask; texts are compared without regard to case by `contains` and `starts_with`."""
-_NULLS = ("is_null", "not_null")

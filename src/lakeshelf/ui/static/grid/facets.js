@@ -2,7 +2,7 @@
 
 import { FACET } from "./address.js";
 import { call } from "./calls.js";
-import { shown } from "./cells.js";
+import { editable } from "./cells.js";
 
 /** @typedef {import("./cells.js").Column} Column */
 /** @typedef {import("./table.js").Table} Table */
@@ -50,13 +50,14 @@ function choices(column, counted, picked) {
   const legend = document.createElement("legend");
   legend.textContent = column.label;
   box.append(legend);
-  for (const { value, count: often } of counted.values.filter((one) => one.value !== null)) {
+  for (const { value, count: often } of counted.values) {
     const label = document.createElement("label");
     const tick = document.createElement("input");
     Object.assign(tick, { type: "checkbox", name: FACET + column.name, value: JSON.stringify(value) });
     tick.checked = picked.has(tick.value);
     const words = document.createElement("bdi");
-    words.textContent = shown(value);
+    words.textContent = value === null ? "no value" : editable(value);
+    words.className = value === null ? "muted" : "";
     const number = document.createElement("span");
     number.className = "muted";
     number.textContent = ` ${often}`;
