@@ -25,9 +25,6 @@ INVISIBLE = re.compile(
 )
 """Characters of control and of direction, but for tab and line feed."""
 
-EMPTY_CELL = re.compile(rf'<td ([^>]*data-label="[^"]*"[^>]*)>\s*({NOTHING}?)\s*</td>')
-"""A cell that holds nothing: a card leaves it out. Values are escaped, so none looks like one."""
-
 
 @cache
 def environment() -> Environment:
@@ -39,7 +36,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"static": files.address, "version": __version__, "url": url, "key": key}
+    made.globals |= {
+        "static": files.address,
+        "version": __version__,
+        "url": url,
+        "key": key,
+        "nothing": NOTHING,
+    }
     made.filters |= {
         "number": number,
         "moment": moment,
@@ -61,8 +64,7 @@ def key() -> str:
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """A page as HTML."""
-    page = environment().get_template(template).render(values)
-    return EMPTY_CELL.sub(r"<td data-empty \1>\2</td>", page)
+    return environment().get_template(template).render(values)
 
 
 def number(value: float | Decimal | None, digits: int = 0) -> str:
