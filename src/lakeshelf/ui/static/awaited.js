@@ -1,36 +1,56 @@
-// A page of which a part is being computed fills itself once that has ended; what somebody typed meanwhile is not lost.
+// What is being computed comes to its page once it has ended; what somebody typed meanwhile is not lost.
 
 export {};
 
 const AGAIN_MS = 2500;
-const place = /** @type {HTMLElement | null} */ (document.querySelector("[data-awaited]"));
 let isTouched = false;
 document.addEventListener("input", () => { isTouched = true; });
 
-/** Whether a job has ended; that nobody knows it any more counts, as the page then tells why. @param {string} job */
-async function hasEnded(job) {
-  const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(job)}?wait=8`);
-  if (!answer.ok) return answer.status === 401 || answer.status === 404;
+/**
+ * Whether a job has ended; that nobody knows it any more counts, as the page then tells why.
+ * @param {string} job
+ * @param {HTMLElement} shown
+ */
+async function hasEnded(job, shown) {
+  const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(job)}?wait=2`);
+  if (answer.status === 401 || answer.status === 404) return true;
+  if (!answer.ok) throw new Error(`answered ${answer.status}`);
   const { status, progress } = await answer.json();
-  const far = place?.querySelector("[data-progress]");
-  if (far && progress?.of) far.textContent = `, ${progress.done} of ${progress.of}`;
+  const far = /** @type {HTMLElement | null} */ (shown.querySelector("[data-progress]"));
+  if (far && progress) far.textContent = told(progress, far) ?? far.textContent;
   return !["queued", "running"].includes(status);
 }
 
-/** @param {string} job */
-async function end(job) {
-  while (!(await hasEnded(job).catch(() => false))) await new Promise((go) => setTimeout(go, AGAIN_MS));
+/**
+ * How far a job is, in the words that its place has for its steps; undefined: it does not say.
+ * @param {{step?: string, done?: number, of?: number}} progress
+ * @param {HTMLElement} far
+ */
+function told({ step, done, of }, far) {
+  const word = step ? far.getAttribute(`data-${step}`) : "";
+  const part = of ? `, ${done} of ${of}` : "";
+  return word || part ? `${word || ""}${part}` : undefined;
+}
+
+/** @returns {Promise<boolean>} */
+function pause() {
+  return new Promise((go) => setTimeout(go, AGAIN_MS, false));
+}
+
+/** @param {string} job @param {HTMLElement} shown */
+async function end(job, shown) {
+  for (let isOver = false; !isOver;) isOver = await hasEnded(job, shown).catch(pause);
 }
 
 /** @param {HTMLElement} shown */
 async function fill(shown) {
-  for (const job of (shown.dataset.awaited || "").split(" ")) await end(job);
-  const again = shown.dataset.again || location.href;
+  for (const job of (shown.dataset.awaited || "").split(" ")) await end(job, shown);
+  const again = String(shown.dataset.again);
   if (!isTouched) return location.replace(again);
   const link = document.createElement("a");
   link.href = again;
   link.textContent = "Show it";
-  shown.replaceChildren("It is computed, and waits for what you typed. ", link);
+  shown.replaceChildren("It has ended, and waits for what you typed. ", link);
 }
 
-if (place) void fill(place);
+for (const place of document.querySelectorAll("[data-awaited]")) void fill(/** @type {HTMLElement} */ (place));

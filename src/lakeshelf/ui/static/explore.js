@@ -1,8 +1,9 @@
-// A statement that runs is waited for; statements are kept by the browser; Ctrl+Enter runs.
+// Statements are kept by the browser; Ctrl+Enter runs.
+
+export {};
 
 const KEY = "lakeshelf.statements";
 const MOST = 50;
-const AGAIN_MS = 2500;
 const text = /** @type {HTMLTextAreaElement} */ (document.querySelector("#sql"));
 
 /** @returns {string[]} the newest first */
@@ -24,6 +25,13 @@ function keep(sql) {
   }
 }
 
+/** @param {string} sql */
+function take(sql) {
+  text.value = sql;
+  text.dispatchEvent(new Event("input", { bubbles: true }));
+  text.focus();
+}
+
 function showKept() {
   const place = /** @type {HTMLElement} */ (document.querySelector("[data-history]"));
   place.hidden = kept().length === 0;
@@ -32,33 +40,11 @@ function showKept() {
     button.type = "button";
     button.className = "quiet";
     button.textContent = sql.length > 120 ? `${sql.slice(0, 120)} …` : sql;
-    button.addEventListener("click", () => { text.value = sql; text.focus(); });
+    button.addEventListener("click", () => take(sql));
     const line = document.createElement("li");
     line.append(button);
     return line;
   }));
-}
-
-/**
- * Wait until a job has ended, then show it; what was typed meanwhile is not lost.
- * @param {string} job
- */
-async function wait(job) {
-  try {
-    const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(job)}?wait=8`);
-    const seen = answer.ok ? await answer.json() : null;
-    if (seen && !["queued", "running"].includes(seen.status)) {
-      if (text.value === text.defaultValue) return location.reload();
-      const said = document.querySelector("[data-job] p");
-      if (said) said.firstChild?.replaceWith(`It is ${seen.status}. `);
-      return undefined;
-    }
-    if (answer.status === 401 || answer.status === 404) return location.reload();
-  } catch {
-    // No answer: it is asked again.
-  }
-  setTimeout(() => void wait(job), AGAIN_MS);
-  return undefined;
 }
 
 text.addEventListener("keydown", (event) => {
@@ -74,7 +60,5 @@ copy.addEventListener("click", async () => {
   await navigator.clipboard.writeText(copy.dataset.copy || "");
   copy.textContent = "Copied";
 });
-const going = /** @type {HTMLElement | null} */ (document.querySelector("[data-job]"));
-if (going) void wait(going.dataset.job || "");
-else document.getElementById("result")?.focus(); // Tab goes on from there
+if (!document.querySelector("[data-awaited]")) document.getElementById("result")?.focus(); // Tab goes on from there
 showKept();
