@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
+from lakeshelf.ui import lists
 from lakeshelf.ui.asking import Answer, Api, Query, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
@@ -39,7 +41,12 @@ async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
         "named": None,
         "deliveries": None,
         **held,
+        "sent": lists.part(_data(held.get("deliveries")), itemgetter("event")),
     }
+
+
+def _data(answer: Answer | None) -> Any:
+    return answer.data if answer else None
 
 
 async def _of_user(api: Api, user: str) -> Mapping[str, Any]:
@@ -56,7 +63,7 @@ async def _of_project(api: Api, where: Where, project: str) -> Mapping[str, Any]
         asked["definition"] = (path(f"{DATASET}/definition", of_dataset), {})
         asked["named"] = (path(f"{DATASET}/reviewers", of_dataset), {})
     if webhook := where.query.get("webhook"):
-        below = {"below": where.query.get("below", "")}
+        below = {"below": where.query.get("below", ""), "limit": lists.ASKED}
         asked["deliveries"] = (path(f"{HOOK}/deliveries", {**names, "webhook": webhook}), below)
     return await api.all(asked)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
+from lakeshelf.ui import lists
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Page, Where
 
-AT_ONCE = 200
 OF_PROJECT = "/projects/{project}/audit"
 FILTERS = ("user", "action", "dataset", "request", "after")
 
@@ -21,18 +22,17 @@ async def _acts(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
     is_installation = not project or (project == "-" and me["admin"])
     place = path("/audit", {}) if is_installation else path(OF_PROJECT, {"project": project})
     filters = {} if is_installation else {name: query.get(name, "") for name in FILTERS}
-    asked = {"acts": (place, {**filters, "after": query.get("after", ""), "limit": str(AT_ONCE)})}
+    asked = {"acts": (place, {**filters, "after": query.get("after", ""), "limit": lists.ASKED})}
     if not is_installation:
         asked["verdict"] = (path(f"{OF_PROJECT}/verify", {"project": project}), {})
     known = await api.all(asked)
-    listed = known["acts"].data or []
     return {
         "verdict": None,
         **known,
         "project": project,
         "projects": projects,
         "is_installation": is_installation,
-        "next": listed[-1]["number"] if len(listed) == AT_ONCE else None,
+        "part": lists.part(known["acts"].data, itemgetter("number")),
     }
 
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lakeshelf.ui import lists
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
 ONE = "/projects/{project}/change_requests/{number}"
 DEFINITION = "/projects/{project}/datasets/{dataset}/definition"
 AT_ONCE = 200
-"""Requests of a project, and cells of a request, on a page."""
+"""Cells of a request on a page."""
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "op": {"set": "cells that change", "insert": "rows that come", "delete": "rows that go"},
     "in_column": {},
@@ -40,30 +41,31 @@ async def _queue(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[
     projects = [one for one in me["projects"] if query.get("project") in (None, "", one)]
     asked = {
         "status": query.get("status") or list(DECIDED if is_decided else OPEN),
-        "limit": str(AT_ONCE),
+        "limit": lists.ASKED,
         **{name: query.get(name, "") for name in ("dataset", "created_by")},
         "below": query.get("below", "") if query.get("project") else "",
     }
-    lists = await api.all(
+    known = await api.all(
         {
             one: (path("/projects/{project}/change_requests", {"project": one}), asked)
             for one in projects
         }
     )
-    listed = [(one, _turn(me["user"], one)) for list_ in lists.values() for one in list_.data or ()]
+    of = {project: lists.part(one.data, _number) for project, one in known.items()}
+    listed = [(one, _turn(me["user"], one)) for part in of.values() for one in part.rows]
     return {
         "queues": {name: [one for one in listed if one[1][0] == name] for name in QUEUES},
         "listed": listed,
-        "refusals": [one.refusal for one in lists.values() if one.refusal],
-        "more": {
-            project: one.data[-1]["request"]["number"]
-            for project, one in lists.items()
-            if one.data and len(one.data) == AT_ONCE
-        },
+        "refusals": [one.refusal for one in known.values() if one.refusal],
+        "parts_of": of,
         "is_decided": is_decided,
         "projects": list(me["projects"]),
         "states": DECIDED if is_decided else OPEN,
     }
+
+
+def _number(seen: Mapping[str, Any]) -> int:
+    return int(seen["request"]["number"])
 
 
 def _turn(user: str, seen: Mapping[str, Any]) -> tuple[str, str]:
