@@ -188,7 +188,7 @@ TYPED: Mapping[Kind, Callable[[Any], Any]] = {
     "words": " ".join,
     "listed": ", ".join,
     "named": dict,
-    "json": json.dumps,
+    "definition": json.dumps,
     "objects": lambda values: [json.dumps(one) for one in values],
 }
 """Kind of a field → what is typed for a value of a call."""

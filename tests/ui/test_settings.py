@@ -9,10 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from lakeshelf.ui import notices
-from tests.governance.api.people import Browser, Person
+from tests.governance.api.people import DATA, ORIGIN, Browser, Person
 from tests.governance.api.test_life import insert, proposed
-from tests.ui.test_frame import read
+from tests.ui.controls import tree
+from tests.ui.test_frame import post, read
 from tests.ui.test_reviews import HOSTILE, SHOWN, sent
+
+PROPOSE = "/forms/propose-definition"
 
 
 def test_notices_are_sentences_that_lead_to_what_they_are_about(
@@ -50,6 +53,78 @@ def test_owners_look_after_members_groups_and_definitions(app: FastAPI, ann: Per
     assert "fresh" in page
     assert "Propose the next version" in page
     assert SHOWN in read(owner, "/reviews").text
+
+
+def wished(owner: Browser, **typed: str) -> Any:
+    """What the fields of a definition are answered, as they stand but for what was typed."""
+    page = tree(read(owner, "/admin?dataset=shelf_policies").text)
+    form = next(one for one in page.iter("form") if one.get("action") == PROPOSE)
+    fields = {one.get("name", ""): one.get("value", "") for one in form.iter("input")}
+    boxes = {one.get("name", "") for one in form.iter("input") if one.get("type") == "checkbox"}
+    fields |= {one.get("name", ""): one.text or "" for one in form.iter("textarea")}
+    for select in form.iter("select"):
+        chosen = [one for one in select.iter("option") if one.get("selected") is not None]
+        fields[select.get("name", "")] = chosen[0].get("value", "") if chosen else ""
+    kept = {name: text for name, text in fields.items() if name not in boxes}
+    more = {f"definition.{place}": text for place, text in typed.items()}
+    assert set(more) <= set(fields)
+    return post(owner, PROPOSE, kept | more, Accept="application/json", Origin=ORIGIN)
+
+
+def test_a_definition_is_changed_by_fields(app: FastAPI, ann: Person) -> None:
+    owner = Browser(app, "ann")
+    assert sent(owner, "join-group", group="fresh", user="vic").status_code == 200
+    present = owner.get(f"{DATA}/definition")["definition"]
+    column, rule = len(present["columns"]), len(present["rules"])
+    untouched = wished(owner)
+    assert untouched.json()["refused"]["code"] == "nothing_changed"
+    price = {"name": "price", "type": "decimal(9,2)", "doc": HOSTILE + ".", "unit": "EUR"}
+    few = {"name": "few", "kind": "in_set", "columns": "min_qty", "params.values": "1\n2\n3"}
+    typed = {f"columns.{column}.{name}": text for name, text in price.items()}
+    typed |= {f"rules.{rule}.{name}": text for name, text in few.items()}
+    typed |= {"columns.1.label": "Least", "policy.approvals": "2", "deletes": "false"}
+    done = wished(owner, **typed, **{"policy.groups.min_qty": "fresh"}).json()
+    request = owner.get(f"/api/v1/projects/retail/change_requests/{done['answer']['number']}")
+    assert done["back"] == f"/reviews/retail/{done['answer']['number']}?done=propose-definition"
+    made = {(one["part"], one["name"]): one["new"] for one in request["definition_changes"]}
+    assert set(made) == {
+        ("column", present["columns"][1]["name"]),
+        ("column", "price"),
+        ("rule", "few"),
+        ("policy", "policy"),
+        ("deletes", "deletes"),
+    }
+    assert price.items() <= made["column", "price"].items()
+    assert made["rule", "few"]["params"] == {"values": [1, 2, 3]}
+    assert (made["policy", "policy"]["approvals"], made["deletes", "deletes"]) == (2, False)
+    assert made["policy", "policy"]["groups"] == {"min_qty": "fresh"}
+
+
+def test_what_is_wrong_in_a_definition_is_told_by_its_field(app: FastAPI, ann: Person) -> None:
+    owner = Browser(app, "ann")
+    present = owner.get(f"{DATA}/definition")["definition"]
+    column, rule = f"columns.{len(present['columns'])}", f"rules.{len(present['rules'])}"
+    wrong: list[dict[str, str]] = [
+        {f"{column}.name": "Not so", f"{column}.doc": "A."},
+        {f"{column}.name": "price", f"{column}.doc": ""},
+        {f"{rule}.name": "few", f"{rule}.columns": "min_qty", f"{rule}.params.minimum": "many"},
+        {"policy.approvals": "two"},
+        {"policy.approvals": "0"},
+        {"policy.required_checks": HOSTILE},
+    ]
+    places = [
+        column,
+        column,
+        rule,
+        "policy.approvals",
+        "policy.approvals",
+        "policy.required_checks",
+    ]
+    for typed, place in zip(wrong, places, strict=True):
+        refused = wished(owner, **typed).json()["refused"]
+        assert list(refused["fields"]) == [f"definition.{place}"], refused
+    plain = post(owner, PROPOSE, {"csrf": owner.signed_in["csrf"], "definition": "["})
+    assert "definition: definition is no JSON" in plain.text
 
 
 def test_who_is_no_owner_and_no_admin_reads_why(app: FastAPI, vic: Person, eve: Person) -> None:

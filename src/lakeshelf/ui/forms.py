@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from lakeshelf.ui import rendering
+from lakeshelf.ui import definitions, rendering
 from lakeshelf.ui.asking import ACCEPTED, Answer, Api, ApiRefusal, path
 from lakeshelf.ui.page import Form, Kind
 from lakeshelf.ui.pages import FORMS
@@ -43,8 +43,9 @@ async def send(request: Request, name: str) -> Response:
     async with request.form(max_fields=MOST_FIELDS, max_files=0) as sent:
         try:
             answer = await _call(Api(request), form, sent)
-        except ValueError as error:
-            answer = Answer(refusal=ApiRefusal(422, "request_invalid", str(error), {}, ""))
+        except FieldError as error:
+            known = {"fields": {error.name: str(error)}}
+            answer = Answer(refusal=ApiRefusal(422, "request_invalid", str(error), known, ""))
         back = _next(form, sent, answer)
     return _answered(request, form, answer, back)
 
@@ -69,14 +70,26 @@ def _with(place: str, **more: str) -> str:
 
 async def _call(api: Api, form: Form, sent: FormData) -> Answer:
     names = {name: str(sent.get(name, "")) for name in _names(form.path)}
-    body = {
-        name: value
-        for name, kind in form.fields.items()
-        if (value := READ[kind](sent, name)) is not None
-    }
+    read = {name: _read(kind, sent, name) for name, kind in form.fields.items()}
+    body = {name: value for name, value in read.items() if value is not None}
     content = {form.within: [body]} if form.within else body if form.fields else None
     csrf, once = str(sent.get("csrf", "")), str(sent.get("key", "")) or None
     return await api.change(form.method, path(form.path, names), content, csrf, once)
+
+
+class FieldError(ValueError):
+    """What was typed into a field, named `name`, cannot be what it holds."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
+
+
+def _read(kind: Kind, sent: FormData, name: str) -> Any:
+    try:
+        return READ[kind](sent, name)
+    except ValueError as error:
+        raise FieldError(name, str(error)) from error
 
 
 def _names(template: str) -> list[str]:
@@ -118,9 +131,12 @@ def _named(sent: FormData, name: str) -> dict[str, str]:
     return {rest: text for (first, dot, rest), text in pairs if first == name and dot and text}
 
 
-def _json(sent: FormData, name: str) -> Any:
+def _definition(sent: FormData, name: str) -> Any:
     text = str(sent.get(name, "")).strip()
-    return _parsed(name, text) if text else None
+    pairs = ((key.partition("."), str(typed)) for key, typed in sent.multi_items())
+    typed = {rest: text for (first, dot, rest), text in pairs if first == name and dot}
+    made = _parsed(name, text) if text else None
+    return definitions.proposed(made or {}, typed) if typed else made
 
 
 def _objects(sent: FormData, name: str) -> list[Any]:
@@ -144,7 +160,7 @@ READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
     "words": _words,
     "listed": _listed,
     "named": _named,
-    "json": _json,
+    "definition": _definition,
     "objects": _objects,
 }
 
@@ -161,6 +177,7 @@ def _answered(request: Request, form: Form, answer: Answer, back: str) -> Respon
     if answer.refusal is None:
         return RedirectResponse(back, 303)
     values = {"refusal": answer.refusal, "back": back, "title": "This was not done"}
+    values["faults"] = _faults(form, answer.refusal)
     return HTMLResponse(rendering.render("refused.html", values), answer.refusal.status)
 
 
@@ -169,4 +186,14 @@ def _for_scripts(form: Form, answer: Answer, back: str) -> Response:
         return JSONResponse({"done": form.done, "answer": answer.data, "back": back})
     refusal = answer.refusal
     content = {"code": refusal.code, "message": refusal.message, "request_id": refusal.request_id}
-    return JSONResponse({"refused": content}, refusal.status)
+    return JSONResponse({"refused": content | {"fields": _faults(form, refusal)}}, refusal.status)
+
+
+def _faults(form: Form, refusal: ApiRefusal) -> dict[str, str]:
+    """Field of the form → what is wrong with it, as far as the API says so."""
+    problems = [one for one in refusal.details.get("problems", ()) if isinstance(one, Mapping)]
+    faults = {str(one["where"]).removeprefix("body."): str(one["problem"]) for one in problems}
+    of = next((f"{name}." for name, kind in form.fields.items() if kind == "definition"), "")
+    names = refusal.details.get("fields", {})
+    own = {name: text for name, text in names.items() if name in form.fields}
+    return faults | own | {of + name: text for name, text in names.items() if name not in own}

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from lakeshelf.ui.asking import Answer, Api
 
-Kind = Literal["text", "whole", "many", "flag", "words", "listed", "named", "json", "objects"]
+Kind = Literal["text", "whole", "many", "flag", "words", "listed", "named", "definition", "objects"]
 """What a field of a form holds: a text, a whole number, every value of its name, or whether it is ticked; words apart
 by commas or blanks, or by commas alone; what is not empty of names that begin with its name and a dot, by the rest
-of the name; JSON, or a JSON object in each value of its name and of names that begin with it and a dot."""
+of the name; a definition as JSON, with what names that begin with its name and a dot change of it; a JSON object in
+each value of its name and of names that begin with it and a dot."""
 
 
 @dataclass(frozen=True)

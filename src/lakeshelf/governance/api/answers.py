@@ -192,11 +192,22 @@ class ColumnAnswer(BaseModel):
     max_length: int | None
 
 
+class DefinitionChoices(BaseModel):
+    """What parts of a definition may be; `type` beside decimals, `kind`: what its rules are told."""
+
+    type: Sequence[str]
+    strictness: Sequence[str]
+    severity: Sequence[str]
+    operator: Sequence[str]
+    kind: Mapping[str, Sequence[str]]
+
+
 class DefinitionAnswer(BaseModel):
-    """What a dataset is: for programs (`definition`), and by column for pages."""
+    """What a dataset is: for programs (`definition`), by column for pages, and what parts of the next may be."""
 
     definition: Mapping[str, Any]
     columns: Sequence[ColumnAnswer]
+    choices: DefinitionChoices
 
 
 class CellChanges(BaseModel):

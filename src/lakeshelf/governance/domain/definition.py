@@ -18,7 +18,7 @@ from lakeshelf.contracts import arrow as arrow_contract
 from lakeshelf.contracts.types import DOUBLE, SCALARS, STRING, Decimal, Field, Scalar
 from lakeshelf.errors import ContractError
 from lakeshelf.governance.domain.shape import require_shape
-from lakeshelf.governance.errors import refused
+from lakeshelf.governance.errors import GovernanceError, refused
 
 Severity = Literal["info", "warning", "error", "fatal"]
 Strictness = Literal["cell", "row", "any_change"]
@@ -146,24 +146,25 @@ class Definition:
             _require(not self[name].system, f"{name} is a system column and cannot be a key", [])
         _require(self.strictness in get_args(Strictness), f"no strictness {self.strictness}", [])
         self._check_rules(names)
-        _require(_counts(self.policy.approvals), "a change needs an approval at least", [])
+        approvals = "policy.approvals"
+        _require(
+            _counts(self.policy.approvals), "a change needs an approval at least", [], approvals
+        )
         unknown = sorted(set(self.policy.groups) - set(names))
         _require(not unknown, f"the policy has groups for {', '.join(unknown)}", names)
 
     def _check_rules(self, names: list[str]) -> None:
         rules = [rule.name for rule in self.rules]
         _require(len(set(rules)) == len(rules), "a rule is declared twice", rules)
-        for rule in self.rules:
-            kinds, severities = get_args(RuleKind), get_args(Severity)
-            _require(rule.kind in kinds, f"rule {rule.name} is of no kind {rule.kind}", [*kinds])
-            _require(
-                rule.severity in severities,
-                f"rule {rule.name} has no severity {rule.severity}",
-                [*severities],
-            )
-            _require(bool(rule.columns), f"rule {rule.name} is about no column", names)
+        kinds, severities = get_args(RuleKind), get_args(Severity)
+        for place, rule in enumerate(self.rules):
+            of, about = f"rule {rule.name}", f"rules.{place}"
+            _require(rule.kind in kinds, f"{of} is of no kind {rule.kind}", [*kinds], about)
+            is_severity = rule.severity in severities
+            _require(is_severity, f"{of} has no severity {rule.severity}", [*severities], about)
+            _require(bool(rule.columns), f"{of} is about no column", names, about)
             unknown = sorted(set(rule.columns) - set(names))
-            _require(not unknown, f"rule {rule.name} is about {', '.join(unknown)}", names)
+            _require(not unknown, f"{of} is about {', '.join(unknown)}", names, about)
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._by_name:
@@ -235,7 +236,7 @@ class Definition:
         try:
             return cls(
                 version=value["version"],
-                columns=tuple(_column(column) for column in value["columns"]),
+                columns=tuple(_column(*one) for one in enumerate(value["columns"])),
                 key=tuple(value["key"]),
                 rules=tuple(
                     RowRule(**{**rule, "columns": tuple(rule["columns"])})
@@ -278,12 +279,18 @@ def _column_json(column: Column) -> dict[str, Any]:
     }
 
 
-def _column(value: Mapping[str, Any]) -> Column:
+def _column(place: int, value: Mapping[str, Any]) -> Column:
     own = {"label", "hidden", "system"}
     rest = {name: part for name, part in value.items() if name not in own}
-    rest["type"] = type_named(rest["type"])
-    rest["enum"] = tuple(rest.get("enum", ()))
-    return Column(Field(**rest), **{name: value[name] for name in own if name in value})
+    try:
+        rest["type"] = type_named(rest["type"])
+        rest["enum"] = tuple(rest.get("enum", ()))
+        return Column(Field(**rest), **{name: value[name] for name in own if name in value})
+    except (GovernanceError, ValueError, ContractError) as error:
+        text, hint = str(error.args[0])[:400], getattr(error, "hint", "")
+        problem = text if isinstance(error, GovernanceError) else f"no definition: {text}"
+        fields = {f"columns.{place}": str(error)[:400]}
+        raise refused("definition_invalid", problem, hint=hint, fields=fields) from error
 
 
 def type_named(name: str) -> Scalar | Decimal:
@@ -315,7 +322,8 @@ def _counts(value: Any) -> bool:
     return type(value) is int and value >= 1
 
 
-def _require(holds: bool, problem: str, known: list[str]) -> None:
+def _require(holds: bool, problem: str, known: list[str], place: str = "") -> None:
     if not holds:
         hint = f"there are {', '.join(known)}" if known else "correct the definition"
-        raise refused("definition_invalid", problem, hint=hint)
+        fields = {place: problem} if place else {}
+        raise refused("definition_invalid", problem, hint=hint, fields=fields)

@@ -70,20 +70,27 @@ def require_shape(value: Any) -> Mapping[str, Any]:
     """The JSON of a definition with all of its parts; what is left out has its default.
 
     Raises:
-        GovernanceError: `definition_invalid`, with each part that is missing, unknown or of another type.
+        GovernanceError: `definition_invalid`, with each part that is missing, unknown or of another type;
+            `fields`: what is wrong by its place, such as `columns.3.doc`.
     """
     try:
         return _Definition.model_validate(value).model_dump()
     except ValidationError as error:
-        problems = [_sentence(one) for one in error.errors(include_url=False, include_input=False)]
+        faults = error.errors(include_url=False, include_input=False)
+        problems = [_sentence(one) for one in faults]
         raise refused(
             "definition_invalid",
             f"no definition: {'; '.join(problems[:_SHOWN])}"[:400],
             hint="see what `lakeshelf data definition` shows of a dataset",
             problems=problems,
+            fields={_place(one): one["msg"] for one in faults},
         ) from None
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
-    place = ".".join(str(part)[:80] for part in problem["loc"]) or "all of it"
-    return f"{place}: {problem['msg']}"
+    return f"{_place(problem) or 'all of it'}: {problem['msg']}"
+
+
+def _place(problem: Mapping[str, Any]) -> str:
+    """Where it is, such as `columns.3.doc`; empty: all of it."""
+    return ".".join(str(part)[:80] for part in problem["loc"])

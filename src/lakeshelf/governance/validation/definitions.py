@@ -26,34 +26,42 @@ def checked(definition: Definition, elsewhere: Elsewhere) -> Definition:
         elsewhere: The column of a dataset of the project, by both names; None: there is none.
 
     Raises:
-        GovernanceError: `definition_invalid`, with every problem of every rule.
+        GovernanceError: `definition_invalid`, with every problem of every rule; `fields`: what is wrong by its place,
+            such as `rules.3`.
     """
     columns = {column.name: column for column in definition.columns}
-    problems = [
-        text for rule in definition.rules for text in rule_problems(rule, columns, elsewhere)
-    ]
-    problems += unknown_checks(definition.policy)
-    problems += _name_problems(definition)
-    if problems:
+    faults = {
+        f"rules.{place}": [*rule_problems(rule, columns, elsewhere), *_long_rule(rule)]
+        for place, rule in enumerate(definition.rules)
+    }
+    faults["policy.required_checks"] = list(unknown_checks(definition.policy))
+    faults |= {
+        f"columns.{place}": list(_name_problems(definition, column))
+        for place, column in enumerate(definition.columns)
+    }
+    if problems := [text for texts in faults.values() for text in texts]:
         raise refused(
             "definition_invalid",
             f"the definition cannot be judged by: {'; '.join(problems)}"[:2000],
             hint="correct them",
             problems=problems,
+            fields={place: "; ".join(texts) for place, texts in faults.items() if texts},
         )
     return definition
 
 
-def _name_problems(definition: Definition) -> Iterator[str]:
-    """Names by which nobody could ask for what they name."""
-    for column in definition.columns:
-        if len(column.name) > LONGEST_NAME:
-            yield f"column {column.name[:LONGEST_NAME]}…: a name has {LONGEST_NAME} characters at most"
-        if column.name == ROW_ID and (not definition.made_keys or column.field.type != STRING):
-            yield f"{ROW_ID} is the name of the key that the server makes, a string alone"
-    for rule in definition.rules:
-        if not 1 <= len(rule.name) <= LONGEST_NAME:
-            yield f"rule {rule.name[:LONGEST_NAME]!r}: a name has 1 to {LONGEST_NAME} characters"
+def _name_problems(definition: Definition, column: Column) -> Iterator[str]:
+    """Why nobody could ask for a column by its name."""
+    if len(column.name) > LONGEST_NAME:
+        yield f"column {column.name[:LONGEST_NAME]}…: a name has {LONGEST_NAME} characters at most"
+    if column.name == ROW_ID and (not definition.made_keys or column.field.type != STRING):
+        yield f"{ROW_ID} is the name of the key that the server makes, a string alone"
+
+
+def _long_rule(rule: RowRule) -> Iterator[str]:
+    """Why nobody could ask for a rule by its name."""
+    if not 1 <= len(rule.name) <= LONGEST_NAME:
+        yield f"rule {rule.name[:LONGEST_NAME]!r}: a name has 1 to {LONGEST_NAME} characters"
 
 
 def rule_problems(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
+from urllib.parse import quote
 
-from lakeshelf.ui import lists
+from lakeshelf.ui import definitions, lists
 from lakeshelf.ui.asking import Answer, Api, Query, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
@@ -41,8 +42,19 @@ async def _kept(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[s
         "named": None,
         "deliveries": None,
         **held,
+        **_next(held),
         "sent": lists.part(_data(held.get("deliveries")), itemgetter("event")),
     }
+
+
+def _next(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may change of the definition that is shown, if one is."""
+    answer = _data(held.get("definition"))
+    if answer is None:
+        return {"begun": None, "wishes": {}}
+    begun = definitions.begun(answer["definition"], answer["choices"])
+    groups = sorted(_data(held["groups"]) or ())
+    return {"begun": begun, "wishes": definitions.parts(begun, answer["choices"], groups)}
 
 
 def _data(answer: Answer | None) -> Any:
@@ -66,6 +78,11 @@ async def _of_project(api: Api, where: Where, project: str) -> Mapping[str, Any]
         below = {"below": where.query.get("below", ""), "limit": lists.ASKED}
         asked["deliveries"] = (path(f"{HOOK}/deliveries", {**names, "webhook": webhook}), below)
     return await api.all(asked)
+
+
+def _proposed(sent: Mapping[str, str], answer: Mapping[str, Any]) -> str:
+    place = f"/reviews/{quote(sent['project'], safe='')}/{answer['number']}"
+    return f"{place}?done=propose-definition"
 
 
 PAGES = (
@@ -124,9 +141,9 @@ FORMS = (
         "propose-definition",
         "POST",
         f"{DATASET}/definition",
-        {"definition": "json", "title": "text", "description": "text"},
-        "It is a change request, which an owner approves.",
-        answer="proposed.html",
+        {"definition": "definition", "title": "text", "description": "text"},
+        "It is a change request. An owner who is no author of it approves it.",
+        to=_proposed,
     ),
     Form(
         "add-webhook",

@@ -13,12 +13,14 @@ async function send(form, submitter) {
   const body = new URLSearchParams();
   for (const [name, value] of held) body.append(name, String(value));
   refused.hidden = true;
+  unmark(form);
   for (const button of buttons) button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     const told = await answer.json();
     if (answer.ok) return done(form, told);
     refused.textContent = `✕ ${told.refused.message}`;
+    for (const [name, message] of Object.entries(told.refused.fields ?? {})) mark(form, name, message);
     form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
     refused.textContent = "✕ No answer came. What you typed is still here; sent again, it is done once.";
@@ -27,6 +29,37 @@ async function send(form, submitter) {
   }
   refused.hidden = false;
   if (document.activeElement === document.body) focused?.focus(); // a button that was disabled has lost it
+}
+
+/**
+ * Say at a field what is wrong with it, or at the part that holds its place.
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ * @param {string} message
+ */
+function mark(form, name, message) {
+  const fields = [...form.querySelectorAll("[name]:not([type=hidden]), [data-field]")];
+  const of = (/** @type {Element} */ one) => one.getAttribute("data-field") ?? one.getAttribute("name");
+  const field = fields.find((one) => of(one) === name) ?? fields.find((one) => name.startsWith(`${of(one)}.`));
+  if (!field) return;
+  const said = document.createElement("p");
+  Object.assign(said, { className: "error", id: `fault-${fields.indexOf(field)}`, textContent: `✕ ${message}` });
+  said.dataset.fault = "";
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-errormessage", said.id);
+  if (field.matches("fieldset")) field.append(said);
+  else (field.closest("label") ?? field).after(said);
+  field.closest("details")?.setAttribute("open", "");
+  if (form.querySelectorAll("[data-fault]").length === 1) field.scrollIntoView({ block: "center" });
+}
+
+/** @param {HTMLFormElement} form */
+function unmark(form) {
+  for (const one of form.querySelectorAll("[data-fault]")) one.remove();
+  for (const one of form.querySelectorAll("[aria-invalid]")) {
+    one.removeAttribute("aria-invalid");
+    one.removeAttribute("aria-errormessage");
+  }
 }
 
 /**

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Query
 
+from lakeshelf.contracts.types import SCALARS
 from lakeshelf.governance.api import answers, shapes
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router
-from lakeshelf.governance.domain.definition import Column, Definition
+from lakeshelf.governance.domain.definition import Column, Definition, Severity, Strictness
 from lakeshelf.governance.domain.staged import SET, cells
 from lakeshelf.governance.domain.values import shown
 from lakeshelf.governance.metadata.tables.datasets import (
@@ -22,6 +23,7 @@ from lakeshelf.governance.services.changes import defining
 from lakeshelf.governance.services.people import projects
 from lakeshelf.governance.services.reading import listing
 from lakeshelf.governance.services.shop import running as shop_services
+from lakeshelf.governance.validation.kinds import KINDS, SIGNS
 
 routes = router("datasets")
 DATASET = "/projects/{project}/datasets/{dataset}"
@@ -66,7 +68,20 @@ def get_definition(context: On, caller: By, project: str, dataset: str) -> answe
     """What a dataset is now, with its columns as pages need them."""
     answer = datasets.definition_of(context, caller, project, dataset)
     columns = [column_answer(answer, column) for column in answer.columns]
-    return answers.DefinitionAnswer(definition=answer.as_json(), columns=columns)
+    return answers.DefinitionAnswer(
+        definition=answer.as_json(), columns=columns, choices=definition_choices()
+    )
+
+
+def definition_choices() -> answers.DefinitionChoices:
+    """What parts of a definition may be."""
+    return answers.DefinitionChoices(
+        type=[scalar.name for scalar in SCALARS],
+        strictness=get_args(Strictness),
+        severity=get_args(Severity),
+        operator=[*SIGNS],
+        kind={str(name): kind.params for name, kind in KINDS.items()},
+    )
 
 
 @routes.post(f"{DATASET}/definition", status_code=201)
