@@ -208,6 +208,8 @@ def test_edits_of_a_session_that_ended_go_into_another(desk: Desk) -> None:
     desk.page.get_by_role("button", name="Try again").click()
     desk.saved()
     assert desk.staged() == {("K000002", "threshold_pct"): 26}
+    expect(desk.cell(2, "threshold_pct")).to_have_text("30")
+    expect(desk.cell(3, "threshold_pct")).to_have_text("26")
 
 
 def test_what_others_merged_meanwhile_is_marked(desk: Desk) -> None:

@@ -1,5 +1,9 @@
 // Forms are sent without leaving the page, so that a refusal loses nothing that was typed.
 
+import { csrf, renewed } from "./csrf.js";
+
+const SIGNED_OUT = 401;
+
 /**
  * Send a form, once, and say on the page what came of it.
  * @param {HTMLFormElement} form
@@ -16,19 +20,39 @@ async function send(form, submitter) {
   unmark(form);
   for (const button of buttons) button.disabled = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-    const told = await answer.json();
-    if (answer.ok) return done(form, told);
+    const told = await answered(form.action, body);
+    if (!told.refused) return done(form, told);
     refused.textContent = `✕ ${told.refused.message}`;
     for (const [name, message] of Object.entries(told.refused.fields ?? {})) mark(form, name, message);
     form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
-    refused.textContent = "✕ No answer came. What you typed is still here; sent again, it is done once.";
+    refused.textContent = "✕ No answer came that could be read. What you typed is still here; sent again, it is done once.";
   } finally {
     for (const button of buttons) button.disabled = false;
   }
   refused.hidden = false;
   if (document.activeElement === document.body) focused?.focus(); // a button that was disabled has lost it
+}
+
+/**
+ * What a form is answered; who has signed in anew since the page was made sends it once more.
+ * @param {string} action
+ * @param {URLSearchParams} body
+ * @returns {Promise<any>}
+ */
+async function answered(action, body) {
+  const sent = () => fetch(action, { method: "POST", body, headers: { Accept: "application/json" } });
+  let answer = await sent();
+  let told = await answer.json();
+  const { can, why } = told.refused?.code === "csrf_refused" ? await renewed() : { can: false, why: "you are signed out" };
+  if (can) {
+    body.set("csrf", csrf());
+    answer = await sent();
+    told = await answer.json();
+  }
+  const isOut = answer.status === SIGNED_OUT || told.refused?.code === "csrf_refused";
+  if (isOut) told.refused.message = `${why}. Sign in in another tab, then send it again; what you typed is still here.`;
+  return told;
 }
 
 /**

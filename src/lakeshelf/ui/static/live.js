@@ -12,7 +12,7 @@ const THIN_SPACE = "\u2009";
 const listeners = new Map();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel(NAME) : null;
 let shown = "";
-let heard = Date.now();
+let heard = performance.now(); // which no change of the clock moves
 /** @type {EventSource | null} */
 let stream = null;
 
@@ -30,7 +30,7 @@ function take(news) {
   if ("point" in news) {
     if (!isNewer(news.point.id)) return;
     shown = news.point.id;
-    heard = Date.now();
+    heard = performance.now();
   }
   const detail = "point" in news ? news.point : news.data;
   for (const listener of listeners.get(news.kind) || []) listener(detail);
@@ -120,9 +120,10 @@ function asOf(numbers) {
 
 /** Numbers that nobody confirmed for a while are grey, and say since when. */
 function age() {
-  const stale = Date.now() - heard > SILENCE_MS;
+  const silence = performance.now() - heard;
+  const stale = silence > SILENCE_MS;
   for (const group of document.querySelectorAll("[data-live-group]")) group.classList.toggle("stale", stale);
-  const since = new Date(heard).toLocaleTimeString();
+  const since = new Date(Date.now() - silence).toLocaleTimeString();
   for (const place of document.querySelectorAll("[data-live-age]")) {
     place.textContent = stale ? `no news since ${since}` : "live";
   }

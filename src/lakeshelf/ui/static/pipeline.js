@@ -142,12 +142,12 @@ async function showList(list, version) {
     /** @type {HTMLElement} */ (list.querySelector("[data-newer]")).hidden = false;
     return;
   }
-  if (Date.now() < (resting.get(list.id) ?? 0)) return;
+  if (performance.now() < (resting.get(list.id) ?? 0)) return;
   resting.set(list.id, Infinity); // until the answer is there
   const address = new URL(location.href);
   address.searchParams.set("part", list.id.replace("list-", ""));
   if (await renew(String(address), [list.id])) versions.set(list.id, version);
-  resting.set(list.id, Date.now() + PAUSE_MS);
+  resting.set(list.id, performance.now() + PAUSE_MS);
 }
 
 if (place) {

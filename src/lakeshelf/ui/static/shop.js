@@ -88,9 +88,10 @@ async function begin() {
   try {
     const answer = await fetch("/api/v1/numbers/history");
     if (answer.ok) for (const point of (await answer.json()).points) take(point);
-  } finally {
-    drawAll();
+  } catch {
+    // The stream tells what comes; of what was nothing is drawn.
   }
+  drawAll();
 }
 
 on("numbers", (numbers) => { take(numbers); drawAll(); });

@@ -1,5 +1,7 @@
 /** Calls of the API: one shape of refusals, and calls that can be sent again. */
 
+import { csrf, renewed } from "../csrf.js";
+
 /** What was asked is refused, and why. */
 export class Refusal extends Error {
   /** @param {number} status @param {{code: string, message: string, details?: Record<string, any>}} error */
@@ -29,7 +31,7 @@ export class Lost extends Error {
  * @returns {Promise<any>}
  */
 export async function call(method, path, { body, signal, id } = {}) {
-  const [status, content, headers] = await answered(method, path, { body, signal, id });
+  const [status, content, headers] = await signed(method, path, { body, signal, id });
   if (status === 202 && content?.kind) return ended(content, signal);
   if (status < 400) return content;
   if (status >= 500 || status === 429 || !content?.error) {
@@ -37,6 +39,17 @@ export async function call(method, path, { body, signal, id } = {}) {
     throw new Lost(content?.error?.message ?? `the server answered ${status}`, seconds);
   }
   throw new Refusal(status, content.error);
+}
+
+/** A call, made once more where its reader has signed in anew since the page was made.
+ * @param {string} method @param {string} where @param {Options} options
+ */
+async function signed(method, where, options) {
+  const answer = await answered(method, where, options);
+  if (answer[1]?.error?.code !== "csrf_refused") return answer;
+  const { can, why } = await renewed().catch(() => ({ can: false, why: "the server does not answer" }));
+  if (!can) throw new Refusal(401, { code: "csrf_refused", message: why });
+  return answered(method, where, options);
 }
 
 /** A module that not every page needs. @template T @param {Promise<T>} loading @returns {Promise<T>} */
@@ -93,8 +106,4 @@ async function ended(job, signal) {
   const error = seen.result?.error;
   if (!error || seen.status === "interrupted") throw new Lost("the call was interrupted");
   throw new Refusal(400, error);
-}
-
-function csrf() {
-  return document.querySelector('meta[name="csrf"]')?.getAttribute("content") ?? "";
 }

@@ -185,7 +185,7 @@ export class Desk {
       saved: taken ? "saved" : "",
       sending: `${unsent} not saved`,
       waiting: `${unsent} not saved: ${reason}; trying again`,
-      "signed out": `${unsent} not saved: you are signed out; sign in in another tab, then try again`,
+      "signed out": `${unsent} not saved: ${reason}; sign in in another tab, then try again`,
       ended: `${unsent} not saved: ${reason}`,
     };
     this.state.textContent = unsent && state === "saved" ? `${unsent} not saved` : told[state];

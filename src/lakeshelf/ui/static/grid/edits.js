@@ -48,6 +48,8 @@ export class Edits extends EventTarget {
   #keeping = Promise.resolve();
   #tries = 0;
   #busy = false;
+  /** Whether rows that are shown have edits that were taken back before this page was opened. */
+  #isBehind = false;
   #timer = 0;
 
   /** @param {Store} store @param {(renewed: boolean) => Promise<string>} session Gives the id of the open session. */
@@ -73,7 +75,8 @@ export class Edits extends EventTarget {
   /** Take up what the browser kept when the page ended. */
   async takeUp() {
     this.#queue = await this.store.all();
-    for (const { kind, edits } of this.#queue) if (kind === "edits") for (const edit of edits) this.#lay(edit);
+    this.#layAll();
+    this.#isBehind = this.#queue.some(({ kind }) => kind === "undo");
     this.#schedule(0);
   }
 
@@ -114,11 +117,30 @@ export class Edits extends EventTarget {
   async again() {
     if (this.state === "ended") {
       const session = await this.session(true);
+      this.#forget();
       this.#queue = this.#queue.map((batch) => ({ ...batch, session, id: made() }));
       for (const batch of this.#queue) await this.store.replace([batch.n], batch);
+      this.dispatchEvent(new Event("renewed"));
     }
     this.#tries = 0;
     this.#schedule(0);
+  }
+
+  /** What an ended session had taken is in none that goes on: what waits, and what cannot be sent, is left. */
+  #forget() {
+    for (const [row, cells] of this.cells) this.cells.set(row, new Map([...cells].filter(([, cell]) => cell.refused)));
+    for (const held of [this.inserted, this.deleted, this.findings]) held.clear();
+    this.#steps = [];
+    this.#undone = [];
+    this.taken = 0;
+    this.#layAll();
+  }
+
+  /** What waits, but for what waits to be taken back. */
+  #layAll() {
+    const of = (/** @type {Batch["kind"]} */ wanted) => this.#queue.filter(({ kind }) => kind === wanted).flatMap(({ edits }) => edits);
+    const undone = new Set(of("undo").map((edit) => edit.edit_id));
+    for (const edit of of("edits")) if (!undone.has(edit.edit_id)) this.#lay(edit, this.#before.get(edit.edit_id));
   }
 
   /** Wait until the server has all. */
@@ -175,14 +197,12 @@ export class Edits extends EventTarget {
 
   /** @param {Batch["kind"]} kind @param {Edit[]} edits */
   #enqueue(kind, edits) {
-    for (let at = 0; at < edits.length; at += MOST) {
-      const batch = { kind, id: made(), session: "", edits: edits.slice(at, at + MOST) };
-      const kept = { ...batch, n: 0, of: this.store.of };
-      this.#queue.push(kept);
-      this.#keeping = this.#keeping.then(async () => {
-        kept.n = await this.store.add(batch);
-      });
-    }
+    /** @type {Kept[]} */
+    const kept = [];
+    for (let at = 0; at < edits.length; at += MOST)
+      kept.push({ kind, id: made(), session: "", edits: edits.slice(at, at + MOST), n: 0, of: this.store.of });
+    this.#queue.push(...kept);
+    this.#keeping = this.#keeping.then(() => this.store.add(kept));
     this.#tell();
     this.#schedule(PAUSE_MS);
   }
@@ -199,11 +219,14 @@ export class Edits extends EventTarget {
     this.#stand("sending");
     try {
       while (this.#queue.length) {
-        await this.#send(await this.#batch());
+        const batch = await this.#batch();
+        if (batch) await this.#send(batch);
         this.#tries = 0;
         this.#tell();
       }
       this.#stand("saved");
+      if (this.#isBehind) this.dispatchEvent(new Event("renewed"));
+      this.#isBehind = false;
     } catch (error) {
       this.#waits(error);
     } finally {
@@ -211,10 +234,12 @@ export class Edits extends EventTarget {
     }
   }
 
-  /** The next call: what was never sent goes together; what was is sent as it was. */
+  /** The next call: what was never sent goes together; what was is sent as it was. Undefined: another tab has sent it. */
   async #batch() {
     await this.#keeping;
-    const [first, ...rest] = this.#queue;
+    const [queued, ...rest] = this.#queue;
+    const first = await this.store.kept(queued);
+    if (!first) return this.#sentElsewhere(queued);
     if (first.sent) return first;
     const together = [first];
     let size = first.edits.length;
@@ -232,6 +257,13 @@ export class Edits extends EventTarget {
   }
 
   /** @param {Kept} batch */
+  #sentElsewhere(batch) {
+    this.#queue.shift();
+    this.taken += batch.edits.length;
+    return undefined;
+  }
+
+  /** @param {Kept} batch */
   async #send(batch) {
     const { kind, session, id } = batch;
     const ids = batch.edits.map((edit) => edit.edit_id).filter((one) => !this.#refused.has(one));
@@ -241,11 +273,19 @@ export class Edits extends EventTarget {
         this.#answered(batch, await call("POST", path("live_sessions", session, kind), { body, id }));
     } catch (error) {
       if (!(error instanceof Refusal) || stops(error, kind)) throw error;
+      if (error.code === "idempotency_mismatch") return this.#renamed(batch);
       if (kind === "edits") for (const edit of [...batch.edits].reverse()) this.#refuse(edit, error.message);
       else this.#say(error.message);
     }
     this.#queue.shift();
     await this.store.remove(batch.n);
+  }
+
+  /** Another tab sent other edits under this name; each edit has its own, and counts once. @param {Kept} batch */
+  #renamed(batch) {
+    const again = { ...batch, id: made() };
+    this.#queue[0] = again;
+    return this.store.replace([batch.n], again);
   }
 
   /** @param {Batch} batch @param {any} answer */
@@ -285,7 +325,8 @@ export class Edits extends EventTarget {
 
   /** @param {unknown} error */
   #waits(error) {
-    this.reason = error instanceof Error ? error.message : String(error);
+    const isOut = error instanceof Refusal && error.code === "unauthenticated";
+    this.reason = isOut ? "you are signed out" : error instanceof Error ? error.message : String(error);
     if (error instanceof Refusal) return this.#stand(stops(error, "edits") ?? "ended");
     const seconds = error instanceof Lost ? error.seconds : 0;
     this.#tries += 1;
@@ -308,7 +349,7 @@ export class Edits extends EventTarget {
  * @param {Refusal} error @param {Batch["kind"]} kind @returns {State | undefined}
  */
 function stops({ status, code }, kind) {
-  if (status === 401 || code === "csrf_refused" || code === "origin_refused") return "signed out";
+  if (status === 401 || code === "origin_refused") return "signed out";
   return status === 403 || status === 410 || (status === 404 && kind === "edits") ? "ended" : undefined;
 }
 

@@ -25,17 +25,35 @@ export class Store {
     return (kept ?? []).filter((/** @type {Kept} */ one) => one.of === this.of);
   }
 
-  /** @param {Batch} batch @returns {Promise<number>} */
-  async add(batch) {
-    this.count += 1;
-    return (await this.#ask("readwrite", (unsent) => unsent.add({ ...batch, of: this.of }))) ?? this.count;
+  /** Keep all batches of one act or none, so that one which a reload cuts off is not half done. Each gets its number;
+   * one for which there is no room has none, and waits in the page alone.
+   * @param {Kept[]} batches
+   */
+  async add(batches) {
+    /** @type {IDBRequest[]} */
+    const asked = [];
+    const isKept = await this.#ask("readwrite", (unsent) => {
+      for (const { n, ...batch } of batches) asked.push(unsent.add(batch));
+      return asked[0];
+    }).then(() => true, () => false);
+    batches.forEach((batch, place) => {
+      this.count += 1;
+      if (isKept) batch.n = /** @type {number} */ (asked[place]?.result ?? this.count);
+    });
+  }
+
+  /** A batch as it is kept; undefined: another tab has sent and removed it. What no browser keeps is as it was.
+   * @param {Kept} batch @returns {Promise<Kept | undefined>}
+   */
+  async kept(batch) {
+    return batch.n && (await this.lasts()) ? this.#ask("readonly", (unsent) => unsent.get(batch.n)) : batch;
   }
 
   /** Put one batch in the place of some, in one step.
    * @param {number[]} numbers @param {Batch} batch
    */
-  replace(numbers, batch) {
-    return this.#ask("readwrite", (unsent) => {
+  async replace(numbers, batch) {
+    if (numbers[0]) await this.#ask("readwrite", (unsent) => {
       for (const number of numbers.slice(1)) unsent.delete(number);
       return unsent.put({ ...batch, of: this.of, n: numbers[0] });
     });

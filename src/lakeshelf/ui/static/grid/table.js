@@ -38,10 +38,11 @@ export class Table extends EventTarget {
     this.place = path("projects", project, "datasets", dataset);
     this.edits = edits;
     edits.addEventListener("refused", (event) => this.#comesBack(/** @type {CustomEvent} */ (event).detail.edit));
+    edits.addEventListener("renewed", () => void this.show().then(() => this.takeUp()).catch((error) => this.#failed(error)));
     this.pages = new Pages(
       (offset, limit, signal) => this.#page(offset, limit, signal),
       () => this.#tell(),
-      (error) => this.dispatchEvent(new CustomEvent("failed", { detail: error })),
+      (error) => this.#failed(error),
     );
   }
 
@@ -164,6 +165,11 @@ export class Table extends EventTarget {
       ...page,
       ...(offset < this.count ? within(page, this.count - offset) : {}),
     }));
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 
   #tell() {
