@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import rendering, serving
+from lakeshelf.ui import serving, texts
 from lakeshelf.ui.pages import explore
 from lakeshelf.ui.pictures import charts
 from tests.governance.api.floor import answering, shop, shop_template
@@ -90,7 +90,7 @@ def test_what_an_address_or_a_row_holds_is_shown_as_text(app: FastAPI, ann: Pers
         assert "<script>alert" not in page.text
         assert "<i>x" not in page.text
     shown = html.unescape(read(browser, place).text)
-    assert all(f">{rendering.visible(one)}</td>" in shown for one in HOSTILE)
+    assert all(f">{texts.visible(one)}</td>" in shown for one in HOSTILE)
 
 
 def test_a_job_of_others_is_not_shown(app: FastAPI, ann: Person, ben: Person) -> None:

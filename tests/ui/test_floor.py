@@ -18,7 +18,7 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.shop import ordering
 from lakeshelf.governance.services.shop.running import Message
 from lakeshelf.ui import serving
-from lakeshelf.ui.rendering import visible
+from lakeshelf.ui.texts import visible
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.conftest import vic
 from tests.governance.api.floor import answering, shop, shop_template

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.api.serving import Serving
 from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import files, forms, serving
+from lakeshelf.ui import files, forms, rendering, serving
 from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
 from tests.cli.commands import PATHS
@@ -150,6 +150,20 @@ def test_what_takes_longer_than_a_page_waits_names_its_job(context: Context, ann
     page = read(Browser(app, "ann"), "/me").text
     [awaited] = re.findall(r'data-awaited="([^"]+)"', page)
     assert len(awaited.split()) > 1
+
+
+def test_a_command_that_a_page_names_is_one_whatever_an_address_holds(
+    app: FastAPI, ann: Person
+) -> None:
+    page = read(Browser(app, "ann"), "/trace/x;id%20%3E%20y").text
+    assert "<code>lakeshelf trace &#39;x;id &gt; y&#39;</code>" in page
+
+
+def test_what_nobody_would_see_is_named_between_elements_and_sent_back_as_it_is() -> None:
+    place = '{% if x %}<p class="{{ x }}">{{ x if x else y }}</p>{% endif %}<textarea>{{ x }}</textarea>{{ x }}'
+    text = rendering.environment().from_string(place).render(x="a\u202e\x07<")
+    exact, named = "a\u202e\x07&lt;", "a\u27e8U+202E\u27e9\u27e8U+0007\u27e9&lt;"
+    assert text == f'<p class="{exact}">{named}</p><textarea>{exact}</textarea>{named}'
 
 
 @pytest.mark.parametrize("command", sorted({page.command for page in PAGES}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -16,14 +15,11 @@ from markupsafe import Markup
 
 from lakeshelf import __version__
 from lakeshelf.ui import files
+from lakeshelf.ui.texts import Visible, seen, visible
 
 THIN_SPACE = "\N{THIN SPACE}"
 NOTHING = "\N{EN DASH}"
 """Shown where something is not known."""
-INVISIBLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)
-"""Characters of control and of direction, but for tab and line feed."""
 
 
 @cache
@@ -35,6 +31,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Visible],
     )
     made.globals |= {
         "static": files.address,
@@ -48,6 +45,7 @@ def environment() -> Environment:
         "moment": moment,
         "day": day,
         "shown": shown,
+        "seen": seen,
         "visible": visible,
         "exact": exact,
         "excerpt": excerpt,
@@ -98,11 +96,6 @@ def shown(value: object) -> str:
     if isinstance(value, (int, float, Decimal)):
         return number(value, 0 if value == int(value) else 2)
     return visible(value)
-
-
-def visible(value: object) -> str:
-    """A text in which characters that nobody would see, or that turn others around, are named."""
-    return INVISIBLE.sub(lambda one: f"\u27e8U+{ord(one[0]):04X}\u27e9", str(value))
 
 
 def exact(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -108,7 +109,9 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "csrf": (me.data or {}).get("csrf") or "",
         "page": page,
         "title": page.title.format_map(where.names),
-        "command": page.command.format_map(where.names),
+        "command": page.command.format_map(
+            {name: shlex.quote(text) for name, text in where.names.items()}
+        ),
         "menu": [one for one in PAGES if one.menu],
         "names": where.names,
         "query": where.query,

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from lakeshelf.ui import rendering
+from lakeshelf.ui import rendering, texts
 
 WIDTH, HEIGHT = 800, 240
 LEFT, RIGHT, TOP, BOTTOM = 90, 10, 12, 26
@@ -35,7 +35,7 @@ def drawn(
     high = high if high > low else low + 1
     title = f"{name} by {along or 'row'}: {_said(min(known))} to {_said(max(known))}"
     box = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "class": "result", "role": "img"}
-    root = ET.Element("svg", {**box, "aria-label": rendering.visible(title)})
+    root = ET.Element("svg", {**box, "aria-label": texts.visible(title)})
     for value in sorted({low, 0.0, high}):
         _line(root, _y(value, low, high), _said(value))
     draw = _bars if kind == "bar" else _path
@@ -101,4 +101,4 @@ def _below(root: ET.Element, labels: Sequence[object]) -> None:
         (WIDTH - RIGHT, "end", labels[-1] if len(labels) > 1 else ""),
     ):
         place = {"x": str(at), "y": str(HEIGHT - 8), "text-anchor": anchor}
-        ET.SubElement(root, "text", place).text = rendering.visible(label)[:LONGEST_LABEL]
+        ET.SubElement(root, "text", place).text = texts.visible(label)[:LONGEST_LABEL]
