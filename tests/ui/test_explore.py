@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import shlex
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
@@ -107,6 +109,12 @@ def test_the_command_is_the_statement_for_any_shell(sql: str) -> None:
     assert said[:2] == ["lakeshelf", "sql"]
     assert said[2:] in ([], [sql], ["--", sql])
     assert bool(said[2:]) == bool(sql.strip())
+
+
+@given(st.text(alphabet=st.sampled_from("`<&a\u202e") | st.characters()))
+def test_a_text_of_ours_has_its_code_marked_and_loses_nothing(text: str) -> None:
+    marked = re.sub("</?code>", "`", texts.words(text))
+    assert marked == escape(texts.visible(text))
 
 
 @given(

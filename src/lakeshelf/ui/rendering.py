@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from lakeshelf import __version__
 from lakeshelf.ui import files
-from lakeshelf.ui.texts import Visible, seen, visible
+from lakeshelf.ui.texts import Visible, seen, visible, words
 
 THIN_SPACE = "\N{THIN SPACE}"
 NOTHING = "\N{EN DASH}"
@@ -47,6 +47,7 @@ def environment() -> Environment:
         "shown": shown,
         "seen": seen,
         "visible": visible,
+        "words": words,
         "exact": exact,
         "excerpt": excerpt,
         "trace": trace,

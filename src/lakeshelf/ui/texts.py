@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 """Characters of control and of direction, but for tab and line feed."""
+CODE = re.compile("`([^`]+)`")
 EXACT = "textarea"
 """Element whose text is sent back as it is."""
 
@@ -20,6 +21,16 @@ EXACT = "textarea"
 def visible(value: object) -> str:
     """A text in which characters that nobody would see, or that turn others around, are named."""
     return INVISIBLE.sub(lambda one: f"\u27e8U+{ord(one[0]):04X}\u27e9", str(value))
+
+
+def words(value: object) -> Markup:
+    """A text of ours; what stands between backticks, such as a command, is code."""
+    parts = CODE.split(visible(value))
+    made = (
+        Markup("<code>{}</code>").format(part) if n % 2 else escape(part)
+        for n, part in enumerate(parts)
+    )
+    return Markup("").join(made)
 
 
 def seen(value: object) -> object:

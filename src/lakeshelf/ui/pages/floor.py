@@ -7,7 +7,6 @@ from typing import Any
 
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
-from lakeshelf.ui.pages.pipeline import marked
 
 AT_ONCE = 100
 """Rows of a page of a list."""
@@ -25,7 +24,7 @@ BAND_WIDTH = 600
 
 
 async def _shop(_api: Api, _where: Where, _answers: dict[str, Answer]) -> Mapping[str, Any]:
-    return {"kinds": ALERT_KINDS, "marked": marked}
+    return {"kinds": ALERT_KINDS}
 
 
 async def _pending(_api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:

@@ -52,12 +52,6 @@ def way_out(problem: str) -> WayOut:
     return next(way for way in WAYS if way.sign in problem)
 
 
-def marked(text: str) -> list[tuple[str, bool]]:
-    """A text, part by part, and whether the part is a command: it stands between backticks."""
-    parts = text.split("`")
-    return [(part, bool(n % 2) and n + 1 < len(parts)) for n, part in enumerate(parts) if part]
-
-
 async def _prepared(api: Api, where: Where, _answers: dict[str, Answer]) -> Mapping[str, Any]:
     """All of the page, or the part of it that is asked for alone, to be put in the place of what is shown."""
     part = where.query.get("part", "")
@@ -102,7 +96,7 @@ async def _whole(
     return {
         "doctor": None,
         **looked,
-        "problems": [(marked(line), way_out(line)) for line in status.get("problems", ())],
+        "problems": [(line, way_out(line)) for line in status.get("problems", ())],
         "ways": [asdict(way) for way in WAYS],
         "kinds": KINDS,
         "versions": {name: one["version"] for name, one in ages.items()},

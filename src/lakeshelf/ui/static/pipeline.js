@@ -114,8 +114,7 @@ function showProblems(problems) {
 
 /** @param {string} line commands stand between backticks */
 function problem(line) {
-  const parts = line.split("`");
-  const words = parts.map((part, n) => (n % 2 && n + 1 < parts.length ? made("code", part) : part));
+  const words = line.split(/\x60([^\x60]+)\x60/).map((part, n) => (n % 2 ? made("code", part) : part));
   const said = document.createElement("p");
   said.append(chip("problem", "error"), " ", ...words);
   const way = ways.find(({ sign }) => line.includes(sign));
