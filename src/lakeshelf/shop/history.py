@@ -33,11 +33,12 @@ SECTION = {
     Ops.WH_SUPPLIER_ORDERS: "orders",
     Ops.WH_SUPPLIER_RECEIPTS: "receipts",
     Analytics.DAILY_DISCOUNTS: "discounts",
+    **dict.fromkeys((Ops.SHELF_COMMANDS, Ops.WH_COMMANDS), "commands"),
 }
 """Table → part of a story, in the order in which what happened at one time is told; before them come events, and all
 others are state."""
 EVENT, STATE = "events", "state"
-TIMES = {EVENT: "event_time", STATE: "last_event_time"}
+TIMES = {EVENT: "event_time", "commands": "event_time", STATE: "last_event_time"}
 """Part of a story → column of its business time; `created_at` for all others."""
 NO_TIME = datetime.min.replace(tzinfo=UTC)
 HEAD = (

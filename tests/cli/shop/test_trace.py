@@ -248,6 +248,11 @@ def test_an_item_is_told_over_all_its_shelves(story):
     assert set(ids(story("I1")["item"], section="alerts")) == {"a1", "a2", "a3"}
 
 
+def test_people_read_who_asked_for_what(lakeshelf, told_lake):
+    out = lakeshelf("--lake", told_lake, "trace", "a1").out
+    assert "dismiss, actor ann, target_id a1, event_id c1" in out
+
+
 def test_people_read_the_name_of_what_stands_on_a_shelf(lakeshelf, told_lake):
     def printed(wanted):
         return lakeshelf("--lake", told_lake, "trace", wanted).out

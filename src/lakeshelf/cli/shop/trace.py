@@ -69,9 +69,10 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "orders": ("status", "total_qty", "delivery_date", "delivery_ts", "order_id"),
     "receipts": ("received_qty", "delivery_date", "receipt_id", "order_id"),
     "discounts": ("discount", "discount_date", "batch_codes"),
+    "commands": ("command", "actor", "target_id", "refusal", "event_id"),
 }
 """Part of a story → columns that are told of it; of what is there now, all."""
-BARE = ("event_type", "status")
+BARE = ("event_type", "status", "command")
 """Columns whose value says what it is."""
 
 

@@ -36,6 +36,7 @@ IDS |= {"visit_id", "customer_id", "transaction_id", "target_id"}
 """Columns whose values have a life of their own."""
 INNER = frozenset(("event_time", "event_date", "schema_version", "ingested_at", "kafka_timestamp"))
 INNER |= {"kafka_partition", "kafka_offset", "created_at", "updated_at", "version", "held", "items"}
+INNER |= {"met_version"}
 """Columns that are told elsewhere on the page, or to nobody."""
 AMOUNTS = ("quantity", "suggested_qty", "total_qty", "received_qty")
 BACK_ROOM = ("raw/wh_events",)
