@@ -108,8 +108,8 @@ def reader(
 
 
 def test_the_page_of_the_manager(reader: Reader, address: str) -> None:
-    said = {line: reader.types(line) for line in lines("governed-manager.md")}
-    [program] = [text for language, text in blocks("governed-manager.md") if language == "python"]
+    said = {line: reader.types(line) for line in lines("governed-steward.md")}
+    [program] = [text for language, text in blocks("governed-steward.md") if language == "python"]
     token = (governed.tokens(load_settings()) / "ann").read_text().strip()
     with Client(address, token) as api, contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(program, {"api": api})
