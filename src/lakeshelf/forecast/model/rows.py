@@ -96,8 +96,18 @@ def frozen(rows: pa.Table, numeric: Iterable[str], categories: Iterable[str]) ->
 
 
 def kept(rows: pa.Table, mask: Mask) -> pa.Table:
-    """The rows of a mask; nothing is copied where they lie behind each other."""
+    """The rows of a mask. The first that lie behind each other are not copied: of rows by day these are nearly all."""
     at = np.flatnonzero(mask)
-    if len(at) and at[-1] - at[0] + 1 == len(at):
-        return rows.slice(at[0], len(at))
-    return rows.filter(pa.array(mask))
+    if not len(at):
+        return rows.slice(0, 0)
+    first = at[0]
+    end = first + _run(at)
+    behind = rows.slice(end).filter(pa.array(mask[end:]))
+    head = rows.slice(first, end - first)
+    return pa.concat_tables([head, behind]) if behind.num_rows else head
+
+
+def _run(places: npt.NDArray[np.intp]) -> int:
+    """How many of the first places lie behind each other."""
+    gaps = np.flatnonzero(np.diff(places) != 1)
+    return int(gaps[0]) + 1 if len(gaps) else len(places)
