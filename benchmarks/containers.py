@@ -37,17 +37,21 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     archive = engine.Builder().build()
     with engine.started(folder) as docker:
         engine.load(docker, archive)
-        size = int(docker.docker("image", "inspect", "--format", "{{.Size}}", engine.IMAGE))
-        project = Project(docker, engine.compose())
+        return {"figures": rounded(measured(docker, say))}
+
+
+def measured(docker: engine.Engine, say: Callable[[str], None]) -> dict[str, float]:
+    """The figures, with an engine that has the image."""
+    size = int(docker.docker("image", "inspect", "--format", "{{.Size}}", engine.IMAGE))
+    project = Project(docker, engine.compose())
+    project.down("--volumes")
+    try:
+        return {"image_gb": size / 1e9, **_lived_through(project, say)}
+    finally:
         project.down("--volumes")
-        try:
-            measured = {"image_gb": size / 1e9, **_measured(project, say)}
-        finally:
-            project.down("--volumes")
-    return {"figures": rounded(measured)}
 
 
-def _measured(project: Project, say: Callable[[str], None]) -> dict[str, float]:
+def _lived_through(project: Project, say: Callable[[str], None]) -> dict[str, float]:
     up = _seconds(project.up)
     say(f"up after {up:.1f} s")
     killed = _seconds(lambda: _kill(project))

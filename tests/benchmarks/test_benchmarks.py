@@ -14,10 +14,9 @@ import pytest
 
 from benchmarks import peer_venvs, peers, report
 from lakeshelf.settings import project_home
-from tests.containers import engine
 
-NAMES = [benchmark.name for benchmark in report.BENCHMARKS if benchmark.name != "peers"]
-"""Peers are installed from elsewhere, and have a test of their own."""
+NAMES = [one.name for one in report.BENCHMARKS if one.name not in {"peers", "containers"}]
+"""Peers are installed from elsewhere, containers share an engine with their other tests: each has a test of its own."""
 LONGEST_S = 1500
 """A busy machine takes five times as long as a quiet one."""
 
@@ -57,8 +56,6 @@ def quick(name: str, out: Path) -> dict[str, Any]:
 @pytest.mark.timeout(LONGEST_S + 120)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tiny_run_measures_every_figure_and_says_on_what(name: str, tmp_path: Path) -> None:
-    if name == "containers" and (reason := engine.lacking()):
-        pytest.skip(reason)
     result = quick(name, tmp_path)
     assert [f["key"] for f in result["figures"] if f["median"] is None] == []
     assert all(f["min"] <= f["median"] <= f["max"] for f in result["figures"])

@@ -6,6 +6,7 @@ kept between runs in `~/.cache/lakeshelf-containers`: Compose, the stand-in for 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -237,8 +238,8 @@ class Engine:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Engine]:
-    """An engine for as long as the block takes."""
-    with _network():
+    """An engine for as long as the block takes; a second one waits, as images and network are those of one."""
+    with _alone(), _network():
         engine = Engine(folder)
         with (folder / "engine.log").open("wb") as log:
             process = subprocess.Popen(
@@ -270,6 +271,13 @@ def _answers(engine: Engine) -> bool:
     return not subprocess.run(
         asked, env=engine.environment, capture_output=True, check=False
     ).returncode
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with (CACHE / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
