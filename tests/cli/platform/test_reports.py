@@ -120,7 +120,7 @@ def test_status_tells_who_decides_how_much_is_ordered_and_what_is_red(lakeshelf,
     assert "bias_28d of store S1 is 0.3, beyond 0.1" in shown
     broken = standing.health(day, champion, "fallback_share", "red", reason="q90.txt was changed")
     write(lake, "ops/model_health", broken)
-    assert (
-        f"problem: model {champion} predicts nothing: q90.txt was changed"
-        in lakeshelf("status").out
-    )
+    shown = lakeshelf("status").out
+    assert f"problem: model {champion} predicts nothing: q90.txt was changed" in shown
+    said = f"the rule decides, {champion} is champion since 2026-10-14"
+    assert said in " ".join(shown.split())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Ops
@@ -16,6 +17,7 @@ from lakeshelf.lake.rows import tables
 
 AT = datetime(2026, 10, 14, tzinfo=UTC)
 CHAMPION, CHALLENGER = "20260930-0123456789ab", "20261007-ba9876543210"
+FORMER = "20260902-00112233aabb"
 
 
 def write(root: Path, name: str, *rows: dict[str, Any]) -> None:
@@ -68,6 +70,7 @@ def test_who_decides_and_what_is_red_on_the_latest_day(tmp_path: Path) -> None:
     assert told["challenger"]["updated_at"] == AT.isoformat()
     assert [row["metric"] for row in told["red"]] == ["bias_28d"]
     assert told["problems"] == [f"model {CHALLENGER} predicts nothing: q90.txt was changed"]
+    assert told["decides"] == CHAMPION
 
 
 def test_what_is_wrong_with_all_versions_is_told_as_it_is(tmp_path: Path) -> None:
@@ -76,4 +79,29 @@ def test_what_is_wrong_with_all_versions_is_told_as_it_is(tmp_path: Path) -> Non
     write(tmp_path, Ops.MODEL_HEALTH, health(AT.date(), "", "fallback_share", "red", reason=reason))
     told = standing(tmp_path)
     assert told is not None
-    assert told["problems"] == [reason]
+    assert (told["problems"], told["decides"]) == ([reason], None)
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "decides", "told"),
+    [
+        ("champion", None, None, True),
+        ("champion", "retired", FORMER, True),
+        ("champion", "challenger", None, True),
+        ("retired", None, None, False),
+        ("retired", "champion", FORMER, False),
+    ],
+)
+def test_what_is_damaged_is_told_while_it_is_in_use_and_who_decides_instead(
+    tmp_path: Path, status: str, more: str | None, decides: str | None, told: bool
+) -> None:
+    """Each on the day of the damage: what a person did about it since shows at once."""
+    day = AT.date()
+    write(tmp_path, Ops.MODELS, model(CHAMPION, status), *([model(FORMER, more)] if more else []))
+    broken = health(day, CHAMPION, "fallback_share", "red", reason="q90.txt was changed")
+    write(tmp_path, Ops.MODEL_HEALTH, broken)
+    if more:
+        write(tmp_path, Ops.MODEL_HEALTH, health(day, FORMER, "bias_28d", "green"))
+    known = standing(tmp_path)
+    assert known is not None
+    assert (known["decides"], bool(known["problems"])) == (decides, told)

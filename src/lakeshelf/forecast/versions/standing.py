@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,8 @@ from lakeshelf.lake.place.location import Place
 from lakeshelf.lake.rows import tables
 
 IN_USE = ("champion", "challenger")
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 COLUMNS = ("model_name", "model_version", "trained_until", "status", "updated_at", "actor")
 
 
@@ -24,8 +26,9 @@ def standing(root: Place) -> dict[str, Any] | None:
         root: Lake root.
 
     Returns:
-        `champion`, `challenger` (each a row of `ops/models`, or None), `day`, `red` (rows of `ops/model_health`) and
-        `problems` (why a version predicts nothing, a line each); None: the lake has no version, or no such tables.
+        `champion`, `challenger` (each a row of `ops/models`, or None), `decides` (the version whose levels orders
+        follow, or None: the rule), `day`, `red` (rows of `ops/model_health`) and `problems` (why a version in use
+        predicts nothing, a line each); None: the lake has no version, or no such tables.
     """
     try:
         models = [_plain(row) for row in tables.rows(root, Ops.MODELS, COLUMNS).to_pylist()]
@@ -35,13 +38,16 @@ def standing(root: Place) -> dict[str, Any] | None:
     if not models:
         return None
     by_status = {row["status"]: row for row in models}
-    said = {*(by_status.get(status, {}).get("model_version") for status in IN_USE), ""}
-    red = [row for row in health if row["verdict"] == "red"]
+    champion, challenger = (by_status.get(status, {}).get("model_version") for status in IN_USE)
+    known = of_use(health, champion, challenger)
+    said = {champion, challenger, ""}
+    red = [row for row in known if row["verdict"] == "red"]
     return {
         **{status: by_status.get(status) for status in IN_USE},
+        "decides": _decides(known, champion, challenger),
         "day": max((row["day"] for row in health), default=None),
         "red": [row for row in red if row["model_version"] in said and not row["reason"]],
-        "problems": problems(health),
+        "problems": problems(known),
     }
 
 
@@ -60,16 +66,50 @@ def latest_health(root: Place) -> list[dict[str, Any]]:
     )
 
 
-def problems(health: Iterable[Mapping[str, Any]]) -> list[str]:
+def of_use(health: Rows, champion: str | None, challenger: str | None) -> list[Row]:
+    """Rows of a day of the versions that are in use now, which may be others than on that day.
+
+    Args:
+        health: The rows.
+        champion: The version that is champion now; where it predicts nothing, those before it are in use, too.
+        challenger: The version beside it.
+    """
+    used = {champion, challenger, ""}
+    if champion in _silent(health):
+        return [dict(row) for row in health]
+    return [dict(row) for row in health if row["model_version"] in used]
+
+
+def _silent(health: Rows) -> set[str]:
+    """Versions that predict nothing."""
+    return {row["model_version"] for row in health if _is_problem(row)}
+
+
+def _decides(health: Rows, champion: str | None, challenger: str | None) -> str | None:
+    """The champion; where it predicts nothing, the version before it that does, if any."""
+    silent = _silent(health)
+    if champion is None or "" in silent:
+        return None
+    if champion not in silent:
+        return champion
+    others = {row["model_version"] for row in health} - silent - {challenger}
+    return next(iter(others), None)
+
+
+def problems(health: Rows) -> list[str]:
     """Why versions predict nothing, a line each."""
-    return sorted({_problem(row) for row in health if row["verdict"] == "red" and row["reason"]})
+    return sorted({_problem(row) for row in health if _is_problem(row)})
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _is_problem(row: Row) -> bool:
+    return bool(row["verdict"] == "red" and row["reason"])
+
+
+def _plain(row: Row) -> dict[str, Any]:
     """A row as JSON has it."""
     return {n: v.isoformat() if isinstance(v, date) else v for n, v in row.items()}
 
 
-def _problem(row: Mapping[str, Any]) -> str:
+def _problem(row: Row) -> str:
     version = row["model_version"]
     return f"model {version} predicts nothing: {row['reason']}" if version else row["reason"]

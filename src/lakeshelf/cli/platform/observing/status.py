@@ -89,14 +89,19 @@ def _models(models: dict[str, Any] | None) -> list[RenderableType]:
     """Who decides how much is ordered, and what is red of it; nothing without any version."""
     if models is None:
         return []
-    roles = {"champion": "decides", "challenger": "is beside it"}
+    champion, decides = models["champion"], models["decides"]
+    is_it = champion is not None and decides == champion["model_version"]
+    roles = {"champion": "decides" if is_it else "is champion", "challenger": "is beside it"}
     said = [
         f"{models[role]['model_version']} {does} since {models[role]['updated_at'][:10]}"
         for role, does in roles.items()
         if models[role]
     ]
-    who = ", ".join(said) if models["champion"] else ", ".join(["the rule decides", *said])
-    return [f"model                    {who}", *map(_red, models["red"])]
+    instead = [] if is_it else [f"{decides or 'the rule'} decides"]
+    return [
+        f"model                    {', '.join([*instead, *said])}",
+        *map(_red, models["red"]),
+    ]
 
 
 def _red(row: dict[str, Any]) -> RenderableType:

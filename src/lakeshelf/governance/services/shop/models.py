@@ -14,7 +14,7 @@ from lakeshelf.forecast.versions import registered, registry
 from lakeshelf.forecast.versions.cards import Card
 from lakeshelf.forecast.versions.errors import ActRefused, ModelError, RegistryDamaged
 from lakeshelf.forecast.versions.registry import Attribution, Model, Registry
-from lakeshelf.forecast.versions.standing import latest_health, problems
+from lakeshelf.forecast.versions.standing import latest_health, of_use, problems
 from lakeshelf.governance.domain.permissions import SHOP, can
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.opening import Transaction
@@ -97,8 +97,9 @@ def models(context: Context, caller: Caller, offset: int, limit: int) -> SeenMod
     listed = sorted(known.models.values(), key=_age, reverse=True)
     in_use, wrong = _in_use(known)
     looked = [one for one in in_use if one is not None] or listed[:1]
-    health = latest_health(context.root) if listed else []
     names = {one.model_version for one in looked} | {""}
+    health = latest_health(context.root) if listed else []
+    used = of_use(health, *(None if one is None else one.model_version for one in in_use))
     with context.metadata.reading() as tx:
         champion, challenger = (
             None if one is None else _seen(tx, caller, known, one) for one in in_use
@@ -111,7 +112,7 @@ def models(context: Context, caller: Caller, offset: int, limit: int) -> SeenMod
         challenger,
         [scored(context.root, one.model_version) for one in looked],
         [row for row in health if row["model_version"] in names],
-        [*wrong, *problems(health)],
+        [*wrong, *problems(used)],
     )
 
 
