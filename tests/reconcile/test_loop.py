@@ -235,6 +235,8 @@ CHANGES = [
     (put("staging/order_levels", "deleted", True), {"M3 level"}),
     (drop("staging/order_levels"), {"M3 level"}),
     (put("ops/models", "replaced", None, row=1), {"M3 champion"}),
+    (put("ops/models", "status", "refused", row=1), set()),
+    (put("ops/models", "status", "challenger", row=1), {"M3 champion"}),
     (put(SUPPLY, "status", "pending", row=1), {"supply ordered"}),
     (put(SUPPLY, "order_id", "O1", row=3), {"supply ordered"}),
     (overpicked, {"picks", "I3 missing"}),

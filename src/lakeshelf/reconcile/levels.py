@@ -32,9 +32,13 @@ WHERE plan.status = 'pending'
 CHAMPIONS = """
 SELECT supplier_plan_id, 1, (model_version IN (
     SELECT model_version FROM model WHERE status IN ('champion', 'retired')
-    UNION SELECT replaced FROM model WHERE replaced IS NOT NULL))::BIGINT
+    UNION SELECT replaced FROM model WHERE replaced IS NOT NULL
+    UNION SELECT model_version FROM model SEMI JOIN decided USING (model_version)
+        WHERE status = 'refused'))::BIGINT
 FROM plan_by_model
 """
+"""One that was refused since was champion if it spoke as such."""
+DECIDED = "SELECT DISTINCT model_version FROM source WHERE role = 'champion'"
 
 
 def levels_of(books: Books) -> tuple[Check, ...]:
@@ -55,6 +59,7 @@ def levels_of(books: Books) -> tuple[Check, ...]:
     said = ("model_name", "model_version", "feature_date", "shelf_id")
     books.load("said", Curated.PREDICTIONS, said)
     books.load("sent", Curated.PREDICTIONS, ("feature_date", "shelf_id", "valid_until"), SENT)
+    books.load("decided", Curated.PREDICTIONS, ("model_version", "role"), DECIDED)
     books.load("model", Ops.MODELS, ("model_version", "status", "replaced"))
     return (
         books.compare(

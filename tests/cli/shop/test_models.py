@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,22 @@ def test_damaged_files_are_said_with_path_and_hash_before_anything_is_trained(la
         refused = lakeshelf("--lake", root, "models", *words)
         assert refused.code == 1
         assert f"{text} was changed: its SHA-256 is" in refused.error
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_what_was_damaged_is_not_promoted_and_the_command_that_the_error_names_takes_it_out(
+    lakeshelf, root, steps
+):
+    version = add(root, 20)
+    for _ in range(steps):
+        lakeshelf("--lake", root, "models", "promote", version, "--yes")
+    (root / "models" / registered.MODEL / version / "q90.txt").write_text("tree")
+    refused = lakeshelf("--lake", root, "models", "promote", version, "--yes")
+    assert refused.code == 1
+    assert "q90.txt was changed" in refused.error
+    _, _, way = refused.error.rpartition("or take it out of use with `lakeshelf ")
+    assert lakeshelf(*shlex.split(way.strip("`")), "--yes").code == 0
+    assert status(lakeshelf, root) == {version: "retired"}
 
 
 def test_two_versions_are_beside_each_other(lakeshelf, root):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,27 @@ def test_a_champion_has_to_be_beaten_unless_its_files_are_damaged(
     with pytest.raises(VersionDamaged, match=r"mean\.txt was changed"):
         registered.version(lake, name)
     assert training.champion(lake) == {}
+
+
+def test_a_champion_that_was_lost_and_is_trained_again_decides_again(
+    study: Study, tmp_path: Path
+) -> None:
+    """The way out that its error names, on the day of the training: the same texts, and a card of its own."""
+    lake = study.copy(tmp_path)
+    name = keep(lake, study)
+    for step in (challenge, promote):
+        registered.change(lake, lambda known, do=step: do(known, name, lakes.ACT))
+    folder = tmp_path / "lake" / "models" / registered.MODEL / name
+    (folder / "q90.txt").write_text("tree")
+    later = Study(study.root, study.outcome, study.origin.model_copy(update={"run_id": "later"}))
+    with pytest.raises(VersionDamaged, match=r"q90\.txt was changed") as refused:
+        keep(lake, later)
+    assert f"{refused.value.hint}".startswith("remove the folder and train with ")
+    shutil.rmtree(folder)
+    assert keep(lake, later) == name
+    model = registered.read(lake).registry.model(name)
+    assert (model.status, model.run_id) == ("champion", "later")
+    assert registered.files_check(lake).ok
 
 
 @pytest.mark.parametrize("days", [0, 3, 75])

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.versions import folders
 from lakeshelf.forecast.versions.cards import VERSION, Card, Features
-from lakeshelf.forecast.versions.errors import ModelError, VersionDamaged
+from lakeshelf.forecast.versions.errors import WAY, ModelError, VersionDamaged
 from lakeshelf.forecast.versions.places import LocalVersion, at
 from lakeshelf.lake.place.errors import StorageError
 from tests.forecast.versions import cases
@@ -119,9 +119,8 @@ def test_damage_is_named_with_its_file_and_the_way_out(named: str, tmp_path: Pat
     assert named in refused.value.message
     assert str(path) in refused.value.message
     assert "\n" not in str(refused.value)
-    assert (
-        refused.value.hint == "remove the folder and train again, or roll back to another version"
-    )
+    assert refused.value.hint == WAY
+    assert "`lakeshelf models train`" in WAY
 
 
 CARDS = {

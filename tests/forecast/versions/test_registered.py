@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.cards import CardGate
 from lakeshelf.forecast.versions.errors import ActRefused
-from lakeshelf.forecast.versions.registry import Model, Registry, advance, applied, register
+from lakeshelf.forecast.versions.registry import (
+    Model,
+    Registry,
+    advance,
+    applied,
+    refuse,
+    register,
+)
 from lakeshelf.lake.place.errors import Conflict
 from tests.forecast.versions import cases
 from tests.forecast.versions.test_registry import VERSIONS, act, card
@@ -141,6 +148,11 @@ def test_files_of_former_champions_are_checked_against_their_hashes(tmp_path: Pa
     champion.unlink()
     check = registered.files_check(lake)
     assert (check.ok, check.expected, check.actual, check.differences) == (False, 2, 0, 2)
-    for file, text in zip((former, champion), check.sample, strict=True):
+    ways = (f"`lakeshelf models retire {names[0]} --for-good`", "`lakeshelf models rollback`")
+    for file, way, text in zip((former, champion), ways, check.sample, strict=True):
         assert str(file.parent) in text
         assert file.name in text
+        assert text.endswith(way)
+    registered.change(lake, lambda known: refuse(known, names[0], act()))
+    check = registered.files_check(lake)
+    assert (check.expected, check.differences) == (1, 1)

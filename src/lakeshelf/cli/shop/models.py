@@ -132,12 +132,12 @@ def promote(
 ) -> None:
     """Take a version one step up: a candidate becomes challenger, a challenger champion.
 
-    A version that did not pass every gate is refused.
+    A version that did not pass every gate, or whose files were changed, is refused.
     """
-    from lakeshelf.forecast.versions import registry
+    from lakeshelf.forecast.versions import registered
 
     act = _act(actor, reason or "promoted by command")
-    _change(actor, lambda known: registry.advance(known, version, act), yes, as_json)
+    _change(actor, registered.looked_through(_lake(), version, act), yes, as_json)
 
 
 @app.command("rollback")

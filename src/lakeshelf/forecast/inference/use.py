@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.model.boosted import library
-from lakeshelf.forecast.versions import folders, places
 from lakeshelf.forecast.versions.errors import RegistryDamaged
 from lakeshelf.forecast.versions.folders import Version
+from lakeshelf.forecast.versions.registered import opened
 from lakeshelf.forecast.versions.registry import Model, Registry, predecessor
 from lakeshelf.lake.place.location import Place
 
@@ -96,8 +96,7 @@ def _read(root: Place, model: Model | None, problems: dict[str, str]) -> Version
         return None
     try:
         library()
-        folder = places.at(root, model.model_name, model.model_version)
-        return folders.read(folder, model.model_version, model.card_sha256)
+        return opened(root, model)
     except LakeshelfError as error:
         problems[model.model_version] = str(error)
         return None

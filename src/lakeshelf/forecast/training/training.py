@@ -68,6 +68,7 @@ def train(lake: Lake, request: TrainingRequest) -> Version:
     Raises:
         TooLittleHistory: There are too few weeks or rows.
         MissingExtra: LightGBM cannot be used.
+        VersionDamaged: It comes to a version that is registered and whose folder was changed since.
         Conflict: Another has changed the registry meanwhile; the version stands there, and is registered next time.
     """
     ready()
@@ -110,9 +111,16 @@ def champion(lake: Lake) -> dict[str, Forecaster]:
 
 
 def keep(lake: Lake, outcome: TrainingOutcome, origin: Origin, act: Attribution) -> Version:
-    """Write a version, its scores, and then its row as candidate."""
+    """Write a version, its scores, and then its row as candidate.
+
+    Raises:
+        VersionDamaged: It is registered, and what lies in its folder is not what was registered.
+    """
     name = folders.model_version(outcome.trained, origin.trained_until)
     folder = places.at(lake.root, MODEL, name)
+    former = registered.read(lake).registry.models.get(name)
+    if former is not None and folder.names():
+        registered.opened(lake.root, former)
     version = folders.write(folder, outcome.trained, outcome.reference, origin)
     crash.point("after_version", 1)
     tables.ensure(lake.root, CATALOG.tables[Ops.MODEL_SCORES])

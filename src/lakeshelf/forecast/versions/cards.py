@@ -13,13 +13,11 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lakeshelf.forecast.frames import Columns
-from lakeshelf.forecast.versions.errors import VersionDamaged
+from lakeshelf.forecast.versions.errors import WAY, VersionDamaged
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 VERSION = r"^\d{8}-[0-9a-f]{12}$"
 """Last day trained until, and the beginning of the SHA-256 over the model's texts and settings."""
-WAY = "remove the folder and train again, or roll back to another version"
-
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(max_length=200)]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from lakeshelf.errors import LakeshelfError
 
+WAY = "remove the folder and train with `lakeshelf models train`"
+"""What to do about files of a version that are damaged or gone."""
+
 
 class ModelError(LakeshelfError):
     """A model version that cannot be used as was asked."""

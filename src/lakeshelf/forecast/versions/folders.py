@@ -13,14 +13,13 @@ from typing import Any
 from lakeshelf.forecast.frames import HEADS, Trained
 from lakeshelf.forecast.versions import texts
 from lakeshelf.forecast.versions.cards import (
-    WAY,
     Card,
     FeatureReference,
     Features,
     Origin,
     parsed,
 )
-from lakeshelf.forecast.versions.errors import ModelError, VersionDamaged
+from lakeshelf.forecast.versions.errors import WAY, ModelError, VersionDamaged
 from lakeshelf.forecast.versions.places import VersionFolder
 from lakeshelf.lake.place.errors import Conflict
 

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from lakeshelf import crash
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.files import write_atomically
-from lakeshelf.forecast.versions.cards import WAY
-from lakeshelf.forecast.versions.errors import VersionDamaged
+from lakeshelf.forecast.versions.errors import WAY, VersionDamaged
 from lakeshelf.lake.place.errors import Conflict, StorageError, explained, translated
 from lakeshelf.lake.place.location import Place, Root
 

@@ -14,6 +14,7 @@ from lakeshelf.contracts.layers import Ops
 from lakeshelf.contracts.retail.tables_models import TRAINING
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.forecast.versions import folders, places
+from lakeshelf.forecast.versions.errors import WAY, VersionDamaged
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.registry import Attribution, Model, Registry, advance
 from lakeshelf.lake import Lake
@@ -130,9 +131,42 @@ def version(lake: ReadTables, name: str, model_name: str = MODEL) -> Version:
         ActRefused: None of that name is registered.
         VersionDamaged: Its files are not those that were registered.
     """
-    model = read(lake, model_name).registry.model(name)
-    folder = places.at(lake.root, model_name, name)
-    return folders.read(folder, name, model.card_sha256)
+    return opened(lake.root, read(lake, model_name).registry.model(name))
+
+
+def opened(root: Root | Place, model: Model) -> Version:
+    """A version by its row, after all of it was looked through.
+
+    Raises:
+        VersionDamaged: Its files are not those that were registered; what to do follows from its status.
+    """
+    folder = places.at(root, model.model_name, model.model_version)
+    try:
+        return folders.read(folder, model.model_version, model.card_sha256)
+    except VersionDamaged as error:
+        raise VersionDamaged(error.message, hint=f"{WAY}; or {_without(model)}") from error
+
+
+def looked_through(lake: ReadTables, name: str, act: Attribution) -> Change:
+    """`advance` of a version, which is refused unless its files are those that were registered."""
+
+    def step(known: Registry) -> tuple[Model, ...]:
+        changed = advance(known, name, act)
+        opened(lake.root, known.model(name))
+        return changed
+
+    return step
+
+
+def _without(model: Model) -> str:
+    """How a shop does without a version."""
+    match model.status:
+        case "champion":
+            return "go back with `lakeshelf models rollback`"
+        case "retired":
+            return f"refuse it with `lakeshelf models retire {model.model_version} --for-good`"
+        case _:
+            return f"take it out of use with `lakeshelf models retire {model.model_version}`"
 
 
 def files_check(lake: ReadTables, model_name: str = MODEL) -> Check:
@@ -158,8 +192,7 @@ def files_check(lake: ReadTables, model_name: str = MODEL) -> Check:
 def _damage(lake: ReadTables, model: Model) -> str | None:
     """What is wrong with the files of a version."""
     try:
-        folder = places.at(lake.root, model.model_name, model.model_version)
-        folders.read(folder, model.model_version, model.card_sha256)
+        opened(lake.root, model)
     except LakeshelfError as error:
         return str(error)
     return None

@@ -162,12 +162,13 @@ class Registry:
 
     @property
     def deciders(self) -> tuple[Model, ...]:
-        """The champion, and versions that were it or may have been."""
+        """The champion, and versions that were it or may have been, but for those that were refused for good."""
         replaced = {model.replaced for model in self.models.values()}
         return tuple(
             model
             for name, model in sorted(self.models.items())
-            if model.status in ("champion", "retired") or name in replaced
+            if model.status in ("champion", "retired")
+            or (name in replaced and model.status != "refused")
         )
 
     def model(self, version: str) -> Model:
@@ -199,18 +200,22 @@ def register(
 ) -> tuple[Model, ...]:
     """Make a candidate of a version that was written; nothing to do if its card is registered already.
 
-    Raises:
-        ActRefused: The version is registered with another card.
+    A version that was lost and written anew has the same texts and another card: it is what it was, with this card.
     """
     former = registry.models.get(card.model_version)
+    if former is not None and former.card_sha256 == card_sha256:
+        return ()
+    gates = json.dumps([gate.model_dump() for gate in card.gates], sort_keys=True)
     if former is not None:
-        if former.card_sha256 == card_sha256:
-            return ()
-        raise ActRefused(
-            f"version {card.model_version} is registered with the card {former.card_sha256}",
-            hint="its folder was written anew since: restore the one that was registered",
+        return (
+            replace(
+                former,
+                run_id=card.run_id,
+                card_sha256=card_sha256,
+                gates=gates,
+                version=former.version + 1,
+            ),
         )
-    gates = [gate.model_dump() for gate in card.gates]
     model = Model(
         model_name=card.model_name,
         model_version=card.model_version,
@@ -218,7 +223,7 @@ def register(
         trained_until=card.trained_until,
         run_id=card.run_id,
         card_sha256=card_sha256,
-        gates=json.dumps(gates, sort_keys=True),
+        gates=gates,
         replaced=None,
         reason=act.reason,
         actor=act.actor,

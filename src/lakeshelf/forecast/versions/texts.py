@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from lakeshelf.forecast.frames import MEAN, Columns
-from lakeshelf.forecast.versions.errors import VersionDamaged
+from lakeshelf.forecast.versions.errors import WAY, VersionDamaged
 
 END = "end of trees\n"
 FEATURES, TREES, LEAVES = 1_000, 10_000, 1_024
@@ -30,7 +30,6 @@ _REAL = re.compile(r"-?\d{1,20}(\.\d{1,20})?(e[+-]?\d{1,3})?")
 _THRESHOLD = re.compile(rf"{_REAL.pattern}|inf")
 """What is known goes left of `inf`, and only the unknown right."""
 _INFO = re.compile(r"none|\[-?[\d.e+-]{1,30}:-?[\d.e+-]{1,30}\]|-?\d{1,10}(:-?\d{1,10})*")
-_WAY = "remove the folder and train again, or roll back to another version"
 _Entries = Mapping[str, str]
 
 
@@ -64,7 +63,7 @@ def check(text: str, columns: Columns, head: str, place: object) -> None:
     try:
         _check(text, columns, head)
     except _FaultError as fault:
-        raise VersionDamaged(f"{place} is no head {head} of ours: {fault}", hint=_WAY) from None
+        raise VersionDamaged(f"{place} is no head {head} of ours: {fault}", hint=WAY) from None
 
 
 def _check(text: str, columns: Columns, head: str) -> None:
