@@ -115,6 +115,24 @@ def test_what_was_taken_back_is_not_shown_after_a_reload(desk: Desk) -> None:
     assert desk.staged() == {}
 
 
+def test_a_call_that_nobody_answers_is_given_up_and_made_again(desk: Desk) -> None:
+    page = desk.page
+    page.add_init_script(
+        "AbortSignal.timeout = (ms) => { const stop = new AbortController();"
+        " setTimeout(() => stop.abort(), window.isQuick ? 200 : ms); return stop.signal; }"
+    )
+    desk.open()
+    page.route(EDITS, lambda route: None)
+    page.evaluate("() => { window.isQuick = true; }")
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    expect(page.locator(".grid-state")).to_contain_text("1 not saved: the server does not answer")
+    page.evaluate("() => { window.isQuick = false; }")
+    page.unroute(EDITS)
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
 def test_answers_that_are_no_json_leave_the_page_working(desk: Desk) -> None:
     page = desk.page
     page.route("**/numbers/history", lambda route: route.fulfill(body="<!doctype html>busy"))

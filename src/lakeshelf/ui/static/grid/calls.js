@@ -22,16 +22,17 @@ export class Lost extends Error {
   }
 }
 
-/** @typedef {{body?: unknown, signal?: AbortSignal, id?: string}} Options */
+/** @typedef {{body?: unknown, signal?: AbortSignal, id?: string, longest?: number}} Options */
 
 /**
  * @param {string} method
  * @param {string} path Below `/api/v1`.
- * @param {Options} [options] `id`: the name under which a call is made once, however often it is sent.
+ * @param {Options} [options] `id`: the name under which a call is made once, however often it is sent; `longest`: after
+ *   how many milliseconds without an answer it counts as lost.
  * @returns {Promise<any>}
  */
-export async function call(method, path, { body, signal, id } = {}) {
-  const [status, content, headers] = await signed(method, path, { body, signal, id });
+export async function call(method, path, { body, signal, id, longest } = {}) {
+  const [status, content, headers] = await signed(method, path, { body, signal, id, longest });
   if (status === 202 && content?.kind) return ended(content, signal);
   if (status < 400) return content;
   if (status >= 500 || status === 429 || !content?.error) {
@@ -70,7 +71,7 @@ export function path(...parts) {
  * @param {string} method @param {string} where @param {Options} options
  * @returns {Promise<[number, any, Headers]>}
  */
-async function answered(method, where, { body, signal, id }) {
+async function answered(method, where, { body, signal, id, longest }) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   const isFile = body instanceof Blob;
@@ -79,7 +80,7 @@ async function answered(method, where, { body, signal, id }) {
   if (id) headers["X-Request-ID"] = id;
   const sent = { method, headers, signal, body: isFile || body === undefined ? body : JSON.stringify(body) };
   try {
-    const answer = await fetch(`/api/v1${where}`, sent);
+    const answer = await fetch(`/api/v1${where}`, longest ? { ...sent, signal: AbortSignal.timeout(longest) } : sent);
     const text = await answer.text();
     return [answer.status, parsed(text, answer.status), answer.headers];
   } catch (error) {

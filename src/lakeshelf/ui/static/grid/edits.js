@@ -17,6 +17,7 @@ import { shown } from "./cells.js";
 
 const PAUSE_MS = 120;
 const LONGEST_MS = 30_000;
+const ANSWER_MS = 60_000;
 const MOST = 5_000;
 
 export class Edits extends EventTarget {
@@ -270,7 +271,7 @@ export class Edits extends EventTarget {
     const body = kind === "undo" ? { edit_ids: ids } : { edits: batch.edits };
     try {
       if (kind === "edits" || ids.length)
-        this.#answered(batch, await call("POST", path("live_sessions", session, kind), { body, id }));
+        this.#answered(batch, await call("POST", path("live_sessions", session, kind), { body, id, longest: ANSWER_MS }));
     } catch (error) {
       if (!(error instanceof Refusal) || stops(error, kind)) throw error;
       if (error.code === "idempotency_mismatch") return this.#renamed(batch);
