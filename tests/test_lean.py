@@ -31,9 +31,10 @@ homes = load_settings().homes
 registry.discover(*homes), jobs.discover(*homes)
 import duckdb
 import pyarrow as pa
+duckdb.execute("SET enable_progress_bar = false")  # a busy machine would have it print one
 rows = pa.table({"number": [1, 2]})
 assert duckdb.sql("SELECT sum(number) FROM rows").fetchall() == [(3,)]
-print(*({"pandas", "sqlalchemy"} & set(sys.modules)))
+print(*({"pandas", "sqlalchemy", "rich", "typer"} & set(sys.modules)))
 """
 FRAMES = """
 import sys
@@ -60,6 +61,7 @@ pa.table({"number": [1]})
 lean.admit("pandas")
 print(pa.array([1]).to_pylist())
 """
+LOGS = "import sys\n{}from lakeshelf import logs\n"
 WAVE = "from lakeshelf import lean\nlean.without('wave')\n"
 
 
@@ -98,6 +100,14 @@ def test_who_has_not_loaded_pyarrow_loads_nothing_when_pandas_is_admitted() -> N
         "import sys\nfrom lakeshelf import lean\nlean.without('pandas')\nlean.admit('pandas')\n"
     )
     assert printed(admitted + "print({'pandas', 'pyarrow'} & set(sys.modules))") == "set()"
+
+
+def test_the_log_loads_nothing_that_prints_in_colours() -> None:
+    """And who prints in colours still can, before and after."""
+    show = "print(*sorted({'rich', 'pygments'} & set(sys.modules)))\n"
+    assert printed(LOGS.format("") + show) == ""
+    assert printed(LOGS.format("import rich.console\n") + show) == "rich"
+    assert printed(LOGS.format("") + "import rich.traceback\n" + show) == "pygments rich"
 
 
 def test_what_a_process_does_without_cannot_be_imported_until_it_is_admitted() -> None:

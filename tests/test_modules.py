@@ -49,6 +49,23 @@ def test_a_file_is_loaded_once_and_never_taken_for_a_module_of_its_name(tmp_path
     assert sys.modules["calendar"] is calendar
 
 
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ('def main(): ...\n\n\nif __name__ == "__main__":\n    main()\n', True),
+        ('JOB = 1\n\n\nif __name__ == "__main__":\n    print(JOB)\n', False),
+        ("import nothing_here\n", False),
+    ],
+)
+def test_what_declares_something_or_has_no_main_is_no_mere_program(
+    tmp_path: Path, text: str, program: bool
+) -> None:
+    file = tmp_path / "some_job.py"
+    file.write_text(text)
+    assert modules.is_program(file, "JOB") is program
+    assert not modules.is_program(tmp_path / "not_there.py", "JOB")
+
+
 def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

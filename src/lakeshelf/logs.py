@@ -27,9 +27,11 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-import structlog
-
+from lakeshelf import lean
 from lakeshelf.addresses import without_secrets
+
+with lean.lacking("rich", "rich.traceback"):  # a command has loaded the first, not the second
+    import structlog
 
 NAME, SUFFIX = "lakeshelf", ".jsonl"
 LARGEST, KEPT = 10 * 1024 * 1024, 3

@@ -10,6 +10,8 @@ from types import ModuleType
 
 from lakeshelf.errors import ConfigurationError, first_line
 
+MAIN = b'if __name__ == "__main__":'
+
 
 def load(file: Path) -> ModuleType:
     """The module of a file, run once; it has the file's name, or its whole path where another module has that.
@@ -25,6 +27,15 @@ def load(file: Path) -> ModuleType:
         if getattr(known, "__file__", None) in {str(file), by_path}:
             return known
     raise ConfigurationError(f"{file} is loaded by another name", hint="rename it")
+
+
+def is_program(file: Path, declared: str) -> bool:
+    """Whether a file only runs by itself: it has a main, and nowhere the name for which others would load it."""
+    try:
+        code = file.read_bytes()
+    except OSError:
+        return False  # who loads it is told why that fails
+    return MAIN in code and declared.encode() not in code
 
 
 def run(file: Path) -> ModuleType:

@@ -31,16 +31,19 @@ def module(home: Path, name: str) -> Any:
     Raises:
         ConfigurationError: There is no such component.
     """
-    folder = home / room(home, name) / name
-    file = folder / f"{name.replace('-', '_')}.py"
+    file = _file(home, name)
     if not file.is_file():
         raise ConfigurationError(
             f"no component {name} at {file}",
             hint="name the file as the folder, underscores for hyphens",
         )
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
     return modules.load(file)
+
+
+def _file(home: Path, name: str) -> Path:
+    return home / room(home, name) / name / f"{name.replace('-', '_')}.py"
 
 
 App = type[Component] | type[Follower]
@@ -72,7 +75,12 @@ def discover(home: Path, *projects: Path) -> dict[str, App]:
 
 def _components(home: Path) -> Iterator[App]:
     folders = {file.parent for each in ROOMS for file in (home / each).glob("*/*.py")}
-    apps = (module(home, name) for name in sorted(folder.name for folder in folders))
+    names = sorted(folder.name for folder in folders)
+    apps = (
+        module(home, name)
+        for name in names
+        if not modules.is_program(_file(home, name), "COMPONENT")
+    )
     yield from (app.COMPONENT for app in apps if hasattr(app, "COMPONENT"))
 
 

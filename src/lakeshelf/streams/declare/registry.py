@@ -49,7 +49,7 @@ def _valid(job: Job) -> Job:
 
 def _jobs(folder: Path) -> Iterator[Job]:
     files = (file for file in sorted(folder.glob("*/*.py")) if file.name != project.FILE)
-    apps = (modules.load(file) for file in files)
+    apps = (modules.load(file) for file in files if not modules.is_program(file, "JOB"))
     yield from (app.JOB for app in apps if hasattr(app, "JOB"))
 
 
