@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from benchmarks import receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
+from lakeshelf.forecast.demand.segments import SEGMENTS
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.contenders import Contender, Forecaster
 from lakeshelf.forecast.model.folds import PLAN, usable
@@ -110,9 +111,11 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
         "notes": notes(trial),
         "gates": [asdict(verdict) for verdict in results],
         "folds": [fold(span, usable(rows)).model_dump(mode="json") for span in trial.folds],
-        "scores": pooled(trial.scores),
-        "newest_scores": pooled(trial.scores.filter(pc.field("fold") == trial.folds[-1].first)),
-        "others_scores": pooled(unseen.scores),
+        "scores": of_segments(trial.scores),
+        "newest_scores": of_segments(
+            trial.scores.filter(pc.field("fold") == trial.folds[-1].first)
+        ),
+        "others_scores": of_segments(unseen.scores),
     }
 
 
@@ -136,6 +139,11 @@ def pooled(scores: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
     for (part, metric, contender), (total, count) in sums.items():
         table.setdefault(part, {}).setdefault(metric, {})[contender] = round(total / count, 5)
     return table
+
+
+def of_segments(scores: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """What a result file holds of `pooled`: not each store of each segment."""
+    return {part: metrics for part, metrics in pooled(scores).items() if part in SEGMENTS}
 
 
 def quality(trial: Trial) -> dict[str, float]:

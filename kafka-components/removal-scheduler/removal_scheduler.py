@@ -69,11 +69,14 @@ class DayOfRemovals:
         lots: Expired lots that have units.
         shelves: Location and shelf → what is known of it.
         travelling: Shelf and lot → units between back room and shelf.
+        carried: Shelf → units that customers have taken and not paid: of the lots that expire first, as the lines of
+            their receipts will be.
     """
 
     lots: Sequence[Lot]
     shelves: Mapping[tuple[str, str], RemovalShelf]
     travelling: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    carried: Mapping[str, int] = field(default_factory=dict)
 
 
 def removals(due: datetime, known: DayOfRemovals) -> list[dict[str, Any]]:
@@ -84,6 +87,7 @@ def removals(due: datetime, known: DayOfRemovals) -> list[dict[str, Any]]:
         known: Expired lots and what limits their removal.
     """
     left = {key: shelf.stock for key, shelf in known.shelves.items()}
+    carried = defaultdict(int, known.carried)
     events = []
     for lot in sorted(known.lots, key=lambda lot: (lot.location, lot.expiry_date, lot.batch_code)):
         shelf = known.shelves.get((lot.location, lot.shelf_id))
@@ -91,8 +95,10 @@ def removals(due: datetime, known: DayOfRemovals) -> list[dict[str, Any]]:
             continue
         units = lot.units
         if lot.location == STORE:
-            travelling = known.travelling.get((lot.shelf_id, lot.batch_code), 0)
-            units = min(units - travelling, left[lot.location, lot.shelf_id])
+            units = max(units - known.travelling.get((lot.shelf_id, lot.batch_code), 0), 0)
+            in_carts = min(units, carried[lot.shelf_id])
+            carried[lot.shelf_id] -= in_carts
+            units = min(units - in_carts, left[lot.location, lot.shelf_id])
         if units > 0:
             left[lot.location, lot.shelf_id] -= units
             events.append(_removal(due, lot, shelf, units))
@@ -215,12 +221,13 @@ class RemovalScheduler(Component):
             )
         ]
         shelves, travelling = self._shelves(expired), self._travelling(expired)
+        carried = self._carried(shelves, travelling)
         if not self._own.settle(self.context.lake, folded):
             return None
         gone = self._own.units()
         lots = [replace(lot, units=lot.units - gone.get(lot.key, 0)) for lot in expired]
         remaining = [lot for lot in lots if lot.units > 0]
-        return DayOfRemovals(remaining, _without(shelves, gone), travelling)
+        return DayOfRemovals(remaining, _without(shelves, gone), travelling, carried)
 
     def _shelves(self, lots: Sequence[Lot]) -> dict[tuple[str, str], RemovalShelf]:
         columns = {STORE: "current_stock", WAREHOUSE: "wh_current_stock"}
@@ -239,6 +246,21 @@ class RemovalScheduler(Component):
         for row in rows(self.context.lake, Staging.SHELF_REFILL_PENDING, [condition]):
             units[row["shelf_id"], row["batch_code"]] += row["quantity"]
         return units
+
+    def _carried(
+        self,
+        shelves: Mapping[tuple[str, str], RemovalShelf],
+        travelling: Mapping[tuple[str, str], int],
+    ) -> dict[str, int]:
+        """What the lots of shelves have, and neither the shelf nor the way to it."""
+        stock = {shelf: known.stock for (where, shelf), known in shelves.items() if where == STORE}
+        units: dict[str, int] = defaultdict(int)
+        name, column = LOTS[STORE]
+        for row in rows(self.context.lake, name, [among("shelf_id", stock)], ["shelf_id", column]):
+            units[row["shelf_id"]] += row[column]
+        for (shelf, _), coming in travelling.items():
+            units[shelf] -= coming
+        return {shelf: max(units[shelf] - stock[shelf], 0) for shelf in stock}
 
 
 def _without(

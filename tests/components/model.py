@@ -225,16 +225,28 @@ class Removals:
     def _from_shelves(self, lots: Mapping[Any, Row], today: date) -> Iterable[Row]:
         stock = self.tables()["cleansed/shelf_state"]
         removed: dict[str, int] = defaultdict(int)
-        for (place, shelf, code), lot in sorted(
-            lots.items(), key=lambda it: (it[1]["expiry_date"], it[0][2])
+        passed: dict[str, int] = defaultdict(int)
+        of_shelves = {key: lot for key, lot in lots.items() if key[0] == "store"}
+        for (_, shelf, code), lot in sorted(
+            of_shelves.items(), key=lambda it: (it[1]["expiry_date"], it[0][2])
         ):
             coming = [p for p in self.pending if (p["shelf_id"], p["batch_code"]) == (shelf, code)]
-            free = lot["units"] - sum(p["quantity"] for p in coming)
+            free = max(0, lot["units"] - sum(p["quantity"] for p in coming))
             there = stock.get((shelf,), {"current_stock": 0})["current_stock"] - removed[shelf]
-            units = max(0, min(free, there))
-            if place == "store" and units:
+            gone = min(free, max(0, self._in_carts(shelf) - passed[shelf]))
+            passed[shelf] += gone
+            units = max(0, min(free - gone, there))
+            if units:
                 removed[shelf] += units
                 yield self._removal("removal", shelf, code, units, lot, today)
+
+    def _in_carts(self, shelf: str) -> int:
+        """Units that were taken from a shelf, less those that were put back or paid."""
+        signs = {"pickup": 1, "putback": -1}
+        of_shelf = [e for e in self.facts.shelf if e["shelf_id"] == shelf]
+        moved = sum(signs.get(e["event_type"], 0) * e["quantity"] for e in of_shelf)
+        lines = (line for receipt in self.facts.receipts for line in receipt["items"])
+        return moved - sum(line["quantity"] for line in lines if line["shelf_id"] == shelf)
 
     def _from_rooms(self, lots: Mapping[Any, Row], today: date) -> Iterable[Row]:
         for (place, shelf, code), lot in lots.items():

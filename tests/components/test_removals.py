@@ -90,6 +90,15 @@ def test_no_more_is_removed_than_stands_on_the_shelf(shop: Shop) -> None:
     assert removed(shop.tick(BEGIN)) == [("removal", "L1", 2)]
 
 
+def test_what_customers_carry_is_of_the_lot_that_expires_first(shop: Shop) -> None:
+    """They will pay for it: taken off the shelf in its stead, good units of another lot would be lost."""
+    shop.bring("A", "L1", YESTERDAY, there=3)
+    shop.bring("A", "L2", D + DAY, there=4)
+    shop.take("A", 2, paid=False)
+    shop.fold()
+    assert removed(shop.tick(BEGIN)) == [("removal", "L1", 1)]
+
+
 def test_an_empty_shelf_gives_an_alert_and_no_removal(shop: Shop) -> None:
     shop.bring("A", "L1", YESTERDAY, there=5)
     shop.take("A", 5, paid=False)
@@ -120,9 +129,9 @@ def test_lots_of_a_shelf_leave_in_the_order_of_expiry_and_code(shop: Shop) -> No
     shop.take("A", 3, paid=False)
     shop.fold()
     assert removed(shop.tick(BEGIN)) == [
-        ("removal", "L3", 4),
+        ("removal", "L3", 1),
         ("removal", "L1", 4),
-        ("removal", "L2", 1),
+        ("removal", "L2", 4),
     ]
 
 

@@ -59,14 +59,16 @@ class Told:
         self._open(MOMENTS[0])
         missing = self._missing()
         for after, now in pairwise(MOMENTS):
-            self._supply(after, now)
+            came = self._supply(after, now)
             if now.date() != after.date():
                 self._remove(now)
-            if missing:
-                self._refill(self._missing())
+            wanted = self._missing() if missing else 0
+            late = max(wanted - (self.room.total() - came), 0)
+            self._refill(wanted - late)
             visits = self._chance.randrange(self._popular + 1) // 2
             for at in sorted(self._chance.choices(range(1, 180), k=visits)):
                 self._reach(after + timedelta(minutes=at), now)
+            self._refill(late)
             missing = self._missing()
 
     def _open(self, now: datetime) -> None:
@@ -82,15 +84,19 @@ class Told:
         why = {"batch_code": f"{self.shelf}-0", "reason": "opening_balance"}
         self._told("raw/shelf_events", now, "restock", self.full, **why)
 
-    def _supply(self, after: datetime, now: datetime) -> None:
+    def _supply(self, after: datetime, now: datetime) -> int:
+        """Orders and deliveries; units that came when the step ended, so that they reach no shelf in it."""
+        came = 0
         for moment in occasions(after, now):
             if is_cutoff(moment):
                 self._order(moment)
             for due, units in [one for one in self.coming if one[0] <= moment.date()]:
                 self.coming.remove((due, units))
                 self.room[now.date()] += units
+                came += units
                 own = {"order_id": f"o{moment}", "received_date": now.date()}
                 self._told("raw/wh_events", now, "wh_in", units, f"{self.shelf}-{moment}", **own)
+        return came
 
     def _order(self, cutoff: datetime) -> None:
         point, ordered = ROOM["reorder_point_qty"], sum(units for _, units in self.coming)

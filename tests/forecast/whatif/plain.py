@@ -75,7 +75,10 @@ class Shop:
         return max(target - self.shelf.units, 0) if low else 0
 
     def refill(self) -> None:
-        for _ in range(self.missing()):
+        self.bring(self.missing())
+
+    def bring(self, units: int) -> None:
+        for _ in range(units):
             received = self.room.take()
             if received is not None:
                 self.shelf.put(received)
@@ -107,6 +110,7 @@ class Shop:
         coming: list[tuple[int, int]] = []
         planned = self.missing() > 0
         for step, units in zip(steps.steps, demand, strict=True):
+            before = self.received
             if step.delivers:
                 for due, quantity in coming:
                     if due <= step.day:
@@ -129,10 +133,16 @@ class Shop:
             if step.begins and self.life is not None:
                 first = step.day - self.life
                 self.wasted += self.room.drop(first) + self.shelf.drop(first)
-            if planned or steps.refilled:
+            late = 0
+            if steps.refilled:
                 self.refill()
+            elif planned:
+                missing, came = self.missing(), self.received - before
+                late = max(missing - (self.room.units - came), 0) if step.late else 0
+                self.bring(missing - late)
             for _ in range(units):
                 self.buy(steps.refilled)
+            self.bring(late)
             planned = self.missing() > 0
             if step.ends:
                 self.stock_days += self.room.units + self.shelf.units

@@ -133,15 +133,17 @@ class _Run:
         step = self._steps.steps[number]
         counts = self._history.begins <= number
         self._stock.turn(step.day)
-        if step.delivers:
-            self._deliver(step.day)
+        came = self._deliver(step.day) if step.delivers else self._nothing
         if step.cutoff:
             self._count(step.day, counts, **self._order(step.cutoff))
         if step.begins:
             self._count(step.day, counts, wasted=self._stock.expire())
-        self._stock.pick(np.where(self._planned, self._wants(), 0))
+        planned = np.where(self._planned, self._wants(), 0)
+        at_once = np.minimum(planned, self._stock.room - came) if step.late else planned
+        self._stock.pick(at_once)
         demand, most = self._history.units[number], self._history.most[number]
         self._count(step.day, counts, demand=demand, sold=self._sell(demand, most))
+        self._stock.pick(planned - at_once)  # on its way while customers bought
         self._planned = self._wants() > 0
         if step.ends:
             self._count(step.day, counts, stock_days=self._stock.units, days=self._nothing + 1)
@@ -151,11 +153,14 @@ class _Run:
         placed = np.array(self._placed).reshape(-1, len(self._nothing))
         return ReplayOutcome(self._goods, self._sums, placed, self._received, self._stock.units)
 
-    def _deliver(self, day: int) -> None:
-        for due in [due for due in self._coming if due <= day]:
-            units = self._coming.pop(due)
-            self._stock.receive(units)
-            self._received = self._received + units
+    def _deliver(self, day: int) -> Ints:
+        """What is due comes to the back room; its units."""
+        came = sum(
+            (self._coming.pop(due) for due in list(self._coming) if due <= day), self._nothing
+        )
+        self._stock.receive(came)
+        self._received = self._received + came
+        return came
 
     def _order(self, cutoff: Cutoff) -> dict[str, Ints]:
         ordered = sum(self._coming.values(), self._nothing)

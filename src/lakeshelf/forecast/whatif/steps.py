@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from lakeshelf.shop.cutoffs import DAY, delivery_date, is_cutoff, is_delivery, occasions
 
 INSTANT = timedelta(microseconds=1)
+ON_THE_WAY = timedelta(minutes=3)
+"""How long goods are on their way from the back room to the shelf (docs/design/retail.md#arrivals)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Step:
         begins: Whether it is the first of its day.
         ends: Whether it is the last of its day.
         delivers: Whether orders of that day or an earlier one are delivered.
+        late: Whether what is delivered reaches no shelf in the step.
         cutoff: The cutoff, if there is one.
     """
 
@@ -42,6 +45,7 @@ class Step:
     begins: bool
     ends: bool
     delivers: bool
+    late: bool
     cutoff: Cutoff | None
 
 
@@ -92,11 +96,13 @@ def _steps(first: date, spans: Sequence[tuple[datetime, datetime]]) -> Iterable[
     for n, ((after, until), day) in enumerate(zip(spans, days, strict=True)):
         due = list(occasions(after, until))
         cutoffs = [moment for moment in due if is_cutoff(moment)]
+        deliveries = [moment for moment in due if is_delivery(moment)]
         yield Step(
             day,
             begins=n == 0 or days[n - 1] != day,
             ends=n == len(days) - 1 or days[n + 1] != day,
-            delivers=any(is_delivery(moment) for moment in due),
+            delivers=bool(deliveries),
+            late=bool(deliveries) and deliveries[-1] + ON_THE_WAY > until,
             cutoff=_cutoff(first, cutoffs[-1]) if cutoffs else None,
         )
 
