@@ -89,8 +89,7 @@ def test_what_is_wrong_stands_first_with_its_way_out(
 
 
 @given(st.text())
-def test_a_problem_is_told_whole_and_has_a_way_out(text: str) -> None:
-    assert "".join(part for part, _ in pipeline.marked(text)) == text.replace("`", "")
+def test_every_problem_has_a_way_out(text: str) -> None:
     assert pipeline.way_out(text).command.startswith("lakeshelf ")
 
 
