@@ -364,12 +364,15 @@ def test_it_follows_the_tables_until_ctrl_c_and_ends_with_success(bare: Settings
 
     command = [str(Path(sys.executable).with_name("lakeshelf")), "watch"]
     with subprocess.Popen(command, stdin=end, stdout=end, stderr=subprocess.PIPE) as process:
-        eventually(lambda: shows("units on shelves"), "a first look")
-        write(bare.lake_root, "cleansed/shelf_state", {"balance": 4711, "current_stock": 4711})
-        eventually(lambda: shows("4,711"), "a look at what has changed")
-        process.send_signal(signal.SIGINT)
-        # Nobody ends who writes to a terminal that is full.
-        eventually(lambda: shows("") and process.poll() is not None, "its end")
+        try:
+            eventually(lambda: shows("units on shelves"), "a first look")
+            write(bare.lake_root, "cleansed/shelf_state", {"balance": 4711, "current_stock": 4711})
+            eventually(lambda: shows("4,711"), "a look at what has changed")
+            process.send_signal(signal.SIGINT)
+            # Nobody ends who writes to a terminal that is full.
+            eventually(lambda: shows("") and process.poll() is not None, "its end")
+        finally:
+            process.kill()  # else a condition that is not met would be waited for until the test's own end
         _, said = process.communicate()
     os.close(terminal)
     os.close(end)
