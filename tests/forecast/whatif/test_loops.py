@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from lakeshelf import modules
 from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.forecast.orders import rule
-from lakeshelf.forecast.whatif import loops
+from lakeshelf.forecast.whatif import loops, steps
+from lakeshelf.settings import project_home
 from tests.forecast.whatif import loop
 
 
@@ -58,3 +60,9 @@ def test_a_policy_that_was_not_in_force_gives_other_orders(ended: Path) -> None:
     known = loops.read(ended, loop.MOMENTS)
     other = replace(known, policy=known.policy.changed({"reorder_point_qty": 13}))
     assert other.foretold() != known.decided
+
+
+def test_goods_are_on_their_way_as_long_as_the_job_says() -> None:
+    """A replay would else sell what no customer of the step could take."""
+    bridge = modules.load(project_home() / "spark-apps/shelf-refill-bridge/shelf_refill_bridge.py")
+    assert steps.ON_THE_WAY.total_seconds() == bridge.REFILL_DELAY_S

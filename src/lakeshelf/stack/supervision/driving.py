@@ -111,7 +111,7 @@ def _emptied(folder: Path) -> Path | None:
     if "," in str(folder):
         return None
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # what cannot be removed is in nobody's way
     return folder
 
 
