@@ -46,7 +46,6 @@ def environment() -> Environment:
         "day": day,
         "shown": shown,
         "seen": seen,
-        "visible": visible,
         "words": words,
         "exact": exact,
         "excerpt": excerpt,
