@@ -78,6 +78,19 @@ def test_a_form_sent_twice_is_done_once(app: FastAPI, ann: Person) -> None:
     assert "&lt;b&gt;kiosk&lt;/b&gt;" in read(browser, "/me").text
 
 
+def test_a_reader_sees_which_session_is_their_own(app: FastAPI, ann: Person) -> None:
+    own, _other = Browser(app, "ann"), Browser(app, "ann")
+    _, _, row = read(own, "/me").text.partition("this browser")
+    session = own.get("/api/v1/me")["session"]
+    assert f'name="browser_session" value="{session}"' in row.partition("</tr>")[0]
+    assert "this browser" not in row
+
+
+def test_an_address_says_once_what_was_done() -> None:
+    again = forms._with("/alerts?store=S1&done=act&page=", done="act")
+    assert again == "/alerts?store=S1&page=&done=act"
+
+
 @pytest.mark.parametrize(
     ("csrf", "origin"), [("", ORIGIN), (None, "http://elsewhere"), (None, None)]
 )

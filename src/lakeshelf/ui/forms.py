@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
@@ -64,8 +64,9 @@ def _next(form: Form, sent: FormData, answer: Answer) -> str:
 
 def _with(place: str, **more: str) -> str:
     parts = urlsplit(place)
-    query = "&".join(filter(None, (parts.query, urlencode(more))))
-    return f"{parts.path}?{query}"
+    """A place with parameters of these values alone, and the others that it has."""
+    kept = [one for one in parse_qsl(parts.query, keep_blank_values=True) if one[0] not in more]
+    return f"{parts.path}?{urlencode([*kept, *more.items()])}"
 
 
 async def _call(api: Api, form: Form, sent: FormData) -> Answer:

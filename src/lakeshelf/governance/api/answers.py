@@ -72,7 +72,7 @@ class BrowserSessionAnswer(BaseModel):
 
 
 class Me(BaseModel):
-    """Who calls; `csrf` where it is a browser, `can` what they may do beside projects."""
+    """Who calls; `csrf` and the id of its `session` where it is a browser, `can` what they may do beside projects."""
 
     user: str
     admin: bool
@@ -80,6 +80,7 @@ class Me(BaseModel):
     projects: Mapping[str, Role]
     can: Mapping[str, bool | str]
     csrf: str | None = None
+    session: str | None = None
 
 
 class ViewAnswer(BaseModel):

@@ -29,6 +29,7 @@ def me(context: On, caller: By) -> answers.Me:
         projects=roles,
         can=users.possible(caller),
         csrf=signing.csrf_of(context, caller),
+        session=caller.session or None,
     )
 
 
