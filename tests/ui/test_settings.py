@@ -79,9 +79,13 @@ def test_a_definition_is_changed_by_fields(app: FastAPI, ann: Person) -> None:
     untouched = wished(owner)
     assert untouched.json()["refused"]["code"] == "nothing_changed"
     price = {"name": "price", "type": "decimal(9,2)", "doc": HOSTILE + ".", "unit": "EUR"}
+    origin = {"name": "origin", "doc": "Where it is from."}
     few = {"name": "few", "kind": "in_set", "columns": "min_qty", "params.values": "1\n2\n3"}
+    short = {"name": "short", "kind": "length", "columns": "origin", "params.maximum": "40"}
     typed = {f"columns.{column}.{name}": text for name, text in price.items()}
+    typed |= {f"columns.{column + 2}.{name}": text for name, text in origin.items()}
     typed |= {f"rules.{rule}.{name}": text for name, text in few.items()}
+    typed |= {f"rules.{rule + 1}.{name}": text for name, text in short.items()}
     typed |= {"columns.1.label": "Least", "policy.approvals": "2", "deletes": "false"}
     done = wished(owner, **typed, **{"policy.groups.min_qty": "fresh"}).json()
     request = owner.get(f"/api/v1/projects/retail/change_requests/{done['answer']['number']}")
@@ -90,12 +94,15 @@ def test_a_definition_is_changed_by_fields(app: FastAPI, ann: Person) -> None:
     assert set(made) == {
         ("column", present["columns"][1]["name"]),
         ("column", "price"),
+        ("column", "origin"),
         ("rule", "few"),
+        ("rule", "short"),
         ("policy", "policy"),
         ("deletes", "deletes"),
     }
     assert price.items() <= made["column", "price"].items()
     assert made["rule", "few"]["params"] == {"values": [1, 2, 3]}
+    assert made["rule", "short"]["params"] == {"maximum": 40}
     assert (made["policy", "policy"]["approvals"], made["deletes", "deletes"]) == (2, False)
     assert made["policy", "policy"]["groups"] == {"min_qty": "fresh"}
 
@@ -104,10 +111,13 @@ def test_what_is_wrong_in_a_definition_is_told_by_its_field(app: FastAPI, ann: P
     owner = Browser(app, "ann")
     present = owner.get(f"{DATA}/definition")["definition"]
     column, rule = f"columns.{len(present['columns'])}", f"rules.{len(present['rules'])}"
+    later = f"rules.{len(present['rules']) + 2}"
     wrong: list[dict[str, str]] = [
         {f"{column}.name": "Not so", f"{column}.doc": "A."},
         {f"{column}.name": "price", f"{column}.doc": ""},
+        {f"{column}.doc": "Without a name."},
         {f"{rule}.name": "few", f"{rule}.columns": "min_qty", f"{rule}.params.minimum": "many"},
+        {f"{later}.name": "few", f"{later}.columns": "min_qty", f"{later}.params.minimum": "many"},
         {"policy.approvals": "two"},
         {"policy.approvals": "0"},
         {"policy.required_checks": HOSTILE},
@@ -115,7 +125,9 @@ def test_what_is_wrong_in_a_definition_is_told_by_its_field(app: FastAPI, ann: P
     places = [
         column,
         column,
+        column,
         rule,
+        later,
         "policy.approvals",
         "policy.approvals",
         "policy.required_checks",

@@ -1,7 +1,7 @@
 """Fields by which people propose the next version of a definition, and the definition that these ask for.
 
 A field is named by its place in the JSON of the definition, such as `columns.3.label`; what is wrong there is told by
-the same name. The last column and the last rule are new ones, which count once they have a name.
+the same name. The last columns and the last rules are new ones, which count once something is typed there.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
+LISTS = ("columns", "rules")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
 NUMERIC = ("bigint", "double")
 """Types whose values are numbers in JSON; those of others are texts."""
 NEW_COLUMN: Json = {"name": "", "type": "string", "label": "", "doc": "", "unit": ""}
 NEW_RULE: Json = {"name": "", "kind": "between", "columns": [], "severity": "error"}
+NEW_AT_ONCE = 4
+"""Columns, and rules, that are added at once."""
 PARTS: Mapping[str, str] = {
     "name": "Name",
     "type": "Type",
@@ -96,6 +99,7 @@ class DefinitionPart:
         note: What else there is to know; empty: nothing.
         fields: Its fields.
         can_go: Whether it may be taken away.
+        is_more: Whether it is one more new part, which few need.
     """
 
     place: str
@@ -103,10 +107,33 @@ class DefinitionPart:
     fields: tuple[DefinitionField, ...]
     note: str = ""
     can_go: bool = False
+    is_more: bool = False
+
+
+@dataclass(frozen=True)
+class DefinitionProposal:
+    """The definition that was asked for.
+
+    Attributes:
+        definition: It, as JSON.
+        numbers: List of its parts → number on the form, of each part that is in it.
+    """
+
+    definition: Any
+    numbers: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def on_form(self, place: str) -> str:
+        """The place on the form of a place in the definition."""
+        name, _, rest = place.partition(".")
+        number, dot, within = rest.partition(".")
+        numbers = dict(enumerate(self.numbers.get(name, ())))
+        if not number.isdecimal() or int(number) not in numbers:
+            return place
+        return f"{name}.{numbers[int(number)]}{dot}{within}"
 
 
 def begun(definition: Json, choices: Mapping[str, Any]) -> Json:
-    """The next version as it is before anybody typed: with a column and a rule that have no name yet.
+    """The next version as it is before anybody typed: with columns and rules that have no name yet.
 
     Args:
         definition: The one in force.
@@ -119,8 +146,8 @@ def begun(definition: Json, choices: Mapping[str, Any]) -> Json:
         rule["params"] = {name: rule["params"].get(name) for name in choices["kind"][rule["kind"]]}
     groups = {one["name"]: "" for one in made["columns"] if not one["system"]}
     made["policy"]["groups"] = groups | made["policy"]["groups"]
-    made["columns"].append(dict(NEW_COLUMN))
-    made["rules"].append({**NEW_RULE, "params": every})
+    made["columns"] += [dict(NEW_COLUMN) for _ in range(NEW_AT_ONCE)]
+    made["rules"] += [{**NEW_RULE, "params": dict(every)} for _ in range(NEW_AT_ONCE)]
     return made
 
 
@@ -144,22 +171,25 @@ def parts(
 
 
 def _columns(made: Json, choices: Mapping[str, Any]) -> Iterator[DefinitionPart]:
+    first = _first_new(made["columns"])
     for number, column in enumerate(made["columns"]):
-        place, is_new = f"columns.{number}", not column["name"]
+        place, is_new = f"columns.{number}", number >= first
         names = tuple(NEW_COLUMN) if is_new else ("label", "doc", "hidden")
         fields = tuple(
             _field(f"{place}.{name}", column[name], known=choices["type"] if name == "type" else ())
             for name in names
         )
         note = "such as decimal(12,2)" if is_new else " ".join((column["type"], column["unit"]))
-        yield DefinitionPart(place, column["name"] or "A new column", fields, note.strip())
+        title = column["name"] or f"New column {number - first + 1}"
+        yield DefinitionPart(place, title, fields, note.strip(), is_more=number > first)
 
 
 def _rules(made: Json, choices: Mapping[str, Any]) -> Iterator[DefinitionPart]:
+    first = _first_new(made["rules"])
     for number, rule in enumerate(made["rules"]):
         if rule.get("fixed"):
             continue
-        place, is_new = f"rules.{number}", not rule["name"]
+        place, is_new = f"rules.{number}", number >= first
         names = ("name", "kind", "columns", "severity") if is_new else ("severity",)
         fields = [_field(f"{place}.{name}", rule[name], choices.get(name, ())) for name in names]
         fields += [
@@ -167,7 +197,12 @@ def _rules(made: Json, choices: Mapping[str, Any]) -> Iterator[DefinitionPart]:
             for name, value in rule["params"].items()
         ]
         note = "" if is_new else f"{WORDS[rule['kind']]}: {', '.join(rule['columns'])}"
-        yield DefinitionPart(place, rule["name"] or "A new rule", tuple(fields), note, not is_new)
+        title = rule["name"] or f"New rule {number - first + 1}"
+        yield DefinitionPart(place, title, tuple(fields), note, not is_new, number > first)
+
+
+def _first_new(parts: Sequence[Json]) -> int:
+    return sum(bool(one["name"]) for one in parts)
 
 
 def _operators(name: str, choices: Mapping[str, Any]) -> Sequence[str]:
@@ -209,7 +244,7 @@ def _written(name: str, value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def proposed(made: Json, typed: Mapping[str, str]) -> Json:
+def proposed(made: Json, typed: Mapping[str, str]) -> DefinitionProposal:
     """The definition that was asked for.
 
     Args:
@@ -224,22 +259,34 @@ def proposed(made: Json, typed: Mapping[str, str]) -> Json:
     texts = {place: text for place, text in typed.items() if not place.endswith(".gone")}
     try:
         changed = {place for place, text in texts.items() if _is_put(made, place, text)}
-        columns = [one for one in made["columns"] if one["name"]]
+        numbers = {name: _counted(name, made[name], changed, gone) for name in LISTS}
+        columns = [made["columns"][number] for number in numbers["columns"]]
         types = {one["name"]: one["type"] for one in columns}
         rules = [
-            _completed(
-                rule, types, {place for place in changed if place.startswith(f"rules.{number}.")}
-            )
-            for number, rule in enumerate(made["rules"])
-            if rule["name"] and f"rules.{number}" not in gone
+            _completed(made["rules"][number], types, _within(changed, f"rules.{number}."))
+            for number in numbers["rules"]
         ]
-        made["columns"] = [one | _not_required(one) for one in columns]
-        made["rules"] = rules
+        made |= {"columns": [one | _not_required(one) for one in columns], "rules": rules}
         groups = made["policy"]["groups"].items()
         made["policy"]["groups"] = {name: group for name, group in groups if group}
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"the form does not fit the definition: {error}"[:200]) from error
-    return made
+    return DefinitionProposal(made, numbers)
+
+
+def _counted(
+    name: str, parts: Sequence[Json], changed: Collection[str], gone: Collection[str]
+) -> list[int]:
+    """Numbers of parts that are proposed: a new one counts once something is typed there."""
+    return [
+        number
+        for number, one in enumerate(parts)
+        if f"{name}.{number}" not in gone and (one["name"] or _within(changed, f"{name}.{number}."))
+    ]
+
+
+def _within(places: Collection[str], begin: str) -> set[str]:
+    return {place for place in places if place.startswith(begin)}
 
 
 def _not_required(column: Json) -> Json:

@@ -47,7 +47,8 @@ async def send(request: Request, name: str) -> Response:
             known = {"fields": {error.name: str(error)}}
             answer = Answer(refusal=ApiRefusal(422, "request_invalid", str(error), known, ""))
         back = _next(form, sent, answer)
-    return _answered(request, form, answer, back)
+        faults = _faults(form, sent, answer.refusal) if answer.refusal else {}
+    return _answered(request, form, answer, back, faults)
 
 
 def _next(form: Form, sent: FormData, answer: Answer) -> str:
@@ -63,8 +64,8 @@ def _next(form: Form, sent: FormData, answer: Answer) -> str:
 
 
 def _with(place: str, **more: str) -> str:
-    parts = urlsplit(place)
     """A place with parameters of these values alone, and the others that it has."""
+    parts = urlsplit(place)
     kept = [one for one in parse_qsl(parts.query, keep_blank_values=True) if one[0] not in more]
     return f"{parts.path}?{urlencode([*kept, *more.items()])}"
 
@@ -133,11 +134,17 @@ def _named(sent: FormData, name: str) -> dict[str, str]:
 
 
 def _definition(sent: FormData, name: str) -> Any:
+    return _proposal(sent, name).definition
+
+
+def _proposal(sent: FormData, name: str) -> definitions.DefinitionProposal:
     text = str(sent.get(name, "")).strip()
     pairs = ((key.partition("."), str(typed)) for key, typed in sent.multi_items())
     typed = {rest: text for (first, dot, rest), text in pairs if first == name and dot}
     made = _parsed(name, text) if text else None
-    return definitions.proposed(made or {}, typed) if typed else made
+    return (
+        definitions.proposed(made or {}, typed) if typed else definitions.DefinitionProposal(made)
+    )
 
 
 def _objects(sent: FormData, name: str) -> list[Any]:
@@ -166,35 +173,43 @@ READ: Mapping[Kind, Callable[[FormData, str], Any]] = {
 }
 
 
-def _answered(request: Request, form: Form, answer: Answer, back: str) -> Response:
+def _answered(
+    request: Request, form: Form, answer: Answer, back: str, faults: Mapping[str, str]
+) -> Response:
     is_under_way = answer.refusal is not None and answer.refusal.status == ACCEPTED
     if is_under_way:  # the page of the form tells how it ends
         answer = Answer()
     if "application/json" in request.headers.get("accept", ""):
-        return _for_scripts(form, answer, back)
+        return _for_scripts(form, answer, back, faults)
     if answer.refusal is None and form.answer and not is_under_way:
         values = {"answer": answer.data, "back": back, "title": form.done}
         return HTMLResponse(rendering.render(form.answer, values))
     if answer.refusal is None:
         return RedirectResponse(back, 303)
     values = {"refusal": answer.refusal, "back": back, "title": "This was not done"}
-    values["faults"] = _faults(form, answer.refusal)
+    values["faults"] = faults
     return HTMLResponse(rendering.render("refused.html", values), answer.refusal.status)
 
 
-def _for_scripts(form: Form, answer: Answer, back: str) -> Response:
+def _for_scripts(form: Form, answer: Answer, back: str, faults: Mapping[str, str]) -> Response:
     if answer.refusal is None:
         return JSONResponse({"done": form.done, "answer": answer.data, "back": back})
     refusal = answer.refusal
     content = {"code": refusal.code, "message": refusal.message, "request_id": refusal.request_id}
-    return JSONResponse({"refused": content | {"fields": _faults(form, refusal)}}, refusal.status)
+    return JSONResponse({"refused": content | {"fields": faults}}, refusal.status)
 
 
-def _faults(form: Form, refusal: ApiRefusal) -> dict[str, str]:
+def _faults(form: Form, sent: FormData, refusal: ApiRefusal) -> dict[str, str]:
     """Field of the form → what is wrong with it, as far as the API says so."""
     problems = [one for one in refusal.details.get("problems", ()) if isinstance(one, Mapping)]
     faults = {str(one["where"]).removeprefix("body."): str(one["problem"]) for one in problems}
-    of = next((f"{name}." for name, kind in form.fields.items() if kind == "definition"), "")
     names = refusal.details.get("fields", {})
-    own = {name: text for name, text in names.items() if name in form.fields}
-    return faults | own | {of + name: text for name, text in names.items() if name not in own}
+    return faults | {_field(form, sent, name): text for name, text in names.items()}
+
+
+def _field(form: Form, sent: FormData, name: str) -> str:
+    """The field that holds what the API names; places in a definition are fields of the form that asks for it."""
+    of = next((one for one, kind in form.fields.items() if kind == "definition"), "")
+    if name in form.fields or not of:
+        return name
+    return f"{of}.{_proposal(sent, of).on_form(name)}"
