@@ -143,8 +143,7 @@ class Builder:
         if len(self.run("images", "--all", "--quiet").split()) > MOST_LAYERS:
             self.run("rm", "--all")  # a build that was broken off leaves its container
             self.run("rmi", "--prune")
-        how = ("--isolation", "chroot", "--network", "host", "--pull=never", "--layers")
-        image = self.run("bud", "-q", *how, "-f", "infra/Dockerfile", "-t", IMAGE, HOME)
+        image = self.image("--layers")
         archive = CACHE / f"image-{image[:12]}.tar"
         if not archive.exists():
             for old in CACHE.glob("image-*.tar"):
@@ -152,6 +151,11 @@ class Builder:
             self.run("push", image, f"docker-archive:{archive}.part:{IMAGE}")
             Path(f"{archive}.part").rename(archive)
         return archive
+
+    def image(self, layers: str) -> str:
+        """The id of the image, made of layers that are kept (`--layers`), or all anew (`--no-cache`)."""
+        how = ("--isolation", "chroot", "--network", "host", "--pull=never", layers)
+        return self.run("bud", "-q", *how, "-f", "infra/Dockerfile", "-t", IMAGE, HOME)
 
     def s3(self) -> Path:
         """Make the stand-in for the image of the S3 server; an archive of it."""
