@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import receipts
+from benchmarks import ml_peers, receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
+from benchmarks.ways import noted
 from lakeshelf.forecast.demand.segments import SEGMENTS
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.contenders import Contender, Forecaster
@@ -44,6 +45,7 @@ def figures(parameters: Parameters) -> list[Figure]:
         Figure("training", "training of all heads, all folds, CPU", "s", 300),
         Figure("trial", "the whole trial with baselines and scores, CPU", "s"),
         Figure("memory", "most memory of the trial", "MB", 2_048),
+        *ml_peers.figures(parameters["peers"]),
     ]  # fmt: skip
 
 
@@ -82,7 +84,7 @@ class Timed:
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
-    """The trial of the busiest stores with its gates, then that of stores nobody has looked at."""
+    """The trial of the busiest stores with gates and other libraries, then that of stores nobody has looked at."""
     plan = replace(PLAN, folds=parameters["folds"])
     settings = replace(
         BoostingSettings(), seed=seed, trees=parameters["trees"], sample=parameters["sample"]
@@ -94,21 +96,23 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     began = time.process_time()
     model = Timed(boosted(rows, settings))
     trial = tried(rows, contenders(model), cut, version="trial", plan=plan)
-    measured = {
-        **quality(trial),
-        "training": model.spent,
-        "trial": time.process_time() - began,
-        "memory": peak_mb(os.getpid()),
-    }
+    spent = {"training": model.spent, "trial": time.process_time() - began}
+    measured = {**quality(trial), **spent, "memory": peak_mb(os.getpid())}
     say(", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
     results = gates(trial, rows, boosted(rows, settings))
     measured["gates"] = sum(verdict.passed for verdict in results)
+    match = ml_peers.Match.of(
+        trial, MODEL, usable(rows), receipts.year(range(count)).demand, settings.sample, seed
+    )
+    beside = ml_peers.played(match, parameters["peers"], folder, say)
+    measured |= beside.figures
     others = labelled(range(count, 2 * count))
     unseen = tried(others, contenders(boosted(others, settings)), cut, version="trial", plan=plan)
     measured |= {f"others_{key}": value for key, value in quality(unseen).items()}
     return {
         "figures": rounded(measured),
-        "notes": notes(trial),
+        "notes": [*notes(trial), "", *map(noted, beside.ways.values())],
+        "ways": beside.ways,
         "gates": [asdict(verdict) for verdict in results],
         "folds": [fold(span, usable(rows)).model_dump(mode="json") for span in trial.folds],
         "scores": of_segments(trial.scores),
@@ -210,6 +214,7 @@ BENCHMARK = Benchmark(
         "folds": 6,
         "trees": BoostingSettings().trees,
         "sample": BoostingSettings().sample,
+        "peers": list(ml_peers.PEERS),
     },
     quick={"stores": 1, "folds": 1, "trees": 10, "sample": 5_000},
     figures=figures,

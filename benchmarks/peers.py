@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks import catchup, events, peer_results, peer_venvs, stacks
 from benchmarks.catchup import TABLES
@@ -19,27 +18,13 @@ from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from benchmarks.peer_results import Expected
 from benchmarks.peer_venvs import Unavailable
 from benchmarks.usage import WatchedProcess
+from benchmarks.ways import Way, described, noted
 from lakeshelf.kafka import topics
 from lakeshelf.lake.rows import tables
 
 QUIET_S = 5.0
 MIB = 2**20
 OURS = ("driver", "spark")
-
-
-@dataclass(frozen=True)
-class Way:
-    """One of those that run.
-
-    Attributes:
-        title: What it is and does.
-        lacks: What it does not do, and ours does.
-        package: What is installed for it; empty: nothing.
-    """
-
-    title: str
-    lacks: tuple[str, ...] = ()
-    package: str = ""
 
 
 SUMS = (
@@ -132,7 +117,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
             except Unavailable as error:
                 problems[key] = str(error)
                 say(f"{key}: {error}")
-    ways = {key: described(key, problems.get(key, "")) for key in parameters["ways"]}
+    ways = {key: described(WAYS[key], key, problems.get(key, "")) for key in parameters["ways"]}
     notes = [noted(way) for way in ways.values()]
     return {"figures": rounded(measured), "ways": ways, "notes": notes}
 
@@ -153,21 +138,6 @@ def of_way(key: str, race: Race) -> dict[str, float]:
         f"{key}_memory": report["memory"],
         **({f"{key}_wrong": report["wrong"]} if "wrong" in report else {}),
     }
-
-
-def described(key: str, problem: str) -> dict[str, Any]:
-    """What one of them is, for the result file."""
-    way = WAYS[key]
-    version = peer_venvs.version(key, way.package) if way.package else ""
-    return {"title": way.title, "version": version, "does_not": way.lacks, "problem": problem}
-
-
-def noted(way: Mapping[str, Any]) -> str:
-    """The same as a line of the page."""
-    name = f"{way['title']} ({way['version']})" if way["version"] else way["title"]
-    lacks = ", ".join(way["does_not"])
-    problem = f" **Not measured**: {way['problem']}." if way["problem"] else ""
-    return f"- {name}: {f'without {lacks}' if lacks else 'all of it'}.{problem}"
 
 
 def ours(committer: str, race: Race) -> dict[str, float]:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import peer_venvs, peers, report
+from benchmarks import ml_peers, peer_venvs, peers, report
+from benchmarks.ways import described, noted
 from lakeshelf.settings import project_home
 
-NAMES = [one.name for one in report.BENCHMARKS if one.name not in {"peers", "containers"}]
+NAMES = [one.name for one in report.BENCHMARKS if one.name not in {"peers", "ml", "containers"}]
 """Peers are installed from elsewhere, containers share an engine with their other tests: each has a test of its own."""
 LONGEST_S = 1500
 """A busy machine takes five times as long as a quiet one."""
@@ -98,17 +99,17 @@ def test_a_peer_that_cannot_be_installed_is_told_with_its_reason(
         with pytest.raises(peer_venvs.Unavailable, match="cannot be installed: ") as refused:
             peer_venvs.python("gone")
     assert "\n" not in str(refused.value)
-    way = peers.described("quix", str(refused.value))
-    assert peers.noted(way).endswith(f"**Not measured**: {refused.value}.")
+    way = described(peers.WAYS["quix"], "quix", str(refused.value))
+    assert noted(way).endswith(f"**Not measured**: {refused.value}.")
 
 
 def test_lock_files_of_peers_name_no_registry_and_pin_everything_by_hash() -> None:
     """Whoever runs it has the same as we had, from wherever they install."""
-    for key, way in peers.WAYS.items():
-        if not way.package:
-            continue
-        text = peer_venvs.lock(key).read_text()
+    own = [(key, way.package) for key, way in peers.WAYS.items() if way.package]
+    together = [(ml_peers.ENVIRONMENT, way.package) for way in ml_peers.PEERS.values()]
+    for environment, package in (*own, *together):
+        text = peer_venvs.lock(environment).read_text()
         pins = [line for line in text.splitlines() if line and not line.startswith(" ")]
-        assert peer_venvs.version(key, way.package)
+        assert peer_venvs.version(environment, package)
         assert "://" not in text
         assert all("==" in pin and pin.endswith("\\") for pin in pins)
