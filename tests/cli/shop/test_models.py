@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +15,12 @@ from typing import Any
 import pytest
 
 from lakeshelf import extras
-from lakeshelf.forecast.training import trials
+from lakeshelf.contracts import project
+from lakeshelf.forecast.training import origins, trials
 from lakeshelf.forecast.versions import registered
 from lakeshelf.forecast.versions.cards import CardGate, Score
 from lakeshelf.forecast.versions.registry import Attribution, register
+from lakeshelf.settings import project_home
 from tests.forecast import openmp
 from tests.forecast.training import lakes
 from tests.forecast.versions import cases
@@ -210,8 +216,26 @@ def test_without_openmp_one_line_names_what_to_install(lakeshelf, root, tmp_path
     assert "apt-get install libgomp1" in refused.error
 
 
+def elsewhere(folder: Path, root: Path) -> dict[str, str]:
+    """Variables of another checkout, home and number of threads; the lake is moved there."""
+    for part in ("src", *project.ROOMS):
+        shutil.copytree(project_home() / part, folder / "checkout" / part)
+    shutil.copy(project_home() / origins.LOCK, folder / "checkout")
+    shutil.move(root, folder / "lake")
+    (folder / "home").mkdir()
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "3")
+    return {
+        **{name: value for name, value in os.environ.items() if "LAKESHELF" not in name},
+        **threads,
+        "PYTHONPATH": str(folder / "checkout" / "src"),
+        "PYTHONHASHSEED": "7",
+        "HOME": str(folder / "home"),
+        "TZ": "Asia/Tokyo",
+    }
+
+
 @pytest.mark.slow
-def test_a_version_that_was_trained_by_command_is_verified_by_command(
+def test_a_version_that_was_trained_by_command_is_verified_by_command_on_another_machine(
     lakeshelf, tmp_path, monkeypatch
 ):
     root = lakes.written(tmp_path / "lake")
@@ -221,6 +245,20 @@ def test_a_version_that_was_trained_by_command_is_verified_by_command(
     row = json.loads(trained.out)
     assert (row["status"], row["actor"]) == ("candidate", "mia")
     assert "train on all rows" in trained.err
-    verified = lakeshelf("--lake", root, "models", "verify", row["model_version"], "--json")
-    assert verified.code == 0, verified.err
-    assert json.loads(verified.out)["equal"] is True
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    variables = elsewhere(there, root)
+    words = ("--lake", str(there / "lake"), "models", "verify", "--json")
+    verified = subprocess.run(
+        [sys.executable, "-m", "lakeshelf.cli.main", *words],
+        env=variables,
+        cwd=there,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stderr
+    verdict = json.loads(verified.stdout)
+    assert (verdict["version"], verdict["equal"]) == (row["model_version"], True)
+    assert not verdict["code"]
+    assert not verdict["lock"]
