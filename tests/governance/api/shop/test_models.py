@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lakeshelf import extras
 from lakeshelf.forecast.versions import registered, registry
 from lakeshelf.governance.api.app import application
+from lakeshelf.governance.api.routes.shop.model_shapes import ModelAnswer
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.modelled import CANDIDATE, CHAMPION, FAILED, FORMER, act, add
 from tests.governance.api.people import Person, code, issue
 
 MODELS = "/api/v1/models"
+
+
+def test_a_version_is_told_with_every_field_of_its_row_and_every_status() -> None:
+    """The answer is written out, as what programs read: it does not change with the registry by itself."""
+    told = ModelAnswer.model_fields
+    assert {field.name for field in fields(registry.Model)} <= told.keys()
+    assert get_args(told["status"].annotation) == registry.STATUSES
 
 
 def statuses(context: Context) -> dict[str, str]:
