@@ -24,7 +24,7 @@ from lakeshelf.contracts.types import (
 from lakeshelf.governance.domain.definition import Column
 from lakeshelf.governance.domain.values import read
 from lakeshelf.governance.errors import GovernanceError
-from lakeshelf.ui import files
+from lakeshelf.ui import files, texts
 from tests.ui.browser import opened
 
 pytestmark = pytest.mark.slow
@@ -146,6 +146,12 @@ def test_the_grid_and_the_server_take_the_same_texts(page: Page) -> None:
                     read(column, reading["value"]) == read(column, meant(column, text))
                     or text == "NaN"
                 )
+
+
+def test_the_same_characters_are_named_by_the_browser_and_the_server(page: Page) -> None:
+    known = [chr(number) for number in range(0x2100)] + ["\ufeff", "a\u202e\u202e\tb\n"]
+    named = in_browser(page, "texts.js", "return given.map(it.visible)", known)
+    assert named == [texts.visible(one) for one in known]
 
 
 def test_tables_come_back_from_the_clipboard(page: Page) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Route, expect
 from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.services.changes import merging, requests, reviewing, sessions
 from lakeshelf.governance.services.context import Context
+from lakeshelf.ui import texts
 from tests.governance.api.people import issue
 from tests.governance.services.conftest import ANN, BEN, PROJECT
 from tests.ui import tools
@@ -90,6 +91,17 @@ def test_what_a_spreadsheet_copies_is_pasted_and_copied_back(desk: Desk) -> None
     }
     desk.press(*["Shift+ArrowDown"] * 4)
     assert desk.copied() == '00123\n"two\nlines"\nNA\n=1+1\n"say ""hi"""'
+
+
+def test_what_nobody_would_see_is_named_and_kept(desk: Desk) -> None:
+    text = "\u202egnp.exe\x07\r"
+    desk.go(2, "note")
+    desk.paste(f'"{text}"')
+    expect(desk.cell(2, "note")).to_have_text(texts.visible(text))
+    desk.press("F2", "Enter")
+    desk.saved()
+    assert desk.staged() == {("K000001", "note"): text}
+    assert desk.session.edits == 1
 
 
 @pytest.mark.nightly

@@ -1,6 +1,6 @@
 // Statements are kept by the browser; Ctrl+Enter runs.
 
-export {};
+import { visible } from "./texts.js";
 
 const KEY = "lakeshelf.statements";
 const MOST = 50;
@@ -39,7 +39,7 @@ function showKept() {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = sql.length > 120 ? `${sql.slice(0, 120)} …` : sql;
+    button.textContent = visible(sql.length > 120 ? `${sql.slice(0, 120)} …` : sql);
     button.addEventListener("click", () => take(sql));
     const line = document.createElement("li");
     line.append(button);
@@ -57,8 +57,8 @@ document.querySelector("[data-forget]")?.addEventListener("click", () => { local
 const copy = /** @type {HTMLButtonElement} */ (document.querySelector("[data-copy]"));
 copy.hidden = !navigator.clipboard;
 copy.addEventListener("click", async () => {
-  await navigator.clipboard.writeText(copy.dataset.copy || "");
-  copy.textContent = "Copied";
+  const isTaken = await navigator.clipboard.writeText(copy.dataset.copy || "").then(() => true, () => false);
+  copy.textContent = isTaken ? "Copied" : "Not copied: the browser does not allow it; it stands below";
 });
 if (!document.querySelector("[data-awaited]")) document.getElementById("result")?.focus(); // Tab goes on from there
 showKept();

@@ -1,6 +1,7 @@
 // Forms are sent without leaving the page, so that a refusal loses nothing that was typed.
 
 import { csrf, renewed } from "./csrf.js";
+import { visible } from "./texts.js";
 
 const SIGNED_OUT = 401;
 
@@ -22,7 +23,7 @@ async function send(form, submitter) {
   try {
     const told = await answered(form.action, body);
     if (!told.refused) return done(form, told);
-    refused.textContent = `✕ ${told.refused.message}`;
+    refused.textContent = visible(`✕ ${told.refused.message}`);
     for (const [name, message] of Object.entries(told.refused.fields ?? {})) mark(form, name, message);
     form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
@@ -67,7 +68,7 @@ function mark(form, name, message) {
   const field = fields.find((one) => of(one) === name) ?? fields.find((one) => name.startsWith(`${of(one)}.`));
   if (!field) return;
   const said = document.createElement("p");
-  Object.assign(said, { className: "error", id: `fault-${fields.indexOf(field)}`, textContent: `✕ ${message}` });
+  Object.assign(said, { className: "error", id: `fault-${fields.indexOf(field)}`, textContent: visible(`✕ ${message}`) });
   said.dataset.fault = "";
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-errormessage", said.id);

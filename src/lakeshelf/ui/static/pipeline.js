@@ -2,6 +2,7 @@
 
 import { on, text } from "./live.js";
 import { isUsed, renew } from "./renew.js";
+import { visible } from "./texts.js";
 
 /** @typedef {{sign: string, runbook: string, command: string}} WayOut */
 /** @typedef {{state: string, restarts: number, error: string, ended?: string}} Part */
@@ -30,7 +31,7 @@ const resting = new Map();
 /** @param {string} name @param {string} words @param {string} [kind] */
 function made(name, words, kind = "") {
   const element = document.createElement(name);
-  element.textContent = words;
+  element.textContent = visible(words);
   element.className = kind;
   return element;
 }
@@ -114,7 +115,7 @@ function showProblems(problems) {
 
 /** @param {string} line commands stand between backticks */
 function problem(line) {
-  const words = line.split(/\x60([^\x60]+)\x60/).map((part, n) => (n % 2 ? made("code", part) : part));
+  const words = visible(line).split(/\x60([^\x60]+)\x60/).map((part, n) => (n % 2 ? made("code", part) : part));
   const said = document.createElement("p");
   said.append(chip("problem", "error"), " ", ...words);
   const way = ways.find(({ sign }) => line.includes(sign));

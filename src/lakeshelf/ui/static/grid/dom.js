@@ -1,5 +1,7 @@
 /** Elements, made without markup: texts stay texts. */
 
+import { visible } from "../texts.js";
+
 /**
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name @param {Record<string, string | number | boolean>} [attributes] @param {...(Node | string)} inside
@@ -8,7 +10,7 @@
 export function element(name, attributes = {}, ...inside) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) if (value !== false) made.setAttribute(key, String(value === true ? "" : value));
-  made.append(...inside);
+  made.append(...inside.map((one) => (typeof one === "string" ? visible(one) : one)));
   return made;
 }
 

@@ -27,8 +27,8 @@ export class Editor extends EventTarget {
   /** @param {HTMLElement} cell @param {Column} column @param {number} index @param {string} text @param {boolean} keeps Whether the text is that of the cell. */
   open(cell, column, index, text, keeps) {
     const place = Number(cell.getAttribute("aria-colindex")) - 2;
-    this.#at = { index, column, place, begun: keeps ? text : "\0" };
     this.field.value = text;
+    this.#at = { index, column, place, begun: keeps ? this.field.value : "\0" }; // a field has line feeds for each end of a line
     this.field.setAttribute("aria-label", `${column.label}, row ${index + 1}`);
     this.#lie(cell);
     this.field.focus({ preventScroll: true });

@@ -1,5 +1,6 @@
 /** What the edits would do to the shelves, told beside the grid and told anew as they are taken. */
 
+import { visible } from "../texts.js";
 import { Lost, call, path } from "./calls.js";
 import { element } from "./dom.js";
 
@@ -89,7 +90,8 @@ export class Effect {
 
   /** @param {string} text */
   #say(text) {
-    if (this.state.textContent !== text) this.state.textContent = text;
+    const words = visible(text);
+    if (this.state.textContent !== words) this.state.textContent = words;
   }
 }
 

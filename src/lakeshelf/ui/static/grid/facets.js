@@ -1,5 +1,6 @@
 /** Values to choose rows by: columns with few of them, each with how often it is there under all other choices. */
 
+import { visible } from "../texts.js";
 import { FACET } from "./address.js";
 import { call } from "./calls.js";
 import { editable } from "./cells.js";
@@ -56,7 +57,7 @@ function choices(column, counted, picked) {
     Object.assign(tick, { type: "checkbox", name: FACET + column.name, value: JSON.stringify(value) });
     tick.checked = picked.has(tick.value);
     const words = document.createElement("bdi");
-    words.textContent = value === null ? "no value" : editable(value);
+    words.textContent = value === null ? "no value" : visible(editable(value));
     words.className = value === null ? "muted" : "";
     const number = document.createElement("span");
     number.className = "muted";

@@ -1,5 +1,6 @@
 /** The grid: a table of which only the rows in sight are drawn, with keys, ranges and the clipboard. */
 
+import { visible } from "../texts.js";
 import { Acts } from "./acts.js";
 import { editable, isNumber, typed } from "./cells.js";
 import { ask, element } from "./dom.js";
@@ -74,7 +75,7 @@ export class Grid extends EventTarget {
 
   /** Say something that is no part of a cell. @param {string} text */
   say(text) {
-    this.found.textContent = text;
+    this.found.textContent = visible(text);
     this.said = this.#spot;
   }
 
@@ -303,7 +304,7 @@ export class Grid extends EventTarget {
     slot.seen[place] = key;
     const cell = slot.cells[place];
     cell.className = classes;
-    cell.textContent = text;
+    cell.textContent = visible(text);
     cell.setAttribute("aria-selected", String(Boolean(chosen)));
     cell.setAttribute("aria-readonly", String(fixed || !this.canEdit));
     if (severity === "error") cell.setAttribute("aria-invalid", "true");
@@ -323,7 +324,7 @@ export class Grid extends EventTarget {
     const others = moved ? "changed by others since you began" : "";
     const told = [fault && `${fault.severity === "warning" ? "Warning" : "Error"}: ${fault.message}`, was, others, fault && "F8 next"];
     const unit = column.unit ? ` (${column.unit})` : "";
-    const text = `${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help}`;
+    const text = visible(`${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help}`);
     if (this.found.textContent !== text) this.found.textContent = text;
     this.found.classList.toggle("error", Boolean(fault));
   }
