@@ -23,6 +23,8 @@ from tests.support import eventually
 
 __all__ = ["shop_template"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+HISTORY = "**/api/v1/numbers/history"
+WRONG_CLOCK = "Date.now = () => 4_102_444_800_000"
 
 
 def application_of(context: Context, template: Path) -> FastAPI:
@@ -59,6 +61,10 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
     with listening(application_of(context, shop_template)) as port:
         first = signed_in(browser, port)
         second = first.context.new_page()
+        wrong: list[str] = []
+        second.on("pageerror", lambda error: wrong.append(str(error)))
+        second.add_init_script(WRONG_CLOCK)
+        second.route(HISTORY, lambda route: route.fulfill(content_type="text/html", body="<h1>"))
         second.goto(f"http://127.0.0.1:{port}/")
         for page in (first, second):
             expect(page.locator("[data-live-age]")).to_have_text("live")
@@ -67,6 +73,8 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
                 "(place) => place.textContent = ''"
             )
             expect(page.locator("[data-live='stock.shelves']")).to_have_text("3")
+        expect(second.locator("[data-chart]").first).to_contain_text(re.compile("No numbers|now"))
+        assert wrong == []
     group = first.locator("[data-live-group]").first
     expect(group).to_have_class(re.compile("stale"), timeout=15_000)
     expect(first.locator("[data-live-age]")).to_contain_text("no news since")

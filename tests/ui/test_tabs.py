@@ -7,15 +7,25 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from lakeshelf.governance.domain.permissions import Role
+from lakeshelf.governance.metadata.tables.projects import Membership
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import issue
-from tests.governance.services.conftest import PROJECT
+from tests.governance.services.conftest import PROJECT, START
 from tests.ui.browser import signed_in
 from tests.ui.steward import Desk, made
 from tests.ui.test_grid import EDITS
 
 pytestmark = pytest.mark.slow
+PAGES = "**/views/*/rows?*"
 ROWS = 40
+TIMEOUT = """
+AbortSignal.timeout = (ms) => {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), window.isQuick ? 200 : ms);
+  return stop.signal;
+};
+"""
 AGAIN_MS = 30_000
 """After which time at most edits that nobody took are sent again."""
 
@@ -36,6 +46,11 @@ def sign_in(desk: Desk, user: str, address: str) -> None:
     assert call.post(
         f"{address}/api/v1/sign_in", data={"token": user}, headers={"Origin": address}
     ).ok
+
+
+def change_role(desk: Desk, user: str, role: Role) -> None:
+    with desk.context.metadata.transaction() as tx:
+        tx.projects.set_role(Membership(PROJECT, user, role, "ann", START))
 
 
 def test_edits_are_sent_by_who_signs_in_anew_and_by_nobody_else(desk: Desk, address: str) -> None:
@@ -73,6 +88,70 @@ def test_a_form_is_sent_by_who_signs_in_anew_and_keeps_what_was_typed(
     with context.metadata.reading() as tx:
         roles = {one.user: one.role for one in tx.projects.members(PROJECT)}
     assert roles["vic"] == "contributor"
+
+
+def test_a_form_says_that_its_answer_is_late_and_gives_up_one_that_never_comes(desk: Desk) -> None:
+    page = desk.page
+    page.clock.install()
+    page.add_init_script(TIMEOUT)
+    page.goto("/admin")
+    form = page.locator("form[action$=set-member]")
+    late, give = form.get_by_role("status"), form.get_by_role("button", name="Give the role")
+    form.locator("[name=user]").fill("vic")
+    form.evaluate(
+        "(form) => form.append(Object.assign(document.createElement('button'), {disabled: true}))"
+    )
+    page.route("**/forms/set-member", lambda route: route.fetch() and None)
+    give.click()
+    expect(give).to_be_disabled()
+    page.clock.fast_forward(3_000)
+    expect(late).to_contain_text("It is sent.")
+    page.clock.fast_forward(60_000)
+    expect(form.get_by_role("alert")).to_contain_text("What you typed is still here")
+    expect(late).to_be_hidden()
+    assert form.locator("button:enabled").count() == 1  # what is not for the reader stays so
+    page.unroute("**/forms/set-member")
+    form.locator("[name=role]").select_option("contributor")
+    give.click()
+    expect(form.get_by_role("alert")).to_contain_text("What you sent before was taken")
+    give.click()
+    expect(page.get_by_role("status").filter(has_text="The member has this role.")).to_be_visible()
+
+
+def test_rows_that_did_not_come_are_asked_for_again(desk: Desk) -> None:
+    desk.page.route(PAGES, lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    desk.page.reload()
+    desk.says("the server answered 502")
+    desk.page.unroute(PAGES)
+    expect(desk.cell(5, "sku")).to_have_text("K000004")
+
+
+def test_a_double_click_asks_once(desk: Desk) -> None:
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    desk.page.get_by_role("button", name="Submit…").dblclick()
+    desk.page.get_by_role("button", name="Cancel").click()
+    expect(desk.page.locator("dialog")).to_have_count(0)
+    sent: list[str] = []
+    desk.page.route("**/uploads?*", lambda route: sent.append(route.request.url))
+    desk.page.locator("[type=file]").set_input_files(
+        {"name": "new.csv", "mimeType": "text/csv", "buffer": b"sku\n"}
+    )
+    desk.page.get_by_role("button", name="Upload").dblclick()
+    expect(desk.page.get_by_text("Sending new.csv")).to_be_visible()
+    assert len(sent) == 1
+
+
+def test_who_may_no_longer_edit_is_told_and_loses_nothing(desk: Desk) -> None:
+    change_role(desk, "ben", "owner")
+    change_role(desk, "ann", "viewer")
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    expect(desk.page.locator(".grid-state")).to_contain_text("1 not saved: ")
+    change_role(desk, "ann", "owner")
+    desk.page.get_by_role("button", name="Try again").click()
+    desk.saved()
+    assert desk.staged() == {("K000001", "threshold_pct"): 25}
 
 
 def test_what_two_tabs_have_not_sent_counts_once(desk: Desk) -> None:
@@ -118,10 +197,7 @@ def test_what_was_taken_back_is_not_shown_after_a_reload(desk: Desk) -> None:
 
 def test_a_call_that_nobody_answers_is_given_up_and_made_again(desk: Desk) -> None:
     page = desk.page
-    page.add_init_script(
-        "AbortSignal.timeout = (ms) => { const stop = new AbortController();"
-        " setTimeout(() => stop.abort(), window.isQuick ? 200 : ms); return stop.signal; }"
-    )
+    page.add_init_script(TIMEOUT)
     desk.open()
     page.route(EDITS, lambda route: None)
     page.evaluate("() => { window.isQuick = true; }")

@@ -1,9 +1,13 @@
 // Forms are sent without leaving the page, so that a refusal loses nothing that was typed.
 
 import { csrf, renewed } from "./csrf.js";
+import { made } from "./ids.js";
 import { visible } from "./texts.js";
 
 const SIGNED_OUT = 401;
+/** After which time it is said that an answer is late; after which it counts as lost. */
+const LATE_MS = 2000;
+const LONGEST_MS = 60_000;
 
 /**
  * Send a form, once, and say on the page what came of it.
@@ -12,7 +16,8 @@ const SIGNED_OUT = 401;
  */
 async function send(form, submitter) {
   const refused = /** @type {HTMLElement} */ (form.querySelector(".refused"));
-  const buttons = form.querySelectorAll("button");
+  const waits = /** @type {HTMLElement} */ (form.querySelector("[data-waits]"));
+  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (form.querySelectorAll("button:enabled"));
   const held = new FormData(form, submitter);
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   const body = new URLSearchParams();
@@ -20,15 +25,19 @@ async function send(form, submitter) {
   refused.hidden = true;
   unmark(form);
   for (const button of buttons) button.disabled = true;
+  const late = setTimeout(() => { waits.hidden = false; }, LATE_MS);
   try {
     const told = await answered(form.action, body);
     if (!told.refused) return done(form, told);
+    if (told.refused.code === "idempotency_mismatch") anew(form, told.refused);
     refused.textContent = visible(`✕ ${told.refused.message}`);
     for (const [name, message] of Object.entries(told.refused.fields ?? {})) mark(form, name, message);
     form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
     refused.textContent = "✕ No answer came that could be read. What you typed is still here; sent again, it is done once.";
   } finally {
+    clearTimeout(late);
+    waits.hidden = true;
     for (const button of buttons) button.disabled = false;
   }
   refused.hidden = false;
@@ -42,7 +51,8 @@ async function send(form, submitter) {
  * @returns {Promise<any>}
  */
 async function answered(action, body) {
-  const sent = () => fetch(action, { method: "POST", body, headers: { Accept: "application/json" } });
+  const headers = { Accept: "application/json" };
+  const sent = () => fetch(action, { method: "POST", body, headers, signal: AbortSignal.timeout(LONGEST_MS) });
   let answer = await sent();
   let told = await answer.json();
   const { can, why } = told.refused?.code === "csrf_refused" ? await renewed() : { can: false, why: "you are signed out" };
@@ -54,6 +64,16 @@ async function answered(action, body) {
   const isOut = answer.status === SIGNED_OUT || told.refused?.code === "csrf_refused";
   if (isOut) told.refused.message = `${why}. Sign in in another tab, then send it again; what you typed is still here.`;
   return told;
+}
+
+/**
+ * What was sent before, and nobody answered, was taken; what is typed by now is something else.
+ * @param {HTMLFormElement} form
+ * @param {{message: string}} refused
+ */
+function anew(form, refused) {
+  /** @type {HTMLInputElement} */ (form.elements.namedItem("key")).value = made();
+  refused.message = "What you sent before was taken, although no answer came: see in another tab what it did. Sent again, this is done as well.";
 }
 
 /**

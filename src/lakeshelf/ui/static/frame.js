@@ -30,10 +30,9 @@ function clean() {
   if (here) history.replaceState(null, "", here);
 }
 
-/** What was done has the focus, so that Tab goes on from there and not from the menu. */
+/** What was done, or has come by itself, has the focus, so that Tab goes on from there and not from the menu. */
 function said() {
-  const place = document.getElementById("said");
-  if (place && !place.hidden) place.focus();
+  /** @type {HTMLElement | null} */ (document.querySelector("#said:not([hidden]), [data-clean]"))?.focus();
 }
 
 theme();

@@ -1,6 +1,6 @@
 /** What people do to cells and rows: type, clear, fill, paste, copy, insert, delete. */
 
-import { made } from "./edits.js";
+import { made } from "../ids.js";
 import { read, same, shown } from "./cells.js";
 import { format, parse } from "./tsv.js";
 

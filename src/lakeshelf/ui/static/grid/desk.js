@@ -1,8 +1,8 @@
 /** What stands around the grid: how much is edited and saved, and what is done with it. */
 
+import { made } from "../ids.js";
 import { Refusal, call, later, path } from "./calls.js";
 import { ask, asked, element } from "./dom.js";
-import { made } from "./edits.js";
 
 /** @typedef {import("./grid.js").Grid} Grid */
 /** @typedef {import("./session.js").Session} Session */
@@ -158,10 +158,15 @@ export class Desk {
     for (const [row, findings] of this.edits.findings) for (const one of findings) if (one.column) yield [row, one.column];
   }
 
-  /** @param {string} name @param {() => unknown} act */
+  /** A double click does it once. @param {string} name @param {() => unknown} act */
   #button(name, act) {
     const button = element("button", { type: "button" }, name);
-    button.addEventListener("click", () => void this.#tried(async () => act()));
+    let isActing = false;
+    button.addEventListener("click", () => {
+      if (isActing) return;
+      isActing = true;
+      void this.#tried(async () => act()).finally(() => { isActing = false; });
+    });
     return button;
   }
 

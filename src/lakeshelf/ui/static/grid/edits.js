@@ -1,5 +1,6 @@
 /** Edits of a session: laid over at once, kept by the browser, sent one call after the other, taken back by step. */
 
+import { made } from "../ids.js";
 import { Lost, Refusal, call, path } from "./calls.js";
 import { shown } from "./cells.js";
 
@@ -352,9 +353,4 @@ export class Edits extends EventTarget {
 function stops({ status, code }, kind) {
   if (status === 401 || code === "origin_refused") return "signed out";
   return status === 403 || status === 410 || (status === 404 && kind === "edits") ? "ended" : undefined;
-}
-
-/** A name that nothing else has; plain http has no `randomUUID`. */
-export function made() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,7 @@
 /** Rows of a view by page: those in sight are asked for, those out of sight are no longer waited for. */
 
+import { Lost } from "./calls.js";
+
 /** @typedef {import("./cells.js").Value} Value */
 /**
  * @typedef {object} Page
@@ -16,6 +18,8 @@
 
 export const SIZE = 200;
 const KEPT = 80;
+/** After which time a page is asked for again that did not come. */
+const AGAIN_MS = 2500;
 
 export class Pages {
   /** @type {Map<number, Page>} */
@@ -75,7 +79,9 @@ export class Pages {
       const page = await this.fetch(number * SIZE, SIZE, stop.signal);
       if (!stop.signal.aborted) this.#keep(number, page);
     } catch (error) {
-      if (!stop.signal.aborted) this.failed(error);
+      if (stop.signal.aborted) return;
+      this.failed(error);
+      if (error instanceof Lost) setTimeout(this.came, AGAIN_MS); // what is drawn is asked for
     } finally {
       if (this.#asked.get(number)?.stop === stop) this.#asked.delete(number);
     }
