@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from lakeshelf.governance.api.app import ended
 from tests.support import eventually
 
 
@@ -32,3 +33,4 @@ def address(app: FastAPI) -> Iterator[str]:
     """Where the API listens."""
     with listening(app) as place:
         yield place
+    ended(app)
