@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import issue
 from tests.governance.services.conftest import PROJECT
 from tests.ui.browser import signed_in
+from tests.ui.keyboard import button, press, reach
 from tests.ui.steward import DATASET, Desk, made
 
 pytestmark = pytest.mark.slow
 PASTED = 50
-MOST_STEPS = 400
-"""Presses of Tab that may lead to something."""
-FOCUSED = "(one) => one === document.activeElement"
 
 
 @pytest.fixture
@@ -32,25 +30,6 @@ def steward(browser: Browser, context: Context, address: str) -> Iterator[Page]:
 def reviewer(browser: Browser, context: Context, address: str) -> Iterator[Page]:
     with signed_in(browser, address, issue(context, "ben", "ben")) as page:
         yield page
-
-
-def reach(page: Page, target: Locator) -> None:
-    """Press Tab until something has the focus."""
-    element = target.element_handle()
-    for _ in range(MOST_STEPS):
-        if element.evaluate(FOCUSED):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not lead to {target}")
-
-
-def press(page: Page, target: Locator, key: str = "Enter") -> None:
-    reach(page, target)
-    page.keyboard.press(key)
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def test_a_steward_and_a_reviewer_need_no_mouse(
@@ -94,8 +73,8 @@ def reject_and_approve(page: Page) -> None:
     press(page, page.get_by_role("link", name="1 Thresholds of a spreadsheet"))
     for row in ("K000003", "K000004"):
         press(page, page.get_by_role("checkbox", name=f"cell {row} threshold_pct"), "Space")
-    why = page.locator("#reject-cells").get_by_label("Why")
-    reach(page, why)
+    page.keyboard.press("Enter")
+    expect(page.locator("#reject-cells").get_by_label("Why")).to_be_focused()
     page.keyboard.type("too low")
     press(page, button(page, "Reject the cells that are ticked"))
     expect(page.get_by_role("status").first).to_contain_text("These cells are rejected")
