@@ -33,6 +33,8 @@ SHELVES, OFTEN = "4+ lines", "13+ lines"
 """Segment that is forecast, and the part of it that is compared apart."""
 MOST_VALUES = 255
 """scikit-learn's trees take categories of so many values."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""As ours: on a busy machine several threads wait for each other at full speed."""
 MIB = 2**20
 OURS = ("lost sales", "quantiles of whole units", "the tail", "gates", "orders")
 NO_FEATURES = ("prices", "promotions", "visits", *OURS)
@@ -192,7 +194,7 @@ def command(key: str, folder: Path) -> list[str]:
 
 def _run(key: str, folder: Path) -> tuple[float, int]:
     """Processor seconds and most bytes of a program."""
-    words, variables = command(key, folder), {**os.environ, "PYTHONPATH": str(home())}
+    words, variables = command(key, folder), {**os.environ, **ONE_THREAD, "PYTHONPATH": str(home())}
     (folder / "forecasts.parquet").unlink(missing_ok=True)
     log, before = folder / f"{key}.log", os.times()
     with log.open("wb") as out:
