@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, Response, expect
 
-from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import files, serving
+from lakeshelf.ui import files
 from lakeshelf.ui.pages import PAGES
 from tests.cli.shop.told_shop import SHELF
-from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.modelled import CANDIDATE
 from tests.governance.api.people import issue
 from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
 from tests.ui.browser import PICTURES, signed_in
+from tests.ui.floor import app, sent, shop_template
 from tests.ui.steward import WORST
 
-__all__ = ["shop_template"]
+__all__ = ["app", "sent", "shop_template"]
 pytestmark = pytest.mark.slow
 NAMES = {
     "shelf": SHELF,
@@ -40,13 +37,6 @@ QUERIES = {"/data/{project}/{dataset}/blame": "?shelf_id=S1"}
 SIZES = {"desk": (1280, 720), "hand": (390, 844)}
 HEAVIEST_BYTES = 120_000
 """A page with its styles and scripts, as they are sent."""
-
-
-@pytest.fixture
-def app(context: Context, shop_template: Path) -> FastAPI:
-    made = application(context, answering(shop(context, shop_template)))
-    serving.install(made)
-    return made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import shlex
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -14,24 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from lakeshelf.governance.api.app import application
-from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import serving, texts
+from lakeshelf.ui import texts
 from lakeshelf.ui.pages import explore
 from lakeshelf.ui.pictures import charts
-from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import Browser, Person
+from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
-__all__ = ["shop_template"]
+__all__ = ["app", "sent", "shop_template"]
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", '"&<b>', "../../etc")
-
-
-@pytest.fixture
-def app(context: Context, shop_template: Path) -> FastAPI:
-    made = application(context, answering(shop(context, shop_template)))
-    serving.install(made)
-    return made
 
 
 def run(browser: Browser, sql: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,32 +12,17 @@ import pytest
 from fastapi import FastAPI
 
 from lakeshelf.forecast.inference.explaining import Units
-from lakeshelf.governance.api.app import application
-from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.shop import ordering
 from lakeshelf.governance.services.shop.running import Message
-from lakeshelf.ui import serving
 from lakeshelf.ui.texts import visible
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.conftest import vic
-from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import Browser, Person
+from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
-__all__ = ["shop_template", "vic"]
+__all__ = ["app", "sent", "shop_template", "vic"]
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", "'\"&", "../../etc")
-
-
-@pytest.fixture
-def sent() -> list[Message]:
-    return []
-
-
-@pytest.fixture
-def app(context: Context, shop_template: Path, sent: list[Message]) -> FastAPI:
-    made = application(context, answering(shop(context, shop_template), sent))
-    serving.install(made)
-    return made
 
 
 def test_the_floor_shows_what_is_open_and_why(app: FastAPI, ann: Person) -> None:

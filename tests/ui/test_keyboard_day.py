@@ -10,33 +10,19 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.shop.running import Message
-from lakeshelf.ui import serving
 from tests.cli.shop.told_shop import ALERT, LIFE, OPENED, PLACE, SHELF, at, write
-from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import issue
 from tests.governance.services import acting
 from tests.ui.browser import signed_in
+from tests.ui.floor import app, sent, shop_template
 from tests.ui.keyboard import button, press, reach
 
-__all__ = ["shop_template"]
+__all__ = ["app", "sent", "shop_template"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 NEAR = 20
 """Presses of Tab from where a page begins, or from what was done last."""
-
-
-@pytest.fixture
-def sent() -> list[Message]:
-    return []
-
-
-@pytest.fixture
-def app(context: Context, shop_template: Path, sent: list[Message]) -> FastAPI:
-    made = application(context, answering(shop(context, shop_template), sent))
-    serving.install(made)
-    return made
 
 
 @pytest.fixture

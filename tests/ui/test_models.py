@@ -21,21 +21,14 @@ from lakeshelf.ui.pictures.calibration import Span, drawn
 from lakeshelf.ui.pictures.drawing import written
 from tests.forecast.versions.cases import ORIGIN
 from tests.forecast.versions.test_registry import card
-from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.modelled import CANDIDATE, CHAMPION, FAILED, PASSED, add
 from tests.governance.api.people import Browser, Person, issue
+from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_floor import HOSTILE
 from tests.ui.test_frame import field, post, read
 
-__all__ = ["shop_template"]
+__all__ = ["app", "sent", "shop_template"]
 SHARES = st.floats(0, 1)
-
-
-@pytest.fixture
-def app(context: Context, shop_template: Path) -> FastAPI:
-    made = application(context, answering(shop(context, shop_template)))
-    serving.install(made)
-    return made
 
 
 def test_who_decides_and_whether_it_is_worth_it(app: FastAPI, ann: Person) -> None:

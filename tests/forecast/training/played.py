@@ -82,7 +82,7 @@ class PlayedShop:
         for name in WRITTEN:
             tables.ensure(root, CATALOG.tables[name])
         self.now = 0
-        self._world = simulated._world(seed, *size, days)
+        self._world = simulated.lived(seed, *size, days)
         self._shelves = _busiest(seed, size, self._world.demand, kept)
         self._bench = Bench(root)
         self._components = [_at_work(name, root) for name in COMPONENTS]

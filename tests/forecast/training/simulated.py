@@ -12,7 +12,7 @@ from lakeshelf.forecast.demand.labels import labels
 from lakeshelf.forecast.demand.rows import ForecastInputs, features
 from lakeshelf.forecast.frames import DEMAND, WEIGHT
 from lakeshelf.forecast.model.naive import with_naive
-from lakeshelf.forecast.training.lessons import Lesson, _after_warm_up
+from lakeshelf.forecast.training.lessons import Lesson, after_warm_up
 from lakeshelf.simulation.stores import Store, stores
 from lakeshelf.simulation.visits import visits, wants
 from tests.forecast.demand.worlds import BEGIN, Row, chosen, day, known, sold
@@ -33,8 +33,8 @@ def evenly(shelves: Sequence[str], age: int) -> pa.Table:
 
 def lesson(seed: int, stores: int, shelves: int, days: int) -> Lesson:
     """What simulated stores have taught when they are so many days old."""
-    world = _world(seed, stores, shelves, days)
-    cutoffs = _after_warm_up(BEGIN, day(days))
+    world = lived(seed, stores, shelves, days)
+    cutoffs = after_warm_up(BEGIN, day(days))
     picked = sampled(world.demand, cutoffs)
     rows = pa.concat_tables(features(picked, world))
     its = labels(picked, world.demand, day(days))
@@ -45,7 +45,8 @@ def lesson(seed: int, stores: int, shelves: int, days: int) -> Lesson:
     return Lesson(with_naive(rows, world.demand), recent, world.demand)
 
 
-def _world(seed: int, number: int, shelves: int, days: int) -> ForecastInputs:
+def lived(seed: int, number: int, shelves: int, days: int) -> ForecastInputs:
+    """Shops of some stores, as long as they have lived: what was sold, promoted and visited."""
     shops = stores(seed, number, shelves)
     seen = [
         {"store_id": shop.store_id, "day": day(n), "visits": len(visits(shop, day(n)))}

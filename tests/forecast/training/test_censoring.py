@@ -18,7 +18,7 @@ from lakeshelf.forecast.frames import DEMAND, WEIGHT
 from lakeshelf.forecast.model.boosted import BoostingSettings
 from lakeshelf.forecast.model.folds import PLAN, EvaluationFold, usable
 from lakeshelf.forecast.training import trials
-from lakeshelf.forecast.training.lessons import _after_warm_up
+from lakeshelf.forecast.training.lessons import after_warm_up
 from tests.forecast.demand.worlds import BEGIN, Row, day, sold
 from tests.forecast.training import simulated
 
@@ -47,13 +47,13 @@ def stocked_out(world: ForecastInputs) -> ForecastInputs:
 @pytest.fixture(scope="module")
 def world() -> ForecastInputs:
     pytest.importorskip("lightgbm")
-    return simulated._world(seed=2, number=3, shelves=120, days=DAYS)
+    return simulated.lived(seed=2, number=3, shelves=120, days=DAYS)
 
 
 @pytest.fixture(scope="module")
 def biased(world: ForecastInputs) -> Callable[..., float]:
     """Bias of a model that has learned from a shop, against what its customers wanted in the last weeks."""
-    cutoffs = _after_warm_up(BEGIN, day(DAYS))
+    cutoffs = after_warm_up(BEGIN, day(DAYS))
 
     def bias(shop: ForecastInputs, *, blind: bool = False) -> float:
         picked = sampled(shop.demand, cutoffs)

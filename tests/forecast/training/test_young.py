@@ -31,7 +31,7 @@ MONDAY = date(2026, 1, 5)
 def test_it_learns_from_the_weeks_that_it_has_and_warms_up_as_it_can(begin: int, age: int) -> None:
     first = MONDAY + timedelta(days=begin)
     until = first + timedelta(days=age)
-    days = lessons._after_warm_up(first, until)[KEY[1]].to_pylist()
+    days = lessons.after_warm_up(first, until)[KEY[1]].to_pylist()
     span = (days[-1] - days[0]).days + 1 if days else 0
     assert span >= 7 * PLAN.least_weeks or age < lessons.LEAST_DAYS + 7
     assert span < 7 * PLAN.least_weeks or age >= lessons.LEAST_DAYS

@@ -109,7 +109,7 @@ def settled(trained_until: date) -> date:
 
 def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
     """Cutoff days that anything is learned from; each of them has features."""
-    cutoffs = _after_warm_up(pc.min(demand["day"]).as_py(), until)
+    cutoffs = after_warm_up(pc.min(demand["day"]).as_py(), until)
     if not cutoffs.num_rows:
         raise _too_little(demand, until)
     lacking = sorted(set(cutoffs[KEY[1]].to_pylist()) - set(known[KEY[1]].to_pylist()))
@@ -123,7 +123,7 @@ def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
     return cutoffs
 
 
-def _after_warm_up(first: date | None, until: date) -> pa.Table:
+def after_warm_up(first: date | None, until: date) -> pa.Table:
     """Cutoff days whose labels are known, without the first ones as far as the newest fold can spare them."""
     if first is None:
         return windows.CUTOFFS.empty_table()
