@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from lakeshelf.errors import BrokerError, ToolchainError
 from lakeshelf.settings import Settings, load_settings
+from lakeshelf.stack.embedded import broker as embedded
 from lakeshelf.stack.embedded import broker_data
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.broker_config import MAX_MESSAGE_BYTES
@@ -76,6 +78,23 @@ def test_acknowledged_messages_survive_kill_of_the_broker(broker: Broker) -> Non
 
     assert broker.bootstrap_servers == address
     assert consume(broker, 2) == ["a", "b"]
+
+
+def test_a_broker_that_is_killed_while_it_is_looked_at_leaves_no_zombie(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = up(broker).process
+    assert process is not None
+
+    def killed(_: Path) -> None:
+        monkeypatch.undo()
+        process.send(signal.SIGKILL)
+        assert process.wait_gone(60)
+
+    monkeypatch.setattr(embedded, "read_pid_file", killed)
+    up(broker)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
 
 
 def test_a_full_volume_is_named_and_with_room_every_acknowledged_message_is_there(

@@ -121,6 +121,7 @@ class Broker:
         """
         if self.is_running():
             return
+        self._end_child()  # it may have ended since it was looked at, and hold its port for a moment
         try:
             self._prepare()
             self._launch(die_with_parent=die_with_parent)
