@@ -22,11 +22,7 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from tests.s3.permissions import allowed, needed
@@ -100,6 +96,13 @@ class Faulty:
         return refused(start, "500 Internal Server Error", "InternalError", environ)
 
 
+class QuietHandler(MotoRequestHandler):
+    """Writes no line a request: nobody reads them, and each waits for the one before."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write nothing."""
+
+
 def receive(environ: Environ) -> None:
     """Have the whole request: a client that sleeps while it sends must keep no other waiting."""
     length = environ.get("CONTENT_LENGTH")
@@ -120,9 +123,9 @@ def refused(start: Callable[..., Any], status: str, code: str, environ: Environ)
 
 def main(listening: int) -> None:
     """Serve on a socket that listens, given by its number, until the process ends."""
-    app = Faulty(DomainDispatcherApplication(create_backend_app))
+    app = Faulty(create_backend_app("s3"))
     make_server(
-        "127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler, fd=listening
+        "127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler, fd=listening
     ).serve_forever()
 
 
