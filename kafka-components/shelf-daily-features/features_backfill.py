@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -69,9 +70,7 @@ def backfill(
             )
         own = OwnTable(lake.root, DailyFeatures.name, FEATURES)
         stored = lake.read(FEATURES, columns=["feature_date", "horizon_days"]).read_all()
-        days = _missing(
-            lake, own, _days(stored.filter(stored["horizon_days"].is_valid())), since, until
-        )
+        days = _missing(lake, own, stored, since, until)
         if not days:
             return Filled()
         progress("demand", 0, 0)
@@ -85,8 +84,9 @@ def _days(stored: pa.Table) -> set[date]:
 
 
 def _missing(
-    lake: ReadTables, own: OwnTable, done: set[date], since: date | None, until: date | None
+    lake: ReadTables, own: OwnTable, stored: pa.Table, since: date | None, until: date | None
 ) -> list[date]:
+    """Cutoff days none of whose rows are stored, or one of them with another window than the calendar's."""
     counts = DemandEvents.of(lake, SOURCES).counts
     if not counts:
         return []
@@ -94,7 +94,14 @@ def _missing(
     if own.last is not None:
         last = min(last, own.last.decision.event_time.date())
     possible = cutoffs(max(first, since or first), min(last, until or last) + DAY)
-    return [day for day in possible["feature_date"].to_pylist() if day not in done]
+    windows: dict[date, set[int | None]] = defaultdict(set)
+    for row in stored.group_by(stored.column_names).aggregate([]).to_pylist():
+        windows[row["feature_date"]].add(row["horizon_days"])
+    return [
+        row["feature_date"]
+        for row in possible.to_pylist()
+        if windows[row["feature_date"]] != {row["horizon_days"]}
+    ]
 
 
 def _catch_up(lake: ReadTables, own: OwnTable, until: date) -> int:

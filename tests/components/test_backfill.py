@@ -22,6 +22,7 @@ BACKFILL = load(Path(COMPONENT.__file__).with_name("features_backfill.py"))
 FIRST = D - 12 * DAY
 SOLD = {FIRST: 2, FIRST + 3 * DAY: 1, FIRST + 8 * DAY: 5, D - DAY: 3}
 CUTOFFS = [date(2026, 2, 22), date(2026, 2, 24), date(2026, 2, 26), date(2026, 3, 1)]
+OF_FORECAST = [field.name for field in CATALOG.tables[STORE].columns if not field.required]
 CUTOFFS += [date(2026, 3, 3), date(2026, 3, 5)]
 
 
@@ -85,16 +86,16 @@ def test_a_back_fill_that_is_ended_goes_on_where_it_was(tmp_path: Path) -> None:
     assert fill(shop) == BACKFILL.Filled()
 
 
-def test_rows_without_features_of_a_forecast_are_replaced(tmp_path: Path) -> None:
-    """As an older version stored them: with those of stock alone."""
+@pytest.mark.parametrize("changed", [dict.fromkeys(OF_FORECAST, "NULL"), {"horizon_days": "9"}])
+def test_rows_that_no_forecast_can_read_are_replaced(
+    tmp_path: Path, changed: dict[str, str]
+) -> None:
+    """As an older version stored them, with features of stock alone; or with another calendar."""
     shop = past(tmp_path)
     fill(shop)
     whole = stored(shop)
-    names = [field.name for field in CATALOG.tables[STORE].columns if not field.required]
-    DeltaTable(str(tmp_path / STORE)).update(
-        dict.fromkeys(names, "NULL"), predicate=f"feature_date < '{CUTOFFS[3]}'"
-    )
-    assert stored(shop)["horizon_days"].null_count == 3
+    DeltaTable(str(tmp_path / STORE)).update(changed, predicate=f"feature_date < '{CUTOFFS[3]}'")
+    assert {*stored(shop)["horizon_days"].to_pylist()[:3]} & {3, 4} == set()
     assert list(fill(shop).days) == CUTOFFS[:3]
     assert stored(shop).equals(whole)
     assert fill(shop) == BACKFILL.Filled()

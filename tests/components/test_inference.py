@@ -13,7 +13,6 @@ from lakeshelf.contracts import CATALOG
 from lakeshelf.contracts.layers import Curated, Ops, Staging
 from lakeshelf.forecast.inference.levels import valid_until
 from lakeshelf.forecast.versions import drift
-from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.health import BOUNDS
 from lakeshelf.lake.place.location import Root
@@ -60,12 +59,7 @@ def lake(root: Path) -> Tables:
 
 def champion(made: Tables, version: Version) -> None:
     """The version decides from now on."""
-    act = r.Attribution("mia", BEGIN)
-    name, known = version.card.model_version, r.Registry.of([])
-    known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
-    known = r.applied(known, r.challenge(known, name, act))
-    known = r.applied(known, r.promote(known, name, act))
-    made.keep(Ops.MODELS, *(model.row() for model in known.models.values()))
+    made.keep(Ops.MODELS, *shop.deciding(version, BEGIN))
 
 
 @pytest.fixture
@@ -155,6 +149,22 @@ def test_without_openmp_the_shop_is_left_to_the_rule(
     assert service.journal.last is not None
     (row,) = made.kept[Ops.MODEL_HEALTH]
     assert "`apt-get install libgomp1`" in row["reason"]
+
+
+@pytest.mark.parametrize("days", [None, 0, 9])
+def test_an_unknown_horizon_leaves_the_shop_to_the_rule_in_one_line(
+    days: int | None, made: Tables, tmp_path: Path
+) -> None:
+    champion(made, shop.published(tmp_path))
+    stored = made.kept[Curated.FEATURES_STORE]
+    made.keep(Curated.FEATURES_STORE, *({**row, "horizon_days": days} for row in stored))
+    assert levels(worker(made).tick(BEGIN)) == []
+    assert made.kept[Curated.PREDICTIONS] == []
+    (reason,) = {row["reason"] for row in made.kept[Ops.MODEL_HEALTH] if row["verdict"] == "red"}
+    assert reason == (
+        f"features of {DAY} lack {len(shop.SHELVES)} shelves; `lakeshelf features backfill` "
+        "writes those that a forecast can read while the shop is down"
+    )
 
 
 def test_the_health_of_a_version_is_told_each_day(made: Tables, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.demand import windows
-from lakeshelf.forecast.demand.chosen import Sample, every, sampled
+from lakeshelf.forecast.demand.chosen import Sample, every, of_stored, sampled
+from lakeshelf.forecast.demand.features import SCHEMA
+from lakeshelf.forecast.demand.rows import of_store
 from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.demand.windows import cutoffs, horizon
 
@@ -40,6 +42,20 @@ def test_windows_follow_the_calendar_of_suppliers(monkeypatch: pytest.MonkeyPatc
 
 def test_the_lengths_are_those_of_all_windows() -> None:
     assert set(CUTOFFS["horizon_days"].to_pylist()) == windows.lengths()
+
+
+def test_a_stored_row_whose_window_is_unknown_is_read_by_nobody() -> None:
+    """Of a Sunday, whose window has three days."""
+    days = [None, 0, -3, 4, 9, 3]
+    shelves = [f"S1-I{number}" for number in range(len(days))]
+    row = dict.fromkeys(SCHEMA.names) | {"feature_date": date(2026, 3, 1), "lines_91d": 9}
+    stored = pa.Table.from_pylist(
+        [row | {"shelf_id": s, "horizon_days": h} for s, h in zip(shelves, days, strict=True)],
+        SCHEMA,
+    )
+    begun = pa.table({"shelf_id": shelves, "day": [BEGIN] * len(days)})
+    assert of_store(stored)["shelf_id"].to_pylist() == shelves[-1:]
+    assert of_stored(stored, begun)["shelf_id"].to_pylist() == shelves[-1:]
 
 
 def test_a_calendar_without_cutoffs_has_no_rows() -> None:

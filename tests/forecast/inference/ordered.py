@@ -17,7 +17,6 @@ from lakeshelf.forecast.inference import day as d
 from lakeshelf.forecast.inference.levels import messages, valid_until
 from lakeshelf.forecast.inference.use import Choice, InUse
 from lakeshelf.forecast.model.boosted import FACTORS
-from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.lake.form.commits import Txn, Write
 from lakeshelf.lake.rows import tables
@@ -82,14 +81,9 @@ def features(**changed: Any) -> list[Row]:
 def make(root: Path) -> Version:
     """The lake, with a champion whose means are corrected, by store."""
     version = shop.published(root, **{FACTORS: {"": 1.1, "S0": 0.9}})
-    act, known = r.Attribution("mia", BEGIN), r.Registry.of([])
-    name = version.card.model_version
-    known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
-    known = r.applied(known, r.challenge(known, name, act))
-    known = r.applied(known, r.promote(known, name, act))
     for table in TABLES:
         tables.ensure(root, CATALOG.tables[table])
-    write(root, Ops.MODELS, *(model.row() for model in known.models.values()))
+    write(root, Ops.MODELS, *shop.deciding(version, BEGIN))
     write(root, Curated.SHELF_PROFILES, *map(_profile, SHELVES))
     write(root, Staging.WH_POLICIES, *map(_policy, SHELVES))
     write(root, Curated.FEATURES_STORE, *features())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from lakeshelf.forecast.frames import Trained
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.rows import matrix
 from lakeshelf.forecast.versions import drift, folders, places
+from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from tests.forecast.demand.worlds import Row, day, known, profile, sold
 from tests.forecast.versions.cases import ORIGIN
@@ -79,6 +80,16 @@ def published(root: Path, **changed: object) -> Version:
     reference = drift.reference(seen, rows()["store_id"].to_pylist(), model.columns)
     name = folders.model_version(model, ORIGIN.trained_until)
     return folders.write(places.at(root, MODEL, name), model, reference, ORIGIN)
+
+
+def deciding(version: Version, at: datetime) -> list[Row]:
+    """Rows of `ops/models` of a lake whose champion the version is."""
+    act, known = r.Attribution("mia", at), r.Registry.of([])
+    name = version.card.model_version
+    known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
+    known = r.applied(known, r.challenge(known, name, act))
+    known = r.applied(known, r.promote(known, name, act))
+    return [model.row() for model in known.models.values()]
 
 
 LAST = cutoffs(day(DAYS - 7), day(DAYS))["feature_date"].to_pylist()[-1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, ACTIVE_LINES, LINES
@@ -36,7 +37,8 @@ FROM candidate WHERE active OR sampled ORDER BY feature_date, shelf_id
 STORED_SQL = f"""
 SELECT {", ".join(SCHEMA.names)}, CASE WHEN {LINES} >= $active THEN 1 ELSE $of END::DOUBLE AS {WEIGHT}
 FROM stored JOIN begun USING (shelf_id)
-WHERE horizon_days IS NOT NULL AND feature_date > begun.day
+    SEMI JOIN week ON isodow(feature_date) = week.weekday AND stored.horizon_days = week.horizon_days
+WHERE feature_date > begun.day
     AND ({LINES} >= $active OR is_drawn(numbered(shelf_id), feature_date, $seed, $of))
 ORDER BY feature_date, shelf_id
 """
@@ -121,7 +123,8 @@ def of_stored(
         Columns of `features.SCHEMA` and `weight`, by day and shelf.
     """
     values = {"active": ACTIVE_LINES, "of": sample.of, "seed": sample.seed}
-    with engine({"stored": stored, "begun": begun}, bounds) as connection:
+    tables = {"stored": stored, "begun": begun, "week": windows.week()}
+    with engine(tables, bounds) as connection:
         connection.execute(SCATTER)
         rows = connection.execute(STORED_SQL, values).to_arrow_table()
         return rows.cast(SCHEMA.append(pa.field(WEIGHT, pa.float64())))

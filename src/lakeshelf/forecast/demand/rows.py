@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.features_sql import MACROS, REACH, SQL
@@ -65,13 +66,16 @@ def features(
 
 
 STORED = f"""
-SELECT * REPLACE (discount::DOUBLE AS discount) FROM (SELECT {", ".join(SCHEMA.names)} FROM stored)
-WHERE horizon_days IS NOT NULL ORDER BY feature_date, shelf_id
+SELECT * REPLACE (discount::DOUBLE AS discount) FROM (SELECT {", ".join(SCHEMA.names)} FROM stored) AS row
+SEMI JOIN week ON isodow(row.feature_date) = week.weekday AND row.horizon_days = week.horizon_days
+ORDER BY feature_date, shelf_id
 """
 
 
 def of_store(stored: pa.Table, bounds: EngineBounds = BOUNDS) -> pa.Table:
-    """What a forecast may read of stored rows; only those of cutoff days have a window to forecast.
+    """What a forecast may read of stored rows: of those whose window is that of the calendar.
+
+    A row without a horizon, or with another one, is as if it was not stored.
 
     Args:
         stored: Rows of `curated/features_store`.
@@ -80,7 +84,7 @@ def of_store(stored: pa.Table, bounds: EngineBounds = BOUNDS) -> pa.Table:
     Returns:
         A table of `SCHEMA`, by day and shelf.
     """
-    with engine({"stored": stored}, bounds) as connection:
+    with engine({"stored": stored, "week": windows.week()}, bounds) as connection:
         return connection.execute(STORED).to_arrow_table().cast(SCHEMA)
 
 

@@ -10,6 +10,8 @@ from lakeshelf.forecast.frames import HORIZON, KEY
 from lakeshelf.shop.cutoffs import CUTOFF, CUTOFF_DAYS, DAY, delivery_date
 
 CUTOFFS = pa.schema([(KEY[1], pa.date32()), (HORIZON, pa.int64())])
+WEEKDAY = "weekday"
+WEEK = pa.schema([(WEEKDAY, pa.int64()), (HORIZON, pa.int64())])
 
 
 def next_cutoff(day: date) -> date:
@@ -27,10 +29,21 @@ def horizon(day: date) -> int:
     return (delivery_date(datetime.combine(next_cutoff(day), CUTOFF, UTC)) - day).days
 
 
+def week() -> pa.Table:
+    """The cutoff days of a week.
+
+    Returns:
+        `weekday` (1 is Monday), `horizon_days`.
+    """
+    days = (date(2000, 1, 3) + n * DAY for n in range(7))
+    cutoff_days = (day for day in days if day.weekday() in CUTOFF_DAYS)
+    rows = [{WEEKDAY: day.isoweekday(), HORIZON: horizon(day)} for day in cutoff_days]
+    return pa.Table.from_pylist(rows, WEEK)
+
+
 def lengths() -> frozenset[int]:
     """Days that windows have."""
-    some = (date(2000, 1, 3) + n * DAY for n in range(7))
-    return frozenset(horizon(day) for day in some if day.weekday() in CUTOFF_DAYS)
+    return frozenset(week()[HORIZON].to_pylist())
 
 
 def business_day(day: date) -> pa.Table:

@@ -29,6 +29,9 @@ from lakeshelf.forecast.model.boosted import Predictor
 
 ROWS = arrow.schema(CATALOG.tables[Curated.PREDICTIONS].columns)
 """Columns of `curated/predictions`."""
+WAY_OUT = (
+    "`lakeshelf features backfill` writes those that a forecast can read while the shop is down"
+)
 SHELVES_SQL = """
 WITH coming AS (SELECT shelf_id, sum(total_qty) AS units FROM orders GROUP BY shelf_id)
 SELECT f.shelf_id, p.store_id, p.item_id, p.unit_price::DOUBLE AS unit_price,
@@ -139,7 +142,8 @@ def predictions(day: CutoffDay, choice: Choice, sent: datetime | None, at: datet
     for one in choice.all:
         version = one.version.card.model_version
         if not day.is_whole:
-            problems[version] = f"features of {day.day} lack {count_of(day.missing, 'shelf')}"
+            lacking = f"features of {day.day} lack {count_of(day.missing, 'shelf')}"
+            problems[version] = f"{lacking}; {WAY_OUT}"
             fallen[version] = 1.0
         elif day.rows.num_rows:
             said = predicted(day.rows, Predictor(one.version.trained)(day.rows), day.shelves)

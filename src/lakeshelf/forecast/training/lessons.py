@@ -116,8 +116,7 @@ def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
     if lacking:
         of = f"{len(lacking)} of {count_of(cutoffs.num_rows, 'cutoff day')}"
         raise _lacking(f"of {of} no features are stored, the first is {lacking[0]}")
-    of_windows = known.filter(pc.is_valid(known[HORIZON]))[KEY[1]]
-    cutoffs = cutoffs.filter(pc.is_in(cutoffs[KEY[1]], of_windows.combine_chunks()))
+    cutoffs = cutoffs.join(known, cutoffs.column_names, join_type="left semi").sort_by(KEY[1])
     if not cutoffs.num_rows:
         raise _too_little(demand, until)
     return cutoffs
