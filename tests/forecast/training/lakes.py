@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from lakeshelf.lake.rows import tables
 from tests.components.bench import module
 
 BEGIN = date(2026, 1, 1)
-STORES, ITEMS = 2, 12
+SIZE = (2, 12)
+"""Stores, and items of each."""
 SOURCES = module("shelf-daily-features").SOURCES
 OF_STOCK = ("current_stock", "wh_current_stock", "in_transit")
 """Columns of stored features that no forecast reads."""
@@ -35,6 +37,7 @@ SETTINGS = BoostingSettings(trees=4, step=2, leaves=4, least_rows=5, sample=2_00
 WORK = Work(SETTINGS, PLAN)
 ACT = Attribution("ada", datetime(2026, 7, 1, tzinfo=UTC), "a test")
 Row = dict[str, Any]
+Size = tuple[int, int]
 
 
 def work(progress: Progress) -> Work:
@@ -42,13 +45,13 @@ def work(progress: Progress) -> Work:
     return replace(WORK, progress=progress)
 
 
-def written(root: Path, days: int = 140, seed: int = 1) -> Path:
+def written(root: Path, days: int = 140, seed: int = 1, size: Size = SIZE) -> Path:
     """A lake with receipts of so many days from `BEGIN` on, and the features that were stored."""
     for name in (*vars(SOURCES).values(), Curated.FEATURES_STORE):
         tables.ensure(root, CATALOG.tables[name])
-    put(root, Curated.SHELF_PROFILES, profiles())
-    put(root, Raw.POS_TRANSACTIONS, receipts(0, days, seed))
-    put(root, Raw.FOOT_TRAFFIC, visits(days))
+    put(root, Curated.SHELF_PROFILES, profiles(size))
+    put(root, Raw.POS_TRANSACTIONS, receipts(0, days, seed, size))
+    put(root, Raw.FOOT_TRAFFIC, visits(days, size[0]))
     store(root, days)
     return root
 
@@ -93,14 +96,13 @@ def _with_stock(made: pa.Table) -> pa.Table:
     return pa.table(dict(zip(schema.names, columns, strict=True))).cast(schema)
 
 
-def shelves() -> list[tuple[str, str, str]]:
+def shelves(size: Size = SIZE) -> list[tuple[str, str, str]]:
     """Shelf, store and item."""
-    return [
-        (f"S{s}-I{i}", f"S{s}", f"I{i}") for s in range(1, STORES + 1) for i in range(1, ITEMS + 1)
-    ]
+    places = product(*(range(1, number + 1) for number in size))
+    return [(f"S{s}-I{i}", f"S{s}", f"I{i}") for s, i in places]
 
 
-def profiles() -> list[Row]:
+def profiles(size: Size = SIZE) -> list[Row]:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return [
         {
@@ -118,17 +120,17 @@ def profiles() -> list[Row]:
             "updated_at": at,
             "deleted": False,
         }
-        for shelf, store, item in shelves()
+        for shelf, store, item in shelves(size)
     ]
 
 
-def receipts(first: int, days: int, seed: int = 1) -> list[Row]:
+def receipts(first: int, days: int, seed: int = 1, size: Size = SIZE) -> list[Row]:
     """A receipt a shelf and day with a sale."""
     random = np.random.default_rng(seed)
-    rates = np.random.default_rng(7).gamma(1.0, 0.8, len(shelves()))
+    rates = np.random.default_rng(7).gamma(1.0, 0.8, size[0] * size[1])
     rows = []
     for n in range(first, first + days):
-        for (shelf, store, item), units in zip(shelves(), random.poisson(rates), strict=True):
+        for (shelf, store, item), units in zip(shelves(size), random.poisson(rates), strict=True):
             if units:
                 rows.append(receipt(f"{n}:{shelf}", n, store, shelf, item, int(units)))
     return rows
@@ -165,11 +167,11 @@ def event(name: str, key: str, n: int, store: str) -> Row:
     }
 
 
-def visits(days: int) -> list[Row]:
+def visits(days: int, stores: int = SIZE[0]) -> list[Row]:
     """A visit a store and day."""
     return [
         event(Raw.FOOT_TRAFFIC, f"{n}:S{s}", n, f"S{s}")
         | {"event_type": "entry", "visit_id": f"{n}:S{s}", "customer_id": "C"}
         for n in range(days)
-        for s in range(1, STORES + 1)
+        for s in range(1, stores + 1)
     ]

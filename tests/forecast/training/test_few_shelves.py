@@ -20,12 +20,10 @@ PLAN = FoldPlan(folds=1, weeks=2, least_weeks=2, least_rows=20)
 
 @pytest.mark.parametrize(("stores", "items"), [(1, 6), (1, 1)])
 def test_few_shelves_have_a_candidate_that_forecasts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stores: int, items: int
+    tmp_path: Path, stores: int, items: int
 ) -> None:
     pytest.importorskip("lightgbm")
-    monkeypatch.setattr(lakes, "STORES", stores)
-    monkeypatch.setattr(lakes, "ITEMS", items)
-    lake = registered.writer(lakes.written(tmp_path / "lake"))
+    lake = registered.writer(lakes.written(tmp_path / "lake", size=(stores, items)))
     request = training.TrainingRequest(lakes.ACT, work=Work(lakes.SETTINGS, PLAN))
     version = training.train(lake, request)
     assert registered.read(lake).registry.model(version.card.model_version).status == "candidate"
