@@ -32,7 +32,7 @@ from tests.streams.bench import QUARANTINE, Bench
 from . import lakes, simulated
 
 OPENED = datetime.combine(BEGIN, datetime.min.time(), UTC)
-COMPONENTS = ("inference-service", "wh-supplier-manager")
+SUPPLIERS, INFERENCE, TRAINING = "wh-supplier-manager", "inference-service", "training-service"
 ML, RULE = "ml", "rule"
 STAMPS = ("shelf_id", "version", "updated_at")
 STATE, PLAN = "cleansed/shelf_state", Ops.WH_SUPPLIER_PLAN
@@ -75,9 +75,18 @@ class PlayedShop:
         size: Stores, and shelves of each.
         days: How long its customers come.
         kept: How many shelves, those that sell most, have stock and are ordered for.
+        services: Services of models that are at work.
     """
 
-    def __init__(self, root: Path, seed: int, size: tuple[int, int], days: int, kept: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        seed: int,
+        size: tuple[int, int],
+        days: int,
+        kept: int,
+        services: tuple[str, ...] = (INFERENCE,),
+    ) -> None:
         self.root = harness.make(root, harness.deciding())
         for name in WRITTEN:
             tables.ensure(root, CATALOG.tables[name])
@@ -85,7 +94,7 @@ class PlayedShop:
         self._world = simulated.lived(seed, *size, days)
         self._shelves = _busiest(seed, size, self._world.demand, kept)
         self._bench = Bench(root)
-        self._components = [_at_work(name, root) for name in COMPONENTS]
+        self._components = {name: _at_work(name, root) for name in (*services, SUPPLIERS)}
 
     @property
     def shelves(self) -> list[str]:
@@ -123,13 +132,18 @@ class PlayedShop:
             policy = _values("wh_policies", self._shelves[name].policy(OPENED))
             self._bench.tell("wh_policies", name, **policy, plan_source=source)
 
+    def switch_off(self, *services: str) -> None:
+        """End services, for good."""
+        for name in services:
+            del self._components[name]
+
     def play(self, until: int) -> None:
         """Play the days before the one of a number, each to its cutoff."""
         while self.now < until:
             self._sell()
             for hour in (0, 12):
                 at = self._at(hour)
-                for component in self._components:
+                for component in self._components.values():
                     self._bench.coming += [
                         (topic, {"deleted": False, **row}) for topic, row in component.tick(at)
                     ]
@@ -142,6 +156,10 @@ class PlayedShop:
         """Plans of shelves, of all there were or those of a status."""
         rows = tables.rows(self.root, PLAN, where=[("shelf_id", "in", list(names))]).to_pylist()
         return [row for row in rows if status in (None, row["status"])]
+
+    def orders(self) -> list[Row]:
+        """All orders that there were."""
+        return tables.rows(self.root, Ops.WH_SUPPLIER_ORDERS).to_pylist()
 
     def _at(self, hour: int) -> datetime:
         return OPENED + timedelta(days=self.now, hours=hour)
