@@ -15,10 +15,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import receipts
+from benchmarks import receipts, whatif_model
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
+from benchmarks.whatif_model import ML, RULE, SERVICES, Taught
 from lakeshelf.forecast.demand.rows import ForecastInputs
 from lakeshelf.forecast.frames import Floats, Forecast
+from lakeshelf.forecast.model.boosted import BoostingSettings
 from lakeshelf.forecast.model.calibration import Calibration, calibrated
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
@@ -38,7 +40,6 @@ FRESH = 7
 """Days of life up to which goods are fresh."""
 FILLS = (0.80, 0.85, 0.89, 0.92)
 POINTS = (1, 2, 3, 4, 5, 6, 8, 10)
-SERVICES = (0.50, 0.70, 0.80, 0.90, 0.95, 0.97, 0.98, 0.99, 0.995)
 SHELVES = """
 SELECT s.*, 1 AS standard_batch_size, 4 + peak AS max_stock, revenue / units AS unit_price
 FROM shelves AS s JOIN (
@@ -46,8 +47,6 @@ FROM shelves AS s JOIN (
     FROM demand WHERE day < $day AND day >= $day - 91 GROUP BY shelf_id HAVING sum(lines) >= 2) USING (shelf_id)
 ORDER BY shelf_id
 """
-RULE = StockPolicy()
-ML = RULE.changed({"plan_source": "ml"})
 
 
 def figures(parameters: Parameters) -> list[Figure]:
@@ -68,21 +67,38 @@ def figures(parameters: Parameters) -> list[Figure]:
         Figure("fresh_rule", "fresh goods, best reorder point: cost", "currency"),
         Figure("fresh_average", "fresh goods, moving average, levels from costs: cost", "currency"),
         Figure("fresh_fill", "fresh goods, moving average, levels from costs: fill", "share"),
+        *whatif_model.figures(parameters),
     ]  # fmt: skip
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
-    """A comparison of two policies, then frontiers of lasting goods and costs of fresh ones."""
+    """Comparisons of two policies, then frontiers of lasting goods and costs of fresh ones."""
     known = receipts.year(range(parameters["stores"]))
     goods = Goods.of(active(known))
     say(f"{len(goods.shelf_id):,} active shelves are there")
-    measured = timed(DemandHistory.of_days(goods, known.demand, days(ACTIVE, END)), seed)
+    quarter = DemandHistory.of_days(goods, known.demand, days(ACTIVE, END))
+    measured = timed(quarter, seed) | {"shelves": len(goods.shelf_id)}
+    say(f"two policies in {measured['whatif_s']:.1f} s")
+    taught = Taught.of(known, goods, (ACTIVE, END), parameters, seed)
+    measured |= whatif_model.timed(taught, quarter, seed)
+    say(f"with the model in {measured['model_s']:.1f} s")
     later = DemandHistory.of_days(replace(goods, max_stock=None), known.demand, days(SINCE, END))
     outlooks = averages(later, DemandHistory.of_days(goods, known.demand, days(BEFORE, END)).units)
-    fresh = goods.life <= FRESH
-    measured |= {"shelves": len(goods.shelf_id)} | lasting(*taken(later, outlooks, ~fresh))
+    is_fresh = goods.life <= FRESH
+    its, promised = taken(later, outlooks, ~is_fresh)
+    by_rule = frontier(its, points())
+    measured |= default(its) | lasting(its, promised, by_rule)
+    measured |= whatif_model.lasting(its, _of(taught, later, ~is_fresh), by_rule)
     say("lasting goods are replayed")
-    return {"figures": rounded(measured | costs(*taken(later, outlooks, fresh)))}
+    its, promised = taken(later, outlooks, is_fresh)
+    measured |= costs(its, promised)
+    measured |= whatif_model.fresh(its, _of(taught, later, is_fresh), measured["fresh_rule"])
+    return {"figures": rounded(measured)}
+
+
+def _of(taught: Taught, history: DemandHistory, rows: Any) -> Callable[[str], Sequence[Outlook]]:
+    """Who forecasts → outlooks of some shelves."""
+    return lambda name: taken(history, taught.outlooks(name, history), rows)[1]
 
 
 def days(first: date, end: date) -> ReplaySteps:
@@ -148,13 +164,15 @@ def taken(
     return history.take(numbers), [one.take(numbers) for one in outlooks]
 
 
-def lasting(history: DemandHistory, outlooks: Sequence[Outlook]) -> dict[str, float]:
-    """What the default rule comes to, and stock at some fills under reorder points and under levels by quantile."""
+def lasting(
+    history: DemandHistory, outlooks: Sequence[Outlook], by_rule: Sequence[FrontierPoint]
+) -> dict[str, float]:
+    """Stock at some fills under reorder points and under levels by quantile."""
     sides = {
-        "rule": frontier(history, points()),
+        "rule": by_rule,
         "average": frontier(history, {str(s): ML.changed({"service_level": s}) for s in SERVICES}, outlooks),
     }  # fmt: skip
-    return default(history) | {
+    return {
         f"{name}_{fill:.2f}": math.nan if (stock := stock_at(side, fill)) is None else stock
         for name, side in sides.items()
         for fill in FILLS
@@ -192,8 +210,8 @@ def _forecast(fitted: Calibration, mean: Floats) -> Forecast:
 BENCHMARK = Benchmark(
     name="whatif",
     title="What if: other policies on a quarter of real receipts",
-    defaults={"stores": 10},
-    quick={"stores": 1},
+    defaults={"stores": 10, "trees": BoostingSettings().trees, "sample": BoostingSettings().sample},
+    quick={"stores": 1, "trees": 10, "sample": 5_000},
     figures=figures,
     run=run,
 )
