@@ -9,22 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import ml_peers, receipts
+from benchmarks import ml_commands, ml_peers, receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
 from benchmarks.ways import noted
-from lakeshelf.forecast.demand.segments import SEGMENTS
+from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.contenders import Contender, Forecaster
 from lakeshelf.forecast.model.folds import PLAN, usable
 from lakeshelf.forecast.model.gates import Evidence, GateVerdict, permuted, verdicts
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
-from lakeshelf.forecast.model.scores import judged
+from lakeshelf.forecast.model.scores import DEVIANCE, METRICS, judged
 from lakeshelf.forecast.model.trial import Trial, tried
 from lakeshelf.forecast.training.origins import fold
 from lakeshelf.forecast.training.trials import BLIND, boosted, cut
@@ -32,6 +33,8 @@ from lakeshelf.settings import load_settings
 
 MODEL, TAIL_RATES = "lightgbm", "item_category"
 STORE_BIAS = 0.10
+CHANCE = {"active": "active shelves", "often": "13+ lines"}
+"""Key of a figure → shelves."""
 SHOWN = ("deviance", "pinball", "bias", "rmse", "coverage_q90", "coverage_q95", "wape", "mase", "wrmsse")  # fmt: skip
 """Metrics of the notes."""
 
@@ -41,10 +44,12 @@ def figures(parameters: Parameters) -> list[Figure]:
     return [
         *_quality("", "ten busiest stores"),
         *_quality("others_", "stores ranked 11 to 20"),
+        *_newest(),
         Figure("gates", "gates passed on the newest fold, of those that need no replay", "", 8, higher=True),
         Figure("training", "training of all heads, all folds, CPU", "s", 300),
         Figure("trial", "the whole trial with baselines and scores, CPU", "s"),
         Figure("memory", "most memory of the trial", "MB", 2_048),
+        *ml_commands.figures(parameters),
         *ml_peers.figures(parameters["peers"]),
     ]  # fmt: skip
 
@@ -63,6 +68,15 @@ def _quality(prefix: str, stores: str) -> Iterator[Figure]:
     ]  # fmt: skip
     for key, title, unit, goal, higher in declared:
         yield Figure(prefix + key, f"{stores}: {title}", unit, goal, higher)
+
+
+def _newest() -> Iterator[Figure]:
+    """What the goals above leave to be gained."""
+    for part, lines in CHANCE.items():
+        below = f"newest fold: deviance below the best baseline's, {lines}"
+        yield Figure(f"newest_{part}", below, "%", higher=True)
+        known = f"{below}: of a forecast that knows the rates, if demand came by chance at those of the model"
+        yield Figure(f"chance_{part}", known, "%", higher=True)
 
 
 @dataclass
@@ -100,6 +114,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     measured = {**quality(trial), **spent, "memory": peak_mb(os.getpid())}
     say(", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
     results = gates(trial, rows, boosted(rows, settings))
+    measured |= chance(trial, seed)
     measured["gates"] = sum(verdict.passed for verdict in results)
     match = ml_peers.Match.of(
         trial, MODEL, usable(rows), receipts.year(range(count)).demand, settings.sample, seed
@@ -109,6 +124,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     others = labelled(range(count, 2 * count))
     unseen = tried(others, contenders(boosted(others, settings)), cut, version="trial", plan=plan)
     measured |= {f"others_{key}": value for key, value in quality(unseen).items()}
+    say(", ".join(f"{key} {value:.1f}" for key, value in quality(unseen).items()))
+    measured |= ml_commands.measured(parameters, folder, say)
     return {
         "figures": rounded(measured),
         "notes": [*notes(trial), "", *map(noted, beside.ways.values())],
@@ -172,6 +189,24 @@ def quality(trial: Trial) -> dict[str, float]:
     }
 
 
+def chance(trial: Trial, seed: int) -> dict[str, float]:
+    """How much better the model is on the newest fold, and how much better any forecast could be.
+
+    Were demand Poisson at the rates that the model forecasts, no forecast would be better than the one that knows
+    these: what is left of its deviance is chance.
+    """
+    own, measured = trial.judged[MODEL], {}
+    drawn = np.random.default_rng(seed).poisson(own.mean).astype(np.float64)
+    for part, lines in CHANCE.items():
+        mask = segment(trial.newest, lines.removesuffix(" shelves"))
+        rivals = (one.of(mask) for name, one in trial.judged.items() if name != MODEL)
+        best = min(map(METRICS[DEVIANCE], rivals))
+        sides = {"newest": own, "chance": replace(own, demand=drawn)}
+        for side, its in sides.items():
+            measured[f"{side}_{part}"] = 100 * (1 - METRICS[DEVIANCE](its.of(mask)) / best)
+    return measured
+
+
 def _gain(values: Mapping[str, float], rivals: Sequence[str] = ()) -> float:
     """Percent by which the model is below the best of its rivals; of all others where none is named."""
     best = min(values[name] for name in rivals or values if name != MODEL)
@@ -215,8 +250,19 @@ BENCHMARK = Benchmark(
         "trees": BoostingSettings().trees,
         "sample": BoostingSettings().sample,
         "peers": list(ml_peers.PEERS),
+        "fills": list(ml_commands.FILLS),
+        "lake_stores": 10,
+        "lake_days": 365,
     },
-    quick={"stores": 1, "folds": 1, "trees": 10, "sample": 5_000},
+    quick={
+        "stores": 1,
+        "folds": 1,
+        "trees": 10,
+        "sample": 5_000,
+        "fills": [1],
+        "lake_stores": 1,
+        "lake_days": 110,
+    },
     figures=figures,
     run=run,
 )

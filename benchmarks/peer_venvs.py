@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.machine import home
@@ -55,6 +57,34 @@ def python(peer: str) -> Path:
         _run(sys.executable, "-m", "uv", *install, "--python", str(interpreter), "-r", str(lock(peer)))  # fmt: skip
         (folder / "ready").touch()
     return interpreter
+
+
+def installed(requirements: Iterable[str], folder: Path, constraints: Path) -> tuple[float, int]:
+    """Install something into an environment of its own, nothing of it from a cache.
+
+    Args:
+        requirements: What.
+        folder: Where; it is not there yet.
+        constraints: Lock file that says in which versions.
+
+    Returns:
+        Seconds, and bytes.
+
+    Raises:
+        Unavailable: It cannot be installed here.
+    """
+    _run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(folder))
+    before, began = _size(folder), time.monotonic()
+    _run(
+        *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-cache"),
+        *("--python", str(folder / "bin" / "python"), "--constraint", str(constraints)),
+        *requirements,
+    )
+    return time.monotonic() - began, _size(folder) - before
+
+
+def _size(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
 
 def _run(*command: str) -> None:

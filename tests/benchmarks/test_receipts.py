@@ -12,15 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import receipts
-from lakeshelf.modules import load
-from lakeshelf.settings import project_home
 
 LINE = ("store_id", "product_id", "basket_id", "transaction_timestamp", "quantity", "sales_value")
-PRODUCTS = [
-    {"product_id": 1, "department": "PRODUCE", "product_category": "APPLES"},
-    {"product_id": 2, "department": None, "product_category": None},
-    {"product_id": 3, "department": "FUEL", "product_category": "FUEL"},
-]
 
 
 def line(store: int, product: int, basket: int, at: datetime, units: int = 1) -> dict[str, Any]:
@@ -32,22 +25,6 @@ def steady(store: int, since: datetime, days: int, lines: int) -> Iterator[dict[
     for n in range(days):
         for _ in range(lines):
             yield line(store, 1, 100 * n + store, since + timedelta(days=n))
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose files stand for the year: transactions, products, promotions."""
-    replay = load(project_home() / "kafka-components" / "replay" / "replay_tables.py")
-    monkeypatch.setattr(replay, "data_file", lambda name: tmp_path / f"{name}.parquet")
-    pq.write_table(pa.Table.from_pylist(PRODUCTS), tmp_path / "products.parquet")
-    promotion = {"display_location": "0", "mailer_location": "A"}
-    planned = [
-        {"store_id": store, "product_id": product, "week": week} | promotion
-        for store, product in ((7, 1), (7, 2), (8, 1))
-        for week in (1, 2)
-    ]
-    pq.write_table(pa.Table.from_pylist(planned), tmp_path / "promotions.parquet")
-    return tmp_path
 
 
 def sell(folder: Path, lines: list[dict[str, Any]]) -> None:
