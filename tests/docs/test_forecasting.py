@@ -1,4 +1,4 @@
-"""Every number of docs/forecasting.md is one that the code declares."""
+"""Every number of docs/forecasting.md is one that the code declares, or that a benchmark has measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import goals
 from lakeshelf.contracts.retail.features import LONGEST
 from lakeshelf.forecast.demand.segments import ACTIVE_DAYS, SEGMENTS
 from lakeshelf.forecast.inference.reasons import TOP
@@ -30,8 +31,9 @@ NUMBER = re.compile(rf"\d[\d,.]*|\b(?:{'|'.join(WORDS[3:])})\b")
 
 
 def prose() -> str:
-    """The page without its commands, names in code and targets of links, as one line."""
-    text = re.sub(r"```.*?```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    """The page without what is read from result files, commands, names in code and targets of links, as one line."""
+    measured = rf"{goals.BEGIN}.*?{goals.END}"
+    text = re.sub(rf"{measured}|```.*?```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(re.sub(r"`[^`]*`|\]\([^)]*\)", "", text).split())
 
 
@@ -73,6 +75,10 @@ def facts() -> list[str]:
 @pytest.mark.parametrize("fact", facts())
 def test_a_number_of_the_page_is_that_of_the_code(fact: str) -> None:
     assert fact in prose()
+
+
+def test_what_was_measured_is_that_of_the_result_files() -> None:
+    assert goals.main(["--check"]) == 0, "run `python -m benchmarks.goals`"
 
 
 def test_the_page_has_no_other_number() -> None:

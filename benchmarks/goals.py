@@ -1,0 +1,96 @@
+"""Writes goals of forecasts that were not reached, and why, into their page: `python -m benchmarks.goals [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ml, reaction_models, whatif
+from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
+from benchmarks.machine import home
+from benchmarks.report import read
+
+FILE = "docs/forecasting.md"
+BEGIN, END = "<!-- goals: begin -->", "<!-- goals: end -->"
+BENCHMARKS: tuple[Benchmark, ...] = (ml.BENCHMARK, whatif.BENCHMARK, reaction_models.BENCHMARK)
+HEAD = "| what was not reached | goal | measured | why |\n| --- | ---: | ---: | --- |"
+OTHERS = "others_"
+"""Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
+REASONS: Mapping[str, str] = {
+    "deviance_active": "most shelves sell so seldom that nearly all of the deviance is chance",
+    "deviance_often": "shelves that sell often are those of which a moving average knows most",
+    "pinball_active": "quantiles of whole units: for most shelves that of 0.9 is 0 or 1, whoever forecasts",
+    "pinball_tail": "a shelf of the tail sells so seldom that its quantiles are 0, whoever forecasts",
+    "bias": "models of earlier folds had learned from few months; that of the newest fold is within its gate",
+    "stores": "as the bias of all; a factor of each store from the month before made the deviance worse",
+    "coverage_q90": "even the true quantile of whole units covers more than its level",
+    "gates": "the bias of single stores, as above",
+    "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
+}
+"""Figure → why its goal is out of reach."""
+UNKNOWN = "not known yet"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the table, or with `--check` tell whether it is up to date."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.goals", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if it would")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
+    parser.add_argument("--page", type=Path, default=home() / FILE, help="page to write")
+    options = parser.parse_args(argv)
+    page = options.page.read_text(encoding="utf-8")
+    made = rendered(page, options.results)
+    if options.check:
+        return 0 if page == made else 1
+    options.page.write_text(made, encoding="utf-8")
+    return 0
+
+
+def rendered(page: str, results: Path) -> str:
+    """The page with the table between its markers made anew.
+
+    Args:
+        page: The page.
+        results: Folder of result files.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{FILE} has no {BEGIN} … {END}; put both lines back")
+    return f"{head}{BEGIN}\n\n{section(results)}\n\n{END}{tail}"
+
+
+def section(results: Path) -> str:
+    """How many goals were reached, and those that were not."""
+    judged = [one for benchmark in BENCHMARKS for one in _judged(benchmark, results)]
+    missed = [(figure, median) for figure, median, is_reached in judged if not is_reached]
+    said = f"{len(judged) - len(missed)} of {len(judged)} goals were reached."
+    return "\n".join([said, "", HEAD, *(_row(figure, median) for figure, median in missed)])
+
+
+def _judged(benchmark: Benchmark, results: Path) -> Iterator[tuple[Figure, float, bool]]:
+    """Figures of a result that have a goal today, what was measured, and whether that is enough."""
+    result: Mapping[str, Any] = read(results, benchmark.name) or {"figures": (), "parameters": {}}
+    today = benchmark.figures({**benchmark.defaults, **result["parameters"]})
+    declared = {figure.key: figure for figure in today}
+    for entry in result["figures"]:
+        figure, median = declared.get(entry["key"]) or figure_of(entry), entry["median"]
+        is_reached = None if median is None else figure.reached(median)
+        if is_reached is not None:
+            yield figure, median, is_reached
+
+
+def _row(figure: Figure, median: float) -> str:
+    reason = REASONS.get(figure.key.removeprefix(OTHERS), UNKNOWN)
+    measured = f"{text(median)} {figure.unit}".strip()
+    return f"| {figure.title} | {goal_text(figure)} | {measured} | {reason} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
