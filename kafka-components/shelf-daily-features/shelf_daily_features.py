@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import features_stock
 from lakeshelf.components.component import Component, Decision, Tick, Upsert, days
@@ -31,6 +32,8 @@ SOURCES = Sources(
     discounts=Analytics.DAILY_DISCOUNTS,
     promotions=Curated.PROMOTIONS,
 )
+MOST_ROWS = 500_000
+"""Rows that one statement makes, if they are of more than one day: more at once is more memory."""
 
 
 def rows_of(day: date, lake: Pins, new: pa.Table | None = None) -> pa.Table:
@@ -48,13 +51,17 @@ def rows_of(day: date, lake: Pins, new: pa.Table | None = None) -> pa.Table:
 def rows_of_days(
     some: Sequence[date], lake: Pins, new: pa.Table | None = None
 ) -> Iterator[pa.Table]:
-    """The same for several days, the oldest first; what was known is read once."""
+    """The same for several days, the oldest first; what was known is read once, and few statements make them."""
     looked_at = known(lake, SOURCES, some[0], some[-1], new)
     stock = features_stock.known(some[-1], lake)
-    for day in some:
-        chosen = every(looked_at.shelves, business_day(day))
+    at_once = max(1, MOST_ROWS // max(1, looked_at.shelves.num_rows))
+    for n in range(0, len(some), at_once):
+        part = some[n : n + at_once]
+        chosen = every(looked_at.shelves, pa.concat_tables(map(business_day, part)))
         made = pa.concat_tables([SCHEMA.empty_table(), *features(chosen, looked_at)])
-        yield features_stock.with_stock(day, made, stock)
+        for day in part:
+            own = made.filter(pc.equal(made["feature_date"], pa.scalar(day)))
+            yield features_stock.with_stock(day, own, stock)
 
 
 class DailyFeatures(Component):
