@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import html
+import json
+import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
 from fastapi import FastAPI
 
 from lakeshelf.forecast.inference.explaining import Units
+from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.shop import ordering
 from lakeshelf.governance.services.shop.running import Message
 from lakeshelf.ui.texts import visible
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.conftest import vic
-from tests.governance.api.people import Browser, Person
+from tests.governance.api.people import DATA, Browser, Person
+from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
@@ -92,6 +99,50 @@ def test_an_order_is_shown_beside_the_rules_with_the_band_of_its_forecast(
     assert all(visible(text) in html.unescape(page) for text in HOSTILE)
     assert "<script>alert" not in page
     assert "\u202e" not in page
+
+
+def needs_newer(table: Path) -> None:
+    """Have a table need a newer reader, as one does that a newer version has written."""
+    features = {name: ["ofANewerVersion"] for name in ("readerFeatures", "writerFeatures")}
+    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}}
+    log = table / "_delta_log"
+    version = DeltaTable(str(table)).version() + 1
+    (log / f"{version:020d}.json").write_text(json.dumps(protocol))
+
+
+@pytest.mark.parametrize(
+    ("place", "table"),
+    [
+        ("/alerts", "ops/alerts"),
+        ("/plans", "ops/shelf_restock_plan"),
+        (f"/shelves/{SHELF}", "cleansed/shelf_state"),
+        (f"/trace/{SHELF}", "raw/shelf_events"),
+    ],
+)
+def test_a_table_newer_than_the_code_is_told_with_the_next_step(
+    app: FastAPI, ann: Person, context: Context, place: str, table: str
+) -> None:
+    browser, root = Browser(app, "ann"), context.root.folder
+    assert root is not None
+    DeltaTable(str(root / table)).alter.add_columns(
+        [Field("of_a_newer_version", PrimitiveType("string"))]
+    )
+    assert "This could not be shown." not in read(browser, place).text
+    needs_newer(root / table)
+    page = html.unescape(read(browser, place).text)
+    assert re.search(rf"{table}\b[^<]*ofANewerVersion[^<]*upgrade Lakeshelf", page)
+    assert "Sign out" in page
+
+
+def test_rows_newer_than_the_code_are_told_with_the_next_step(
+    app: FastAPI, ann: Person, context: Context
+) -> None:
+    assert context.root.folder is not None
+    needs_newer(context.root.folder / context.folder(PROJECT, DATASET).main)
+    answer = Browser(app, "ann").call("POST", f"{DATA}/views", {})
+    assert answer.status_code == 503
+    message = answer.json()["error"]["message"]
+    assert re.search(r"ofANewerVersion.*upgrade Lakeshelf", message)
 
 
 BY_MODEL: dict[str, Any] = {

@@ -123,7 +123,11 @@ _READING: _Ways = (
         "switch the change feed on, or read all rows",
     ),
     (r"catalog-managed", FeatureRefused, "read it with Spark, through its catalogue"),
-    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"Unsupported",
+        FeatureRefused,
+        "upgrade Lakeshelf, or use Spark; `lakeshelf lake features` says who can",
+    ),
     (
         r"No such file|not found",
         Vacuumed,
@@ -151,7 +155,11 @@ _WRITING: _Ways = (
         "choose a later version; `lakeshelf lake history` lists them",
     ),
     (r"already exists", Conflict, "read the table again and repeat the change"),
-    (r"Unsupported", FeatureRefused, "`lakeshelf lake features` says who can"),
+    (
+        r"Unsupported",
+        FeatureRefused,
+        "upgrade Lakeshelf, or use Spark; `lakeshelf lake features` says who can",
+    ),
     (
         r"No such file|not found",
         Damaged,

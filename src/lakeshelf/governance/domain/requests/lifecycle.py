@@ -214,7 +214,7 @@ def require(name: str, fact: bool | GovernanceError) -> None:
 
 _AFTERWARDS = {
     True: "the service goes on with it, within two minutes where its process is gone: look again",
-    False: "nothing more can be done with it",
+    False: "nothing more is decided of it: propose another",
 }
 """Whether something still happens to what people can do nothing with → what they are told."""
 
@@ -222,5 +222,7 @@ _AFTERWARDS = {
 def _refused(state: State, event: str) -> GovernanceError:
     options = ", ".join(WORDS.get(act, act) for act in acts(state))
     details: dict[str, Any] = {"state": state, "event": event, "possible": list(acts(state))}
-    hint = f"what can be done now: {options}" if options else _AFTERWARDS[bool(possible(state))]
-    return refused("transition_refused", f"no {event} while {state}", hint=hint, **details)
+    goes_on = any(following != "clean_up" for following in possible(state))
+    hint = f"what can be done now: {options}" if options else _AFTERWARDS[goes_on]
+    problem = f"it is {state.replace('_', ' ')}, so {event.replace('_', ' ')} is not possible"
+    return refused("transition_refused", problem, hint=hint, **details)
