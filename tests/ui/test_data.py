@@ -10,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 from httpx import Response
 
-from tests.governance.api.people import ORIGIN, Browser, Person, told
+from lakeshelf.governance.services.context import Context
+from tests.governance.api.people import DATA, ORIGIN, Browser, Person, told
 from tests.governance.api.test_life import done, insert, set_
+from tests.governance.services.conftest import DATASET, PROJECT
 
 HERE = "/data/retail/shelf_policies"
 HOSTILE = "<b>x</b>"
@@ -64,7 +66,7 @@ def test_history_and_blame_name_who_wrote_a_cell(
     blame = read(browser_of_ann, f"{HERE}/blame?row_id=%3Cb%3Ex%3C%2Fb%3E")
     assert '"Value">7<' in blame
     assert "2 cells differ" not in blame
-    assert "1 cells differ" in read(browser_of_ann, f"{HERE}/history?before=1&after=2")
+    assert "1 cell differs" in read(browser_of_ann, f"{HERE}/history?before=1&after=2")
 
 
 def test_a_restore_is_proposed_and_not_done(
@@ -78,6 +80,23 @@ def test_a_restore_is_proposed_and_not_done(
     assert asked.json()["answer"]["kind"] == "restore"
     assert "back" in read(browser_of_ann, HERE)
     assert post(browser_of_ann, "/forms/restore", page, **names, version="x").status_code == 422
+
+
+def test_a_link_to_rows_that_are_no_longer_kept_says_so(
+    browser_of_ann: Browser, ann: Person, ben: Person, context: Context
+) -> None:
+    done(ann, ben, insert("S1"))
+    assert context.root.folder is not None
+    files = list((context.root.folder / context.folder(PROJECT, DATASET).main).glob("*.parquet"))
+    done(ann, ben, set_("S1", "min_qty", 7))
+    for file in files:
+        file.unlink()
+    assert browser_of_ann.refused("POST", f"{DATA}/views", {"version": 1}) == "gone"
+    page = read(browser_of_ann, f"{HERE}/history?before=1&after=2")
+    assert "This could not be shown.</strong> rows of version 1 are no longer kept; restore" in page
+    names = {"project": PROJECT, "dataset": DATASET, "version": "1", "title": "back"}
+    asked = post(browser_of_ann, "/forms/restore", page, **names).json()
+    assert asked["refused"]["code"] == "gone"
 
 
 def test_what_a_file_may_not_hold_is_shown_by_line(browser_of_ann: Browser, ann: Person) -> None:
@@ -95,7 +114,7 @@ def test_what_a_file_may_not_hold_is_shown_by_line(browser_of_ann: Browser, ann:
     assert look.json()["answer"]["request"] is None
     page = read(browser_of_ann, f"/imports/retail/{kept['id']}")
     assert "&lt;i&gt;x" in page
-    assert "1 cells are refused" in page
+    assert "1 cell is refused" in page
     left = post(browser_of_ann, "/forms/load-import", page, **names, leave_out="on", title="rest")
     assert left.json()["answer"]["request"]["title"] == "rest"
 

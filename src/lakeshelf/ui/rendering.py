@@ -42,6 +42,7 @@ def environment() -> Environment:
     }
     made.filters |= {
         "number": number,
+        "counted": counted,
         "moment": moment,
         "day": day,
         "shown": shown,
@@ -70,6 +71,11 @@ def number(value: float | Decimal | None, digits: int = 0) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.{digits}f}".replace(",", THIN_SPACE)
+
+
+def counted(count: int, one: str) -> str:
+    """So many of something, in words."""
+    return f"{number(count)} {one}{'' if count == 1 else 's'}"
 
 
 def moment(value: str | datetime | None) -> Markup:

@@ -2,7 +2,7 @@
 
 import { on, text } from "./live.js";
 import { isUsed, renew } from "./renew.js";
-import { visible } from "./texts.js";
+import { counted, visible } from "./texts.js";
 
 /** @typedef {{sign: string, runbook: string, command: string}} WayOut */
 /** @typedef {{state: string, restarts: number, error: string, ended?: string}} Part */
@@ -95,7 +95,7 @@ async function ask(now) {
     showProblems(status.problems);
     fillAll("component", status.components);
     const parts = Object.entries(status.parts).map(([name, { state, restarts, ended }]) =>
-      [`${name} is ${state}`, restarts ? `${restarts} restart${restarts > 1 ? "s" : ""}` : "", ended ? `last ended by ${ended}` : ""].filter(Boolean).join(", "),
+      [`${name} is ${state}`, restarts ? counted(restarts, "restart") : "", ended ? `last ended by ${ended}` : ""].filter(Boolean).join(", "),
     );
     /** @type {HTMLElement} */ (document.querySelector("[data-parts]")).textContent = parts.map((part) => `${part}.`).join(" ");
   } catch {
@@ -108,7 +108,7 @@ async function ask(now) {
 /** @param {string[]} problems */
 function showProblems(problems) {
   const count = problems.length;
-  /** @type {HTMLElement} */ (document.querySelector("#problems")).textContent = count ? `${count} problem${count > 1 ? "s" : ""}` : "No problems";
+  /** @type {HTMLElement} */ (document.querySelector("#problems")).textContent = count ? counted(count, "problem") : "No problems";
   /** @type {HTMLElement} */ (document.querySelector("[data-well]")).hidden = count > 0;
   document.querySelector("ul.problems")?.replaceChildren(...problems.map(problem));
 }
