@@ -157,6 +157,25 @@ def test_rows_are_inserted_and_deleted(desk: Desk) -> None:
     expect(desk.cell(ROWS + 1, "sku")).to_have_text("NEW")
 
 
+def test_rows_of_a_spreadsheet_are_pasted_into_new_rows(desk: Desk) -> None:
+    desk.go(1, "sku")
+    desk.press(*["Insert"] * 3)
+    desk.go(ROWS + 1, "sku")
+    desk.paste("N1\tS1\t5\nN2\tS2\t6\nN1\tS3\t7\n")
+    desk.says(
+        "9 of 9 cells pasted. Refused: N1 is another new row already: give this one another key"
+    )
+    desk.saved()
+    names = ("store", "threshold_pct")
+    staged = {key: [row[name] for name in names] for (key, _), row in desk.staged().items()}
+    assert staged == {"N1": ["S1", 5], "N2": ["S2", 6]}
+    expect(desk.cell(ROWS + 3, "store")).to_have_text("S3")
+    desk.go(ROWS + 3, "sku")
+    desk.type("N3")
+    desk.saved()
+    assert desk.staged()["N3", None]["store"] == "S3"
+
+
 def test_edits_that_were_not_sent_survive_a_reload(desk: Desk) -> None:
     desk.page.route(EDITS, lambda route: route.abort())
     desk.go(2, "threshold_pct")

@@ -1,8 +1,7 @@
 // A change request that moves while it is read says so; conflicts of a page are settled alike by one click.
 
-import { on } from "./live.js";
+import { watch } from "./watched.js";
 
-const EVERY_MS = 30_000; // where no stream comes through
 const desk = /** @type {HTMLElement | null} */ (document.querySelector("[data-review]"));
 
 /** @param {HTMLElement} shown what of the request is on the page */
@@ -47,23 +46,9 @@ function bulk(shown) {
   });
 }
 
-/**
- * Look again when something happened to the request that is shown, or when news may have been missed.
- * @param {HTMLElement} shown
- */
-function watch(shown) {
-  const again = () => void look(shown).catch(() => {}); // the next look may have more luck
-  on("cr", (data) => {
-    const event = JSON.parse(data);
-    if (String(shown.dataset.path).endsWith(`/${event.project}/change_requests/${event.request}`)) again();
-  });
-  on("reset", again);
-  shown.addEventListener("refused", again);
-  document.addEventListener("visibilitychange", () => document.hidden || again());
-  setInterval(() => document.hidden || again(), EVERY_MS);
-}
-
 if (desk) {
   bulk(desk);
-  watch(desk);
+  const again = watch(() => look(desk), ({ project, request }) =>
+    String(desk.dataset.path).endsWith(`/${project}/change_requests/${request}`));
+  desk.addEventListener("refused", again);
 }

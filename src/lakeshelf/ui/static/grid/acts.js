@@ -1,6 +1,7 @@
 /** What people do to cells and rows: type, clear, fill, paste, copy, insert, delete. */
 
 import { made } from "../ids.js";
+import { counted } from "../texts.js";
 import { read, same, shown } from "./cells.js";
 import { format, parse } from "./tsv.js";
 
@@ -11,17 +12,16 @@ import { format, parse } from "./tsv.js";
 /** @typedef {import("./table.js").Table} Table */
 /** @typedef {import("./selection.js").Range} Range */
 /** @typedef {{index: number, column: Column, text: string, reading: Reading}} Change */
+/** @typedef {{wanted: Wanted[], refused: string[], drafts: Set<string>}} Act What one act comes to; others may begin before it ends. */
 
-/** Cells above which a paste asks first. */
+/** Cells above which an act asks first, and most of one act: each is held until the server has it. */
 const MANY = 10_000;
+const MOST = 250_000;
 const MOST_COPIED = 10_000;
 const ROWS_AT_ONCE = 2_000;
 const NAMED = 5;
 
 export class Acts {
-  /** @type {{wanted: Wanted[], refused: string[]}} */
-  #now = { wanted: [], refused: [] };
-
   /**
    * @param {Table} table @param {(text: string) => void} say
    * @param {(question: string) => Promise<boolean>} ask
@@ -43,8 +43,9 @@ export class Acts {
    * @param {Change[]} changes @param {string} [what]
    */
   write(changes, what = "") {
-    for (const change of changes) this.#change(change);
-    this.#end(what && `${changes.length - this.#now.refused.length} of ${changes.length} cells ${what}`);
+    const act = begun();
+    for (const change of changes) this.#change(act, change);
+    this.#end(act, what && `${changes.length - act.refused.length} of ${changes.length} cells ${what}`);
   }
 
   /** @param {Range} range */
@@ -66,21 +67,22 @@ export class Acts {
     const pieces = parse(text);
     const cells = pieces.reduce((sum, row) => sum + row.length, 0);
     if (!cells) return;
-    if (cells > MANY && !(await this.ask(`Paste ${cells.toLocaleString("en")} cells?`))) return;
+    if (!(await this.#may(cells, "cell", "pasted"))) return;
     if (cells === 1) return this.#fill(range, () => pieces[0][0].text, "pasted", pieces[0][0].quoted);
     const width = this.table.columns.length - range.left;
     const inside = pieces.slice(0, this.table.rows - range.top).map((row) => row.slice(0, width));
     const taken = inside.reduce((sum, row) => sum + row.length, 0);
+    const act = begun();
     await this.#each(range.top, inside.length, (index, number) => {
       inside[number].forEach((piece, place) => {
         const column = this.table.columns[range.left + place];
         const reading = read(column, piece.text, piece.quoted);
-        this.#change({ index, column, text: piece.text, reading });
+        this.#change(act, { index, column, text: piece.text, reading });
       });
     });
     const outside = cells - taken;
-    if (outside) this.#now.refused.push(`${outside} cells beyond the last row or column: insert rows first`);
-    this.#end(`${cells - outside - this.#now.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted`);
+    if (outside) act.refused.push(`${outside} cells beyond the last row or column: insert rows first`);
+    this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted`);
   }
 
   /** The text of a range for the clipboard; undefined: rows of it are not here. @param {Range} range */
@@ -119,28 +121,37 @@ export class Acts {
   /** @param {Range} range */
   async delete({ top, bottom }) {
     const rows = bottom - top + 1;
-    if (rows > MANY && !(await this.ask(`Delete ${rows.toLocaleString("en")} rows?`))) return;
+    if (!(await this.#may(rows, "row", "deleted"))) return;
+    const act = begun();
     await this.#each(top, rows, (index) => {
       const row = this.table.row(index);
       if (row?.draft) this.table.drafts.delete(row.id);
-      else if (row && !this.table.isDeleted(row)) this.#now.wanted.push({ op: "delete", row_id: row.id });
+      else if (row && !this.table.isDeleted(row)) act.wanted.push({ op: "delete", row_id: row.id });
     });
-    this.#end(`${rows} rows deleted`);
+    this.#end(act, `${counted(rows, "row")} deleted`);
+  }
+
+  /** Whether an act may go on: what is much is asked, what is too much is said. @param {number} count @param {string} of @param {string} what */
+  async #may(count, of, what) {
+    const many = counted(count, of);
+    if (count > MOST) this.say(`Nothing is ${what}: ${many} are more than the ${MOST.toLocaleString("en")} of one step; select fewer, or upload a file`);
+    return count <= MANY || (count <= MOST && this.ask(`${many} are to be ${what}. Go on?`));
   }
 
   /** @param {Range} range @param {(column: number) => string} textOf @param {string} what @param {boolean} [quoted] */
   async #fill({ top, bottom, left, right }, textOf, what, quoted = false) {
     const rows = bottom - top + 1;
     const cells = rows * (right - left + 1);
-    if (cells > MANY && !(await this.ask(`${cells.toLocaleString("en")} cells are to be ${what}. Go on?`))) return;
+    if (!(await this.#may(cells, "cell", what))) return;
+    const act = begun();
     await this.#each(top, rows, (index) => {
       for (let place = left; place <= right; place += 1) {
         const column = this.table.columns[place];
         const text = textOf(place);
-        this.#change({ index, column, text, reading: read(column, text, quoted) });
+        this.#change(act, { index, column, text, reading: read(column, text, quoted) });
       }
     });
-    this.#end(`${cells - this.#now.refused.length} of ${cells} cells ${what}`);
+    this.#end(act, `${cells - act.refused.length} of ${cells} cells ${what}`);
   }
 
   /** @param {number} top @param {number} count @param {(index: number, number: number) => void} what */
@@ -152,19 +163,19 @@ export class Acts {
     }
   }
 
-  /** @param {Change} change */
-  #change({ index, column, text, reading }) {
+  /** @param {Act} act @param {Change} change */
+  #change(act, { index, column, text, reading }) {
     const row = this.table.row(index);
-    if (!row) return this.#refuse(`row ${index + 1}`, column, "it could not be read");
+    if (!row) return this.#refuse(act, `row ${index + 1}`, column, "it could not be read");
     const { value: before } = this.table.cell(row, column);
     if ("value" in reading && same(reading.value, before)) return this.#same(row.id, column, before);
-    if (!this.isEditable(column, row.draft)) return this.#refuse(row.id, column, column.key ? "the key of a row does not change" : "read only");
+    if (!this.isEditable(column, row.draft)) return this.#refuse(act, row.id, column, column.key ? "the key of a row does not change" : "read only");
     if (!("value" in reading)) {
       if (!row.draft) this.table.edits.refuse(row.id, column.name, before, text, `${reading.refusal}, not ${text.slice(0, 40)}`);
-      return this.#refuse(row.draft ? "the new row" : row.id, column, `${reading.refusal}, not ${text.slice(0, 40)}`);
+      return this.#refuse(act, row.draft ? "the new row" : row.id, column, `${reading.refusal}, not ${text.slice(0, 40)}`);
     }
-    if (row.draft) this.#draft(row.id, column, reading.value);
-    else this.#now.wanted.push({ op: "set", row_id: row.id, column: column.name, value: reading.value, before });
+    if (row.draft) this.#draft(act, row.id, column, reading.value);
+    else act.wanted.push({ op: "set", row_id: row.id, column: column.name, value: reading.value, before });
   }
 
   /** What was refused before is forgotten by the value that is there. @param {string} id @param {Column} column @param {Value} value */
@@ -173,31 +184,49 @@ export class Acts {
     if (cell?.refused) this.table.edits.cells.get(id)?.set(column.name, { value });
   }
 
-  /** @param {string} id @param {Column} column @param {Value} value */
-  #draft(id, column, value) {
+  /** A row stays where it is until the act ends. @param {Act} act @param {string} id @param {Column} column @param {Value} value */
+  #draft(act, id, column, value) {
+    this.table.drafts.set(id, { ...this.table.drafts.get(id), [column.name]: value });
+    act.drafts.add(id);
+  }
+
+  /** New rows whose keys are complete are sent. @param {Act} act */
+  #complete({ wanted, refused, drafts }) {
     const { table } = this;
-    const cells = { ...table.drafts.get(id), [column.name]: value };
-    const key = table.keyOf(cells);
-    if (key === undefined) return void table.drafts.set(id, cells);
-    table.drafts.delete(id);
-    this.#now.wanted.push({ op: "insert", row_id: key, value: cells });
+    const keys = new Set(table.edits.inserted.keys());
+    for (const id of drafts) {
+      const cells = table.drafts.get(id);
+      const key = cells && table.keyOf(cells);
+      if (key === undefined) continue;
+      if (keys.has(key)) refused.push(`${key} is another new row already: give this one another key`);
+      else {
+        table.drafts.delete(id);
+        wanted.push({ op: "insert", row_id: key, value: cells });
+      }
+      keys.add(key);
+    }
   }
 
-  /** @param {string} row @param {Column} column @param {string} why */
-  #refuse(row, column, why) {
-    this.#now.refused.push(`${column.label} of ${row}: ${why}`);
+  /** @param {Act} act @param {string} row @param {Column} column @param {string} why */
+  #refuse(act, row, column, why) {
+    act.refused.push(`${column.label} of ${row}: ${why}`);
   }
 
-  /** @param {string} what */
-  #end(what) {
-    const { wanted, refused } = this.#now;
-    this.#now = { wanted: [], refused: [] };
+  /** @param {Act} act @param {string} what */
+  #end(act, what) {
+    this.#complete(act);
+    const { wanted, refused } = act;
     this.table.edits.step(wanted);
     this.table.dispatchEvent(new Event("change"));
     const named = refused.slice(0, NAMED).join("; ");
     const more = refused.length > NAMED ? `; and ${refused.length - NAMED} more, F8 shows the next` : "";
-    const begun = what && `${what}. `;
-    if (refused.length) this.say(`${begun}Refused: ${named}${more}`);
+    const said = what && `${what}. `;
+    if (refused.length) this.say(`${said}Refused: ${named}${more}`);
     else if (what) this.say(what);
   }
+}
+
+/** @returns {Act} */
+function begun() {
+  return { wanted: [], refused: [], drafts: new Set() };
 }

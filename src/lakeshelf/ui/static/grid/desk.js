@@ -1,6 +1,7 @@
 /** What stands around the grid: how much is edited and saved, and what is done with it. */
 
 import { made } from "../ids.js";
+import { counted } from "../texts.js";
 import { Refusal, call, later, path } from "./calls.js";
 import { ask, asked, element } from "./dom.js";
 
@@ -36,14 +37,18 @@ export class Desk {
     const keys = this.#button("Keys", () => this.keys());
     const history = this.#button("Who wrote this", () => this.blame());
     const reason = why ? [element("span", { class: "grid-why" }, why)] : [];
-    root.prepend(element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits" }, this.count, this.state, this.again, ...acts, history, keys, ...reason));
+    this.bar = element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits", inert: true }, this.count, this.state, this.again, ...acts, history, keys, ...reason);
+    root.prepend(this.bar);
     root.append(this.panel);
     this.why = why;
+    /** Whether what is left on the page is left on purpose. */
+    this.isDone = false;
     this.#listen();
     this.#tell();
   }
 
   #listen() {
+    this.grid.addEventListener("begun", () => { this.bar.inert = false; });
     this.grid.addEventListener("preview", () => this.why || void this.#tried(() => this.preview()));
     this.grid.addEventListener("keys", () => void this.#tried(() => this.keys()));
     this.grid.addEventListener("jump", () => void this.jump());
@@ -53,6 +58,7 @@ export class Desk {
     this.table.addEventListener("failed", (event) => this.fail(/** @type {CustomEvent} */ (event).detail));
     this.edits.addEventListener("change", () => this.#tell());
     this.edits.addEventListener("taken", () => this.panel.hidden || void this.#tried(() => this.preview()));
+    addEventListener("beforeunload", (event) => this.isDone || !this.#left() || event.preventDefault());
     this.edits.addEventListener("refused", (event) => this.grid.say(`Refused: ${/** @type {CustomEvent} */ (event).detail.message}`));
   }
 
@@ -69,16 +75,18 @@ export class Desk {
   async submit() {
     if (!(await this.#saved())) return;
     const [{ submission }, shown] = await Promise.all([later(import("./dialogs.js")), this.#ask("preview")]);
-    const body = await submission(shown);
+    const body = await submission(shown, this.#left());
     if (!body) return;
     const request = await call("POST", `${path("live_sessions", await this.session.id(false))}/submit`, { body, id: made() });
+    this.isDone = true;
     location.assign(`/reviews${path(request.project, String(request.number))}`);
   }
 
   async discard() {
-    if (!this.session.opened || !(await ask("Throw all edits of this session away?"))) return;
-    await call("DELETE", path("live_sessions", this.session.opened.id), { id: made() });
+    if (!(await ask("Throw all edits of this session away?"))) return;
+    if (this.session.opened) await call("DELETE", path("live_sessions", this.session.opened.id), { id: made() }).catch(unlessEnded);
     for (const kept of await this.edits.store.all()) await this.edits.store.remove(kept.n);
+    this.isDone = true;
     location.reload();
   }
 
@@ -110,7 +118,7 @@ export class Desk {
     this.grid.begin();
     this.grid.go(0);
     const order = next.length ? ` by ${column}` : "";
-    this.grid.say(`${this.table.count.toLocaleString("en")} rows${order}`);
+    this.grid.say(`${counted(this.table.count, "row")}${order}`);
     const address = new URL(location.href);
     address.searchParams.delete("sort");
     for (const one of next) address.searchParams.set("sort", `${"descending" in one ? "-" : ""}${one.column}`);
@@ -141,6 +149,12 @@ export class Desk {
     this.grid.say(`${error instanceof Error ? error.message : error}${hint}`);
   }
 
+  /** What only this page knows, in words; empty: nothing. */
+  #left() {
+    const [texts, rows] = [[...this.edits.refused()].length, this.table.drafts.size];
+    return [texts && counted(texts, "refused cell"), rows && `${counted(rows, "new row")} without a whole key`].filter(Boolean).join(" and ");
+  }
+
   /** @param {string} what */
   async #ask(what) {
     return call("GET", `${path("live_sessions", await this.session.id(false))}/${what}`);
@@ -148,13 +162,13 @@ export class Desk {
 
   async #saved() {
     if (await this.edits.flushed()) return true;
-    this.grid.say(`${this.edits.unsent} edits are not saved: ${this.edits.reason}`);
+    this.grid.say(`Not saved yet: ${counted(this.edits.unsent, "edit")}, since ${this.edits.reason}`);
     return false;
   }
 
   /** @returns {Generator<[string, string]>} */
   *#faults() {
-    for (const [row, cells] of this.edits.cells) for (const [column, cell] of cells) if (cell.refused) yield [row, column];
+    yield* this.edits.refused();
     for (const [row, findings] of this.edits.findings) for (const one of findings) if (one.column) yield [row, one.column];
   }
 
@@ -182,9 +196,9 @@ export class Desk {
   #tell() {
     const { state, reason, taken, unsent } = this.edits;
     const errors = [...this.#faults()].length;
-    const counts = [`${this.table.rows.toLocaleString("en")} rows`];
-    if (taken + unsent) counts.push(`${taken + unsent} edits`);
-    if (errors) counts.push(`${errors} findings`);
+    const counts = [counted(this.table.rows, "row")];
+    if (taken + unsent) counts.push(counted(taken + unsent, "edit"));
+    if (errors) counts.push(counted(errors, "finding"));
     this.count.textContent = counts.join(", ");
     const told = {
       saved: taken ? "saved" : "",
@@ -200,4 +214,9 @@ export class Desk {
     this.undo.disabled = !this.edits.canUndo;
     this.redo.disabled = !this.edits.canRedo;
   }
+}
+
+/** A session that has ended already is as good as one that is ended. @param {unknown} error */
+function unlessEnded(error) {
+  if (!(error instanceof Refusal && [404, 410].includes(error.status))) throw error;
 }

@@ -19,9 +19,9 @@ const KEYS = [
 ];
 
 /** What a submission says of itself; undefined: it is not submitted.
- * @param {import("./preview.js").Preview} shown
+ * @param {import("./preview.js").Preview} shown @param {string} left What stays behind; empty: nothing.
  */
-export async function submission(shown) {
+export async function submission(shown, left) {
   const title = element("input", { name: "title", required: true, maxlength: 200, autofocus: true });
   const description = element("textarea", { name: "description", rows: 3, maxlength: 10000 });
   const merges = element("input", { type: "checkbox", name: "merges" });
@@ -30,6 +30,7 @@ export async function submission(shown) {
     { method: "dialog" },
     element("h2", {}, "Submit for review"),
     element("p", {}, summary(shown)),
+    ...(left ? [element("p", { class: "warning" }, `! Not among them, and lost with this page: ${left}.`)] : []),
     element("label", {}, "Title", title),
     element("label", {}, "Why", description),
     element("label", {}, merges, "Merge when it is approved"),

@@ -19,7 +19,9 @@ import { shown } from "./cells.js";
 const PAUSE_MS = 120;
 const LONGEST_MS = 30_000;
 const ANSWER_MS = 60_000;
+/** Most edits of a call; one with a long text counts for several, so that no call is larger than the server takes. */
 const MOST = 5_000;
+const LONG = 400;
 
 export class Edits extends EventTarget {
   /** @type {Map<string, Map<string, Cell>>} */
@@ -46,6 +48,8 @@ export class Edits extends EventTarget {
   #before = new Map();
   /** @type {Set<string>} */
   #refused = new Set();
+  /** @type {Map<string, string>} Name of a new row → the key that the server made for it. */
+  #names = new Map();
   /** @type {Promise<unknown>} */
   #keeping = Promise.resolve();
   #tries = 0;
@@ -66,6 +70,11 @@ export class Edits extends EventTarget {
     return this.#queue.reduce((sum, batch) => sum + batch.edits.length, 0);
   }
 
+  /** Cells whose text is no value: nobody but this page knows it. @returns {Generator<[string, string]>} */
+  *refused() {
+    for (const [row, cells] of this.cells) for (const [column, cell] of cells) if (cell.refused) yield [row, column];
+  }
+
   get canUndo() {
     return this.#steps.length > 0;
   }
@@ -76,6 +85,7 @@ export class Edits extends EventTarget {
 
   /** Take up what the browser kept when the page ended. */
   async takeUp() {
+    await this.#keeping;
     this.#queue = await this.store.all();
     this.#layAll();
     this.#isBehind = this.#queue.some(({ kind }) => kind === "undo");
@@ -103,7 +113,7 @@ export class Edits extends EventTarget {
     const done = this.#steps.pop();
     if (!done) return;
     this.#undone.push(done);
-    for (const { edit, before } of [...done].reverse()) this.#take(edit, before);
+    for (const { edit, before } of [...done].reverse()) this.#take(this.#named(edit), before);
     this.#enqueue("undo", done.map(({ edit }) => edit));
   }
 
@@ -131,7 +141,7 @@ export class Edits extends EventTarget {
   /** What an ended session had taken is in none that goes on: what waits, and what cannot be sent, is left. */
   #forget() {
     for (const [row, cells] of this.cells) this.cells.set(row, new Map([...cells].filter(([, cell]) => cell.refused)));
-    for (const held of [this.inserted, this.deleted, this.findings]) held.clear();
+    for (const held of [this.inserted, this.deleted, this.findings, this.#names]) held.clear();
     this.#steps = [];
     this.#undone = [];
     this.taken = 0;
@@ -172,8 +182,10 @@ export class Edits extends EventTarget {
   /** @param {Edit} edit @param {Value} [before] */
   #lay(edit, before) {
     this.#before.set(edit.edit_id, before);
-    if (edit.op === "insert") this.#comes(edit.row_id, /** @type {Row} */ (edit.value ?? {}));
-    else if (edit.op === "delete") this.deleted.add(edit.row_id);
+    if (edit.op === "insert") {
+      this.#names.delete(edit.row_id);
+      this.#comes(edit.row_id, /** @type {Row} */ (edit.value ?? {}));
+    } else if (edit.op === "delete") this.deleted.add(edit.row_id);
     else this.#cell(edit.row_id, String(edit.column), { value: /** @type {Value} */ (edit.value) });
   }
 
@@ -201,8 +213,7 @@ export class Edits extends EventTarget {
   #enqueue(kind, edits) {
     /** @type {Kept[]} */
     const kept = [];
-    for (let at = 0; at < edits.length; at += MOST)
-      kept.push({ kind, id: made(), session: "", edits: edits.slice(at, at + MOST), n: 0, of: this.store.of });
+    for (const part of calls(edits)) kept.push({ kind, id: made(), session: "", edits: part, n: 0, of: this.store.of });
     this.#queue.push(...kept);
     this.#keeping = this.#keeping.then(() => this.store.add(kept));
     this.#tell();
@@ -244,13 +255,13 @@ export class Edits extends EventTarget {
     if (!first) return this.#sentElsewhere(queued);
     if (first.sent) return first;
     const together = [first];
-    let size = first.edits.length;
+    let size = sizeOf(first.edits);
     for (const one of first.kind === "edits" ? rest : []) {
-      size += one.edits.length;
+      size += sizeOf(one.edits);
       if (one.sent || one.kind !== "edits" || !one.n || size > MOST) break;
       together.push(one);
     }
-    const edits = together.flatMap((one) => one.edits);
+    const edits = together.flatMap((one) => one.edits).map((edit) => (edit.op === "insert" ? edit : this.#named(edit)));
     const session = first.session || (await this.session(false));
     const batch = { ...first, session, edits, sent: true };
     await this.store.replace(together.map((one) => one.n), batch);
@@ -317,8 +328,14 @@ export class Edits extends EventTarget {
     this.dispatchEvent(new CustomEvent("refused", { detail: { message, edit } }));
   }
 
+  /** An edit with its row named as the server has it. @param {Edit} edit @returns {Edit} */
+  #named(edit) {
+    return { ...edit, row_id: this.#names.get(edit.row_id) ?? edit.row_id };
+  }
+
   /** @param {string} name @param {string} key */
   #rename(name, key) {
+    this.#names.set(name, key);
     this.inserted = new Map([...this.inserted].map(([id, row]) => [id === name ? key : id, row]));
     const cells = this.cells.get(name);
     this.cells.delete(name);
@@ -353,4 +370,27 @@ export class Edits extends EventTarget {
 function stops({ status, code }, kind) {
   if (status === 401 || code === "origin_refused") return "signed out";
   return status === 403 || status === 410 || (status === 404 && kind === "edits") ? "ended" : undefined;
+}
+
+/** Edits by call. @param {Edit[]} edits */
+function calls(edits) {
+  /** @type {Edit[][]} */
+  const parts = [];
+  let size = MOST;
+  for (const edit of edits) {
+    const own = sizeOf([edit]);
+    size += own;
+    if (size <= MOST) parts[parts.length - 1].push(edit);
+    else {
+      parts.push([edit]);
+      size = own;
+    }
+  }
+  return parts;
+}
+
+/** What edits count for in a call. @param {Edit[]} edits */
+function sizeOf(edits) {
+  const texts = edits.map(({ value }) => (typeof value === "string" ? value : JSON.stringify(value ?? null)));
+  return texts.reduce((sum, text) => sum + 1 + Math.floor(text.length / LONG), 0);
 }

@@ -34,21 +34,24 @@ export class Grid extends EventTarget {
     this.body = element("div", { role: "rowgroup", class: "grid-rows" }, this.shift);
     const inner = element("div", { role: "presentation", class: "grid-all" }, this.head, this.body);
     const named = { role: "grid", tabindex: 0, "aria-label": label, "aria-multiselectable": true };
-    this.box = element("div", { ...named, class: "grid-box", "aria-readonly": !canEdit && "true" }, inner);
+    this.box = element("div", { ...named, class: "grid-box", "aria-readonly": !canEdit && "true", inert: true }, inner);
     this.found = element("div", { role: "status", "aria-live": "polite", class: "grid-found" });
+    this.nothing = element("p", { class: "empty", role: "status", hidden: true });
     this.editor = new Editor(this.body);
-    root.append(this.box, this.found);
+    root.append(this.nothing, this.box, this.found);
     this.scrolling = new Scrolling(this.box, inner, () => this.#draw());
     this.#listen();
   }
 
-  /** Draw the columns, which are known now. */
+  /** Draw the columns, which are known now; nothing is done before. */
   begin() {
+    this.box.inert = false;
+    this.dispatchEvent(new Event("begun"));
     const names = this.table.columns.map((column, place) => this.#header(column, place));
     const corner = element("div", { role: "columnheader", class: "grid-number", "aria-colindex": 1 }, "Row");
     this.head.replaceChildren(element("div", { role: "row", class: "grid-line", "aria-rowindex": 1 }, corner, ...names));
     const widths = this.table.columns.map(width);
-    this.numbers = 36 + 9 * this.table.rows.toLocaleString("en").length;
+    this.numbers = Math.max(52, 36 + 9 * this.table.rows.toLocaleString("en").length);
     this.root.style.setProperty("--numbers", `${this.numbers}px`);
     this.root.style.setProperty("--columns", [this.numbers, ...widths].map((one) => `${one}px`).join(" "));
     this.root.style.setProperty("--width", `${widths.reduce((sum, one) => sum + one, this.numbers)}px`);
@@ -62,6 +65,8 @@ export class Grid extends EventTarget {
   /** Rows have come or gone. */
   resize() {
     this.box.setAttribute("aria-rowcount", String(this.table.rows + 1));
+    this.nothing.hidden = this.table.rows > 0 || !this.table.columns.length;
+    this.nothing.textContent = this.#why;
     if (this.scrolling.rows !== this.table.rows) this.scrolling.resize(this.table.rows);
     this.body.style.height = `${this.scrolling.view}px`;
     this.#draw();
@@ -77,6 +82,12 @@ export class Grid extends EventTarget {
   say(text) {
     this.found.textContent = visible(text);
     this.said = this.#spot;
+  }
+
+  /** Why no row is shown, and what leads to some. */
+  get #why() {
+    if (this.table.query.filters.length) return "No row is like this. Choose others above.";
+    return this.canEdit ? "There is no row. Insert one, or upload a file." : "There is no row.";
   }
 
   get #spot() {
@@ -147,9 +158,11 @@ export class Grid extends EventTarget {
     return true;
   }
 
-  /** A new row, with its first cell active. */
+  /** A new row, with the first cell active that is to be filled. */
   insert() {
-    this.go(this.acts.insert(), Math.max(0, this.table.columns.findIndex((column) => column.name === this.table.key[0])));
+    const [first] = this.table.key;
+    const isFirst = (/** @type {Column} */ column) => (first ? column.name === first : !column.read_only);
+    this.go(this.acts.insert(), Math.max(0, this.table.columns.findIndex(isFirst)));
   }
 
   /** Edit the active cell. @param {string} [text] What it begins with; none: the value. */
@@ -240,7 +253,8 @@ export class Grid extends EventTarget {
     this.#drawing = 0;
     const { first, last, top, height } = this.scrolling;
     if (!this.table.columns.length) return;
-    this.table.pages.show(Math.min(first, this.table.count - 1), Math.min(last, this.table.count - 1));
+    const { count } = this.table;
+    if (count) this.table.pages.show(Math.min(first, count - 1), Math.min(last, count - 1));
     while (this.#slots.length < last - first + 1) this.#slots.push(this.#made());
     this.#slots.forEach((slot, number) => this.#fill(slot, first + number));
     this.shift.style.transform = `translateY(${first * height - top}px)`;

@@ -1,8 +1,10 @@
 /** The grid of a page: `<div data-grid data-project=… data-dataset=… data-user=… data-why=…>`. */
 
+import { watch } from "../watched.js";
 import { addressed } from "./address.js";
 import { call, later, path } from "./calls.js";
 import { Desk } from "./desk.js";
+import { element } from "./dom.js";
 import { Edits } from "./edits.js";
 import { Grid } from "./grid.js";
 import { Session } from "./session.js";
@@ -69,11 +71,26 @@ async function begin(table, session, grid, canEdit) {
   table.key = definition.definition.key.filter((/** @type {string} */ name) => name !== "row_id");
   table.session = opened?.id ?? null;
   table.edits.taken = opened?.edits ?? 0;
+  if (!isOld) redefined(table, grid.root, definition.definition.version);
   await table.show(query);
   grid.begin();
   if (opened) await table.takeUp();
   if (canEdit && !isOld) await table.edits.takeUp();
   if (opened?.edits) table.edits.find((await call("GET", `${path("live_sessions", opened.id)}/preview`)).findings);
+}
+
+/** Say that the dataset is defined anew: what is drawn and judged here goes by the definition of before.
+ * @param {Table} table @param {HTMLElement} root @param {number} version Of the definition of before.
+ */
+function redefined(table, root, version) {
+  const link = element("a", { href: "" }, "Load this page anew");
+  const news = element("p", { class: "news", role: "status", hidden: true }, "This dataset is defined anew. ", link, ": what is not sent is kept, and judged by what holds now.");
+  root.prepend(news);
+  const look = async () => {
+    const { definition } = await call("GET", `${table.place}/definition`);
+    news.hidden = definition.version === version;
+  };
+  watch(look, ({ project, dataset }) => table.place === path("projects", project, "datasets", dataset));
 }
 
 for (const root of document.querySelectorAll("[data-grid]")) if (root instanceof HTMLElement) void mount(root);

@@ -1,0 +1,162 @@
+"""What others do while a page is open is said in one sentence with the next step, and costs nobody what they typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
+
+from lakeshelf.contracts.types import STRING, Field
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule, made_key
+from lakeshelf.governance.services import datasets
+from lakeshelf.governance.services.changes import defining, sessions
+from lakeshelf.governance.services.context import Context
+from lakeshelf.governance.services.reading import diffs, listing
+from tests.governance.api.people import issue
+from tests.governance.services import acting
+from tests.governance.services.conftest import ANN, BEN, PROJECT
+from tests.ui.browser import signed_in
+from tests.ui.keyboard import button
+from tests.ui.steward import DATASET, DEFINITION, Desk, made
+from tests.ui.test_grid import EDITS
+
+pytestmark = pytest.mark.slow
+FEW = RowRule("few", "between", ("threshold_pct",), {"minimum": 0, "maximum": 50})
+
+
+@pytest.fixture
+def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
+    made(context, rows=40)
+    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+        shown = Desk(page, context)
+        shown.open()
+        yield shown
+
+
+def define(context: Context) -> None:
+    """Have another definition of the dataset in force, as others propose, approve and merge one."""
+    changed = DEFINITION.next(rules=(*DEFINITION.rules, FEW))
+    request = defining.propose(context, BEN, PROJECT, DATASET, changed, title="At most 50")
+    acting.merged(context, acting.approved(context, request, ANN))
+
+
+def test_a_definition_that_changes_under_unsent_edits_is_said_and_judges_them(desk: Desk) -> None:
+    desk.page.route(EDITS, lambda route: route.abort())
+    for row, text in ((2, "25"), (3, "60")):
+        desk.go(row, "threshold_pct")
+        desk.type(text)
+    expect(desk.page.locator(".grid-state")).to_contain_text("2 not saved")
+    define(desk.context)
+    news = desk.page.get_by_text("This dataset is defined anew.")
+    expect(news).to_contain_text("what is not sent is kept")
+    desk.page.unroute(EDITS)
+    desk.page.get_by_role("link", name="Load this page anew").click()
+    desk.saved()
+    expect(news).to_be_hidden()
+    expect(desk.cell(2, "threshold_pct")).to_have_text("25")
+    expect(desk.cell(3, "threshold_pct")).to_have_attribute("aria-invalid", "true")
+    assert desk.staged() == {("K000001", "threshold_pct"): 25, ("K000002", "threshold_pct"): 60}
+
+
+def test_what_only_the_page_knows_is_not_left_unasked(desk: Desk) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    desk.page.on("dialog", stay)
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    desk.go(3, "threshold_pct")
+    desk.type("many")
+    desk.press("Insert")
+    desk.saved()
+    with desk.page.expect_event("dialog"):
+        desk.page.evaluate("() => { setTimeout(() => location.assign('/data')); }")
+    desk.press("Control+Home")
+    expect(desk.cell(3, "threshold_pct")).to_have_text("many")
+    assert asked == ["beforeunload"]
+    button(desk.page, "Submit…").click()
+    left = (
+        "Not among them, and lost with this page: 1 refused cell and 1 new row without a whole key."
+    )
+    expect(desk.page.get_by_text(left)).to_be_visible()
+    desk.page.get_by_label("Title").fill("The rest")
+    button(desk.page, "Submit").click()
+    desk.page.wait_for_url(f"**/reviews/{PROJECT}/1")  # who was told so is not asked again
+    assert asked == ["beforeunload"]
+
+
+NOTES = Definition(1, (made_key(), Column(Field("note", STRING, "A note.", required=False))))
+
+
+def test_a_row_whose_key_the_server_makes_is_edited_before_it_has_one_and_taken_back(
+    browser: Browser, context: Context, address: str
+) -> None:
+    datasets.create(context, ANN, PROJECT, "notes", NOTES)
+    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+        held: list[Route] = []
+        page.route(EDITS, lambda route: held.append(route))  # noqa: PLW0108 - Playwright calls functions alone
+        page.goto(f"/data/{PROJECT}/notes")
+        grid, state = page.get_by_role("grid"), page.locator(".grid-state")
+        expect(page.get_by_text("There is no row. Insert one, or upload a file.")).to_be_visible()
+        grid.press("Insert")
+        expect(state).to_have_text("1 not saved")
+        page.keyboard.type("mine")
+        page.keyboard.press("Enter")
+        expect(state).to_have_text("2 not saved")
+        expect(page.locator(".grid-found")).to_have_text("note: A note.")
+        page.unroute(EDITS)
+        for route in held:
+            route.continue_()
+        expect(state).to_have_text("saved")
+        [session] = listing.sessions(context, ANN, PROJECT, "notes")
+
+        def staged() -> list[diffs.CellDiff]:
+            return diffs.first_rows(sessions.preview(context, ANN, session.id).merged.cells, 9)
+
+        assert [row.staged["note"] for row in staged()] == ["mine"]
+        page.keyboard.press("Control+z")
+        page.keyboard.press("Control+z")
+        expect(grid).to_have_attribute("aria-rowcount", "1")
+        expect(state).to_have_text("saved")
+        assert staged() == []
+
+
+@contextmanager
+def tab_of(page: Page, place: str) -> Iterator[Page]:
+    """Another tab of the same browser, which hears nothing of what happens."""
+    other = page.context.new_page()
+    other.route("**/api/v1/events?*", lambda route: route.abort())
+    other.goto(place)
+    yield other
+    other.close()
+
+
+def test_a_request_that_another_tab_decided_is_not_decided_twice(
+    browser: Browser, context: Context, address: str
+) -> None:
+    request = acting.proposed(context, ANN, acting.insert("S1"))
+    place = f"/reviews/{PROJECT}/{request.number}"
+    with (
+        signed_in(browser, address, issue(context, "ben", "ben")) as page,
+        tab_of(page, place) as other,
+    ):
+        other.get_by_label("Comment, if there is one").fill("fine by me")
+        page.goto(place)
+        for name, said in (("Approve", "Your approval is given"), ("Merge", "It is merged.")):
+            button(page, name).click()
+            expect(page.locator("#said")).to_contain_text(said)
+        button(other, "Approve").click()
+        refusal = other.locator("form[action$=approve] .refused")
+        expect(refusal).to_contain_text("so approve is not possible; nothing more is decided of it")
+        expect(other.get_by_label("Comment, if there is one")).to_have_value("fine by me")
+        expect(other.get_by_text("It moved while you read: it is")).to_be_visible()
+        other.get_by_role("link", name="See what moved").click()
+        expect(other.locator("main")).to_contain_text("ben merged")
+    with context.metadata.reading() as tx:
+        [review] = tx.reviews.all(PROJECT, request.number)
+    assert review.user == "ben"
