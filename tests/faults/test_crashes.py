@@ -37,14 +37,15 @@ def test_a_driver_killed_at_random_moments_leaves_the_tables_of_an_undisturbed_r
     assert rig.contents() == undisturbed
 
 
+@pytest.mark.parametrize("committer", ["driver", pytest.param("spark", marks=pytest.mark.nightly)])
 def test_a_driver_killed_at_each_named_point_leaves_the_tables_of_an_undisturbed_run(
-    rig: Rig, undisturbed: Contents
+    rig: Rig, undisturbed: Contents, committer: str
 ) -> None:
     rig.send()
     for number, point in enumerate(crash.BATCH_POINTS):
         # Another batch each time: one that the driver dies in twice is done in parts.
-        crash_at = f"{point}:{number}"
-        driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=400, LAKESHELF_CRASH_AT=crash_at)
+        variables = {"LAKESHELF_CRASH_AT": f"{point}:{number}", "LAKESHELF_COMMITTER": committer}
+        driver = rig.start(jobs=STOCK_JOBS, max_batch_rows=400, **variables)
         assert driver.wait(PATIENCE_S) == -signal.SIGKILL, (point, rig.log())
     rig.start()
     rig.await_folded()

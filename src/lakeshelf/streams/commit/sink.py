@@ -17,7 +17,7 @@ from lakeshelf.contracts import Topic
 from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.logs import log
 from lakeshelf.streams.commit import lane
-from lakeshelf.streams.commit.committers.base import Committer, Rows
+from lakeshelf.streams.commit.committers.base import Committer, LaneName, Rows
 from lakeshelf.streams.commit.committers.driver import DriverCommitter
 from lakeshelf.streams.commit.ledger import LEDGER, Offsets
 from lakeshelf.streams.take.refusal import QUARANTINE
@@ -151,16 +151,16 @@ class Sink(Generic[Rows]):
         return self._others.get(name, self._committer).is_committed(name, txn)
 
     def append(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
-        """Append rows once, after all commits before."""
+        """Append rows of a raw table once."""
         return self._route(name, "append", rows, txn)
 
     def upsert(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
-        """Upsert rows once, after all commits before."""
+        """Upsert rows once, after all upserts before."""
         return self._route(name, "upsert", rows, txn)
 
-    def then(self, work: Callable[[], None]) -> None:
-        """Do something when the commits so far are made."""
-        self._committer.then(work)
+    def then(self, work: Callable[[], None], lane: LaneName = "tables") -> None:
+        """Do something when the commits of a lane so far are made."""
+        self._committer.then(work, lane)
 
     def settle(self) -> None:
         """Wait until all commits are made; raises what made one fail."""

@@ -10,8 +10,8 @@
 6. Commit the ledger row. Spark notes the batch as done when this returns.
 
 Every commit carries (application id, batch id) and is made at most once; steps 1 and 2 give the same
-rows for the same offsets, so it does not matter where a crash falls. Commits are made one after another while
-the batch computes what comes next.
+rows for the same offsets, so it does not matter where a crash falls. Commits are made while the batch computes
+what comes next: those of tables one after another, those of raw tables perhaps beside them.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class BatchProcessor(Generic[Rows]):
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
                 )
         self._quarantine(batch, batch.refused, self._txn(refusal.QUARANTINE, batch))
-        self._sink.then(partial(self._point, "after_raw", batch))
+        self._sink.then(partial(self._point, "after_raw", batch), lane="raw")
 
     def _commit_awaited(self, batch: Batch[Rows]) -> Updater[Rows]:
         """Step 3; what goes on with the tables."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -16,6 +16,8 @@ from lakeshelf.lake.form.commits import Commit, Txn
 from lakeshelf.streams.commit.ledger import Offsets
 
 Rows = TypeVar("Rows")
+LaneName = Literal["tables", "raw"]
+"""Commits of one lane follow one another; those of raw tables need not wait for those of the others."""
 
 
 class Committer(Protocol[Rows]):
@@ -69,7 +71,7 @@ class Committer(Protocol[Rows]):
         """Those of `rows` whose key `others` do not have; no part of a key is null."""
 
     def settle(self) -> None:
-        """Wait until every commit is made; raises what made one fail."""
+        """Wait until every commit is made, or none will be any more; raises what made one fail."""
 
     def end(self) -> None:
         """Let go of what `begin` and `freeze` hold. Called once a batch, also after a failure."""
@@ -117,10 +119,10 @@ class Committer(Protocol[Rows]):
         """Whether the write `txn` stands in the table."""
 
     def append(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
-        """Append rows once. Commits are made in the order of the calls, perhaps after their return."""
+        """Append rows of a raw table once, in the order of the calls, perhaps after their return."""
 
     def upsert(self, name: str, rows: Rows, txn: Txn) -> Future[Commit]:
-        """Replace, insert or (true `removed`) remove rows by key once; `table` has them at once."""
+        """Replace, insert or (true `removed`) remove rows by key once, as `append`; `table` has them at once."""
 
-    def then(self, work: Callable[[], None]) -> None:
-        """Do something when the commits so far are made."""
+    def then(self, work: Callable[[], None], lane: LaneName = "tables") -> None:
+        """Do something when the commits of a lane so far are made."""

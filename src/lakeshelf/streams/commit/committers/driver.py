@@ -27,6 +27,7 @@ from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
 from lakeshelf.lake.write import rewriting, writing
 from lakeshelf.logs import log
+from lakeshelf.streams.commit.committers.base import LaneName
 from lakeshelf.streams.commit.lane import Lane, done
 from lakeshelf.streams.commit.ledger import Offsets, most_records
 from lakeshelf.streams.declare import intake
@@ -220,8 +221,8 @@ class DriverCommitter:
             lambda: rewriting.rewrite(handle, name, rows_after, kept, self.write(txn))
         )
 
-    def then(self, work: Callable[[], None]) -> None:
-        """Do something behind the commits so far."""
+    def then(self, work: Callable[[], None], lane: LaneName = "tables") -> None:
+        """Do something behind the commits so far, which all have one lane."""
         self._lane.submit(work)
 
     def settle(self) -> None:

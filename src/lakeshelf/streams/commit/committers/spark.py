@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from functools import partial, reduce
 from pathlib import Path
@@ -26,7 +27,8 @@ from lakeshelf.lake.place.location import Place, Root
 from lakeshelf.lake.rows import tables
 from lakeshelf.lake.upkeep import requests
 from lakeshelf.lake.upkeep.maintenance import Maintenance
-from lakeshelf.streams.commit.lane import done
+from lakeshelf.streams.commit.committers.base import LaneName
+from lakeshelf.streams.commit.lane import Lane, done
 from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
@@ -60,7 +62,8 @@ class SparkCommitter:
     """Commits DataFrames through the session of the running batch.
 
     MERGE takes its application id from the session's configuration, and only the batch's own session
-    is private to the query (docs/design/pitfalls.md#trap-4).
+    is private to the query (docs/design/pitfalls.md#trap-4); so one is made behind the other, in a lane. Raw tables,
+    which an append tells its id itself, have another: Spark plans a commit for longer than it works on it.
 
     Args:
         root: Lake root.
@@ -88,6 +91,8 @@ class SparkCommitter:
         self._session: SparkSession | None = None
         self._maintenance = Maintenance()
         self._handles: dict[str, DeltaTable] = {}
+        self._lanes: dict[LaneName, Lane] = {"tables": Lane(), "raw": Lane()}
+        self._under_way: dict[str, Future[Commit]] = {}
 
     def read(self, records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         """Records, parsed by the executors, unless their batches are."""
@@ -139,16 +144,22 @@ class SparkCommitter:
         return rows.join(others, list(keys), "left_anti")
 
     def settle(self) -> None:
-        """Every commit is made when its call returns."""
+        """Wait for both lanes, whichever fails."""
+        try:
+            self._lanes["tables"].settle()
+        finally:
+            self._lanes["raw"].settle()
 
-    def then(self, work: Callable[[], None]) -> None:
-        """Do something now: the commits so far are made."""
-        work()
+    def then(self, work: Callable[[], None], lane: LaneName = "tables") -> None:
+        """Do something behind the commits of a lane so far."""
+        self._lanes[lane].submit(work)
 
     def end(self) -> None:
-        """Release the batch and what was frozen in it."""
+        """Release the batch and what was frozen in it, once no commit reads it any more."""
+        with suppress(Exception):
+            self.settle()
         held, self._held = self._held, []
-        for known in (self._counts, self._bounds, self._ids, self._ids_of_topics):
+        for known in (self._counts, self._bounds, self._ids, self._ids_of_topics, self._under_way):
             known.clear()
         for frame in held:
             frame.unpersist()
@@ -209,7 +220,9 @@ class SparkCommitter:
         return self._counts.get(rows) == 0
 
     def table(self, name: str) -> DataFrame:
-        """All rows of a table at its latest version."""
+        """All rows of a table at its latest version, with what the batch commits to it."""
+        if name in self._under_way:
+            self._under_way[name].result()
         return self.session.read.format("delta").load(self._path(name))
 
     def seen(self, name: str, rows: DataFrame) -> DataFrame:
@@ -236,24 +249,15 @@ class SparkCommitter:
         """Append rows once."""
         if self.is_committed(name, txn):
             return done(Write.once(txn).skipped(name, "append"))
-        writer = self._conform(name, rows).coalesce(1).write.format("delta").mode("append")
-        writer.option("userMetadata", orjson.dumps(dict(txn.metadata)).decode())
-        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
-            self._path(name)
-        )
-        return self._committed(name, "append")
+        append = partial(self._append, name, self._conform(name, rows), txn)
+        return self._commit("raw", name, "append", append)
 
     def upsert(self, name: str, rows: DataFrame, txn: Txn) -> Future[Commit]:
         """Merge rows once."""
         if self.is_committed(name, txn):
             return done(Write.once(txn).skipped(name, "merge"))
-        source = self._conform(name, rows)
-        self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
-        self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
-        self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
-        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.metadata)).decode())
-        self._merge(name, source)
-        return self._committed(name, "merge")
+        merge = partial(self._merge, name, self._conform(name, rows), txn)
+        return self._commit("tables", name, "merge", merge)
 
     @property
     def session(self) -> SparkSession:
@@ -269,7 +273,22 @@ class SparkCommitter:
             self._ids[rows] = Ids(**values)
         return self._ids[rows]
 
-    def _merge(self, name: str, source: DataFrame) -> None:
+    def _append(self, name: str, rows: DataFrame, txn: Txn) -> None:
+        writer = rows.coalesce(1).write.format("delta").mode("append")
+        writer.option("userMetadata", orjson.dumps(dict(txn.metadata)).decode())
+        writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
+            self._path(name)
+        )
+
+    def _tell(self, txn: Txn) -> None:
+        """Have the next MERGE of the session commit this write."""
+        self.session.conf.set(f"{TXN_CONF}.txnAppId", txn.app_id)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion", txn.version)
+        self.session.conf.set(f"{TXN_CONF}.txnVersion.autoReset.enabled", "true")
+        self.session.conf.set(TOLD_CONF, orjson.dumps(dict(txn.metadata)).decode())
+
+    def _merge(self, name: str, source: DataFrame, txn: Txn) -> None:
+        self._tell(txn)
         keys = CATALOG.tables[name].key
         on = reduce(lambda a, b: a & b, (F.col(f"t.{key}") == F.col(f"s.{key}") for key in keys))
         values: dict[str, str | Column] = {
@@ -304,9 +323,24 @@ class SparkCommitter:
         """The table at its latest version."""
         return tables.open_table(self._root, name)
 
-    def _committed(self, name: str, operation: str) -> Future[Commit]:
+    def _commit(
+        self, lane: LaneName, name: str, operation: str, write: Callable[[], None]
+    ) -> Future[Commit]:
+        made = self._lanes[lane].submit(partial(self._committed, name, operation, write))
+        self._under_way[name] = made
+        return made
+
+    def _committed(self, name: str, operation: str, write: Callable[[], None]) -> Commit:
+        _act_in(self.session)
+        write()
         self._handles[name] = handle = self._handle(name)
-        return done(Commit(name, handle.version(), operation, 1))  # Spark counts rows too late
+        return Commit(name, handle.version(), operation, 1)  # Spark counts rows too late
+
+
+def _act_in(session: SparkSession) -> None:
+    """Have what Spark and Delta do in this thread, which is not the stream's, done with the settings of a session."""
+    classes = session._get_j_spark_session_class(session._jvm)  # noqa: SLF001
+    classes.setActiveSession(session._jsparkSession)  # noqa: SLF001
 
 
 def _asked(value: DataFrame | datetime) -> DataFrame | str:
