@@ -76,9 +76,9 @@ class Sink(Generic[Rows]):
         """Rows of the raw table of a topic for records of it."""
         return self._committer.raw_rows(topic, records, ingested_at)
 
-    def without(self, rows: Rows, others: Rows, keys: Sequence[str]) -> Rows:
-        """Those of `rows` whose key `others` do not have."""
-        return self._committer.without(rows, others, keys)
+    def without(self, rows: Rows, places: pa.Table) -> Rows:
+        """Those of `rows` that stand elsewhere than at some places."""
+        return self._committer.without(rows, places)
 
     def end(self) -> None:
         """Let go of a batch."""

@@ -17,6 +17,7 @@ what comes next: those of tables one after another, those of raw tables perhaps 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -164,27 +165,21 @@ class BatchProcessor(Generic[Rows]):
         for refused in batch.refused:
             batch.counts[refused.topic].quarantined += 1
 
-    def _tell_apart(self, batch: Batch[Rows], topic: Topic, fates: Rows) -> None:
+    def _tell_apart(self, batch: Batch[Rows], topic: Topic, fates: pa.Table) -> None:
         """Count, refuse and leave out what is not new."""
-        tally = self._sink.to_arrow(self._sink.query(duplicates.TALLY, fates=fates)).to_pylist()
-        by_fate = {row["fate"]: row["records"] for row in tally}
+        by_fate = Counter(fates["fate"].to_pylist())
         counts = batch.counts[topic.name]
-        counts.duplicate = by_fate.get(duplicates.DUPLICATE, 0)
+        counts.duplicate = by_fate[duplicates.DUPLICATE]
         counts.valid -= sum(n for fate, n in by_fate.items() if fate not in duplicates.FIRST)
         if duplicates.HELD in by_fate:
-            batch.held[topic.name] = self._of_fates(fates, {duplicates.HELD})
+            batch.held[topic.name] = duplicates.of_fates(fates, {duplicates.HELD})
         if not by_fate.keys() <= duplicates.HARMLESS:
             batch.refused += self._contradictions(batch, topic, fates)
         if gone := by_fate.keys() - duplicates.going_on(topic):
-            left = self._sink.without(
-                batch.relations[topic.name], self._of_fates(fates, gone), duplicates.POSITION
-            )
-            batch.relations[topic.name] = self._sink.freeze(left)
+            places = duplicates.of_fates(fates, gone)
+            batch.relations[topic.name] = self._sink.without(batch.relations[topic.name], places)
 
-    def _of_fates(self, fates: Rows, named: Iterable[str]) -> Rows:
-        return self._sink.query(duplicates.of_fates(named), fates=fates)
-
-    def _fates(self, topic: Topic, batch: Batch[Rows]) -> Rows | None:
+    def _fates(self, topic: Topic, batch: Batch[Rows]) -> pa.Table | None:
         """What becomes of records; those of which nothing is said, or of all that, are certainly new."""
         records = batch.relations[topic.name]
         if topic.compacted:
@@ -192,23 +187,23 @@ class BatchProcessor(Generic[Rows]):
             if held is None:
                 return None
             text = duplicates.version_fates(topic, contract(held))
-            return self._sink.freeze(
-                self._sink.query(text, records=records, current=self._sink.table(held.table))
-            )
+            return self._told(text, records=records, current=self._sink.table(held.table))
         if topic.name not in self._plan.mirrors:
             return None
         seen = self._sink.seen(f"raw/{topic.name}", records)
         if self._sink.count(seen) == 0 and not self._sink.repeats(records):
             return None
-        return self._sink.freeze(
-            self._sink.query(duplicates.event_fates(topic), records=records, seen=seen)
-        )
+        return self._told(duplicates.event_fates(topic), records=records, seen=seen)
+
+    def _told(self, fates: str, **inputs: Rows) -> pa.Table:
+        """What a query tells of records; of new ones, which are nearly all, nothing."""
+        return self._sink.to_arrow(self._sink.query(duplicates.not_new(fates), **inputs))
 
     def _contradictions(
-        self, batch: Batch[Rows], topic: Topic, fates: Rows
+        self, batch: Batch[Rows], topic: Topic, fates: pa.Table
     ) -> list[refusal.Refused]:
         named = {duplicates.CONFLICT, duplicates.CONFLICTING_VERSION}
-        conflicts = self._sink.to_arrow(self._of_fates(fates, named)).to_pylist()
+        conflicts = duplicates.of_fates(fates, named).to_pylist()
         reasons = {place(row): row["fate"] for row in conflicts}
         detail = "an earlier record has this id or version and other content"
         return [
@@ -226,7 +221,7 @@ class BatchProcessor(Generic[Rows]):
             if name in batch.counts:
                 records = batch.relations[name]
                 if name in batch.held:
-                    records = self._sink.without(records, batch.held[name], duplicates.POSITION)
+                    records = self._sink.without(records, batch.held[name])
                 rows = self._sink.raw_rows(CATALOG.topics[name], records, self._clock())
                 batch.commits.append(
                     self._sink.append(f"raw/{name}", rows, self._txn(f"raw/{name}", batch))
@@ -290,8 +285,8 @@ class BatchProcessor(Generic[Rows]):
         """What is refused is neither valid nor a duplicate, whichever it was counted as."""
         repeats = {}
         for topic in {r.topic for r in refused} & batch.fates.keys():
-            rows = self._of_fates(batch.fates[topic], {duplicates.DUPLICATE})
-            repeats[topic] = {place(row) for row in self._sink.to_arrow(rows).to_pylist()}
+            rows = duplicates.of_fates(batch.fates[topic], {duplicates.DUPLICATE})
+            repeats[topic] = {place(row) for row in rows.to_pylist()}
         recount(batch.counts, refused, repeats)
 
     def _quarantine(self, batch: Batch[Rows], refused: list[refusal.Refused], txn: Txn) -> None:

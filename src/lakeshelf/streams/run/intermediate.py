@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -61,9 +62,9 @@ class Batch(Generic[Rows]):
     appended_at: datetime
     counts: dict[str, Counts]
     relations: dict[str, Rows] = field(default_factory=dict)
-    fates: dict[str, Rows] = field(default_factory=dict)
+    fates: dict[str, pa.Table] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
-    held: dict[str, Rows] = field(default_factory=dict)
+    held: dict[str, pa.Table] = field(default_factory=dict)
     commits: list[Future[Commit]] = field(default_factory=list)
     changes: list[TableChange[Rows]] = field(default_factory=list)
     part: BatchPart | None = None

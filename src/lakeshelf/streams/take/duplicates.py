@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lakeshelf.contracts import Table, Topic
 
 POSITION = ("kafka_partition", "kafka_offset")
@@ -24,7 +27,8 @@ HARMLESS = FIRST | {DUPLICATE}
 REPEATS = "SELECT count(*) > count(DISTINCT event_id) AS repeats FROM {records}"
 """Whether an id stands twice in `{records}`: one row."""
 
-TALLY = "SELECT fate, count(*) AS records FROM {fates} GROUP BY fate"
+NOWHERE = range(-11, 0)
+"""Offsets that no record has. More than ten values are a set to Spark, whose code is the same whatever it holds."""
 
 
 def going_on(topic: Topic) -> frozenset[str]:
@@ -36,10 +40,26 @@ def going_on(topic: Topic) -> frozenset[str]:
     return HARMLESS if topic.compacted else FIRST
 
 
-def of_fates(fates: Iterable[str]) -> str:
-    """Those of `{fates}` that are some of these."""
-    named = ", ".join(f"'{fate}'" for fate in sorted(fates))
-    return f"SELECT * FROM {{fates}} WHERE fate IN ({named})"
+def not_new(fates: str) -> str:
+    """Places and fates that a query gives, but for those of new records."""
+    return f"SELECT * FROM ({fates}) AS told WHERE fate <> '{NEW}'"
+
+
+def of_fates(fates: pa.Table, named: Iterable[str]) -> pa.Table:
+    """Those of some places and fates that have one of the named fates."""
+    known = pa.array(sorted(named), fates["fate"].type)
+    return fates.filter(pc.is_in(fates["fate"], known))
+
+
+def standing_at(places: pa.Table) -> str:
+    """Condition that a record stands at one of some places, by partition and offset; at least one is given."""
+    offsets: dict[int, list[int]] = {}
+    for row in places.select(POSITION).to_pylist():
+        offsets.setdefault(row["kafka_partition"], [*NOWHERE]).append(row["kafka_offset"])
+    return " OR ".join(
+        f"kafka_partition = {partition} AND kafka_offset IN ({', '.join(map(str, some))})"
+        for partition, some in sorted(offsets.items())
+    )
 
 
 def event_fates(topic: Topic) -> str:

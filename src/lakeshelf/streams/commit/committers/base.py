@@ -67,8 +67,8 @@ class Committer(Protocol[Rows]):
     def raw_rows(self, topic: Topic, records: Rows, ingested_at: datetime) -> Rows:
         """Rows of the raw table of a topic for records of it."""
 
-    def without(self, rows: Rows, others: Rows, keys: Sequence[str]) -> Rows:
-        """Those of `rows` whose key `others` do not have; no part of a key is null."""
+    def without(self, rows: Rows, places: pa.Table) -> Rows:
+        """Those of `rows` that stand elsewhere than at some places (`duplicates.POSITION`), at least one."""
 
     def settle(self) -> None:
         """Wait until every commit is made, or none will be any more; raises what made one fail."""

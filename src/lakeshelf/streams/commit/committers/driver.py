@@ -34,7 +34,7 @@ from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.sql import REMOVED
 from lakeshelf.streams.take import decode, fetched, parse
-from lakeshelf.streams.take.duplicates import REPEATS
+from lakeshelf.streams.take.duplicates import POSITION, REPEATS
 from lakeshelf.streams.take.index import IdIndex
 
 BETWEEN = "\x1f"
@@ -128,9 +128,9 @@ class DriverCommitter:
         """Records with the columns that raw has besides."""
         return decode.raw_rows(records, ingested_at)
 
-    def without(self, rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
-        """Those of `rows` whose key `others` do not have."""
-        return _without(rows, others, keys)
+    def without(self, rows: pa.Table, places: pa.Table) -> pa.Table:
+        """Those of `rows` that stand elsewhere than at some places."""
+        return without(rows, places, POSITION)
 
     def end(self) -> None:
         """Nothing is held a batch; commits are waited for."""
@@ -215,7 +215,7 @@ class DriverCommitter:
         if REMOVED in changed.column_names:
             _, kept = self.parted(changed, REMOVED)
         kept = kept.select(before.column_names)
-        after = _without(before, changed, CATALOG.tables[name].key)
+        after = without(before, changed, CATALOG.tables[name].key)
         self._rows[name] = rows_after = pa.concat_tables([after, kept]).combine_chunks()
         return self._lane.submit(
             lambda: rewriting.rewrite(handle, name, rows_after, kept, self.write(txn))
@@ -260,8 +260,8 @@ class DriverCommitter:
         return rows.select(schema.names).cast(schema)
 
 
-def _without(rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """Those of `rows` whose key `others` do not have.
+def without(rows: pa.Table, others: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Those of `rows` whose key `others` do not have; no part of a key is null.
 
     Whole keys are compared as texts, which is slow: only those that share their last part are.
     """

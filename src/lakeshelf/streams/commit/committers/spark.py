@@ -33,6 +33,7 @@ from lakeshelf.streams.commit.ledger import Offsets
 from lakeshelf.streams.declare import intake
 from lakeshelf.streams.declare.job import RELATION
 from lakeshelf.streams.declare.sql import REMOVED
+from lakeshelf.streams.take import duplicates
 from lakeshelf.streams.take.index import may_hold
 from lakeshelf.streams.take.parse import parse, parsed, received
 
@@ -41,6 +42,8 @@ LEASE_CONF, TERM_CONF = "io.lakeshelf.lease", "io.lakeshelf.term"
 """As in `infra/filesystem/ConditionalLogStore.java`."""
 TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 MOST_SHUFFLE_PARTITIONS = 200
+FEW_PLACES = 1_000
+"""So many places are named in a condition; Spark reads the text of one with many more for seconds."""
 FROZEN = {"spark.databricks.delta.merge.materializeSource": "none"}
 """Rows that are merged are frozen, or come from Arrow: Delta need not keep them once more to read them twice alike."""
 
@@ -139,9 +142,12 @@ class SparkCommitter:
         """Rows of a raw table."""
         return self.query(intake.raw_rows(topic), records=records, ingested_at=ingested_at)
 
-    def without(self, rows: DataFrame, others: DataFrame, keys: Sequence[str]) -> DataFrame:
-        """Those of `rows` whose key `others` do not have."""
-        return rows.join(others, list(keys), "left_anti")
+    def without(self, rows: DataFrame, places: pa.Table) -> DataFrame:
+        """Those of `rows` that stand elsewhere than at some places; a few of them take no job."""
+        if places.num_rows <= FEW_PLACES:
+            return rows.where(f"NOT ({duplicates.standing_at(places)})")
+        position = list(duplicates.POSITION)
+        return rows.join(self.from_arrow(places.select(position)), position, "left_anti")
 
     def settle(self) -> None:
         """Wait for both lanes, whichever fails."""
