@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
+from lakeshelf.lake.rows import tables
 from lakeshelf.settings import Settings
 from lakeshelf.streams.commit.committers import spark as committers
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.declare.plan import plan
 from tests.streams import harness
+from tests.streams.messages import Record
 from tests.streams.pipeline import Pipeline, record, send
 from tests.streams.strategies import TIMES, event
 
@@ -110,6 +112,39 @@ def test_a_batch_runs_the_code_that_was_compiled_for_an_earlier_one(
     assert jobs(spark) - before <= JOBS
 
 
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.parametrize(("most", "files"), [(committers.MESSAGE_BYTES, 1), (1, 3)])
+def test_messages_become_as_many_files_of_raw_as_their_bytes_ask_for(
+    settings: Settings,
+    spark: SparkSession,
+    client: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    files: int,
+) -> None:
+    monkeypatch.setattr(committers, "MESSAGE_BYTES", most)
+    (found,) = plan([harness.jobs()[JOB]])
+    running = Pipeline(settings, spark, client, found)
+    send(running.client, [moved(number) for number in range(3)])
+    running.take("spark")
+    raw = tables.open_table(settings.lake_root, f"raw/{TOPIC}")
+    assert len(raw.file_uris()) == files
+    assert tables.row_count(settings.lake_root, f"raw/{TOPIC}") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_several_tasks_that_append_share_hardly_a_day(spark: SparkSession) -> None:
+    """Each day that a task has is a file more."""
+    days, of_day = 20, F.expr("date_add(DATE'2017-01-01', CAST(id % 20 AS INT))")
+    rows = spark.range(1000).select(of_day.alias("event_date"), F.expr("uuid()").alias("event_id"))
+    parts = committers.cut(f"raw/{TOPIC}", rows, 4 * committers.MESSAGE_BYTES)
+    pieces = parts.select("event_date", F.spark_partition_id().alias("part")).distinct()
+    assert pieces.select("part").distinct().count() == 4
+    assert pieces.count() < days + 4
+
+
 def jobs(spark: SparkSession) -> int:
     """Jobs that Spark has begun so far."""
     return 1 + max(spark.sparkContext.statusTracker().getJobIdsForGroup(None))
@@ -119,8 +154,12 @@ def taken(running: Pipeline, spark: SparkSession, number: int) -> int:
     """Classes that Spark compiles while it takes a batch of one record."""
     metrics: Any = spark._jvm.org.apache.spark.metrics.source.CodegenMetrics
     before = metrics.METRIC_COMPILATION_TIME().getCount()
-    fields = {"event_type": "wh_in", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
-    values = event(TOPIC, number, TIMES[0], quantity=1, **fields)
-    send(running.client, [record(TOPIC, values)])
+    send(running.client, [moved(number)])
     running.take("spark")
     return int(metrics.METRIC_COMPILATION_TIME().getCount() - before)
+
+
+def moved(number: int) -> Record:
+    """An event as it is sent."""
+    fields = {"event_type": "wh_in", "shelf_id": "S1-I1", "item_id": "I1", "batch_code": "L1"}
+    return record(TOPIC, event(TOPIC, number, TIMES[0], quantity=1, **fields))

@@ -15,11 +15,11 @@ SUMMARY = """
     FROM {batch} GROUP BY topic"""
 
 SUMMARY_WITH_IDS = """
-    SELECT topic, sum(rows_in) AS rows_in, sum(suspects) AS suspects, max(latest) AS latest,
+    SELECT topic, sum(rows_in) AS rows_in, sum(suspects) AS suspects, max(latest) AS latest, sum(bytes) AS bytes,
         min(id) AS low, max(id) AS high, coalesce(max(CASE WHEN id IS NOT NULL THEN rows_in END), 0) > 1 AS repeats
     FROM (
         SELECT topic, $id AS id, count(*) AS rows_in, count(CASE WHEN suspect THEN 1 END) AS suspects,
-            max(kafka_timestamp) AS latest
+            max(kafka_timestamp) AS latest, sum(bytes) AS bytes
         FROM {batch} GROUP BY ALL)
     GROUP BY topic"""
 
@@ -64,7 +64,7 @@ def columns(topic: Topic) -> tuple[Field, ...]:
 
 
 def summary(topics: Sequence[Topic]) -> str:
-    """Query over `{batch}`: a row a topic, also with bounds of the ids of its events, and whether one stands twice.
+    """Query over `{batch}`: a row a topic, also with bytes, bounds of the ids of its events, and if one stands twice.
 
     What suspects hold is not among the ids.
     """

@@ -87,8 +87,8 @@ def parsed(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
 
     Returns:
         `topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp`; `key` and `value` (null unless suspect),
-        `original_key`, `original_value`; `suspect`; `key_text`, `producer` and `header_version` (null on
-        events); and a struct a topic.
+        `original_key`, `original_value`; `bytes` of the value; `suspect`; `key_text`, `producer` and
+        `header_version` (null on events); and a struct a topic.
     """
     read = records.withColumns(
         {
@@ -108,6 +108,7 @@ def parsed(records: DataFrame, topics: Sequence[Topic]) -> DataFrame:
         F.when(F.col("suspect"), F.col("value")).alias("value"),
         "original_key",
         "original_value",
+        F.octet_length("original_value").alias("bytes"),
         "suspect",
         "producer",
         "header_version",

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from functools import partial, reduce
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -42,6 +43,8 @@ LEASE_CONF, TERM_CONF = "io.lakeshelf.lease", "io.lakeshelf.term"
 """As in `infra/filesystem/ConditionalLogStore.java`."""
 TOLD_CONF = "spark.databricks.delta.commitInfo.userMetadata"
 MOST_SHUFFLE_PARTITIONS = 200
+MESSAGE_BYTES = 64 * 1024 * 1024
+"""Bytes of messages that one task appends to a raw table, in files that are several times smaller."""
 FEW_PLACES = 1_000
 """So many places are named in a condition; Spark reads the text of one with many more for seconds."""
 FROZEN = {"spark.databricks.delta.merge.materializeSource": "none"}
@@ -51,6 +54,21 @@ FROZEN = {"spark.databricks.delta.merge.materializeSource": "none"}
 def shuffle_partitions(session: SparkSession) -> int:
     """As many as the executors that are there now have cores (docs/design/pitfalls.md#trap-20)."""
     return min(session.sparkContext.defaultParallelism, MOST_SHUFFLE_PARTITIONS)
+
+
+def cut(name: str, rows: DataFrame, size: int) -> DataFrame:
+    """Rows of a raw table in as many parts as tasks are to append them, those of a day together.
+
+    Args:
+        name: The table.
+        rows: Its rows.
+        size: Bytes of their messages.
+    """
+    parts = ceil(size / MESSAGE_BYTES)
+    if parts <= 1:
+        return rows.coalesce(1)
+    table = CATALOG.tables[name]
+    return rows.repartitionByRange(parts, *table.partition_by, *table.key)
 
 
 class Ids(NamedTuple):
@@ -90,7 +108,7 @@ class SparkCommitter:
         self._counts: dict[DataFrame, int] = {}
         self._bounds: dict[DataFrame, int] = {}
         self._ids: dict[DataFrame, Ids] = {}
-        self._ids_of_topics: dict[str, Ids] = {}
+        self._topics: dict[str, dict[str, Any]] = {}
         self._session: SparkSession | None = None
         self._maintenance = Maintenance()
         self._handles: dict[str, DeltaTable] = {}
@@ -123,17 +141,15 @@ class SparkCommitter:
     def summary(self, taken: DataFrame, topics: Sequence[Topic]) -> pa.Table:
         """What a batch has of each topic; the job that reads it also finds what is to be known of its ids."""
         rows = self.query(intake.summary(topics), batch=taken).toArrow()
-        self._ids_of_topics = {
-            row["topic"]: Ids(*(row[name] for name in Ids._fields)) for row in rows.to_pylist()
-        }
+        self._topics = {row["topic"]: row for row in rows.to_pylist()}
         return rows
 
     def records_of(self, topic: Topic, taken: DataFrame, rescued: pa.Table | None) -> DataFrame:
         """Valid records of a topic, read from its struct."""
         if rescued is None:
             rows = self.query(intake.relation(topic, rescued=False), batch=taken)
-            if topic.name in self._ids_of_topics:
-                self._ids[rows] = self._ids_of_topics[topic.name]
+            if (row := self._topics.get(topic.name)) is not None:
+                self._ids[rows] = Ids(*(row[name] for name in Ids._fields))
             return rows
         others = {intake.RESCUED: self.from_arrow(rescued)}
         return self.query(intake.relation(topic, rescued=True), batch=taken, **others)
@@ -165,7 +181,7 @@ class SparkCommitter:
         with suppress(Exception):
             self.settle()
         held, self._held = self._held, []
-        for known in (self._counts, self._bounds, self._ids, self._ids_of_topics, self._under_way):
+        for known in (self._counts, self._bounds, self._ids, self._topics, self._under_way):
             known.clear()
         for frame in held:
             frame.unpersist()
@@ -280,7 +296,9 @@ class SparkCommitter:
         return self._ids[rows]
 
     def _append(self, name: str, rows: DataFrame, txn: Txn) -> None:
-        writer = rows.coalesce(1).write.format("delta").mode("append")
+        topic = self._topics.get(name.removeprefix("raw/"), {})
+        parts = cut(name, rows, topic.get("bytes") or 0)
+        writer = parts.write.format("delta").mode("append")
         writer.option("userMetadata", orjson.dumps(dict(txn.metadata)).decode())
         writer.option("txnAppId", txn.app_id).option("txnVersion", txn.version).save(
             self._path(name)
