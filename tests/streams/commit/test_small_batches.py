@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
@@ -14,6 +15,7 @@ from lakeshelf.settings import Settings
 from lakeshelf.streams.commit.committers import spark as committers
 from lakeshelf.streams.commit.committers.spark import SparkCommitter
 from lakeshelf.streams.declare.plan import plan
+from lakeshelf.streams.take.duplicates import POSITION
 from tests.streams import harness
 from tests.streams.messages import Record
 from tests.streams.pipeline import Pipeline, record, send
@@ -131,6 +133,25 @@ def test_messages_become_as_many_files_of_raw_as_their_bytes_ask_for(
     raw = tables.open_table(settings.lake_root, f"raw/{TOPIC}")
     assert len(raw.file_uris()) == files
     assert tables.row_count(settings.lake_root, f"raw/{TOPIC}") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_few_places_are_left_out_without_a_join_and_many_by_one(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer = SparkCommitter(tmp_path)
+    committer.attend(spark)
+    everywhere = [(partition, offset) for partition in (0, 1) for offset in range(9)]
+    some = [(0, 3), (1, 3), (1, 8)]
+    places = pa.Table.from_pylist([dict(zip(POSITION, place, strict=True)) for place in some])
+    rows = spark.createDataFrame(everywhere, ", ".join(f"{name} long" for name in POSITION))
+    few = committer.without(rows, places)
+    monkeypatch.setattr(committers, "FEW_PLACES", 0)
+    many = committer.without(rows, places)
+    for left, joins in ((few, False), (many, True)):
+        assert ("Join" in left._jdf.queryExecution().optimizedPlan().toString()) == joins
+        assert sorted(map(tuple, left.collect())) == sorted(set(everywhere) - set(some))
 
 
 @pytest.mark.slow
