@@ -146,7 +146,7 @@ def test_a_commit_is_measured_with_its_turn_and_without(values: Values, tmp_path
 def test_a_commit_that_is_made_at_once_is_measured_from_when_it_was_asked_for(
     values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of a table of another committer are made when the call returns; counted from there, they would take no time."""
+    """Those of another committer are made when the call returns; counted from there, they would take no time."""
     tables.ensure(tmp_path, CATALOG.tables[LEDGER])
     committer, at_once = DriverCommitter(tmp_path, 0), DriverCommitter(tmp_path, 0)
     append, clock = at_once.append, [0.0]

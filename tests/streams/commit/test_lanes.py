@@ -29,7 +29,7 @@ PATIENCE_S = 120.0
 @pytest.fixture
 def running(settings: Settings, spark: SparkSession, client: dict[str, str]) -> Pipeline:
     """A query of raw and one table that somebody waits for; three events were sent, one of them twice."""
-    (awaited,) = plan([replace(harness.jobs()["wh-aggregator"], due="now")])
+    (awaited,) = plan([replace(harness.jobs()["wh-aggregator"], awaited=True)])
     running = Pipeline(settings, spark, client, awaited)
     send(running.client, wire([*MOVED, MOVED[0]]))
     return running
