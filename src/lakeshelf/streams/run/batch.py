@@ -187,15 +187,15 @@ class BatchProcessor(Generic[Rows]):
             if held is None:
                 return None
             text = duplicates.version_fates(topic, contract(held))
-            return self._told(text, records=records, current=self._sink.table(held.table))
+            return self._not_new(text, records=records, current=self._sink.table(held.table))
         if topic.name not in self._plan.mirrors:
             return None
         seen = self._sink.seen(f"raw/{topic.name}", records)
         if self._sink.count(seen) == 0 and not self._sink.repeats(records):
             return None
-        return self._told(duplicates.event_fates(topic), records=records, seen=seen)
+        return self._not_new(duplicates.event_fates(topic), records=records, seen=seen)
 
-    def _told(self, fates: str, **inputs: Rows) -> pa.Table:
+    def _not_new(self, fates: str, **inputs: Rows) -> pa.Table:
         """What a query tells of records; of new ones, which are nearly all, nothing."""
         return self._sink.to_arrow(self._sink.query(duplicates.not_new(fates), **inputs))
 

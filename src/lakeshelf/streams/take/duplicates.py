@@ -42,7 +42,7 @@ def going_on(topic: Topic) -> frozenset[str]:
 
 def not_new(fates: str) -> str:
     """Places and fates that a query gives, but for those of new records."""
-    return f"SELECT * FROM ({fates}) AS told WHERE fate <> '{NEW}'"
+    return f"SELECT * FROM ({fates}) AS judged WHERE fate <> '{NEW}'"
 
 
 def of_fates(fates: pa.Table, named: Iterable[str]) -> pa.Table:
