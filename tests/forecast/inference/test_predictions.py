@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakeshelf.forecast.demand.segments import BY_MEASURE
 from lakeshelf.forecast.frames import LEVELS, Forecast
 from lakeshelf.forecast.inference import predictions as p
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
@@ -101,6 +102,13 @@ def test_the_rule_decides_for_all_where_one_in_a_hundred_is_wrong(wrong: set[int
     mean[list(wrong)] = np.nan
     said = p.predicted(rows(), Forecast(mean, forecast().quantiles), shelves())
     assert said.usable.any() == (len(wrong) <= p.MOST_FALLEN * ROWS)
+
+
+def test_the_rule_orders_goods_that_are_sold_by_measure_however_many_these_are() -> None:
+    peaks = [BY_MEASURE if n % 3 == 0 else BY_MEASURE - 1 for n in range(ROWS)]
+    measured = rows().set_column(3, "peak_91d", pa.array(peaks))
+    said = p.predicted(measured, forecast(), shelves())
+    assert said.usable.tolist() == [n % 3 != 0 for n in range(ROWS)]
 
 
 def test_a_shelf_of_the_tail_has_its_floor_whatever_is_forecast() -> None:

@@ -16,6 +16,7 @@ from lakeshelf.forecast.demand.features import SCHEMA, admitted
 from lakeshelf.forecast.demand.known import Pins, known
 from lakeshelf.forecast.demand.labels import labels
 from lakeshelf.forecast.demand.rows import features
+from lakeshelf.forecast.demand.segments import BY_MEASURE
 from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import KEY
 from lakeshelf.forecast.model.folds import TooLittleHistory
@@ -70,6 +71,20 @@ def test_late_receipts_are_in_labels_and_in_no_feature(root: Path, tmp_path: Pat
     after = lessons.lesson(Lake(late), again)
     assert after.rows.select(SCHEMA.names).equals(before.rows.select(SCHEMA.names))
     assert pc.sum(after.rows["demand"]).as_py() > pc.sum(before.rows["demand"]).as_py()
+
+
+def test_goods_that_are_sold_by_measure_teach_nothing(root: Path, tmp_path: Path) -> None:
+    before, lake = lessons.lesson(Lake(root), TODAY), Path(shutil.copytree(root, tmp_path / "lake"))
+    sold = [
+        lakes.receipt(f"measured:{shelf}", 70, "S1", f"S1-{shelf}", shelf, units)
+        for shelf, units in (("I1", BY_MEASURE), ("I2", BY_MEASURE // 2))
+    ]
+    lakes.put(lake, Raw.POS_TRANSACTIONS, sold)
+    lakes.settle(lake, DAYS)
+    lesson = lessons.lesson(Lake(lake), TODAY)
+    for rows, all_of_them in ((lesson.rows, before.rows), (lesson.demand, before.demand)):
+        shelves = {*all_of_them["shelf_id"].to_pylist()}
+        assert {*rows["shelf_id"].to_pylist()} == shelves - {"S1-I1"} != shelves
 
 
 def test_labels_are_known_and_all_shelves_are_in_the_reference(root: Path) -> None:

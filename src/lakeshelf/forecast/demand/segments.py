@@ -12,6 +12,8 @@ import pyarrow as pa
 ACTIVE_DAYS, ACTIVE_LINES = 91, 2
 """An active shelf has so many receipt lines in so many days before D."""
 LINES = f"lines_{ACTIVE_DAYS}d"
+BY_MEASURE = 1_000
+"""Goods that have sold so many units in a day are sold by measure, as fuel in thousandths: the rule orders them."""
 
 SEGMENTS: Mapping[str, tuple[int, int | None]] = MappingProxyType(
     {

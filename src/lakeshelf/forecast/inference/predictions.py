@@ -12,7 +12,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from lakeshelf.forecast.demand.segments import SEGMENTS, segment
+from lakeshelf.forecast.demand.segments import BY_MEASURE, SEGMENTS, segment
 from lakeshelf.forecast.frames import HORIZON, KEY, LEVELS, Floats, Forecast
 from lakeshelf.forecast.inference.shelves import OrderTerms, Shelves
 from lakeshelf.forecast.orders import lots
@@ -58,7 +58,8 @@ def predicted(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Predic
     """Levels and orders of forecasts.
 
     A forecast that is no number, negative or falling, or whose level is `BEYOND` the largest window that the shelf can
-    have sold, is not used; if that is more than `MOST_FALLEN` of all, none of the day is.
+    have sold, is not used; if that is more than `MOST_FALLEN` of all, none of the day is. Goods that are sold by
+    measure are left out.
 
     Args:
         rows: Features of one cutoff day.
@@ -69,8 +70,10 @@ def predicted(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Predic
     forecast = _emptied(forecast, ~sound)
     outlook = _outlook(rows, forecast, shelves)
     level = _levels(rows, outlook, shelves)
-    usable = sound & (level <= BEYOND * _largest(rows, shelves))
-    if np.count_nonzero(~usable) > MOST_FALLEN * len(usable):
+    wrong = ~(sound & (level <= BEYOND * _largest(rows, shelves)))
+    by_measure = rows[PEAK].to_numpy() >= BY_MEASURE
+    usable = ~wrong & ~by_measure
+    if np.count_nonzero(wrong & ~by_measure) > MOST_FALLEN * len(usable):
         usable = np.zeros_like(usable)
     floor = np.where(shelves.allow_zero, 0, np.maximum(shelves.min_qty, 1))
     order = lots.order(shelves.position, level, shelves.lot, floor, outlook)

@@ -17,6 +17,7 @@ from lakeshelf.forecast.demand.chosen import SAMPLE, Sample
 from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds
 from lakeshelf.forecast.demand.labels import SETTLED_DAYS
 from lakeshelf.forecast.demand.rows import AT_ONCE, of_store
+from lakeshelf.forecast.demand.segments import BY_MEASURE
 from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.model.folds import PLAN, TooLittleHistory
 from lakeshelf.forecast.model.naive import with_naive
@@ -65,7 +66,7 @@ def lesson(
     sample: Sample = SAMPLE,
     bounds: EngineBounds = BOUNDS,
 ) -> Lesson:
-    """The rows of all cutoff days whose labels are known.
+    """The rows of all cutoff days whose labels are known, without goods that are sold by measure.
 
     They follow from the last of these days alone, so that `settled(trained_until)` as `today` gives the same ones.
 
@@ -88,23 +89,37 @@ def lesson(
     cutoffs = _taught(known, demand, until)
     days = cutoffs[KEY[1]].to_pylist()
     begun = stored.begun(demand)
+    measured = _by_measure(demand, cutoffs)
     parts = [
         chosen.of_stored(stored.features(lake, days[n : n + AT_ONCE]), begun, sample, bounds)
         for n in range(0, len(days), AT_ONCE)
     ]
-    picked = pa.concat_tables(parts)
+    picked = _without(pa.concat_tables(parts), measured)
     if not picked.num_rows:
         raise _too_little(demand, until)
     return Lesson(
         with_naive(_with_labels(picked, demand, until, bounds), demand),
         of_store(stored.features(lake, days[-drift.DAYS :]).read_all(), bounds),
-        demand,
+        _without(demand, measured),
     )
 
 
 def settled(trained_until: date) -> date:
     """The day on which all labels up to a day are known."""
     return trained_until + timedelta(days=1 + SETTLED_DAYS)
+
+
+def _by_measure(demand: pa.Table, cutoffs: pa.Table) -> pa.Array:
+    """Shelves whose goods are sold by measure, by what they sold before the last label ended."""
+    last = cutoffs.slice(len(cutoffs) - 1).to_pylist()[0]
+    end = last[KEY[1]] + last[HORIZON] * DAY
+    sold = demand.filter(pc.less(demand["day"], pa.scalar(end)))
+    peaks = sold.group_by(KEY[0], use_threads=False).aggregate([("units", "max")])
+    return peaks.filter(pc.greater_equal(peaks["units_max"], BY_MEASURE))[KEY[0]].combine_chunks()
+
+
+def _without(rows: pa.Table, shelves: pa.Array) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows[KEY[0]], value_set=shelves)))
 
 
 def _taught(known: pa.Table, demand: pa.Table, until: date) -> pa.Table:
