@@ -119,6 +119,21 @@ def test_a_large_paste_asks_first_and_is_one_step(desk: Desk) -> None:
     expect(desk.cell(1, "threshold_pct")).to_have_text("30")
 
 
+def test_more_than_one_step_holds_changes_nothing_and_says_what_does(desk: Desk) -> None:
+    desk.go(2, "note")
+    desk.press("Control+a", "Delete")
+    desk.says("Nothing is cleared: 1,080,000 cells are more than the 250,000 of one step")
+    desk.paste("7\n" * 250_001)
+    desk.says("Nothing is pasted: 250,001 cells are more than")
+    desk.says("select fewer, or upload a file")
+    expect(desk.page.locator("dialog")).to_have_count(0)
+    desk.press("Control+Home")
+    desk.go(2, "note")
+    desk.type("mine")
+    desk.saved()
+    assert desk.staged() == {("K000001", "note"): "mine"}
+
+
 def test_steps_are_taken_back_and_done_again(desk: Desk) -> None:
     desk.go(2, "threshold_pct")
     desk.type("25")

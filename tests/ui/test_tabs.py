@@ -26,6 +26,12 @@ AbortSignal.timeout = (ms) => {
   return stop.signal;
 };
 """
+UNREADABLE = (
+    {"status": 500, "content_type": "text/html", "body": "<h1>Internal error</h1>"},
+    {"status": 200, "content_type": "text/html", "body": "<h1>Sign in to this network</h1>"},
+    {"status": 200, "content_type": "application/json", "body": '{"edits": [{"edit_id": "1'},
+)
+"""Answers of servers that fail, of networks between, and ones that were cut off."""
 AGAIN_MS = 30_000
 """After which time at most edits that nobody took are sent again."""
 
@@ -124,6 +130,35 @@ def test_rows_that_did_not_come_are_asked_for_again(desk: Desk) -> None:
     desk.says("the server answered 502")
     desk.page.unroute(PAGES)
     expect(desk.cell(5, "sku")).to_have_text("K000004")
+
+
+def test_an_answer_that_cannot_be_read_loses_nothing_and_is_asked_for_again(desk: Desk) -> None:
+    for row, answer in enumerate(UNREADABLE, 2):
+        desk.page.route(EDITS, lambda route, _, answer=answer: route.fulfill(**answer))
+        desk.go(row, "threshold_pct")
+        desk.type("25")
+        expect(desk.page.locator(".grid-state")).to_contain_text(
+            f"1 not saved: the server answered {answer['status']} with something else"
+        )
+        desk.page.unroute(EDITS)
+        desk.page.get_by_role("button", name="Try again").click()
+        desk.saved()
+    rows = range(1, 1 + len(UNREADABLE))
+    assert desk.staged() == {(f"K00000{row}", "threshold_pct"): 25 for row in rows}
+
+    desk.page.goto("/admin")
+    form = desk.page.locator("form[action$=set-member]")
+    form.locator("[name=user]").fill("vic")
+    form.locator("[name=role]").select_option("contributor")
+    for answer in UNREADABLE:
+        desk.page.route(
+            "**/forms/set-member", lambda route, _, answer=answer: route.fulfill(**answer)
+        )
+        form.get_by_role("button", name="Give the role").click()
+        expect(form.get_by_role("alert")).to_contain_text("No answer came that could be read.")
+        desk.page.unroute("**/forms/set-member")
+    form.get_by_role("button", name="Give the role").click()
+    expect(desk.page.locator("#said")).to_have_text("The member has this role.")
 
 
 def test_a_double_click_asks_once(desk: Desk) -> None:
