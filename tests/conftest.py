@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lakeshelf import extras
 from lakeshelf.cli import main
 from lakeshelf.contracts import project
 from tests import packing
@@ -66,6 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             limits = (mark.args[0] for mark in item.iter_markers("timeout"))
             longest = pytest.mark.timeout(max([NIGHTLY_S, *limits]))
             item.add_marker(longest, append=False)
+        if item.get_closest_marker("ml") is not None and extras.absent(("ml",)):
+            item.add_marker(pytest.mark.skip(reason="the extra ml is not installed"))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> packing.LongestFirst:

@@ -78,6 +78,7 @@ def outcomes(worker: Worker) -> list[str]:
     return [entry.decision.memory["kind"] for entry in worker.journal.entries]
 
 
+@pytest.mark.ml
 def test_no_tick_waits_and_the_decision_is_made_once_the_process_has_ended(process: Any) -> None:
     worker = Worker(NAME, shop())
     for days in (0, 0.1, 5, 40):
@@ -105,6 +106,7 @@ def test_however_the_clock_jumps_there_is_one_training_in_each_span(steps: list[
         after = dues[-1] if dues else after
 
 
+@pytest.mark.ml
 def test_a_short_history_is_skipped_with_its_reason_until_it_is_long_enough(process: Any) -> None:
     for lake, days in ((Tables(), 0), (shop(3), 3)):
         process.begun.clear()
@@ -120,6 +122,7 @@ def test_a_short_history_is_skipped_with_its_reason_until_it_is_long_enough(proc
         assert len(worker.journal.entries) == 1 + (days == 0)
 
 
+@pytest.mark.ml
 def test_too_few_rows_are_asked_for_again_the_next_day(process: Any) -> None:
     worker = Worker(NAME, shop())
     process.answer = ended(short)
@@ -147,6 +150,7 @@ def test_engines_that_no_forecast_uses_are_not_asked_for(
     assert "days since" in worker.journal.entries[0].decision.memory["reason"]
 
 
+@pytest.mark.ml
 def test_what_failed_is_tried_again_the_next_day(process: Any) -> None:
     worker = Worker(NAME, shop())
     process.answer = Ended("failed", "disk full")
@@ -159,6 +163,7 @@ def test_what_failed_is_tried_again_the_next_day(process: Any) -> None:
     assert outcomes(worker) == ["failed", "failed", "trained"]
 
 
+@pytest.mark.ml
 def test_a_service_that_stops_ends_its_process_and_begins_anew(process: Any) -> None:
     worker = Worker(NAME, shop())
     worker.tick(at())
@@ -196,6 +201,7 @@ def red(lake: Tables, version: str, *days: int, store: str = "") -> Tables:
     return lake
 
 
+@pytest.mark.ml
 @pytest.mark.parametrize(
     ("days", "begun"),
     [([3, 4], [5]), ([3], []), ([2, 4], []), ([*range(3, 27)], [5]), ([3, 4, 8, 9], [5, 10])],
@@ -215,6 +221,7 @@ def test_a_champion_that_is_red_for_two_days_trains_another_once(
     assert process.reasons == ["trained on its day", *["red for 2 days"] * len(begun)]
 
 
+@pytest.mark.ml
 def test_a_red_champion_trains_once_where_the_clock_jumps_and_never_beside_a_challenger(
     process: Any,
 ) -> None:
@@ -250,6 +257,7 @@ def promoting(monkeypatch: pytest.MonkeyPatch, lake: Tables) -> list[Attribution
     return acts
 
 
+@pytest.mark.ml
 def test_a_challenger_decides_once_it_has_predicted_for_two_weeks_without_a_gap(
     process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +324,7 @@ def came_to(process: Apart) -> Ended:
     return result
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_a_process_says_what_it_came_to_or_how_it_was_ended(tmp_path: Path) -> None:
     root = lakes.written(tmp_path / "lake", days=0)

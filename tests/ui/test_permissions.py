@@ -85,6 +85,7 @@ def seen(browser: Browser, place: str, asked: list[tuple[str, Answer]]) -> Seen:
     return Seen(answer.status_code, forms, reasons(page), refusals)
 
 
+@pytest.mark.ml
 def test_each_page_and_form_is_for_whom_the_matrix_names(
     all_: Everybody, asked: list[tuple[str, Answer]]
 ) -> None:

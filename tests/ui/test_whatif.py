@@ -53,6 +53,7 @@ def asked(browser: Browser, **question: str) -> str:
     return place
 
 
+@pytest.mark.ml
 def test_an_answer_is_a_picture_with_the_same_as_tables(app: FastAPI, ann: Person) -> None:
     browser = Browser(app, "ann")
     question = {"set.threshold_pct": "50", "stores": "store 0", "frontier": "on"}
@@ -73,6 +74,7 @@ def test_an_answer_is_a_picture_with_the_same_as_tables(app: FastAPI, ann: Perso
     assert line in page
 
 
+@pytest.mark.ml
 def test_a_change_request_is_asked_from_its_address(app: FastAPI, ann: Person) -> None:
     request = proposed(ann, insert("S0002", min_qty=0), title=HOSTILE[0])
     browser = Browser(app, "ann")
@@ -86,6 +88,7 @@ def test_a_change_request_is_asked_from_its_address(app: FastAPI, ann: Person) -
     assert "<script>alert" not in answer
 
 
+@pytest.mark.ml
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_of_a_question_is_shown_as_the_text_it_is(
     app: FastAPI, ann: Person, text: str

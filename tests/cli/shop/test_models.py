@@ -191,6 +191,7 @@ def test_a_card_is_a_page_as_well(lakeshelf, root):
     assert "| pinball | yes | 0.06 | at least 0.05 |" in shown.out
 
 
+@pytest.mark.ml
 def test_a_short_history_is_one_line(lakeshelf, tmp_path):
     root = lakes.written(tmp_path / "lake", days=0)
     refused = lakeshelf("--lake", root, "models", "train")
@@ -234,6 +235,7 @@ def elsewhere(folder: Path, root: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_a_version_that_was_trained_by_command_is_verified_by_command_on_another_machine(
     lakeshelf, tmp_path, monkeypatch

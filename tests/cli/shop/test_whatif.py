@@ -30,6 +30,7 @@ from lakeshelf.lake.rows import tables
 from tests.cli.shop import sold_shop
 from tests.cli.shop.sold_shop import FIRST, POLICY
 
+pytestmark = pytest.mark.ml
 SOLD = sold_shop.past()
 LAST = FIRST + timedelta(days=SOLD.steps.days - 1)
 QUARTERLESS = lakes.ReplayScope(None, None, {})

@@ -50,6 +50,7 @@ def trained(train: pa.Table) -> Trained:
     return MODEL.train(train)
 
 
+@pytest.mark.ml
 def test_training_again_gives_the_same_bytes(train: pa.Table, trained: Trained) -> None:
     assert MODEL.train(train) == trained
     assert tuple(trained.heads) == HEADS
@@ -57,11 +58,13 @@ def test_training_again_gives_the_same_bytes(train: pa.Table, trained: Trained) 
     assert all(names in text for text in trained.heads.values())
 
 
+@pytest.mark.ml
 def test_another_seed_gives_other_bytes(train: pa.Table, trained: Trained) -> None:
     other = replace(MODEL, settings=replace(SMALL, seed=2)).train(train)
     assert all(other.heads[name] != trained.heads[name] for name in HEADS)
 
 
+@pytest.mark.ml
 def test_a_forecast_is_a_distribution(trained: Trained, test: pa.Table) -> None:
     forecast = Predictor(trained)(test)
     assert forecast.mean.shape == (test.num_rows,)
@@ -72,6 +75,7 @@ def test_a_forecast_is_a_distribution(trained: Trained, test: pa.Table) -> None:
     assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
 
 
+@pytest.mark.ml
 def test_heads_of_a_young_shop_follow_what_shelves_sell_beyond_all_rows(
     train: pa.Table, test: pa.Table
 ) -> None:
@@ -90,12 +94,14 @@ def test_heads_of_a_young_shop_follow_what_shelves_sell_beyond_all_rows(
     assert np.abs(beyond.quantiles - 4 * forecast.quantiles).max() <= 4 * 2
 
 
+@pytest.mark.ml
 def test_the_label_is_not_read(trained: Trained, test: pa.Table) -> None:
     forecast = Predictor(trained)
     bare = forecast(test.drop_columns(["demand", "weight"]))
     assert np.array_equal(bare.quantiles, forecast(test).quantiles)
 
 
+@pytest.mark.ml
 def test_values_of_a_category_that_training_did_not_see_are_unknown(
     trained: Trained, test: pa.Table
 ) -> None:
@@ -109,6 +115,7 @@ def test_values_of_a_category_that_training_did_not_see_are_unknown(
     assert np.array_equal(new.mean, unknown.mean)
 
 
+@pytest.mark.ml
 def test_a_store_that_sold_nothing_for_a_week_is_closed(trained: Trained, test: pa.Table) -> None:
     """What its shelves sold before it closed says nothing any more; the other stores are forecast as before."""
     shut = np.array(test["store_id"].to_pylist()) == "S1"
@@ -122,6 +129,7 @@ def test_a_store_that_sold_nothing_for_a_week_is_closed(trained: Trained, test: 
     assert np.array_equal(after.quantiles[~shut], before.quantiles[~shut])
 
 
+@pytest.mark.ml
 def test_closed_stores_teach_nothing(train: pa.Table, trained: Trained) -> None:
     """Their rows change no byte, wherever they stand."""
     place = train.column_names.index("store_units_7d")
@@ -131,6 +139,7 @@ def test_closed_stores_teach_nothing(train: pa.Table, trained: Trained) -> None:
     assert MODEL.train(ordered) == trained
 
 
+@pytest.mark.ml
 def test_a_quantile_head_learns_from_fewer_rows(train: pa.Table, trained: Trained) -> None:
     """The mean from all of them; and never from more than a head may have."""
     few = replace(MODEL, settings=replace(SMALL, sample_of_quantiles=1_000)).train(train)
@@ -146,6 +155,7 @@ def _rows(trained: Trained, name: str) -> int:
     return int(counts.split()[0])
 
 
+@pytest.mark.ml
 def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) -> None:
     """The category doubles or halves the rate that the other columns say."""
     forecast = judged(test, Predictor(trained)(test))
@@ -156,6 +166,7 @@ def test_it_learns_what_baselines_cannot_know(trained: Trained, test: pa.Table) 
     assert abs(METRICS["bias"](forecast)) < 0.1
 
 
+@pytest.mark.ml
 def test_permuted_labels_kill_the_skill(train: pa.Table, test: pa.Table) -> None:
     blind = judged(test, MODEL.fit(permuted(train, 3))(test))
     constant = replace(blind, mean=np.full(test.num_rows, train["demand"].to_numpy().mean()))
@@ -220,6 +231,7 @@ def test_a_factor_by_store_is_drawn_towards_that_of_all() -> None:
     assert list(corrections.factors(np.ones(2), np.ones(2), np.ones(2), None)) == [""]
 
 
+@pytest.mark.ml
 @pytest.mark.parametrize(
     ("correct", "stores"),
     [("nothing", [""]), ("all", [""]), ("store", ["", "S0", "S1", "S2", "S3"])],

@@ -28,6 +28,7 @@ def test_baselines_are_scored_on_every_fold_segment_and_store() -> None:
     assert trial.newest.equals(trial.folds[-1].test(rows))
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_the_model_stands_in_the_same_table_and_is_best() -> None:
     settings = BoostingSettings(trees=20, step=5, leaves=7, least_rows=50)

@@ -75,6 +75,7 @@ def test_staff_asks_and_sees_what_became_of_it(seen: Shop) -> None:
     assert seen.act(asked["id"])["reason"] == "seen"
 
 
+@pytest.mark.ml
 def test_what_may_not_be_is_refused_with_its_code(seen: Shop) -> None:
     asks: tuple[tuple[Callable[[], object], str], ...] = (
         (seen.doctor, "forbidden"),

@@ -18,6 +18,7 @@ from tests.cli.shop import sold_shop
 from tests.governance.api.people import Person, code
 from tests.governance.api.test_life import insert, proposed
 
+pytestmark = pytest.mark.ml
 WHATIF = "/api/v1/whatif"
 SOLD = sold_shop.past(8, 35)
 SETS = {"set": {"threshold_pct": "50", "reorder_point_qty": "4"}}
