@@ -81,5 +81,5 @@ def test_a_table_that_is_gone_does_not_keep_upkeep_from_others(context: Context)
 def test_of_what_is_being_merged_it_is_told_that_the_service_goes_on() -> None:
     with pytest.raises(GovernanceError, match="the service goes on with it"):
         step("merging", "merge", {})
-    with pytest.raises(GovernanceError, match="nothing more can be done"):
+    with pytest.raises(GovernanceError, match="nothing more is decided of it"):
         step("closed", "merge", {})
