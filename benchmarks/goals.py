@@ -20,7 +20,6 @@ HEAD = "| what was not reached | goal | measured | why |\n| --- | ---: | ---: | 
 OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
 REASONS: Mapping[str, str] = {
-    "deviance_active": "most shelves sell so seldom that nearly all of the deviance is chance",
     "deviance_often": "shelves that sell often are those of which a moving average knows most",
     "pinball_active": "quantiles of whole units: for most shelves that of 0.9 is 0 or 1, whoever forecasts",
     "pinball_tail": "a shelf of the tail sells so seldom that its quantiles are 0, whoever forecasts",

@@ -116,6 +116,11 @@ _STORES: _Ways = (
     ),
 )
 """What stores say, wherever it happens."""
+_UNSUPPORTED = (
+    r"Unsupported",
+    FeatureRefused,
+    "upgrade Lakeshelf, or use Spark; `lakeshelf lake features` says who can",
+)
 _READING: _Ways = (
     (
         r"Change Data not enabled",
@@ -123,11 +128,7 @@ _READING: _Ways = (
         "switch the change feed on, or read all rows",
     ),
     (r"catalog-managed", FeatureRefused, "read it with Spark, through its catalogue"),
-    (
-        r"Unsupported",
-        FeatureRefused,
-        "upgrade Lakeshelf, or use Spark; `lakeshelf lake features` says who can",
-    ),
+    _UNSUPPORTED,
     (
         r"No such file|not found",
         Vacuumed,
@@ -155,11 +156,7 @@ _WRITING: _Ways = (
         "choose a later version; `lakeshelf lake history` lists them",
     ),
     (r"already exists", Conflict, "read the table again and repeat the change"),
-    (
-        r"Unsupported",
-        FeatureRefused,
-        "upgrade Lakeshelf, or use Spark; `lakeshelf lake features` says who can",
-    ),
+    _UNSUPPORTED,
     (
         r"No such file|not found",
         Damaged,
