@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,25 @@ def made(context: Context, rows: int = ROWS) -> None:
     table.opened().insert(content, ("fill", 0), {"kind": "import"})
     with context.metadata.transaction() as tx:
         tx.datasets.stands(datasets.meta_of(context, table.opened(), "fill"))
+
+
+@contextmanager
+def frames_held(page: Page) -> Iterator[None]:
+    """Nothing that waits for the next frame is drawn, as on a machine that is busy."""
+    page.evaluate(
+        """() => {
+            const [frame, held] = [window.requestAnimationFrame, []];
+            window.requestAnimationFrame = (act) => held.push(act);
+            window.release = () => {
+                window.requestAnimationFrame = frame;
+                held.forEach((act) => frame(act));
+            };
+        }"""
+    )
+    try:
+        yield
+    finally:
+        page.evaluate("release()")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tests.governance.api.people import issue
 from tests.governance.services.conftest import ANN, BEN, PROJECT
 from tests.ui import tools
 from tests.ui.browser import signed_in
-from tests.ui.steward import BEYOND, DATASET, ROWS, Desk, made
+from tests.ui.steward import BEYOND, DATASET, ROWS, Desk, frames_held, made
 
 pytestmark = pytest.mark.slow
 EDITS = "**/live_sessions/*/edits"
@@ -189,6 +189,21 @@ def test_rows_of_a_spreadsheet_are_pasted_into_new_rows(desk: Desk) -> None:
     desk.type("N3")
     desk.saved()
     assert desk.staged()["N3", None]["store"] == "S3"
+
+
+def test_what_is_done_before_the_next_frame_is_done_to_what_was_seen(desk: Desk) -> None:
+    desk.go(1, "sku")
+    desk.press("Insert")
+    expect(desk.cell(ROWS + 1, "sku")).to_be_visible()
+    with frames_held(desk.page):
+        desk.press("Insert", "Insert")
+        desk.go(ROWS + 1, "sku")
+        desk.paste("N1\nN2\nN3\n")
+        desk.says("3 of 3 cells pasted")
+        desk.press("Insert")
+        desk.type("NEW")
+    desk.saved()
+    assert desk.staged().keys() == {(name, None) for name in ("N1", "N2", "N3", "NEW")}
 
 
 def test_edits_that_were_not_sent_survive_a_reload(desk: Desk) -> None:

@@ -19,7 +19,7 @@ from tests.governance.services import acting
 from tests.governance.services.conftest import ANN, BEN, PROJECT
 from tests.ui.browser import signed_in
 from tests.ui.keyboard import button
-from tests.ui.steward import DATASET, DEFINITION, Desk, made
+from tests.ui.steward import DATASET, DEFINITION, Desk, frames_held, made
 from tests.ui.test_grid import EDITS
 
 pytestmark = pytest.mark.slow
@@ -103,11 +103,11 @@ def test_a_row_whose_key_the_server_makes_is_edited_before_it_has_one_and_taken_
         page.goto(f"/data/{PROJECT}/notes")
         grid, state = page.get_by_role("grid"), page.locator(".grid-state")
         expect(page.get_by_text("There is no row. Insert one, or upload a file.")).to_be_visible()
-        grid.press("Insert")
-        expect(state).to_have_text("1 not saved")
-        page.keyboard.type("mine")
-        page.keyboard.press("Enter")
-        expect(state).to_have_text("2 not saved")
+        with frames_held(page):
+            grid.press("Insert")
+            page.keyboard.type("mine")
+            page.keyboard.press("Enter")
+            expect(state).to_have_text("2 not saved")
         expect(page.locator(".grid-found")).to_have_text("note: A note.")
         page.unroute(EDITS)
         for route in held:
@@ -132,8 +132,10 @@ def tab_of(page: Page, place: str) -> Iterator[Page]:
     other = page.context.new_page()
     other.route("**/api/v1/events?*", lambda route: route.abort())
     other.goto(place)
-    yield other
-    other.close()
+    try:
+        yield other
+    finally:
+        other.close()
 
 
 def test_a_request_that_another_tab_decided_is_not_decided_twice(

@@ -167,11 +167,14 @@ export class Grid extends EventTarget {
 
   /** Edit the active cell. @param {string} [text] What it begins with; none: the value. */
   edit(text) {
+    if (!this.canEdit || !this.table.rows) return;
     const { row: index, column: place } = this.selection.active;
+    this.scrolling.reveal(index);
+    this.#drawn(); // keys come faster than frames
     const row = this.table.row(index);
     const column = this.table.columns[place];
     const cell = this.#slot(index)?.cells[place];
-    if (!row || !cell || !this.canEdit) return;
+    if (!row || !cell) return this.say(`Row ${index + 1} has not come yet: try again when it is here`);
     if (!this.acts.isEditable(column, row.draft)) return this.say(`${column.label} is read only`);
     const seen = this.table.cell(row, column);
     const begins = text ?? (seen.text === "" ? editable(seen.value) : seen.text);
@@ -219,12 +222,12 @@ export class Grid extends EventTarget {
     this.#moved();
   }
 
-  /** @param {MouseEvent} event */
+  /** Where a cell was drawn, which is what somebody pressed, even if rows move at the next frame. @param {MouseEvent} event */
   #place(event) {
     const cell = event.target instanceof Element ? event.target.closest("[role=gridcell]") : null;
-    const slot = this.#slots.findIndex((one) => cell && one.line.contains(cell));
-    if (!cell || slot < 0) return undefined;
-    return { row: this.scrolling.first + slot, column: Number(cell.getAttribute("aria-colindex")) - 2 };
+    const line = cell?.closest("[role=row]");
+    if (!cell || !line) return undefined;
+    return { row: Number(line.getAttribute("aria-rowindex")) - 2, column: Number(cell.getAttribute("aria-colindex")) - 2 };
   }
 
   #moved() {
@@ -250,6 +253,7 @@ export class Grid extends EventTarget {
   }
 
   #drawn() {
+    cancelAnimationFrame(this.#drawing);
     this.#drawing = 0;
     const { first, last, top, height } = this.scrolling;
     if (!this.table.columns.length) return;
