@@ -120,8 +120,10 @@ def serving(certificate: Path) -> Iterator[int]:
                         context.wrap_socket(connection, server_side=True).close()
 
         threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def test_own_certificates_that_are_missing_foreign_or_over_are_told_with_the_file(

@@ -55,8 +55,10 @@ def running() -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=sandbox)
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -88,7 +90,8 @@ def signed_in(browser: Browser, address: str, secret: str) -> Iterator[Page]:
     except BaseException:
         pictured(page)
         raise
-    context.close()
+    finally:
+        context.close()  # the server would not end before those who listen to it
     assert wrong == []
 
 
@@ -123,5 +126,7 @@ def opened(browser: Browser, contents: Mapping[str, bytes]) -> Iterator[Page]:
 
     page.route("**/*", answer)
     page.goto("http://scripts.test/")
-    yield page
-    page.close()
+    try:
+        yield page
+    finally:
+        page.close()

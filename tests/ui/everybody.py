@@ -91,8 +91,10 @@ def pages(
 
     app = application(context, replace(made, correct=correct, today=lambda: today))
     serving.install(app)
-    yield app
-    ended(app)
+    try:
+        yield app
+    finally:
+        ended(app)
 
 
 def everybody(app: FastAPI, context: Context, sent: list[Any]) -> Everybody:

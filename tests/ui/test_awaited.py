@@ -55,8 +55,10 @@ def gated(room: ModuleType, name: str) -> Iterator[Gate]:
     with pytest.MonkeyPatch.context() as patched:
         gate = Gate(getattr(room, name))
         patched.setattr(room, name, gate)
-        yield gate
-        gate.opened.set()
+        try:
+            yield gate
+        finally:
+            gate.opened.set()
 
 
 @pytest.fixture

@@ -26,8 +26,10 @@ def shown(lake: Path) -> Iterator[tuple[str, dict[str, str]]]:
         assert process.stdout is not None
         lines = list(_until_it_listens(process.stdout))
         secrets = dict(re.findall(r"sign in as (\w+),.*#(\S+)", "".join(lines)))
-        yield lines[0].removeprefix("pages: ").strip(), secrets
-        process.send_signal(signal.SIGINT)
+        try:
+            yield lines[0].removeprefix("pages: ").strip(), secrets
+        finally:
+            process.send_signal(signal.SIGINT)
         assert process.wait() == 0
 
 
