@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lakeshelf import __version__
+from lakeshelf.counts import plural
 from lakeshelf.ui import files
 from lakeshelf.ui.texts import Visible, seen, visible, words
 
@@ -75,7 +76,7 @@ def number(value: float | Decimal | None, digits: int = 0) -> str:
 
 def counted(count: int, one: str) -> str:
     """So many of something, in words."""
-    return f"{number(count)} {one}{'' if count == 1 else 's'}"
+    return f"{number(count)} {one if count == 1 else plural(one)}"
 
 
 def moment(value: str | datetime | None) -> Markup:

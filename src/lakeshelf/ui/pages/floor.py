@@ -63,7 +63,8 @@ def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     def x(units: float) -> float:
         return round(units / top * BAND_WIDTH, 1)
 
-    words = f"{low:g} units suffice in {100 * least:g} % of cases, {high:g} in {100 * most:g} %"
+    suffice = "unit suffices" if low == 1 else "units suffice"
+    words = f"{low:g} {suffice} in {100 * least:g} % of cases, {high:g} in {100 * most:g} %"
     places = {"low": x(low), "width": x(high - low), "mean": x(forecast["mean_units"])}
     return {**places, "level": x(forecast["level_qty"]), "top": top, "words": words}
 

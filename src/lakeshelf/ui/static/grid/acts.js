@@ -81,7 +81,7 @@ export class Acts {
       });
     });
     const outside = cells - taken;
-    if (outside) act.refused.push(`${outside} cells beyond the last row or column: insert rows first`);
+    if (outside) act.refused.push(`${counted(outside, "cell")} beyond the last row or column: insert rows first`);
     this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted`);
   }
 

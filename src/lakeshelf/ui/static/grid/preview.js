@@ -1,5 +1,6 @@
 /** What edits would do to the table, and what the rules say of it. */
 
+import { counted } from "../texts.js";
 import { shown } from "./cells.js";
 import { element } from "./dom.js";
 
@@ -14,8 +15,8 @@ const SHOWN = 200;
 /** @param {Preview} shown_ */
 export function summary({ counts, conflicts, findings, summary: judged }) {
   const sums = Object.entries(counts).filter(([, count]) => count).map(([what, count]) => `${what.replaceAll("_", " ")} ${count}`);
-  const found = `${findings.length} findings${judged?.blocked ? ", which have to be put right first" : ""}`;
-  return [sums.join(", ") || "nothing changes", conflicts.length ? `${conflicts.length} conflicts` : "", found].filter(Boolean).join("; ");
+  const found = `${counted(findings.length, "finding")}${judged?.blocked ? ", which have to be put right first" : ""}`;
+  return [sums.join(", ") || "nothing changes", conflicts.length ? counted(conflicts.length, "conflict") : "", found].filter(Boolean).join("; ");
 }
 
 /** @param {Preview} shown_ @param {Go} go @returns {HTMLElement[]} */
