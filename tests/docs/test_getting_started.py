@@ -150,7 +150,7 @@ def _stops_the_clock(reader: Reader) -> None:
     eventually(reader.is_caught_up, "what the fast clock has left is folded")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_a_project_of_your_own(tmp_path: Path) -> None:
     lines = sections()[PROJECT]

@@ -68,11 +68,12 @@ def raced(remote: SparkSession, root: str, place: str, writes: int) -> Counter[t
 
 
 @pytest.mark.slow
-def test_spark_and_delta_rs_append_a_hundred_times_each_and_nothing_is_lost(
-    remote: SparkSession, root: str
+@pytest.mark.parametrize("times", [20, pytest.param(100, marks=pytest.mark.nightly)])
+def test_spark_and_delta_rs_append_at_once_and_nothing_is_lost(
+    remote: SparkSession, root: str, times: int
 ) -> None:
-    rows = raced(remote, root, Root.at(root).for_spark(NAME), 100)
-    assert rows == Counter({(writer, n): 1 for writer in (0, 1) for n in range(100)})
+    rows = raced(remote, root, Root.at(root).for_spark(NAME), times)
+    assert rows == Counter({(writer, n): 1 for writer in (0, 1) for n in range(times)})
 
 
 @pytest.mark.slow

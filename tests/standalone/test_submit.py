@@ -30,6 +30,7 @@ def test_sigterm_of_a_submitted_driver_ends_it_at_a_batch_boundary(driving: Driv
     assert driving.state() == "stopped", driving.log()
 
 
+@pytest.mark.nightly
 def test_ctrl_c_of_the_printed_command_ends_it_at_a_batch_boundary(
     driving: Driving, tmp_path: Path
 ) -> None:
