@@ -158,6 +158,18 @@ def test_every_form_of_a_master_is_known(settings: Settings, master: str) -> Non
     assert SparkSubmission(settings, master).kind == master.partition(":")[0].partition("[")[0]
 
 
+@pytest.mark.parametrize(
+    ("committer", "late"), [("driver", False), ("spark", True), ("size", True)]
+)
+def test_code_is_compiled_late_where_spark_commits(
+    settings: Settings, committer: str, late: bool
+) -> None:
+    settings = settings.model_copy(update={"committer": committer})
+    properties = told(settings, master="spark://host:7077")
+    assert (session.LATE_COMPILATION in properties["spark.driver.extraJavaOptions"]) == late
+    assert session.LATE_COMPILATION in properties["spark.executor.extraJavaOptions"]
+
+
 def test_a_driver_here_may_have_its_jars_in_a_folder_with_blanks(settings: Settings) -> None:
     held = settings.model_copy(update={"cache_dir": Path("/my jars")})
     assert SparkSubmission(held, YARN).kind == YARN
