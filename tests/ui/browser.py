@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 PROGRAM = "chromium"
@@ -59,6 +60,18 @@ def running() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def required() -> Iterator[Browser]:
+    """A browser; where none can be had a test is skipped, but in continuous integration it may not go without."""
+    try:
+        with running() as browser:
+            yield browser
+    except CannotRun as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
 
 
 @contextmanager

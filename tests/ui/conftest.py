@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -16,7 +15,7 @@ from tests.governance.api.conftest import ann, ben, cat, database, eve, vic
 from tests.governance.api.serving import address
 from tests.governance.conftest import metadata, process, sqlite_template, worker
 from tests.governance.services.conftest import clock, context
-from tests.ui.browser import CannotRun, pictured, running
+from tests.ui.browser import pictured, required
 
 __all__ = [
     "address",
@@ -58,11 +57,6 @@ def app(context: Context) -> FastAPI:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; in continuous integration a test may not go without."""
-    try:
-        with running() as made:
-            yield made
-    except CannotRun as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
+    """Chromium for the tests of a file."""
+    with required() as made:
+        yield made

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from lakeshelf.backoff import STEADY_S
 from lakeshelf.files import read_json
@@ -26,9 +27,13 @@ from lakeshelf.stack.supervision.stack_file import NAME as STACK_FILE
 from lakeshelf.stack.supervision.supervisor import Supervisor, end_leftovers, running_stack
 from lakeshelf.streams.resume import checkpoint
 from tests.support import eventually
+from tests.ui.browser import required, signed_in
 
 pytestmark = pytest.mark.slow
 Told = dict[str, Any]
+SERVED = {"LAKESHELF_GOVERNANCE": "true"}
+"""Setting with which governed datasets and pages are served."""
+KILLED = "last ended by signal 9 (Killed)"
 
 
 class Stack:
@@ -84,7 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
-    up = stack.command("up", "--no-simulation", LAKESHELF_GOVERNANCE="true")
+    up = stack.command("up", "--no-simulation", **SERVED)
     assert up.returncode == 0
     eventually(lambda: stack.is_running("api", "worker"), "governed datasets are served")
     status = json.loads(stack.command("status", "--json").stdout)
@@ -111,14 +116,31 @@ def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
     assert not any(process.is_alive for process in processes)
     assert stack.command("status").returncode == 1
 
-    assert stack.command("up").returncode == 0
+    assert stack.command("up", **SERVED).returncode == 0
     assert json.loads(stack.command("status", "--json").stdout)["ok"]
 
 
-def test_a_killed_driver_and_a_killed_broker_come_back(stack):
-    assert stack.command("up").returncode == 0
-    stack.kill("streams")
-    stack.await_restart("streams")
+def test_a_killed_driver_is_seen_on_a_page_and_like_a_killed_broker_comes_back(stack):
+    assert stack.command("up", **SERVED).returncode == 0
+    eventually(lambda: stack.is_running("api"), "pages are served")
+    token = (governed.tokens(stack.settings) / "ann").read_text().strip()
+    address = governed.address(stack.settings)
+    with required() as browser, signed_in(browser, address, token) as page:
+        page.goto("/pipeline")
+        problems, heading = page.locator("ul.problems"), page.locator("#problems")
+        running = page.locator("[data-query] [data-state=running]")
+        expect(running.first).to_be_visible()
+        queries = page.locator("[data-query]").count()
+        expect(running).to_have_count(queries)
+        stack.kill("streams")
+        expect(problems).to_contain_text(f"streams is starting ({KILLED}, 1 restart")
+        expect(problems).to_contain_text("lakeshelf logs streams")
+        expect(running).to_have_count(0)
+        stack.await_restart("streams")
+        expect(running).to_have_count(queries)
+        expect(heading).to_have_text("No problems")
+        healed = f"streams is running, 1 restart, {KILLED}."
+        expect(page.locator("[data-parts]")).to_contain_text(healed)
     stack.kill("broker")
     stack.await_restart("broker")
     assert json.loads(stack.command("status", "--json").stdout)["parts"]["streams"]["restarts"] == 1
