@@ -7,23 +7,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakeshelf.governance.client import Client, Project, Request, Session
 from lakeshelf.lake.rows import tables
 from lakeshelf.settings import load_settings
-from lakeshelf.shop import counting, lists, shortage
+from lakeshelf.shop import counting
 from lakeshelf.shop.tracing import kinds
 from lakeshelf.shop.tracing.trace import trace
 from lakeshelf.stack.demos.loop import REPORT
 from lakeshelf.stack.embedded.clients import running_client
-from lakeshelf.stack.supervision import governed
-from lakeshelf.streams.declare.registry import discover
 from tests.cli.commands import PATHS, commands
 from tests.docs.answers import ANSWERS, Shop, compared
 from tests.support import eventually
@@ -31,6 +27,7 @@ from tests.telemetry.test_alerts import promtool
 
 from . import observed
 from .conftest import lakeshelf as shell
+from .deciding import DECIDED, is_refill, merged, new, policies_of, project, quiet_shelves, row_id
 
 __all__ = ["promtool"]
 
@@ -160,14 +157,6 @@ def test_a_store_managers_day_is_done_by_commands_alone(running: Path) -> None:
     assert counted() == [1, 1]
 
 
-def quiet_shelves(root: Path) -> list[str]:
-    """Shelves with stock of which nothing is on its way."""
-    busy = {row["shelf_id"] for row in lists.plans(root).rows}
-    busy |= {row["shelf_id"] for row in shortage.low(root, discover(load_settings().home)).rows}
-    rows = tables.rows(root, "cleansed/shelf_state").to_pylist()
-    return [r["shelf_id"] for r in rows if r["shelf_id"] not in busy and r["balance"] > 3]
-
-
 def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
     shelf = quiet_shelves(running)[-1]
     books = counting.books(running, shelf, "store")
@@ -190,65 +179,6 @@ def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
 
     eventually(recorded, "raw has what the books have")
     assert recorded() == [-1]
-
-
-POLICIES = (
-    {"threshold_pct": 100.0, "target_pct": 100.0, "min_qty": 0},
-    {"threshold_pct": 0.0, "target_pct": 100.0, "min_qty": 60},
-    {"threshold_pct": 0.0, "target_pct": 100.0, "min_qty": 0},
-)
-"""Cells of policies: everything is refilled to the brim, by share and by units; nothing is ever refilled."""
-
-
-DECIDED = {"ops/shelf_restock_plan": "plan_id", "ops/alerts": "alert_id"}
-"""Tables of what the jobs decide, and the column of its id."""
-
-
-def row_id(row: Mapping[str, Any]) -> str:
-    """The id of an alert or a plan."""
-    return str(next(row[column] for column in DECIDED.values() if column in row))
-
-
-def new(lake: Path, name: str, shelves: Sequence[str], known: set[str]) -> list[dict[str, Any]]:
-    """What was decided of some shelves, apart from what is known."""
-    rows = tables.rows(lake, name, where=[("shelf_id", "in", shelves)]).to_pylist()
-    return [row for row in rows if row_id(row) not in known]
-
-
-def is_refill(alert: Mapping[str, Any]) -> bool:
-    """Whether an alert asks for a refill."""
-    return bool(alert["event_type"] == "refill_request")
-
-
-def project(lake: Path, name: str) -> Project:
-    """The project of the shop, as somebody sees it."""
-    settings = load_settings(lake_root=lake)
-    token = (governed.tokens(settings) / name).read_text().strip()
-    return Client(governed.address(settings), token).project("retail")
-
-
-def policies_of(session: Session, known: set[str], shelves: Sequence[str]) -> None:
-    """Give each shelf one of the policies, in turn."""
-    for shelf, cells in zip(shelves, cycle(POLICIES), strict=False):
-        if shelf in known:
-            for column, value in ({"active": True} | cells).items():
-                session.set(shelf, column, value)
-        else:
-            session.insert(shelf, {"active": True, "near_expiry_days": 2} | cells)
-
-
-def merged(request: Request, reviewer: Project) -> None:
-    """Have somebody else approve and merge a request, and wait until the jobs obey it."""
-    review = reviewer.request(request.number)
-    content = review.get()["request"]["content_hash"]
-    review.approve(content)
-    review.merge(content)
-
-    def in_force() -> bool:
-        outcome = review.outcome()
-        return bool(outcome["counts"]["in_force"] == outcome["total"] > 0)
-
-    eventually(in_force, f"request {request.number} is in force")
 
 
 def test_what_the_effect_of_a_request_says_is_what_the_jobs_do(running: Path) -> None:
