@@ -41,11 +41,15 @@ def is_refill(alert: Mapping[str, Any]) -> bool:
     return bool(alert["event_type"] == "refill_request")
 
 
+def signing_in(lake: Path, name: str) -> tuple[str, str]:
+    """Where the service of a shop listens, and somebody's token."""
+    settings = load_settings(lake_root=lake)
+    return governed.address(settings), (governed.tokens(settings) / name).read_text().strip()
+
+
 def project(lake: Path, name: str) -> Project:
     """The project of the shop, as somebody sees it."""
-    settings = load_settings(lake_root=lake)
-    token = (governed.tokens(settings) / name).read_text().strip()
-    return Client(governed.address(settings), token).project("retail")
+    return Client(*signing_in(lake, name)).project("retail")
 
 
 def policies_of(session: Session, known: set[str], shelves: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ from tests.telemetry.test_alerts import promtool
 from . import observed
 from .conftest import lakeshelf as shell
 from .deciding import DECIDED, is_refill, merged, new, policies_of, project, quiet_shelves, row_id
+from .watching import require_shown, watched
 
 __all__ = ["promtool"]
 
@@ -181,7 +182,9 @@ def test_a_count_is_booked_once_however_often_it_is_sent(running: Path) -> None:
     assert recorded() == [-1]
 
 
-def test_what_the_effect_of_a_request_says_is_what_the_jobs_do(running: Path) -> None:
+def test_what_the_effect_of_a_request_says_the_jobs_do_and_the_live_page_shows(
+    running: Path,
+) -> None:
     ann, ben = (project(running, name) for name in ("ann", "ben"))
     shelves = quiet_shelves(running)[:9]
     dataset = ann.dataset("shelf_policies")
@@ -206,8 +209,10 @@ def test_what_the_effect_of_a_request_says_is_what_the_jobs_do(running: Path) ->
         return units_of, {row["shelf_id"] for row in alerts}
 
     before = {row_id(row) for name in DECIDED for row in new(running, name, shelves, set())}
-    merged(request, ben)
-    eventually(lambda: decided() == (units, low), "the jobs decide what was foretold")
+    with watched(running) as page:
+        merged(request, ben)
+        eventually(lambda: decided() == (units, low), "the jobs decide what was foretold")
+        require_shown(page, running, units)
     merged(request.revert(), ben)
     rows = tables.rows(running, "staging/shelf_policies", where=[("shelf_id", "in", shelves)])
     assert not any(row["min_qty"] == 60 for row in rows.to_pylist() if row["active"])
