@@ -58,8 +58,8 @@ JMX_SINK = {"spark.metrics.conf.driver.sink.jmx.class": "org.apache.spark.metric
 EXECUTOR_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=160m -Duser.timezone=UTC"
 JAVA_OPTIONS = f"-XX:+UseSerialGC {EXECUTOR_OPTIONS}"
 # Five times the JVM's own, where Spark commits: its batches run so much code, most of it seldom, that the JVM's second
-# compiler took two fifths of the processor's time of the first minutes. The driver committer's code is little, and is
-# to be fast soon.
+# compiler took much of the processor's time for minutes (docs/benchmarks.md#catch-up). The driver committer's code in
+# the JVM is little, and is to be fast soon.
 LATE_COMPILATION = (
     "-XX:Tier4InvocationThreshold=25000 -XX:Tier4MinInvocationThreshold=3000"
     " -XX:Tier4CompileThreshold=75000 -XX:Tier4BackEdgeThreshold=200000"
