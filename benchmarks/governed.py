@@ -109,21 +109,25 @@ class GovernedPlace:
         return secret
 
     def create(self) -> None:
-        """Make people and the dataset, which is empty."""
+        """Make people and a dataset, which is empty."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.opened() as context:
-            with context.metadata.transaction() as tx:
-                for name in (AUTHOR.user, *ROLES):
-                    tx.people.add(User(name, "", False, NOW))
-                tx.projects.add(Project(PROJECT, "Benchmark", "", AUTHOR.user, NOW))
-                for name, role in ROLES.items():
-                    tx.projects.set_role(Membership(PROJECT, name, role, AUTHOR.user, NOW))
-            datasets.create(context, AUTHOR, PROJECT, DATASET, DEFINITION)
+        with self.opened() as context, context.metadata.transaction() as tx:
+            for name in (AUTHOR.user, *ROLES):
+                tx.people.add(User(name, "", False, NOW))
+            tx.projects.add(Project(PROJECT, "Benchmark", "", AUTHOR.user, NOW))
+            for name, role in ROLES.items():
+                tx.projects.set_role(Membership(PROJECT, name, role, AUTHOR.user, NOW))
+        self.add(DATASET)
 
-    def fill(self, count: int, seed: int) -> None:
+    def add(self, dataset: str) -> None:
+        """Make a dataset, which is empty."""
+        with self.opened() as context:
+            datasets.create(context, AUTHOR, PROJECT, dataset, DEFINITION)
+
+    def fill(self, count: int, seed: int, dataset: str = DATASET) -> None:
         """Put rows in, as imports that were merged leave them: a million a commit."""
         with self.opened() as context:
-            table = context.table(PROJECT, DATASET, DEFINITION)
+            table = context.table(PROJECT, dataset, DEFINITION)
             for first in range(0, count, AT_ONCE):
                 numbers = np.arange(first, min(first + AT_ONCE, count))
                 table.opened().insert(rows(numbers, seed), ("fill", first), {"kind": "import"})
@@ -176,13 +180,15 @@ def rows(numbers: np.ndarray, seed: int) -> pa.Table:
     return table.cast(DEFINITION.schema)
 
 
-def proposed(context: Context, numbers: np.ndarray, column: str, value: float) -> ChangeRequest:
+def proposed(
+    context: Context, numbers: np.ndarray, column: str, value: float, dataset: str = DATASET
+) -> ChangeRequest:
     """A change request by ann that sets a cell of each of some rows, approved by ben."""
-    opened = opened_table(context)
+    opened = opened_table(context, dataset)
     staged = changed(opened, numbers, column, value)
     title = f"{len(numbers):,} cells"
     with requests.drafted(
-        context, AUTHOR, PROJECT, DATASET, "edit",
+        context, AUTHOR, PROJECT, dataset, "edit",
         title=title, description="", base_version=opened.version, origin={},
     ) as number:  # fmt: skip
         request = requests.submit(context, AUTHOR, PROJECT, number, staged, opened.version)
@@ -199,9 +205,9 @@ def changed(opened: OpenedTable, numbers: np.ndarray, column: str, value: float)
     return staged_rows(DEFINITION, ids, *both)
 
 
-def opened_table(context: Context) -> OpenedTable:
-    """The dataset as it is now."""
-    return context.table(PROJECT, DATASET, DEFINITION).opened()
+def opened_table(context: Context, dataset: str = DATASET) -> OpenedTable:
+    """A dataset as it is now."""
+    return context.table(PROJECT, dataset, DEFINITION).opened()
 
 
 def _named(letter: str, numbers: np.ndarray) -> pa.Array:

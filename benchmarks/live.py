@@ -5,9 +5,12 @@ from __future__ import annotations
 import bisect
 import json
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,8 @@ from lakeshelf.kafka import topics
 
 STATE_TOPIC, STATE_TABLE = "shelf_state", "cleansed/shelf_state"
 TICK_S = 0.002
+STRETCH_S = 5.0
+"""How long is sent before it is looked whether to go on."""
 FLUSH_S = 30.0
 
 
@@ -95,6 +100,23 @@ class EventSource:
         if lost := sum(event.offset < 0 for event in sent):
             raise RuntimeError(f"{lost} of {total} events were not acknowledged")
         return sent, worst
+
+    @contextmanager
+    def driven(self, rate: int) -> Iterator[None]:
+        """Send at a steady rate for as long as the block takes."""
+        done = threading.Event()
+
+        def drive() -> None:
+            while not done.is_set():
+                self.drive(rate, STRETCH_S)
+
+        with ThreadPoolExecutor(1) as pool:
+            driving = pool.submit(drive)
+            try:
+                yield
+            finally:
+                done.set()
+            driving.result()
 
     def _send(self, producer: Producer, at: float, chosen: random.Random) -> Sent:
         shelf = chosen.randrange(self.shelves)

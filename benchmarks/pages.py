@@ -1,22 +1,22 @@
-"""Pages: what people wait for in Chromium, in front of a dataset of many rows, over HTTP."""
+"""Pages: what people wait for in Chromium, by rows and readers, alone and beside a stack at work, over HTTP."""
 
 from __future__ import annotations
 
+import itertools
+import statistics
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 import psutil
 from playwright.sync_api import Browser, Page
 
-from benchmarks import governed
-from benchmarks.governed import AUTHOR, DATASET, PROJECT, GovernedPlace, place
+from benchmarks import governed, live, pages_browser, pages_news, stacks
+from benchmarks.governed import AUTHOR, PROJECT, GovernedPlace, place
 from benchmarks.harness import (
     Benchmark,
     Figure,
@@ -25,286 +25,328 @@ from benchmarks.harness import (
     main,
     percentile,
     rounded,
-    spread,
     wait_for,
 )
-from benchmarks.serving import served
-from lakeshelf.ui import files
-from lakeshelf.ui.pages import PAGES
-from tests.ui.browser import running, signed_in
+from benchmarks.pages_browser import PASTED_COLUMNS, page_of
+from benchmarks.pages_news import STREAMS
+from benchmarks.serving import COLUMNS, GridReader, answers, dataset, paging, served
+from lakeshelf.governance.client import Client
+from lakeshelf.stack.supervision import governed as service
+from tests.ui.browser import running
 
-CLOCK = """
-window.clock = {
-  async until(done) {
-    while (!done()) await new Promise(requestAnimationFrame);
-    await new Promise(requestAnimationFrame);
-    return performance.now();
-  },
-  async after(kind, done) {
-    const once = { capture: true, once: true };
-    const began = await new Promise((resolve) => addEventListener(kind, () => resolve(performance.now()), once));
-    return await window.clock.until(done) - began;
-  },
-  text: (place) => document.querySelector(place)?.textContent ?? "",
-};
-"""
-"""Waits frame by frame, and counts the one in which something is painted."""
-FRAMES = """
-(seconds) => new Promise((resolve) => {
-  const taken = [], began = performance.now();
-  let last = began;
-  const look = (now) => {
-    taken.push(now - last);
-    last = now;
-    now - began > 1000 * seconds ? resolve(taken.slice(1)) : requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-})
-"""
-KEYS = """
-() => {
-  window.keys = [];
-  addEventListener("keydown", () => {
-    const began = performance.now();
-    requestAnimationFrame(() => setTimeout(() => window.keys.push(performance.now() - began)));
-  }, { capture: true });
-}
-"""
-PASTE = """
-(text) => {
-  const clipboardData = new DataTransfer();
-  clipboardData.setData("text/plain", text);
-  document.querySelector("[role=grid]").dispatchEvent(
-    new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
-}
-"""
-FIRST_CELL = ".grid-line [role=gridcell]"
-PAGE_PATH = f"/data/{PROJECT}/{DATASET}"
-NAMES = {"project": PROJECT, "dataset": DATASET}
-PASTED_COLUMNS = 3
-WRONG_EVERY = 100
-"""Of the rows that are pasted, each of so many has a quantity that a rule refuses."""
-REFUSED = 10**9
 CELLS_OF_DIFF = 10_000
-STREAMS = 50
-WAIT_S = 120.0
-MILLISECONDS = 1000
+GOAL_ROWS = 1_000_000
+"""Goals of some waits are of tables of as many rows."""
+SHELF = "S300-I1000000"
+"""One that events of a stack are of."""
+DIFF = "document.querySelector('[aria-labelledby=diff] tbody tr')"
+"""Whether a row of a diff is there."""
+START_S = 60.0
 BYTES = 1000
 """Of a kilobyte."""
 
 
+@dataclass(frozen=True)
+class Situation:
+    """What a wait may depend on.
+
+    Attributes:
+        rows: Rows of the dataset.
+        users: How many read and edit it, the one in Chromium among them.
+        rate: Events a second of the stack beside; 0: there is none.
+    """
+
+    rows: int
+    users: int
+    rate: int
+
+    @property
+    def key(self) -> str:
+        """Part of the keys of its figures."""
+        return f"{self.rows}_{self.users}_{self.rate}"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return _dataset(self.rows)
+
+    def __str__(self) -> str:
+        users = "1 user" if self.users == 1 else f"{self.users} users"
+        return f"{self.rows:,} rows, {users}{_beside(self.rate)}"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What somebody waits for.
+
+    Attributes:
+        key: Part of the keys of its figures.
+        title: What it is, for people.
+        unit: Its unit.
+        goal: Figure to reach.
+        beside: That with a stack beside, where it is another.
+        most_rows: Rows up to which there is a goal; None: however many.
+    """
+
+    key: str
+    title: str
+    unit: str
+    goal: float
+    beside: float | None = None
+    most_rows: int | None = None
+
+    def figure(self, situation: Situation) -> Figure:
+        """The figure in a situation."""
+        goal = self.beside if self.beside and situation.rate else self.goal
+        has_goal = self.most_rows is None or situation.rows <= self.most_rows
+        return Figure(
+            f"{self.key}_{situation.key}",
+            f"{self.title}: {situation}",
+            self.unit,
+            goal if has_goal else None,
+        )
+
+
+REFUSALS = Wait("refused", "calls of the others that were refused", "", 0)
+EITHER = (
+    Figure("diff_ms", f"first page of the diff of {CELLS_OF_DIFF:,} cells", "ms", 500),
+    Figure("streams_cores", f"{STREAMS} open streams: API", "cores", 0.1),
+    Figure("streams_lost", f"{STREAMS} open streams: snapshots that came to fewer than all", "", 0),
+)
+"""Alone, and beside a stack."""
+
+
+def waits(parameters: Parameters) -> tuple[Wait, ...]:
+    """What is waited for in every situation."""
+    cells = parameters["pasted"] * PASTED_COLUMNS
+    return (
+        Wait("paint_p95", "first paint of a page, p95", "ms", 500, beside=1_000),
+        Wait("rows_ms", "first rows", "ms", 700, most_rows=GOAL_ROWS),
+        Wait("jump_ms", "jump to the middle", "ms", 300, most_rows=GOAL_ROWS),
+        Wait("sort_ms", "first rows in an order nobody asked for yet", "ms", 5_000, most_rows=GOAL_ROWS),
+        Wait("frame_p95", "frame while rows are scrolled, p95", "ms", 33),
+        Wait("key_p95", "key → painted cell, p95", "ms", 50),
+        Wait("paste_s", f"{cells:,} cells pasted, judged and told of", "s", 3),
+    )  # fmt: skip
+
+
+def situations(parameters: Parameters, rate: int) -> list[Situation]:
+    """Situations at a rate of events, the smallest first."""
+    both = itertools.product(parameters["sizes"], parameters["users"])
+    return [Situation(rows, users, rate) for rows, users in both]
+
+
 def figures(parameters: Parameters) -> list[Figure]:
-    """First paint and weight, the grid, a large diff, streams."""
-    rows = f"{parameters['rows']:,} rows"
-    pasted = f"{parameters['pasted'] * PASTED_COLUMNS:,} cells"
+    """Every wait in every situation; then what pages weigh, and what comes to them by itself."""
+    rates = (0, parameters["rate"])
+    every = [one for rate in rates for one in situations(parameters, rate)]
+    news = f"commit in the lake → number on the screen{_beside(parameters['rate'])}"
     return [
-        Figure("paint_p95", "first paint of a page, p95", "ms", 500),
+        *(wait.figure(one) for wait in waits(parameters) for one in every),
+        *(REFUSALS.figure(one) for one in every if one.users > 1),
+        *(
+            replace(one, key=f"{one.key}_{rate}", title=f"{one.title}{_beside(rate)}")
+            for one in EITHER
+            for rate in rates
+        ),
         Figure("heaviest_kb", "heaviest page with styles and scripts, compressed", "KB", 120),
         Figure("grid_kb", "scripts of the grid to show it and edit cells, compressed", "KB", 15),
-        Figure("rows_ms", f"first rows of {rows}", "ms", 700),
-        Figure("jump_ms", f"jump to the middle of {rows}", "ms", 300),
-        Figure("sort_ms", f"{rows} in an order nobody asked for yet: first rows", "ms", 5_000),
-        Figure("frame_p95", f"frame while {rows} are scrolled, p95", "ms", 33),
-        Figure("key_p95", "key → painted cell, p95", "ms", 50),
-        Figure("paste_s", f"{pasted} pasted, judged and told of", "s", 3),
-        Figure("diff_ms", f"first page of the diff of {CELLS_OF_DIFF:,} cells", "ms", 500),
-        Figure("streams_cores", f"{STREAMS} open streams: API", "cores", 0.1),
-        Figure("streams_lost", f"{STREAMS} open streams: snapshots that came to fewer than all", "", 0),
-    ]  # fmt: skip
+        Figure("news_p50", f"{news}, p50", "ms"),
+        Figure("news_p95", f"{news}, p95", "ms", 1_500),
+        Figure("heal_s", "server killed and started: pages live again after it answers", "s", 6),
+    ]
 
 
 def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], None]) -> Run:
-    """One dataset, one API as `lakeshelf up` runs it, one browser."""
-    with place(folder / "bench") as (lake, _):
-        lake.fill(parameters["rows"], seed)
-        number = _change_request(lake, min(CELLS_OF_DIFF, parameters["rows"]))
-        with served(lake) as (address, api), running() as browser:
-            token = lake.token(AUTHOR.user)
-            with _page(browser, address, token) as page:
-                paints, weights = _visits(page, parameters["visits"])
-                painted = [ms for taken in paints.values() for ms in taken]
-                say(f"paint p95 {percentile(painted, 95):.0f} ms")
-                grid, frames = _grid(page, parameters)
-                say(f"rows after {grid['rows_ms']:.0f} ms, frame p95 {grid['frame_p95']:.0f} ms")
-                grid["diff_ms"] = _shown(
-                    page,
-                    f"/reviews/{PROJECT}/{number}",
-                    "document.querySelector('[aria-labelledby=diff] tbody tr')",
-                )
-            streams = _streams(address, token, api.pid, parameters["stream_seconds"])
-    measured = {
-        "paint_p95": percentile(painted, 95),
-        "heaviest_kb": max(weights.values()) / BYTES,
-    }
-    by_page = {path: spread(taken) for path, taken in paints.items()}
-    detail = {"paints_ms": by_page, "frames_ms": spread(frames), "bytes": weights}
-    return {"figures": rounded(measured | grid | streams), **detail}
+    """One lake with a dataset a size, one browser; the API alone, and then with a whole stack."""
+    measured: dict[str, float] = {}
+    paints: dict[str, dict[str, float]] = {}
+    weights: dict[str, int] = {}
+    with place(folder / "bench") as (lake, _), running() as browser:
+        number = _fill(lake, parameters["sizes"], seed)
+        say("filled")
+        for rate in (0, parameters["rate"]):
+            with beside(lake, parameters, seed) if rate else served(lake) as (address, api):
+                seat = Seat(lake, browser, address, number, parameters, seed)
+                for one in situations(parameters, rate):
+                    taken, paints[one.key], sent = seat.situation(one)
+                    measured |= {f"{key}_{one.key}": value for key, value in taken.items()}
+                    weights |= sent
+                    say(f"{one}: {rounded(taken)}")
+                taken = seat.news(api) if rate else seat.alone(api)
+                measured |= taken
+                say(f"{rounded(taken)}")
+    measured["heaviest_kb"] = max(weights.values()) / BYTES
+    return {"figures": rounded(measured), "paints_p95_ms": paints, "bytes": weights}
 
 
-def _change_request(lake: GovernedPlace, cells: int) -> int:
+@dataclass(frozen=True)
+class Seat:
+    """Somebody in front of Chromium, and others who use the same server.
+
+    Attributes:
+        lake: What is served.
+        browser: Chromium.
+        address: Where the API is.
+        number: A change request.
+        parameters: Of the benchmark.
+        seed: What the others do follows from it.
+    """
+
+    lake: GovernedPlace
+    browser: Browser
+    address: str
+    number: int
+    parameters: Parameters
+    seed: int
+
+    def situation(
+        self, one: Situation
+    ) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
+        """What is waited for; of each page the 95th percentile of its first paint in ms, and its bytes."""
+        with self._others(one) as others, self._page() as page:
+            paints, weights = pages_browser.visits(
+                page, self._names(one), self.parameters["visits"]
+            )
+            order = COLUMNS[-1 - self.parameters["users"].index(one.users)]
+            address = f"/data/{PROJECT}/{one.dataset}"
+            taken = pages_browser.grid(page, address, one.rows, order, self.parameters)
+        self._discard(one.dataset)
+        taken["paint_p95"] = percentile(list(itertools.chain(*paints.values())), 95)
+        if others:
+            taken["refused"] = float(sum(other.refused for other in others))
+        return taken, {path: percentile(taken, 95) for path, taken in paints.items()}, weights
+
+    def alone(self, api: psutil.Process) -> dict[str, float]:
+        """What needs no stack; the last of it kills the API."""
+        taken = self._either(0, api)
+        with ExitStack() as again, self._page() as page:
+            address = f"/data/{PROJECT}/{_dataset(self.parameters['sizes'][0])}"
+            taken["grid_kb"] = pages_browser.weight_of_grid(page, address) / BYTES
+            taken["heal_s"] = pages_news.healed(
+                page, api, lambda: again.enter_context(served(self.lake))
+            )
+        return taken
+
+    def news(self, api: psutil.Process) -> dict[str, float]:
+        """What comes to pages while a stack works."""
+        taken = self._either(self.parameters["rate"], api)
+        with self._page() as page:
+            root = self.lake.settings.lake_root
+            delays = pages_news.delays(page, root, self.parameters["news_seconds"])
+        return taken | {f"news_p{p}": percentile(delays, p) for p in (50, 95)}
+
+    def _either(self, rate: int, api: psutil.Process) -> dict[str, float]:
+        """A large diff and many streams."""
+        with self._page() as page:
+            review = f"/reviews/{PROJECT}/{self.number}"
+            diff = pages_browser.shown(page, review, DIFF)
+        seconds = self.parameters["stream_seconds"]
+        token = self.lake.token(AUTHOR.user)
+        streams = pages_news.streams(self.address, token, api.pid, seconds)
+        return {f"{key}_{rate}": value for key, value in {"diff_ms": diff, **streams}.items()}
+
+    def _page(self) -> AbstractContextManager[Page]:
+        return page_of(self.browser, self.address, self.lake.token(AUTHOR.user))
+
+    @contextmanager
+    def _others(self, one: Situation) -> Iterator[list[GridReader]]:
+        columns = COLUMNS[: -len(self.parameters["users"])]
+        readers = [
+            GridReader(
+                self.address,
+                self.lake.token(f"user_{n:02}"),
+                one.rows,
+                self.seed + n,
+                one.dataset,
+                columns,
+            )
+            for n in range(one.users - 1)
+        ]
+        for reader in readers:
+            reader.begin()
+        with paging(readers):
+            yield readers
+        for reader in readers:
+            reader.end()
+
+    def _names(self, one: Situation) -> dict[str, object]:
+        """Names that stand in addresses of pages; of shelves there are some where there is a stack."""
+        names = {"project": PROJECT, "dataset": one.dataset, "number": self.number}
+        return {**names, "shelf": SHELF, "id": SHELF} if one.rate else names
+
+    def _discard(self, name: str) -> None:
+        """Who comes next finds no edits."""
+        with Client(self.address, self.lake.token(AUTHOR.user)) as client:
+            table = dataset(client, name)
+            for session in table.sessions():
+                table.session(session["id"]).discard()
+
+
+def _fill(lake: GovernedPlace, sizes: Sequence[int], seed: int) -> int:
+    """Fill a dataset a size; the number of a change request for the one of middle size."""
+    for rows in sizes:
+        lake.add(_dataset(rows))
+        lake.fill(rows, seed, _dataset(rows))
+    size = statistics.median_low(sizes)
+    cells = np.arange(min(CELLS_OF_DIFF, size))
     with lake.opened() as context:
-        return governed.proposed(context, np.arange(cells), "quantity", 7).number
+        return governed.proposed(context, cells, "quantity", 7, _dataset(size)).number
 
 
 @contextmanager
-def _page(browser: Browser, address: str, token: str) -> Iterator[Page]:
-    with signed_in(browser, address, token) as page:
-        page.add_init_script(CLOCK)
-        yield page
+def beside(
+    lake: GovernedPlace, parameters: Parameters, seed: int
+) -> Iterator[tuple[str, psutil.Process]]:
+    """The API of a whole stack on a lake, through which events go at a steady rate: its address, and its process."""
+    with stacks.stack(lake.settings.lake_root, governance_sample=False) as stack:
+        source = live.EventSource(stack.client, parameters["shelves"], seed)
+        source.open_shelves()
+        stack.wait_folded()
+        address = service.address(stack.settings)
+        with Client(address, lake.token(AUTHOR.user)) as client:
+            wait_for("the API to answer", lambda: answers(client), START_S)
+        with source.driven(parameters["rate"]):
+            time.sleep(parameters["warm_seconds"])
+            yield address, psutil.Process(stack.parts["api"])
 
 
-def _visits(page: Page, visits: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """First paints in ms, and bytes, of all pages that need no shop."""
-    paths = [one.path for one in PAGES if _names(one.path) <= NAMES.keys()]
-    paints: dict[str, list[float]] = {path: [] for path in paths}
-    weights: dict[str, float] = {}
-    sent: set[str] = set()
-    page.on("response", lambda answer: sent.add(urlsplit(answer.url).path))
-    for path in paths * visits:
-        sent.clear()
-        opened = page.goto(path.replace(":path", "").format_map(NAMES), wait_until="load")
-        paints[path].append(
-            page.evaluate(
-                "() => window.clock.until(() => performance.getEntriesByName('first-contentful-paint').length)"
-                ".then(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)"
-            )
-        )
-        static = {one.split("/", 3)[-1] for one in sent if "/static/" in one}
-        body = len(opened.body()) if opened else 0
-        weights[path] = body + sum(len(files.assets().packed[name]) for name in static)
-    return paints, weights
+def _dataset(rows: int) -> str:
+    return f"lines_{rows}"
 
 
-def _names(path: str) -> set[str]:
-    return {part.strip("{}").partition(":")[0] for part in path.split("/") if "{" in part}
-
-
-def _loaded(page: Page, prefix: str) -> int:
-    """Bytes, compressed, of the scripts below a folder that a page has loaded so far."""
-    entries = "() => performance.getEntriesByType('resource').map((one) => one.name)"
-    addresses = page.evaluate(entries)
-    names = {urlsplit(one).path.split("/", 3)[-1] for one in addresses if "/static/" in one}
-    scripts = [one for one in names if one.startswith(prefix) and one.endswith(".js")]
-    return sum(len(files.assets().packed[name]) for name in scripts)
-
-
-def _shown(page: Page, address: str, condition: str) -> float:
-    """Milliseconds from the call of a page until a condition holds on it."""
-    page.goto(address, wait_until="commit")
-    return float(page.evaluate(f"() => window.clock.until(() => {condition})"))
-
-
-def _grid(page: Page, parameters: Parameters) -> tuple[dict[str, float], list[float]]:
-    rows = parameters["rows"]
-    cell = f"window.clock.text('{FIRST_CELL}')"
-    last = f"document.querySelector('[aria-rowindex=\"2\"]')?.textContent.includes('L{rows - 1}')"
-    taken = {
-        "sort_ms": _shown(page, f"{PAGE_PATH}?sort=-code", last),
-        "rows_ms": _shown(page, PAGE_PATH, cell),
-    }
-    frames = _scrolled(page, parameters["scroll_seconds"])
-    taken["jump_ms"] = _jump(page, rows // 2)
-    taken["frame_p95"] = percentile(frames, 95)
-    taken["key_p95"] = percentile(_typed(page, parameters["keys"]), 95)
-    taken["grid_kb"] = _loaded(page, "grid/") / BYTES
-    taken["paste_s"] = _pasted(page, parameters["pasted"])
-    return taken, frames
-
-
-def _scrolled(page: Page, seconds: float) -> list[float]:
-    page.locator(FIRST_CELL).first.hover()
-    page.evaluate(f"() => {{ window.frames_ = ({FRAMES})({seconds}); }}")
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        page.mouse.wheel(0, 100)
-    return list(page.evaluate("() => window.frames_"))
-
-
-def _jump(page: Page, row: int) -> float:
-    page.locator(FIRST_CELL).first.click()
-    page.keyboard.press("Control+g")
-    page.keyboard.type(str(row))
-    shown = f"window.clock.text('[aria-rowindex=\"{row + 1}\"] [role=gridcell]')"
-    page.evaluate(f"() => {{ window.jumped = window.clock.after('keydown', () => {shown}); }}")
-    page.keyboard.press("Enter")
-    return float(page.evaluate("() => window.jumped"))
-
-
-def _typed(page: Page, keys: int) -> list[float]:
-    page.evaluate(KEYS)
-    page.locator("[role=row] [role=gridcell][aria-colindex='3']").first.click()
-    for number in range(keys):
-        page.keyboard.press(str(number % 10))
-    page.keyboard.press("Escape")
-    page.wait_for_timeout(100)
-    return [float(one) for one in page.evaluate("() => window.keys")]
-
-
-def _pasted(page: Page, rows: int) -> float:
-    """Seconds from the word to go on until all cells are saved and the findings are counted."""
-    page.goto(PAGE_PATH)
-    page.locator("[aria-rowindex='2'] [aria-colindex='4']").click()
-    lines = (f"{REFUSED if n % WRONG_EVERY == 0 else 7}\t1.50\t{n}" for n in range(rows))
-    page.evaluate(PASTE, "\n".join(lines) + "\n")
-    done = "window.clock.text('.grid-state') === 'saved' && document.querySelector('[aria-invalid=true]')"
-    if rows * PASTED_COLUMNS <= CELLS_OF_DIFF:  # nobody is asked whether to go on
-        began = time.perf_counter()
-        page.evaluate(f"() => window.clock.until(() => {done})")
-        return time.perf_counter() - began
-    page.evaluate(f"() => {{ window.pasted = window.clock.after('click', () => {done}); }}")
-    page.get_by_role("button", name="Go on").click()
-    return float(page.evaluate("() => window.pasted")) / MILLISECONDS
-
-
-def _streams(address: str, token: str, pid: int, seconds: float) -> dict[str, float]:
-    """Cores of the API while many listen, and how many snapshots the one with the fewest lacks."""
-    counts = [0] * STREAMS
-    ready, stopped = threading.Barrier(STREAMS + 1), threading.Event()
-
-    def listen(place: int) -> None:
-        with httpx.stream("GET", f"{address}/api/v1/events", params={"topics": "live"},
-                          headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S) as answer:  # fmt: skip
-            answer.raise_for_status()
-            lines = answer.iter_lines()
-            next(line for line in lines if line.startswith("event: numbers"))
-            ready.wait(WAIT_S)
-            for line in lines:
-                if stopped.is_set():
-                    return
-                counts[place] += line.startswith("event: numbers")
-
-    threads = [threading.Thread(target=listen, args=(n,), daemon=True) for n in range(STREAMS)]
-    for thread in threads:
-        thread.start()
-    ready.wait(WAIT_S)
-    process = psutil.Process(pid)
-    before, began = governed.spent(process), time.monotonic()
-    time.sleep(seconds)
-    cores = (governed.spent(process) - before) / (time.monotonic() - began)
-    fewest, most = min(counts), max(counts)
-    stopped.set()
-    wait_for("streams to end", lambda: not any(one.is_alive() for one in threads), WAIT_S)
-    return {"streams_cores": cores, "streams_lost": float(max(0, most - fewest - 1))}
+def _beside(rate: int) -> str:
+    return f", {rate:,} events/s beside" if rate else ""
 
 
 BENCHMARK = Benchmark(
     name="pages",
     title="Pages: what people wait for in Chromium",
     defaults={
-        "rows": 1_000_000,
-        "visits": 5,
+        "sizes": [100_000, 1_000_000, 10_000_000],
+        "users": [1, 20],
+        "rate": 1_000,
+        "shelves": 93_419,
+        "warm_seconds": 20.0,
+        "visits": 3,
         "scroll_seconds": 5.0,
         "keys": 60,
         "pasted": 10_000,
         "stream_seconds": 20.0,
+        "news_seconds": 60.0,
     },
     quick={
-        "rows": 2_000,
+        "sizes": [2_000],
+        "users": [1, 2],
+        "rate": 50,
+        "shelves": 200,
+        "warm_seconds": 1.0,
         "visits": 1,
         "scroll_seconds": 1.0,
         "keys": 10,
         "pasted": 500,
         "stream_seconds": 3.0,
+        "news_seconds": 8.0,
     },
     figures=figures,
     run=run,

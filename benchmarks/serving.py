@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,7 @@ def served(lake: GovernedPlace) -> Iterator[tuple[str, psutil.Process]]:
         try:
             address = service.address(lake.settings)
             with Client(address, lake.token(AUTHOR.user)) as client:
-                wait_for("the API to answer", lambda: _answers(client, process), START_S, 0.1)
+                wait_for("the API to answer", lambda: _runs(client, process), START_S, 0.1)
             yield address, psutil.Process(process.pid)
         finally:
             process.terminate()
@@ -166,18 +167,14 @@ def grid(
         reader.begin()
     governed.forget_peak(processes.api.pid)
     before, began = governed.spent(processes.api), time.monotonic()
-    threads = [
-        threading.Thread(target=reader.page_for, args=(parameters["page_seconds"], n / USERS))
-        for n, reader in enumerate(readers)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with paging(readers):
+        time.sleep(parameters["page_seconds"])
     cores = (governed.spent(processes.api) - before) / (time.monotonic() - began)
     by_kind = {k: [ms for one in readers for ms in one.taken[k]] for k in KINDS}
     for reader in readers:
         reader.end()
+    if lost := sum(one.refused for one in readers):
+        raise RuntimeError(f"{lost} pages did not come")
     everything = [ms for values in by_kind.values() for ms in values]
     figures = {
         "page_p50": percentile(everything, 50),
@@ -189,6 +186,23 @@ def grid(
     return figures, {kind: spread(values) for kind, values in by_kind.items()}
 
 
+@contextmanager
+def paging(readers: Sequence[GridReader]) -> Iterator[None]:
+    """Readers who page for as long as the block takes; begun at different parts of the first two seconds."""
+    done = threading.Event()
+    with ThreadPoolExecutor(max(1, len(readers))) as pool:
+        pages = [
+            pool.submit(reader.page_until, done, n / len(readers))
+            for n, reader in enumerate(readers)
+        ]
+        try:
+            yield
+        finally:
+            done.set()
+        for one in pages:
+            one.result()
+
+
 class GridReader:
     """Somebody who looks through a dataset and has edited some cells of it.
 
@@ -197,16 +211,29 @@ class GridReader:
         token: Their token.
         rows: Rows of the dataset.
         seed: What they do follows from it.
+        name: Name of the dataset.
+        columns: What they sort by.
     """
 
-    def __init__(self, address: str, token: str, rows: int, seed: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        rows: int,
+        seed: int,
+        name: str = DATASET,
+        columns: Sequence[str] = COLUMNS,
+    ) -> None:
         self._client = Client(address, token)
-        self._table = dataset(self._client)
+        self._table = dataset(self._client, name)
+        self._columns = columns
         self._random = random.Random(seed)
         self._rows = rows
         self._offset = 0
         self.taken: defaultdict[str, list[float]] = defaultdict(list)
         """Kind → milliseconds of each page."""
+        self.refused = 0
+        """Pages that did not come."""
 
     def begin(self) -> None:
         """Edit some cells, and see the first page."""
@@ -217,15 +244,16 @@ class GridReader:
         )  # fmt: skip
         self._look()
 
-    def page_for(self, seconds: float, start: float) -> None:
+    def page_until(self, done: threading.Event, start: float) -> None:
         """Page, from a part of the first two seconds on."""
-        began = time.monotonic() + start * EVERY_S
+        due = time.monotonic() + start * EVERY_S
         kinds, weights = list(SHARES), list(SHARES.values())
-        number = 0
-        while number * EVERY_S < seconds:
-            time.sleep(max(0.0, began + number * EVERY_S - time.monotonic()))
-            self._page(self._random.choices(kinds, weights)[0])
-            number += 1
+        while not done.wait(max(0.0, due - time.monotonic())):
+            try:
+                self._page(self._random.choices(kinds, weights)[0])
+            except GovernanceError:
+                self.refused += 1
+            due += EVERY_S
 
     def end(self) -> None:
         """Leave nothing behind."""
@@ -239,7 +267,9 @@ class GridReader:
             self._show()
         elif kind == "sort":
             descending = self._random.random() < 0.5
-            self._look(sort=[{"column": self._random.choice(COLUMNS), "descending": descending}])
+            self._look(
+                sort=[{"column": self._random.choice(self._columns), "descending": descending}]
+            )
         else:
             store = f"S{self._random.randrange(300)}"
             self._look(filters=[{"column": "store", "op": "=", "value": store}])
@@ -294,19 +324,24 @@ def _parts(file: Path) -> Iterator[bytes]:
         yield from iter(partial(content.read, MB), b"")
 
 
-def dataset(client: Client) -> Dataset:
-    """The dataset, through the API."""
-    return client.project(PROJECT).dataset(DATASET)
+def dataset(client: Client, name: str = DATASET) -> Dataset:
+    """A dataset, through the API."""
+    return client.project(PROJECT).dataset(name)
 
 
-def _answers(client: Client, process: subprocess.Popen[bytes]) -> bool:
-    if process.poll() is not None:
-        raise RuntimeError(f"the API ended with {process.returncode}")
+def answers(client: Client) -> bool:
+    """Whether the API answers."""
     try:
         client.me()
     except GovernanceError:
         return False
     return True
+
+
+def _runs(client: Client, process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the API ended with {process.returncode}")
+    return answers(client)
 
 
 BENCHMARK = Benchmark(
