@@ -39,8 +39,7 @@ GOAL_ROWS = 1_000_000
 """Goals of some waits are of tables of as many rows."""
 SHELF = "S300-I1000000"
 """One that events of a stack are of."""
-DIFF = "document.querySelector('[aria-labelledby=diff] tbody tr')"
-"""Whether a row of a diff is there."""
+DIFF = "[aria-labelledby=diff] tbody tr"
 START_S = 60.0
 BYTES = 1000
 """Of a kilobyte."""
@@ -172,7 +171,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
                     taken, paints[one.key], sent = seat.situation(one)
                     measured |= {f"{key}_{one.key}": value for key, value in taken.items()}
                     weights |= sent
-                    say(f"{one}: {rounded(taken)}")
+                    slowest = max(paints[one.key], key=lambda path: paints[one.key][path])
+                    say(f"{one}: {rounded(taken)}, slowest {slowest}")
                 taken = seat.news(api) if rate else seat.alone(api)
                 measured |= taken
                 say(f"{rounded(taken)}")
