@@ -299,7 +299,7 @@ def beside(
     lake: GovernedPlace, parameters: Parameters, seed: int
 ) -> Iterator[tuple[str, psutil.Process]]:
     """The API of a whole stack on a lake, through which events go at a steady rate: its address, and its process."""
-    with stacks.stack(lake.settings.lake_root, governance_sample=False) as stack:
+    with stacks.stack(lake.options["lake_root"], governance_sample=False) as stack:
         source = live.EventSource(stack.client, parameters["shelves"], seed)
         source.open_shelves()
         stack.wait_folded()
