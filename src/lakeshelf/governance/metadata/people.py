@@ -24,7 +24,7 @@ def digest(secret: str) -> str:
 
 
 class People:
-    """Users, tokens and passwords."""
+    """Users, their identities and their tokens."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -31,15 +31,6 @@ class User:
 
 
 @dataclass(frozen=True)
-class Password:
-    """The password of a user, hashed by Argon2."""
-
-    user: str
-    hash: str = field(repr=False)
-    changed_at: datetime
-
-
-@dataclass(frozen=True)
 class Identity:
     """A user as an OpenID provider knows it.
 
@@ -144,7 +135,6 @@ def _of_user() -> ForeignKeyConstraint:
 
 
 USERS = declare("user", User, ["name"])
-PASSWORDS = declare("password", Password, ["user"], _of_user())
 IDENTITIES = declare("identity", Identity, ["issuer", "subject"], _of_user())
 TOKENS = declare(
     "token",
