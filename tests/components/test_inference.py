@@ -21,7 +21,7 @@ from tests.forecast.inference import shop
 
 from .bench import Row, Tables, Worker, of
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 NAME = "inference-service"
 DAY = shop.LAST
 BEGIN = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)

@@ -40,6 +40,7 @@ def told(level: Row) -> Row:
     return {name: str(value)[:10] for name, value in level.items() if name not in BESIDE and value}
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 @pytest.mark.faults
 def test_killed_around_its_commit_it_predicts_a_shelf_once_and_tells_the_same_level(

@@ -46,6 +46,7 @@ def made(tmp_path: Path) -> Tables:
     return lake(tmp_path)
 
 
+@pytest.mark.ml
 def test_the_champion_is_measured_each_day(made: Tables, tmp_path: Path, taken: Taken) -> None:
     version = shop.published(tmp_path)
     champion(made, version)
@@ -60,6 +61,7 @@ def test_the_champion_is_measured_each_day(made: Tables, tmp_path: Path, taken: 
     }
 
 
+@pytest.mark.ml
 def test_a_champion_that_cannot_predict_leaves_everything_to_the_rule(
     made: Tables, tmp_path: Path, taken: Taken
 ) -> None:
@@ -76,6 +78,7 @@ def test_without_any_champion_nothing_falls_back(made: Tables, taken: Taken) -> 
     assert taken.of(metrics.MODEL_FALLBACK) == 0
 
 
+@pytest.mark.ml
 @pytest.mark.parametrize(("days", "stores"), [(7, 1), (6, 0)])
 def test_stores_that_were_handed_back_are_counted(
     made: Tables, tmp_path: Path, taken: Taken, days: int, stores: int

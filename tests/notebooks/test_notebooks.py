@@ -152,6 +152,7 @@ def taught(study: Study, folder: Path) -> Path:
     return folder / "lake"
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_notebook_of_the_model_runs_and_stops_where_scores_are_not_what_its_gates_saw(

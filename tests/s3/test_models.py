@@ -11,7 +11,7 @@ from lakeshelf.lake.place.folders import BucketFolder
 from lakeshelf.lake.place.location import Root
 from tests.forecast.versions import cases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
 MODEL = "warehouse_optimizer"
 NAME = folders.model_version
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.forecast.inference import ordered
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 
 
 def test_an_order_is_explained_in_words_and_as_json(lakeshelf, tmp_path: Path) -> None:

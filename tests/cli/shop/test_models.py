@@ -25,6 +25,7 @@ from tests.forecast import openmp
 from tests.forecast.training import lakes
 from tests.forecast.versions import cases
 
+pytestmark = pytest.mark.ml
 PASSED = (CardGate(name="pinball", value=0.06, bound=0.05, passed=True),)
 FAILED = (*PASSED, CardGate(name="bias", value=0.093, bound=0.05, passed=False))
 SCORES = tuple(
@@ -191,7 +192,6 @@ def test_a_card_is_a_page_as_well(lakeshelf, root):
     assert "| pinball | yes | 0.06 | at least 0.05 |" in shown.out
 
 
-@pytest.mark.ml
 def test_a_short_history_is_one_line(lakeshelf, tmp_path):
     root = lakes.written(tmp_path / "lake", days=0)
     refused = lakeshelf("--lake", root, "models", "train")
@@ -235,7 +235,6 @@ def elsewhere(folder: Path, root: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.ml
 @pytest.mark.slow
 def test_a_version_that_was_trained_by_command_is_verified_by_command_on_another_machine(
     lakeshelf, tmp_path, monkeypatch

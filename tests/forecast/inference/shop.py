@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pytest
 
 from lakeshelf.forecast.demand.chosen import every
 from lakeshelf.forecast.demand.features import admitted, columns
@@ -58,7 +57,6 @@ def rows() -> pa.Table:
 @cache
 def trained() -> Trained:
     """A model of few trees, trained on all rows but those of the last weeks."""
-    pytest.importorskip("lightgbm")
     chosen = every(world().shelves, cutoffs(day(56), day(DAYS)))
     known_labels = labels(chosen, world().demand, day(DAYS))
     learned = rows().join(known_labels, ["shelf_id", "feature_date"], join_type="inner")

@@ -15,7 +15,7 @@ from lakeshelf.forecast.inference.use import NOBODY, Choice, InUse
 
 from . import shop
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 BEGIN = datetime(shop.LAST.year, shop.LAST.month, shop.LAST.day, tzinfo=UTC)
 UNTIL = valid_until(shop.LAST)
 

@@ -26,7 +26,7 @@ from tests.forecast import openmp
 
 from . import ordered, shop
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 DAY = timedelta(days=1)
 SHELF = ordered.BY_MODEL[0]
 

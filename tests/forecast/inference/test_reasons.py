@@ -13,7 +13,7 @@ from lakeshelf.forecast.model.boosted import Predictor
 
 from . import shop
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 
 
 @pytest.mark.parametrize("relative", [False, True])

@@ -14,7 +14,7 @@ from lakeshelf.forecast.versions.folders import Version
 
 from . import shop
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 
 
 def act() -> r.Attribution:

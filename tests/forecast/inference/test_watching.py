@@ -20,7 +20,7 @@ from lakeshelf.forecast.versions import health
 
 from . import shop
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 UNTIL = datetime(2026, 3, 6, tzinfo=UTC)
 VERSION = "20260630-0123456789ab"
 

@@ -29,7 +29,6 @@ class Study:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    pytest.importorskip("lightgbm")
     root = lakes.written(tmp_path_factory.mktemp("training") / "lake")
     lake = registered.writer(root)
     lesson, run_id = training.studied(lake, training.TrainingRequest(lakes.ACT))

@@ -22,7 +22,10 @@ from lakeshelf.forecast.training.lessons import after_warm_up
 from tests.forecast.demand.worlds import BEGIN, Row, day, sold
 from tests.forecast.training import simulated
 
-pytestmark = pytest.mark.slow  # plays three months of stores, and trains two models
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ml,
+]  # plays three months of stores, and trains two models
 DAYS, EMPTY, OFF = 90, 0.1, 0.03
 """Days; share of the shelf-days on which a shelf is empty; how far the forecasts may be off in all."""
 HIDDEN = {"units": 0, "lines": 0, "lost_units": None, "stockout_hours": 14.0}
@@ -46,7 +49,6 @@ def stocked_out(world: ForecastInputs) -> ForecastInputs:
 
 @pytest.fixture(scope="module")
 def world() -> ForecastInputs:
-    pytest.importorskip("lightgbm")
     return simulated.lived(seed=2, number=3, shelves=120, days=DAYS)
 
 

@@ -14,7 +14,7 @@ from lakeshelf.forecast.training.trials import Work
 from lakeshelf.forecast.versions import registered
 from tests.forecast.training import lakes
 
-pytestmark = pytest.mark.slow  # a model is trained
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # a model is trained
 PLAN = FoldPlan(folds=1, weeks=2, least_weeks=2, least_rows=20)
 
 
@@ -22,7 +22,6 @@ PLAN = FoldPlan(folds=1, weeks=2, least_weeks=2, least_rows=20)
 def test_few_shelves_have_a_candidate_that_forecasts(
     tmp_path: Path, stores: int, items: int
 ) -> None:
-    pytest.importorskip("lightgbm")
     lake = registered.writer(lakes.written(tmp_path / "lake", size=(stores, items)))
     request = training.TrainingRequest(lakes.ACT, work=Work(lakes.SETTINGS, PLAN))
     version = training.train(lake, request)

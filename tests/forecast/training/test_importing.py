@@ -16,7 +16,7 @@ from lakeshelf.forecast.versions.places import LocalVersion
 from tests.forecast.training import lakes
 from tests.forecast.training.conftest import Study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
 REQUEST = training.TrainingRequest(lakes.ACT, work=lakes.WORK)
 EARLY = lakes.BEGIN + timedelta(days=60)
 BOASTED = (CardGate(name="pinball", value=0.9, bound=0.05, passed=True),)

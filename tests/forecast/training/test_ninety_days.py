@@ -22,7 +22,7 @@ from tests.forecast.inference import ordered
 
 from .played import ML, RULE, PlayedShop
 
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.ml]
 SEED, SIZE, KEPT = 2, (3, 120), 16
 TRAINED, PROMOTED, DAMAGED, MENDED, DAYS = 80, 83, 88, 91, 92
 """Days on which the shop has a candidate, has a champion, loses it, is told to do without it; all of them."""
@@ -67,7 +67,6 @@ def require_explained(root: Path, plan: dict[str, Any]) -> None:
 def test_a_model_is_trained_orders_is_damaged_by_hand_and_the_shop_goes_on_by_the_rule(
     lakeshelf: Any, tmp_path: Path
 ) -> None:
-    pytest.importorskip("lightgbm")
     root = tmp_path / "shop"
 
     def said(*words: str) -> Any:

@@ -20,7 +20,7 @@ from tests.streams.bench import midnight
 
 from .played import INFERENCE, ML, OPENED, RULE, TRAINING, PlayedShop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
 SEED, SIZE, KEPT = 2, (1, 60), 6
 OPEN, OFF = 30, 34
 """Days on which the shop opens, and on which the services are switched off."""

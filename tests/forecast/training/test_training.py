@@ -20,7 +20,7 @@ from lakeshelf.lake.history import runs
 from tests.forecast.training import lakes
 from tests.forecast.training.conftest import Study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
 
 
 class Killed(BaseException):
@@ -140,7 +140,6 @@ def test_a_champion_that_was_lost_and_is_trained_again_decides_again(
     assert registered.files_check(lake).ok
 
 
-@pytest.mark.ml
 @pytest.mark.parametrize("days", [0, 3, 75])
 def test_a_short_history_is_said_in_one_line_and_leaves_nothing(tmp_path: Path, days: int) -> None:
     root = lakes.written(tmp_path / "lake", days=0)

@@ -25,7 +25,7 @@ from tests.cli.shop.sold_shop import POLICY, write
 from tests.forecast.training import lakes
 from tests.forecast.training.conftest import Study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
 ML = ("--set", "plan_source=ml")
 SINCE = lakes.BEGIN + timedelta(days=100)
 SHARES = [f"service level {share:g}" for share in answers.SERVICES]

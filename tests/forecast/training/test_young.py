@@ -72,18 +72,18 @@ def test_what_is_read_of_a_young_shop_hardly_grows_in_a_week() -> None:
     assert not grown & set(read) - OF_CALENDAR
 
 
+@pytest.mark.ml
 @pytest.mark.nightly
 def test_the_model_of_a_young_simulated_shop_passes_every_gate() -> None:
-    pytest.importorskip("lightgbm")
     lesson = simulated.lesson(seed=2, stores=3, shelves=120, days=90)
     outcome = trials.outcome(lesson, {}, Work())
     assert outcome.trained.settings["relative"]
     assert [gate.name for gate in outcome.gates if not gate.passed] == []
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_after_eleven_weeks_there_is_a_candidate_that_was_judged_on_two(tmp_path: Path) -> None:
-    pytest.importorskip("lightgbm")
     root = lakes.written(tmp_path / "lake", days=lessons.LEAST_DAYS + 7)
     lake = registered.writer(root)
     work = Work(lakes.SETTINGS, FoldPlan(least_rows=500))

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import HEADS, LEVELS, MEAN, Columns, Floats, Trained, head
@@ -59,7 +58,6 @@ def rows(count: int = 300) -> Floats:
 @cache
 def trained() -> Trained:
     """A model of four trees a head."""
-    pytest.importorskip("lightgbm")
     label = np.random.default_rng(2).poisson(np.exp(rows()[:, 1] / 3 + (rows()[:, 2] == 1)))
     objectives: dict[str, dict[str, Any]] = {
         MEAN: {"objective": "tweedie", "tweedie_variance_power": 1.3},

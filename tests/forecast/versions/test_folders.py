@@ -25,7 +25,7 @@ from lakeshelf.forecast.versions.places import LocalVersion, at
 from lakeshelf.lake.place.errors import StorageError
 from tests.forecast.versions import cases
 
-pytestmark = pytest.mark.slow  # LightGBM takes a second to import
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # LightGBM takes a second to import
 HOME = Path(__file__).parents[3]
 Damage = Callable[[Path], Any]
 

@@ -17,9 +17,9 @@ from tests.forecast.versions.cases import ORIGIN
 SMALL = BoostingSettings(trees=10, step=5, leaves=7, least_rows=20)
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_our_model_forecasts_as_a_version_what_it_forecast_before(tmp_path: Path) -> None:
-    pytest.importorskip("lightgbm")
     rows = made.rows(weeks=20, shelves=40)
     trained = Boosted(made.NUMERIC, made.CATEGORIES, SMALL).train(rows)
     seen = matrix(rows, trained.columns).astype(np.float64)

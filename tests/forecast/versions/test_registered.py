@@ -125,6 +125,7 @@ def test_only_what_passed_every_gate_goes_up(gates: list[Any]) -> None:
         assert f"{gate.name} (" in str(refused.value)
 
 
+@pytest.mark.ml
 def test_files_of_former_champions_are_checked_against_their_hashes(tmp_path: Path) -> None:
     """M4; a candidate has decided nothing, and its files are its own affair."""
     lake, above = registered.writer(tmp_path), tmp_path / "models" / registered.MODEL

@@ -20,6 +20,7 @@ from tests.support import eventually
 ROWS = pa.table({name: cases.rows()[:, i] for i, name in enumerate(cases.COLUMNS.names)})
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_forecasts_are_those_of_this_process() -> None:
     found = sandbox.forecast(cases.trained(), ROWS, predictors.of_lightgbm)
@@ -28,6 +29,7 @@ def test_forecasts_are_those_of_this_process() -> None:
     assert np.array_equal(found.quantiles, expected.quantiles)
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_what_a_model_says_is_no_forecast_and_what_it_began_ends_with_it() -> None:
     (left,) = sandbox.forecast(cases.trained(), ROWS[:1], predictors.chatty).mean
@@ -41,6 +43,7 @@ def has_ended(pid: int) -> bool:
         return True
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("predictor", "named"),

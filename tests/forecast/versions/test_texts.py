@@ -20,7 +20,7 @@ from lakeshelf.forecast.versions import texts
 from lakeshelf.forecast.versions.errors import VersionDamaged
 from tests.forecast.versions import cases
 
-pytestmark = pytest.mark.slow  # LightGBM takes a second to import
+pytestmark = [pytest.mark.slow, pytest.mark.ml]  # LightGBM takes a second to import
 HOME = Path(__file__).parents[3]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PYTHONPATH": f"{HOME}"}
 
@@ -35,7 +35,6 @@ def check(found: str, head: str = MEAN, columns: Columns = cases.COLUMNS) -> Non
 
 @pytest.fixture(scope="module")
 def opener() -> Iterator[subprocess.Popen[str]]:
-    pytest.importorskip("lightgbm")
     command = [sys.executable, "-m", "tests.forecast.versions.opener"]
     with subprocess.Popen(
         command,
@@ -66,7 +65,8 @@ def test_a_text_that_lightgbm_wrote_is_taken(head: str) -> None:
 
 def test_a_split_between_what_is_known_and_what_is_not_is_taken() -> None:
     """Its threshold is no finite number, and what is read back forecasts the same."""
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     values = np.tile([0.0, 1.0, 2.0, np.nan, np.nan], 400)[:, None]
     options = {"objective": "quantile", "alpha": 0.5, "num_leaves": 2, "verbosity": -1}
     units = np.where(np.isnan(values[:, 0]), 0, 9) + np.arange(2_000) % 7

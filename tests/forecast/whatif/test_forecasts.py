@@ -62,6 +62,7 @@ def held(room: list[int]) -> StockHeld:
     return StockHeld(np.array(room), nothing, nothing, nothing)
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_orders_are_those_that_the_engine_makes_of_the_levels_that_were_sent(kept: Path) -> None:
     judged = (
@@ -75,6 +76,7 @@ def test_orders_are_those_that_the_engine_makes_of_the_levels_that_were_sent(kep
     assert by_rule.tolist() == judged["rule_qty"].to_pylist() != orders.tolist()
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_a_cutoff_day_without_features_is_the_rule_s(kept: Path) -> None:
     made = known(kept)
@@ -87,6 +89,7 @@ def test_a_cutoff_day_without_features_is_the_rule_s(kept: Path) -> None:
     )
 
 
+@pytest.mark.ml
 @pytest.mark.slow
 def test_a_version_that_has_learned_from_what_came_after_is_told(kept: Path) -> None:
     said = known(kept).forecasts
