@@ -26,6 +26,7 @@ from lakeshelf.stack.supervision.care import Care
 from lakeshelf.stack.supervision.stack_file import NAME as STACK_FILE
 from lakeshelf.stack.supervision.supervisor import Supervisor, end_leftovers, running_stack
 from lakeshelf.streams.resume import checkpoint
+from tests.shop.deciding import signing_in
 from tests.support import eventually
 from tests.ui.browser import required, signed_in
 
@@ -123,9 +124,8 @@ def test_a_stack_goes_up_is_told_of_goes_down_and_goes_on(stack):
 def test_a_killed_driver_is_seen_on_a_page_and_like_a_killed_broker_comes_back(stack):
     assert stack.command("up", **SERVED).returncode == 0
     eventually(lambda: stack.is_running("api"), "pages are served")
-    token = (governed.tokens(stack.settings) / "ann").read_text().strip()
-    address = governed.address(stack.settings)
-    with required() as browser, signed_in(browser, address, token) as page:
+    ann = signing_in(stack.settings.lake_root, "ann")
+    with required() as browser, signed_in(browser, *ann) as page:
         page.goto("/pipeline")
         problems, heading = page.locator("ul.problems"), page.locator("#problems")
         running = page.locator("[data-query] [data-state=running]")
