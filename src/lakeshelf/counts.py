@@ -7,14 +7,16 @@ ENDINGS = {"shelf": "shelves", "y": "ies", "ch": "ches", "sh": "shes", "s": "ses
 VOWELS = "aeiou"
 
 
-def count_of(number: int, noun: str) -> str:
+def count_of(number: int, noun: str, *, apart: str = ",") -> str:
     """A number with its noun: `1 row`, `2 rows`, `1,000 queries`.
 
     Args:
         number: How many there are.
         noun: What they are, in the singular; words before it may say which.
+        apart: What holds thousands apart.
     """
-    return f"{number:,} {noun if number == 1 else plural(noun)}"
+    digits = f"{number:,}".replace(",", apart)
+    return f"{digits} {noun if number == 1 else plural(noun)}"
 
 
 def plural(noun: str) -> str:

@@ -181,7 +181,8 @@ def test_what_nobody_would_see_is_named_between_elements_and_sent_back_as_it_is(
 
 def test_so_many_of_something_are_said_in_words() -> None:
     kinds = {0: "row", 1: "shelf", 2: "shelf", 1_200: "open change request"}
-    said = [rendering.counted(count, one) for count, one in kinds.items()]
+    counted = rendering.environment().filters["counted"]
+    said = [counted(count, one) for count, one in kinds.items()]
     assert said == ["0 rows", "1 shelf", "2 shelves", "1\u2009200 open change requests"]
 
 

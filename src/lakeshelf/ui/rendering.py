@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lakeshelf import __version__
-from lakeshelf.counts import plural
+from lakeshelf.counts import count_of
 from lakeshelf.ui import files
 from lakeshelf.ui.texts import Visible, seen, visible, words
 
@@ -43,7 +43,7 @@ def environment() -> Environment:
     }
     made.filters |= {
         "number": number,
-        "counted": counted,
+        "counted": partial(count_of, apart=THIN_SPACE),
         "moment": moment,
         "day": day,
         "shown": shown,
@@ -72,11 +72,6 @@ def number(value: float | Decimal | None, digits: int = 0) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.{digits}f}".replace(",", THIN_SPACE)
-
-
-def counted(count: int, one: str) -> str:
-    """So many of something, in words."""
-    return f"{number(count)} {one if count == 1 else plural(one)}"
 
 
 def moment(value: str | datetime | None) -> Markup:
