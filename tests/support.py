@@ -18,6 +18,7 @@ import pytest
 from lakeshelf.contracts import CATALOG
 from lakeshelf.errors import BrokerError
 from lakeshelf.kafka import topics
+from lakeshelf.log_lines import LogLine, Tail
 
 Made = TypeVar("Made")
 
@@ -61,6 +62,11 @@ def once(folders: pytest.TempPathFactory, name: str, make: Callable[[], Made]) -
             kept.write_bytes(pickle.dumps(make()))
     found: Made = pickle.loads(kept.read_bytes())
     return found
+
+
+def logged(folder: Path, *names: str) -> Iterator[LogLine]:
+    """Lines of the logs of a folder, the oldest first; of parts of these names, else of all."""
+    return Tail(folder, names).lines(unfinished=True)
 
 
 def make_topics(client: Mapping[str, str]) -> None:

@@ -83,16 +83,6 @@ def parts(folder: Path) -> list[str]:
     return sorted({_part(file) for file in _files(folder)})
 
 
-def read(folder: Path, names: Sequence[str] = ()) -> Iterator[LogLine]:
-    """Lines of the logs, the oldest first.
-
-    Args:
-        folder: Folder of the logs.
-        names: Names of parts; none: all.
-    """
-    return Tail(folder, names).lines(unfinished=True)
-
-
 @dataclass
 class _Stand:
     """How far a file was read.

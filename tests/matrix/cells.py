@@ -13,6 +13,7 @@ from lakeshelf import query
 from lakeshelf.lake.form.features import Word
 from lakeshelf.lake.place.errors import FeatureRefused
 from lakeshelf.query import engines
+from tests.matrix.reading import reading
 from tests.matrix.written import TABLES, Row
 
 REASONS: dict[Word, str] = {
@@ -25,7 +26,7 @@ REASONS: dict[Word, str] = {
 def served() -> list[Any]:
     """Every engine with every table; what is declared not to work must be refused, never read wrong."""
     return [
-        _cell(engine, table, engines.reading(engine, needs(table)), FeatureRefused)
+        _cell(engine, table, reading(engine, needs(table)), FeatureRefused)
         for table in TABLES
         for engine in query.ENGINES
     ]
@@ -39,7 +40,7 @@ def handed_over() -> list[Any]:
         for engine, found in query.ENGINES.items()
         if found.route != engines.SCAN
         and engine not in TABLES[table].right
-        and engines.reading(engine, needs(table)) == "works"
+        and reading(engine, needs(table)) == "works"
         and engines.route(engine, needs(table)) == engines.SCAN
     ]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from lakeshelf.lake.form.features import ENGINES, FEATURES, SHARED_WRITERS, Feature
 from lakeshelf.lake.rows import traits
 from lakeshelf.query import engines
+from tests.matrix.reading import reading
 
 _HEAD = """\
 # Engines and features
@@ -82,7 +83,7 @@ def _scanned(need: str) -> str:
 
 
 def _cell(engine: str, feature: str) -> str:
-    word = engines.reading(engine, [feature])
+    word = reading(engine, [feature])
     return engines.route(engine, [feature]) if word == "works" else f"**{word}**"
 
 

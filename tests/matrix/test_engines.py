@@ -18,6 +18,7 @@ from lakeshelf.lake.rows.snapshot import Snapshot
 from lakeshelf.query import duck, engines, serving
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix
+from tests.matrix.reading import reading
 from tests.matrix.written import TABLES
 from tests.query import model
 from tests.query.test_serving import session
@@ -66,7 +67,7 @@ def test_the_own_route_is_still_wrong_where_arrow_is_handed_over(
 
 @pytest.mark.parametrize("table", TABLES)
 def test_sql_gives_the_rows_that_spark_reads_or_refuses_them(matrix: Matrix, table: str) -> None:
-    reads = engines.reading("duckdb", cells.needs(table)) == "works"
+    reads = reading("duckdb", cells.needs(table)) == "works"
     text = f'FROM matrix."{written.dataset(table).partition("/")[2]}"'
     with nullcontext() if reads else pytest.raises(FeatureRefused, match="matrix/"):
         with query.run(matrix.lake, text) as result:
@@ -88,7 +89,7 @@ def test_a_connection_stays_usable_after_a_table_that_was_refused(matrix: Matrix
 
 def test_what_is_notimpl_the_engine_reads_by_itself(matrix: Matrix) -> None:
     table = "typeWidening"
-    assert engines.reading("duckdb", TABLES[table].features) == "notimpl"
+    assert reading("duckdb", TABLES[table].features) == "notimpl"
     with duck.connected() as connection:
         folder = str(written.place(matrix.root, table))
         found = connection.execute("FROM delta_scan(?)", [folder]).to_arrow_table().to_pylist()

@@ -13,9 +13,9 @@ import pytest
 from lakeshelf.lake import Lake
 from lakeshelf.lake.form import features
 from lakeshelf.lake.place.errors import FeatureRefused, SchemaError
-from lakeshelf.query import engines
 from tests.matrix import cells, written
 from tests.matrix.conftest import Matrix
+from tests.matrix.reading import reading
 from tests.matrix.written import TABLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark]
@@ -38,7 +38,7 @@ WRITES: dict[str, Callable[[Lake, str, pa.Table], object]] = {
 }
 READABLE = [table for table, made in TABLES.items() if not features.cannot_read(made.features)]
 WRITTEN = [table for table in READABLE if not features.cannot_write(TABLES[table].features)]
-COPIED = [t for t in WRITTEN if engines.reading("arrow", cells.needs(t)) == "works"]
+COPIED = [t for t in WRITTEN if reading("arrow", cells.needs(t)) == "works"]
 """Those whose rows the library reads, to write one like them."""
 
 

@@ -24,6 +24,7 @@ from lakeshelf.logs import log
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.supervision import handover
 from tests.conftest import Run
+from tests.support import logged
 
 BROKER = "2026-03-01T10:00:02.500+00:00 WARN SocketServer: slow\n"
 SPARK = "26/03/01 10:00:01 ERROR MicroBatchExecution: terminated\n\tat java.lang.Thread\n"
@@ -47,7 +48,7 @@ def test_a_line_has_its_time_level_part_and_fields(tmp_path: Path) -> None:
     logs.begin("streams", tmp_path)
     log.info("query started", query="shelf-aggregator", batch_id=3)
     log.debug("left out")
-    (line,) = log_lines.read(tmp_path)
+    (line,) = logged(tmp_path)
     assert (line.level, line.part, line.event) == ("info", "streams", "query started")
     assert line.fields == {"run_id": logs.run_id(), "query": "shelf-aggregator", "batch_id": 3}
     assert line.text().endswith("query started query=shelf-aggregator batch_id=3")
@@ -59,7 +60,7 @@ def test_each_start_of_a_process_has_an_id_of_its_own(tmp_path: Path) -> None:
         logs.begin("streams", tmp_path)
         log.info("process starts")
         log.info("query started")
-    ids = [line.fields["run_id"] for line in log_lines.read(tmp_path)]
+    ids = [line.fields["run_id"] for line in logged(tmp_path)]
     assert len(set(map(uuid.UUID, ids))) == 2
     assert (ids[0], ids[2]) == (ids[1], ids[3])
 
@@ -71,7 +72,7 @@ def test_a_failure_is_one_line_with_its_traceback(tmp_path: Path) -> None:
     except ValueError as error:
         log.error("component failed", exc_info=error)
     assert len((tmp_path / "components.jsonl").read_text().splitlines()) == 1
-    (line,) = log_lines.read(tmp_path)
+    (line,) = logged(tmp_path)
     assert "Traceback" in line.fields["exception"]
     assert line.text().endswith("\n  ValueError: first\n  second")
 
@@ -138,7 +139,7 @@ def test_a_file_that_has_grown_large_is_put_aside_and_still_read(
     for number in range(30):
         log.info("batch done", batch_id=number)
     assert len(list(tmp_path.glob("streams.jsonl*"))) > 1
-    assert [line.fields["batch_id"] for line in log_lines.read(tmp_path)] == list(range(30))
+    assert [line.fields["batch_id"] for line in logged(tmp_path)] == list(range(30))
 
 
 def test_lines_of_all_parts_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
@@ -151,12 +152,12 @@ def test_lines_of_all_parts_stand_in_the_order_of_their_times(tmp_path: Path) ->
     (tmp_path / "supervisor.jsonl").write_text(json.dumps(own) + "\n")
     (tmp_path / "broker.log").write_text(BROKER)
     (tmp_path / "streams.log").write_text(ORPHAN + SPARK)
-    found = list(log_lines.read(tmp_path))
+    found = list(logged(tmp_path))
     assert [line.part for line in found] == ["streams", "streams", "supervisor", "broker"]
     assert found[0].fields["exception"] == ORPHAN
     assert found[1].fields["exception"] == "\tat java.lang.Thread\n"
     assert [line.level for line in found] == ["info", "error", "info", "warning"]
-    assert [line.part for line in log_lines.read(tmp_path, ["broker"])] == ["broker"]
+    assert [line.part for line in logged(tmp_path, "broker")] == ["broker"]
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
@@ -208,7 +209,7 @@ def test_the_rest_of_a_traceback_is_as_old_and_as_grave_as_its_beginning(tmp_pat
 
 def test_what_has_no_time_is_shown_without_one(tmp_path: Path) -> None:
     (tmp_path / "streams.log").write_text(ORPHAN)
-    (line,) = log_lines.read(tmp_path)
+    (line,) = logged(tmp_path)
     assert line.record()["at"] is None
     assert line.text() == f"{'':19} info    streams\n  {ORPHAN.rstrip()}"
 
@@ -252,7 +253,7 @@ def test_bytes_that_are_no_text_and_half_lines_are_shown(tmp_path: Path) -> None
     (tmp_path / "streams.jsonl").write_bytes(
         whole + b"\n\xff\x00bin\n" + whole + b"\n" + whole[:30]
     )
-    first, second = log_lines.read(tmp_path)
+    first, second = logged(tmp_path)
     assert first.fields == {"exception": "\\xff\x00bin\n"}
     assert second.fields == {"exception": f"{whole[:30].decode()}\n"}
 
@@ -260,7 +261,7 @@ def test_bytes_that_are_no_text_and_half_lines_are_shown(tmp_path: Path) -> None
 def test_what_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
     logs.begin("streams", tmp_path)
     log.error("cannot read", file=os.fsdecode(b"a\xff"))
-    (line,) = log_lines.read(tmp_path)
+    (line,) = logged(tmp_path)
     assert line.event == "cannot read"
     assert line.fields["file"] == os.fsdecode(b"a\xff")
 
@@ -342,6 +343,6 @@ def test_what_stands_below_a_line_is_gathered_once(tmp_path: Path) -> None:
     """Each line anew with all before it: a log of others would take minutes, at 10 MB."""
     (tmp_path / "broker.log").write_text("no time\n" * 200_000)
     began = time.process_time()
-    (line,) = log_lines.read(tmp_path)
+    (line,) = logged(tmp_path)
     assert time.process_time() - began < 20
     assert len(line.fields["exception"]) == 8 * 200_000

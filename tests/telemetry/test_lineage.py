@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lakeshelf import log_lines, logs
+from lakeshelf import logs
 from lakeshelf.errors import ConfigurationError
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.declare import registry
@@ -18,7 +18,7 @@ from lakeshelf.streams.declare.described import described
 from lakeshelf.streams.declare.plan import plan
 from lakeshelf.telemetry import lineage
 from lakeshelf.telemetry.lineage import QueryRun
-from tests.support import eventually
+from tests.support import eventually, logged
 from tests.telemetry.receiving import receiving
 
 QUERY = "foot-traffic-raw-sink"
@@ -116,7 +116,7 @@ def test_a_server_that_is_silent_or_away_holds_nothing_up_and_is_told_once(
                 lineage.batch(QUERY, dict, {"raw/foot_traffic": number})
             eventually(lambda: file.read_text().count("\n") == 4, "the file has all")
             silent.close()
-    lines = [line for line in log_lines.read(tmp_path / "logs") if line.event == "lineage not sent"]
+    lines = [line for line in logged(tmp_path / "logs") if line.event == "lineage not sent"]
     assert len(lines) == 1
 
 

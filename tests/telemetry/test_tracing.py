@@ -8,10 +8,11 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from lakeshelf import log_lines, logs
+from lakeshelf import logs
 from lakeshelf.settings import load_settings
 from lakeshelf.streams.run import measuring
 from lakeshelf.telemetry import tracing
+from tests.support import logged
 from tests.telemetry.receiving import receiving
 
 
@@ -71,6 +72,6 @@ def test_a_collector_that_refuses_is_told_once_and_stops_nothing(
                 for number in range(3):
                     with tracing.span("batch", batch_id=number):
                         pass
-    lines = [line for line in log_lines.read(tmp_path) if line.event == "traces not sent"]
+    lines = [line for line in logged(tmp_path) if line.event == "traces not sent"]
     assert len(lines) == 2
     assert lines[0].level == "warning"

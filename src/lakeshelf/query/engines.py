@@ -33,8 +33,6 @@ _READER_FEATURES = {
     "columnMapping": COLUMN_MAPPING,
     "timestampNtz": NO_ZONE,
 }
-_READS_AS = {"arrow": features.READER, "pandas": features.READER, "ibis": "duckdb"}
-_WORST_FIRST: tuple[Word, ...] = ("never", "notyet", "notimpl")
 TESTED = {
     "datafusion": "55.0.0",
     "delta-spark": "4.4.0",
@@ -131,23 +129,6 @@ def engine_of(name: str) -> Engine:
     for package in engine.packages:
         _require(package, engine)
     return engine
-
-
-def reading(name: str, table_features: Iterable[str]) -> Word:
-    """Whether a table with features is served to an engine.
-
-    delta-rs opens every snapshot, and hands over as Arrow what an engine's own route does not read; so what delta-rs
-    reads, all engines are served. `notimpl` says that the engine itself would read the rest.
-    """
-    needed = list(table_features)
-    place = features.ENGINES.index(_READS_AS.get(name, name))
-    lacking = features.cannot_read(need for need in needed if need not in traits.READS)
-    words = {features.known(feature).reads[place] for feature in lacking}
-    if route(name, needed) == SCAN:
-        words |= {traits.scanned(need) for need in needed if need in traits.READS} - {"works"}
-    return next(
-        (word for word in _WORST_FIRST if word in words), "works" if not words else "notimpl"
-    )
 
 
 def route(name: str, table_features: Iterable[str]) -> str:

@@ -16,8 +16,6 @@ PREFIX = "lakeshelf_"
 OTHER = "other"
 SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0)
 """Bounds of the buckets of durations, seconds."""
-ENDS = {"histogram": ("bucket", "count", "sum"), "summary": ("count", "sum")}
-"""Kind → ends of the names of its series; others have one, of the metric's own name."""
 SERIES_EACH = {"counter": 1, "gauge": 1, "summary": 2, "histogram": len(SECONDS) + 3}
 """Kind → series of one combination of labels: a histogram has its buckets, that of all, count and sum."""
 
@@ -364,10 +362,3 @@ METRICS: Mapping[str, Metric] = {
     value.exported: value for value in tuple(globals().values()) if isinstance(value, Metric)
 }
 """Every metric by the name under which it is scraped."""
-
-
-def series(metric: Metric) -> tuple[str, ...]:
-    """Names of the series that a metric has when it is scraped."""
-    return tuple(f"{metric.exported}_{end}" for end in ENDS.get(metric.kind, ())) or (
-        metric.exported,
-    )

@@ -22,7 +22,7 @@ from lakeshelf.forecast.versions import drift, folders, places
 from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
 from tests.forecast.demand.worlds import Row, day, known, profile, sold
-from tests.forecast.versions.cases import ORIGIN
+from tests.forecast.versions.cases import ORIGIN, applied
 
 STORES, ITEMS, DAYS = 3, 6, 200
 SHELVES = [f"S{store}-I{item}" for store in range(STORES) for item in range(ITEMS)]
@@ -84,9 +84,9 @@ def deciding(version: Version, at: datetime) -> list[Row]:
     """Rows of `ops/models` of a lake whose champion the version is."""
     act, known = r.Attribution("mia", at), r.Registry.of([])
     name = version.card.model_version
-    known = r.applied(known, r.register(known, version.card, version.card_sha256, act))
-    known = r.applied(known, r.challenge(known, name, act))
-    known = r.applied(known, r.promote(known, name, act))
+    known = applied(known, r.register(known, version.card, version.card_sha256, act))
+    known = applied(known, r.challenge(known, name, act))
+    known = applied(known, r.promote(known, name, act))
     return [model.row() for model in known.models.values()]
 
 

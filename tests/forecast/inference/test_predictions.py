@@ -17,7 +17,6 @@ from lakeshelf.forecast.demand.segments import BY_MEASURE
 from lakeshelf.forecast.frames import LEVELS, Forecast
 from lakeshelf.forecast.inference import predictions as p
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
-from lakeshelf.forecast.orders.lots import by_level
 from tests.forecast.orders import forecasts
 
 ROWS = 200
@@ -150,7 +149,7 @@ def test_the_engine_rounds_by_what_is_sent_as_the_order_is_rounded(
     for row in p.as_rows(said, table, of, [None] * forecasts.ROWS, sent).to_pylist():
         least = 0 if allow_zero else max(floor, 1)
         sent_to = [np.array([v]) for v in (position, row["level_qty"], lot)]
-        ordered = by_level(*sent_to, least, np.array([row["lot_level_qty"]]))
+        ordered = forecasts.by_level(*sent_to, least, np.array([row["lot_level_qty"]]))
         assert row["suggested_qty"] == ordered[0]
 
 

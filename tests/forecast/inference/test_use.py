@@ -11,6 +11,7 @@ import pytest
 from lakeshelf.forecast.inference import use
 from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.folders import Version
+from tests.forecast.versions.cases import applied
 
 from . import shop
 
@@ -28,9 +29,9 @@ def registered(*versions: Version) -> r.Registry:
         for doing in (r.challenge, r.promote):
             if version.card.model_version not in registry.models:
                 made = r.register(registry, version.card, version.card_sha256, act())
-                registry = r.applied(registry, made)
+                registry = applied(registry, made)
             changed = doing(registry, version.card.model_version, act())
-            registry = r.applied(registry, changed)
+            registry = applied(registry, changed)
     return registry
 
 
@@ -54,8 +55,8 @@ def test_champion_and_challenger_predict(tmp_path: Path, versions: list[Version]
     first, second, third = versions
     registry = registered(first, second)
     made = r.register(registry, third.card, third.card_sha256, act())
-    registry = r.applied(registry, made)
-    registry = r.applied(registry, r.challenge(registry, third.card.model_version, act()))
+    registry = applied(registry, made)
+    registry = applied(registry, r.challenge(registry, third.card.model_version, act()))
     choice = use.chosen(tmp_path, rows(registry))
     assert [(one.role, one.version) for one in choice.all] == [
         ("champion", second),

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.frames import LEVELS, Floats, Forecast
+from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
 
 ROWS = 4
@@ -51,3 +52,22 @@ def shelves(most: int = 12) -> st.SearchStrategy[Shelves]:
 
 def column(values: st.SearchStrategy[float]) -> st.SearchStrategy[Floats]:
     return st.lists(values, min_size=ROWS, max_size=ROWS).map(np.array)
+
+
+def by_level(
+    position: Ints, level: Ints, lot: Ints, floor: Ints | int, pays_below: Floats | Ints
+) -> Ints:
+    """Units to order, in whole lots, as `wh-alert-engine` does by a level (docs/design/retail.md#levels).
+
+    Args:
+        position: Units that can serve the window.
+        level: Units that are worth having; at least the floor is ordered up to.
+        lot: Units of a lot, at least 1.
+        floor: Fewest units, below which is never rounded down.
+        pays_below: What `lot_level` says; NaN: unknown, so the nearer rounding is taken, of two the larger.
+    """
+    missing = np.maximum(np.maximum(level, floor) - position, 0)
+    rest = missing % lot
+    down = missing - rest
+    pays = np.where(np.isnan(pays_below), 2 * rest >= lot, position + down < pays_below)
+    return down + np.where((rest > 0) & (pays | (position + down < floor)), lot, 0)

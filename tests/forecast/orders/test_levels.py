@@ -13,7 +13,7 @@ from lakeshelf.forecast.orders import lots
 from lakeshelf.forecast.orders.distribution import CountDistribution, Window
 from lakeshelf.forecast.orders.economics import DEFAULTS, Economics, Outlook
 from lakeshelf.forecast.orders.level import levels, position
-from tests.forecast.orders.forecasts import ROWS, Shelves, column, shelves
+from tests.forecast.orders.forecasts import ROWS, Shelves, by_level, column, shelves
 
 UNITS = st.integers(0, 30)
 
@@ -115,15 +115,15 @@ def test_with_the_position_below_which_a_lot_pays_nobody_needs_the_forecast(
 ) -> None:
     level = np.maximum(level, floor)
     pays = lots.lot_level(level, lot, goods.outlook)
-    made = lots.by_level(stock, level, lot, floor, pays)
+    made = by_level(stock, level, lot, floor, pays)
     assert (made == lots.order(stock, level, lot, floor, goods.outlook)).all()
 
 
 def test_without_it_the_nearer_rounding_is_taken_and_of_two_the_larger() -> None:
     level, lot = np.arange(ROWS) + 1, np.full(ROWS, 4)
     unknown = np.full(ROWS, np.nan)
-    assert lots.by_level(lot * 0, level, lot, 0, unknown).tolist() == [0, 4, 4, 4]
-    assert lots.by_level(lot * 0, level, lot, 1, unknown).tolist() == [4, 4, 4, 4]
+    assert by_level(lot * 0, level, lot, 0, unknown).tolist() == [0, 4, 4, 4]
+    assert by_level(lot * 0, level, lot, 1, unknown).tolist() == [4, 4, 4, 4]
 
 
 def test_a_lot_of_thousands_is_weighed_by_some_of_its_units() -> None:

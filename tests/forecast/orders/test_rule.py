@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.contracts import arrow as arrow_contract
-from lakeshelf.forecast.orders import lots, rule
+from lakeshelf.forecast.orders import rule
 from lakeshelf.forecast.orders.level import position
 from lakeshelf.streams.declare.duck import Duck
 from lakeshelf.streams.declare.job import (
@@ -22,6 +22,7 @@ from lakeshelf.streams.declare.job import (
     relation,
     tables_by_relation,
 )
+from tests.forecast.orders.forecasts import by_level
 from tests.streams import harness
 
 ROWS = 3_000
@@ -112,7 +113,7 @@ def test_orders_by_a_level_are_those_of_the_warehouse_engine(seed: int) -> None:
     expiring = np.where(ends < 4, old, 0)
     units = position(shelf, sent - arrived, stock, ordered, expiring)
     floor, known = np.where(zero, 0, np.maximum(least, 1)), np.where(unknown, np.nan, pays)
-    assert (made["wanted"] == lots.by_level(units, level, batch * multiple, floor, known)).all()
+    assert (made["wanted"] == by_level(units, level, batch * multiple, floor, known)).all()
     assert len(set(made["wanted"])) > 20
 
 

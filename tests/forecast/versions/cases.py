@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from lakeshelf.forecast.versions.cards import (
 )
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.places import LocalVersion
+from lakeshelf.forecast.versions.registry import Model, Registry
 
 COLUMNS = Columns(
     numeric=("units_7d", "units_28d"),
@@ -140,3 +142,10 @@ def published(above: Path, **changed: object) -> tuple[LocalVersion, Version]:
     origin = ORIGIN.model_copy(update=changed)
     folder = LocalVersion(above / folders.model_version(trained(), origin.trained_until))
     return folder, folders.write(folder, trained(), reference(), origin)
+
+
+def applied(registry: Registry, changed: Iterable[Model]) -> Registry:
+    """The registry after the rows of an act were merged."""
+    return Registry(
+        MappingProxyType({**registry.models, **{one.model_version: one for one in changed}})
+    )

@@ -17,7 +17,6 @@ from lakeshelf.forecast.versions.registry import (
     Model,
     Registry,
     advance,
-    applied,
     refuse,
     register,
 )
@@ -112,11 +111,11 @@ gates = st.lists(
 @settings(max_examples=60)
 def test_only_what_passed_every_gate_goes_up(gates: list[Any]) -> None:
     asked = card(VERSIONS[0]).model_copy(update={"gates": tuple(gates)})
-    registry = applied(Registry({}), register(Registry({}), asked, "f" * 64, act()))
+    registry = cases.applied(Registry({}), register(Registry({}), asked, "f" * 64, act()))
     failed = [gate for gate in gates if not gate.passed]
     if gates and not failed:
         for status in ("challenger", "champion"):
-            registry = applied(registry, advance(registry, VERSIONS[0], act()))
+            registry = cases.applied(registry, advance(registry, VERSIONS[0], act()))
             assert registry.model(VERSIONS[0]).status == status
         return
     with pytest.raises(ActRefused, match="did not pass") as refused:

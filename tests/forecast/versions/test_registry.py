@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lakeshelf.forecast.versions import registry as r
 from lakeshelf.forecast.versions.cards import Card, CardGate
 from lakeshelf.forecast.versions.errors import ActRefused, RegistryDamaged
+from tests.forecast.versions.cases import applied
 
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 VERSIONS = [f"20260930-{number:012x}" for number in range(6)]
@@ -58,7 +59,7 @@ class Acts(RuleBasedStateMachine):
             assert former is None or former.status != "refused" or doing is r.register
             if doing is not r.register or former is None:
                 assert (model.actor, model.updated_at) == ("mia", act(self.hours).at)
-        self.registry = r.applied(before, changed)
+        self.registry = applied(before, changed)
         return changed
 
     @rule(version=st.sampled_from(VERSIONS), sha=st.sampled_from(["a", "b"]))
@@ -134,13 +135,13 @@ def test_a_rollback_passes_over_champions_that_were_refused_since() -> None:
     found = registry("challenger", "candidate", "candidate")
     for number, version in enumerate(VERSIONS[:3]):
         if number:
-            found = r.applied(found, r.challenge(found, version, act()))
-        found = r.applied(found, r.promote(found, version, act()))
-    found = r.applied(found, r.refuse(found, VERSIONS[1], act()))
-    found = r.applied(found, r.rollback(found, act()))
+            found = applied(found, r.challenge(found, version, act()))
+        found = applied(found, r.promote(found, version, act()))
+    found = applied(found, r.refuse(found, VERSIONS[1], act()))
+    found = applied(found, r.rollback(found, act()))
     assert found.champion
     assert found.champion.model_version == VERSIONS[0]
-    found = r.applied(found, r.rollback(found, act()))
+    found = applied(found, r.rollback(found, act()))
     assert found.champion is None
 
 
@@ -152,7 +153,7 @@ def test_two_champions_are_named_and_one_of_them_can_be_retired() -> None:
         assert told.value.hint == (
             "`lakeshelf models retire VERSION` for all of them but one; until then the rule decides"
         )
-    mended = r.applied(found, r.retire(found, VERSIONS[1], act()))
+    mended = applied(found, r.retire(found, VERSIONS[1], act()))
     assert mended.champion == found.models[VERSIONS[0]]
 
 

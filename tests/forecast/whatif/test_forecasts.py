@@ -20,6 +20,7 @@ from lakeshelf.lake.rows import tables
 from lakeshelf.shop.books import DecisionBooks
 from lakeshelf.shop.naming import PROFILES
 from tests.forecast.inference import ordered, shop
+from tests.forecast.orders.forecasts import by_level
 from tests.forecast.whatif import shops
 
 ROOM = [n % 7 for n in range(len(shop.SHELVES))]
@@ -107,6 +108,6 @@ def test_levels_from_a_forecast_are_rounded_as_the_engine_rounds_them(allow_zero
     room = [n % 5 for n in range(len(batch))]
     level = levels(said, None, 2, allow_zero)
     pays, floor = lots.lot_level(level, batch * 9, said), 0 if allow_zero else 2
-    engine = lots.by_level(np.array(room), level, batch * 9, floor, pays)
+    engine = by_level(np.array(room), level, batch * 9, floor, pays)
     assert ForecastPlanner(policy, batch, [said]).order(0, held(room)).tolist() == engine.tolist()
     assert (engine[(level > 0) & (np.array(room) == 0)] == 0).any() == allow_zero

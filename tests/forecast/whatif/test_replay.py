@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakeshelf.forecast.orders import lots
+from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.whatif.history import DemandHistory, Goods
-from lakeshelf.forecast.whatif.policies import LevelPlanner, StockPolicy
+from lakeshelf.forecast.whatif.policies import StockHeld, StockPolicy, position_of
 from lakeshelf.forecast.whatif.replay import ReplayOutcome, replay
 from lakeshelf.forecast.whatif.steps import ReplaySteps
 from tests.forecast.whatif.plain import Shop
@@ -29,6 +31,24 @@ BY_HOUR = ReplaySteps.of_moments(
         for hour in HOURS
     ]
 )
+
+
+@dataclass(frozen=True)
+class LevelPlanner:
+    """Orders up to levels that somebody else made, rounded up to whole lots.
+
+    Args:
+        levels: A row a cutoff, a column a shelf.
+        lot: Units of a lot, one a shelf.
+    """
+
+    levels: Ints
+    lot: Ints
+
+    def order(self, cutoff: int, held: StockHeld) -> Ints:
+        """See `Planner`."""
+        missing = np.maximum(self.levels[cutoff] - position_of(held), 0)
+        return lots.rounded_up(missing.astype(np.int64), self.lot)
 
 
 def entries(values: st.SearchStrategy[Any]) -> st.SearchStrategy[np.ndarray]:

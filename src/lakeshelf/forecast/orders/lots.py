@@ -44,7 +44,7 @@ def order(position: Ints, level: Ints, lot: Ints, floor: Ints | int, outlook: Ou
 def lot_level(level: Ints, lot: Ints, outlook: Outlook) -> Ints:
     """Position below which one more lot earns at least what it costs, one a row; at most the level.
 
-    With it `by_level` orders what `order` does, without knowing the forecast.
+    Who knows it orders what `order` does, without knowing the forecast.
 
     Args:
         level: Units that are worth having.
@@ -52,25 +52,6 @@ def lot_level(level: Ints, lot: Ints, outlook: Outlook) -> Ints:
         outlook: What becomes of the units.
     """
     return largest(lambda k: worth(outlook, k - 1, lot) >= 0, level)
-
-
-def by_level(
-    position: Ints, level: Ints, lot: Ints, floor: Ints | int, pays_below: Floats | Ints
-) -> Ints:
-    """Units to order, in whole lots, as `wh-alert-engine` does by a level (docs/design/retail.md#levels).
-
-    Args:
-        position: Units that can serve the window.
-        level: Units that are worth having; at least the floor is ordered up to.
-        lot: Units of a lot, at least 1.
-        floor: Fewest units, below which is never rounded down.
-        pays_below: What `lot_level` says; NaN: unknown, so the nearer rounding is taken, of two the larger.
-    """
-    missing = np.maximum(np.maximum(level, floor) - position, 0)
-    rest = missing % lot
-    down = missing - rest
-    pays = np.where(np.isnan(pays_below), 2 * rest >= lot, position + down < pays_below)
-    return down + np.where((rest > 0) & (pays | (position + down < floor)), lot, 0)
 
 
 def worth(outlook: Outlook, stocked: Ints, lot: Ints) -> Floats:

@@ -314,13 +314,6 @@ def refuse(registry: Registry, version: str, act: Attribution) -> tuple[Model, .
     return (_allowed(registry, version, "refuse").become("refused", act),)
 
 
-def applied(registry: Registry, changed: Iterable[Model]) -> Registry:
-    """The registry after the rows of an act were merged."""
-    return Registry(
-        MappingProxyType({**registry.models, **{one.model_version: one for one in changed}})
-    )
-
-
 def _shown(gate: Mapping[str, Any]) -> str:
     value = "unknown" if gate["value"] is None else f"{gate['value']:.3g}"
     return f"{value}, bound {gate['bound']:g}"

@@ -16,7 +16,7 @@ from lakeshelf.contracts.retail.topics_reference import (
     PLAN_SOURCES,
 )
 from lakeshelf.errors import ConfigurationError
-from lakeshelf.forecast.frames import Floats, Forecast
+from lakeshelf.forecast.frames import Forecast
 from lakeshelf.forecast.orders import lots, rule
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import (
@@ -192,24 +192,6 @@ class ForecastPlanner:
         lot = self.batch * policy.batch_multiplier
         floor = np.where(policy.allow_zero, 0, np.maximum(policy.min_qty, 1))
         return lots.order(position_of(held), level, lot, floor, outlook)
-
-
-@dataclass(frozen=True)
-class LevelPlanner:
-    """Orders up to levels that somebody else made, rounded up to whole lots.
-
-    Args:
-        levels: A row a cutoff, a column a shelf.
-        lot: Units of a lot, one a shelf.
-    """
-
-    levels: Floats | Ints
-    lot: Ints
-
-    def order(self, cutoff: int, held: StockHeld) -> Ints:
-        """See `Planner`."""
-        missing = np.maximum(self.levels[cutoff] - position_of(held), 0)
-        return lots.rounded_up(missing.astype(np.int64), self.lot)
 
 
 def position_of(held: StockHeld) -> Ints:
