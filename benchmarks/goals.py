@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import ml, reaction_models, whatif
-from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
-from benchmarks.machine import home
+from benchmarks.harness import Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.report import read
+from benchmarks.writing import options_of, settled
 
 FILE = "docs/forecasting.md"
 BEGIN, END = "<!-- goals: begin -->", "<!-- goals: end -->"
@@ -35,17 +34,8 @@ UNKNOWN = "not known yet"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the table, or with `--check` tell whether it is up to date."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.goals", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 if it would")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
-    parser.add_argument("--page", type=Path, default=home() / FILE, help="page to write")
-    options = parser.parse_args(argv)
-    page = options.page.read_text(encoding="utf-8")
-    made = rendered(page, options.results)
-    if options.check:
-        return 0 if page == made else 1
-    options.page.write_text(made, encoding="utf-8")
-    return 0
+    options = options_of("benchmarks.goals", __doc__, FILE, argv)
+    return settled(options, rendered(options.page.read_text(encoding="utf-8"), options.results))
 
 
 def rendered(page: str, results: Path) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import RESULTS
-from benchmarks.machine import home
 from benchmarks.report import read
+from benchmarks.writing import options_of, settled
 from lakeshelf.forecast.demand.segments import SEGMENTS
 from lakeshelf.forecast.training.pages import CardPage, markdown
 from lakeshelf.forecast.versions.cards import CardFold, CardGate, parsed
@@ -22,29 +19,12 @@ GATE = ("name", "value", "bound", "passed")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page, or with `--check` tell whether it is up to date."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.model_card", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 if it would")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
-    parser.add_argument("--page", type=Path, default=home() / FILE, help="page to write")
-    options = parser.parse_args(argv)
+    options = options_of("benchmarks.model_card", __doc__, FILE, argv)
     result = read(options.results, "ml")
     if result is None:
         print("there is no result of benchmarks.ml yet", file=sys.stderr)
         return 1
-    made = markdown(page(result))
-    if options.check:
-        return _checked(options.page, made)
-    options.page.write_text(made, encoding="utf-8")
-    return 0
-
-
-def _checked(place: Path, made: str) -> int:
-    """Whether a page is as it would be written; if not, a line says so."""
-    fault = "out of date" if place.is_file() else "not there"
-    if fault == "out of date" and place.read_text(encoding="utf-8") == made:
-        return 0
-    print(f"{place} is {fault}: run `python -m benchmarks.model_card`", file=sys.stderr)
-    return 1
+    return settled(options, markdown(page(result)))
 
 
 def page(result: Mapping[str, Any]) -> CardPage:

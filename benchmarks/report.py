@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -39,9 +38,9 @@ from benchmarks import (
     watching,
     whatif,
 )
-from benchmarks.harness import RESULTS, Benchmark, Figure, figure_of, goal_text, text
-from benchmarks.machine import home
+from benchmarks.harness import Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.trend import Point
+from benchmarks.writing import options_of, outdated, settled
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
@@ -83,21 +82,16 @@ VERDICTS = {None: "", True: "yes", False: "no"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the tables into the page, or with `--check` tell whether they are up to date."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 if it would")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
-    parser.add_argument("--page", type=Path, default=home() / PAGE, help="page to write")
-    options = parser.parse_args(argv)
+    options = options_of("benchmarks.report", __doc__, PAGE, argv)
     kept = trend.read(options.results)
     results = (read(options.results, benchmark.name) for benchmark in BENCHMARKS)
     grown = trend.with_results(kept, filter(None, results))
-    page = options.page.read_text(encoding="utf-8")
-    made = rendered(page, options.results, grown)
-    if options.check:
-        return 0 if (page, kept) == (made, grown) else 1
-    trend.write(options.results, grown)
-    options.page.write_text(made, encoding="utf-8")
-    return 0
+    made = rendered(options.page.read_text(encoding="utf-8"), options.results, grown)
+    if not options.check:
+        trend.write(options.results, grown)
+    elif kept != grown:
+        return outdated(options, options.results / trend.FILE)
+    return settled(options, made)
 
 
 def rendered(page: str, results: Path, points: trend.Trend) -> str:

@@ -40,13 +40,17 @@ def test_what_was_not_reached_is_named_with_its_reason(tmp_path: Path) -> None:
     assert said.endswith("\n\nMore.\n")
 
 
-def test_a_number_that_was_changed_by_hand_is_seen(tmp_path: Path) -> None:
+def test_a_number_that_was_changed_by_hand_is_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     arguments = write(tmp_path, bias=4.0)
     goals.main(arguments)
     page.write_text(page.read_text().replace("| 4 % |", "| 2 % |"))
     assert goals.main([*arguments, "--check"]) == 1
+    told = f"{page} is out of date: run `python -m benchmarks.goals`\n"
+    assert capsys.readouterr().err == told
 
 
 def test_a_page_without_its_markers_is_refused(tmp_path: Path) -> None:
