@@ -20,6 +20,7 @@ from tests.ui.steward import BEYOND, DATASET, ROWS, Desk, frames_held, made
 
 pytestmark = pytest.mark.slow
 EDITS = "**/live_sessions/*/edits"
+PAGES = "**/views/*/rows?*"
 
 
 @pytest.fixture
@@ -44,6 +45,34 @@ def test_every_row_is_reached_and_keys_move(desk: Desk) -> None:
     expect(desk.cell(60_000, "sku")).to_have_text("K059999")
     expect(desk.cell(60_000, "code")).to_have_text(str(BEYOND))
     assert desk.page.locator(".grid-line").count() < 100
+
+
+def test_typing_leads_back_to_the_active_row(desk: Desk) -> None:
+    desk.go(3, "note")
+    desk.grid.evaluate("(grid) => { grid.scrollTop = grid.scrollHeight / 2; }")
+    expect(desk.row(3)).to_have_count(0)
+    desk.page.keyboard.type("mine")
+    expect(desk.page.get_by_role("textbox", name="note, row 3")).to_be_in_viewport()
+    desk.press("Enter")
+    desk.saved()
+    assert desk.staged() == {("K000002", "note"): "mine"}
+
+
+def test_a_row_that_has_not_come_says_so_and_is_edited_once_it_is_here(desk: Desk) -> None:
+    desk.page.route(PAGES, lambda route: None)
+    desk.go(1, "note")
+    desk.press("Control+ArrowDown", "x")
+    desk.says(f"Row {ROWS} has not come yet: try again when it is here")
+    desk.cell(ROWS - 1, "note").dblclick()
+    desk.says(f"Row {ROWS - 1} has not come yet")
+    desk.page.unroute(PAGES)
+    desk.press("Control+ArrowUp")
+    expect(desk.cell(1, "sku")).to_have_text("K000000")
+    desk.press("Control+ArrowDown")
+    expect(desk.cell(ROWS, "sku")).to_have_text(f"K{ROWS - 1:06}")
+    desk.type("mine")
+    desk.saved()
+    assert desk.staged() == {(f"K{ROWS - 1:06}", "note"): "mine"}
 
 
 def test_edits_by_keyboard_are_taken_and_what_is_no_value_is_named(desk: Desk) -> None:

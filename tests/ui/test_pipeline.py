@@ -18,7 +18,7 @@ from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import serving
 from lakeshelf.ui.pages import pipeline
-from tests.cli.shop.told_shop import OPENED, write
+from tests.cli.shop.told_shop import OPENED, SHELF, write
 from tests.governance.api.conftest import vic
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import Browser, Person
@@ -121,6 +121,13 @@ def test_a_life_has_each_line_as_a_mark_and_as_a_row(app: FastAPI, ben: Person, 
     assert page.status_code == 200
     assert page.text.count("<circle") == sum(len(story["lines"]) for story in stories)
     assert page.text.count('data-label="When"') == page.text.count("<circle")
+
+
+def test_a_life_says_what_of_it_is_left_out(app: FastAPI, ben: Person) -> None:
+    page = read(Browser(app, "ben"), f"/trace/{SHELF}?limit=1").text
+    [left] = re.findall(r"<p>Not shown: ([^.]*)\.", page)
+    assert {"10 earlier events", "1 earlier state"} <= set(left.split(", "))
+    assert "Not shown" not in read(Browser(app, "ben"), f"/trace/{SHELF}").text
 
 
 def test_what_has_no_life_is_said_as_text(app: FastAPI, ben: Person) -> None:

@@ -14,10 +14,9 @@ from tests.governance.api.people import issue
 from tests.governance.services.conftest import PROJECT, START
 from tests.ui.browser import signed_in
 from tests.ui.steward import Desk, made
-from tests.ui.test_grid import EDITS
+from tests.ui.test_grid import EDITS, PAGES
 
 pytestmark = pytest.mark.slow
-PAGES = "**/views/*/rows?*"
 ROWS = 40
 TIMEOUT = """
 AbortSignal.timeout = (ms) => {
