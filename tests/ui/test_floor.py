@@ -24,7 +24,8 @@ from lakeshelf.ui.texts import visible
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.conftest import vic
 from tests.governance.api.people import DATA, Browser, Person
-from tests.governance.services.conftest import DATASET, PROJECT
+from tests.governance.api.shop.test_acts import judged
+from tests.governance.services.conftest import DATASET, PROJECT, Clock
 from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
@@ -57,6 +58,50 @@ def test_an_act_is_sent_once_and_stands_as_asked_until_it_is_done(
     assert [one.headers["location"] for one in answers] == ["/alerts?done=act"] * 2
     assert len(sent) == 1
     assert "ack asked by ann, not yet done" in read(browser, "/alerts").text
+
+
+def test_the_newest_act_of_each_target_is_shown_and_a_refused_one_with_its_reason(
+    app: FastAPI, ann: Person, context: Context, clock: Clock
+) -> None:
+    browser = Browser(app, "ann")
+    asked = {"command": "ack", "targets": ["a1"]}
+    [first] = ann.post("/api/v1/acts", asked)
+    judged(context, first, f"it is over {HOSTILE[0]}")
+    why = html.escape(f"was refused: it is over {HOSTILE[0]}")
+    for place in ("/alerts", f"/shelves/{SHELF}"):
+        assert why in read(browser, place).text
+    clock.pass_(seconds=1)
+    ann.post("/api/v1/acts", {**asked, "command": "dismiss"})
+    page = read(browser, "/alerts").text
+    row, _, lately = page.partition("Refused lately")
+    assert "dismiss asked by ann, not yet done" in row
+    assert why not in row
+    assert html.escape(f"it is over {HOSTILE[0]}") in lately
+    assert "Nothing was." in read(browser, "/plans").text
+    _, _, acts = read(browser, f"/shelves/{SHELF}").text.partition("What was asked for lately")
+    assert acts.index("dismiss of") < acts.index("ack of")
+
+
+@pytest.mark.parametrize(
+    ("targets", "outcome", "said"),
+    [
+        (["gone"], "act.nothing", "Nothing was sent"),
+        (["gone", "a1"], "act.part", "A part was refused at once"),
+        (["a1"], "act", "Asked. It is done once"),
+    ],
+)
+def test_what_is_refused_at_once_is_not_called_asked(
+    app: FastAPI, ann: Person, sent: list[Message], targets: list[str], outcome: str, said: str
+) -> None:
+    browser = Browser(app, "ann")
+    page = read(browser, "/alerts")
+    fields = {name: field(page, name) for name in ("csrf", "key")} | {"back": "/alerts"}
+    answer = post(browser, "/forms/act", {**fields, "command": "ack", "targets": targets})
+    assert answer.headers["location"] == f"/alerts?done={outcome}"
+    shown = html.unescape(read(browser, answer.headers["location"]).text)
+    assert said in shown
+    assert ("no alert 'gone'" in shown) == ("gone" in targets)
+    assert len(sent) == ("a1" in targets)
 
 
 def test_who_may_not_act_is_told_why(app: FastAPI, vic: Person, ann: Person) -> None:

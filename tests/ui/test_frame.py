@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -28,8 +30,8 @@ def read(person: Person, place: str) -> Response:
     return person.call("GET", place, **HTML)
 
 
-def post(person: Person, place: str, fields: dict[str, str], **headers: str) -> Response:
-    return asyncio.run(person.sent("POST", place, headers=headers, data=fields))
+def post(person: Person, place: str, fields: Mapping[str, Any], **headers: str) -> Response:
+    return asyncio.run(person.sent("POST", place, headers=headers, data=dict(fields)))
 
 
 def field(page: Response, name: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -29,9 +30,32 @@ def own(back: str) -> str:
     return back if is_own and back.isprintable() else "/"
 
 
-def said(name: str) -> str:
-    """What is said after the form of this name was taken; empty: there is none."""
-    return BY_NAME[name].done if name in BY_NAME else ""
+@dataclass(frozen=True)
+class Said:
+    """What is said after a form was taken, and whether all of it was done."""
+
+    words: str
+    is_all: bool
+
+
+def said(name: str, answers: Iterable[Any] = ()) -> Said | None:
+    """What is said after a form was taken; None: there is no such form.
+
+    Args:
+        name: Its name, and behind a dot what came of it.
+        answers: What it was answered, where that came later than its page.
+    """
+    first, _, outcome = name.partition(".")
+    form = BY_NAME.get(first)
+    if form is None:
+        return None
+    outcome = next(filter(None, (_outcome(form, answer) for answer in answers)), outcome)
+    words = form.otherwise.get(outcome)
+    return Said(words or form.done, words is None)
+
+
+def _outcome(form: Form, answer: Any) -> str:
+    return form.outcome(answer) if form.outcome else ""
 
 
 @routes.post("/forms/{name}")
@@ -60,7 +84,7 @@ def _next(form: Form, sent: FormData, answer: Answer) -> str:
         return back
     if form.to is not None:
         return own(form.to({name: str(text) for name, text in sent.items()}, answer.data))
-    return _with(back, done=form.name)
+    return _with(back, done=".".join(filter(None, (form.name, _outcome(form, answer.data)))))
 
 
 def _with(place: str, **more: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ class Ask:
 
     path: str
     filters: tuple[str, ...] = ()
-    fixed: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class Form:
         path: Of the call, below `/api/v1`; its names are fields of the form.
         fields: Field of the body → what it holds; an empty one is left out.
         done: What is said once the API took it.
+        outcome: Which of `otherwise` came of it, by the answer; empty: all was done.
+        otherwise: Name → what is said then.
         answer: Template that shows the answer, which is told once; empty: the page of the form is shown again.
         to: Where to go then, made from what was sent and what was answered; None: back to the page of the form.
         within: The body is the only one of the list that has this name in the call; empty: it is the body.
@@ -98,6 +100,8 @@ class Form:
     path: str
     fields: Mapping[str, Kind] = field(default_factory=dict)
     done: str = "Done."
+    outcome: Callable[[Any], str] | None = None
+    otherwise: Mapping[str, str] = field(default_factory=dict)
     answer: str = ""
     to: Callable[[Mapping[str, str], Mapping[str, Any]], str] | None = None
     within: str = ""

@@ -81,7 +81,7 @@ async def serve_page(
     if me.refusal and me.refusal.status == UNAUTHENTICATED and not page.is_open:
         return RedirectResponse(signing.address(request), 303)
     values = await page.prepare(api, where, answers) if page.prepare else {}
-    frame = _frame(request, page, where, me) | _computing(request, api)
+    frame = _frame(request, page, where, me) | _computing(request, api) | _said(api, where)
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
     status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)
@@ -115,9 +115,14 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "menu": [one for one in PAGES if one.menu],
         "names": where.names,
         "query": where.query,
-        "done": forms.said(where.query.get("done", "")),
         "here": _here(request),
     }
+
+
+def _said(api: Api, where: Where) -> dict[str, Any]:
+    """What is said of the form that led here."""
+    answers = [job["result"]["body"] for job in api.acts if job["status"] == "done"]
+    return {"done": forms.said(where.query.get("done", ""), answers)}
 
 
 def _here(request: Request, *awaited: str) -> str:

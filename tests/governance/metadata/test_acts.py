@@ -35,10 +35,28 @@ def test_acts_are_listed_the_newest_first_by_pages(metadata: Metadata) -> None:
         pages = [tx.acts.all({}, offset, 2) for offset in (0, 2, 4, 6)]
         assert [act.id for page, _ in pages for act in page] == ["e4", "e3", "e2", "e1", "e0", "x"]
         assert {total for _, total in pages} == {6}
-        assert [act.id for act in tx.acts.all({"user": "cat"})[0]] == ["x"]
-        assert tx.acts.all({"user": "ben", "target": "a0"})[1] == 1
+        assert [act.id for act in tx.acts.all({"user": ["cat"]})[0]] == ["x"]
+        assert tx.acts.all({"user": ["ben"], "target": ["a0", "a9"]})[1] == 1
         assert {act.id for act in tx.acts.of_call("ben", "r1", "ack")} == {a.id for a in acts(5)}
         assert tx.acts.of_call("ben", "r1", "dismiss") == []
+
+
+def test_of_each_target_the_newest_act_is_told(metadata: Metadata) -> None:
+    with metadata.transaction() as tx:
+        for act in acts(3):
+            tx.acts.add(act)
+        later = replace(ACT, request_id="r2", asked_at=NOW + HOUR)
+        tx.acts.add(replace(later, id="y", target="a0"))
+        tx.acts.add(replace(later, id="z", target="a1", command="dismiss"))
+
+        def newest(**among: list[str]) -> tuple[list[str], int]:
+            told, total = tx.acts.all(among, is_newest=True)
+            return [act.id for act in told], total
+
+        assert newest() == (["y", "z", "e2"], 3)
+        assert newest(target=["a0", "a2"]) == (["y", "e2"], 2)
+        assert newest(command=["ack"]) == (["y", "e2", "e1"], 3)
+        assert [act.id for act in tx.acts.all({}, 1, 1, is_newest=True)[0]] == ["z"]
 
 
 def test_what_became_of_an_act_is_remembered_once(metadata: Metadata) -> None:
@@ -54,7 +72,7 @@ def test_what_became_of_an_act_is_remembered_once(metadata: Metadata) -> None:
             (act.state, act.refusal, act.settled_at) for act in map(tx.acts.get, ("e0", "e1"))
         ]
         assert states == [("done", None, NOW + HOUR), ("refused", "it is over", NOW + HOUR)]
-        assert [act.id for act in tx.acts.all({"state": "asked"})[0]] == ["e2"]
+        assert [act.id for act in tx.acts.all({"state": ["asked"]})[0]] == ["e2"]
 
 
 def test_one_call_asks_one_thing_of_a_target_once(metadata: Metadata) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.database.records import Object
@@ -181,6 +181,9 @@ class Runs:
         return VALIDATION_RUNS.all(self._connection, where, order=order)
 
 
+_NEWEST_FIRST = (ACTS.c.asked_at.desc(), ACTS.c.id)
+
+
 class Acts:
     """What staff of the shop asks for."""
 
@@ -210,12 +213,25 @@ class Acts:
         return ACTS.all(self._connection, [ACTS.c.id.in_(list(ids))])
 
     def all(
-        self, equal: Mapping[str, str], offset: int = 0, limit: int | None = None
+        self,
+        among: Mapping[str, Sequence[str]],
+        offset: int = 0,
+        limit: int | None = None,
+        *,
+        is_newest: bool = False,
     ) -> tuple[list[Act], int]:
-        """Acts with these values, the newest first, and how many there are in all."""
-        where = [ACTS.c[name] == value for name, value in equal.items()]
-        order = [ACTS.c.asked_at.desc(), ACTS.c.id]
-        rows = ACTS.all(self._connection, where, order=order, limit=limit, offset=offset)
+        """Acts with one of these values each, the newest first, and how many there are in all.
+
+        Args:
+            among: Field → values that it may have.
+            offset: Acts that are passed over.
+            limit: Most acts; None: all that follow.
+            is_newest: Of each target, the newest of them alone.
+        """
+        where: list[ColumnElement[bool]] = [ACTS.c[one].in_(some) for one, some in among.items()]
+        if is_newest:
+            where = [_newest_of_each(where)]
+        rows = ACTS.all(self._connection, where, order=_NEWEST_FIRST, limit=limit, offset=offset)
         return rows, ACTS.count(self._connection, where)
 
     def sent(self, acts: Iterable[Act], at: datetime) -> None:
@@ -232,3 +248,10 @@ class Acts:
     def forget(self, before: datetime) -> int:
         """Remove acts that were asked for by then; how many."""
         return ACTS.remove(self._connection, [ACTS.c.asked_at <= before])
+
+
+def _newest_of_each(where: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Whether an act is the newest of its target among those for which all conditions hold."""
+    place = func.row_number().over(partition_by=ACTS.c.target, order_by=_NEWEST_FIRST)
+    placed = select(ACTS.c.id, place.label("place")).where(*where).subquery()
+    return ACTS.c.id.in_(select(placed.c.id).where(placed.c.place == 1))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lakeshelf.ui.asking import Answer, Api, path
-from lakeshelf.ui.page import Ask, Form, Page, Where
+from lakeshelf.ui.page import Ask, Form, Page, Prepare, Where
 
 AT_ONCE = 100
 """Rows of a page of a list."""
 LISTED = ("store", "shelf", "kind", "status", "offset")
 """Filters of lists of alerts and plans."""
+ACTS = "/acts"
+MOST_ACTS = "1000"
+"""How many acts are asked for where each target has one."""
+LATELY = "20"
+"""Acts that are listed as the latest."""
 ALERT_KINDS: Mapping[str, str] = {
     "refill_request": "shelf is low",
     "supplier_request": "back room is low",
@@ -27,18 +32,43 @@ async def _shop(_api: Api, _where: Where, _answers: dict[str, Answer]) -> Mappin
     return {"kinds": ALERT_KINDS}
 
 
-async def _pending(_api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
-    """What was asked for and is not done yet, by what it is of."""
-    acts = (answers["acts"].data or {}).get("acts", [])
+def _listed(name: str, key: str) -> Prepare:
+    """A list of alerts or plans, with what was asked of its rows.
+
+    Args:
+        name: Of the answer that has the rows.
+        key: Column with their ids.
+    """
+
+    async def prepare(api: Api, _where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
+        rows = (answers[name].data or {}).get("rows", ())
+        asked = await _asked(api, [row[key] for row in rows])
+        return {**asked, "kinds": ALERT_KINDS, "at_once": AT_ONCE}
+
+    return prepare
+
+
+async def _asked(api: Api, targets: Sequence[str]) -> Mapping[str, Any]:
+    """The newest act of each target that has one and is not done, or why nobody knows."""
+    query = {"target": targets, "newest": "true", "limit": MOST_ACTS}
+    newest = await api.get(path(ACTS, {}), query) if targets else Answer()
+    acts = (newest.data or {}).get("acts", ())
     return {
-        "asked": {act["target"]: act for act in acts},
-        "kinds": ALERT_KINDS,
-        "at_once": AT_ONCE,
+        "newest": newest,
+        "asked": {act["target"]: act for act in acts if act["state"] != "done"},
     }
+
+
+def _refusals(*commands: str) -> Ask:
+    """What was refused lately: it may be about what is listed no longer."""
+    return Ask(ACTS, (), {"state": "refused", "command": commands, "limit": LATELY})
 
 
 async def _shelf(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
     shelf = answers["shelf"].data or {}
+    alerts = [one["alert_id"] for one in shelf.get("alerts", ())]
+    open_ = [*alerts, *(one["plan_id"] for one in shelf.get("plans", ()))]
+    query = {"target": [where.names["shelf"], *open_], "limit": LATELY}
     names = [one["name"] for one in shelf.get("shelf_profiles", []) if one["name"]]
     asked = where.query.get("order") and not answers["shelf"].refusal
     order = await api.get(path("/shelves/{shelf}/order", where.names)) if asked else None
@@ -46,8 +76,16 @@ async def _shelf(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[
         "name": next(iter(names), ""),
         "order": order,
         "band": _band(((order and order.data) or {}).get("forecast")),
-        **await _pending(api, where, answers),
+        "acts": await api.get(path(ACTS, {}), query),
+        "kinds": ALERT_KINDS,
+        **await _asked(api, open_),
     }
+
+
+def _outcome(acts: Sequence[Mapping[str, Any]]) -> str:
+    """What came at once of what was asked for."""
+    refused = [act["state"] == "refused" for act in acts]
+    return "nothing" if all(refused) else "part" if any(refused) else ""
 
 
 def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -69,7 +107,6 @@ def _band(forecast: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return {**places, "level": x(forecast["level_qty"]), "top": top, "words": words}
 
 
-_ACTS = Ask("/acts", (), {"state": "asked", "limit": "1000"})
 PAGES = (
     Page(
         "/",
@@ -88,19 +125,27 @@ PAGES = (
         "/alerts",
         "Alerts",
         "alerts.html",
-        asks={"alerts": Ask("/alerts", LISTED, {"limit": str(AT_ONCE)}), "acts": _ACTS},
+        asks={
+            "alerts": Ask("/alerts", LISTED, {"limit": str(AT_ONCE)}),
+            "refused": _refusals("ack", "dismiss"),
+        },
         command="lakeshelf alerts list",
         menu="Alerts",
-        prepare=_pending,
+        prepare=_listed("alerts", "alert_id"),
+        also=(ACTS,),
     ),
     Page(
         "/plans",
         "Plans",
         "plans.html",
-        asks={"plans": Ask("/plans", LISTED, {"limit": str(AT_ONCE)}), "acts": _ACTS},
+        asks={
+            "plans": Ask("/plans", LISTED, {"limit": str(AT_ONCE)}),
+            "refused": _refusals("cancel"),
+        },
         command="lakeshelf plans list",
         menu="Plans",
-        prepare=_pending,
+        prepare=_listed("plans", "plan_id"),
+        also=(ACTS,),
     ),
     Page(
         "/shelves/{shelf}",
@@ -109,12 +154,11 @@ PAGES = (
         asks={
             "shelf": Ask("/shelves/{shelf}"),
             "books": Ask("/shelves/{shelf}/books", ("location",)),
-            "acts": Ask("/acts", (), {"limit": "20"}),
         },
         command="lakeshelf trace {shelf}",
         section="/alerts",
         prepare=_shelf,
-        also=("/shelves/{shelf}/order",),
+        also=("/shelves/{shelf}/order", ACTS),
     ),
 )
 FORMS = (
@@ -124,6 +168,12 @@ FORMS = (
         "/acts",
         {"command": "text", "targets": "many", "reason": "text"},
         "Asked. It is done once its owner's answer is in the table.",
+        outcome=_outcome,
+        otherwise={
+            "nothing": "Nothing was sent: all of it was refused at once; why stands below.",
+            "part": "A part was refused at once; why stands below. The rest is asked, and done once its owner's answer"
+            " is in the table.",
+        },
     ),
     Form(
         "count",

@@ -92,7 +92,9 @@ def test_many_are_asked_at_once_and_what_is_closed_or_unknown_is_refused(
     assert len(broker) == 2
 
 
-def test_it_is_told_what_became_of_an_act(ben: Person, vic: Person, context: Context) -> None:
+def test_it_is_told_what_became_of_an_act(
+    ben: Person, vic: Person, context: Context, clock: Clock
+) -> None:
     done, refused_, open_ = ask(ben, "ack", "a1", "a2", "a3")
     judged(context, done)
     judged(context, refused_, "alert a2 is resolved")
@@ -106,6 +108,11 @@ def test_it_is_told_what_became_of_an_act(ben: Person, vic: Person, context: Con
     assert waiting["id"] == open_["id"]
     page = vic.get(f"{API}/acts", limit=2, offset=2)
     assert (len(page["acts"]), page["total"]) == (1, 3)
+    clock.pass_(seconds=1)
+    ask(ben, "dismiss", "a2")
+    chosen = {"target": ["a1", "a2"], "newest": "true"}
+    assert [one["state"] for one in vic.get(f"{API}/acts", **chosen)["acts"]] == ["asked", "done"]
+    assert vic.get(f"{API}/acts", command=["dismiss", "cancel"])["total"] == 1
 
 
 def test_what_a_component_refused_or_did_is_told_too(

@@ -98,9 +98,23 @@ def delivered(
 
 
 def listed(
-    context: Context, caller: Caller, equal: Mapping[str, str], offset: int, limit: int
+    context: Context,
+    caller: Caller,
+    among: Mapping[str, Sequence[str]],
+    offset: int,
+    limit: int,
+    *,
+    is_newest: bool = False,
 ) -> ActPage:
     """What was asked for, the newest first, with what became of it.
+
+    Args:
+        context: What services stand on.
+        caller: Who asks.
+        among: Field of an act → values that it may have.
+        offset: Acts that are passed over.
+        limit: Most acts.
+        is_newest: Of each target, the newest of them alone.
 
     Raises:
         GovernanceError: `forbidden`.
@@ -108,7 +122,7 @@ def listed(
     _require_seeing(context, caller)
     settle(context)
     with context.metadata.reading() as tx:
-        return ActPage(*tx.acts.all(equal, offset, limit))
+        return ActPage(*tx.acts.all(among, offset, limit, is_newest=is_newest))
 
 
 def act(context: Context, caller: Caller, act_id: str) -> Act:
@@ -126,7 +140,7 @@ def act(context: Context, caller: Caller, act_id: str) -> Act:
 def settle(context: Context) -> int:
     """Look what became of acts that are open, and remember it; of how many it is known now."""
     with context.metadata.reading() as tx:
-        open_, _ = tx.acts.all({"state": ASKED}, limit=LOOKED_AT)
+        open_, _ = tx.acts.all({"state": [ASKED]}, limit=LOOKED_AT)
     if not open_:
         return 0
     messages = [(str(one.topic), one.message or {}) for one in open_]

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Query
+from pydantic import StringConstraints
 
-from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.calling import MOST, By, In, Limit, Offset, On, router, shop_tables
 from lakeshelf.governance.api.door.failures import documented
 from lakeshelf.governance.api.routes.shop.shapes import (
     ActAnswer,
@@ -23,6 +25,11 @@ from lakeshelf.governance.api.routes.shop.shapes import (
 
 routes = router("acts", shop_tables)
 State = Annotated[Literal["asked", "done", "refused"] | None, Query()]
+Some = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+    Query(max_length=MOST),
+]
+"""Any of these words; None: whatever there is."""
 
 
 @routes.post("/acts", status_code=201)
@@ -79,17 +86,28 @@ def list_acts(
     context: On,
     caller: By,
     user: Word = None,
-    target: Word = None,
+    target: Some = None,
+    command: Some = None,
     state: State = None,
+    newest: bool = False,
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> ActsAnswer:
-    """What was asked for in the last 90 days, the newest first: `asked`, `done`, or `refused` with the reason."""
+    """What was asked for in the last 90 days, the newest first: `asked`, `done`, or `refused` with the reason.
+
+    With `newest`, of each target only the newest act of those.
+    """
     from lakeshelf.governance.services.shop import acting
 
-    criteria = {"user": user, "target": target, "state": state}
-    equal = {name: value for name, value in criteria.items() if value is not None}
-    return ActsAnswer.model_validate(acting.listed(context, caller, equal, offset, limit))
+    criteria: Mapping[str, Sequence[str] | None] = {
+        "user": [user] if user else None,
+        "state": [state] if state else None,
+        "target": target,
+        "command": command,
+    }
+    among = {name: some for name, some in criteria.items() if some}
+    seen = acting.listed(context, caller, among, offset, limit, is_newest=newest)
+    return ActsAnswer.model_validate(seen)
 
 
 @routes.get("/acts/{act}")
