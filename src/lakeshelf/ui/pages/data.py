@@ -45,7 +45,11 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
     facets = {
         name.removeprefix(FACET): where.many(name) for name in where.query if name.startswith(FACET)
     }
-    return {"requests": asked["requests"], "why": why, "follows": follows, "facets": facets}
+    sort = where.many("sort")
+    return {
+        **{"requests": asked["requests"], "why": why, "follows": follows},
+        **{"facets": facets, "sort": sort},
+    }
 
 
 async def _of_session(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:

@@ -1,5 +1,7 @@
 /** What the address of a dataset asks for. */
 
+import { element } from "./dom.js";
+
 /** @typedef {import("./table.js").Filter} Filter */
 /** @typedef {import("./table.js").Query} Query */
 
@@ -17,6 +19,26 @@ export function addressed(params) {
   });
   const version = params.get("version") ? Number(params.get("version")) : undefined;
   return { sort, filters: [...filters, ...chosen(params)], version, snapshot: params.get("snapshot") || undefined };
+}
+
+/** Have the address, and what leads on from the page, ask for an order. @param {import("./table.js").Sort[]} sort */
+export function ordered(sort) {
+  const texts = sort.map(({ column, descending }) => `${descending ? "-" : ""}${column}`);
+  history.replaceState(null, "", within(location.href, texts));
+  for (const link of document.querySelectorAll("a[data-ordered]"))
+    if (link instanceof HTMLAnchorElement) link.href = within(link.href, texts);
+  for (const form of document.querySelectorAll("form[data-ordered]")) {
+    for (const field of form.querySelectorAll("[name=sort]")) field.remove();
+    form.append(...texts.map((value) => element("input", { type: "hidden", name: "sort", value })));
+  }
+}
+
+/** An address with an order. @param {string} address @param {string[]} texts */
+function within(address, texts) {
+  const made = new URL(address);
+  made.searchParams.delete("sort");
+  for (const text of texts) made.searchParams.append("sort", text);
+  return made.href;
 }
 
 /** Values of columns, a parameter each. @param {URLSearchParams} params @returns {Filter[]} */

@@ -2,6 +2,7 @@
 
 import { made } from "../ids.js";
 import { counted } from "../texts.js";
+import { ordered } from "./address.js";
 import { Refusal, call, later, path } from "./calls.js";
 import { ask, asked, element } from "./dom.js";
 
@@ -41,6 +42,8 @@ export class Desk {
     root.prepend(this.bar);
     root.append(this.panel);
     this.why = why;
+    /** @type {Promise<void>} */
+    this.sorted = Promise.resolve();
     /** Whether what is left on the page is left on purpose. */
     this.isDone = false;
     this.#listen();
@@ -109,20 +112,24 @@ export class Desk {
     else this.grid.say("Nothing was found");
   }
 
-  /** Ascending, then descending, then by key. @param {string} column */
-  async sort(column) {
+  /** Ascending, then descending, then by key; one after the other, as keys come faster than rows. @param {string} column */
+  sort(column) {
+    this.sorted = this.sorted.catch(() => {}).then(() => this.#sort(column));
+    return this.sorted;
+  }
+
+  /** @param {string} column */
+  async #sort(column) {
     const [now] = this.table.query.sort;
     const next = now?.column !== column ? [{ column }] : now.descending ? [] : [{ column, descending: true }];
     this.grid.say("Sorting…");
     await this.table.show({ sort: next });
     this.grid.begin();
     this.grid.go(0);
-    const order = next.length ? ` by ${column}` : "";
+    this.grid.box.focus({ preventScroll: true }); // the header that was pressed is another by now
+    const order = next.length ? ` by ${column}${"descending" in next[0] ? ", descending" : ""}` : " by key";
     this.grid.say(`${counted(this.table.count, "row")}${order}`);
-    const address = new URL(location.href);
-    address.searchParams.delete("sort");
-    for (const one of next) address.searchParams.set("sort", `${"descending" in one ? "-" : ""}${one.column}`);
-    history.replaceState(null, "", address);
+    ordered(next);
   }
 
   async jump() {

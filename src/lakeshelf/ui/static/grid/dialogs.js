@@ -14,6 +14,7 @@ const KEYS = [
   ["Insert, Ctrl+Delete", "a new row; delete the selected rows"],
   ["F8", "next finding"],
   ["Ctrl+G", "go to a row"],
+  ["F9", "sort by the column: ascending, descending, by key"],
   ["Ctrl+Enter", "preview"],
   ["?", "these keys"],
 ];

@@ -137,6 +137,7 @@ export class Grid extends EventTarget {
       F8: () => this.dispatchEvent(new Event("next")),
       "Ctrl+Enter": () => this.dispatchEvent(new Event("preview")),
       "Ctrl+g": () => this.dispatchEvent(new Event("jump")),
+      F9: () => this.#sort(this.table.columns[this.selection.active.column].name),
       "?": () => this.dispatchEvent(new Event("keys")),
     };
     /** @type {Record<string, () => unknown>} */
@@ -347,10 +348,15 @@ export class Grid extends EventTarget {
     this.found.classList.toggle("error", Boolean(fault));
   }
 
+  /** @param {string} column */
+  #sort(column) {
+    this.dispatchEvent(new CustomEvent("sort", { detail: column }));
+  }
+
   /** @param {Column} column @param {number} place */
   #header(column, place) {
     const name = element("button", { type: "button", tabindex: -1 }, column.label);
-    name.addEventListener("click", () => this.dispatchEvent(new CustomEvent("sort", { detail: column.name })));
+    name.addEventListener("click", () => this.#sort(column.name));
     const sorted = this.table.query.sort.find((one) => one.column === column.name);
     const order = sorted ? (sorted.descending ? "descending" : "ascending") : "none";
     const kept = `${isNumber(column) ? "number" : ""} ${place === 0 && column.key ? "frozen" : ""}`;
