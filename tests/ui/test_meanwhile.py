@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from lakeshelf.contracts.types import STRING, Field
 from lakeshelf.governance.domain.definition import Column, Definition, RowRule, made_key
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.services import datasets
-from lakeshelf.governance.services.changes import defining, sessions
+from lakeshelf.governance.services.changes import defining, requests, sessions
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs, listing
 from tests.governance.api.people import issue
@@ -58,6 +59,42 @@ def test_a_definition_that_changes_under_unsent_edits_is_said_and_judges_them(de
     expect(desk.cell(2, "threshold_pct")).to_have_text("25")
     expect(desk.cell(3, "threshold_pct")).to_have_attribute("aria-invalid", "true")
     assert desk.staged() == {("K000001", "threshold_pct"): 25, ("K000002", "threshold_pct"): 60}
+
+
+def merge(context: Context) -> None:
+    """Have others merge another threshold of the third row."""
+    other = sessions.open_session(context, BEN, PROJECT, DATASET)
+    theirs = IncomingEdit("e1", "set", "K000002", "threshold_pct", 5)
+    sessions.edit(context, BEN, other.id, [theirs])
+    request = requests.submit_session(context, BEN, other.id, title="theirs")
+    acting.merged(context, acting.approved(context, request, ANN))
+
+
+def test_what_others_merge_is_marked_while_the_page_is_open_and_edits_stay(desk: Desk) -> None:
+    desk.go(2, "note")
+    desk.type("mine")
+    desk.saved()
+    desk.page.route(EDITS, lambda route: route.abort())
+    desk.go(4, "note")
+    desk.type("unsent")
+    desk.press("F2")
+    desk.page.keyboard.type("is typed")
+    merge(desk.context)
+    expect(desk.cell(3, "threshold_pct")).to_contain_class("moved")
+    desk.press("Enter")
+    expect(desk.cell(4, "note")).to_have_text("unsent")
+    expect(desk.cell(5, "note")).to_have_text("is typed")
+    desk.page.unroute(EDITS)
+    desk.saved()
+    notes = {"K000001": "mine", "K000003": "unsent", "K000004": "is typed"}
+    assert desk.staged() == {(row, "note"): text for row, text in notes.items()}
+
+
+def test_rows_that_others_changed_are_offered_to_who_edits_none(desk: Desk) -> None:
+    merge(desk.context)
+    button(desk.page, "Show them").click()
+    expect(desk.cell(3, "threshold_pct")).to_have_text("5")
+    expect(desk.page.get_by_text("Others have changed rows.")).to_be_hidden()
 
 
 def test_what_only_the_page_knows_is_not_left_unasked(desk: Desk) -> None:

@@ -71,7 +71,7 @@ async function begin(table, session, grid, canEdit) {
   table.key = definition.definition.key.filter((/** @type {string} */ name) => name !== "row_id");
   table.session = opened?.id ?? null;
   table.edits.taken = opened?.edits ?? 0;
-  if (!isOld) redefined(table, grid.root, definition.definition.version);
+  if (!isOld) follow(table, grid.root, definition.definition.version);
   await table.show(query);
   grid.begin();
   if (opened) await table.takeUp();
@@ -79,16 +79,23 @@ async function begin(table, session, grid, canEdit) {
   if (opened?.edits) table.edits.find((await call("GET", `${path("live_sessions", opened.id)}/preview`)).findings);
 }
 
-/** Say that the dataset is defined anew: what is drawn and judged here goes by the definition of before.
+/** What others do meanwhile. Where the dataset is defined anew, what is drawn and judged here goes by the definition of
+ * before; what they have merged is marked in the cells of a session, whose rows stay those that it began with, and is
+ * offered where there is none, since rows would move under the hands of who types.
  * @param {Table} table @param {HTMLElement} root @param {number} version Of the definition of before.
  */
-function redefined(table, root, version) {
+function follow(table, root, version) {
   const link = element("a", { href: "" }, "Load this page anew");
   const news = element("p", { class: "news", role: "status", hidden: true }, "This dataset is defined anew. ", link, ": what is not sent is kept, and judged by what holds now.");
-  root.prepend(news);
+  const show = element("button", { type: "button" }, "Show them");
+  const moved = element("p", { class: "news", role: "status", hidden: true }, "Others have changed rows. ", show);
+  show.addEventListener("click", () => void table.show().then(() => { moved.hidden = true; }).catch((error) => table.fail(error)));
+  root.prepend(news, moved);
   const look = async () => {
-    const { definition } = await call("GET", `${table.place}/definition`);
+    const [{ definition }, { meta }] = await Promise.all([call("GET", `${table.place}/definition`), call("GET", table.place)]);
     news.hidden = definition.version === version;
+    moved.hidden = !news.hidden || table.session !== null || meta.delta_version <= Number(table.version);
+    if (news.hidden && table.session) table.follow(meta.delta_version);
   };
   watch(look, ({ project, dataset }) => table.place === path("projects", project, "datasets", dataset));
 }

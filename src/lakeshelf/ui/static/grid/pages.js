@@ -27,6 +27,10 @@ export class Pages {
   /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */
   #asked = new Map();
 
+  /** @type {Set<number>} Pages that are held as they were, until they have come anew. */
+  #old = new Set();
+  #times = 0;
+
   /** @type {Set<number>} Pages that are waited for out of sight. */
   #wanted = new Set();
 
@@ -60,7 +64,7 @@ export class Pages {
   /** A page, which is used now and so is kept longer than others. @param {number} number @returns {Promise<void>} */
   load(number) {
     const held = this.#held.get(number);
-    if (held) {
+    if (held && !this.#old.has(number)) {
       this.#held.delete(number);
       this.#held.set(number, held);
       return Promise.resolve();
@@ -75,9 +79,10 @@ export class Pages {
 
   /** @param {number} number @param {AbortController} stop */
   async #fetched(number, stop) {
+    const times = this.#times;
     try {
       const page = await this.fetch(number * SIZE, SIZE, stop.signal);
-      if (!stop.signal.aborted) this.#keep(number, page);
+      if (!stop.signal.aborted) this.#keep(number, page, times === this.#times);
     } catch (error) {
       if (stop.signal.aborted) return;
       this.failed(error);
@@ -102,11 +107,20 @@ export class Pages {
     for (const asked of this.#asked.values()) asked.stop.abort();
     this.#asked.clear();
     this.#held.clear();
+    this.#old.clear();
   }
 
-  /** @param {number} number @param {Page} page */
-  #keep(number, page) {
+  /** Ask anew for each page that is used; until it comes it stays as it is. */
+  renew() {
+    this.#times += 1;
+    this.#old = new Set(this.#held.keys());
+  }
+
+  /** @param {number} number @param {Page} page @param {boolean} isNew */
+  #keep(number, page, isNew) {
     this.#held.set(number, page);
+    if (isNew) this.#old.delete(number);
+    else this.#old.add(number);
     const [oldest] = this.#held.keys();
     if (this.#held.size > KEPT) this.#held.delete(oldest);
     this.came();

@@ -30,6 +30,8 @@ export class Table extends EventTarget {
   version = null;
   /** @type {Map<string, Record<string, Value>>} Rows whose key is not complete, and which only this page knows. */
   drafts = new Map();
+  /** @type {number | undefined} Version of the dataset that marks are of. */
+  #newest;
   #view = "";
 
   /** @param {string} project @param {string} dataset @param {Edits} edits */
@@ -38,11 +40,11 @@ export class Table extends EventTarget {
     this.place = path("projects", project, "datasets", dataset);
     this.edits = edits;
     edits.addEventListener("refused", (event) => this.#comesBack(/** @type {CustomEvent} */ (event).detail.edit));
-    edits.addEventListener("renewed", () => void this.show().then(() => this.takeUp()).catch((error) => this.#failed(error)));
+    edits.addEventListener("renewed", () => void this.show().then(() => this.takeUp()).catch((error) => this.fail(error)));
     this.pages = new Pages(
       (offset, limit, signal) => this.#page(offset, limit, signal),
       () => this.#tell(),
-      (error) => this.#failed(error),
+      (error) => this.fail(error),
     );
   }
 
@@ -63,6 +65,14 @@ export class Table extends EventTarget {
     this.version = view.version;
     this.pages.forget();
     await this.pages.load(0);
+    this.#tell();
+  }
+
+  /** Have cells marked that others have changed since the session began. @param {number} newest Version of the dataset. */
+  follow(newest) {
+    if (newest === (this.#newest ?? this.version)) return;
+    this.#newest = newest;
+    this.pages.renew();
     this.#tell();
   }
 
@@ -167,8 +177,8 @@ export class Table extends EventTarget {
     }));
   }
 
-  /** @param {unknown} error */
-  #failed(error) {
+  /** Say why something of it did not come. @param {unknown} error */
+  fail(error) {
     this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 
