@@ -75,13 +75,18 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
             expect(page.locator("[data-live='stock.shelves']")).to_have_text("3")
         expect(second.locator("[data-chart]").first).to_contain_text(re.compile("No numbers|now"))
         assert wrong == []
-    group = first.locator("[data-live-group]").first
+    group = first.locator("main [data-live-group]").first
     expect(group).to_have_class(re.compile("stale"), timeout=15_000)
     expect(first.locator("[data-live-age]")).to_contain_text("no news since")
+    head = second.locator("header .asof")  # which every page has
+    expect(head).to_have_class(re.compile("stale"), timeout=15_000)
+    expect(head).to_contain_text("no news since")
     with listening(application_of(context, shop_template), port):
         for page in (first, second):
             expect(page.locator("[data-live-age]")).to_have_text("live", timeout=20_000)
-            expect(page.locator("[data-live-group]").first).not_to_have_class(re.compile("stale"))
+            group = page.locator("main [data-live-group]").first
+            expect(group).not_to_have_class(re.compile("stale"))
+        expect(head).not_to_contain_text("no news since")
         first.close()  # another tab listens for the rest
         second.locator("[data-live='stock.shelves']").evaluate("(place) => place.textContent = ''")
         expect(second.locator("[data-live='stock.shelves']")).to_have_text("3", timeout=20_000)

@@ -127,6 +127,7 @@ function age() {
   for (const place of document.querySelectorAll("[data-live-age]")) {
     place.textContent = stale ? `no news since ${since}` : "live";
   }
+  for (const place of document.querySelectorAll("[data-live-since]")) place.textContent = stale && shown ? `· no news since ${since}` : "";
 }
 
 on("numbers", show);
