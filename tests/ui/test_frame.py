@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,8 +20,9 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import files, forms, rendering, serving
 from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
-from tests.cli.commands import PATHS
+from tests.cli.commands import PATHS, commands
 from tests.governance.api.people import ORIGIN, Browser, Person
+from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
 
 HTML = {"Accept": "text/html"}
@@ -172,6 +174,43 @@ def test_a_command_that_a_page_names_is_one_whatever_an_address_holds(
 ) -> None:
     page = read(Browser(app, "ann"), "/trace/x;id%20%3E%20y").text
     assert "<code>lakeshelf trace &#39;x;id &gt; y&#39;</code>" in page
+
+
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        ("/alerts?store=S1&status=&offset=", "lakeshelf alerts list --store=S1"),
+        (
+            "/plans?kind=refill&shelf=a%20%3B%20b",
+            "lakeshelf plans list '--shelf=a ; b' --kind=refill",
+        ),
+        (
+            "/reviews?status=merged&status=rejected",
+            "lakeshelf cr list --status=merged --status=rejected",
+        ),
+        (
+            f"/data/{PROJECT}/{DATASET}?sort=-min_qty&filter=min_qty+%3E+3",
+            f"without filter: <code>lakeshelf data show {DATASET} --sort=-min_qty",
+        ),
+    ],
+)
+def test_a_command_chooses_what_its_page_does(
+    app: FastAPI, ann: Person, place: str, command: str
+) -> None:
+    page = read(Browser(app, "ann"), place)
+    assert f"{command}</code>" in html.unescape(page.text)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.options], ids=lambda page: page.path
+)
+def test_the_options_that_a_page_names_are_there(page: Page) -> None:
+    words = " ".join(word for word in page.command.split()[1:] if "{" not in word)
+    [command] = [command for path, command in commands() if path == words]
+    known = {option for one in command.params for option in one.opts}
+    arguments = sum(one.param_type_name == "argument" for one in command.params)
+    assert {option for option in page.options.values() if option} <= known
+    assert page.command.count("{") + [*page.options.values()].count("") <= arguments
 
 
 def test_what_nobody_would_see_is_named_between_elements_and_sent_back_as_it_is() -> None:

@@ -59,6 +59,8 @@ class Page:
         template: In the folder of templates.
         asks: Name in the template → what is asked.
         command: The command that tells the same; with names of its path.
+        options: Parameter of its address → option by which the command chooses the same; empty: an argument.
+        beyond: What names of parameters begin with that choose something that the command cannot.
         menu: Its entry in the menu; None: it has none.
         section: Path of the page in whose part of the menu it is.
         prepare: What it shows beside the answers.
@@ -71,6 +73,8 @@ class Page:
     template: str
     asks: Mapping[str, Ask] = field(default_factory=dict)
     command: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    beyond: tuple[str, ...] = ()
     menu: str | None = None
     section: str = ""
     prepare: Prepare | None = None

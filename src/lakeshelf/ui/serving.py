@@ -109,14 +109,27 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "csrf": (me.data or {}).get("csrf") or "",
         "page": page,
         "title": page.title.format_map(where.names),
-        "command": page.command.format_map(
-            {name: shlex.quote(text) for name, text in where.names.items()}
-        ),
+        "command": _command(page, where),
+        "beyond": [
+            name for name, text in where.query.items() if text and name.startswith(page.beyond)
+        ],
         "menu": [one for one in PAGES if one.menu],
         "names": where.names,
         "query": where.query,
         "here": _here(request),
     }
+
+
+def _command(page: Page, where: Where) -> str:
+    """The command that tells the same, by the same choice."""
+    names = {name: shlex.quote(text) for name, text in where.names.items()}
+    chosen = [
+        shlex.quote(f"{option}={text}" if option else text)
+        for name, option in page.options.items()
+        for text in where.many(name)
+        if text
+    ]
+    return " ".join([page.command.format_map(names), *chosen])
 
 
 def _said(api: Api, where: Where) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from lakeshelf.ui.page import Ask, Form, Page, Prepare, Where
 
 AT_ONCE = 100
 """Rows of a page of a list."""
-LISTED = ("store", "shelf", "kind", "status", "offset")
-"""Filters of lists of alerts and plans."""
+OPTIONS = {name: f"--{name}" for name in ("store", "shelf", "kind", "status")}
+"""Filter of lists of alerts and plans → option of their commands."""
+LISTED = (*OPTIONS, "offset")
 ACTS = "/acts"
 MOST_ACTS = "1000"
 """How many acts are asked for where each target has one."""
@@ -130,6 +131,7 @@ PAGES = (
             "refused": _refusals("ack", "dismiss"),
         },
         command="lakeshelf alerts list",
+        options=OPTIONS,
         menu="Alerts",
         prepare=_listed("alerts", "alert_id"),
         also=(ACTS,),
@@ -143,6 +145,7 @@ PAGES = (
             "refused": _refusals("cancel"),
         },
         command="lakeshelf plans list",
+        options=OPTIONS,
         menu="Plans",
         prepare=_listed("plans", "plan_id"),
         also=(ACTS,),

@@ -205,6 +205,8 @@ PAGES = (
         "reviews.html",
         asks={"account": Ask("/me")},
         command="lakeshelf cr list",
+        options={name: f"--{name}" for name in ("project", "dataset", "status")},
+        beyond=("created_by", "show"),
         menu="Reviews",
         prepare=_queue,
         also=("/projects/{project}/change_requests",),
