@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from lakeshelf.contracts.layers import Raw
+from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.streams.commit.ledger import LEDGER, Counts, LedgerEntry
 from lakeshelf.ui import serving
-from tests.cli.shop.told_shop import OPENED, write
+from tests.cli.shop.told_shop import ALERT, OPENED, write
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import issue
 from tests.ui.browser import signed_in
@@ -60,7 +60,7 @@ class Stack:
         freshness = {"rows": self.rows, "age_s": 0.4}
         tables = [
             {"table": name, "version": self.version, **freshness}
-            for name in (TABLE, LEDGER, Raw.QUARANTINE)
+            for name in (TABLE, LEDGER, Raw.QUARANTINE, Ops.ALERTS)
         ]
         state = {"state": "running", "parts": {}, "problems": self.problems, "quarantine": 3}
         return {**state, "queries": queries, "tables": tables, "clock": None}
@@ -179,6 +179,39 @@ def test_batches_and_refused_records_come_by_themselves_but_not_under_the_hands_
     page.locator("h1").click()
     expect(batches.locator("tbody tr")).to_have_count(before + 2)
     expect(batches.locator("[data-newer]")).to_be_hidden()
+
+
+def test_alerts_come_by_themselves_but_not_under_the_hands_of_staff(
+    page: Page, stack: Stack, context: Context
+) -> None:
+    root = context.root.folder
+    assert root is not None
+    page.goto("/alerts")
+    newer, reason = page.locator("#list-alerts [data-newer]"), page.get_by_label("Reason")
+
+    def opens(alert: str) -> Locator:
+        write(root, Ops.ALERTS, {**ALERT, "alert_id": alert})
+        stack.version += 1
+        return page.locator(f"#{alert}")
+
+    expect(opens("b1")).to_be_visible()
+    page.get_by_label("Alert b1").check()
+    page.locator("h1").click()
+    second = opens("b2")
+    expect(newer).to_be_visible()
+    expect(second).to_have_count(0)
+    expect(page.get_by_label("Alert b1")).to_be_checked()
+    page.get_by_label("Alert b1").uncheck()
+    reason.fill("I look after it")
+    page.locator("h1").click()
+    expect(newer).to_be_visible()
+    expect(reason).to_have_value("I look after it")
+    reason.fill("")
+    page.locator("h1").click()
+    expect(second).to_be_visible()
+    expect(newer).to_be_hidden()
+    page.get_by_label("All", exact=True).check()  # which a list that came by itself has, too
+    expect(page.get_by_label("Alert b2")).to_be_checked()
 
 
 def test_without_locks_a_tab_listens_while_it_is_seen(page: Page) -> None:

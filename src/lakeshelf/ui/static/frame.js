@@ -21,7 +21,9 @@ function boxes() {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const box of document.querySelectorAll(".scroll")) seen.observe(box);
+  const look = (/** @type {Document | Element} */ part) => part.querySelectorAll(".scroll").forEach((box) => seen.observe(box));
+  look(document);
+  document.addEventListener("renewed", ({ target }) => look(/** @type {Element} */ (target)));
 }
 
 /** What was waited for is shown once: read again, the page asks anew. */

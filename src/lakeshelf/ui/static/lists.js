@@ -1,12 +1,14 @@
-// Lists that are ticked, that say when they are of yesterday, and counts that show their difference to the books.
+// Lists that are ticked and renewed, and counts that show their difference to the books.
 
-import { on } from "./live.js";
+import "./renewing.js";
 
-const all = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-all]"));
-if (all) {
+/** @param {Document | Element} part */
+function ticks(part) {
+  const all = /** @type {HTMLInputElement | null} */ (part.querySelector("[data-all]"));
+  if (!all) return;
   all.hidden = false;
   all.addEventListener("change", () => {
-    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[name=targets]:not(:disabled)"));
+    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (part.querySelectorAll("[name=targets]:not(:disabled)"));
     for (const box of boxes) box.checked = all.checked;
   });
 }
@@ -20,18 +22,5 @@ for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (document.queryS
   });
 }
 
-const news = /** @type {HTMLElement | null} */ (document.querySelector("[data-news]"));
-/** @type {string | undefined} */
-let before;
-
-/** @param {Record<string, unknown>} numbers */
-function compare(numbers) {
-  const now = JSON.stringify(numbers[news?.dataset.news || ""]);
-  if (news && before !== undefined && now !== before) news.hidden = false;
-  before = now;
-}
-
-if (news) {
-  on("numbers", compare);
-  on("act", () => { news.hidden = false; });
-}
+ticks(document);
+document.addEventListener("renewed", ({ target }) => ticks(/** @type {Element} */ (target)));

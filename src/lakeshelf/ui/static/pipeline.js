@@ -1,7 +1,7 @@
 // The pipeline moves: figures come by the stream; problems and components are asked for when something has changed.
 
 import { on, text } from "./live.js";
-import { isUsed, renew } from "./renew.js";
+import "./renewing.js";
 import { counted, visible } from "./texts.js";
 
 /** @typedef {{sign: string, runbook: string, command: string}} WayOut */
@@ -21,12 +21,6 @@ const kinds = JSON.parse(place?.dataset.kinds || "{}");
 const ways = JSON.parse(place?.dataset.ways || "[]");
 let told = "";
 let isAsking = false;
-/** The least time between two looks at a list. */
-const PAUSE_MS = 2000;
-/** @type {Map<string, unknown>} id of a list → version of its table that it was made of */
-const versions = new Map();
-/** @type {Map<string, number>} id of a list → when it may be asked for again */
-const resting = new Map();
 
 /** @param {string} name @param {string} words @param {string} [kind] */
 function made(name, words, kind = "") {
@@ -126,31 +120,4 @@ function problem(line) {
   return item;
 }
 
-/** Lists are made anew when their table has a new version. @param {Numbers} numbers */
-function showLists({ tables }) {
-  for (const list of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-renewed-by]"))) {
-    const version = tables.find(({ table }) => table === list.dataset.renewedBy)?.version;
-    if (version === undefined || version === null) continue;
-    if (!versions.has(list.id)) versions.set(list.id, Number(list.dataset.version || version));
-    if (versions.get(list.id) !== version) void showList(list, version);
-  }
-}
-
-/** @param {HTMLElement} list @param {number} version */
-async function showList(list, version) {
-  if (isUsed(list)) {
-    /** @type {HTMLElement} */ (list.querySelector("[data-newer]")).hidden = false;
-    return;
-  }
-  if (performance.now() < (resting.get(list.id) ?? 0)) return;
-  resting.set(list.id, Infinity); // until the answer is there
-  const address = new URL(location.href);
-  address.searchParams.set("part", list.id.replace("list-", ""));
-  if (await renew(String(address), [list.id])) versions.set(list.id, version);
-  resting.set(list.id, performance.now() + PAUSE_MS);
-}
-
-if (place) {
-  on("numbers", show);
-  on("numbers", showLists);
-}
+if (place) on("numbers", show);

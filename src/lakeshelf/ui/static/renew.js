@@ -19,7 +19,17 @@ function made(address) {
 export function isUsed(part) {
   const chosen = getSelection();
   const isChosen = chosen !== null && !chosen.isCollapsed && chosen.containsNode(part, true);
-  return isChosen || part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
+  const isAimedAt = part.matches(":hover") && part.querySelector("button, input") !== null;
+  const isOpen = part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
+  return isChosen || isAimedAt || isOpen || [...part.querySelectorAll("input, textarea")].some(isTyped);
+}
+
+/** Whether a field holds something else than the page came with. @param {Element} field */
+function isTyped(field) {
+  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue;
+  if (!(field instanceof HTMLInputElement)) return false;
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  return field.value !== field.defaultValue;
 }
 
 /**
@@ -34,6 +44,7 @@ export async function renew(address, ids) {
     const [shown, part] = [document.getElementById(id), page?.getElementById(id)];
     if (!shown || !part || isUsed(shown)) return false;
     shown.replaceWith(document.adoptNode(part));
+    part.dispatchEvent(new Event("renewed", { bubbles: true }));
     return true;
   });
   return isNew.every(Boolean);
