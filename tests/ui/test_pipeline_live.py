@@ -125,6 +125,11 @@ def test_figures_and_problems_move_and_what_is_not_known_is_a_dash(
     live = problem.inner_text()
     page.reload()
     expect(problem).to_have_text(live, use_inner_text=True)  # the server says the same
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    problem.get_by_role("button", name="Copy lakeshelf logs streams").click()
+    expect(problem.get_by_role("button")).to_have_text("Copied")
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == "lakeshelf logs streams --level warning"
 
     stack.query, stack.problems = {}, []
     expect(page.get_by_role("heading", name="No problems")).to_be_visible()

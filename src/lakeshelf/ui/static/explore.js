@@ -1,5 +1,6 @@
 // Statements are kept by the browser; Ctrl+Enter runs.
 
+import "./copy.js";
 import { visible } from "./texts.js";
 
 const KEY = "lakeshelf.statements";
@@ -54,11 +55,5 @@ text.addEventListener("keydown", (event) => {
 });
 text.form?.addEventListener("submit", () => keep(text.value));
 document.querySelector("[data-forget]")?.addEventListener("click", () => { localStorage.removeItem(KEY); showKept(); });
-const copy = /** @type {HTMLButtonElement} */ (document.querySelector("[data-copy]"));
-copy.hidden = !navigator.clipboard;
-copy.addEventListener("click", async () => {
-  const isTaken = await navigator.clipboard.writeText(copy.dataset.copy || "").then(() => true, () => false);
-  copy.textContent = isTaken ? "Copied" : "Not copied: the browser does not allow it; it stands below";
-});
 if (!document.querySelector("[data-awaited]")) document.getElementById("result")?.focus(); // Tab goes on from there
 showKept();

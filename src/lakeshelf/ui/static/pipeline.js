@@ -1,5 +1,6 @@
 // The pipeline moves: figures come by the stream; problems and components are asked for when something has changed.
 
+import { copier } from "./copy.js";
 import { on, text } from "./live.js";
 import "./renewing.js";
 import { counted, visible } from "./texts.js";
@@ -114,7 +115,7 @@ function problem(line) {
   said.append(chip("problem", "error"), " ", ...words);
   const way = ways.find(({ sign }) => line.includes(sign));
   const out = made("p", "What to do: ", "muted");
-  if (way) out.append(made("code", way.command), `, and section ${way.runbook} of docs/runbooks.md.`);
+  if (way) out.append(made("code", way.command), " ", copier(way.command), `, and section ${way.runbook} of docs/runbooks.md.`);
   const item = document.createElement("li");
   item.append(said, out);
   return item;
