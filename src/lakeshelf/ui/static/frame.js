@@ -1,6 +1,7 @@
 // What every page does: its theme, its forms, and a sign-in link.
 
 import { install as forms } from "./forms.js";
+import { install as rows } from "./rows.js";
 import { install as theme } from "./theme.js";
 
 /** A sign-in link holds its secret behind `#`, which browsers send to nobody. */
@@ -38,6 +39,7 @@ function said() {
 }
 
 theme();
+rows();
 said();
 clean();
 boxes();

@@ -56,9 +56,17 @@ export class Grid extends EventTarget {
     this.root.style.setProperty("--columns", [this.numbers, ...widths].map((one) => `${one}px`).join(" "));
     this.root.style.setProperty("--width", `${widths.reduce((sum, one) => sum + one, this.numbers)}px`);
     this.box.setAttribute("aria-colcount", String(names.length + 1));
-    this.scrolling.height = parseFloat(getComputedStyle(this.root).getPropertyValue("--row")) || 28;
-    this.scrolling.head = this.head.offsetHeight;
-    this.scrolling.resize(this.table.rows);
+    this.#measure();
+  }
+
+  /** See how tall rows are; the one on top stays there. */
+  #measure() {
+    const { scrolling } = this;
+    const { first } = scrolling;
+    scrolling.height = parseFloat(getComputedStyle(this.root).getPropertyValue("--row")) || 28;
+    scrolling.head = this.head.offsetHeight;
+    scrolling.resize(this.table.rows);
+    scrolling.go(first * scrolling.height);
     this.resize();
   }
 
@@ -112,6 +120,7 @@ export class Grid extends EventTarget {
     this.editor.addEventListener("end", (event) => this.#edited(/** @type {CustomEvent} */ (event).detail));
     this.editor.addEventListener("left", (event) => this.#left(/** @type {CustomEvent} */ (event).detail.key));
     new ResizeObserver(() => this.resize()).observe(this.box);
+    addEventListener("rows", () => this.box.inert || this.#measure());
   }
 
   /** @param {KeyboardEvent} event */

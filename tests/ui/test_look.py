@@ -1,0 +1,61 @@
+"""How the grid looks: rows as tall as somebody chose, and lines that are seen to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from lakeshelf.governance.services.context import Context
+from tests.governance.api.people import issue
+from tests.support import eventually
+from tests.ui.browser import signed_in
+from tests.ui.steward import Desk, made
+
+pytestmark = pytest.mark.slow
+FAR = 500
+BAR = """(cell) => {
+    const { animationDelay, opacity } = getComputedStyle(cell, "::after");
+    return [animationDelay, opacity];
+}"""
+
+
+@pytest.fixture
+def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
+    made(context, rows=600)
+    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+        shown = Desk(page, context)
+        shown.open()
+        yield shown
+
+
+def jump(desk: Desk) -> None:
+    desk.go(1, "sku")
+    desk.press("Control+g")
+    desk.type(str(FAR))
+
+
+def test_rows_are_as_tall_as_somebody_chose_and_stay_where_they_were(desk: Desk) -> None:
+    jump(desk)
+    expect(desk.row(FAR)).to_have_css("height", "28px")
+    choice = desk.page.locator("[data-rows-choice] select")
+    for chosen, height in (("roomy", "36px"), ("dense", "24px")):
+        choice.select_option(chosen)
+        expect(desk.row(FAR)).to_have_css("height", height)
+        expect(desk.row(FAR)).to_be_visible()
+    desk.page.reload()
+    expect(choice).to_have_value("dense")
+    expect(desk.row(1)).to_have_css("height", "24px")
+
+
+def test_lines_are_seen_to_wait_after_a_moment(desk: Desk) -> None:
+    held: list[Route] = []
+    desk.page.route("**/views/*/rows?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright calls functions alone
+    jump(desk)
+    cell = desk.cell(FAR, "sku")
+    eventually(lambda: cell.evaluate(BAR) == ["0.2s", "1"], "a bar stands where a text will")
+    for route in held:
+        route.continue_()
+    expect(cell).to_have_text(f"K{FAR - 1:06}")
+    assert cell.evaluate(BAR)[0] != "0.2s"
