@@ -40,6 +40,7 @@ def test_the_floor_shows_what_is_open_and_why(app: FastAPI, ann: Person) -> None
     )
     assert [page.status_code for page in (shop_page, alerts, shelf)] == [200, 200, 200]
     assert "nothing runs; start it with <code>lakeshelf up</code>" in shop_page.text
+    assert re.search('href="/trace/a1"[^>]*>the oldest since .*2026-03-01 09:00:00', shop_page.text)
     assert "2 units are below min_qty 3" in alerts.text
     assert 'href="/trace/a1"' in alerts.text
     assert "Whole milk" in shelf.text

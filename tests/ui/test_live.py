@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,24 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
         second.locator("[data-live='stock.shelves']").evaluate("(place) => place.textContent = ''")
         expect(second.locator("[data-live='stock.shelves']")).to_have_text("3", timeout=20_000)
         second.context.close()
+
+
+def test_a_chart_has_its_figures_as_a_table_beside_it(
+    browser: Browser, context: Context, ann: Person, shop_template: Path
+) -> None:
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    points = [
+        {"at": (begin + timedelta(seconds=seconds)).isoformat(), "events_per_second": value}
+        for seconds, value in ((1, 4), (2, 8), (61, 1_200))
+    ]
+    minutes = [f"{begin + timedelta(minutes=late):%H:%M}" for late in (1, 0)]
+    with listening(application_of(context, shop_template)) as port:
+        page = signed_in(browser, port)
+        page.route(HISTORY, lambda route: route.fulfill(json={"points": points}))
+        page.reload()
+        page.get_by_text("As a table of Events a second").click()
+        rows = page.locator("[data-minutes=events_per_second] tbody tr")
+        expect(rows.locator("th")).to_have_text(minutes)
+        expect(rows.nth(1).locator("td")).to_have_text(["4", "6", "8"])
+        expect(rows.nth(0).locator("td")).to_have_text(["1\u2009200"] * 3)
+        page.context.close()

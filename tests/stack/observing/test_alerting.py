@@ -30,6 +30,8 @@ def test_from_event_to_alert_is_as_long_as_it_took_from_the_broker_to_the_commit
     write(lake, "raw/shelf_events", event(1, 9, early), event(2, 5, arrived), event(3, -5, early))
     alert = {"location": "store", "event_type": "refill_request", "status": "open"}
     write(lake, "ops/alerts", {**alert, "alert_id": "a1"})
+    closed = {"alert_id": "a0", "status": "resolved", "created_at": NOW - timedelta(days=1)}
+    write(lake, "ops/alerts", {**alert, **closed})
     numbers = Numbers(bare)
     assert numbers.look()["event_to_alert_ms"] is None, "nobody saw when it was opened"
     write(lake, "ops/alerts", {**alert, "alert_id": "a2"})
@@ -39,6 +41,7 @@ def test_from_event_to_alert_is_as_long_as_it_took_from_the_broker_to_the_commit
     write(lake, "ops/alerts", {**alert, **never}, {**alert, "alert_id": "a4", "status": "ack"})
     seen = numbers.look()
     assert seen["alerts"]["refill_request"] == 4
+    assert seen["oldest_alerts"] == {"refill_request": {"alert_id": "a1", "created_at": NOW}}
     assert 7_000 <= seen["event_to_alert_ms"] < 120_000
     assert "event to alert, ms" in render(watch._figures(seen))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,11 +31,13 @@ class AlertFigures:
 
     Attributes:
         open: Kind → open ones.
+        oldest: Kind of which some are open → `alert_id` and `created_at` of the oldest.
         delay_ms: From the last event of a shelf, as the broker had it, to the commit that showed its request to
             refill, in the middle of those that the latest such commit showed; None: none was seen to be opened.
     """
 
     open: Mapping[str, int]
+    oldest: Mapping[str, Mapping[str, Any]]
     delay_ms: int | None
 
 
@@ -60,7 +62,8 @@ class AlertFigure:
         if self._known is not None and new:
             self._delay_ms = self._delay(handle, new[:MOST]) or self._delay_ms
         self._known = frozenset(row["alert_id"] for row in asked)
-        return AlertFigures({kind: counts[kind] for kind in ALERT_KINDS}, self._delay_ms)
+        open_ = {kind: counts[kind] for kind in ALERT_KINDS}
+        return AlertFigures(open_, _oldest(rows), self._delay_ms)
 
     def _delay(self, handle: DeltaTable, opened: list[dict[str, Any]]) -> int | None:
         try:
@@ -87,6 +90,13 @@ class AlertFigure:
         ]
         columns = ("shelf_id", "event_time", "kafka_timestamp")
         return tables.rows(self._root, Raw.SHELF_EVENTS, columns, where)
+
+
+def _oldest(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Kind → the alert that was opened first."""
+    newest_first = sorted(rows, key=lambda row: (row["created_at"], row["alert_id"]), reverse=True)
+    names = ("alert_id", "created_at")
+    return {row["event_type"]: {name: row[name] for name in names} for row in newest_first}
 
 
 def _last(events: pa.Table, alert: Mapping[str, Any]) -> datetime | None:

@@ -94,11 +94,11 @@ class Numbers:
 
         Returns:
             `at`, `lake`, `state` (`down`, or what the stack tells), `parts`, `problems` (a line each), `events`
-            (records of the raw topics), `events_per_second` (since the look before), `clock` (`now`, `today`,
-            `kind`, `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `event_to_alert_ms` (as
-            `alerting.Alerts` has it), `plans` (kind → status → plans), `orders` (under way), `lost_sales`,
-            `quarantine` (records), `queries` (`TOLD_OF_QUERY`, by the drivers that run them), `tables` (`table`,
-            `version`, `rows`, `age_s`).
+            (records of the raw topics), `events_per_second` (since the look before), `clock` (`now`, `today`, `kind`,
+            `speed`), `stock`, `low_shelves`, `alerts` (type → open ones), `oldest_alerts` (type → the open one of most
+            age: `alert_id`, `created_at`), `event_to_alert_ms` (as `alerting.AlertFigures` has it), `plans` (kind →
+            status → plans), `orders` (under way), `lost_sales`, `quarantine` (records), `queries` (`TOLD_OF_QUERY`, by
+            the drivers that run them), `tables` (`table`, `version`, `rows`, `age_s`).
         """
         stack = running_stack(self._settings)
         events, tick, unreachable = self._ask_kafka()
@@ -144,6 +144,7 @@ class Numbers:
             "stock": stock,
             "low_shelves": None if opened is None else opened[AlertKind.REFILL_REQUEST],
             "alerts": opened,
+            "oldest_alerts": None if alerts is None else alerts.oldest,
             "event_to_alert_ms": None if alerts is None else alerts.delay_ms,
             "plans": plans,
             "orders": value[Ops.WH_SUPPLIER_ORDERS],

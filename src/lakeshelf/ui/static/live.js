@@ -110,6 +110,11 @@ function show(numbers) {
     const words = path === "as_of" ? asOf(numbers) : text(at(numbers, path));
     if (place.textContent !== words) place.textContent = words;
   }
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-live-trace]"))) {
+    const id = at(numbers, link.dataset.liveTrace || "");
+    link.hidden = !id;
+    if (id) link.href = `/trace/${encodeURIComponent(id)}`;
+  }
 }
 
 /** @param {Record<string, unknown>} numbers */

@@ -1,6 +1,6 @@
 // Two charts of the last ten minutes; where nobody looked there is a gap, not a line.
 
-import { on } from "./live.js";
+import { on, text } from "./live.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 600;
@@ -11,6 +11,7 @@ const GAP_MS = 5000;
 /** @typedef {{at: number, value: number}} Mark */
 /** @type {Map<string, Mark[]>} */
 const series = new Map();
+const tables = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-minutes]"));
 
 /**
  * @param {string} name
@@ -72,6 +73,30 @@ function draw(place) {
   place.replaceChildren(chart, note);
 }
 
+/** The same by minute; a minute in which nobody looked is not there. @param {HTMLElement} place */
+function list(place) {
+  const marks = series.get(place.dataset.minutes || "") || [];
+  place.hidden = marks.length === 0;
+  if (!(place instanceof HTMLDetailsElement) || !place.open) return;
+  const minutes = Map.groupBy(marks, ({ at }) => new Date(at).toISOString().slice(11, 16));
+  const rows = [...minutes].reverse().map(([minute, of]) => {
+    const values = of.map(({ value }) => value);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return line(minute, Math.min(...values), mean, Math.max(...values));
+  });
+  place.querySelector("tbody")?.replaceChildren(...rows);
+}
+
+/** @param {string} minute @param {...number} figures */
+function line(minute, ...figures) {
+  const row = document.createElement("tr");
+  const head = row.appendChild(document.createElement("th"));
+  head.scope = "row";
+  head.textContent = minute;
+  for (const figure of figures) Object.assign(row.insertCell(), { className: "n", textContent: text(figure) });
+  return row;
+}
+
 /** @param {Record<string, any>} numbers */
 function take(numbers) {
   for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chart]"))) {
@@ -81,6 +106,7 @@ function take(numbers) {
 
 function drawAll() {
   for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-chart]"))) draw(place);
+  for (const place of tables) list(place);
 }
 
 /** Begin with what the server remembers. */
@@ -94,5 +120,6 @@ async function begin() {
   drawAll();
 }
 
+for (const place of tables) place.addEventListener("toggle", () => list(place));
 on("numbers", (numbers) => { take(numbers); drawAll(); });
 void begin();

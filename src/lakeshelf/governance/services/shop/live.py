@@ -30,7 +30,7 @@ FRESH_S = 5.0
 """How old the newest numbers may be for whoever asks."""
 FIRST_S = 20.0
 """Longest wait for the first numbers: every table is opened for them."""
-PASSING = ("parts", "problems", "queries", "tables")
+PASSING = ("parts", "problems", "oldest_alerts", "queries", "tables")
 """What is not kept for the history: what is wrong, how far queries and how fresh tables are, is of one moment."""
 
 

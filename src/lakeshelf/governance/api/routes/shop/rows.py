@@ -177,6 +177,7 @@ BATCH = shape(
         **dict.fromkeys(("sources", "table_ids"), maybe(OBJECT)),
     },
 )
+_OLDEST = shape("OldestAlert", {"alert_id": TEXT, "created_at": MOMENT})
 NUMBERS = shape(
     "Numbers",
     {
@@ -195,6 +196,10 @@ NUMBERS = shape(
         ),
         "low_shelves": maybe(COUNT),
         "alerts": {**maybe(COUNTS), "description": "Kind → open ones."},
+        "oldest_alerts": {
+            **maybe({"type": "object", "additionalProperties": _OLDEST}),
+            "description": "Kind of which some are open → the one that was opened first.",
+        },
         "event_to_alert_ms": maybe(COUNT),
         "plans": {"type": "object", "additionalProperties": maybe(COUNTS)},
         "orders": maybe(COUNTS),
@@ -212,7 +217,7 @@ NUMBERS = shape(
             )
         ),
     },
-    optional=("parts", "problems", "tables"),
+    optional=("parts", "problems", "oldest_alerts", "tables"),
 )
 STATUS = shape(
     "Status",
