@@ -66,7 +66,12 @@ def test_history_and_blame_name_who_wrote_a_cell(
     blame = read(browser_of_ann, f"{HERE}/blame?row_id=%3Cb%3Ex%3C%2Fb%3E")
     assert '"Value">7<' in blame
     assert "2 cells differ" not in blame
-    assert "1 cell differs" in read(browser_of_ann, f"{HERE}/history?before=1&after=2")
+    ann.post(f"{DATA}/snapshots", {"name": "before_easter", "reason": HOSTILE})
+    page = read(browser_of_ann, f"{HERE}/history?before=1&after=2&column=none")
+    assert "1 cell differs" in page
+    assert "blame?row_id=%3Cb%3Ex%3C%2Fb%3E" in page
+    assert f'href="{HERE}?snapshot=before_easter"' in page
+    assert f'href="{HERE}/history?before=2&amp;after=2#diff-title"' in page
 
 
 def test_a_restore_is_proposed_and_not_done(

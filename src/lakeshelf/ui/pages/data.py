@@ -140,6 +140,7 @@ PAGES = (
         asks={
             "changes": Ask(f"{DATASET}/history", ("row_id", "column", "request", "offset")),
             "seen": Ask(DATASET),
+            "snapshots": Ask(f"{DATASET}/snapshots"),
         },
         command="lakeshelf data history {dataset}",
         options={"row_id": ""},
