@@ -70,7 +70,9 @@ class Everybody:
             names = [{**own, "number": number} for number in self.requests.values()]
         if "{version}" in path:
             names = [{**own, "version": version} for version in (CANDIDATE, CHAMPION)]
-        filled = [path.replace("{id:path}", SHELF).format_map(one) for one in names]
+        filled = [
+            path.replace("{id:path}", SHELF).replace(":path", "").format_map(one) for one in names
+        ]
         return [place + query for place in filled for query in queries.get(path, [""])]
 
 

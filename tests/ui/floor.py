@@ -25,6 +25,11 @@ def sent() -> list[Message]:
 @pytest.fixture
 def app(context: Context, shop_template: Path, sent: list[Message]) -> FastAPI:
     """As its server has it."""
-    made = application(context, answering(shop(context, shop_template), sent))
+    return app_of(context, shop_template, sent)
+
+
+def app_of(context: Context, template: Path, sent: list[Message]) -> FastAPI:
+    """The application on the shop of a template."""
+    made = application(context, answering(shop(context, template), sent))
     serving.install(made)
     return made

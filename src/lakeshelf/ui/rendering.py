@@ -53,6 +53,7 @@ def environment() -> Environment:
         "excerpt": excerpt,
         "trace": trace,
         "segment": segment,
+        "place": place,
     }
     return made
 
@@ -119,9 +120,20 @@ def segment(value: object) -> str:
     return quote(str(value), safe="")
 
 
+def place(value: object, of: str = "trace") -> str:
+    """Where something is shown by its id; one that browsers take for a step in an address has its life shown.
+
+    Args:
+        value: Its id, whatever it holds.
+        of: What such places begin with.
+    """
+    steps = (".", "..")
+    return url("/trace", {}, id=value) if value in steps else f"/{of}/{segment(value)}"
+
+
 def trace(value: object) -> Markup:
     """An id that leads to its life."""
-    return Markup('<a class="id" href="/trace/{}">{}</a>').format(segment(value), visible(value))
+    return Markup('<a class="id" href="{}">{}</a>').format(place(value), visible(value))
 
 
 def url(path: str, query: Mapping[str, object], /, **changed: object) -> str:

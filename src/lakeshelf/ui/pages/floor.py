@@ -151,7 +151,7 @@ PAGES = (
         also=(ACTS,),
     ),
     Page(
-        "/shelves/{shelf}",
+        "/shelves/{shelf:path}",
         "Shelf {shelf}",
         "shelf.html",
         asks={

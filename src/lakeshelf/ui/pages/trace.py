@@ -10,7 +10,7 @@ from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Page, Where
 from lakeshelf.ui.pictures.drawing import written
 from lakeshelf.ui.pictures.trace import LETTERS, Mark, drawn
-from lakeshelf.ui.rendering import segment, shown
+from lakeshelf.ui.rendering import place, shown
 
 Line = Mapping[str, Any]
 OWN = {
@@ -83,7 +83,7 @@ def _mark(line: Line, alerts: frozenset[str]) -> Mark:
     source = f"{line['table']} version {line['table_version']}"
     by = f", batch {batch['batch_id']} of {batch['query']}" if batch else ""
     words = f"{what(line)}, {line['time']}, {source}{by}"
-    href = f"/trace/{segment(own)}" if own else ""
+    href = place(own) if own else ""
     time = datetime.fromisoformat(line["time"])
     return Mark(own, time, lane(line), line["section"], words, href, led, is_this)
 

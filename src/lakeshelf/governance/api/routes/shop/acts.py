@@ -44,7 +44,7 @@ def ask(context: On, caller: By, shop: In, body: Asked) -> list[ActAnswer]:
     return [ActAnswer.model_validate(one) for one in acting.ask(context, caller, shop, asked)]
 
 
-@routes.post("/shelves/{shelf}/adjust", status_code=201)
+@routes.post("/shelves/{shelf:path}/adjust", status_code=201)
 def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> ActAnswer:
     """Correct the stock of a shelf by a difference to the books.
 
@@ -57,7 +57,7 @@ def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> A
     return ActAnswer.model_validate(act)
 
 
-@routes.post("/shelves/{shelf}/count", status_code=201, responses=documented("count_doubted"))
+@routes.post("/shelves/{shelf:path}/count", status_code=201, responses=documented("count_doubted"))
 def count(context: On, caller: By, shop: In, shelf: str, body: Count) -> CountAnswer:
     """Say how many units of a lot are there; the books are adjusted by the difference, as by `lakeshelf stock count`.
 

@@ -73,15 +73,7 @@ def get_plan(context: On, caller: By, plan: str) -> Plan:
     return looking.plan(context, caller, plan)
 
 
-@routes.get("/shelves/{shelf}")
-def get_shelf(context: On, caller: By, shelf: str) -> Shelf:
-    """A shelf: profile, stock, back room, lots, what is on its way, policies in force, open alerts and plans."""
-    from lakeshelf.governance.services.shop import looking
-
-    return looking.shelf(context, caller, shelf)
-
-
-@routes.get("/shelves/{shelf}/books")
+@routes.get("/shelves/{shelf:path}/books")
 def get_books(context: On, caller: By, shelf: str, location: Location = "store") -> BooksAnswer:
     """What the books expect on a shelf or in its back room, lot by lot: what a count is compared with."""
     from lakeshelf.governance.services.shop import counting
@@ -89,12 +81,20 @@ def get_books(context: On, caller: By, shelf: str, location: Location = "store")
     return BooksAnswer.model_validate(counting.books(context, caller, shelf, location))
 
 
-@routes.get("/shelves/{shelf}/order", responses=documented("gone"))
+@routes.get("/shelves/{shelf:path}/order", responses=documented("gone"))
 def get_order(context: On, caller: By, shop: In, shelf: str) -> ShelfOrder:
     """How much is ordered for a shelf, by a model's forecast or by the rule, and why, as `lakeshelf explain`."""
     from lakeshelf.governance.services.shop import ordering
 
     return ordering.order(context, caller, shop, shelf)
+
+
+@routes.get("/shelves/{shelf:path}")
+def get_shelf(context: On, caller: By, shelf: str) -> Shelf:
+    """A shelf: profile, stock, back room, lots, what is on its way, policies in force, open alerts and plans."""
+    from lakeshelf.governance.services.shop import looking
+
+    return looking.shelf(context, caller, shelf)
 
 
 @routes.get("/low_shelves")
