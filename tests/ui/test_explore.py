@@ -53,6 +53,18 @@ def test_a_statement_is_asked_and_its_rows_are_paged_drawn_and_downloaded(
     assert '<input type="checkbox" name="escape" value="formulas">' in first.text
 
 
+def test_a_statement_that_runs_is_cancelled_on_its_page(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    place = run(browser, "SELECT count(*) FROM range(1000000000000) AS t(n) WHERE n % 7 = 3")
+    page = read(browser, place)
+    assert "It runs" in page.text
+    [form] = re.findall(r'action="/forms/cancel-statement".*?</form>', page.text, re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    assert post(browser, "/forms/cancel-statement", fields).status_code == 303
+    assert browser.get(f"/api/v1/jobs/{fields['job']}", wait=9)["status"] == "cancelled"
+    assert "There is no result: the statement is cancelled." in read(browser, place).text
+
+
 def test_tables_stand_with_what_the_contract_says(app: FastAPI, ann: Person) -> None:
     page = read(Browser(app, "ann"), "/explore?find=alert_id")
     assert "<code>ops.alerts</code>" in page.text
