@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +19,8 @@ PROGRAM = "chromium"
 PATIENCE_MS = 30_000
 """How long something is waited for, on a machine that does other work."""
 
-
+SIZES = {"desk": (1280, 720), "hand": (390, 844)}
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 PICTURES = Path(".cache") / "pages"
 """Where pictures of pages lie whose tests failed."""
 

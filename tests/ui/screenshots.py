@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,23 +16,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from lakeshelf.governance.metadata import Metadata
-from lakeshelf.ui.pages import PAGES
-from tests.cli.shop.told_shop import OPENED, SHELF, write_all
+from tests.cli.shop.told_shop import write_all
 from tests.governance.api import modelled
-from tests.governance.api.operations import USERS
-from tests.governance.api.people import REQUESTS, Person
-from tests.governance.api.serving import listening
-from tests.governance.api.test_life import done, insert, proposed, set_
-from tests.governance.services.conftest import Clock, services
 from tests.governance.worker import Process
-from tests.ui import everybody
-from tests.ui.browser import running, signed_in
-from tests.ui.everybody import Everybody
-from tests.ui.test_every_page import SIZES
+from tests.ui import lived
+from tests.ui.browser import SCHEMES, SIZES, running, signed_in
+from tests.ui.lived import Lived
 
-SCHEMES = ("light", "dark")
-POLICIES = 60
 QUALITY = 80
 """Of the pictures, which are WebP."""
 TALLEST = 2_400
@@ -46,53 +35,18 @@ def name(path: str) -> str:
 
 
 @contextmanager
-def shop() -> Iterator[tuple[str, Everybody, dict[str, str]]]:
-    """Where the pages of a shop listen, who is there, and page → the address that is pictured."""
-    folder = Path(tempfile.mkdtemp(prefix="lakeshelf-"))
-    (folder / "process").mkdir()
-    process = Process(folder / "process")
-    template = folder / "template"
-    write_all(template)
-    modelled.write(template)
-    with Metadata.open(folder / "metadata.db") as metadata:
-        context = services(metadata, folder / "lake", process.worker, Clock())
-        with (
-            everybody.pages(context, template, [], OPENED.date()) as app,
-            listening(app) as address,
-        ):
-            all_ = everybody.everybody(app, context, [])
-            people = {role: Person(app, role) for role in USERS}
-            yield address, all_, _addresses(all_, _lived(people))
-    process.kill()
-    shutil.rmtree(folder)
-
-
-def _lived(people: dict[str, Person]) -> str:
-    """Policies, a change request of them that is looked at, and its number."""
-    owner, reviewer, author = (people[role] for role in ("owner", "contributor", "author"))
-    shelves = [SHELF, *(f"S{1 + n % 4}-I{2 + n}" for n in range(POLICIES - 1))]
-    rows = [
-        insert(shelf, threshold_pct=40 - n % 4 * 5, min_qty=4) for n, shelf in enumerate(shelves)
-    ]
-    done(owner, reviewer, *rows)
-    edits = [set_(shelf, "threshold_pct", 15) for shelf in shelves[:6]]
-    words = {"title": "Lower thresholds for dairy", "description": "It is delivered daily now."}
-    number = str(proposed(author, *edits, set_(SHELF, "min_qty", 2), **words)["number"])
-    remark = {"body": "Why 2?", "row_id": SHELF, "column": "min_qty"}
-    reviewer.post(f"{REQUESTS}/{number}/comments", remark)
-    return number
-
-
-def _addresses(all_: Everybody, number: str) -> dict[str, str]:
-    chosen = {path.path: all_.addresses(path.path)[0] for path in PAGES}
-    return chosen | {
-        "/reviews/{project}/{number}": f"/reviews/retail/{number}",
-        "/explore": "/explore",
-        "/whatif": "/whatif",
-        "/pipeline": "/pipeline",
-        "/trace": "/trace",
-        "/shelves/{shelf}": f"/shelves/{SHELF}?order=shown",
-    }
+def _shop() -> Iterator[Lived]:
+    """A shop with all that it stands on."""
+    with tempfile.TemporaryDirectory(prefix="lakeshelf-") as folder:
+        template = Path(folder) / "template"
+        write_all(template)
+        modelled.write(template)
+        process = Process(Path(folder))
+        try:
+            with lived.shop(template, process.worker) as made:
+                yield made
+        finally:
+            process.kill()
 
 
 def picture(page: Page, file: Path, *, whole: bool) -> None:
@@ -114,9 +68,10 @@ def picture(page: Page, file: Path, *, whole: bool) -> None:
 def write(folder: Path, names: Sequence[str] = ()) -> None:
     """Write the pictures, or those that are named."""
     folder.mkdir(parents=True, exist_ok=True)
-    with shop() as (address, _, places), running() as browser:
+    with _shop() as shop, running() as browser:
+        places = lived.chosen(shop)
         for role, is_theirs in (("contributor", True), ("owner", False)):
-            with signed_in(browser, address, role) as page:
+            with signed_in(browser, shop.address, role) as page:
                 for path, place in places.items():
                     if path.startswith("/reviews") == is_theirs:
                         _write(page, folder, name(path), place, names)
@@ -129,7 +84,7 @@ def _write(page: Page, folder: Path, of: str, place: str, names: Sequence[str]) 
             if names and called not in names:
                 continue
             page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.goto(place)
             picture(page, folder / f"{called}.webp", whole=not names)
 

@@ -1,58 +1,69 @@
-"""Every page, in real Chromium: light and dark, on a desk and in a hand, with nothing that a browser complains of."""
+"""Every page at its fullest, in real Chromium, light and dark, on a desk and in a hand: it complains of nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
-from lakeshelf.governance.services.context import Context
-from lakeshelf.ui import files
+from lakeshelf.governance.validation.remote import Worker
 from lakeshelf.ui.pages import PAGES
-from tests.cli.shop.told_shop import SHELF
-from tests.governance.api.modelled import CANDIDATE
-from tests.governance.api.people import issue
-from tests.governance.services.conftest import DATASET, PROJECT
-from tests.ui import tools
-from tests.ui.browser import PICTURES, signed_in
-from tests.ui.floor import app, sent, shop_template
+from tests.governance.api.floor import shop_template
+from tests.ui import lived, tools, weights
+from tests.ui.browser import PICTURES, SCHEMES, SIZES, signed_in
+from tests.ui.lived import Lived
 from tests.ui.steward import WORST
 
-__all__ = ["app", "sent", "shop_template"]
-pytestmark = pytest.mark.slow
-NAMES = {
-    "shelf": SHELF,
-    "project": PROJECT,
-    "dataset": DATASET,
-    "number": "1",
-    "upload": "0",
-    "id": SHELF,
-    "version": CANDIDATE,
-}
-"""What the names of addresses are here."""
-QUERIES = {"/data/{project}/{dataset}/blame": "?shelf_id=S1"}
-SIZES = {"desk": (1280, 720), "hand": (390, 844)}
+__all__ = ["shop_template"]
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
+BARE = {"/trace", "/reviews/{project}/{number}", "/pipeline", "/alerts", "/plans"}
+"""Pages of which a part is empty at their fullest: nothing of the stack runs, nobody has said a word, no act failed."""
 HEAVIEST_BYTES = 120_000
 """A page with its styles and scripts, as they are sent."""
 
 
+@pytest.fixture(scope="module")
+def shop(shop_template: Path, worker: Worker) -> Iterator[Lived]:
+    with lived.shop(shop_template, worker) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def full(shop: Lived) -> Mapping[str, list[str]]:
+    """Page → addresses at which it is full; made before a browser runs, which lets no other loop run in its thread."""
+    return lived.full(shop)
+
+
+@pytest.fixture(scope="module")
+def crowded(shop: Lived) -> list[str]:
+    return lived.crowded(shop)
+
+
 @pytest.fixture
-def page(browser: Browser, context: Context, address: str) -> Iterator[Page]:
-    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+def page(
+    full: Mapping[str, list[str]], crowded: list[str], browser: Browser, shop: Lived
+) -> Iterator[Page]:
+    with signed_in(browser, shop.address, "owner") as page:
         yield page
 
 
-def address_of(path: str) -> str:
-    """Where a page of the declarations is; one with a name that is not known here fails."""
-    return path.replace(":path", "").format_map(NAMES) + QUERIES.get(path, "")
+def opened(page: Page, address: str) -> None:
+    """Open a page with all that it folds away, and wait for what its scripts show."""
+    answer = page.goto(address)
+    assert answer is not None
+    assert answer.status == 200
+    expect(page.locator("h1")).to_be_visible()
+    page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true; })")
+    if page.locator("[data-grid]").count():
+        expect(page.locator(".grid-line [role=gridcell]").first).not_to_be_empty()
 
 
 def serious(page: Page) -> list[str]:
     """What axe finds that keeps people out."""
-    page.evaluate((tools.modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("() => axe.run().then((result) => result.violations)")
     return [
         f"{one['id']}: {node['html'][:200]}"
@@ -75,37 +86,62 @@ def empty(page: Page) -> list[str]:
     return [f"empty: {label}" for label, text in texts if text.strip() in ("", "\N{EN DASH}")]
 
 
+def bare(page: Page) -> list[str]:
+    """What of a page is refused, or holds nothing."""
+    return page.locator(".refusal[role=alert]:visible, main .empty:visible").all_inner_texts()
+
+
+def faults(page: Page, size: str) -> Iterator[str]:
+    yield from serious(page)
+    if is_wider(page):
+        yield "it scrolls sideways"
+    if size == "hand":
+        yield from empty(page)
+
+
+def pictured(page: Page, *words: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", " ".join(words)).strip("-")
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
 @pytest.mark.parametrize("path", [page.path for page in PAGES])
-def test_every_page_is_for_everybody(page: Page, path: str) -> None:
+def test_every_page_is_for_everybody(page: Page, full: Mapping[str, list[str]], path: str) -> None:
+    axe = (tools.modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     wrong: list[str] = []
-    for size, (width, height) in SIZES.items():
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.goto(address_of(path))
-            expect(page.locator("h1")).to_be_visible()
-            faults = serious(page) + (["it scrolls sideways"] if is_wider(page) else [])
-            faults += empty(page) if size == "hand" else []
-            if faults:
-                PICTURES.mkdir(parents=True, exist_ok=True)
-                name = re.sub(r"\W+", "-", f"{path} {size} {scheme}").strip("-")
-                page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-            wrong += [f"{size} {scheme}: {fault}" for fault in faults]
+    for address in full[path]:
+        opened(page, address)
+        weight = weights.sent(page)
+        wrong += [f"{address} weighs {weight:,} bytes"] if weight > HEAVIEST_BYTES else []
+        page.evaluate(axe)
+        for (size, (width, height)), scheme in product(SIZES.items(), SCHEMES):
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            found = list(faults(page, size))
+            if found:
+                pictured(page, path, size, scheme)
+            wrong += [f"{address} {size} {scheme}: {fault}" for fault in found]
+        if path not in BARE:
+            wrong += [f"{address} is not full: {told}" for told in bare(page)]
     assert wrong == []
 
 
-def test_no_page_is_heavy(page: Page) -> None:
-    weights: dict[str, int] = {}
-    for path in (one.path for one in PAGES):
-        sent: list[Response] = []
+def test_light_or_dark_is_as_the_system_has_it_until_somebody_chooses(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/me")
+    root, switch = page.locator("html"), page.locator("[data-theme-switch]")
+    for theme, other in (("dark", "light"), ("light", "dark")):
+        expect(root).to_have_attribute("data-theme", theme)
+        expect(root).to_have_css("color-scheme", theme)
+        expect(switch).to_have_text(other.title())
+        switch.click()
+    switch.click()
+    page.reload()
+    expect(root).to_have_attribute("data-theme", "light")
 
-        def keep(answer: Response, sent: list[Response] = sent) -> None:
-            sent.append(answer)
 
-        page.on("response", keep)
-        opened = page.goto(address_of(path), wait_until="load")
-        assert opened is not None
-        page.remove_listener("response", keep)
-        names = {urlsplit(one.url).path.split("/", 3)[-1] for one in sent if "/static/" in one.url}
-        weights[path] = len(opened.body()) + sum(len(files.assets().packed[name]) for name in names)
-    assert {path: weight for path, weight in weights.items() if weight > HEAVIEST_BYTES} == {}
+def test_no_page_is_heavy_that_has_all_rows_of_its_list(page: Page, crowded: list[str]) -> None:
+    for address in crowded:
+        opened(page, address)
+        assert page.locator("tbody tr").count() >= lived.CROWDED
+        assert weights.sent(page) <= HEAVIEST_BYTES, address

