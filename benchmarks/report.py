@@ -77,6 +77,9 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
 PAGE = "docs/benchmarks.md"
 HEAD = "| figure | unit | to reach | measured (median) | min | max | reached | before |"
 RULE = "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: |"
+BUSY_LOAD = 2
+"""Load a core above which other work takes most of the machine."""
+BUSY = "**Other work took most of the machine as this began**: times that are reached hold, others say little."
 VERDICTS = {None: "", True: "yes", False: "no"}
 
 
@@ -164,12 +167,14 @@ def origin(result: Mapping[str, Any]) -> list[str]:
     machine = result["machine"]
     runs = result["runs"]
     loads = ", ".join(text(run["load_before"]) for run in runs)
+    is_busy = runs[0]["load_before"] > BUSY_LOAD * machine["cores"]
     parameters = ", ".join(f"{k} {_plain(v)}" for k, v in result["parameters"].items())
     versions = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
     return [
         f"{len(runs)} runs on {result['made_at'][:10]}, seeds from {result['seed']}; {parameters}.",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['kernel']},"
         f" {machine['file_system']}; load before the runs {loads}.",
+        *([BUSY] if is_busy else []),
         f"Versions: {versions}.",
     ]
 

@@ -102,6 +102,13 @@ def test_a_figure_is_held_against_the_goal_of_today(tmp_path: Path) -> None:
     assert "≥ 60,000 | 61,000" in table
 
 
+@pytest.mark.parametrize(("load", "is_said"), [(4.0, False), (4.1, True)])
+def test_a_machine_that_did_other_work_is_told_of(load: float, is_said: bool) -> None:
+    """Of a later run the load is that of the runs before it."""
+    busy = result("idle", 1.0) | {"runs": [{"load_before": load}, {"load_before": 9.0}]}
+    assert (report.BUSY in report.origin(busy)) is is_said
+
+
 def test_a_benchmark_without_a_result_is_not_measured(tmp_path: Path) -> None:
     page = report.rendered((project_home() / report.PAGE).read_text(), tmp_path, {})
     figures = sum(len(b.figures(b.defaults)) for b in report.BENCHMARKS)
