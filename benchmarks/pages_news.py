@@ -33,6 +33,7 @@ MILLISECONDS = 1000
 def delays(page: Page, lake: Path | str, seconds: float) -> list[float]:
     """Milliseconds from each commit of the state of shelves to the frame in which `/pipeline` shows it."""
     page.goto("/pipeline")
+    expect(page.locator("[data-awaited]")).to_have_count(0)  # until then it comes again by itself
     cell = page.locator(f'[data-table="{live.STATE_TABLE}"] [data-figure=version]')
     cell.evaluate(SHOWN)
     page.wait_for_timeout(seconds * MILLISECONDS)
