@@ -76,9 +76,14 @@ def is_for_all(page: Page) -> bool:
     return all(TABLE["GET", path] == EVERYBODY for path in asked(page))
 
 
+def address(page: Page) -> str:
+    """Its path for people: what a router is told of a name is left out."""
+    return page.path.replace(":path}", "}")
+
+
 def rows() -> Iterator[tuple[str, ...]]:
     """Pages, then acts: those that are for the same, and how much by column."""
-    yield from _grouped({f"`{one.path}`": partial(of_page, one) for one in PAGES})
+    yield from _grouped({f"`{address(one)}`": partial(of_page, one) for one in PAGES})
     yield from _grouped(
         {
             one.name.replace("-", " "): partial(right, method=one.method, path=one.path)

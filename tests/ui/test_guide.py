@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 from lakeshelf.ui.pages import PAGES
-from tests.ui.matrix import FILE, table
+from tests.ui.matrix import FILE, address, table
 
 HEAVIEST, HEAVIEST_OF_ALL = 120_000, 1_000_000
 """Bytes of a picture, and of all."""
@@ -21,7 +21,7 @@ def rows() -> list[list[str]]:
 
 def test_each_page_stands_there_with_its_command_and_no_other() -> None:
     told = [(row[0], row[2]) for row in rows() if row[0].startswith("`")]
-    assert told == [(f"`{page.path}`", f"`{page.command}`") for page in PAGES]
+    assert told == [(f"`{address(page)}`", f"`{page.command}`") for page in PAGES]
 
 
 def test_the_keys_are_those_of_the_grid() -> None:
