@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lakeshelf.telemetry.metrics import METRICS, PREFIX, series
+from lakeshelf.telemetry.metrics import METRICS, PREFIX
 from tests.support import eventually
 from tests.telemetry.prometheus import Prometheus
+from tests.telemetry.series import series
 from tests.telemetry.test_alerts import DASHBOARDS, expressions, named
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"

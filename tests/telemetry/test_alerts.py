@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lakeshelf.telemetry.metrics import METRICS, PREFIX, Metric
+from lakeshelf.telemetry.metrics import METRICS, PREFIX
+from tests.telemetry.series import series
 
 HOME = Path(__file__).parents[2]
 FOLDER = HOME / "infra" / "prometheus"
@@ -24,16 +25,6 @@ ALERTS: dict[str, dict[str, Any]] = {
 }
 DASHBOARDS = sorted((HOME / "infra" / "grafana" / "dashboards").glob("*.json"))
 SECTIONS = ("Symptom", "First look", "Causes", "Way out")
-ENDS = {"histogram": ("bucket", "count", "sum"), "summary": ("count", "sum")}
-"""Kind → ends of the names of its series; others have one, of the metric's own name."""
-
-
-def series(metric: Metric) -> list[str]:
-    """Names of the series that a metric has when it is scraped."""
-    ends = ENDS.get(metric.kind)
-    return [f"{metric.exported}_{end}" for end in ends] if ends else [metric.exported]
-
-
 SERIES = {name for metric in METRICS.values() for name in series(metric)}
 
 
