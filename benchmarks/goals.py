@@ -18,6 +18,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (ml.BENCHMARK, whatif.BENCHMARK, reaction_mo
 HEAD = "| what was not reached | goal | measured | why |\n| --- | ---: | ---: | --- |"
 OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
+BESIDE = "other work took most of the machine meanwhile; what it takes alone is not known yet"
 REASONS: Mapping[str, str] = {
     "deviance_often": "simple methods know more of these, too: their WAPE is far below that on active shelves",
     "pinball_active": "in most windows nothing is sold (coverage of `zero`), which leaves whole units little room",
@@ -26,6 +27,9 @@ REASONS: Mapping[str, str] = {
     "stores": "too much in one store and too little in another even out in the sum of all, not in each",
     "coverage_q90": "even the true quantile of whole units covers more than its level",
     "gates": "the bias of single stores, as above",
+    "fill_10": BESIDE,
+    "cutoff": BESIDE,
+    "asked": BESIDE,
     "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
 }
 """Figure → why its goal is out of reach."""

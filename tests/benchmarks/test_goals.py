@@ -25,7 +25,7 @@ def test_what_was_not_reached_is_named_with_its_reason(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     arguments = write(
-        tmp_path, deviance_active=13.0, others_bias=4.0, cutoff=31.0, trial=9.0, stores=None
+        tmp_path, deviance_active=13.0, others_bias=4.0, install=31.0, trial=9.0, stores=None
     )
     assert goals.main([*arguments, "--check"]) == 1
     assert goals.main(arguments) == 0
