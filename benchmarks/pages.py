@@ -40,7 +40,7 @@ GOAL_ROWS = 1_000_000
 SHELF = "S300-I1000000"
 """One that events of a stack are of."""
 DIFF = "[aria-labelledby=diff] tbody tr"
-START_S = 60.0
+START_S = 300.0
 BYTES = 1000
 """Of a kilobyte."""
 
