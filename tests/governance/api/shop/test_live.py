@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.api.app import ended
+from lakeshelf.governance.api.routes import watching
 from lakeshelf.governance.errors import GovernanceError
 from lakeshelf.governance.services.shop import live
 from lakeshelf.governance.services.shop.live import HISTORY_S, LINGER_S, Live
@@ -164,7 +165,10 @@ def _events(lines: Iterator[str]) -> Iterator[Any]:
             event = {}
 
 
-def test_numbers_come_as_events_to_a_browser_that_is_signed_in(app: FastAPI, ben: Person) -> None:
+def test_numbers_come_as_events_to_a_browser_that_is_signed_in_as_soon_as_they_are_taken(
+    app: FastAPI, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "POLL_S", 3_600.0)
     browser = Browser(app, "ben")
     with listening(app) as address:
         # the cookie has the port of the address, which it was not made for

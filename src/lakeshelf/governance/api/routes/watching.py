@@ -164,7 +164,7 @@ async def _stream(
             shown = point.id
             yield ServerSentEvent(event="numbers", data=point.text)
         if len(listed) < AT_ONCE:
-            await asyncio.sleep(POLL_S)
+            await (asyncio.sleep(POLL_S) if live is None else live.after(shown, POLL_S))
 
 
 def _number(last: str | None) -> int | None:

@@ -5,11 +5,12 @@ docs/design/governance.md#shop
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -79,6 +80,7 @@ class Live:
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._taking: threading.Thread | None = None
+        self._waking: set[Callable[[], object]] = set()
         self._failure: LakeshelfError | OSError | None = None
 
     def peek(self) -> NumbersPoint | None:
@@ -112,6 +114,24 @@ class Live:
             f"live numbers could not be taken{problem}",
             hint="ask again soon",
         )
+
+    async def after(self, shown: str, seconds: float) -> None:
+        """Wait for numbers that are newer than those of an id, but no longer than so many seconds."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(came.set)
+
+        with self._changed:
+            if (point := self._fresh()) is not None and point.id != shown:
+                return
+            self._waking.add(wake)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(came.wait(), seconds)
+        finally:
+            with self._changed:
+                self._waking.discard(wake)
 
     def history(self) -> list[NumbersPoint]:
         """Numbers of the last `HISTORY_S` in which somebody asked, the oldest first; others follow for a while."""
@@ -170,3 +190,5 @@ class Live:
             while now - self._points[0].taken_s > HISTORY_S:
                 self._points.popleft()
             self._changed.notify_all()
+            for wake in self._waking:
+                wake()
