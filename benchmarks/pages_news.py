@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -66,21 +67,21 @@ def healed(page: Page, server: psutil.Process, start: Callable[[], object]) -> f
 
 
 def streams(address: str, token: str, pid: int, seconds: float) -> dict[str, float]:
-    """Cores of the API while many listen, and how many snapshots the one with the fewest lacks."""
-    counts = [0] * STREAMS
+    """Cores of the API while many listen, and the most snapshots that one of them missed between two that came."""
+    taken: list[list[int]] = [[] for _ in range(STREAMS)]
     ready, stopped = threading.Barrier(STREAMS + 1), threading.Event()
 
     def listen(place: int) -> None:
         with httpx.stream("GET", f"{address}/api/v1/events", params={"topics": "live"},
                           headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S) as answer:  # fmt: skip
             answer.raise_for_status()
-            lines = answer.iter_lines()
-            next(line for line in lines if line.startswith("event: numbers"))
+            numbers = _numbers(answer.iter_lines())
+            next(numbers)
             ready.wait(WAIT_S)
-            for line in lines:
+            for number in numbers:
+                taken[place].append(number)
                 if stopped.is_set():
                     return
-                counts[place] += line.startswith("event: numbers")
 
     threads = [threading.Thread(target=listen, args=(n,), daemon=True) for n in range(STREAMS)]
     for thread in threads:
@@ -90,7 +91,22 @@ def streams(address: str, token: str, pid: int, seconds: float) -> dict[str, flo
     before, began = governed.spent(process), time.monotonic()
     time.sleep(seconds)
     cores = (governed.spent(process) - before) / (time.monotonic() - began)
-    fewest, most = min(counts), max(counts)
     stopped.set()
     wait_for("streams to end", lambda: not any(one.is_alive() for one in threads), WAIT_S)
-    return {"streams_cores": cores, "streams_lost": float(max(0, most - fewest - 1))}
+    return {"streams_cores": cores, "streams_lost": float(max(map(missed, taken)))}
+
+
+def missed(numbers: Sequence[int]) -> int:
+    """How many numbers lack between the first and the last of some that came, each one higher than that before."""
+    if not numbers:
+        raise RuntimeError("a stream brought nothing")
+    return numbers[-1] - numbers[0] + 1 - len(numbers)
+
+
+def _numbers(lines: Iterable[str]) -> Iterator[int]:
+    """The places of snapshots in the order of their process: what stands behind the dot of their ids."""
+    is_snapshot = False
+    for line in lines:
+        if line.startswith("data: ") and is_snapshot:
+            yield int(json.loads(line.removeprefix("data: "))["id"].rpartition(".")[2])
+        is_snapshot = line == "event: numbers" or (is_snapshot and bool(line))
