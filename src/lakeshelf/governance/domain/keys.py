@@ -17,6 +17,7 @@ from lakeshelf.governance.domain.definition import Definition
 from lakeshelf.governance.domain.values import read, shown, whole
 from lakeshelf.governance.errors import GovernanceError, refused
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SHOWN = 80
 _ROWS = 100_000
 """Rows whose keys are values of Python at a time."""
@@ -104,7 +105,7 @@ def _text(definition: Definition, parts: list[Any]) -> str:
         return str(parts[0])
     columns = (definition[name] for name in definition.key)
     array = [shown(column, part) for column, part in zip(columns, parts, strict=True)]
-    return json.dumps(array, ensure_ascii=False, separators=(",", ":"))
+    return _JSON(array)
 
 
 def _texts(definition: Definition, columns: list[pa.Array]) -> pa.StringArray:

@@ -41,6 +41,7 @@ _LONG = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?")
 _TIME = re.compile(DATE_PATTERN + time_pattern(digits=6))
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 _SHOWN = 80
 _LONGEST_NUMBER = 100
 _EXACT = Context(prec=2 * _LONGEST_NUMBER)
@@ -89,7 +90,7 @@ def shown(column: Column, value: Any) -> Any:
 
 def text_of(column: Column, value: Any) -> str:
     """The JSON text of a value: `null`, `""` and `"null"` are three."""
-    return json.dumps(shown(column, value), ensure_ascii=False)
+    return _JSON(shown(column, value))
 
 
 def of_text(column: Column, text: str) -> Any:
@@ -103,8 +104,8 @@ def of_text(column: Column, text: str) -> Any:
 
 def texts(column: Column, values: pa.Array) -> list[str]:
     """The JSON texts of the values of a column."""
-    show, dump = _shown_as(column), json.JSONEncoder(ensure_ascii=False).encode
-    return ["null" if value is None else dump(show(value)) for value in values.to_pylist()]
+    show = _shown_as(column)
+    return ["null" if value is None else _JSON(show(value)) for value in values.to_pylist()]
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:

@@ -49,7 +49,9 @@ def discard_session(context: On, caller: By, session: str) -> None:
 @routes.post(f"{SESSION}/edits")
 def edit(context: On, caller: By, session: str, body: shapes.EditsBody) -> answers.EditsAnswer:
     """Edit cells, insert and delete rows; each that cannot be taken is refused by cell, the others are taken."""
-    incoming = [IncomingEdit(**one.model_dump()) for one in body.edits]
+    incoming = [
+        IncomingEdit(one.edit_id, one.op, one.row_id, one.column, one.value) for one in body.edits
+    ]
     return _edited(sessions.edit(context, caller, session, incoming))
 
 

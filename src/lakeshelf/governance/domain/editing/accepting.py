@@ -193,6 +193,8 @@ class _Desk:
 
     def _known_key(self, named: str) -> str:
         key = self.answer.made.get(named, named)
+        if key in self.answer.rows:
+            return key
         return row_id(self.definition, key_of(self.definition, key))
 
     def _new_key(self, named: str, cells_by_name: Mapping[str, Any]) -> str:

@@ -97,12 +97,13 @@ class Desk:
         """What the edits come to."""
         return self._staged(self.edits)
 
-    def known_by(self, edit: IncomingEdit) -> IncomingEdit:
-        """An edit with its row named as it is elsewhere; one of a row that no key is stays as it is."""
-        try:
-            return replace(edit, row_id=same_key(self.definition, edit.row_id))
-        except GovernanceError:
-            return edit
+    def known_by(self, edits: Sequence[IncomingEdit]) -> list[IncomingEdit]:
+        """Edits with their rows named as they are elsewhere; one of a row that no key is stays as it is."""
+        names = {one: _same(self.definition, one) for one in {edit.row_id for edit in edits}}
+        return [
+            edit if edit.row_id == names[edit.row_id] else replace(edit, row_id=names[edit.row_id])
+            for edit in edits
+        ]
 
     def rows(self, ids: Iterable[str]) -> dict[str, dict[str, Any] | None]:
         """Rows as the session sees them: column → value; None: deleted in it; others are not there."""
@@ -176,14 +177,18 @@ class Desk:
         return folded(self.definition, edits, self._read(ids))
 
     def _read(self, ids: Sequence[str]) -> pa.Table:
-        """Rows that the session began with; those that were just read, or are held, are not read again."""
-        if len(ids) <= FEW_KEYS and (held := self._held) is not None:
-            return held.of_ids(ids)
+        """Rows that the session began with; those that were just read are not looked up again."""
         if not self._last or not self._last[-1].ids.issuperset(ids):
-            rows = self.base.rows(keys_of(self.definition, ids))
+            rows = self._looked_up(ids)
             self._last[:] = [_Rows(frozenset(ids), row_ids(self.definition, rows), rows)]
         last = self._last[-1]
         return last.rows.filter(pc.is_in(last.own, pa.array(ids, pa.string())))
+
+    def _looked_up(self, ids: Sequence[str]) -> pa.Table:
+        is_quick = len(ids) <= FEW_KEYS or len(self.definition.key) == 1
+        if is_quick and (held := self._held) is not None:
+            return held.of_ids(ids)
+        return self.base.rows(keys_of(self.definition, ids))
 
     def _all(self, columns: Sequence[str]) -> pa.RecordBatchReader:
         return self.base.reader(columns)
@@ -195,6 +200,13 @@ class Desk:
         return self.memory.tables.known(
             (*place, self.definition.version, self.session.base_version)
         )
+
+
+def _same(definition: Definition, row_id: str) -> str:
+    try:
+        return same_key(definition, row_id)
+    except GovernanceError:
+        return row_id
 
 
 def _is_key(definition: Definition, row_id: str) -> bool:
@@ -219,6 +231,7 @@ def logged(
     violated: Mapping[tuple[str | None, str | None], Sequence[str]],
 ) -> pa.Table:
     """Edits as rows of the log."""
+    said = {cell: json.dumps(rules) for cell, rules in violated.items()}
     rows = [
         {
             **vars(one),
@@ -226,7 +239,7 @@ def logged(
             "seq": first + place,
             "user_id": session.user,
             "ts": at,
-            "validation": json.dumps(violated.get((one.row_id, one.column), [])),
+            "validation": said.get((one.row_id, one.column), "[]"),
         }
         for place, one in enumerate(edits)
     ]

@@ -118,8 +118,8 @@ def edit(
         require_right(tx, caller, session.project, "edit")
         desk = Desk.of(context, tx, session)
     known = desk.known(one.edit_id for one in incoming)
-    fresh = [desk.known_by(one) for one in incoming if one.edit_id not in known]
-    rows = desk.rows([one.row_id for one in fresh])
+    fresh = desk.known_by([one for one in incoming if one.edit_id not in known])
+    rows = desk.rows(one.row_id for one in fresh)
     accepted = accept(desk.definition, fresh, rows, context.new_id)
     findings, deferred = desk.findings(context, accepted.edits, accepted.rows)
     _keep(context, desk, accepted.edits, findings)
