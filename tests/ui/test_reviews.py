@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import Any
@@ -77,16 +78,34 @@ def test_conflicts_come_first_are_settled_and_what_moved_is_told(
     assert "That says nothing of whether the values are right" in moved
 
 
-def test_who_approves_sees_how_often_each_rule_warns(
-    app: FastAPI, ann: Person, ben: Person
-) -> None:
+def few(ann: Person, ben: Person, severity: str) -> None:
+    """Have a rule in force by which `min_qty` is at most 9."""
     definition = ann.get(f"{DATA}/definition")["definition"]
-    few = {"name": "few", "kind": "between", "columns": ["min_qty"], "params": {"maximum": 9}}
-    rules = [*definition["rules"], {**few, "severity": "warning"}]
+    rule = {"name": "few", "kind": "between", "columns": ["min_qty"], "params": {"maximum": 9}}
+    rules = [*definition["rules"], {**rule, "severity": severity}]
     changed = {**definition, "version": 2, "rules": rules}
     request = ben.post(f"{DATA}/definition", {"definition": changed, "title": "at most 9"})
     act(ann, request, "approve")
     act(ann, request, "merge")
+
+
+@pytest.mark.parametrize(("severity", "words"), [("error", "Errors"), ("warning", "Warnings")])
+def test_sums_come_first_and_what_breaks_a_rule_before_the_rest(
+    app: FastAPI, ann: Person, ben: Person, severity: str, words: str
+) -> None:
+    done(ann, ben, insert("S1"), insert("S2"))
+    request = proposed(ann, set_("S1", "active", False), set_("S2", "min_qty", 12))
+    few(ann, ben, severity)
+    page = read(Browser(app, "ben"), DESK.format(request["number"])).text
+    kinds = re.findall(r'<tr class="group"><th[^>]*>(\w+)', page)
+    assert (kinds[0], len(kinds)) == (words, 2)
+    assert page.index('aria-label="Sums"') < page.index('aria-label="Decide"') < page.index(words)
+
+
+def test_who_approves_sees_how_often_each_rule_warns(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    few(ann, ben, "warning")
     edits = (insert(f"S{number}", min_qty=10 + number) for number in range(3))
     number = str(proposed(ann, *edits, insert("S9"))["number"])
     reviewer = Browser(app, "ben")
@@ -120,7 +139,35 @@ def test_cells_are_rejected_the_rest_is_approved_merged_and_taken_back(
     assert "merged" in read(reviewer, "/reviews?show=decided").text
 
 
-def test_remarks_of_a_cell_stand_at_it_as_the_text_they_are(
+def test_a_remark_of_a_cell_stands_at_that_cell_and_is_answered(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    done(ann, ben, insert("S1"))
+    edits = (set_("S1", "min_qty", 5), set_("S1", "target_pct", 90))
+    number = str(proposed(ann, *edits)["number"])
+    author, reviewer = Browser(app, "ann"), Browser(app, "ben")
+    page = read(reviewer, DESK.format(number)).text
+    [cell] = re.findall(r'href="([^"]*row=S1&amp;column=min_qty)#say"', page)
+    asked = read(reviewer, html.unescape(cell))
+    of = {name: field(asked, name) for name in ("row_id", "column")}
+    assert of == {"row_id": "S1", "column": "min_qty"}
+    assert sent(reviewer, "remark", number=number, body="why 5?", **of).status_code == 200
+    page = read(author, DESK.format(number)).text
+    rows = re.findall(r"<tr class=.*?</tr>", section(page, "diff"), re.DOTALL)
+    at = {
+        name: ["why 5?" in row for row in rows if f"column={name}#say" in row]
+        for name in ("min_qty", "target_pct")
+    }
+    assert at == {"min_qty": [True], "target_pct": [False]}
+    assert re.search(r'<p class="muted">On <a[^>]*>S1</a>, min_qty</p>', page)
+    [thread] = re.findall(r'href="([^"]*reply=[^"]*)#say">Reply', page)
+    reply = {"reply_to": field(read(author, html.unescape(thread)), "reply_to")}
+    assert sent(author, "remark", number=number, body="since it is", **reply).status_code == 200
+    page = read(reviewer, DESK.format(number)).text
+    assert re.search(r'<div class="thread">.*why 5\?.*<div class="reply">.*since it is', page, re.S)
+
+
+def test_remarks_of_a_row_stand_at_it_as_the_text_they_are(
     app: FastAPI, ann: Person, ben: Person
 ) -> None:
     number = str(proposed(ann, insert("S1"), description=HOSTILE)["number"])
