@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
@@ -25,6 +25,7 @@ from tests.support import eventually
 __all__ = ["shop_template"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 HISTORY = "**/api/v1/numbers/history"
+STREAM = "**/api/v1/events?*"
 WRONG_CLOCK = "Date.now = () => 4_102_444_800_000"
 
 
@@ -49,8 +50,16 @@ def listening(app: FastAPI, port: int = 0) -> Iterator[int]:
         thread.join()
 
 
-def signed_in(browser: Browser, port: int) -> Page:
+def signed_in(browser: Browser, port: int, streams: list[str] | None = None) -> Page:
+    """A page of the shop; `streams` gets the address of each stream of events that its browser opens."""
     page = browser.new_context().new_page()
+    opened = [] if streams is None else streams
+
+    def keep(asked: Request) -> None:
+        if "/events?" in asked.url:
+            opened.append(asked.url)
+
+    page.context.on("request", keep)
     page.goto(f"http://127.0.0.1:{port}/login#ann")
     page.wait_for_url(f"http://127.0.0.1:{port}/")
     return page
@@ -60,7 +69,8 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
     browser: Browser, context: Context, ann: Person, shop_template: Path
 ) -> None:
     with listening(application_of(context, shop_template)) as port:
-        first = signed_in(browser, port)
+        streams: list[str] = []
+        first = signed_in(browser, port, streams)
         second = first.context.new_page()
         wrong: list[str] = []
         second.on("pageerror", lambda error: wrong.append(str(error)))
@@ -76,6 +86,7 @@ def test_numbers_live_through_the_end_of_the_server_in_every_tab(
             expect(page.locator("[data-live='stock.shelves']")).to_have_text("3")
         expect(second.locator("[data-chart]").first).to_contain_text(re.compile("No numbers|now"))
         assert wrong == []
+        assert len(streams) == 1, "one stream serves both"
     group = first.locator("main [data-live-group]").first
     expect(group).to_have_class(re.compile("stale"), timeout=15_000)
     expect(first.locator("[data-live-age]")).to_contain_text("no news since")
@@ -107,9 +118,30 @@ def test_a_chart_has_its_figures_as_a_table_beside_it(
         page = signed_in(browser, port)
         page.route(HISTORY, lambda route: route.fulfill(json={"points": points}))
         page.reload()
+        line = page.locator("[data-chart=events_per_second] path")
+        expect(line).to_have_attribute("d", re.compile("^M[^ML]+ [^ML]+L[^ML]+M"))  # a gap
         page.get_by_text("As a table of Events a second").click()
         rows = page.locator("[data-minutes=events_per_second] tbody tr")
         expect(rows.locator("th")).to_have_text(minutes)
         expect(rows.nth(1).locator("td")).to_have_text(["4", "6", "8"])
         expect(rows.nth(0).locator("td")).to_have_text(["1\u2009200"] * 3)
+        page.context.close()
+
+
+def test_a_stream_that_was_refused_is_opened_anew(
+    browser: Browser, context: Context, ann: Person, shop_template: Path
+) -> None:
+    streams: list[str] = []
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503) if len(streams) == 1 else route.continue_()
+
+    with listening(application_of(context, shop_template)) as port:
+        page = signed_in(browser, port, streams)
+        streams.clear()
+        page.route(STREAM, refuse)
+        page.reload()
+        page.locator("[data-live='stock.shelves']").evaluate("(place) => place.textContent = ''")
+        expect(page.locator("[data-live='stock.shelves']")).to_have_text("3", timeout=20_000)
+        assert len(streams) == 2
         page.context.close()

@@ -17,7 +17,7 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs, listing
 from tests.governance.api.people import issue
 from tests.governance.services import acting
-from tests.governance.services.conftest import ANN, BEN, PROJECT
+from tests.governance.services.conftest import ANN, BEN, CAT, PROJECT
 from tests.ui.browser import signed_in
 from tests.ui.keyboard import button
 from tests.ui.steward import DATASET, DEFINITION, Desk, frames_held, made
@@ -36,9 +36,9 @@ def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
         yield shown
 
 
-def define(context: Context) -> None:
-    """Have another definition of the dataset in force, as others propose, approve and merge one."""
-    changed = DEFINITION.next(rules=(*DEFINITION.rules, FEW))
+def define(context: Context, rule: RowRule = FEW) -> None:
+    """Have a definition with one rule more in force, as others propose, approve and merge one."""
+    changed = DEFINITION.next(rules=(*DEFINITION.rules, rule))
     request = defining.propose(context, BEN, PROJECT, DATASET, changed, title="At most 50")
     acting.merged(context, acting.approved(context, request, ANN))
 
@@ -161,6 +161,24 @@ def test_a_row_whose_key_the_server_makes_is_edited_before_it_has_one_and_taken_
         expect(grid).to_have_attribute("aria-rowcount", "1")
         expect(state).to_have_text("saved")
         assert staged() == []
+
+
+def test_a_request_that_moves_while_it_is_read_says_so_at_once(
+    browser: Browser, context: Context, address: str
+) -> None:
+    request = acting.proposed(context, ANN, acting.insert("S1"))
+    with signed_in(browser, address, issue(context, "ben", "ben")) as page:
+        page.add_init_script(
+            "window.setInterval = () => 0;"
+        )  # nothing is looked at again by itself
+        with page.expect_response("**/api/v1/events?*"):
+            page.goto(f"/reviews/{PROJECT}/{request.number}")
+        news = page.get_by_text("It moved while you read: it is approved")
+        expect(news).to_be_hidden()
+        acting.approved(context, request, CAT)
+        expect(news).to_be_visible()
+        page.get_by_role("link", name="See what moved").click()
+        expect(page.locator("[data-moved]")).to_contain_text("cat_ approved it")
 
 
 @contextmanager

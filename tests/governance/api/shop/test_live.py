@@ -16,11 +16,14 @@ from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.api.app import ended
 from lakeshelf.governance.api.routes import watching
 from lakeshelf.governance.errors import GovernanceError
+from lakeshelf.governance.services.context import Caller, Context
+from lakeshelf.governance.services.people import users
 from lakeshelf.governance.services.shop import live
 from lakeshelf.governance.services.shop.live import HISTORY_S, LINGER_S, Live
 from lakeshelf.governance.services.shop.running import no_stack
 from tests.governance.api.people import Browser, Person
 from tests.governance.api.serving import listening
+from tests.governance.api.test_life import act, insert, proposed
 from tests.support import eventually
 
 API = "/api/v1"
@@ -147,11 +150,18 @@ def test_numbers_are_those_of_the_commands(app: FastAPI, ben: Person) -> None:
 @contextmanager
 def numbers_of(address: str, headers: dict[str, str], topics: str) -> Iterator[Iterator[Any]]:
     """What is sent to who listens: names of events and their data."""
+    with lines_of(address, headers, topics) as lines:
+        yield _events(lines)
+
+
+@contextmanager
+def lines_of(address: str, headers: dict[str, str], topics: str) -> Iterator[Iterator[str]]:
+    """What is sent to who listens, line by line."""
     with httpx.stream(
         "GET", f"{address}{API}/events?topics={topics}", headers=headers, timeout=60
     ) as answer:
         assert answer.status_code == 200, answer.read()
-        yield _events(answer.iter_lines())
+        yield answer.iter_lines()
 
 
 def _events(lines: Iterator[str]) -> Iterator[Any]:
@@ -200,3 +210,40 @@ def test_who_listens_to_something_else_has_no_numbers_taken(app: FastAPI, ben: P
         ben.post(f"{API}/projects/retail/datasets/shelf_policies/live_sessions")
         assert next(events)["event"] == "session"
     assert app.state.live._taking is None
+
+
+BEN = {"Authorization": "Bearer ben"}
+
+
+def test_who_listens_hears_of_the_one_request_that_they_named(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    first, second = (proposed(ann, insert(name)) for name in ("S1", "S2"))
+    topic = f"cr:{second['number']}"
+    with listening(app) as address, numbers_of(address, BEN, topic) as events:
+        for request in (first, second):
+            act(ben, request, "approve")
+        heard = json.loads(next(events)["data"])
+    assert (heard["kind"], heard["request"]) == ("cr.approved", second["number"])
+    ended(app)
+
+
+def test_a_stream_in_which_nothing_happens_says_that_it_lives(
+    app: FastAPI, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PING_S", 0.1)
+    with listening(app) as address, lines_of(address, BEN, "session") as lines:
+        assert next(lines).startswith(": ping")
+    ended(app)
+
+
+def test_who_may_no_longer_listen_hears_the_end(
+    app: FastAPI, ben: Person, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "STILL_S", 0.01)
+    caller = Caller("ben")
+    with listening(app) as address, numbers_of(address, BEN, "session") as events:
+        for token in users.tokens(context, caller, "ben"):
+            users.revoke(context, caller, token.id)
+        assert list(events) == []
+    ended(app)
