@@ -17,12 +17,15 @@ from deltalake.schema import PrimitiveType
 from fastapi import FastAPI
 
 from lakeshelf.forecast.inference.explaining import Units
+from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.shop import ordering
 from lakeshelf.governance.services.shop.running import Message
+from lakeshelf.ui import serving
 from lakeshelf.ui.texts import visible
 from tests.cli.shop.told_shop import SHELF
 from tests.governance.api.conftest import vic
+from tests.governance.api.floor import shop
 from tests.governance.api.people import DATA, Browser, Person
 from tests.governance.api.shop.test_acts import judged
 from tests.governance.services.conftest import DATASET, PROJECT, Clock
@@ -103,6 +106,20 @@ def test_what_is_refused_at_once_is_not_called_asked(
     assert said in shown
     assert ("no alert 'gone'" in shown) == ("gone" in targets)
     assert len(sent) == ("a1" in targets)
+
+
+def test_acts_name_the_command_that_starts_a_stack_that_is_down(
+    app: FastAPI, ann: Person, context: Context, shop_template: Path
+) -> None:
+    down = application(context, shop(context, shop_template))
+    serving.install(down)
+    browser = Browser(down, "ann")
+    page = read(browser, "/alerts")
+    fields = {name: field(page, name) for name in ("csrf", "key")} | {"back": "/alerts"}
+    fields |= {"command": "ack", "targets": "a1"}
+    answer = post(browser, "/forms/act", fields, Accept="application/json")
+    assert "lakeshelf up" in answer.json()["refused"]["message"]
+    assert "asked by" not in read(browser, "/alerts").text
 
 
 def test_who_may_not_act_is_told_why(app: FastAPI, vic: Person, ann: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -62,6 +62,16 @@ def test_an_id_leads_to_what_it_names_whatever_it_holds(app: FastAPI, ann: Perso
             page = tree(answer.text)
             assert (answer.status_code, reasons(page)) == (200, []), link
             assert any(text in heading for heading in headings(page)), link
+
+
+@pytest.mark.parametrize("shelf", ["a/b/c", "//evil.example/x", "a?b=c#d"])
+def test_the_stock_of_a_shelf_is_corrected_whatever_its_id_holds(
+    app: FastAPI, ann: Person, sent: list[Message], shelf: str
+) -> None:
+    place = f"/api/v1/shelves/{quote(shelf, safe='')}"
+    assert ann.get(f"{place}/books")["shelf_id"] == shelf
+    ann.post(f"{place}/adjust", {"quantity": 1})
+    assert [values["shelf_id"] for _, values in sent] == [shelf]
 
 
 def _store(row: Element) -> str:

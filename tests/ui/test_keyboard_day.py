@@ -111,6 +111,8 @@ def test_staff_acknowledge_and_count_and_find_both_in_the_trace(
     answered(context, sent)
     press(ann, ann.get_by_role("link", name="Its story"), most=NEAR)
     expect(ann.locator("main")).to_contain_text("counted 7")
+    press(ann, ann.locator(".picture a[href='/trace/a1']").first)
+    expect(ann.get_by_role("heading", name="Alert a1")).to_be_visible()
 
 
 def answered(context: Context, sent: list[Message]) -> None:

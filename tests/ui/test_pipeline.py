@@ -119,7 +119,12 @@ def test_a_life_has_each_line_as_a_mark_and_as_a_row(app: FastAPI, ben: Person, 
     page = read(Browser(app, "ben"), f"/trace/{asked}")
     stories = ben.get("/api/v1/trace", id=asked)["stories"]
     assert page.status_code == 200
-    assert page.text.count("<circle") == sum(len(story["lines"]) for story in stories)
+    lines = [line for story in stories for line in story["lines"]]
+    assert page.text.count("<circle") == len(lines)
+    marks = re.findall(r'<a [^>]*aria-label="[^"]*, (\S+ version \d+)[^"]*"><title>', page.text)
+    assert sorted(marks) == sorted(
+        f"{one['table']} version {one['table_version']}" for one in lines
+    )
     assert page.text.count('data-label="When"') == page.text.count("<circle")
 
 

@@ -1,4 +1,4 @@
-"""Every row of any number of rows is reached, though no element is taller than browsers draw."""
+"""Every row of any number of rows is reached, though no element is taller than browsers draw, and few rows are held."""
 
 from __future__ import annotations
 
@@ -26,6 +26,26 @@ SET_UP = """async (rows) => {
     window.it = new Scrolling(box, inner, () => {});
     window.it.resize(rows);
     return inner.offsetHeight;
+}"""
+HELD = 80
+"""Pages of rows that are held."""
+LOADED = """async (count) => {
+    const { Pages, SIZE } = await import("/grid/pages.js");
+    const [answers, stopped] = [[], []];
+    const fetch = (offset, rows, signal) => new Promise((answer, fail) => {
+        signal.addEventListener("abort", () => { stopped.push(offset / SIZE); fail(signal.reason); });
+        answers.push(() => answer({ row_ids: Array(rows).fill("row") }));
+    });
+    const pages = new Pages(fetch, () => {}, (error) => { throw error; });
+    pages.show(0, SIZE);
+    pages.show(9 * SIZE, 9 * SIZE);
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    for (const number of numbers.slice(9)) {
+        const loaded = pages.load(number);
+        answers.at(-1)();
+        await loaded;
+    }
+    return [stopped, numbers.filter((number) => pages.at(number * SIZE))];
 }"""
 PLACES = "() => [window.it.first, window.it.last]"
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -64,3 +84,10 @@ def test_each_row_can_be_gone_to_and_the_wheel_passes_over_none(page: Page) -> N
         page.evaluate(turn)
         page.evaluate(NEXT_FRAME)
         assert page.evaluate(PLACES)[0] == 50_000_000 + step
+
+
+def test_rows_out_of_sight_are_not_waited_for_and_those_not_used_for_longest_go(page: Page) -> None:
+    count = 9 + HELD + 2
+    stopped, held = page.evaluate(LOADED, count)
+    assert stopped == [0, 1]
+    assert held == list(range(count - HELD, count))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, expect
 from lakeshelf.governance.domain.permissions import Role
 from lakeshelf.governance.metadata.tables.projects import Membership
 from lakeshelf.governance.services.context import Context
+from lakeshelf.governance.services.people import projects
 from tests.governance.api.people import issue
-from tests.governance.services.conftest import PROJECT, START
+from tests.governance.services.conftest import BEN, PROJECT, START
 from tests.ui.browser import signed_in
 from tests.ui.steward import Desk, made
 from tests.ui.test_grid import EDITS, PAGES
@@ -171,15 +172,28 @@ def test_a_double_click_asks_once(desk: Desk) -> None:
     desk.page.locator("[type=file]").set_input_files(
         {"name": "new.csv", "mimeType": "text/csv", "buffer": b"sku\n"}
     )
-    desk.page.get_by_role("button", name="Upload").dblclick()
+    upload = desk.page.get_by_role("button", name="Upload")
+    upload.dblclick()
     expect(desk.page.get_by_text("Sending new.csv")).to_be_visible()
+    expect(upload).to_be_disabled()
     assert len(sent) == 1
 
 
-def test_who_may_no_longer_edit_is_told_and_loses_nothing(desk: Desk) -> None:
+def made_a_viewer(desk: Desk) -> None:
+    change_role(desk, "ann", "viewer")
+
+
+def shut_out(desk: Desk) -> None:
+    projects.remove(desk.context, BEN, PROJECT, "ann")
+
+
+@pytest.mark.parametrize("withdraw", [made_a_viewer, shut_out])
+def test_who_may_no_longer_edit_is_told_and_loses_nothing(
+    desk: Desk, withdraw: Callable[[Desk], None]
+) -> None:
     change_role(desk, "ben", "owner")
     for row in (2, 3):  # before a session is open, and within it
-        change_role(desk, "ann", "viewer")
+        withdraw(desk)
         desk.go(row, "threshold_pct")
         desk.type("25")
         expect(desk.page.locator(".grid-state")).to_contain_text("1 not saved: ")
