@@ -38,6 +38,8 @@ MOST_ROWS = 200_000
 """Rows that are held to be looked up together."""
 FEW_KEYS = 1_000
 """Keys up to which the library chooses files by them; beyond, all rows pass by."""
+ROWS_A_KEY = 10
+"""Rows that pass by at once, for each key that is looked for."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ class OpenedTable:
         reader = self.snapshot.scan(self._known(columns), where)
         yield reader.schema.empty_table()
         batches = (pa.Table.from_batches([batch]) for batch in reader)
-        # Each look-up hashes all keys that are wanted, so it is made for as many rows.
-        for rows in regrouped(batches, max(FEW_KEYS, min(len(distinct), MOST_ROWS))):
+        # Each look-up hashes all keys that are wanted, so it is made for many more rows.
+        for rows in regrouped(batches, max(FEW_KEYS, min(ROWS_A_KEY * len(distinct), MOST_ROWS))):
             yield rows.filter(pc.is_in(rows[first], distinct))
 
     def _known(self, columns: Sequence[str]) -> list[str]:

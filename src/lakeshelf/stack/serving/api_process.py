@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -140,6 +141,8 @@ def _serve(app: FastAPI, listening: socket.socket, *, is_behind_proxy: bool) -> 
         signal.SIGTERM,
     ):  # it ends in order, and sends the signal again after
         signal.signal(number, lambda *_: None)
+    gc.collect()
+    gc.freeze()  # what lasts as long as the process is not looked through during a call
     try:
         server.run(sockets=[listening])
     finally:

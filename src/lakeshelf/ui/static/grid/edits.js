@@ -95,7 +95,8 @@ export class Edits extends EventTarget {
   /** What somebody did in one go, and takes back in one go. @param {Wanted[]} wanted */
   step(wanted) {
     if (!wanted.length) return;
-    const done = wanted.map(({ before, ...edit }) => ({ edit: { ...edit, edit_id: made() }, before }));
+    const of = made();
+    const done = wanted.map(({ before, ...edit }, place) => ({ edit: { ...edit, edit_id: `${of}.${place}` }, before }));
     this.#steps.push(done);
     this.#undone = [];
     this.#do(done);
@@ -120,7 +121,8 @@ export class Edits extends EventTarget {
   redo() {
     const done = this.#undone.pop();
     if (!done) return;
-    const again = done.map(({ edit, before }) => ({ edit: { ...edit, edit_id: made() }, before }));
+    const of = made();
+    const again = done.map(({ edit, before }, place) => ({ edit: { ...edit, edit_id: `${of}.${place}` }, before }));
     this.#steps.push(again);
     this.#do(again);
   }
@@ -217,7 +219,7 @@ export class Edits extends EventTarget {
     this.#queue.push(...kept);
     this.#keeping = this.#keeping.then(() => this.store.add(kept));
     this.#tell();
-    this.#schedule(PAUSE_MS);
+    this.#schedule(kept.length > 1 ? 0 : PAUSE_MS); // nobody types so much: nothing more is waited for
   }
 
   /** @param {number} delay */

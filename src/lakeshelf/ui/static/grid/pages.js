@@ -33,6 +33,8 @@ export class Pages {
 
   /** @type {Set<number>} Pages that are waited for out of sight. */
   #wanted = new Set();
+  /** Pages in sight. */
+  #seen = { from: 0, to: 0 };
 
   /** @param {Fetch} fetch @param {() => void} came @param {(error: unknown) => void} failed */
   constructor(fetch, came, failed) {
@@ -54,11 +56,15 @@ export class Pages {
    * @param {number} first @param {number} last
    */
   show(first, last) {
-    const from = Math.floor(first / SIZE);
-    const to = Math.floor(last / SIZE);
+    this.#seen = { from: Math.floor(first / SIZE), to: Math.floor(last / SIZE) };
     for (const [number, asked] of this.#asked)
-      if ((number < from || number > to) && !this.#wanted.has(number)) asked.stop.abort();
-    for (let number = from; number <= to; number += 1) void this.load(number);
+      if (!this.#isSeen(number) && !this.#wanted.has(number)) asked.stop.abort();
+    for (let number = this.#seen.from; number <= this.#seen.to; number += 1) void this.load(number);
+  }
+
+  /** @param {number} number */
+  #isSeen(number) {
+    return this.#seen.from <= number && number <= this.#seen.to;
   }
 
   /** A page, which is used now and so is kept longer than others. @param {number} number @returns {Promise<void>} */
@@ -123,6 +129,6 @@ export class Pages {
     else this.#old.add(number);
     const [oldest] = this.#held.keys();
     if (this.#held.size > KEPT) this.#held.delete(oldest);
-    this.came();
+    if (this.#isSeen(number)) this.came();
   }
 }
