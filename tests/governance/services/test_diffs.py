@@ -10,9 +10,12 @@ import pyarrow as pa
 import pytest
 
 from lakeshelf.governance.domain.findings import ValidationReport, Violations
+from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.errors import GovernanceError
+from lakeshelf.governance.services.changes.proposals import Proposal
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs
+from lakeshelf.governance.storage.main import OpenedTable
 from tests.governance.services.acting import ROW, delete, done, insert, proposed, set_
 from tests.governance.services.conftest import ANN, CAT, PROJECT
 
@@ -80,6 +83,29 @@ def test_what_is_chosen_and_its_order_hold_across_pages(
     ]
     assert [f"{one.row_id}.{one.column}" for page in read for one in page.cells] == cells
     assert {page.total for page in read} == {len(cells)}
+
+
+def test_a_request_is_compared_with_main_once_and_again_after_each_merge(
+    changed: tuple[Context, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, number = changed
+    compared: list[int] = []
+    merged = Proposal.merged
+
+    def counted(self: Proposal, opened: OpenedTable, **options: Any) -> Merged:
+        compared.append(opened.version)
+        return merged(self, opened, **options)
+
+    monkeypatch.setattr(Proposal, "merged", counted)
+
+    def main() -> Any:
+        return diffs.diff(context, CAT, PROJECT, number, 0, 1).cells[0].main
+
+    assert [main(), main()] == [3, 3]
+    done(context, set_("A3", "min_qty", 4))
+    compared.clear()
+    assert [main(), main()] == [4, 4]
+    assert len(compared) == 1
 
 
 def test_what_a_merge_did_is_chosen_too_and_a_column_that_is_not_there_is_refused(

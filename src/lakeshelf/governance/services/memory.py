@@ -12,11 +12,14 @@ from typing import Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from lakeshelf.governance.domain.findings import ValidationReport
+from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.services.reading.tables import HeldTable, Ranks
 from lakeshelf.governance.storage.logs import ReadLog
 
 MIB = 2**20
 Value = TypeVar("Value")
+Compared = tuple[Merged, ValidationReport | None]
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Memory:
         orders: Places of the rows of views, in their order.
         logs: Edits of sessions.
         inserted: Rows that sessions insert.
+        compared: What merges of change requests would do, and what they would violate.
     """
 
     tables: SizedCache[HeldTable] = field(default_factory=partial(SizedCache, 512 * MIB))
@@ -90,6 +94,7 @@ class Memory:
     orders: SizedCache[np.ndarray] = field(default_factory=partial(SizedCache, 256 * MIB))
     logs: SizedCache[ReadLog] = field(default_factory=partial(SizedCache, 128 * MIB))
     inserted: SizedCache[pa.Table] = field(default_factory=partial(SizedCache, 64 * MIB))
+    compared: SizedCache[Compared] = field(default_factory=partial(SizedCache, 64 * MIB))
 
     def make_room(self) -> None:
         """Let go of all that can be made again, before work that needs much memory itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from lakeshelf.governance.services.changes.proposals import Proposal
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.datasets import table_of
 from lakeshelf.governance.services.history import CellChange
+from lakeshelf.governance.services.memory import Compared
 from lakeshelf.governance.storage.logs import CELLS, Log
 from lakeshelf.governance.storage.main import OpenedTable
 from lakeshelf.lake.place.names import suggestion
@@ -93,6 +94,8 @@ SEVERITIES: Mapping[str, frozenset[str]] = {
     "warning": frozenset({"warning"}),
 }
 ALL = Chosen()
+COPIES = 4
+"""A merge holds the rows of a request about so many times: as they were, are, and would be, and what they violate."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +201,10 @@ class _Compared:
     opened: OpenedTable
 
     def page(self, offset: int, limit: int, chosen: Chosen) -> Diff:
-        merged = self.proposal.merged(self.opened)
+        merged, report = self._compared()
         kinds: defaultdict[str, dict[str | None, str]] = defaultdict(dict)
         for one in merged.conflicts:
             kinds[one.row_id][one.column] = one.kind
-        report = self._report(merged)
         cells = list(self._chosen(chosen))
         if chosen.only == "conflict":
             cells = [cell for cell in cells if _kind(kinds, cell)]
@@ -214,6 +216,33 @@ class _Compared:
         listed = [replace(one, conflict=_kind(kinds, (one.row_id, one.column))) for one in known]
         summary = report.summary() if report else None
         return Diff(listed, len(cells), self.opened.version, merged.counts, summary)
+
+    def _compared(self) -> Compared:
+        """What its merge would do, and what its rows would violate, which is the same for each page of it."""
+        held, name = self.context.memory.compared, self._depends_on()
+        if (known := held.known(name)) is not None:
+            return known
+        merged = self.proposal.merged(self.opened)
+        report = self._report(merged)
+        size = COPIES * self.proposal.staged.nbytes
+        if (report or merged.conflicts) and size <= held.most:
+            held.put(name, (merged, report), size)
+        return merged, report
+
+    def _depends_on(self) -> Hashable:
+        """All that the merge and the findings follow from."""
+        request, definition = self.proposal.request, self.proposal.definition
+        others = {rule.params["dataset"] for rule in definition.rules if "dataset" in rule.params}
+        return (
+            *(request.project, request.number, request.revision, request.content_hash),
+            *(definition.version, self.opened.version, frozenset(self.proposal.resolutions.items())),
+            *((name, self._version(name)) for name in sorted(others)),
+        )
+
+    def _version(self, dataset: str) -> int:
+        project = self.proposal.request.project
+        described = self.tx.datasets.definition(project, dataset)
+        return self.context.table(project, dataset, described).opened().version
 
     def _chosen(self, chosen: Chosen) -> Iterator[Cell]:
         names = [column.name for column in self.proposal.definition.columns]
