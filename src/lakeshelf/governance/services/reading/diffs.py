@@ -233,11 +233,10 @@ class _Compared:
         """All that the merge and the findings follow from."""
         request, definition = self.proposal.request, self.proposal.definition
         others = {rule.params["dataset"] for rule in definition.rules if "dataset" in rule.params}
-        return (
-            *(request.project, request.number, request.revision, request.content_hash),
-            *(definition.version, self.opened.version, frozenset(self.proposal.resolutions.items())),
-            *((name, self._version(name)) for name in sorted(others)),
-        )
+        settled = frozenset(self.proposal.resolutions.items())
+        rows = (request.project, request.number, request.revision, request.content_hash)
+        versions = tuple((name, self._version(name)) for name in sorted(others))
+        return rows, settled, definition.version, self.opened.version, versions
 
     def _version(self, dataset: str) -> int:
         project = self.proposal.request.project
