@@ -37,3 +37,10 @@ def test_the_reasons_that_say_most_come_first() -> None:
 
 def test_of_no_rows_nothing_is_asked() -> None:
     assert reasons.top(shop.trained(), shop.of_day(shop.LAST)[:0]) == []
+
+
+def test_rows_that_a_model_cannot_tell_apart_have_the_same_contributions() -> None:
+    rows, trained = shop.of_day(shop.LAST), shop.trained()
+    numbers = [*range(rows.num_rows), *reversed(range(rows.num_rows))]
+    alone = [reasons.contributions(trained, rows.slice(n, 1)).values[0] for n in numbers]
+    assert np.array_equal(reasons.contributions(trained, rows.take(numbers)).values, alone)

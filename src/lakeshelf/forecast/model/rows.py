@@ -21,6 +21,7 @@ DOUBT = 0.5
 Matrix = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.datetime64]
+Places = npt.NDArray[np.intp]
 
 
 def numbers(rows: pa.Table, name: str) -> Floats:
@@ -86,6 +87,14 @@ def matrix(rows: pa.Table, columns: Columns) -> Matrix:
     return values
 
 
+def distinct(values: Matrix) -> tuple[Matrix, Places]:
+    """The rows of a matrix that differ in any byte, and which of them each row is."""
+    rows = np.ascontiguousarray(values)
+    whole = rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel()
+    _, first, places = np.unique(whole, return_index=True, return_inverse=True)
+    return rows[first], places
+
+
 def frozen(rows: pa.Table, numeric: Iterable[str], categories: Iterable[str]) -> Columns:
     """Columns of a model, with the values that categories have in its rows, in order of the texts."""
     values: Mapping[str, tuple[str, ...]] = {
@@ -107,7 +116,7 @@ def kept(rows: pa.Table, mask: Mask) -> pa.Table:
     return pa.concat_tables([head, behind]) if behind.num_rows else head
 
 
-def _run(places: npt.NDArray[np.intp]) -> int:
+def _run(places: Places) -> int:
     """How many of the first places lie behind each other."""
     gaps = np.flatnonzero(np.diff(places) != 1)
     return int(gaps[0]) + 1 if len(gaps) else len(places)
