@@ -5,8 +5,10 @@ No forecast may read it: stock follows from decisions (docs/design/forecasting.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import duckdb
 import pyarrow as pa
@@ -31,13 +33,23 @@ EVENTS = {
         "expiry_date",
         "received_date",
     ),
-    Raw.POS_TRANSACTIONS: ("event_time", "items"),
 }
+RECEIPTS = ("event_time", "items")
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before all events."""
 PROFILE = ("shelf_id", "item_id", "unit_price", "max_stock", "standard_batch_size")
 REORDER_POINT = next(
     f.default for f in CATALOG.topics["wh_policies"].fields if f.name == "reorder_point_qty"
 )
 
+SOLD = """
+CREATE TEMP TABLE sold AS
+SELECT item.shelf_id AS shelf_id, day, nullif(item.batch_code, '') AS batch_code, sum(item.quantity) AS quantity
+FROM (SELECT event_time::DATE AS day, unnest(items) AS item FROM pos_transactions)
+WHERE item.shelf_id IN (SELECT shelf_id FROM shelf_events UNION ALL SELECT shelf_id FROM wh_events)
+GROUP BY ALL
+"""
+"""What was sold of shelves that have lots, which all other events tell of."""
 SQL = """
 WITH shelf_event AS (SELECT * FROM shelf_events WHERE event_time < $begins),
 wh_event AS (SELECT * FROM wh_events WHERE event_time < $begins),
@@ -54,9 +66,7 @@ stored AS (
         coalesce(sum(CASE event_type WHEN 'wh_in' THEN quantity WHEN 'wh_adjustment' THEN quantity
             WHEN 'wh_out' THEN -quantity WHEN 'wh_removal' THEN -quantity END), 0) AS warehouse
     FROM wh_event GROUP BY shelf_id),
-line AS (
-    SELECT item.shelf_id AS shelf_id, item.quantity AS quantity, nullif(item.batch_code, '') AS batch_code
-    FROM (SELECT unnest(items) AS item FROM pos_transactions WHERE event_time < $begins)),
+line AS (SELECT * FROM sold WHERE day < $day),
 named AS (
     SELECT shelf_id, batch_code, sum(units) AS units FROM (
         SELECT shelf_id, batch_code, quantity AS units FROM wh_event WHERE event_type = 'wh_out'
@@ -87,7 +97,7 @@ expiring AS (
     SELECT q.shelf_id, min(q.expiry_date) AS expiry_date
     FROM queued AS q LEFT JOIN unnamed AS u USING (shelf_id)
     WHERE q.until > coalesce(u.units, 0) GROUP BY q.shelf_id)
-SELECT f.* REPLACE (f.discount::DECIMAL(5, 4) AS discount), p.item_id,
+SELECT f.discount::DECIMAL(5, 4) AS discount, p.item_id,
     greatest(coalesce(m.shelf, 0), 0)::BIGINT AS current_stock,
     greatest(coalesce(w.warehouse, 0), 0)::BIGINT AS wh_current_stock,
     (coalesce(w.sent, 0) - coalesce(m.arrived, 0))::BIGINT AS in_transit,
@@ -106,39 +116,69 @@ ORDER BY f.shelf_id
 def known(last: date, lake: Pins) -> dict[str, pa.Table]:
     """What is known of stock when days begin: events before the last; profiles, policies and lots of the moment.
 
+    Receipts say what is left of lots, so without any they are not read.
+
     Args:
         last: The last business day.
         lake: The lake.
     """
-    before: Where = [("event_time", "<", midnight(last))]
+    begins = midnight(last)
+    events = {name: lake.read(name, some, _before(begins)) for name, some in EVENTS.items()}
+    sold = begins if any(rows.num_rows for rows in events.values()) else NEVER
+    events[Raw.POS_TRANSACTIONS] = lake.read(Raw.POS_TRANSACTIONS, RECEIPTS, _before(sold))
     existing = ("deleted", "=", False)
     policies = ("shelf_id", "reorder_point_qty")
     lots = ("batch_code", "expiry_date")
     return {
-        **{name.partition("/")[2]: lake.read(name, some, before) for name, some in EVENTS.items()},
+        **{name.partition("/")[2]: rows for name, rows in events.items()},
         "profiles": lake.read(Curated.SHELF_PROFILES, PROFILE),
         "policies": lake.read(Staging.WH_POLICIES, policies, [("active", "=", True), existing]),
         "catalog": lake.read(Staging.LOT_CATALOG_STORE, lots, [existing]),
     }
 
 
-def with_stock(day: date, features: pa.Table, stock: Mapping[str, pa.Table]) -> pa.Table:
-    """Rows of `curated/features_store` for a day.
+@dataclass(frozen=True)
+class KnownStock:
+    """What is known of stock when days begin, for one day after another.
 
     Args:
-        day: The business day D.
-        features: What a forecast may read, a row a shelf.
-        stock: What `known` gives for that day or a later one; of events those before D count.
+        connection: A database of what `known` gives.
     """
-    parameters = {
-        "day": day,
-        "begins": midnight(day),
-        "reorder_point": REORDER_POINT,
-        "global": GLOBAL,
-    }
+
+    connection: duckdb.DuckDBPyConnection
+
+    def beside(self, day: date, features: pa.Table) -> pa.Table:
+        """Rows of `curated/features_store` for a day.
+
+        Args:
+            day: The business day D; of events those before it count.
+            features: What a forecast may read, a row a shelf, by shelf.
+        """
+        parameters = {
+            "day": day,
+            "begins": midnight(day),
+            "reorder_point": REORDER_POINT,
+            "global": GLOBAL,
+        }
+        self.connection.register("features", features.select(["shelf_id", "discount"]))
+        stock = self.connection.execute(SQL, parameters).to_arrow_table()
+        return pa.Table.from_pydict(_columns(features) | _columns(stock), SCHEMA)
+
+
+@contextmanager
+def stock(last: date, lake: Pins) -> Iterator[KnownStock]:
+    """What is known of stock, until the last business day begins."""
     with quiet(duckdb.connect()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for name, table in {**stock, "features": features}.items():
+        for name, table in known(last, lake).items():
             connection.register(name, table)
-        rows = connection.execute(SQL, parameters).to_arrow_table()
-    return rows.select(SCHEMA.names).cast(SCHEMA)
+        connection.execute(SOLD)
+        yield KnownStock(connection)
+
+
+def _before(moment: datetime) -> Where:
+    return [("event_time", "<", moment)]
+
+
+def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import features_stock
 from lakeshelf.components.component import Component, Decision, Tick, Upsert, days
@@ -53,15 +52,15 @@ def rows_of_days(
 ) -> Iterator[pa.Table]:
     """The same for several days, the oldest first; what was known is read once, and few statements make them."""
     looked_at = known(lake, SOURCES, some[0], some[-1], new)
-    stock = features_stock.known(some[-1], lake)
-    at_once = max(1, MOST_ROWS // max(1, looked_at.shelves.num_rows))
-    for n in range(0, len(some), at_once):
-        part = some[n : n + at_once]
-        chosen = every(looked_at.shelves, pa.concat_tables(map(business_day, part)))
-        made = pa.concat_tables([SCHEMA.empty_table(), *features(chosen, looked_at)])
-        for day in part:
-            own = made.filter(pc.equal(made["feature_date"], pa.scalar(day)))
-            yield features_stock.with_stock(day, own, stock)
+    shelves = looked_at.shelves.num_rows
+    at_once = max(1, MOST_ROWS // max(1, shelves))
+    with features_stock.stock(some[-1], lake) as stock:
+        for n in range(0, len(some), at_once):
+            part = some[n : n + at_once]
+            chosen = every(looked_at.shelves, pa.concat_tables(map(business_day, part)))
+            made = pa.concat_tables([SCHEMA.empty_table(), *features(chosen, looked_at)])
+            for place, day in enumerate(part):
+                yield stock.beside(day, made.slice(place * shelves, shelves))
 
 
 class DailyFeatures(Component):

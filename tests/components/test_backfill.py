@@ -11,17 +11,20 @@ import pytest
 from deltalake import DeltaTable
 
 from lakeshelf.contracts import CATALOG
-from lakeshelf.contracts.layers import Curated
+from lakeshelf.contracts.layers import Curated, Raw
 from lakeshelf.lake.place.errors import Conflict
 from lakeshelf.lake.place.locks import FileLock
 from lakeshelf.modules import load
+from tests.streams.strategies import event
 
+from .model import begin
 from .test_stored_features import COMPONENT, DAY, OWNER, STORE, D, Shop
 
 BACKFILL = load(Path(COMPONENT.__file__).with_name("features_backfill.py"))
 FIRST = D - 12 * DAY
 SOLD = {FIRST: 2, FIRST + 3 * DAY: 1, FIRST + 8 * DAY: 5, D - DAY: 3}
 CUTOFFS = [date(2026, 2, 22), date(2026, 2, 24), date(2026, 2, 26), date(2026, 3, 1)]
+LOTS = [("L1", 3, D + 9 * DAY), ("L2", 20, D + 30 * DAY)]
 OF_FORECAST = [field.name for field in CATALOG.tables[STORE].columns if not field.required]
 CUTOFFS += [date(2026, 3, 3), date(2026, 3, 5)]
 
@@ -31,6 +34,16 @@ def sell(shop: Shop, day: date) -> None:
     if day in SOLD:
         shop.sell(day, SOLD[day])
         shop.visit(day)
+
+
+def stock(shop: Shop) -> None:
+    """Two lots come before the first day; the older one is sold out within these days."""
+    for number, (code, quantity, expiry) in enumerate(LOTS):
+        lot = {"shelf_id": "A", "item_id": "I1", "batch_code": code, "quantity": quantity}
+        for kind in ("wh_in", "wh_out"):
+            made = event("wh_events", 2 * number + (kind == "wh_out"), begin(FIRST - DAY), **lot)
+            times = {"event_date": FIRST - DAY, "event_type": kind, "expiry_date": expiry}
+            shop.write(Raw.WH_EVENTS, made | times)
 
 
 def fill(shop: Shop, **asked: Any) -> Any:
@@ -59,14 +72,19 @@ def demand(shop: Shop) -> pa.Table:
 
 def test_features_of_a_back_fill_are_those_of_the_daily_job(tmp_path: Path) -> None:
     living = Shop(tmp_path / "living")
+    stock(living)
     for n in range((D - FIRST).days + 1):
         day = FIRST + n * DAY
         if day in CUTOFFS:
             living.tick(day)
         sell(living, day)
     filled = past(tmp_path / "filled")
+    stock(filled)
     assert fill(filled) == BACKFILL.Filled(tuple(CUTOFFS), len(CUTOFFS), len(SOLD))
     assert stored(filled).equals(stored(living))
+    left = stored(filled).select(["feature_date", "days_to_expiry"]).to_pylist()
+    expiring = [row["feature_date"] + row["days_to_expiry"] * DAY for row in left]
+    assert expiring == [LOTS[0][2]] * 2 + [LOTS[1][2]] * 4
     assert demand(filled).equals(demand(living))
     assert filled.lake.history(STORE)[0].metadata["inputs"].keys() >= {Curated.DAILY_DEMAND}
 
