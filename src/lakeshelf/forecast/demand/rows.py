@@ -12,8 +12,9 @@ from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.features_sql import MACROS, REACH, SQL
-from lakeshelf.forecast.frames import KEY
+from lakeshelf.forecast.frames import HORIZON, KEY
 
+DISCOUNT = "discount"
 AT_ONCE = 13
 """Cutoff days of one statement, a month: what a year takes at once is more memory, not less time."""
 
@@ -65,27 +66,26 @@ def features(
             yield connection.execute(SQL).to_arrow_table().cast(SCHEMA)
 
 
-STORED = f"""
-SELECT * REPLACE (discount::DOUBLE AS discount) FROM (SELECT {", ".join(SCHEMA.names)} FROM stored) AS row
-SEMI JOIN week ON isodow(row.feature_date) = week.weekday AND row.horizon_days = week.horizon_days
-ORDER BY feature_date, shelf_id
-"""
-
-
-def of_store(stored: pa.Table, bounds: EngineBounds = BOUNDS) -> pa.Table:
+def of_store(stored: pa.Table) -> pa.Table:
     """What a forecast may read of stored rows: of those whose window is that of the calendar.
 
     A row without a horizon, or with another one, is as if it was not stored.
 
     Args:
         stored: Rows of `curated/features_store`.
-        bounds: Memory and threads.
 
     Returns:
         A table of `SCHEMA`, by day and shelf.
     """
-    with engine({"stored": stored, "week": windows.week()}, bounds) as connection:
-        return connection.execute(STORED).to_arrow_table().cast(SCHEMA)
+    week, weekday = windows.week(), pc.day_of_week(stored[KEY[1]], count_from_zero=False)
+    places = pc.index_in(weekday, value_set=week[windows.WEEKDAY].combine_chunks())
+    of_calendar = pc.equal(pc.take(week[HORIZON], places), stored[HORIZON])
+    rows = stored.select(SCHEMA.names).filter(of_calendar)
+    place = rows.column_names.index(DISCOUNT)
+    # As text: Arrow's own cast of a decimal to a double is not always the nearest one.
+    discounts = rows[DISCOUNT].cast(pa.string()).cast(pa.float64())
+    rows = rows.set_column(place, DISCOUNT, discounts).cast(SCHEMA)
+    return rows.sort_by([(KEY[1], "ascending"), (KEY[0], "ascending")])
 
 
 __all__ = ["REACH", "ForecastInputs", "features", "of_store"]

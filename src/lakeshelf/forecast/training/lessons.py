@@ -99,7 +99,7 @@ def lesson(
         raise _too_little(demand, until)
     return Lesson(
         with_naive(_with_labels(picked, demand, until, bounds), demand),
-        of_store(stored.features(lake, days[-drift.DAYS :]).read_all(), bounds),
+        of_store(stored.features(lake, days[-drift.DAYS :]).read_all()),
         _without(demand, measured),
     )
 
