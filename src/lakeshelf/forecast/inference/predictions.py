@@ -102,9 +102,13 @@ def _outlook(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Outlook
 
 def _levels(rows: pa.Table, outlook: Outlook, shelves: OrderTerms) -> Ints:
     """Levels; a shelf of the tail has its floor, whatever its forecast, unless it may be empty."""
-    worth = levels(outlook, shelves.service_level, shelves.min_qty, shelves.allow_zero)
-    floor = np.maximum(shelves.min_qty, 1)
-    return np.where(segment(rows, TAIL), np.minimum(worth, floor), worth)
+    floor, is_tail = np.maximum(shelves.min_qty, 1), segment(rows, TAIL)
+    level = floor.copy()
+    at = np.flatnonzero(~is_tail | shelves.allow_zero)
+    level[at] = levels(
+        outlook.take(at), shelves.service_level[at], shelves.min_qty[at], shelves.allow_zero[at]
+    )
+    return np.where(is_tail, np.minimum(level, floor), level)
 
 
 def _largest(rows: pa.Table, shelves: OrderTerms) -> Floats:

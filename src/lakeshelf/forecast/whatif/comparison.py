@@ -31,6 +31,7 @@ MEASURES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 """Measure → the total that it is, and the total that it is a share of: `fill` of what was wanted, `stock` a shelf."""
 REPLICATES = 1_000
 SHARE = 0.95
+Sides = list[dict[str, Floats]]
 FEW_STORES = 5
 """With fewer stores, shelves are drawn instead."""
 
@@ -95,9 +96,15 @@ def compared(
         rows: Shelves that count.
         economics: What goods earn and cost.
     """
-    sides = [totals(outcome, economics) for outcome in (before, after)]
+    return _compared(_sides(before, after, economics), _groups(before, rows), rows, seed)
+
+
+def _sides(before: ReplayOutcome, after: ReplayOutcome, economics: Economics) -> Sides:
+    return [totals(outcome, economics) for outcome in (before, after)]
+
+
+def _compared(sides: Sides, groups: Any, rows: Any, seed: int) -> tuple[PolicyDifference, ...]:
     parts = {name: np.stack([side[name][:, rows] for side in sides]) for name in sides[0]}
-    groups = _groups(before, rows)
     drawn = _drawn(parts, groups, seed)
     points = measured({name: part.sum(axis=(1, 2)) for name, part in parts.items()})
     differences = {name: side[1] - side[0] for name, side in measured(drawn).items()}
@@ -118,12 +125,10 @@ def compared_by(
     economics: Economics = DEFAULTS,
 ) -> dict[str, tuple[PolicyDifference, ...]]:
     """The same for each store (`store_id`) or category (`category`)."""
-    values = getattr(before.goods, column)
+    values, sides = getattr(before.goods, column), _sides(before, after, economics)
+    of = {str(value): np.flatnonzero(values == value) for value in np.unique(values)}
     return {
-        str(value): compared(
-            before, after, seed=seed, rows=np.flatnonzero(values == value), economics=economics
-        )
-        for value in np.unique(values)
+        value: _compared(sides, _groups(before, rows), rows, seed) for value, rows in of.items()
     }
 
 
@@ -150,8 +155,8 @@ def _drawn(parts: Mapping[str, Floats], groups: Any, seed: int) -> dict[str, Flo
     by_group = _draws(rng, number)
     made = {}
     for name, part in parts.items():
-        summed = np.zeros((2 * weeks, number))
-        np.add.at(summed.T, groups, part.reshape(2 * weeks, -1).T)
+        every = part.reshape(2 * weeks, -1)
+        summed = np.stack([np.bincount(groups, week, number) for week in every])
         mixed = (summed @ by_group.T).reshape(2, weeks, REPLICATES)
         made[name] = np.einsum("swr,rw->sr", mixed, by_week)
     return made
