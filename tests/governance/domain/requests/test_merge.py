@@ -352,6 +352,14 @@ def test_a_row_that_both_sides_inserted_is_resolved_as_a_whole() -> None:
     assert merged.upserts["weight"].to_pylist() == [2.0]
 
 
+@pytest.mark.parametrize(("choice", "weight"), [("main", []), ("staged", [2.0]), ("rebase", [2.0])])
+def test_one_choice_settles_all_cells_of_a_row(choice: Any, weight: list[float]) -> None:
+    both = (None, shelf("1", 1.0), shelf("2", 2.0))
+    merged = merged_shelf(*both, resolutions={("S1", None): choice})
+    assert not merged.conflicts
+    assert merged.upserts["weight"].to_pylist() == weight
+
+
 def test_a_rejected_cell_of_an_insert_is_null_and_what_is_not_staged_cannot_be_rejected() -> None:
     staged = staged_of(SHELVES, {"S1": (None, shelf("2", 1.0))})
     rest = without(SHELVES, staged, {("S1", "price")}).to_pylist()

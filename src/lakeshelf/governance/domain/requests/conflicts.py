@@ -184,6 +184,8 @@ def decided(
 ) -> Decisions:
     """Which side wins each conflict.
 
+    What is decided of a row as a whole holds for each of its conflicts that is not decided by itself.
+
     Raises:
         GovernanceError: `state_changed`: what is resolved is no conflict; `conflicts`: only some are resolved of a
             row that both sides inserted, of a row (strictness `row`), or of the request (`any_change`).
@@ -193,10 +195,10 @@ def decided(
     places: dict[str, dict[str | None, list[int]]] = {"left": {}, "main": {}, "staged": {}}
     rest, whole = set(resolutions), _rebased(resolutions)
     for place, conflict in _conflicts(three, masks):
-        cell = (conflict.row_id, conflict.column)
-        rest.discard(cell)
-        choice = resolutions.get(cell, "rebase" if conflict.row_id in whole else None)
-        decision = _decision(choice, force=force)
+        cell, row = (conflict.row_id, conflict.column), (conflict.row_id, None)
+        rest -= {cell, row}
+        of_row = "rebase" if conflict.row_id in whole else resolutions.get(row)
+        decision = _decision(resolutions.get(cell, of_row), force=force)
         places[decision].setdefault(conflict.column, []).append(place)
         if decision != "main":
             (left if decision == "left" else taken).append(conflict)
