@@ -60,6 +60,7 @@ def test_without_scripts_a_page_tells_what_edits_would_do(
         assert now != then
         assert f"<strong>{now} → {then}</strong>" in text
         assert f'<td class="n">{now} → {then}</td>' in text  # of the store, too
+    assert "lots near expiry" in text
     assert f'href="/trace/{SHELF}"' in text
     assert "As of business day 2026-03-01; read " in text
     assert "inserted 1, updated 1" in text

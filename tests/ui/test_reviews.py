@@ -41,6 +41,8 @@ def test_each_finds_what_waits_for_them(
     link = DESK.format(number)
     assert link in section(by_ben, "to_do")
     assert "waits for your review" in section(by_ben, "to_do")
+    cells = ann.get(f"{REQUESTS}/{number}/diff")["counts"]["cells"]
+    assert f'data-label="Cells" class="n">{cells}</td>' in section(by_ben, "to_do")
     assert link in section(by_ann, "waiting")
     assert link in section(by_vic, "others")
     assert SHOWN in by_ben
@@ -76,6 +78,35 @@ def test_conflicts_come_first_are_settled_and_what_moved_is_told(
     assert "It moved since you looked:" in moved
     assert "cat_ settled conflicts, revision 2" in moved
     assert "That says nothing of whether the values are right" in moved
+
+
+def test_a_row_that_both_inserted_is_read_and_settled_as_one(
+    app: FastAPI, ann: Person, ben: Person, cat: Person
+) -> None:
+    mine = proposed(ann, insert("S1", min_qty=7), insert("S2", min_qty=8))
+    done(cat, ben, insert("S1", min_qty=6))
+    place, number = DESK.format(mine["number"]), str(mine["number"])
+    reviewer, author = Browser(app, "ben"), Browser(app, "ann")
+    page = read(author, place)
+    for value in (6, 7, 8):  # what is decided is seen without a click
+        assert re.search(rf"min_qty</span> <bdi>{value}</bdi>", section(page.text, "diff"))
+    assert "cell in conflict with what was merged since" in page.text
+    [choice] = re.findall(r'value="([^"]*take_staged[^"]*)"', page.text)
+    shown = {"number": number, "content_hash": field(page, "content_hash")}
+    chosen = {"resolutions.1": choice.replace("&#34;", '"')}
+    settled = sent(author, "resolve", **shown, **chosen)
+    assert settled.status_code == 200, settled.text
+    for name in ("approve", "merge"):
+        shown["content_hash"] = field(read(reviewer, place), "content_hash")
+        told = sent(reviewer, name, **shown)
+        assert told.status_code == 200, told.text
+    merged = read(reviewer, told.json()["back"]).text
+    assert "It moved since you looked:" not in merged
+    assert re.search(
+        r'data-label="Before" class="cell"><bdi>6</bdi></td>\s*'
+        r'<td data-label="After" class="cell"><ins><bdi>7</bdi>',
+        section(merged, "diff"),
+    )
 
 
 def few(ann: Person, ben: Person, severity: str) -> None:

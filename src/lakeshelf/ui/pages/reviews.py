@@ -24,6 +24,8 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
 OPEN = ("draft", "rejected", "pending_review", "approved", "merging")
 DECIDED = ("merged", "closed", "withdrawn", "expired")
 QUEUES = ("to_do", "waiting", "others")
+CLEANED_UP = "cr.closed"
+"""What the service does after each merge: nobody looks again because of it."""
 NEXT: Mapping[str, str] = {
     "draft": "was begun and not submitted",
     "rejected": "was rejected: its authors may change it",
@@ -193,7 +195,10 @@ def _moved(acts: Sequence[Mapping[str, Any]], me: str, seen: str) -> Mapping[str
     return {
         "last_act": acts[-1]["number"] if acts else 0,
         "moved": [
-            one for one in acts if last is not None and one["number"] > last and one["user"] != me
+            one
+            for one in acts
+            if last is not None and one["number"] > last and one["user"] != me
+            if one["action"] != CLEANED_UP
         ],
     }
 

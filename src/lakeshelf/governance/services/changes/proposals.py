@@ -315,8 +315,10 @@ def require_valid(report: ValidationReport) -> None:
     )
 
 
-def counted(staged: pa.Table) -> Sequence[int]:
-    """How many rows are inserted, updated and deleted, and how many cells change."""
+def counted(definition: Definition, staged: pa.Table) -> Sequence[int]:
+    """How many rows are inserted, updated and deleted, and how many cells change, as a merge counts them."""
     ops = (staging.INSERT, staging.SET, staging.DELETE)
-    rows = (pc.sum(pc.equal(staged["op"], op)).as_py() or 0 for op in ops)
-    return (*rows, pc.sum(pc.list_value_length(staged["changed"])).as_py() or 0)
+    inserts, updates, deletes = (pc.sum(pc.equal(staged["op"], op)).as_py() or 0 for op in ops)
+    edited = staged.filter(pc.equal(staged["op"], staging.SET))["changed"]
+    single = pc.sum(pc.list_value_length(edited)).as_py() or 0
+    return inserts, updates, deletes, single + (inserts + deletes) * len(definition.content)

@@ -343,7 +343,7 @@ def next_revision(
 ) -> ChangeRequest:
     """The next revision of a change request; reviews of earlier ones count no longer."""
     revision = request.revision + 1
-    inserts, updates, deletes, cells = proposals.counted(staged)
+    inserts, updates, deletes, cells = proposals.counted(definition, staged)
     submitted = tx.requests.advance(
         request,
         at=now,
