@@ -203,21 +203,25 @@ def test_rows_are_inserted_and_deleted(desk: Desk) -> None:
 
 def test_rows_of_a_spreadsheet_are_pasted_into_new_rows(desk: Desk) -> None:
     desk.go(1, "sku")
-    desk.press(*["Insert"] * 3)
+    desk.press("Insert")
     desk.go(ROWS + 1, "sku")
     desk.paste("N1\tS1\t5\nN2\tS2\t6\nN1\tS3\t7\n")
     desk.says(
-        "9 of 9 cells pasted. Refused: N1 is another new row already: give this one another key"
+        "9 of 9 cells pasted, 2 rows new. Refused: N1 is another new row already: give this one another key"
     )
     desk.saved()
     names = ("store", "threshold_pct")
     staged = {key: [row[name] for name in names] for (key, _), row in desk.staged().items()}
     assert staged == {"N1": ["S1", 5], "N2": ["S2", 6]}
+    desk.press("Control+End")
     expect(desk.cell(ROWS + 3, "store")).to_have_text("S3")
     desk.go(ROWS + 3, "sku")
     desk.type("N3")
     desk.saved()
     assert desk.staged()["N3", None]["store"] == "S3"
+    desk.go(ROWS + 3, "store")
+    desk.paste("S4\t8\nS5\t9\n")
+    desk.says("2 cells beyond the last row or column: new rows are pasted with their key")
 
 
 def test_what_is_done_before_the_next_frame_is_done_to_what_was_seen(desk: Desk) -> None:

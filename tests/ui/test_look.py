@@ -52,6 +52,19 @@ def test_rows_are_as_tall_as_somebody_chose_and_stay_where_they_were(desk: Desk)
     expect(desk.row(1)).to_have_css("height", "24px")
 
 
+def test_the_active_row_is_seen_in_a_low_window_too(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 1280, "height": 400})
+    jump(desk)
+    expect(desk.cell(FAR, "sku")).to_be_in_viewport(ratio=0.95)
+    desk.press(*["ArrowDown"] * 20)
+    cell = desk.cell(FAR + 20, "sku")
+    expect(cell).to_be_in_viewport(ratio=0.95)
+    lower, said = cell.bounding_box(), desk.page.locator(".grid-found").bounding_box()
+    assert lower is not None
+    assert said is not None
+    assert lower["y"] + lower["height"] <= said["y"] + 1  # parts of a pixel
+
+
 def test_lines_are_seen_to_wait_after_a_moment(desk: Desk) -> None:
     held: list[Route] = []
     desk.page.route("**/views/*/rows?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright calls functions alone

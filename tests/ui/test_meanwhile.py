@@ -139,7 +139,9 @@ def test_a_row_whose_key_the_server_makes_is_edited_before_it_has_one_and_taken_
         page.route(EDITS, lambda route: held.append(route))  # noqa: PLW0108 - Playwright calls functions alone
         page.goto(f"/data/{PROJECT}/notes")
         grid, state = page.get_by_role("grid"), page.locator(".grid-state")
-        expect(page.get_by_text("There is no row. Insert one, or upload a file.")).to_be_visible()
+        expect(
+            page.get_by_text("There is no row. Insert one, paste some, or upload a file.")
+        ).to_be_visible()
         with frames_held(page):
             grid.press("Insert")
             page.keyboard.type("mine")

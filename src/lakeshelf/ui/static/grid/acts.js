@@ -70,6 +70,7 @@ export class Acts {
     if (!(await this.#may(cells, "cell", "pasted"))) return;
     if (cells === 1) return this.#fill(range, () => pieces[0][0].text, "pasted", pieces[0][0].quoted);
     const width = this.table.columns.length - range.left;
+    const come = this.#come(range, pieces);
     const inside = pieces.slice(0, this.table.rows - range.top).map((row) => row.slice(0, width));
     const taken = inside.reduce((sum, row) => sum + row.length, 0);
     const act = begun();
@@ -81,8 +82,18 @@ export class Acts {
       });
     });
     const outside = cells - taken;
-    if (outside) act.refused.push(`${counted(outside, "cell")} beyond the last row or column: insert rows first`);
-    this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted`);
+    if (outside) act.refused.push(`${counted(outside, "cell")} beyond the last row or column: new rows are pasted with their key, or inserted first`);
+    this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted${come ? `, ${counted(come, "row")} new` : ""}`);
+  }
+
+  /** Rows for what is pasted below the last one, where their key is pasted too; how many. @param {Range} range @param {import("./tsv.js").Piece[][]} pieces */
+  #come({ top, left }, pieces) {
+    const { columns, drafts, key, rows } = this.table;
+    const below = pieces.slice(rows - top);
+    const names = columns.slice(left, left + (below[0]?.length ?? 0)).map(({ name }) => name);
+    if (!key.length || !key.every((name) => names.includes(name))) return 0;
+    for (const _ of below) drafts.set(`draft:${made()}`, {});
+    return below.length;
   }
 
   /** The text of a range for the clipboard; undefined: rows of it are not here. @param {Range} range */

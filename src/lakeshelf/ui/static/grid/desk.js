@@ -23,11 +23,11 @@ export class Desk {
     this.undo = this.#button("Undo", () => this.edits.undo());
     this.redo = this.#button("Redo", () => this.edits.redo());
     const acts = [
-      this.#button("Insert row", () => grid.insert()),
+      this.#button("Insert row", () => { grid.insert(); grid.box.focus({ preventScroll: true }); }),
       this.#button("Delete rows", () => grid.acts.delete(grid.selection.range)),
       this.undo,
       this.redo,
-      this.#button("Preview", () => this.preview()),
+      this.#button("Preview", () => this.preview(true)),
       this.#button("Submit…", () => this.submit()),
       this.#button("Discard…", () => this.discard()),
     ];
@@ -52,7 +52,7 @@ export class Desk {
 
   #listen() {
     this.grid.addEventListener("begun", () => { this.bar.inert = false; });
-    this.grid.addEventListener("preview", () => this.why || void this.#tried(() => this.preview()));
+    this.grid.addEventListener("preview", () => this.why || void this.#tried(() => this.preview(true)));
     this.grid.addEventListener("keys", () => void this.#tried(() => this.keys()));
     this.grid.addEventListener("jump", () => void this.jump());
     this.grid.addEventListener("next", () => void this.#tried(() => this.next()));
@@ -65,14 +65,17 @@ export class Desk {
     this.edits.addEventListener("refused", (event) => this.grid.say(`Refused: ${/** @type {CustomEvent} */ (event).detail.message}`));
   }
 
-  /** What the edits would do, judged by all rules. */
-  async preview() {
+  /** What the edits would do, judged by all rules. @param {boolean} [asked] Whether somebody wants to read it from its beginning. */
+  async preview(asked = false) {
     if (!(await this.#saved())) return;
     const [{ preview }, shown] = await Promise.all([later(import("./preview.js")), this.#ask("preview")]);
     this.edits.findings.clear();
     this.edits.find(shown.findings);
     this.panel.hidden = false;
     this.panel.replaceChildren(...preview(shown, (row, column) => void this.go(row, column)));
+    if (!asked) return;
+    this.panel.scrollTop = 0;
+    this.panel.scrollIntoView({ block: "nearest" });
   }
 
   async submit() {
@@ -205,7 +208,7 @@ export class Desk {
     const errors = [...this.#faults()].length;
     const counts = [counted(this.table.rows, "row")];
     if (taken + unsent) counts.push(counted(taken + unsent, "edit"));
-    if (errors) counts.push(counted(errors, "finding"));
+    if (errors) counts.push(`${counted(errors, "finding")} (F8)`);
     this.count.textContent = counts.join(", ");
     const told = {
       saved: taken ? "saved" : "",

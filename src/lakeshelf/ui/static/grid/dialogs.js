@@ -35,9 +35,8 @@ export async function submission(shown, left) {
     ...(left ? [element("p", { class: "warning" }, `! Not among them, and lost with this page: ${left}.`)] : []),
     element("label", {}, "Title", title),
     element("label", {}, "Why", description),
-    element("label", {}, merges, "Merge when it is approved"),
-    element("button", { value: "submit" }, "Submit"),
-    element("button", { value: "", formnovalidate: true }, "Cancel"),
+    element("label", { class: "tick" }, merges, "Merge when it is approved"),
+    element("p", { class: "acts" }, element("button", { value: "submit", class: "main" }, "Submit"), element("button", { value: "", formnovalidate: true }, "Cancel")),
   );
   if ((await asked("Submit for review", form)) !== "submit") return undefined;
   return { title: title.value, description: description.value, merge_when_approved: merges.checked };

@@ -18,7 +18,7 @@ export function element(name, attributes = {}, ...inside) {
 export function ask(question) {
   const yes = element("button", { value: "yes" }, "Go on");
   const no = element("button", { value: "no" }, "Cancel");
-  const form = element("form", { method: "dialog" }, element("p", {}, question), yes, no);
+  const form = element("form", { method: "dialog" }, element("p", {}, question), element("p", { class: "acts" }, yes, no));
   return asked(question, form).then((value) => value === "yes");
 }
 

@@ -95,7 +95,7 @@ export class Grid extends EventTarget {
   /** Why no row is shown, and what leads to some. */
   get #why() {
     if (this.table.query.filters.length) return "No row is like this. Choose others above.";
-    return this.canEdit ? "There is no row. Insert one, or upload a file." : "There is no row.";
+    return this.canEdit ? "There is no row. Insert one, paste some, or upload a file." : "There is no row.";
   }
 
   get #spot() {
@@ -241,7 +241,7 @@ export class Grid extends EventTarget {
   }
 
   #moved() {
-    this.scrolling.reveal(this.selection.active.row);
+    this.scrolling.reveal(this.selection.active.row, this.found.offsetHeight);
     this.#aside();
     this.#draw();
   }
@@ -352,7 +352,7 @@ export class Grid extends EventTarget {
     const others = moved ? "changed by others since you began" : "";
     const told = [fault && `${fault.severity === "warning" ? "Warning" : "Error"}: ${fault.message}`, was, others, fault && "F8 next"];
     const unit = column.unit ? ` (${column.unit})` : "";
-    const text = visible(`${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help}`);
+    const text = visible(`${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help.replaceAll("`", "")}`);
     if (this.found.textContent !== text) this.found.textContent = text;
     this.found.classList.toggle("error", Boolean(fault));
   }

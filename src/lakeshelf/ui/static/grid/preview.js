@@ -15,7 +15,7 @@ const SHOWN = 200;
 /** @param {Preview} shown_ */
 export function summary({ counts, conflicts, findings, summary: judged }) {
   const sums = Object.entries(counts).filter(([, count]) => count).map(([what, count]) => `${what.replaceAll("_", " ")} ${count}`);
-  const found = `${counted(findings.length, "finding")}${judged?.blocked ? ", which have to be put right first" : ""}`;
+  const found = `${counted(findings.length, "finding")}${judged?.blocked ? ", to be put right first" : ""}`;
   return [sums.join(", ") || "nothing changes", conflicts.length ? counted(conflicts.length, "conflict") : "", found].filter(Boolean).join("; ");
 }
 
@@ -23,7 +23,8 @@ export function summary({ counts, conflicts, findings, summary: judged }) {
 export function preview(shown_, go) {
   const { version, changes, conflicts, findings } = shown_;
   const head = element("h2", {}, `Preview on snapshot ${version}`);
-  const sums = element("p", {}, summary(shown_));
+  const whole = element("a", { href: `${location.pathname}/preview` }, "On a page of its own, with shelves and stores");
+  const sums = element("p", {}, `${summary(shown_)}. `, whole);
   const found = findings.slice(0, SHOWN).map((one) => [one.row_id, one.column, one.severity, one.message]);
   const differ = conflicts.slice(0, SHOWN).map((one) => [one.row_id, one.column, text(one.base), text(one.main), text(one.staged)]);
   const changed = changes.map((one) => [one.row_id, one.column ?? one.op, text(one.old), text(one.new)]);

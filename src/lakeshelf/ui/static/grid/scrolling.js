@@ -41,13 +41,18 @@ export class Scrolling {
     this.go(this.top);
   }
 
-  /** Bring a row into sight. @param {number} row */
-  reveal(row) {
+  /** Bring a row into sight: within the box, and with it within the window.
+   * @param {number} row @param {number} [below] Pixels at the lower edge of the window that hold something else.
+   */
+  reveal(row, below = 0) {
     const top = row * this.height;
     const far = top < this.top - this.view || top > this.top + 2 * this.view;
     if (far) this.go(top - this.view / 2);
     else if (top < this.top) this.go(top);
     else if (top + this.height > this.top + this.view) this.go(top + this.height - this.view);
+    const upper = this.box.getBoundingClientRect().top + this.head + top - this.top;
+    const hidden = upper + this.height + below - innerHeight;
+    if (upper < 0 || hidden > 0) scrollBy(0, upper < 0 ? Math.floor(upper) : Math.ceil(hidden));
   }
 
   /** @param {number} top */
