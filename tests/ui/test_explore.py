@@ -80,7 +80,7 @@ def test_what_is_refused_says_why_and_keeps_what_was_typed(
 ) -> None:
     browser = Browser(app, "ann")
     page = read(browser, run(browser, sql))
-    assert "There is no result: the statement is failed." in page.text
+    assert "There is no result: the statement failed." in page.text
     assert f"\n{html.escape(sql, quote=False)}" in html.unescape(page.text).replace("&#39;", "'")
 
 

@@ -38,7 +38,11 @@ async def _shown(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[
         "rows": rows,
         "at_once": AT_ONCE,
         "picture": await _picture(api, where, rows),
-        "statements": [one for one in answers["jobs"].data or () if one["kind"] == "query"],
+        "statements": [
+            job.data if job and job.data and job.data["id"] == one["id"] else one
+            for one in answers["jobs"].data or ()
+            if one["kind"] == "query"
+        ],
         "listed": [one for one in tables["rows"] if _is_like(one, where.query.get("find", ""))],
         "command": command(sql),
     }
