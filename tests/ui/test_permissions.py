@@ -92,7 +92,7 @@ def test_each_page_and_form_is_for_whom_the_matrix_names(
     wrong: list[str] = []
     found: dict[str, dict[str, Seen]] = {role: {} for role in SIGNED_IN}
     for page in PAGES:
-        known = {"/me", *matrix.asked(page)}
+        known = {"/me", "/notices", *matrix.asked(page)}
         for place in all_.addresses(page.path):
             for role in _readers(page, place, found):
                 one = found[role][place] = seen(all_.browsers[role], place, asked)

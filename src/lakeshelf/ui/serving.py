@@ -22,6 +22,8 @@ from lakeshelf.ui.pages import PAGES
 UNAUTHENTICATED = 401
 NOT_FOUND = 404
 FAILED = 500
+MANY_NEWS = 10
+"""So many unread notices are said to be many in the head of each page."""
 
 
 def install(app: FastAPI) -> None:
@@ -75,13 +77,16 @@ async def serve_page(
     query = {name: text for name, text in sent.items() if name != AWAITED}
     where = Where(dict(request.path_params), query, sent.getlist)
     await api.take_up(sent.getlist(AWAITED))
-    me, answers = await asyncio.gather(
-        api.get(path("/me", {}), waits=True), api.all(_asked(page, where))
+    me, news, answers = await asyncio.gather(
+        api.get(path("/me", {}), waits=True),
+        api.get(path("/notices", {}), {"unread": "true", "limit": str(MANY_NEWS)}, waits=True),
+        api.all(_asked(page, where)),
     )
     if me.refusal and me.refusal.status == UNAUTHENTICATED and not page.is_open:
         return RedirectResponse(signing.address(request), 303)
     values = await page.prepare(api, where, answers) if page.prepare else {}
     frame = _frame(request, page, where, me) | _computing(request, api) | _said(api, where)
+    frame |= {"news": len(news.data or ()), "many_news": MANY_NEWS}
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
     status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)

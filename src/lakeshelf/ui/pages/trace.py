@@ -10,7 +10,7 @@ from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Page, Where
 from lakeshelf.ui.pictures.drawing import written
 from lakeshelf.ui.pictures.trace import LETTERS, Mark, drawn
-from lakeshelf.ui.rendering import place, shown
+from lakeshelf.ui.rendering import moment, place, shown
 
 Line = Mapping[str, Any]
 OWN = {
@@ -131,11 +131,17 @@ def facts(line: Line) -> list[tuple[str, str, bool]]:
     """Columns of a row that are there: name, value, and whether it has a life of its own."""
     row = line["row"]
     listed = [
-        (name, str(value) if name in IDS else shown(value), name in IDS)
+        (name, str(value) if name in IDS else _said(name, value), name in IDS)
         for name, value in row.items()
         if value is not None and name not in INNER
     ]
     return listed + [fact for item in row.get("items") or () for fact in _sold(item)]
+
+
+def _said(name: str, value: Any) -> str:
+    if name.endswith(("_at", "_time")):
+        return moment(value).striptags()
+    return shown(value)
 
 
 def _sold(item: Mapping[str, Any]) -> list[tuple[str, str, bool]]:

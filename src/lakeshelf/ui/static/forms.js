@@ -41,6 +41,7 @@ async function send(form, submitter) {
     for (const button of buttons) button.disabled = false;
   }
   refused.hidden = false;
+  if (!form.querySelector("[data-fault]")) refused.scrollIntoView({ block: "nearest" });
   if (document.activeElement === document.body) focused?.focus(); // a button that was disabled has lost it
 }
 

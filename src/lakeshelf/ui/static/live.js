@@ -120,7 +120,7 @@ function show(numbers) {
 /** @param {Record<string, unknown>} numbers */
 function asOf(numbers) {
   const now = at(numbers, "clock.now");
-  return now ? `as of ${text(now)}` : "";
+  return now ? `business time ${text(now)}` : "";
 }
 
 /** Numbers that nobody confirmed for a while are grey, and say since when. */
