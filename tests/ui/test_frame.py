@@ -20,7 +20,7 @@ from lakeshelf.governance.services.context import Context
 from lakeshelf.ui import files, forms, rendering, serving
 from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
-from tests.cli.commands import PATHS, commands
+from tests.cli.commands import commands
 from tests.governance.api.people import ORIGIN, Browser, Person
 from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
@@ -230,7 +230,10 @@ def test_so_many_of_something_are_said_in_words() -> None:
 @pytest.mark.parametrize("command", sorted({page.command for page in PAGES}))
 def test_the_command_that_a_page_names_is_there(command: str) -> None:
     words = command.removeprefix("lakeshelf ")
-    assert any(words == path or words.startswith(f"{path} ") for path in PATHS)
+    [named] = [one for path, one in commands() if f"{words} ".startswith(f"{path} ")]
+    asks_as_somebody = any("--as" in one.opts and one.metavar == "USER" for one in named.params)
+    tokened = (*serving.TOKENED, "whatif")  # which asks as somebody only about a change request
+    assert words.startswith(tokened) == asks_as_somebody
 
 
 def test_each_page_has_its_own_address() -> None:

@@ -22,6 +22,8 @@ from lakeshelf.ui.pages import PAGES
 UNAUTHENTICATED = 401
 NOT_FOUND = 404
 FAILED = 500
+TOKENED = ("cr", "data", "import", "users")
+"""Commands that ask as somebody: where tokens of several people lie, `--as` says as whom."""
 MANY_NEWS = 10
 """So many unread notices are said to be many in the head of each page."""
 
@@ -115,6 +117,7 @@ def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, 
         "page": page,
         "title": page.title.format_map(where.names),
         "command": _command(page, where),
+        "is_tokened": page.command.removeprefix("lakeshelf ").startswith(TOKENED),
         "beyond": [
             name for name, text in where.query.items() if text and name.startswith(page.beyond)
         ],
