@@ -83,7 +83,8 @@ export class Acts {
     });
     const outside = cells - taken;
     if (outside) act.refused.push(`${counted(outside, "cell")} beyond the last row or column: new rows are pasted with their key, or inserted first`);
-    this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted${come ? `, ${counted(come, "row")} new` : ""}`);
+    const rows = come ? `, ${counted(come, "row")} new` : "";
+    this.#end(act, `${cells - outside - act.refused.length + (outside ? 1 : 0)} of ${cells} cells pasted${rows}`);
   }
 
   /** Rows for what is pasted below the last one, where their key is pasted too; how many. @param {Range} range @param {import("./tsv.js").Piece[][]} pieces */

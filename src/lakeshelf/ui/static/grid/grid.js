@@ -352,7 +352,8 @@ export class Grid extends EventTarget {
     const others = moved ? "changed by others since you began" : "";
     const told = [fault && `${fault.severity === "warning" ? "Warning" : "Error"}: ${fault.message}`, was, others, fault && "F8 next"];
     const unit = column.unit ? ` (${column.unit})` : "";
-    const text = visible(`${column.label}${unit}: ${told.filter(Boolean).join("; ") || column.help.replaceAll("`", "")}`);
+    const help = column.help.replaceAll("`", "");
+    const text = visible(`${column.label}${unit}: ${told.filter(Boolean).join("; ") || help}`);
     if (this.found.textContent !== text) this.found.textContent = text;
     this.found.classList.toggle("error", Boolean(fault));
   }
