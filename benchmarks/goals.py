@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import ml, reaction_models, whatif
 from benchmarks.harness import Benchmark, Figure, figure_of, goal_text, text
 from benchmarks.report import read
+from benchmarks.whatif_model import BELOW_RULE
 from benchmarks.writing import options_of, settled
 
 FILE = "docs/forecasting.md"
@@ -20,10 +21,16 @@ OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
 BESIDE = "other work took most of the machine meanwhile; what it takes alone is not known yet"
 REASONS: Mapping[str, str] = {
+    "deviance_active": "a model that learned from fewer months is worse (page of benchmarks), as earlier folds' had to",
     "deviance_often": "simple methods know more of these, too: their WAPE is far below that on active shelves",
     "pinball_active": "in most windows nothing is sold (coverage of `zero`), which leaves whole units little room",
     "pinball_tail": "so seldom is anything sold (coverage of `zero`) that most quantiles are 0, whoever forecasts",
-    "bias": "earlier folds had learned from fewer months; of the ten busiest the newest is within its gate",
+    **dict.fromkeys(
+        (f"below_{others}_{fill:.2f}" for others in ("rule", "rivals") for fill in BELOW_RULE),
+        "one that knows the rates would need less (page of benchmarks); what of that can be learned is not known",
+    ),
+    "fresh_below_rivals": "even one that knows the rates would gain little more than the goal (page of benchmarks)",
+    "bias": "no season comes twice in a year: the first fold is not biased as the newest is (page of benchmarks)",
     "stores": "too much in one store and too little in another even out in the sum of all, not in each",
     "coverage_q90": "even the true quantile of whole units covers more than its level",
     "gates": "the bias of single stores, as above",

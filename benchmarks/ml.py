@@ -18,6 +18,7 @@ from benchmarks import ml_commands, ml_peers, receipts
 from benchmarks.governed import forget_peak, peak_mb
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded, text
 from benchmarks.ways import noted
+from benchmarks.whatif_known import BY_CHANCE
 from lakeshelf.forecast.demand.segments import SEGMENTS, segment
 from lakeshelf.forecast.model.boosted import Boosted, BoostingSettings
 from lakeshelf.forecast.model.contenders import Contender, Forecaster
@@ -25,7 +26,8 @@ from lakeshelf.forecast.model.folds import PLAN, usable
 from lakeshelf.forecast.model.gates import Evidence, GateVerdict, permuted, verdicts
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.model.registry import contenders
-from lakeshelf.forecast.model.scores import DEVIANCE, METRICS, judged
+from lakeshelf.forecast.model.rows import Mask, days, kept
+from lakeshelf.forecast.model.scores import DEVIANCE, METRICS, PINBALL, JudgedForecasts, judged
 from lakeshelf.forecast.model.trial import Trial, tried
 from lakeshelf.forecast.training.origins import fold
 from lakeshelf.forecast.training.trials import BLIND, boosted, cut
@@ -33,8 +35,19 @@ from lakeshelf.settings import load_settings
 
 MODEL, TAIL_RATES = "lightgbm", "item_category"
 STORE_BIAS = 0.10
-CHANCE = {"active": "active shelves", "often": "13+ lines"}
-"""Key of a figure → shelves."""
+CHANCE: Mapping[str, tuple[str, str, Sequence[str]]] = {
+    "active": (DEVIANCE, "active shelves", ()),
+    "often": (DEVIANCE, "13+ lines", ()),
+    "pinball": (PINBALL, "active shelves", ()),
+    "tail": (PINBALL, "tail", [TAIL_RATES]),
+}
+"""Key of a figure → metric, shelves, and rivals; all of them where none is named."""
+SHARES = {"quarter": 0.25, "half": 0.5, "most": 0.75}
+"""Key of a figure → share of the days before the newest fold, its last ones, that a model learns from."""
+THE_BEST = "the best baseline's"
+KNOWS = "of a forecast that knows the rates, if demand came by chance at those of the model"
+FEW = 5_000
+"""Rows of quantile heads that nobody asks."""
 SHOWN = ("deviance", "pinball", "bias", "rmse", "coverage_q90", "coverage_q95", "wape", "mase", "wrmsse")  # fmt: skip
 """Metrics of the notes."""
 
@@ -72,11 +85,17 @@ def _quality(prefix: str, stores: str) -> Iterator[Figure]:
 
 def _newest() -> Iterator[Figure]:
     """What the goals above leave to be gained."""
-    for part, lines in CHANCE.items():
-        below = f"newest fold: deviance below the best baseline's, {lines}"
-        yield Figure(f"newest_{part}", below, "%", higher=True)
-        known = f"{below}: of a forecast that knows the rates, if demand came by chance at those of the model"
-        yield Figure(f"chance_{part}", known, "%", higher=True)
+    for key, (metric, lines, rivals) in CHANCE.items():
+        below = f"newest fold: {metric} below {'rates by item and category' if rivals else THE_BEST}, {lines}"
+        yield Figure(f"newest_{key}", below, "%", higher=True)
+        yield Figure(f"chance_{key}", f"{below}: {KNOWS}", "%", higher=True)
+    yield Figure("chance_q90", f"newest fold: coverage of 0.9 off, 13+ lines: {KNOWS}", "points")
+    for key in ("first", "newest"):
+        yield Figure(f"{key}_bias", f"{key} fold: bias, active shelves", "%")
+    below = f"newest fold: deviance below {THE_BEST}, active shelves"
+    for key, share in SHARES.items():
+        learned = f"{below}, learned from the last {share:.0%} of the days"
+        yield Figure(f"learned_{key}", learned, "%", higher=True)
 
 
 @dataclass
@@ -114,7 +133,7 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     measured = {**quality(trial), **spent, "memory": peak_mb(os.getpid())}
     say(", ".join(f"{key} {value:.1f}" for key, value in measured.items()))
     results = gates(trial, rows, boosted(rows, settings))
-    measured |= chance(trial, seed)
+    measured |= chance(trial, seed) | biases(trial) | learned(trial, rows, boosted(rows, settings))
     measured["gates"] = sum(verdict.passed for verdict in results)
     match = ml_peers.Match.of(
         trial, MODEL, usable(rows), receipts.year(range(count)).demand, settings.sample, seed
@@ -189,22 +208,52 @@ def quality(trial: Trial) -> dict[str, float]:
     }
 
 
+def biases(trial: Trial) -> dict[str, float]:
+    """Bias of the first fold and of the newest, in percent: a year has no season twice, so none could be learned."""
+    ends = {"first": trial.folds[0], "newest": trial.folds[-1]}
+    return {
+        f"{key}_bias": 100
+        * pooled(trial.scores.filter(pc.field("fold") == its.first))["active"]["bias"][MODEL]
+        for key, its in ends.items()
+    }
+
+
+def learned(trial: Trial, rows: pa.Table, model: Boosted) -> dict[str, float]:
+    """How much better the model is on the newest fold where it has learned from the last days before it alone."""
+    train = trial.folds[-1].train(usable(rows))
+    at, mask = days(train), segment(trial.newest, "active")
+    mean = replace(model, settings=replace(model.settings, sample_of_quantiles=FEW))
+    measured = {}
+    for key, share in SHARES.items():
+        taught = mean.fit(kept(train, at > at.max() - share * (at.max() - at.min())))
+        own = judged(trial.newest, taught(trial.newest))
+        measured[f"learned_{key}"] = _newest_gain(trial, own, mask, DEVIANCE)
+    return measured
+
+
 def chance(trial: Trial, seed: int) -> dict[str, float]:
     """How much better the model is on the newest fold, and how much better any forecast could be.
 
     Were demand Poisson at the rates that the model forecasts, no forecast would be better than the one that knows
-    these: what is left of its deviance is chance.
+    these: what is left of its loss is chance.
     """
     own, measured = trial.judged[MODEL], {}
     drawn = np.random.default_rng(seed).poisson(own.mean).astype(np.float64)
-    for part, lines in CHANCE.items():
+    knows = replace(own, demand=drawn, quantiles=BY_CHANCE.quantiles(own.mean))
+    for key, (metric, lines, rivals) in CHANCE.items():
         mask = segment(trial.newest, lines.removesuffix(" shelves"))
-        rivals = (one.of(mask) for name, one in trial.judged.items() if name != MODEL)
-        best = min(map(METRICS[DEVIANCE], rivals))
-        sides = {"newest": own, "chance": replace(own, demand=drawn)}
-        for side, its in sides.items():
-            measured[f"{side}_{part}"] = 100 * (1 - METRICS[DEVIANCE](its.of(mask)) / best)
-    return measured
+        for side, its in {"newest": own, "chance": knows}.items():
+            measured[f"{side}_{key}"] = _newest_gain(trial, its, mask, metric, rivals)
+    often = knows.of(segment(trial.newest, "13+ lines"))
+    return measured | {"chance_q90": 100 * abs(METRICS["coverage_q90"](often) - 0.9)}
+
+
+def _newest_gain(
+    trial: Trial, own: JudgedForecasts, mask: Mask, metric: str, rivals: Sequence[str] = ()
+) -> float:
+    """Percent by which a loss on some rows of the newest fold is below that of the best of its rivals."""
+    sides = {**trial.judged, MODEL: own}
+    return _gain({name: METRICS[metric](one.of(mask)) for name, one in sides.items()}, rivals)
 
 
 def _gain(values: Mapping[str, float], rivals: Sequence[str] = ()) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import receipts, whatif_model
+from benchmarks import receipts, whatif_known, whatif_model
 from benchmarks.harness import Benchmark, Figure, Parameters, Run, main, rounded
 from benchmarks.whatif_model import ML, RULE, SERVICES, Taught
 from lakeshelf.forecast.demand.rows import ForecastInputs
@@ -24,6 +24,7 @@ from lakeshelf.forecast.model.boosted import BoostingSettings
 from lakeshelf.forecast.model.calibration import Calibration, calibrated
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.orders.economics import Outlook
+from lakeshelf.forecast.training.trials import NAME
 from lakeshelf.forecast.whatif.comparison import compared, compared_by
 from lakeshelf.forecast.whatif.frontier import FrontierPoint, frontier, stock_at
 from lakeshelf.forecast.whatif.history import DemandHistory, Goods
@@ -68,6 +69,7 @@ def figures(parameters: Parameters) -> list[Figure]:
         Figure("fresh_average", "fresh goods, moving average, levels from costs: cost", "currency"),
         Figure("fresh_fill", "fresh goods, moving average, levels from costs: fill", "share"),
         *whatif_model.figures(parameters),
+        *whatif_known.figures(),
     ]  # fmt: skip
 
 
@@ -83,7 +85,8 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     measured |= whatif_model.timed(taught, quarter, seed)
     say(f"with the model in {measured['model_s']:.1f} s")
     later = DemandHistory.of_days(replace(goods, max_stock=None), known.demand, days(SINCE, END))
-    outlooks = averages(later, DemandHistory.of_days(goods, known.demand, days(BEFORE, END)).units)
+    past = DemandHistory.of_days(goods, known.demand, days(BEFORE, END)).units
+    outlooks = averages(later, past)
     is_fresh = goods.life <= FRESH
     its, promised = taken(later, outlooks, ~is_fresh)
     by_rule = frontier(its, points())
@@ -93,7 +96,29 @@ def run(parameters: Parameters, seed: int, folder: Path, say: Callable[[str], No
     its, promised = taken(later, outlooks, is_fresh)
     measured |= costs(its, promised)
     measured |= whatif_model.fresh(its, _of(taught, later, is_fresh), measured["fresh_rule"])
+    measured |= bounds(later, past, taught, measured, seed)
     return {"figures": rounded(measured)}
+
+
+def bounds(
+    history: DemandHistory, past: Ints, taught: Taught, measured: Mapping[str, float], seed: int
+) -> dict[str, float]:
+    """What a forecast can save at most, if demand came by chance at the rates of the model.
+
+    Args:
+        history: Goods and days from `SINCE` on.
+        past: Units of each day from `BEFORE` on.
+        taught: Who says the rates.
+        measured: What others need.
+        seed: Of the draws.
+    """
+    known = whatif_known.Known.of(history, taught.forecasts(NAME), seed)
+    drawn = known.history
+    is_fresh = history.goods.life <= FRESH
+    least = whatif_known.lasting(*taken(drawn, known.outlooks, ~is_fresh), measured)
+    average = averages(drawn, np.vstack([past[: (SINCE - BEFORE).days], drawn.units]))
+    its, knows = taken(drawn, known.outlooks, is_fresh)
+    return least | whatif_known.fresh(its, knows, taken(drawn, average, is_fresh)[1])
 
 
 def _of(taught: Taught, history: DemandHistory, rows: Any) -> Callable[[str], Sequence[Outlook]]:

@@ -53,6 +53,7 @@ def figures(parameters: Parameters) -> Iterator[Figure]:
         yield Figure(
             f"below_rule_{fill:.2f}", f"{lasting}: {of}, below the rule", "%", goal, higher=True
         )
+        yield Figure(f"rivals_{fill:.2f}", f"lasting goods, best baseline: {of}", "units")
         best = f"{lasting}: {of}, below the best baseline, calibrated alike"
         yield Figure(f"below_rivals_{fill:.2f}", best, "%", BELOW_RIVALS[fill], higher=True)
     yield Figure("fresh_model", f"{fresh}: cost", "currency")
@@ -153,11 +154,12 @@ def lasting(
     reached = {name: frontier(history, services, taken(name)) for name in (*RIVALS, MODEL)}
     measured: dict[str, float] = {}
     for fill in BELOW_RULE:
-        stock = {name: _stock(points, fill) for name, points in reached.items()}
-        own, rivals = stock.pop(MODEL), min(stock.values())
+        needed = {name: stock(points, fill) for name, points in reached.items()}
+        own, rivals = needed.pop(MODEL), min(needed.values())
         measured |= {
             f"model_{fill:.2f}": own,
-            f"below_rule_{fill:.2f}": below(own, _stock(rule, fill)),
+            f"rivals_{fill:.2f}": rivals,
+            f"below_rule_{fill:.2f}": below(own, stock(rule, fill)),
             f"below_rivals_{fill:.2f}": below(own, rivals),
         }
     return measured
@@ -192,6 +194,7 @@ def below(own: float, other: float) -> float:
     return 100 * (1 - own / other)
 
 
-def _stock(points: Sequence[FrontierPoint], fill: float) -> float:
-    stock = stock_at(points, fill)
-    return math.nan if stock is None else stock
+def stock(points: Sequence[FrontierPoint], fill: float) -> float:
+    """Stock a shelf at which a fill is reached; NaN: no points are next to it."""
+    reached = stock_at(points, fill)
+    return math.nan if reached is None else reached
