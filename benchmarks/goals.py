@@ -21,7 +21,7 @@ OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
 BESIDE = "other work took most of the machine meanwhile; what it takes alone is not known yet"
 REASONS: Mapping[str, str] = {
-    "deviance_active": "a model that learned from fewer months is worse (page of benchmarks), as earlier folds' had to",
+    "deviance_active": "earlier folds gain less, hardly for lack of months: half of them do for the newest",
     "deviance_often": "simple methods know more of these, too: their WAPE is far below that on active shelves",
     "pinball_active": "in most windows nothing is sold (coverage of `zero`), which leaves whole units little room",
     "pinball_tail": "so seldom is anything sold (coverage of `zero`) that most quantiles are 0, whoever forecasts",
