@@ -18,6 +18,7 @@ from lakeshelf.forecast.model.corrections import LEAST, factors, in_whole_units,
 from lakeshelf.forecast.model.rows import (
     STORE,
     Matrix,
+    Places,
     days,
     demand,
     frozen,
@@ -287,17 +288,17 @@ def _taught(rows: pa.Table) -> Floats:
 
 
 def _lesson(rows: pa.Table, columns: Columns, settings: BoostingSettings, most: int) -> _Lesson:
-    learned = _sampled(rows, most, settings.seed)
-    times = scale(settings.relative, learned)
-    return _Lesson(matrix(learned, columns), demand(learned), _taught(learned), columns, times)
+    at = _sampled(rows, most, settings.seed)
+    times = scale(settings.relative, rows)[at]
+    return _Lesson(matrix(rows, columns, at), demand(rows)[at], _taught(rows)[at], columns, times)
 
 
-def _sampled(rows: pa.Table, most: int, seed: int) -> pa.Table:
-    """Rows of open stores, or some of them in their order where they are too many."""
+def _sampled(rows: pa.Table, most: int, seed: int) -> Places:
+    """Numbers of the rows of open stores, or of some of them in their order where they are too many."""
     at = np.flatnonzero(opened(rows))
     if len(at) > most:
         at = np.sort(np.random.default_rng(seed).choice(at, most, replace=False))
-    return rows if len(at) == rows.num_rows else rows.take(pa.array(at))
+    return at
 
 
 def _factors(

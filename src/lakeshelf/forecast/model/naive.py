@@ -49,7 +49,7 @@ def calendar(daily: pa.Table) -> Calendar:
     units = np.zeros((len(shelves), int((at.max() - first).astype(int)) + 1), np.float32)
     shelf = pc.index_in(daily[KEY[0]], value_set=shelves).to_numpy()
     units[shelf, (at - first).astype(np.int64)] = daily[UNITS].to_numpy()
-    return Calendar(shelves, first, np.maximum(units, 0))
+    return Calendar(shelves, first, np.maximum(units, 0, out=units))
 
 
 def with_naive(rows: pa.Table, daily: pa.Table) -> pa.Table:
@@ -63,14 +63,22 @@ def with_naive(rows: pa.Table, daily: pa.Table) -> pa.Table:
     shelf, day = book.places(rows)
     length = horizons(rows).astype(np.int64)
     windows = {LAST_WINDOW: (day - length, day), SEASONAL_NAIVE: (day - 7, day - 7 + length)}
+    sums = _sums(book)
     for name, (since, until) in windows.items():
         if name not in rows.column_names:
-            rows = rows.append_column(name, pa.array(_between(book, shelf, since, until)))
+            rows = rows.append_column(name, pa.array(_between(sums, shelf, since, until)))
     return rows
 
 
-def _between(book: Calendar, shelf: Places, since: Places, until: Places) -> Floats:
+def _sums(book: Calendar) -> Floats:
+    """Units before each day, and behind the last."""
+    shelves, days = book.units.shape
+    sums = np.zeros((shelves, days + 1))
+    np.cumsum(book.units, 1, float, sums[:, 1:])
+    return sums
+
+
+def _between(sums: Floats, shelf: Places, since: Places, until: Places) -> Floats:
     """Units in [since, until); shelves without units have none."""
-    sums = np.concatenate([np.zeros((len(book.units), 1)), np.cumsum(book.units, 1, float)], 1)
     first, last = (np.clip(at, 0, sums.shape[1] - 1) for at in (since, until))
     return np.asarray(np.where(shelf < 0, 0.0, sums[shelf, last] - sums[shelf, first]))

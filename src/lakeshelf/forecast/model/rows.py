@@ -77,13 +77,21 @@ def codes(values: pa.ChunkedArray, frozen: Iterable[str]) -> Floats:
     return np.asarray(places.cast(pa.float64()).to_numpy(), np.float64)
 
 
-def matrix(rows: pa.Table, columns: Columns) -> Matrix:
-    """What a model reads: a row a row, a column for each of `columns.names`; NaN is unknown."""
-    values = np.empty((rows.num_rows, len(columns.names)), np.float32, order="F")
+def matrix(rows: pa.Table, columns: Columns, at: Places | None = None) -> Matrix:
+    """What a model reads: a row a row, a column for each of `columns.names`; NaN is unknown.
+
+    Args:
+        rows: Rows.
+        columns: What the model reads.
+        at: Numbers of the rows that are meant; None: all. The others are not copied first.
+    """
+    number = rows.num_rows if at is None else len(at)
+    some = slice(None) if at is None else at
+    values = np.empty((number, len(columns.names)), np.float32, order="F")
     for place, name in enumerate(columns.numeric):
-        values[:, place] = numbers(rows, name)
+        values[:, place] = numbers(rows, name)[some]
     for place, (name, frozen) in enumerate(columns.categories.items(), len(columns.numeric)):
-        values[:, place] = codes(rows[name], frozen)
+        values[:, place] = codes(rows[name], frozen)[some]
     return values
 
 

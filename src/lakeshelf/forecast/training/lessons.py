@@ -90,11 +90,11 @@ def lesson(
     days = cutoffs[KEY[1]].to_pylist()
     begun = stored.begun(demand)
     measured = _by_measure(demand, cutoffs)
-    parts = [
+    parts = (
         chosen.of_stored(stored.features(lake, days[n : n + AT_ONCE]), begun, sample, bounds)
         for n in range(0, len(days), AT_ONCE)
-    ]
-    picked = _without(pa.concat_tables(parts), measured)
+    )
+    picked = pa.concat_tables(_without(part, measured) for part in parts)
     if not picked.num_rows:
         raise _too_little(demand, until)
     return Lesson(
