@@ -25,7 +25,7 @@ from lakeshelf.forecast.demand.windows import latest_cutoff
 from lakeshelf.forecast.inference import day as cutoff_day
 from lakeshelf.forecast.inference import use
 from lakeshelf.forecast.inference.handover import handed_back
-from lakeshelf.forecast.inference.levels import TOPIC, in_time, messages, valid_until
+from lakeshelf.forecast.inference.levels import COLUMNS, TOPIC, in_time, messages, valid_until
 from lakeshelf.forecast.versions.registered import MODEL
 from lakeshelf.lake.rows.conditions import Where
 from lakeshelf.logs import log
@@ -73,7 +73,7 @@ class InferenceService(Component):
         """The levels of the day, from its rows."""
         day = entry.decision.event_time.date()
         where: Where = [("feature_date", "=", day), ("role", "=", "champion")]
-        sent = messages(rows(self.context.lake, self.journal, where))
+        sent = messages(rows(self.context.lake, self.journal, where, COLUMNS))
         return [Message.of(TOPIC, level) for level in sent]
 
     def _models(self) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lakeshelf.components.component import Upsert
 from lakeshelf.contracts import CATALOG, arrow
 from lakeshelf.contracts.layers import Curated, Ops
+from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.labels import labels
 from lakeshelf.forecast.demand.rows import of_store
 from lakeshelf.forecast.demand.segments import ACTIVE_LINES, LINES
@@ -42,8 +42,8 @@ class PastDays:
         self._day = day
         first = since(day)
         where: Where = [(KEY[1], ">=", first), (KEY[1], "<", day), (LINES, ">=", ACTIVE_LINES)]
-        stored = lake.read(Curated.FEATURES_STORE, where=where).read_all()
-        self._rows = of_store(stored.filter(pc.is_valid(stored[HORIZON])))
+        stored = lake.read(Curated.FEATURES_STORE, columns=SCHEMA.names, where=where)
+        self._rows = of_store(stored.read_all())
         chosen = self._rows.select([*KEY, HORIZON])
         chosen = chosen.append_column(WEIGHT, pa.array(np.ones(chosen.num_rows)))
         sold: Where = [("day", ">=", first), ("day", "<", day)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
@@ -222,8 +223,9 @@ class ComponentService:
         refused = [Refused.of(m.key.encode(), m.value) for m in messages if m.topic == REFUSALS]
         self._quarantine(entry, refused)
         self._publisher.refusals(refused)
-        for message in (m for m in messages if m.topic != REFUSALS):
-            self._publisher.encoded(CATALOG.topics[message.topic], [(message.key, message.value)])
+        sent = (m for m in messages if m.topic != REFUSALS)
+        for topic, some in groupby(sent, key=lambda m: m.topic):
+            self._publisher.encoded(CATALOG.topics[topic], ((m.key, m.value) for m in some))
         self._publisher.flush()
 
     def _quarantine(self, entry: JournalEntry, refused: list[Refused]) -> None:

@@ -22,6 +22,9 @@ FIELDS = (
     "model_name",
     "model_version",
 )
+UPDATED = "created_at"
+COLUMNS = (*FIELDS, UPDATED)
+"""Of `curated/predictions`, what a message follows from."""
 
 
 def valid_until(day: date) -> datetime:
@@ -43,7 +46,7 @@ def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             **{name: row[name] for name in FIELDS},
             "version": row["feature_date"].toordinal(),
-            "updated_at": row["created_at"],
+            "updated_at": row[UPDATED],
         }
         for row in rows
         if row["valid_until"] is not None
