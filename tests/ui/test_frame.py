@@ -52,6 +52,17 @@ def test_who_is_not_signed_in_is_sent_to_do_so_and_comes_back(app: FastAPI, ann:
     assert "HttpOnly" in back.headers["set-cookie"]
 
 
+def test_a_link_is_for_whom_it_is_also_where_somebody_else_is_signed_in(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    browser = Browser(app, "ann")
+    form = read(browser, "/login?back=%2Fme")  # no redirect, which would keep the secret behind `#`
+    assert (form.status_code, field(form, "back")) == (200, "/me")
+    assert '<strong>ann</strong>: <a href="/me" data-go-on>' in form.text
+    answer = post(browser, "/login", {"token": "ben", "back": "/me"}, Origin=ORIGIN)
+    assert (answer.status_code, "HttpOnly" in answer.headers["set-cookie"]) == (303, True)
+
+
 def test_a_wrong_token_and_a_foreign_page_sign_nobody_in(app: FastAPI, ann: Person) -> None:
     nobody = Person(app, None)
     wrong = post(nobody, "/login", {"token": "<script>"}, Origin=ORIGIN)

@@ -25,11 +25,9 @@ def address(request: Request) -> str:
 
 @routes.get(LOGIN)
 async def ask(request: Request, back: str = "/") -> Response:
-    """The form that asks for a token or a link."""
+    """The form that asks for a token or a link; who is signed in goes on, unless a link is somebody else's."""
     me = await Api(request).get(path("/me", {}), waits=True)
-    if me.data:
-        return RedirectResponse(own(back), 303)
-    return _form(request, Answer(), back)
+    return _form(request, Answer(), back, (me.data or {}).get("user", ""))
 
 
 @routes.post(LOGIN)
@@ -48,9 +46,10 @@ async def sign_out(request: Request, csrf: Text = "") -> Response:
     return _with_cookie(RedirectResponse(LOGIN, 303), answer)
 
 
-def _form(request: Request, answer: Answer, back: str) -> Response:
+def _form(request: Request, answer: Answer, back: str, signed_in: str = "") -> Response:
     has_openid = request.app.state.openid is not None
     values = {"answer": answer, "back": own(back), "has_openid": has_openid, "title": "Sign in"}
+    values |= {"signed_in": signed_in}
     status = answer.refusal.status if answer.refusal else 200
     return HTMLResponse(rendering.render("login.html", values), status)
 

@@ -4,10 +4,12 @@ import { install as forms } from "./forms.js";
 import { install as rows } from "./rows.js";
 import { install as theme } from "./theme.js";
 
-/** A sign-in link holds its secret behind `#`, which browsers send to nobody. */
+/** A sign-in link holds its secret behind `#`, which browsers send to nobody, and keep when they are sent elsewhere. */
 function signIn() {
   const form = /** @type {HTMLFormElement | null} */ (document.querySelector("form[data-sign-in]"));
   const secret = location.hash.slice(1);
+  const on = /** @type {HTMLAnchorElement | null} */ (document.querySelector("a[data-go-on]"));
+  if (on && !secret) return location.replace(on.href);
   if (!form || !secret) return;
   history.replaceState(null, "", location.pathname + location.search);
   /** @type {HTMLInputElement} */ (form.elements.namedItem("token")).value = decodeURIComponent(secret);
