@@ -148,6 +148,8 @@ def test_cells_are_rejected_and_requests_withdrawn_by_commands(shell: Shell) -> 
     shell("ann", "data", "edit", DATASET, "S1", "min_qty=7", "target_pct=90")
     number = shell.json("ann", "data", "submit", DATASET, "--title", "two")["request"]["number"]
     shell("ben", "cr", "reject-cells", number, "S1.min_qty", "--comment", "too many")
+    shown = shell("vic", "cr", "show", number).out
+    assert "ben rejects cells of revision 1 too many" in shown
     merge(shell, number)
     assert (rows(shell)["S1"]["min_qty"], rows(shell)["S1"]["target_pct"]) == (1, 90)
     shell("ann", "data", "edit", DATASET, "S1", "min_qty=8")

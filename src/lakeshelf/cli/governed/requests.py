@@ -79,15 +79,26 @@ def show(asked: RequestCommand) -> None:
     print_diff(seen, *changes)
     print_conflicts(seen, changes[0])
     for review in said["reviews"]:
-        stale = f" (no longer counts: {review['stale_reason']})" if review["stale_at"] else ""
-        console().print(
-            f"{review['user']} {review['decision']}s revision {review['revision']}{stale} {review['comment']}".rstrip(),
-            soft_wrap=True,
-        )
+        console().print(_said(review), soft_wrap=True)
     for remark in said["comments"]:
         about = ".".join(part for part in (remark["row_id"], remark["column"]) if part)
         console().print(f"{remark['user']}{' on ' + about if about else ''}: {remark['body']}")
     print_rights(seen)
+
+
+_DECIDES = {
+    "approve": "approves",
+    "reject": "rejects",
+    "reject_cells": "rejects cells of",
+}
+
+
+def _said(review: Mapping[str, Any]) -> str:
+    """What somebody decided; cells that are rejected make a newer revision, which is no news of the rejection."""
+    is_stale = review["stale_at"] and review["decision"] != "reject_cells"
+    stale = f" (no longer counts: {review['stale_reason']})" if is_stale else ""
+    words = f"{review['user']} {_DECIDES[review['decision']]} revision {review['revision']}"
+    return f"{words}{stale} {review['comment']}".rstrip()
 
 
 @app.command("withdraw")
