@@ -69,8 +69,9 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (LakeshelfError, KafkaException) as error:
+        message = error.message if isinstance(error, LakeshelfError) else said(error)
         hint = getattr(error, "hint", "") or "`lakeshelf up` starts it"
-        raise refused("service_unavailable", said(error), hint=hint) from error
+        raise refused("service_unavailable", message, hint=hint) from error
 
 
 def _engines(settings: Settings) -> Mapping[str, Job]:
