@@ -84,7 +84,7 @@ def whatif(
     in_force = access.present()
     from lakeshelf.forecast.demand.engine import MODULES
 
-    extras.require("ml")
+    extras.require("ml", "numpy")
     extras.require("query", *MODULES)
     from lakeshelf.cli.shop import whatif_report
     from lakeshelf.forecast.whatif import answers, lakes, records

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lakeshelf.errors import LakeshelfError
+from lakeshelf.errors import LakeshelfError, MissingExtra
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.lake.place.errors import NotFound, Vacuumed, VersionNotFound
 from lakeshelf.query.errors import LimitReached, SqlError, TooLarge, TooLong
@@ -18,6 +18,7 @@ _OF_KIND: Mapping[type[LakeshelfError], str] = {
     Vacuumed: "gone",
     VersionNotFound: "not_found",
     NotFound: "not_found",
+    MissingExtra: "service_unavailable",
 }
 """Errors of other packages → code; every other one is of the storage."""
 _HINTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from fastapi import FastAPI
@@ -140,15 +140,25 @@ def test_one_at_a_time_is_replayed_of_a_user_and_is_cancelled_at_its_next_step(
     assert ann.get(f"/api/v1/jobs/{job['id']}", wait=9)["status"] == "cancelled"
 
 
-def test_it_says_what_can_be_asked_and_what_is_not_installed(
-    vic: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_what_can_be_asked(vic: Person) -> None:
     told = vic.get(WHATIF)
     known = {one["name"]: one for one in told["fields"]}
     assert (known["threshold_pct"]["maximum"], known["threshold_pct"]["unit"]) == (100, "%")
     assert (known["plan_source"]["enum"], known["allow_zero"]["default"]) == (["rule", "ml"], False)
     assert told["limits"]["at_once"] == 1
+
+
+def test_rules_are_compared_without_what_models_need_which_is_named_where_they_decide(
+    vic: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: name != "lightgbm" or None)
-    error = vic.call("POST", WHATIF, SETS).json()["error"]
+    assert asked(vic, **SETS)["status"] == "done"
+
+    def decides(*_: object) -> NoReturn:
+        extras.require("ml")
+        raise AssertionError
+
+    monkeypatch.setattr(lakes, "foretold", decides)
+    error = asked(vic, **SETS)["result"]["error"]
     assert error["code"] == "service_unavailable"
     assert "pip install 'lakeshelf[ml]'" in error["message"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lakeshelf import extras
-from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.inference.explaining import explained
 from lakeshelf.forecast.versions.errors import ModelError
@@ -21,7 +20,8 @@ def order(context: Context, caller: Caller, shop: Shop, shelf: str) -> Row:
 
     Raises:
         GovernanceError: `forbidden`, `not_found`; `gone`: a forecast decides that is not in the lake as it was;
-            `service_unavailable`: no shop runs here, or what models need is not installed.
+            `service_unavailable`: no shop runs here.
+        MissingExtra: What models need is not installed.
     """
     require_reading(caller)
     engines = shop.engines() or no_stack()
@@ -30,7 +30,5 @@ def order(context: Context, caller: Caller, shop: Shop, shelf: str) -> Row:
     try:
         extras.require("query", *MODULES)
         return explained(context.root, engines[ENGINES["warehouse"]], shelf).as_json()
-    except MissingExtra as error:
-        raise refused("service_unavailable", error.message, hint=error.hint) from error
     except ModelError as error:
         raise refused("gone", error.message, hint=error.hint) from error

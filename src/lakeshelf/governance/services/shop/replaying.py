@@ -10,7 +10,6 @@ from typing import Any
 
 from lakeshelf import extras
 from lakeshelf.counts import count_of
-from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.demand.engine import MODULES
 from lakeshelf.forecast.whatif import answers, lakes, records, wishes
 from lakeshelf.forecast.whatif.policies import FIELDS, TOPICS, StockPolicy
@@ -112,10 +111,9 @@ def fields(caller: Caller) -> list[Row]:
     """Fields of a policy that can be changed, with their types, bounds and what they mean.
 
     Raises:
-        GovernanceError: `forbidden`; `service_unavailable`: what a replay needs is not installed.
+        GovernanceError: `forbidden`.
     """
     require_reading(caller)
-    _require_installed()
     known = [FIELDS[name] for name in StockPolicy.names()]
     shown = ("name", "doc", "unit", "default", "minimum", "maximum", "enum")
     return [{**{n: getattr(one, n) for n in shown}, "type": str(one.type)} for one in known]
@@ -126,11 +124,11 @@ def start(context: Context, caller: Caller, runner: Runner, question: Question) 
 
     Raises:
         GovernanceError: `forbidden`; `not_found`: there is no such change request; `request_invalid`: a field or value
-            that cannot be; `rate_limited`: one of the caller's goes on; `service_unavailable`: what it needs is not
-            installed.
+            that cannot be; `rate_limited`: one of the caller's goes on.
+        MissingExtra: What rules need is not installed; where models decide, the job tells what they need.
     """
     require_reading(caller)
-    _require_installed()
+    extras.require("query", *MODULES)
     with refusing("request_invalid"):
         change = _change(context, caller, question)
     with context.metadata.reading() as tx:
@@ -144,14 +142,6 @@ def start(context: Context, caller: Caller, runner: Runner, question: Question) 
 
     job, _ = runner.start(caller, KIND, question.params, work)
     return job
-
-
-def _require_installed() -> None:
-    try:
-        extras.require("ml")
-        extras.require("query", *MODULES)
-    except MissingExtra as error:
-        raise refused("service_unavailable", error.message, hint=error.hint) from error
 
 
 def _change(context: Context, caller: Caller, question: Question) -> _Change:

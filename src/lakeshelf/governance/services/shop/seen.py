@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lakeshelf.errors import ConfigurationError
+from lakeshelf.errors import ConfigurationError, MissingExtra
 from lakeshelf.governance.errors import refused
 
 Row = Mapping[str, Any]
@@ -27,8 +27,11 @@ def refusing(code: str, hint: str = "") -> Iterator[None]:
 
     Raises:
         GovernanceError: With the code.
+        MissingExtra: It is no fault of who asked.
     """
     try:
         yield
+    except MissingExtra:
+        raise
     except ConfigurationError as error:
         raise refused(code, error.message, hint=hint or error.hint) from error

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from lakeshelf import extras
-from lakeshelf.errors import MissingExtra
 from lakeshelf.governance.api.calling import By, Limit, Offset, On, router, shop_tables
 from lakeshelf.governance.api.door.failures import documented
 from lakeshelf.governance.api.routes.shop.model_shapes import (
@@ -14,19 +13,15 @@ from lakeshelf.governance.api.routes.shop.model_shapes import (
     Promotion,
     Rollback,
 )
-from lakeshelf.governance.errors import refused
 
 
 def models_installed() -> None:
     """Refuse what models need where it is not installed.
 
     Raises:
-        GovernanceError: `service_unavailable`.
+        MissingExtra: It is not.
     """
-    try:
-        extras.require("ml", "numpy")
-    except MissingExtra as error:
-        raise refused("service_unavailable", error.message, hint=error.hint) from error
+    extras.require("ml", "numpy")
 
 
 routes = router("models", shop_tables, models_installed)
