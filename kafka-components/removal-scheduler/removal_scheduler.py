@@ -24,6 +24,7 @@ from lakeshelf.components.component import (
 from lakeshelf.contracts.layers import Cleansed, Staging
 from lakeshelf.contracts.lives import AlertKind
 from lakeshelf.contracts.messages import event
+from lakeshelf.shop.counting import without_carts
 from own_removals import TOPICS, OwnRemovals
 from removal_alerts import RemovalAlerts
 
@@ -69,8 +70,7 @@ class DayOfRemovals:
         lots: Expired lots that have units.
         shelves: Location and shelf → what is known of it.
         travelling: Shelf and lot → units between back room and shelf.
-        carried: Shelf → units that customers have taken and not paid: of the lots that expire first, as the lines of
-            their receipts will be.
+        carried: Shelf → units that customers have taken and not paid.
     """
 
     lots: Sequence[Lot]
@@ -96,9 +96,8 @@ def removals(due: datetime, known: DayOfRemovals) -> list[dict[str, Any]]:
         units = lot.units
         if lot.location == STORE:
             units = max(units - known.travelling.get((lot.shelf_id, lot.batch_code), 0), 0)
-            in_carts = min(units, carried[lot.shelf_id])
-            carried[lot.shelf_id] -= in_carts
-            units = min(units - in_carts, left[lot.location, lot.shelf_id])
+            units, carried[lot.shelf_id] = without_carts(units, carried[lot.shelf_id])
+            units = min(units, left[lot.location, lot.shelf_id])
         if units > 0:
             left[lot.location, lot.shelf_id] -= units
             events.append(_removal(due, lot, shelf, units))

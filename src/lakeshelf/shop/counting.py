@@ -207,11 +207,23 @@ def _on_shelf(root: Place, state: Mapping[str, Any], lots: dict[str, int]) -> di
         lots[row["batch_code"]] = lots.get(row["batch_code"], 0) - row["quantity"]
     taken = sum(lots.values()) - state["balance"]
     for lot, units in lots.items():
-        part = min(max(units, 0), max(taken, 0))
-        lots[lot], taken = units - part, taken - part
+        lots[lot], taken = without_carts(units, taken)
     if taken:
         lots[UNALLOTTED] = lots.get(UNALLOTTED, 0) - taken
     return lots
+
+
+def without_carts(units: int, carried: int) -> tuple[int, int]:
+    """Units of a lot that lie on the shelf, and units in carts that are of lots that expire later.
+
+    Customers carry units of the lots that expire first, as the lines of their receipts will be.
+
+    Args:
+        units: Of the lot, on the shelf and in carts.
+        carried: Units in carts, less those of lots that expire earlier.
+    """
+    part = min(max(units, 0), max(carried, 0))
+    return units - part, carried - part
 
 
 def _leaves(row: Mapping[str, Any]) -> tuple[Any, ...]:
