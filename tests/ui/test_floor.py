@@ -76,14 +76,15 @@ def test_the_newest_act_of_each_target_is_shown_and_a_refused_one_with_its_reaso
         assert why in read(browser, place).text
     clock.pass_(seconds=1)
     ann.post("/api/v1/acts", {**asked, "command": "dismiss"})
+    ann.post("/api/v1/acts", {"command": "cancel", "targets": ["p1"]})
     page = read(browser, "/alerts").text
     row, _, lately = page.partition("Refused lately")
     assert "dismiss asked by ann, not yet done" in row
     assert why not in row
     assert html.escape(f"it is over {HOSTILE[0]}") in lately
-    assert "Nothing was." in read(browser, "/plans").text
     _, _, acts = read(browser, f"/shelves/{SHELF}").text.partition("What was asked for lately")
     assert acts.index("dismiss of") < acts.index("ack of")
+    assert "cancel of" in acts
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,15 @@ def stock(root: Place, shelf: str) -> dict[str, Any]:
     return known
 
 
+def ids_of_shelf(root: Place, shelf: str) -> list[str]:
+    """Ids of all alerts and plans of a shelf, closed ones among them."""
+    ids: list[str] = []
+    for name in (ALERTS, *PLANS.values()):
+        (key,) = CATALOG.tables[name].key
+        ids += tables.rows(root, name, [key], [("shelf_id", "=", shelf)])[key].to_pylist()
+    return ids
+
+
 def _open(
     root: Place, what: str, names: tuple[str, ...], ids: Collection[str], open_ones: tuple[str, ...]
 ) -> Targets:

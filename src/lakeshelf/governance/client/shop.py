@@ -176,7 +176,7 @@ class Shop:
         return int(one(self.calls.post("/quarantine/corrections", {"records": known}))["sent"])
 
     def acts(self, *, most: int | None = None, **filters: str) -> list[Json]:
-        """What was asked for, the newest first, with what became of it; by `user`, `target`, `command`, `state`."""
+        """What was asked for, the newest first, with what became of it; by `user`, `target`, `shelf`."""
         return self._all("/acts", "acts", most, filters)
 
     def act(self, act_id: str) -> Json:

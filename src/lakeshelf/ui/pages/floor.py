@@ -69,7 +69,7 @@ async def _shelf(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[
     shelf = answers["shelf"].data or {}
     alerts = [one["alert_id"] for one in shelf.get("alerts", ())]
     open_ = [*alerts, *(one["plan_id"] for one in shelf.get("plans", ()))]
-    query = {"target": [where.names["shelf"], *open_], "limit": LATELY}
+    query = {"shelf": where.names["shelf"], "limit": LATELY}
     names = [one["name"] for one in shelf.get("shelf_profiles", []) if one["name"]]
     asked = where.query.get("order") and not answers["shelf"].refusal
     order = await api.get(path("/shelves/{shelf}/order", where.names)) if asked else None

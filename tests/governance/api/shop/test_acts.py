@@ -115,6 +115,18 @@ def test_it_is_told_what_became_of_an_act(
     assert vic.get(f"{API}/acts", command=["dismiss", "cancel"])["total"] == 1
 
 
+def test_acts_of_a_shelf_are_also_those_on_what_is_closed_of_it(ben: Person) -> None:
+    ask(ben, "cancel", "p1", "none")
+    ask(ben, "dismiss", "a1")
+    acts = ben.get(f"{API}/acts", shelf=SHELF)["acts"]
+    assert states(acts).keys() == {"p1", "a1"}
+    among = ben.get(f"{API}/acts", shelf=SHELF, target=["p1", "none"])
+    assert states(among["acts"]) == {
+        "p1": ("refused", "plan 'p1' is issued already; nothing was sent")
+    }
+    assert ben.get(f"{API}/acts", shelf="none")["total"] == 1
+
+
 def test_what_a_component_refused_or_did_is_told_too(
     ben: Person, context: Context, clock: Clock
 ) -> None:

@@ -20,7 +20,7 @@ from lakeshelf.governance.services.context import Caller, Context, record
 from lakeshelf.governance.services.shop.running import Message, Shop
 from lakeshelf.governance.services.shop.seen import refusing
 from lakeshelf.governance.services.shop.staff import ASKS, SEES, require_staff
-from lakeshelf.shop import acts
+from lakeshelf.shop import acts, lists
 from lakeshelf.shop.outcomes import outcomes
 
 ADJUST = "adjust"
@@ -104,6 +104,7 @@ def listed(
     offset: int,
     limit: int,
     *,
+    shelf: str | None = None,
     is_newest: bool = False,
 ) -> ActPage:
     """What was asked for, the newest first, with what became of it.
@@ -114,6 +115,7 @@ def listed(
         among: Field of an act → values that it may have.
         offset: Acts that are passed over.
         limit: Most acts.
+        shelf: Only of this shelf, and of alerts and plans of it, closed ones among them; None: of any.
         is_newest: Of each target, the newest of them alone.
 
     Raises:
@@ -121,8 +123,16 @@ def listed(
     """
     _require_seeing(context, caller)
     settle(context)
+    if shelf is not None:
+        among = {**among, "target": _of_shelf(context, shelf, among.get("target"))}
     with context.metadata.reading() as tx:
         return ActPage(*tx.acts.all(among, offset, limit, is_newest=is_newest))
+
+
+def _of_shelf(context: Context, shelf: str, among: Sequence[str] | None) -> list[str]:
+    """What acts of a shelf are about, as far as it is among some; None: all of it."""
+    known = [shelf, *lists.ids_of_shelf(context.root, shelf)]
+    return known if among is None else [one for one in known if one in set(among)]
 
 
 def act(context: Context, caller: Caller, act_id: str) -> Act:

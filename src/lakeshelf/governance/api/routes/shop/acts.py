@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import StringConstraints
 
 from lakeshelf.governance.api.calling import MOST, By, In, Limit, Offset, On, router, shop_tables
 from lakeshelf.governance.api.door.failures import documented
@@ -21,14 +20,12 @@ from lakeshelf.governance.api.routes.shop.shapes import (
     Count,
     CountAnswer,
     Word,
+    Target,
 )
 
 routes = router("acts", shop_tables)
 State = Annotated[Literal["asked", "done", "refused"] | None, Query()]
-Some = Annotated[
-    list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
-    Query(max_length=MOST),
-]
+Some = Annotated[list[Target] | None, Query(max_length=MOST)]
 """Any of these words; None: whatever there is."""
 
 
@@ -88,6 +85,7 @@ def list_acts(
     user: Word = None,
     target: Some = None,
     command: Some = None,
+    shelf: Target | None = None,
     state: State = None,
     newest: bool = False,
     offset: Offset = 0,
@@ -95,7 +93,8 @@ def list_acts(
 ) -> ActsAnswer:
     """What was asked for in the last 90 days, the newest first: `asked`, `done`, or `refused` with the reason.
 
-    With `newest`, of each target only the newest act of those.
+    With `shelf`, of the shelf and of its alerts and plans, closed ones among them. With `newest`, of each target only
+    the newest act of those.
     """
     from lakeshelf.governance.services.shop import acting
 
@@ -106,7 +105,7 @@ def list_acts(
         "command": command,
     }
     among = {name: some for name, some in criteria.items() if some}
-    seen = acting.listed(context, caller, among, offset, limit, is_newest=newest)
+    seen = acting.listed(context, caller, among, offset, limit, shelf=shelf, is_newest=newest)
     return ActsAnswer.model_validate(seen)
 
 
