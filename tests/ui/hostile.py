@@ -38,6 +38,8 @@ PLACES = (
     "..\\..\\x",
     "//evil.example/x",
     "a/b/c",
+    "a/books",
+    "a/order",
     "/",
     ".",
     "..",

@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from fastapi import FastAPI
@@ -21,7 +22,7 @@ from lakeshelf.ui import files, forms, rendering, serving
 from lakeshelf.ui.page import Page
 from lakeshelf.ui.pages import PAGES
 from tests.cli.commands import commands
-from tests.governance.api.people import ORIGIN, Browser, Person
+from tests.governance.api.people import ORIGIN, Browser, Person, issue
 from tests.governance.services.conftest import DATASET, PROJECT
 from tests.ui import tools
 
@@ -61,6 +62,17 @@ def test_a_link_is_for_whom_it_is_also_where_somebody_else_is_signed_in(
     assert '<strong>ann</strong>: <a href="/me" data-go-on>' in form.text
     answer = post(browser, "/login", {"token": "ben", "back": "/me"}, Origin=ORIGIN)
     assert (answer.status_code, "HttpOnly" in answer.headers["set-cookie"]) == (303, True)
+
+
+def test_a_page_is_come_back_to_whatever_its_address_holds(context: Context) -> None:
+    app = application(context, serving=Serving(patience_s=0))
+    serving.install(app)
+    place = "/trace/a%3Fb%23c%2Fd%25?limit=5"
+    sent = read(Person(app, None), place).headers["location"]
+    assert parse_qs(sent.partition("?")[2]) == {"back": [place]}
+    page = read(Browser(app, issue(context, "ann", "ann")), place).text
+    [again] = re.findall(r'data-again="([^"]+)"', page)
+    assert again.startswith(place)
 
 
 def test_a_wrong_token_and_a_foreign_page_sign_nobody_in(app: FastAPI, ann: Person) -> None:

@@ -11,8 +11,10 @@ from urllib.parse import quote
 import httpx
 from fastapi import Request
 
+from lakeshelf.governance.api.door import addresses
 from lakeshelf.governance.api.door.calls import REQUEST_ID
 from lakeshelf.governance.api.door.identity import CSRF
+from lakeshelf.governance.client.calls import part
 
 API = "/api/v1"
 ACCEPTED, NOT_FOUND, REFUSED = 202, 404, 409
@@ -73,7 +75,13 @@ def path(template: str, names: Mapping[str, str]) -> str:
         template: Such as `/shelves/{shelf}`.
         names: Parameter → value.
     """
-    return API + template.format_map({name: quote(text, safe="") for name, text in names.items()})
+    return API + template.format_map({name: part(text) for name, text in names.items()})
+
+
+def place_of(request: Request) -> str:
+    """The path of a page as its browser sent it, with whatever its names hold still quoted."""
+    raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    return quote(raw, safe="/%!$&'()*+,;=:@~")
 
 
 class Api:
@@ -93,7 +101,7 @@ class Api:
         self._transport = httpx.ASGITransport(
             request.app, raise_app_exceptions=False, client=(client[0], client[1])
         )
-        self._base = str(request.base_url)
+        self._base = f"{request.scope['scheme']}://lakeshelf"  # the browser's host is sent on
         self._headers = {name: value for name, value in request.headers.items() if name in SENT_ON}
         self._jobs: dict[tuple[str, str], Job] = {}
         self.awaited: list[Job] = []
@@ -127,7 +135,8 @@ class Api:
         """
         kept = {name: value for name, value in (query or {}).items() if value not in ("", [], ())}
         asked = httpx.URL(place, params=kept)
-        job = self._jobs.get((f"GET {asked.path}", asked.query.decode()))
+        call = f"GET {addresses.path(asked.path, asked.raw_path.partition(b'?')[0])}"
+        job = self._jobs.get((call, asked.query.decode()))
         answer = None if job is None else self._of_job(job)
         if answer is None:
             preferred = {} if waits else {"Prefer": f"wait={WAIT_S}"}

@@ -14,7 +14,17 @@ from starlette.exceptions import HTTPException
 
 from lakeshelf.logs import log
 from lakeshelf.ui import files, forms, rendering, signing
-from lakeshelf.ui.asking import ACCEPTED, AWAITED, GOING, Answer, Api, ApiRefusal, Query, path
+from lakeshelf.ui.asking import (
+    ACCEPTED,
+    AWAITED,
+    GOING,
+    Answer,
+    Api,
+    ApiRefusal,
+    Query,
+    path,
+    place_of,
+)
 from lakeshelf.ui.headers import Headers
 from lakeshelf.ui.page import Ask, Page, Where
 from lakeshelf.ui.pages import PAGES
@@ -150,7 +160,7 @@ def _here(request: Request, *awaited: str) -> str:
     """The address of a page, with the jobs that it waits for, and without those that it waited for."""
     kept = [(name, text) for name, text in request.query_params.multi_items() if name != AWAITED]
     query = urlencode([*kept, *((AWAITED, job) for job in awaited)])
-    return f"{request.url.path}?{query}" if query else request.url.path
+    return f"{place_of(request)}?{query}" if query else place_of(request)
 
 
 def _computing(request: Request, api: Api) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from lakeshelf.ui import rendering
-from lakeshelf.ui.asking import Answer, Api, path
+from lakeshelf.ui.asking import Answer, Api, path, place_of
 from lakeshelf.ui.forms import own
 
 LOGIN = "/login"
@@ -19,8 +19,9 @@ Text = Annotated[str, Form(max_length=500)]
 
 def address(request: Request) -> str:
     """Where somebody signs in who wanted to read a page, to come back to it."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return f"{LOGIN}?{urlencode({'back': request.url.path + query})}"
+    query = request.scope["query_string"].decode("latin-1")
+    back = f"{place_of(request)}?{query}" if query else place_of(request)
+    return f"{LOGIN}?{urlencode({'back': back})}"
 
 
 @routes.get(LOGIN)

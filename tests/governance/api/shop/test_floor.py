@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -11,7 +12,7 @@ from lakeshelf.errors import MissingExtra
 from lakeshelf.forecast.versions.errors import NotExplained
 from lakeshelf.governance.api.app import application
 from lakeshelf.governance.services.context import Context
-from tests.cli.shop.told_shop import SHELF
+from tests.cli.shop.told_shop import OPENED, SHELF, write
 from tests.governance.api.people import Person, issue
 
 API = "/api/v1"
@@ -72,6 +73,21 @@ def test_a_shelf_is_told_with_all_that_stands_on_it(ben: Person) -> None:
     assert shelf["policies"]["store"]["min_qty"]["value"] == 3
     assert [row["alert_id"] for row in shelf["alerts"]] == ["a1", "a3", "a2"]
     assert shelf["can"] == {"adjust": True}
+
+
+@pytest.mark.parametrize("shelf", ["S1/books", "S1/order", "/", "S1%2Fbooks", "%", "S1/books/"])
+def test_a_shelf_is_named_by_its_id_whatever_that_holds(
+    ben: Person, context: Context, shelf: str
+) -> None:
+    assert context.root.folder is not None
+    place = {"store_id": "S1", "shelf_id": shelf, "item_id": "I1"}
+    stock = {"current_stock": 1, "balance": 1, "version": 1, "updated_at": OPENED}
+    first = {"first_event_id": "e", "first_event_time": OPENED, "last_event_time": OPENED}
+    write(context.root.folder, "cleansed/shelf_state", place | stock | first)
+    named = f"{API}/shelves/{quote(shelf, safe='')}"
+    assert ben.get(named)["shelf_state"][0]["shelf_id"] == shelf
+    assert ben.get(f"{named}/books")["shelf_id"] == shelf
+    assert ben.get(f"{API}/shelves/{SHELF}/books")["shelf_id"] == SHELF
 
 
 def test_an_order_is_told_beside_the_rules_and_why(

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from lakeshelf.governance.api.door import bodies, failures
+from lakeshelf.governance.api.door import addresses, bodies, failures
 from lakeshelf.governance.api.door.identity import SAFE, caller_of
 from lakeshelf.governance.api.door.limits import CallLimits
 from lakeshelf.governance.api.door.once import Once
@@ -111,6 +111,7 @@ class Door:
     ) -> None:
         self._site.require_known_host(scope)
         bodies.require_text(scope)
+        addresses.take(scope)
         if not scope["path"].startswith(PREFIX):
             await self.app(scope, receive, answering)
         elif scope["path"] in UNKNOWN:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from lakeshelf.governance.api.calling import MOST, By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.door.addresses import SHELF
 from lakeshelf.governance.api.door.failures import documented
 from lakeshelf.governance.api.routes.shop.shapes import (
     ActAnswer,
@@ -19,8 +20,8 @@ from lakeshelf.governance.api.routes.shop.shapes import (
     CorrectionsAnswer,
     Count,
     CountAnswer,
-    Word,
     Target,
+    Word,
 )
 
 routes = router("acts", shop_tables)
@@ -41,7 +42,7 @@ def ask(context: On, caller: By, shop: In, body: Asked) -> list[ActAnswer]:
     return [ActAnswer.model_validate(one) for one in acting.ask(context, caller, shop, asked)]
 
 
-@routes.post("/shelves/{shelf:path}/adjust", status_code=201)
+@routes.post(f"{SHELF}/adjust", status_code=201)
 def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> ActAnswer:
     """Correct the stock of a shelf by a difference to the books.
 
@@ -54,7 +55,7 @@ def adjust(context: On, caller: By, shop: In, shelf: str, body: Adjustment) -> A
     return ActAnswer.model_validate(act)
 
 
-@routes.post("/shelves/{shelf:path}/count", status_code=201, responses=documented("count_doubted"))
+@routes.post(f"{SHELF}/count", status_code=201, responses=documented("count_doubted"))
 def count(context: On, caller: By, shop: In, shelf: str, body: Count) -> CountAnswer:
     """Say how many units of a lot are there; the books are adjusted by the difference, as by `lakeshelf stock count`.
 
@@ -84,8 +85,8 @@ def list_acts(
     caller: By,
     user: Word = None,
     target: Some = None,
-    command: Some = None,
     shelf: Target | None = None,
+    command: Some = None,
     state: State = None,
     newest: bool = False,
     offset: Offset = 0,

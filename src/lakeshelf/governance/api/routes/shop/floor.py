@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 
 from lakeshelf.governance.api.calling import By, In, Limit, Offset, On, router, shop_tables
+from lakeshelf.governance.api.door.addresses import SHELF
 from lakeshelf.governance.api.door.failures import documented
 from lakeshelf.governance.api.routes.shop.rows import Alert, Plan, Shelf, ShelfOrder
 from lakeshelf.governance.api.routes.shop.shapes import (
@@ -73,7 +74,7 @@ def get_plan(context: On, caller: By, plan: str) -> Plan:
     return looking.plan(context, caller, plan)
 
 
-@routes.get("/shelves/{shelf:path}/books")
+@routes.get(f"{SHELF}/books")
 def get_books(context: On, caller: By, shelf: str, location: Location = "store") -> BooksAnswer:
     """What the books expect on a shelf or in its back room, lot by lot: what a count is compared with."""
     from lakeshelf.governance.services.shop import counting
@@ -81,7 +82,7 @@ def get_books(context: On, caller: By, shelf: str, location: Location = "store")
     return BooksAnswer.model_validate(counting.books(context, caller, shelf, location))
 
 
-@routes.get("/shelves/{shelf:path}/order", responses=documented("gone"))
+@routes.get(f"{SHELF}/order", responses=documented("gone"))
 def get_order(context: On, caller: By, shop: In, shelf: str) -> ShelfOrder:
     """How much is ordered for a shelf, by a model's forecast or by the rule, and why, as `lakeshelf explain`."""
     from lakeshelf.governance.services.shop import ordering
@@ -89,7 +90,7 @@ def get_order(context: On, caller: By, shop: In, shelf: str) -> ShelfOrder:
     return ordering.order(context, caller, shop, shelf)
 
 
-@routes.get("/shelves/{shelf:path}")
+@routes.get(SHELF)
 def get_shelf(context: On, caller: By, shelf: str) -> Shelf:
     """A shelf: profile, stock, back room, lots, what is on its way, policies in force, open alerts and plans."""
     from lakeshelf.governance.services.shop import looking
