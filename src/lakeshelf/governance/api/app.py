@@ -103,7 +103,7 @@ def application(
     app.state.openid = _openid(serving, context)
     app.state.runner = runner = Runner(context)
     app.state.results = Results(serving.results or _for_now(app))
-    failures.install(app)
+    failures.install(app, context.root)
     for module in ROUTES:
         app.include_router(module.routes)
     _for_operators(app, context)

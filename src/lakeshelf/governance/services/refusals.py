@@ -8,6 +8,7 @@ from typing import Any
 from lakeshelf.errors import LakeshelfError, MissingExtra
 from lakeshelf.governance.errors import GovernanceError, refused
 from lakeshelf.lake.place.errors import NotFound, Vacuumed, VersionNotFound
+from lakeshelf.lake.place.location import Root
 from lakeshelf.query.errors import LimitReached, SqlError, TooLarge, TooLong
 
 _OF_KIND: Mapping[type[LakeshelfError], str] = {
@@ -21,6 +22,7 @@ _OF_KIND: Mapping[type[LakeshelfError], str] = {
     MissingExtra: "service_unavailable",
 }
 """Errors of other packages → code; every other one is of the storage."""
+THE_LAKE = "the lake"
 _HINTS = {
     "query_too_long": "ask for less, or give more `seconds`",
     "query_too_large": "ask for less",
@@ -39,7 +41,9 @@ def governed(error: Exception) -> GovernanceError:
     return refused("internal", "something went wrong here", hint="the log has it by request id")
 
 
-def shape(error: GovernanceError) -> dict[str, Any]:
-    """The body that tells of a refusal."""
+def shape(error: GovernanceError, root: Root | None = None) -> dict[str, Any]:
+    """The body that tells of a refusal; where the lake lies is for those who run it."""
     message = f"{error.message}; {error.hint}" if error.hint else error.message
+    if root is not None and root.folder is not None:
+        message = message.replace(str(root.folder), THE_LAKE)
     return {"error": {"code": error.code, "message": message, "details": error.details}}

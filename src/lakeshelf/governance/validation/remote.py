@@ -144,7 +144,7 @@ class Worker:
     def _unavailable(self, why: str) -> GovernanceError:
         return refused(
             "validator_unavailable",
-            f"the validator at {self.address} gave no verdict: {why}",
+            f"the validator gave no verdict: {why}",
             hint="nothing was changed; see `lakeshelf status` and try again",
         )
 

@@ -145,7 +145,7 @@ def test_a_story_says_how_much_of_it_is_left_out(ben: Person) -> None:
         ("plans/none", "not_found", "no plan 'none'"),
         ("shelves/none", "not_found", "no shelf 'none'"),
         ("shelves/none/order", "not_found", "no shelf 'none'"),
-        ("trace?id=none", "not_found", "the id 'none'"),
+        ("trace?id=none", "not_found", "nothing in the lake has the id 'none'"),
         ("alerts?limit=1001", "request_invalid", "limit"),
         ("quarantine?topic=nothing", "request_invalid", "no topic 'nothing'"),
         ("tables/ops/nothing", "not_found", "no table 'ops/nothing'"),
@@ -168,3 +168,4 @@ def test_a_lake_without_its_tables_is_no_shop_that_has_nothing(context: Context,
     error = ben.call("GET", f"{API}/{path}").json()["error"]
     assert error["code"] == "service_unavailable"
     assert "lakeshelf up" in error["message"]
+    assert str(context.root.folder) not in error["message"]

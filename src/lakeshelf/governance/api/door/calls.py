@@ -104,7 +104,7 @@ class Door:
         if content.code == "internal":
             log.error("call failed", call=_place(scope), exc_info=error)
         if not answering.status:
-            await failures.answer(content)(scope, receive, answering)
+            await failures.answer(content, self.context.root)(scope, receive, answering)
 
     async def _served(
         self, scope: Scope, receive: Receive, answering: _Answering, key: str | None

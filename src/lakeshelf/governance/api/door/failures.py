@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.errors import CODES, GovernanceError, refused
 from lakeshelf.governance.services.refusals import governed, shape
+from lakeshelf.lake.place.location import Root
 
 RETRY_AFTER_S = 2
 """Seconds after which a call that could not be served may be sent again."""
@@ -21,14 +22,14 @@ _SHOWN = 20
 """Problems of a body that are told."""
 
 
-def answer(error: GovernanceError) -> JSONResponse:
-    """The answer that tells of an error."""
+def answer(error: GovernanceError, root: Root) -> JSONResponse:
+    """The answer that tells of an error; `root` is that of the lake."""
     headers = {}
     if error.status in (429, 503):
         headers["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(shape(error), error.status, headers)
+    return JSONResponse(shape(error, root), error.status, headers)
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -71,16 +72,16 @@ SCHEMA: Mapping[str, Any] = {
 """Schema of every answer that is no success."""
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of an application told in the one shape."""
+def install(app: FastAPI, root: Root) -> None:
+    """Have every error of an application, and of the lake at `root`, told in the one shape."""
 
     @app.exception_handler(LakeshelfError)
     def of_product(_: Request, error: Exception) -> JSONResponse:
-        return answer(governed(error))
+        return answer(governed(error), root)
 
     @app.exception_handler(RequestValidationError)
     def of_body(_: Request, error: Exception) -> JSONResponse:
-        return answer(invalid(error))
+        return answer(invalid(error), root)
 
     @app.exception_handler(HTTPException)
     def of_route(request: Request, error: Exception) -> JSONResponse:
@@ -88,7 +89,8 @@ def install(app: FastAPI) -> None:
         code = _OF_STATUS.get(status, "request_invalid" if status < 500 else "internal")
         place = f"{request.method} {request.url.path[:200]}"
         messages = {"not_found": f"there is no {place}", "method_not_allowed": f"no {place}"}
-        return answer(refused(code, messages.get(code, str(getattr(error, "detail", "")))))
+        message = messages.get(code, str(getattr(error, "detail", "")))
+        return answer(refused(code, message), root)
 
 
 def invalid(error: Exception) -> GovernanceError:

@@ -150,8 +150,8 @@ def _undone(file: Path) -> Iterator[None]:
         if isinstance(error, OSError) and not isinstance(error, GovernanceError):
             raise refused(
                 "storage_unavailable",
-                f"rows cannot be kept in {file.parent}: {error.strerror or error}",
-                hint="see that its disk has space",
+                f"rows of statements cannot be kept: {error.strerror or error}",
+                hint="see that the disk of the API has space",
             ) from error
         raise
 

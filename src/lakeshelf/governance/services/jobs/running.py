@@ -123,7 +123,7 @@ class Runner:
         content = governed(error)
         if content.code == "internal":
             log.error("job failed", job=running.job.id, kind=running.job.kind, exc_info=error)
-        self.end(running, FAILED, shape(content))
+        self.end(running, FAILED, shape(content, self._context.root))
 
     def stop(self, job: BackgroundJob) -> None:
         """Tell a job to stop, if this process does it."""
