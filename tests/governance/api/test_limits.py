@@ -101,7 +101,19 @@ def test_tokens_and_cookies_that_are_wrong_count_and_calls_without_any_do_not(
     answer = nobody.call("GET", ME, Cookie="lakeshelf=wrong")
     assert code(answer) == "unauthenticated"
     assert Person(app, "wrong").refused("GET", ME) == "rate_limited"
-    assert code(nobody.call("GET", ME, Cookie="lakeshelf=wrong")) == "rate_limited"
+    assert code(nobody.call("GET", ME, Cookie="lakeshelf=other")) == "rate_limited"
+
+
+def test_pages_of_a_session_that_has_ended_lock_nobody_out(context: Context) -> None:
+    app = limited(context, Rates(1_000, 2))
+    browser = Browser(app, issue(context, "ann", "lks_ann"))
+    browser.post("/api/v1/sign_out")
+    for _ in range(5):
+        assert browser.refused("GET", ME) == "unauthenticated"
+    assert Browser(app, "lks_ann").get(ME)["user"] == "ann"
+    for token in ("one", "another"):  # whose cookie stays the same
+        assert Person(app, token).call("GET", ME, Cookie=browser.cookie).status_code == 401
+    assert code(Person(app, "more").call("GET", ME, Cookie=browser.cookie)) == "rate_limited"
 
 
 def test_who_signs_in_well_is_never_counted_as_failing(context: Context) -> None:

@@ -149,8 +149,10 @@ class Door:
         try:
             return await run_in_threadpool(caller_of, self.context, self._site, scope)
         except GovernanceError as error:
-            if error.code == "unauthenticated" and self._site.is_shown_something(scope):
-                self._limits.failed(scope)
+            has_token = "authorization" in Headers(scope=scope)
+            cookie = None if has_token else self._site.shown(scope)
+            if error.code == "unauthenticated" and (has_token or cookie is not None):
+                self._limits.failed(scope, cookie)
             raise
 
     async def _changing(

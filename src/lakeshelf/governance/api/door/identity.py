@@ -89,10 +89,6 @@ class Site:
         held = cookies.get(self.cookie(scope, kind))
         return held.value if held else None
 
-    def is_shown_something(self, scope: Scope) -> bool:
-        """Whether a call tries to prove who makes it."""
-        return "authorization" in Headers(scope=scope) or self.shown(scope) is not None
-
     def require_own(self, scope: Scope, *, named: bool) -> None:
         """Refuse a call that the page of somebody else makes in a browser.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable
@@ -73,6 +74,7 @@ class CallLimits:
     """
 
     def __init__(self, rates: Rates | None, seconds: Callable[[], float]) -> None:
+        self._shown: OrderedDict[bytes, None] = OrderedDict()
         self._calls: Buckets | None = None
         self._failures: Buckets | None = None
         if rates is not None:
@@ -90,14 +92,31 @@ class CallLimits:
         if self._calls and (wait := self._calls.take(user)):
             raise _limited(f"{user} calls too often", wait)
 
-    def failed(self, scope: Scope) -> None:
-        """Count a call that did not prove who makes it.
+    def failed(self, scope: Scope, cookie: str | None = None) -> None:
+        """Count a call that did not prove who makes it; one that shows the same cookie again is no other try.
+
+        Pages that stay open when their session has ended go on to show its cookie, and would lock their reader out.
+
+        Args:
+            scope: The call.
+            cookie: Secret of the cookie that it shows; None: none.
 
         Raises:
             GovernanceError: `rate_limited`: there were too many of its address.
         """
+        if cookie is not None and self._is_shown_again(f"{_address(scope)} {cookie}"):
+            return
         if self._failures and (wait := self._failures.take(_address(scope))):
             raise _failures(scope, wait)
+
+    def _is_shown_again(self, shown: str) -> bool:
+        digest = hashlib.sha256(shown.encode()).digest()
+        was_shown = digest in self._shown
+        self._shown[digest] = None
+        self._shown.move_to_end(digest)
+        if len(self._shown) > MOST_KEYS:
+            self._shown.popitem(last=False)
+        return was_shown
 
     def require_few_failures(self, scope: Scope) -> None:
         """Refuse to look at what proves who calls, where too much of its address was wrong.
