@@ -126,7 +126,9 @@ def test_a_form_of_others_is_refused(
 ) -> None:
     browser = Browser(app, "ann", origin=origin)
     fields = {"csrf": browser.signed_in["csrf"] if csrf is None else csrf, "user": "ann"}
-    assert post(browser, "/forms/issue-token", fields).status_code == 403
+    answer = post(browser, "/forms/issue-token", fields)
+    assert answer.status_code == 403
+    assert ("have signed in anew since" in answer.text) == (csrf == "")
 
 
 def test_a_number_that_is_none_is_named(app: FastAPI, ann: Person) -> None:
@@ -174,6 +176,52 @@ def test_a_place_that_is_not_there_is_told_in_the_shape_of_who_asks(
     browser = Browser(app, "ann")
     assert "Nothing is at this address" in read(browser, "/nowhere").text
     assert browser.call("GET", "/api/v1/nowhere", **HTML).json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("host", ["localhost:99999", "[", "a b", ""])
+def test_a_page_is_made_whatever_a_browser_calls_its_host(app: FastAPI, host: str) -> None:
+    answer = Person(app, None).call("GET", "/login", **HTML, Host=host)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "place", ["/data/retail/{}", "/imports/retail/{}", "/reviews/retail/{}", "/models/{}"]
+)
+def test_a_name_that_would_be_a_step_of_an_address_names_nothing(
+    app: FastAPI, ann: Person, place: str
+) -> None:
+    for name in ("%2E", "%2E%2E"):
+        assert read(Browser(app, "ann"), place.format(name)).status_code == 404, name
+
+
+LONG = "x" * 501
+REFUSED_PLACES: Mapping[str, tuple[str, Mapping[str, str] | None, int]] = {
+    "a form is read": ("/forms/act", None, 405),
+    "half a text": ("/alerts?store=%00", None, 422),
+    "a long token": ("/login", {"token": LONG}, 422),
+    "a large field": ("/forms/act", {"reason": LONG * 3_000}, 400),
+    "a large form": ("/forms/act", dict.fromkeys(map(str, range(20)), LONG * 2_000), 413),
+    "signed in anew": ("/logout", {"csrf": "old"}, 403),
+}
+"""What is refused before a page or a form answers → place, what is sent, and the status."""
+
+
+@pytest.mark.parametrize("case", REFUSED_PLACES)
+def test_whatever_is_refused_is_a_page_for_people_and_one_shape_for_scripts(
+    app: FastAPI, ann: Person, case: str
+) -> None:
+    place, fields, status = REFUSED_PLACES[case]
+    browser = Browser(app, "ann")
+
+    def answer(**headers: str) -> Response:
+        return read(browser, place) if fields is None else post(browser, place, fields, **headers)
+
+    page = answer(**HTML)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert '<div class="refusal" role="alert">' in page.text
+    assert "Content-Security-Policy" in page.headers
+    if fields and place.startswith("/forms/"):
+        assert answer(Accept="application/json").json()["error"]["message"]
 
 
 def test_a_page_that_fails_says_so_with_the_number_of_the_call(app: FastAPI, ann: Person) -> None:

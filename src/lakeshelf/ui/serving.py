@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from lakeshelf.logs import log
@@ -28,8 +29,9 @@ from lakeshelf.ui.asking import (
 from lakeshelf.ui.headers import Headers
 from lakeshelf.ui.page import Ask, Page, Where
 from lakeshelf.ui.pages import PAGES
+from lakeshelf.ui.refusals import RefusalPages, is_for_people
+from lakeshelf.ui.signing import UNAUTHENTICATED
 
-UNAUTHENTICATED = 401
 NOT_FOUND = 404
 FAILED = 500
 TOKENED = ("cr", "data", "import", "users")
@@ -49,8 +51,9 @@ def install(app: FastAPI) -> None:
     app.include_router(forms.routes)
     for page in PAGES:
         add(app, page)
+    app.add_middleware(RefusalPages)
     app.add_middleware(Headers)
-    _tell_as_pages(app)
+    _tell_missing(app)
 
 
 def add(app: FastAPI, page: Page) -> None:
@@ -102,7 +105,8 @@ async def serve_page(
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
     status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)
-    return HTMLResponse(rendering.render(page.template, shown), status)
+    text = await run_in_threadpool(rendering.render, page.template, shown)
+    return HTMLResponse(text, status)
 
 
 def _asked(page: Page, where: Where) -> dict[str, tuple[str, Query]]:
@@ -196,18 +200,13 @@ def _failed(request: Request) -> Response:
 MISSING = Page("", "There is no such page", "missing.html", is_open=True)
 
 
-def _tell_as_pages(app: FastAPI) -> None:
-    """Tell browsers by a page what is told programs by the one shape of errors."""
+def _tell_missing(app: FastAPI) -> None:
+    """Tell people who are signed in by a page of theirs that there is none."""
     for_programs = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
     async def of_route(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
-        if status == NOT_FOUND and _is_for_people(request):
+        if status == NOT_FOUND and is_for_people(request.scope):
             return await serve_page(request, MISSING, status=NOT_FOUND)
         return cast("Response", for_programs(request, error))
-
-
-def _is_for_people(request: Request) -> bool:
-    is_call = request.url.path.startswith("/api/")
-    return not is_call and "text/html" in request.headers.get("accept", "")

@@ -13,6 +13,7 @@ from lakeshelf.ui.asking import Answer, Api, path, place_of
 from lakeshelf.ui.forms import own
 
 LOGIN = "/login"
+UNAUTHENTICATED = 401
 routes = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=500)]
 
@@ -44,6 +45,9 @@ async def sign_in(request: Request, token: Text = "", back: Text = "/") -> Respo
 async def sign_out(request: Request, csrf: Text = "") -> Response:
     """End the session of this browser."""
     answer = await Api(request).change("POST", path("/sign_out", {}), None, csrf)
+    if answer.refusal and answer.refusal.status != UNAUTHENTICATED:
+        values = {"refusal": answer.refusal, "back": "/", "title": "You are still signed in"}
+        return HTMLResponse(rendering.render("refused.html", values), answer.refusal.status)
     return _with_cookie(RedirectResponse(LOGIN, 303), answer)
 
 

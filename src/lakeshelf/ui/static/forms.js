@@ -55,15 +55,27 @@ async function answered(action, body) {
   const headers = { Accept: "application/json" };
   const sent = () => fetch(action, { method: "POST", body, headers, signal: AbortSignal.timeout(LONGEST_MS) });
   let answer = await sent();
-  let told = await answer.json();
+  let told = await read(answer);
   const { can, why } = told.refused?.code === "csrf_refused" ? await renewed() : { can: false, why: "you are signed out" };
   if (can) {
     body.set("csrf", csrf());
     answer = await sent();
-    told = await answer.json();
+    told = await read(answer);
   }
   const isOut = answer.status === SIGNED_OUT || told.refused?.code === "csrf_refused";
   if (isOut) told.refused.message = `${why}. Sign in in another tab, then send it again; what you typed is still here.`;
+  return told;
+}
+
+/**
+ * What an answer tells, also one that no form gave, such as that what was sent is too large.
+ * @param {Response} answer
+ * @returns {Promise<any>}
+ */
+async function read(answer) {
+  const told = await answer.json();
+  if (told?.error) return { refused: told.error };
+  if (!told?.refused && typeof told?.back !== "string") throw new Error("it is none of ours");
   return told;
 }
 

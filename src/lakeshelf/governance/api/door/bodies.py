@@ -52,6 +52,21 @@ async def whole(scope: Scope, receive: Receive) -> bytes:
             return bytes(body)
 
 
+def bounded(receive: Receive) -> Receive:
+    """What comes of a body, as far as it is no larger than any may be."""
+    size = 0
+
+    async def receiving() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST:
+            raise _too_large()
+        return message
+
+    return receiving
+
+
 def _too_large() -> GovernanceError:
     return refused(
         "body_too_large",

@@ -113,7 +113,7 @@ class Door:
         bodies.require_text(scope)
         addresses.take(scope)
         if not scope["path"].startswith(PREFIX):
-            await self.app(scope, receive, answering)
+            await self.app(scope, bodies.bounded(receive), answering)
         elif scope["path"] in UNKNOWN:
             await self._signing_in(scope, receive, answering)
         else:
