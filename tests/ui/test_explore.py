@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from lakeshelf.ui import texts
+from lakeshelf.ui import rendering, texts
 from lakeshelf.ui.pages import explore
 from lakeshelf.ui.pictures import charts
 from tests.governance.api.people import Browser, Person
@@ -51,6 +51,16 @@ def test_a_statement_is_asked_and_its_rows_are_paged_drawn_and_downloaded(
     assert len(file.text.splitlines()) == 451
     assert f'action="/api/v1/jobs/{job}/file"' in first.text
     assert '<input type="checkbox" name="escape" value="formulas">' in first.text
+
+
+def test_long_texts_and_large_numbers_are_told_as_they_are(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    sql = "SELECT repeat('x', 1000000) AS x, 9007199254740993 + range AS n FROM range(20)"
+    page = read(browser, run(browser, sql))
+    assert len(page.text) < 100_000
+    assert "1 to 2 of 20" in page.text
+    assert f"(1{rendering.THIN_SPACE}000{rendering.THIN_SPACE}000 characters)" in page.text
+    assert "9 007 199 254 740 993".replace(" ", rendering.THIN_SPACE) in page.text
 
 
 def test_a_statement_that_runs_is_cancelled_on_its_page(app: FastAPI, ann: Person) -> None:

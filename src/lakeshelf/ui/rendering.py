@@ -72,7 +72,9 @@ def number(value: float | Decimal | None, digits: int = 0) -> str:
     """A number with its thousands apart; a dash where it is not known."""
     if value is None:
         return NOTHING
-    return f"{value:,.{digits}f}".replace(",", THIN_SPACE)
+    is_whole = isinstance(value, int) and not digits  # which a format of floats would round
+    text = f"{value:,}" if is_whole else f"{value:,.{digits}f}"
+    return text.replace(",", THIN_SPACE)
 
 
 def moment(value: str | datetime | None) -> Markup:

@@ -63,6 +63,20 @@ def test_a_statement_that_is_quick_answers_with_its_rows_and_keeps_them(ann: Per
     assert ann.get(f"{path}/rows", offset=25_000)["rows"] == []
 
 
+def test_rows_that_are_heavy_come_in_smaller_parts_where_that_is_asked(ann: Person) -> None:
+    sql = "SELECT range AS n, repeat('x', 100000) AS x FROM range(10)"
+    place = f"{JOBS}/{ann.post(QUERY, {'sql': sql, 'max_rows': 1})['job']}/rows"
+    assert len(ann.get(place)["rows"]) == 10
+    seen: list[int] = []
+    sizes: set[int] = set()
+    while len(seen) < 10:
+        rows = ann.get(place, offset=len(seen), heaviest=300_000)["rows"]
+        seen += [n for n, _ in rows]
+        sizes.add(len(rows))
+    assert (seen, sizes) == (list(range(10)), {2})
+    assert len(ann.get(place, heaviest=1)["rows"]) == 1
+
+
 def test_rows_are_fetched_whole_as_csv_and_parquet(ann: Person) -> None:
     sql = "SELECT range AS n, CASE WHEN n = 1 THEN 'a,b' END AS t FROM range(30000)"
     path = f"{JOBS}/{ann.post(QUERY, {'sql': sql})['job']}/file"

@@ -14,6 +14,8 @@ from lakeshelf.ui.pictures import charts
 PLACE = "/explore"
 AT_ONCE = 200
 """Rows of a result on a page."""
+HEAVIEST = str(4 * 1024**2)
+"""Bytes of them: wide rows and long texts come by fewer rows, and keep nobody else waiting."""
 MOST_MARKS = 1_000
 """Rows of which a picture is drawn."""
 GOING = ("queued", "running")
@@ -59,7 +61,8 @@ def _statement(job: Answer | None, sql: str) -> str:
 
 async def _rows(api: Api, where: Where) -> Answer:
     names = {"job": where.query["job"]}
-    query = {"offset": where.query.get("offset", ""), "limit": str(AT_ONCE)}
+    begin = {"offset": where.query.get("offset", "")}
+    query = {**begin, "limit": str(AT_ONCE), "heaviest": HEAVIEST}
     return await api.get(path("/jobs/{job}/rows", names), query)
 
 
@@ -72,7 +75,9 @@ async def _picture(api: Api, where: Where, rows: Answer | None) -> Mapping[str, 
     if y not in columns or (x and x not in columns):
         return {"drawing": None, "why": "The result has no such column."}
     names = {"job": where.query["job"]}
-    all_ = await api.get(path("/jobs/{job}/rows", names), {"limit": str(MOST_MARKS)})
+    all_ = await api.get(
+        path("/jobs/{job}/rows", names), {"limit": str(MOST_MARKS), "heaviest": HEAVIEST}
+    )
     if all_.data is None:
         return {"drawing": None, "why": all_.refusal.message if all_.refusal else ""}
     values = [row[columns.index(y)] for row in all_.data["rows"]]

@@ -21,6 +21,7 @@ ONE = "/jobs/{job}"
 LOOK_S = 0.25
 """How often it is looked whether a job has ended that somebody waits for."""
 Seconds = Annotated[float, Query(ge=0, le=shapes.MOST_WAITING_S)]
+Heaviest = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -70,10 +71,20 @@ def cancel(context: On, caller: By, runner: Jobs, job: str) -> answers.JobAnswer
 
 @routes.get(f"{ONE}/rows")
 def get_rows(
-    context: On, caller: By, results: Rows, job: str, offset: Offset = 0, limit: Limit = 200
+    context: On,
+    caller: By,
+    results: Rows,
+    job: str,
+    offset: Offset = 0,
+    limit: Limit = 200,
+    heaviest: Heaviest = None,
 ) -> answers.QueryAnswer:
-    """Rows of a statement that has ended, from an offset on."""
-    return answers.QueryAnswer.of(queries.rows(context, caller, results, job, offset, limit))
+    """Rows of a statement that has ended, from an offset on.
+
+    With `heaviest`, so many that they take about so many bytes at most, and one at least.
+    """
+    rows = queries.rows(context, caller, results, job, offset, limit, heaviest)
+    return answers.QueryAnswer.of(rows)
 
 
 @routes.get(f"{ONE}/file", response_class=StreamingResponse)

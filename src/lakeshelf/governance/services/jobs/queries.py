@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -108,16 +109,22 @@ class QueryResult:
 
 
 def rows(
-    context: Context, caller: Caller, results: Results, job_id: str, offset: int, limit: int
+    context: Context,
+    caller: Caller,
+    results: Results,
+    job_id: str,
+    offset: int,
+    limit: int,
+    heaviest: int | None = None,
 ) -> QueryResult:
-    """Rows of a statement that has ended.
+    """Rows of a statement that has ended, as many as `Results.page` gives.
 
     Raises:
         GovernanceError: `not_found`, `forbidden`, `gone`; `transition_refused`: it has not ended, or otherwise.
     """
     known = dict(_done(context, caller, job_id))
     total = known.pop("rows")
-    page = results.page(job_id, offset, limit)
+    page = results.page(job_id, offset, limit, heaviest or math.inf)
     return QueryResult(job_id, rows=page, total=total, **known)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ KEPT_S = 3_600.0
 """Seconds for which the rows of a statement are kept."""
 MOST_BYTES = 1024**3
 """Bytes of the rows of one statement, in memory as Arrow has them."""
+CELL_BYTES = 40
+"""What a cell takes of a page beside its value."""
 _NAME = re.compile(r"[0-9a-f]{1,64}")
 
 
@@ -46,20 +49,33 @@ class Results:
             with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, _flat(schema)) as writer:
                 return _written(writer, _flat(schema), batches)
 
-    def page(self, job: str, offset: int, limit: int) -> list[list[Any]]:
+    def page(
+        self, job: str, offset: int, limit: int, heaviest: float = math.inf
+    ) -> list[list[Any]]:
         """Rows from an offset on, as JSON.
+
+        Args:
+            job: The job.
+            offset: Rows that are passed over.
+            limit: Most rows.
+            heaviest: Bytes that they take at most; one row may take more.
 
         Raises:
             GovernanceError: `gone`.
         """
         rows: list[list[Any]] = []
+        left = heaviest
         with self._opened(job) as reader:
             for batch in _batches(reader):
                 if offset < batch.num_rows:
-                    part = batch.slice(offset, limit - len(rows))
+                    asked = batch.slice(offset, limit - len(rows))
+                    part = _as_heavy(asked, left, 0 if rows else 1)
                     rows += [
                         [formats.plain(value) for value in row] for row in formats.rows([part])
                     ]
+                    left -= _weight(part)
+                    if part.num_rows < asked.num_rows:
+                        break
                 offset = max(offset - batch.num_rows, 0)
                 if len(rows) >= limit:
                     break
@@ -125,6 +141,17 @@ class Results:
         if not _NAME.fullmatch(job):
             raise _gone(job)
         return self.folder / f"{job}.arrow"
+
+
+def _as_heavy(part: pa.RecordBatch, most: float, least: int) -> pa.RecordBatch:
+    """The first rows, as many as weigh so much."""
+    while part.num_rows > least and _weight(part) > most:
+        part = part.slice(0, max(part.num_rows // 2, least))
+    return part
+
+
+def _weight(part: pa.RecordBatch) -> int:
+    return int(part.nbytes) + CELL_BYTES * part.num_rows * part.num_columns
 
 
 def _written(
