@@ -6,7 +6,7 @@ import asyncio
 import html
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import pytest
@@ -119,7 +119,8 @@ def test_an_address_says_once_what_was_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("csrf", "origin"), [("", ORIGIN), (None, "http://elsewhere"), (None, None)]
+    ("csrf", "origin"),
+    [("", ORIGIN), ("\u00e9\n", ORIGIN), (None, "http://elsewhere"), (None, None)],
 )
 def test_a_form_of_others_is_refused(
     app: FastAPI, ann: Person, csrf: str | None, origin: str | None
@@ -128,7 +129,7 @@ def test_a_form_of_others_is_refused(
     fields = {"csrf": browser.signed_in["csrf"] if csrf is None else csrf, "user": "ann"}
     answer = post(browser, "/forms/issue-token", fields)
     assert answer.status_code == 403
-    assert ("have signed in anew since" in answer.text) == (csrf == "")
+    assert ("have signed in anew since" in answer.text) == (csrf is not None)
 
 
 def test_a_number_that_is_none_is_named(app: FastAPI, ann: Person) -> None:
@@ -137,6 +138,15 @@ def test_a_number_that_is_none_is_named(app: FastAPI, ann: Person) -> None:
     answer = post(browser, "/forms/issue-token", fields, Accept="application/json")
     assert answer.status_code == 422
     assert "days is a whole number, not '1e400'" in answer.json()["refused"]["message"]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1e400]", "[" * 100_000, "{"])
+def test_what_is_no_json_is_named(app: FastAPI, ann: Person, text: str) -> None:
+    browser = Browser(app, "ann")
+    fields = {"csrf": browser.signed_in["csrf"], "project": PROJECT, "dataset": DATASET}
+    answer = post(browser, "/forms/propose-definition", {**fields, "definition": text})
+    assert answer.status_code == 422
+    assert "definition is no JSON" in answer.text
 
 
 @pytest.mark.parametrize("place", ["/login", "/me", "/nowhere", "/static/0/x.js"])
@@ -176,6 +186,17 @@ def test_a_place_that_is_not_there_is_told_in_the_shape_of_who_asks(
     browser = Browser(app, "ann")
     assert "Nothing is at this address" in read(browser, "/nowhere").text
     assert browser.call("GET", "/api/v1/nowhere", **HTML).json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("other", ['a={"b": 1}', "a=\u00e9", "a b", "=", "a=\\x;;"])
+def test_cookies_of_other_services_of_a_machine_keep_nobody_out(
+    app: FastAPI, ann: Person, other: str
+) -> None:
+    own = Browser(app, "ann").cookie.partition(";")[0]
+    sent = {b"Cookie": f"{other}; {own}; {other}".encode("latin-1"), b"Accept": b"text/html"}
+    headers = cast("dict[str, str]", sent)  # of which values need not be texts
+    answer = asyncio.run(Person(app, None).sent("GET", "/me", headers=headers))
+    assert "Your account" in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost:99999", "[", "a b", ""])

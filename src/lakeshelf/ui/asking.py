@@ -27,7 +27,7 @@ MOST_AWAITED = 20
 CALL = "call"
 """Kind of a job that is a call which took longer than its caller waited."""
 GOING = ("queued", "running")
-SENT_ON = ("authorization", "cookie", "origin", "host", "user-agent")
+SENT_ON = (b"authorization", b"cookie", b"origin", b"host", b"user-agent")
 """Headers of the browser by which the API knows who asks, and from which page."""
 Query = Mapping[str, str | Sequence[str]]
 Job = Mapping[str, Any]
@@ -102,7 +102,7 @@ class Api:
             request.app, raise_app_exceptions=False, client=(client[0], client[1])
         )
         self._base = f"{request.scope['scheme']}://lakeshelf"  # the browser's host is sent on
-        self._headers = {name: value for name, value in request.headers.items() if name in SENT_ON}
+        self._headers = {name: value for name, value in request.headers.raw if name in SENT_ON}
         self._jobs: dict[tuple[str, str], Job] = {}
         self.awaited: list[Job] = []
         self.computed: list[Job] = []
@@ -185,9 +185,10 @@ class Api:
     async def _sent(
         self, method: str, place: str, headers: Mapping[str, str], **content: Any
     ) -> Answer:
+        own = {name.encode(): value.encode() for name, value in headers.items()}
         async with httpx.AsyncClient(transport=self._transport, base_url=self._base) as client:
             answer = await client.request(
-                method, place, headers=self._headers | dict(headers), timeout=None, **content
+                method, place, headers=self._headers | own, timeout=None, **content
             )
         return _read(answer)
 

@@ -179,9 +179,11 @@ def _objects(sent: FormData, name: str) -> list[Any]:
 
 def _parsed(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)  # NaN, and what is beyond a double, is none
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name.replace('_', ' ')} is no JSON: {str(error)[:80]}") from error
+    return value
 
 
 READ: Mapping[Kind, Callable[[FormData, str], Any]] = {

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import Scope
 
 from lakeshelf.governance.errors import refused
@@ -81,13 +81,8 @@ class Site:
 
     def shown(self, scope: Scope, kind: str = "") -> str | None:
         """What the cookie of a kind holds that a call shows; None: it has none."""
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(Headers(scope=scope).get("cookie", ""))
-        except CookieError:
-            return None
-        held = cookies.get(self.cookie(scope, kind))
-        return held.value if held else None
+        sent = "; ".join(Headers(scope=scope).getlist("cookie"))
+        return cookie_parser(sent).get(self.cookie(scope, kind))
 
     def require_own(self, scope: Scope, *, named: bool) -> None:
         """Refuse a call that the page of somebody else makes in a browser.
