@@ -75,6 +75,13 @@ def test_a_statement_that_runs_is_cancelled_on_its_page(app: FastAPI, ann: Perso
     assert "There is no result: the statement is cancelled." in read(browser, place).text
 
 
+def test_no_field_of_a_page_cuts_what_is_pasted_into_it_without_a_word() -> None:
+    made = rendering.environment()
+    assert made.loader is not None
+    sources = {name: made.loader.get_source(made, name)[0] for name in made.list_templates()}
+    assert [name for name, source in sources.items() if "maxlength" in source] == []
+
+
 def test_tables_stand_with_what_the_contract_says(app: FastAPI, ann: Person) -> None:
     page = read(Browser(app, "ann"), "/explore?find=alert_id")
     assert "<code>ops.alerts</code>" in page.text

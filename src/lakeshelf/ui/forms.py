@@ -114,7 +114,7 @@ class FieldError(ValueError):
 def _read(kind: Kind, sent: FormData, name: str) -> Any:
     try:
         return READ[kind](sent, name)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FieldError(name, str(error)) from error
 
 

@@ -24,8 +24,8 @@ const KEYS = [
  * @param {import("./preview.js").Preview} shown @param {string} left What stays behind; empty: nothing.
  */
 export async function submission(shown, left) {
-  const title = element("input", { name: "title", required: true, maxlength: 200, autofocus: true });
-  const description = element("textarea", { name: "description", rows: 3, maxlength: 10000 });
+  const title = bounded(element("input", { name: "title", required: true, autofocus: true }), 200);
+  const description = bounded(element("textarea", { name: "description", rows: 3 }), 10000);
   const merges = element("input", { type: "checkbox", name: "merges" });
   const form = element(
     "form",
@@ -40,6 +40,17 @@ export async function submission(shown, left) {
   );
   if ((await asked("Submit for review", form)) !== "submit") return undefined;
   return { title: title.value, description: description.value, merge_when_approved: merges.checked };
+}
+
+/** A field that says when it holds too much; a `maxlength` would cut what is pasted without a word.
+ * @template {HTMLInputElement | HTMLTextAreaElement} Field @param {Field} field @param {number} most
+ */
+function bounded(field, most) {
+  field.addEventListener("input", () => {
+    const { length } = [...field.value];
+    field.setCustomValidity(length > most ? `At most ${most} characters, and not ${length}` : "");
+  });
+  return field;
 }
 
 /** What each key does. */
