@@ -34,7 +34,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.looks = self.opened = self.closed = 0
-        self.failure: LakeshelfError | None = None
+        self.failure: Exception | None = None
 
     def __call__(self) -> Counter:
         self.opened += 1
@@ -115,14 +115,22 @@ def test_history_is_of_ten_minutes_and_has_gaps(counter: Counter, time: Time) ->
         eventually(lambda: numbers.history()[0].id != first.id, "what is older is gone")
 
 
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (LakeshelfError("the disk is gone"), "could not be taken: the disk is gone"),
+        (RuntimeError("/a/file.parquet"), "could not be taken"),
+    ],
+)
 def test_numbers_that_cannot_be_taken_are_refused_and_asked_for_again(
-    counter: Counter, time: Time
+    counter: Counter, time: Time, failure: Exception, words: str
 ) -> None:
-    counter.failure = LakeshelfError("the disk is gone")
+    counter.failure = failure
     with kept(counter, time) as numbers:
-        with pytest.raises(GovernanceError, match="the disk is gone") as refusal:
+        with pytest.raises(GovernanceError) as refusal:
             numbers.newest()
         assert refusal.value.code == "service_unavailable"
+        assert refusal.value.message == f"live numbers {words}"
         counter.failure = None
         eventually(lambda: numbers.peek() is not None, "they are taken again")
 

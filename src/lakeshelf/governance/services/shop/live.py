@@ -81,7 +81,7 @@ class Live:
         self._closed = threading.Event()
         self._taking: threading.Thread | None = None
         self._waking: set[Callable[[], object]] = set()
-        self._failure: LakeshelfError | OSError | None = None
+        self._failure: Exception | None = None
 
     def peek(self) -> NumbersPoint | None:
         """The newest numbers; None: the first are still being taken. Others follow for a while."""
@@ -108,7 +108,7 @@ class Live:
             return point
         if isinstance(failure, GovernanceError):
             raise failure
-        problem = f": {failure}" if failure else ""
+        problem = f": {failure}" if isinstance(failure, LakeshelfError) else ""
         raise refused(
             "service_unavailable",
             f"live numbers could not be taken{problem}",
@@ -163,12 +163,13 @@ class Live:
                         begun = self._seconds()
                         self._add(numbers.look())
                         self._closed.wait(max(0.0, begun + PERIOD_S - self._seconds()))
-            except (LakeshelfError, OSError) as error:
-                log.warning("live numbers not taken", error=str(error))
+            except Exception as error:  # noqa: BLE001 - they are taken again, whatever went wrong
+                unknown = None if isinstance(error, LakeshelfError | OSError) else error
+                log.warning("live numbers not taken", error=str(error), exc_info=unknown)
                 self._fail(error)
                 self._closed.wait(PERIOD_S)
 
-    def _fail(self, error: LakeshelfError | OSError) -> None:
+    def _fail(self, error: Exception) -> None:
         with self._changed:
             self._failure = error
             self._changed.notify_all()
