@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,7 @@ def application(
     app.state.shop = shop = shop or Shop()
     app.state.live = Live(shop.numbers, context.new_id(), time.monotonic)
     app.state.newest = Newest(partial(run_in_threadpool, listing.newest, context), time.monotonic)
+    app.state.streams = Counter()
     app.state.serving = serving
     app.state.openid = _openid(serving, context)
     app.state.runner = runner = Runner(context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -47,6 +48,11 @@ def _newest(request: Request) -> Newest:
     return held
 
 
+def _streams(request: Request) -> Counter[str]:
+    held: Counter[str] = request.app.state.streams
+    return held
+
+
 def _runner(request: Request) -> Runner:
     held: Runner = request.app.state.runner
     return held
@@ -67,6 +73,8 @@ By = Annotated[Caller, Depends(_caller)]
 In = Annotated[Shop, Depends(_shop)]
 Now = Annotated[Live, Depends(_live)]
 Latest = Annotated[Newest, Depends(_newest)]
+Streams = Annotated[Counter[str], Depends(_streams)]
+"""User → streams of events that are open."""
 Jobs = Annotated[Runner, Depends(_runner)]
 Rows = Annotated[Results, Depends(_results)]
 Served = Annotated[Serving, Depends(_serving)]

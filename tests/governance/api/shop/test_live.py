@@ -255,3 +255,17 @@ def test_who_may_no_longer_listen_hears_the_end(
             users.revoke(context, caller, token.id)
         assert list(events) == []
     ended(app)
+
+
+def test_a_user_listens_so_often_at_a_time(
+    app: FastAPI, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MOST_STREAMS", 1)
+    with listening(app) as address:
+        with numbers_of(address, BEN, "session") as events:
+            ben.post(f"{API}/projects/retail/datasets/shelf_policies/live_sessions")
+            assert next(events)["event"] == "session"
+            refused = httpx.get(f"{address}{API}/events?topics=cr", headers=BEN)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+        eventually(lambda: app.state.streams["ben"] == 0, "nobody listens")
+    ended(app)

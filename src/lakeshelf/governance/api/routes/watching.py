@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +15,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from lakeshelf.governance.api import answers, shapes
-from lakeshelf.governance.api.calling import By, Latest, Limit, Now, On, router
+from lakeshelf.governance.api.calling import By, Latest, Limit, Now, On, Streams, router
+from lakeshelf.governance.errors import refused
 from lakeshelf.governance.metadata.tables.events import AuditEvent, Event
 from lakeshelf.governance.services.context import Caller, Context
 from lakeshelf.governance.services.people.users import still
@@ -28,6 +30,8 @@ LIVE = "live"
 POLL_S = 0.5
 PING_S = 10
 AT_ONCE = 500
+MOST_STREAMS = 200
+"""Streams that a user may have open in one process."""
 HIGHEST = 2**53
 """Highest number of an event that somebody may name."""
 STILL_S = 60.0
@@ -40,6 +44,7 @@ async def stream_events(
     caller: By,
     live: Now,
     newest: Latest,
+    streams: Streams,
     topics: Annotated[str | None, Query(max_length=1_000)] = None,
     last_event_id: Annotated[str | None, Header(max_length=40)] = None,
 ) -> EventSourceResponse:
@@ -50,12 +55,14 @@ async def stream_events(
     it is none of ours, a `reset` says to fetch anew.
     """
     listing.require_reading(caller)
+    _require_few(streams, caller.user)
     chosen = frozenset(topics.split(",")) if topics else None
     watched = live if LIVE in (chosen or ()) else None
     # Before the answer begins: who has it hears of all that happens from then on.
     begin = await run_in_threadpool(_begin, context, caller, last_event_id)
     stream = _stream(context, caller, begin, chosen, newest, watched)
-    return EventSourceResponse(stream, ping=PING_S, headers={"X-Accel-Buffering": "no"})
+    counted = _counted(streams, caller.user, stream)
+    return EventSourceResponse(counted, ping=PING_S, headers={"X-Accel-Buffering": "no"})
 
 
 @routes.get("/events/list")
@@ -125,6 +132,27 @@ class Begin:
 
     number: int
     is_anew: bool = False
+
+
+def _require_few(streams: Counter[str], user: str) -> None:
+    if streams[user] >= MOST_STREAMS:
+        raise refused(
+            "rate_limited",
+            f"{user} listens {streams[user]} times already",
+            hint="close pages or programs that listen",
+            most=MOST_STREAMS,
+        )
+
+
+async def _counted(
+    streams: Counter[str], user: str, stream: AsyncIterator[ServerSentEvent]
+) -> AsyncIterator[ServerSentEvent]:
+    streams[user] += 1
+    try:
+        async for event in stream:
+            yield event
+    finally:
+        streams[user] -= 1
 
 
 def _begin(context: Context, caller: Caller, last: str | None) -> Begin:
