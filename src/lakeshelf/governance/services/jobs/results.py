@@ -151,7 +151,7 @@ def _as_heavy(part: pa.RecordBatch, most: float, least: int) -> pa.RecordBatch:
 
 
 def _weight(part: pa.RecordBatch) -> int:
-    return int(part.nbytes) + CELL_BYTES * part.num_rows * part.num_columns
+    return int(part.nbytes + CELL_BYTES * part.num_rows * part.num_columns)
 
 
 def _written(
