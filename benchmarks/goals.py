@@ -20,23 +20,26 @@ HEAD = "| what was not reached | goal | measured | why |\n| --- | ---: | ---: | 
 OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
 BESIDE = "other work took most of the machine meanwhile; what it takes alone is not known yet"
+EARLIER = (
+    "earlier folds gain less, hardly for lack of months: the newest does as well with half of them"
+)
 REASONS: Mapping[str, str] = {
-    "deviance_active": "earlier folds gain less, hardly for lack of months: half of them do for the newest",
-    "deviance_often": "simple methods know more of these, too: their WAPE is far below that on active shelves",
-    "pinball_active": "in most windows nothing is sold (coverage of `zero`), which leaves whole units little room",
-    "pinball_tail": "so seldom is anything sold (coverage of `zero`) that most quantiles are 0, whoever forecasts",
+    "deviance_active": EARLIER,
+    **dict.fromkeys(
+        ("deviance_often", "pinball_active", "pinball_tail"),
+        f"of the ten busiest the newest fold reaches it; {EARLIER}",
+    ),
     **dict.fromkeys(
         (f"below_{others}_{fill:.2f}" for others in ("rule", "rivals") for fill in BELOW_RULE),
         "one that knows the rates would need less (page of benchmarks); what of that can be learned is not known",
     ),
-    "fresh_below_rivals": "even one that knows the rates would gain little more than the goal (page of benchmarks)",
+    "fresh_below_rivals": "even one that knows the rates would gain a few percent (page of benchmarks)",
     "bias": "no season comes twice in a year: the first fold is not biased as the newest is (page of benchmarks)",
     "stores": "too much in one store and too little in another even out in the sum of all, not in each",
     "coverage_q90": "even the true quantile of whole units covers more than its level",
     "gates": "the bias of single stores, as above",
     "fill_10": BESIDE,
-    "cutoff": BESIDE,
-    "asked": BESIDE,
+    "cutoff": f"what each forecast is made of is most of the work; {BESIDE}",
     "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
 }
 """Figure → why its goal is out of reach."""
