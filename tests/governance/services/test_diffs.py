@@ -12,6 +12,7 @@ import pytest
 from lakeshelf.governance.domain.findings import ValidationReport, Violations
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.errors import GovernanceError
+from lakeshelf.governance.services.changes import settling
 from lakeshelf.governance.services.changes.proposals import Proposal
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs
@@ -106,6 +107,23 @@ def test_a_request_is_compared_with_main_once_and_again_after_each_merge(
     compared.clear()
     assert [main(), main()] == [4, 4]
     assert len(compared) == 1
+
+
+def test_what_is_settled_meanwhile_is_no_conflict_of_later_pages(
+    changed: tuple[Context, int],
+) -> None:
+    context, number = changed
+    with context.metadata.reading() as tx:
+        digest = str(tx.requests.get(PROJECT, number).content_hash)
+
+    def conflicts() -> int:
+        page = diffs.diff(context, CAT, PROJECT, number, 0, 9, diffs.Chosen(only="conflict"))
+        return page.total
+
+    assert conflicts() == 1
+    decided = {("A3", "min_qty"): "staged"}
+    settling.resolve(context, CAT, PROJECT, number, digest, decided)
+    assert conflicts() == 0
 
 
 def test_what_a_merge_did_is_chosen_too_and_a_column_that_is_not_there_is_refused(
