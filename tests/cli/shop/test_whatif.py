@@ -94,6 +94,35 @@ def test_the_answer_is_that_of_the_library_over_the_same_units(lakeshelf, sold):
     assert answer["shelves"] == 16
 
 
+def test_goods_that_are_sold_by_measure_stand_apart(tmp_path, lakeshelf):
+    """As fuel, whose thousandths would outweigh every piece that the shop sells."""
+    fuel = 4
+    units = np.where(np.arange(16) == fuel, SOLD.units * 9_000, SOLD.units)
+    mixed, pieces = replace(SOLD, units=units), np.delete(np.arange(16), fuel)
+    root = sold_shop.make(tmp_path / "lake", mixed)
+    changed = {"reorder_point_qty": 3}
+    sides = replay(mixed, StockPolicy()), replay(mixed, StockPolicy().changed(changed))
+    words = ("--set", "reorder_point_qty=3", "--frontier")
+    answer = asked(lakeshelf, root, *words)
+    whole, other = ([side.take(rows) for side in sides] for rows in (pieces, np.array([fuel])))
+    assert answer["differences"] == as_records(compared(*whole))
+    assert answer["by_measure"] == as_records(compared(*other))
+    assert answer["stores"][0]["differences"] == as_records(
+        compared_by(*whole, "store_id")["store 0"]
+    )
+    fills = [one["fill"] for one in answer["frontier"] if one["policy"] in ("changed", "3")]
+    (fill,) = (one["after"] for one in answer["differences"] if one["measure"] == "fill")
+    assert fills == [fill] * 2
+    assert answer["wanted_units"] == SOLD.units[:, pieces].sum()
+    assert (answer["shelves"], answer["shelves_by_measure"]) == (15, 1)
+    shown = lakeshelf("--lake", root, "whatif", *words).out
+    assert "sold by measure, as fuel is in thousandths: 1 shelf." in shown
+    assert "by measure  fill (sold of wanted)" in shown
+    alone = asked(lakeshelf, root, *words, "--items", f"I{fuel}")
+    assert alone["differences"] == as_records(compared(*other))
+    assert (alone["by_measure"], alone["shelves_by_measure"]) == ([], 0)
+
+
 def test_days_stores_categories_and_items_limit_what_is_replayed(lakeshelf, sold):
     since, until = FIRST + timedelta(days=10), FIRST + timedelta(days=40)
     goods = SOLD.goods

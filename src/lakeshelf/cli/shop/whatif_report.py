@@ -10,6 +10,7 @@ from lakeshelf.cli.console.output import add, console, grid
 from lakeshelf.cli.console.picture import scatter
 from lakeshelf.cli.console.terminal import lines
 from lakeshelf.counts import count_of
+from lakeshelf.forecast.whatif.answers import apart
 from lakeshelf.forecast.whatif.records import CHIEF, MEASURES, notes
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lakeshelf.forecast.whatif.lakes import ReplayedShop
 
 GROUPS = {"store_id": "store", "category": "category"}
+BY_MEASURE = "by measure"
 LISTED = 5
 """So many stores, and categories, are printed: those whose cost changes most."""
 SIDES = ("in force", "changed", "difference", "95 % from", "to")
@@ -35,11 +37,11 @@ def show(shop: ReplayedShop, change: str, answer: WhatIfAnswer, every: bool) -> 
         every: Whether all stores and departments are printed.
     """
     out = console()
-    stores = len(answer.groups["store_id"])
+    stores, (rows, _) = len(answer.groups["store_id"]), apart(shop.history)
     out.print(
-        f"{count_of(len(shop.names), 'shelf')} of {count_of(stores, 'store')}, "
+        f"{count_of(len(rows), 'shelf')} of {count_of(stores, 'store')}, "
         f"{count_of(shop.history.steps.days, 'day')} from {shop.first} to {shop.last}, "
-        f"{count_of(int(shop.history.units.sum()), 'unit')} wanted: the policy in force, and "
+        f"{count_of(int(shop.history.units[:, rows].sum()), 'unit')} wanted: the policy in force, and "
         f"{change}.",
         style="bold",
         soft_wrap=True,
@@ -50,8 +52,10 @@ def show(shop: ReplayedShop, change: str, answer: WhatIfAnswer, every: bool) -> 
     for one in answer.whole:
         add(table, MEASURES[one.measure][0], *_cells(one))
     out.print(table)
+    if answer.by_measure:
+        _print_groups("", {BY_MEASURE: answer.by_measure}, every)
     for column, groups in answer.groups.items():
-        _print_groups(column, groups, every)
+        _print_groups(GROUPS[column], groups, every)
     if answer.shelves:
         _print_shelves(answer.shelves)
     if answer.frontier:
@@ -59,7 +63,7 @@ def show(shop: ReplayedShop, change: str, answer: WhatIfAnswer, every: bool) -> 
 
 
 def _print_groups(
-    column: str, groups: Mapping[str, Sequence[PolicyDifference]], every: bool
+    title: str, groups: Mapping[str, Sequence[PolicyDifference]], every: bool
 ) -> None:
     """Chief measures of the groups whose cost changes most."""
 
@@ -67,7 +71,7 @@ def _print_groups(
         return -abs(next(one.difference for one in item[1] if one.measure == "cost"))
 
     shown = sorted(groups.items(), key=change)[: None if every else LISTED]
-    table = grid(GROUPS[column], "", *SIDES, right=SIDES)
+    table = grid(title, "", *SIDES, right=SIDES)
     for value, differences in shown:
         label = value
         for one in differences:
@@ -76,9 +80,7 @@ def _print_groups(
                 label = ""
     console().print(table)
     if len(shown) < len(groups):
-        console().print(
-            f"{len(shown)} of {count_of(len(groups), GROUPS[column])}; --all shows them"
-        )
+        console().print(f"{len(shown)} of {count_of(len(groups), title)}; --all shows them")
 
 
 def _print_shelves(shelves: Sequence[Mapping[str, Any]]) -> None:

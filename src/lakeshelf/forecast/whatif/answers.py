@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lakeshelf.contracts.retail.topics_reference import PLAN_SOURCES
+from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.whatif.comparison import (
     PolicyDifference,
     compared,
@@ -18,6 +19,7 @@ from lakeshelf.forecast.whatif.comparison import (
 )
 from lakeshelf.forecast.whatif.forecasts import Progress
 from lakeshelf.forecast.whatif.frontier import FrontierPoint
+from lakeshelf.forecast.whatif.history import DemandHistory
 from lakeshelf.forecast.whatif.lakes import ReplayedShop
 from lakeshelf.forecast.whatif.policies import StockPolicy
 from lakeshelf.forecast.whatif.replay import ReplayOutcome, replay
@@ -38,15 +40,18 @@ class WhatIfAnswer:
     """What some fields would have changed.
 
     Args:
-        whole: Each measure of all shelves.
-        groups: `store_id` and `category` → value → each measure of its shelves.
+        whole: Each measure of all shelves whose goods are sold by the piece.
+        by_measure: The same of goods that are sold by measure, as fuel is, whose units are others; empty: there are
+            none, or no others, so that they are the whole.
+        groups: `store_id` and `category` → value → each measure of its shelves of the whole.
         shelves: Those whose cost changes most: `shelf_id`, `name`, and each of `OF_SHELF` as `<measure>_before` and
             `<measure>_after`.
-        frontier: The two policies, the changed one with each reorder point and, where a model decides, each service
-            level; empty: not asked for.
+        frontier: Of the whole, the two policies, the changed one with each reorder point and, where a model decides,
+            each service level; empty: not asked for.
     """
 
     whole: tuple[PolicyDifference, ...]
+    by_measure: tuple[PolicyDifference, ...]
     groups: Mapping[str, Mapping[str, tuple[PolicyDifference, ...]]]
     shelves: tuple[Mapping[str, Any], ...]
     frontier: tuple[FrontierPoint, ...]
@@ -68,12 +73,26 @@ def answer(
     progress("replay", 1, 2)
     after = _replayed(shop, changed)
     progress("compare", 0, 0)
+    rows, others = apart(shop.history)
+    whole = before.take(rows), after.take(rows)
     return WhatIfAnswer(
-        compared(before, after),
-        {column: compared_by(before, after, column) for column in GROUPS},
+        compared(*whole),
+        compared(before.take(others), after.take(others)) if others.size else (),
+        {column: compared_by(*whole, column) for column in GROUPS},
         tuple(_most(shop, before, after)),
-        tuple(_frontier(shop, changed, (before, after), progress)) if frontier else (),
+        tuple(_frontier(shop, changed, whole, progress)) if frontier else (),
     )
+
+
+def apart(history: DemandHistory) -> tuple[Ints, Ints]:
+    """Numbers of the shelves that are added up, and of those whose goods are sold by measure, which stand apart.
+
+    Where all are sold by measure, they are added up.
+    """
+    by_measure = history.by_measure
+    if by_measure.all():
+        by_measure = ~by_measure
+    return np.flatnonzero(~by_measure), np.flatnonzero(by_measure)
 
 
 def _most(shop: ReplayedShop, *outcomes: ReplayOutcome) -> Iterator[dict[str, Any]]:
@@ -104,10 +123,10 @@ def _frontier(
     yield from (
         FrontierPoint.of(n, side) for n, side in zip((IN_FORCE, CHANGED), sides, strict=True)
     )
-    tried = dict(_tried(policy))
+    tried, rows = dict(_tried(policy)), apart(shop.history)[0]
     for number, (name, other) in enumerate(tried.items()):
         progress("frontier", number, len(tried))
-        yield FrontierPoint.of(name, _replayed(shop, other))
+        yield FrontierPoint.of(name, _replayed(shop, other).take(rows))
 
 
 def _tried(policy: StockPolicy) -> Iterator[tuple[str, StockPolicy]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeshelf.forecast.demand.segments import BY_MEASURE
 from lakeshelf.forecast.frames import Floats
 from lakeshelf.forecast.orders.distribution import Ints
 from lakeshelf.forecast.whatif.errors import NoReceipts
@@ -87,6 +88,11 @@ class DemandHistory:
     def most(self) -> Ints:
         """Units from which on none of a step is lost."""
         return self.units if self.peaks is None else self.peaks
+
+    @property
+    def by_measure(self) -> npt.NDArray[np.bool_]:
+        """Whose goods are sold by measure, as fuel is: their units are no pieces, and add up with no others."""
+        return np.asarray(self.units.max(axis=0) >= BY_MEASURE)
 
     def __post_init__(self) -> None:
         if not self.units.any():

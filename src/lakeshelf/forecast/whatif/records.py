@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lakeshelf.counts import count_of
-from lakeshelf.forecast.whatif.answers import GROUPS, WhatIfAnswer
+from lakeshelf.forecast.whatif.answers import GROUPS, WhatIfAnswer, apart
 from lakeshelf.forecast.whatif.comparison import PolicyDifference
 from lakeshelf.forecast.whatif.forecasts import Forecasts
 from lakeshelf.forecast.whatif.history import FLOOR_OF_DEMAND
@@ -45,17 +45,20 @@ def as_record(
         change: `set` and `change_request`: what was changed.
         answer: What it would have meant.
     """
+    rows, others = apart(shop.history)
     return {
         "since": shop.first,
         "until": shop.last,
-        "shelves": len(shop.names),
+        "shelves": len(rows),
+        "shelves_by_measure": len(others),
         **change,
-        "wanted_units": int(shop.history.units.sum()),
+        "wanted_units": int(shop.history.units[:, rows].sum()),
         "lost_sales_units": shop.lost_units,
         "shelves_without_profile": shop.nameless,
         "model": _model(shop.forecasts),
         "notes": notes(shop),
         "differences": [_record(one) for one in answer.whole],
+        "by_measure": [_record(one) for one in answer.by_measure],
         **{
             _plural(column): [
                 {column: value, "differences": [_record(one) for one in differences]}
@@ -87,7 +90,7 @@ def shortened(record: Mapping[str, Any], most: int) -> dict[str, Any]:
         most: Stores, and categories, that are kept; `stores_total` and `categories_total` say how many there are.
     """
     days = {name: record[name].isoformat() for name in ("since", "until")}
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {"by_measure": _chief(record["by_measure"])}
     for name in map(_plural, GROUPS):
         groups = sorted(record[name], key=_cost_change)[:most]
         kept[name] = [{**one, "differences": _chief(one["differences"])} for one in groups]
@@ -130,6 +133,10 @@ def notes(shop: ReplayedShop) -> list[str]:
     if shop.history.steps.days < FEW_DAYS:
         sentences.append("So few days do not tell how weeks differ: intervals are too narrow.")
     sentences += _of_model(shop)
+    if others := len(apart(shop.history)[1]):
+        sentences.append(
+            f"Apart stand goods that are sold by measure, as fuel is in thousandths: {count_of(others, 'shelf')}."
+        )
     if shop.nameless:
         sentences.append(
             f"{count_of(shop.nameless, 'shelf')} with receipts but without a profile left out."

@@ -58,6 +58,12 @@ class ReplayOutcome:
             "holding": self.sums["stock_days"] * kept,
         }
 
+    def take(self, rows: Ints) -> ReplayOutcome:
+        """The same of some shelves, by number."""
+        sums = {name: units.take(rows, axis=1) for name, units in self.sums.items()}
+        goods, placed = self.goods.take(rows), self.placed.take(rows, axis=1)
+        return ReplayOutcome(goods, sums, placed, self.received[rows], self.left[rows])
+
 
 def planner(policy: StockPolicy, batch: Ints, outlooks: Sequence[Outlook] | None = None) -> Planner:
     """Who orders under a policy.
