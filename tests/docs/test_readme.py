@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 HOME = Path(__file__).parents[2]
+YEAR = "delta/year"
+"""The lake of a year of receipts, in commands that take minutes each."""
 
 
 def commands(document: str) -> list[str]:
@@ -21,6 +24,21 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def require_done(script: Iterable[str], lake: Path) -> str:
+    """Run commands, each of which has to succeed; what they print."""
+    done = subprocess.run(
+        ["bash", "-euxc", "\n".join(("trap 'lakeshelf down' ERR", *script))],
+        cwd=HOME,
+        env=os.environ | {"LAKESHELF_LAKE_ROOT": str(lake)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
 def test_the_readme_names_its_commands() -> None:
     assert {"make demo", "make test", "lakeshelf up", "lakeshelf down"} <= set(
         commands("README.md")
@@ -29,16 +47,22 @@ def test_the_readme_names_its_commands() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_every_command_of_the_readme_but_the_tests_succeeds(tmp_path: Path) -> None:
-    script = "\n".join(command for command in commands("README.md") if command != "make test")
-    environment = os.environ | {"LAKESHELF_LAKE_ROOT": str(tmp_path / "lake")}
-    done = subprocess.run(
-        ["bash", "-euxc", f"trap 'lakeshelf down' ERR\n{script}"],
-        cwd=HOME,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    assert "Traceback" not in done.stdout + done.stderr
+def test_every_command_of_the_readme_but_the_tests_and_those_of_a_year_succeeds(
+    tmp_path: Path,
+) -> None:
+    meant = (line for line in commands("README.md") if line != "make test" and YEAR not in line)
+    require_done(meant, tmp_path / "lake")
+
+
+@pytest.mark.nightly
+@pytest.mark.ml
+@pytest.mark.timeout(3600)
+def test_a_model_of_the_year_is_trained_and_asked_as_the_readme_says(tmp_path: Path) -> None:
+    year = tmp_path / "year"
+    meant = [line.replace(YEAR, str(year)) for line in commands("README.md") if YEAR in line]
+    assert len(meant) == 5
+    shown = require_done(["source .venv/bin/activate", *meant], tmp_path / "lake")
+    assert "reconciled: the tables say exactly what the receipts say" in shown
+    assert re.search(r"deviance +passed", shown)
+    assert re.search(r"pinball +passed", shown)
+    assert "fill (sold of wanted)" in shown

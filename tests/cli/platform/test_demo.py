@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from lakeshelf.contracts.layers import Curated
+from lakeshelf.lake.rows import tables
 from lakeshelf.reconcile import reconcile
 from lakeshelf.settings import load_settings
 from lakeshelf.stack.supervision.supervisor import running_stack
@@ -40,7 +42,7 @@ def test_a_demo_with_faults_reconciles_twice_and_a_changed_table_does_not(lakesh
     assert report["tables"]["raw/quarantine"] == sum(report["replay"]["malformed"].values())
     assert report == json.loads((lake / "demo" / "_stack" / "demo.json").read_text())
 
-    again = lakeshelf("demo", *SMALL)
+    again = lakeshelf("demo", *SMALL, "--promotions")
     assert again.code == 0, again.err
     assert "reconciled" in again.out
     assert "lakeshelf --lake" in again.out
@@ -50,7 +52,18 @@ def test_a_demo_with_faults_reconciles_twice_and_a_changed_table_does_not(lakesh
         {"balance": "balance + 1", "current_stock": "current_stock + 1"}, predicate="balance > 0"
     )
     clean = json.loads((lake / "demo" / "_stack" / "demo.json").read_text())
+    promoted = clean["replay"]["topics"]["promotions"]
+    assert promoted > 0
+    assert tables.row_count(lake / "demo", Curated.PROMOTIONS) == promoted
+    assert "promotions" not in report["replay"]["topics"]
     assert not reconcile(lake / "demo", records(clean), stores=1, baskets=40).ok
+
+
+@pytest.mark.parametrize("option", ["--promotions", "--baskets 40"])
+def test_a_loop_refuses_what_only_receipts_have(lakeshelf, option: str) -> None:
+    refused = lakeshelf("demo", "--loop", *option.split())
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: {option} does not fit --loop")
 
 
 @pytest.mark.faults

@@ -52,6 +52,10 @@ Reorder = Annotated[
 ]
 Late = Annotated[float, typer.Option(help="Share of events that are delivered last.")]
 Baskets = Annotated[int | None, typer.Option(help="Only the so many earliest baskets.")]
+Promotions = Annotated[
+    bool,
+    typer.Option("--promotions", help="Publish the shelves' real displays and mailers, too."),
+]
 DemoLake = Annotated[
     str | None,
     typer.Option(
@@ -76,6 +80,7 @@ def demo(
     reorder: Reorder = 0,
     late: Late = 0.0,
     baskets: Baskets = None,
+    promotions: Promotions = False,
     lake: DemoLake = None,
     committer: Committer = None,
     play_loop: Loop = False,
@@ -91,7 +96,7 @@ def demo(
     settings = _settings(lake, committer)
     faults = {"malformed": malformed, "late": late}
     if play_loop:
-        _require_none({"speed": speed, "baskets": baskets, **faults})
+        _require_none({"speed": speed, "baskets": baskets, "promotions": promotions, **faults})
         simulation = {"shelves": shelves, "seed": seed, "duplicates": duplicates}
         number = _number(settings, stores or "1")
         shop = {"stores": number, "reorder": reorder > 0, **simulation}
@@ -100,6 +105,7 @@ def demo(
         faults |= {"duplicates": duplicates, "reorder_minutes": reorder}
         number = _number(settings, stores or "10")
         plan = {"stores": number, "speed": speed, "seed": seed, "baskets": baskets, **faults}
+        plan["promotions"] = promotions
         ok = _replay(settings, plan, as_json=as_json)
     raise typer.Exit(0 if ok else 1)
 
@@ -128,7 +134,8 @@ def _require_none(options: dict[str, float | None]) -> None:
     """Refuse options that a loop has no use for."""
     for name, value in options.items():
         if value:
-            raise ConfigurationError(f"--{name} {value} does not fit --loop", hint="leave one out")
+            shown = f"--{name}" if value is True else f"--{name} {value}"
+            raise ConfigurationError(f"{shown} does not fit --loop", hint="leave one out")
 
 
 def _play(settings: Settings, days: int, simulation: dict[str, Any], *, as_json: bool) -> bool:
