@@ -168,6 +168,22 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("text", ["IMPORT DATABASE '{0}'", "PRAGMA import_database('{0}')"])
+def test_no_file_is_opened_to_read_a_statement(shop: Lake, tmp_path: Path, text: str) -> None:
+    """What is said of a folder does not tell what stands there."""
+
+    def refusal() -> str:
+        with pytest.raises(query.SqlError) as caught:
+            ask(shop, text.format(tmp_path), connection=parser())
+        return str(caught.value)
+
+    nothing = refusal()
+    (tmp_path / "schema.sql").write_text("the secret of a file")
+    (tmp_path / "load.sql").write_text("SELECT 1")
+    assert refusal() == nothing
+    assert "secret" not in nothing
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_does_not_read_tables_is_refused_in_one_line(
     shop: Lake, tmp_path: Path, text: str

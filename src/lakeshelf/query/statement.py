@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -89,7 +90,7 @@ def parse(connection: duckdb.DuckDBPyConnection, text: str) -> Statement:
     Raises:
         SqlError: It is none, more than one, wrong, or does anything but read.
     """
-    kind = _kind(connection, text)
+    kind = _kind(text)
     prefix = _explain(text) if kind == "EXPLAIN" else ""
     if kind != "SELECT" and not prefix:
         raise SqlError(f"{kind} is not allowed", hint=ALLOWED)
@@ -114,11 +115,20 @@ def is_refused(function: str) -> bool:
     return function not in TABLE_FUNCTIONS and bool(_REFUSED.match(function))
 
 
-def _kind(connection: duckdb.DuckDBPyConnection, text: str) -> str:
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A connection that opens no file; the parser itself would those of IMPORT DATABASE, and tell what they hold."""
+    import duckdb  # noqa: PLC0415 - an extra
+
+    return duckdb.connect(config={"errors_as_json": True, "enable_external_access": False})
+
+
+def _kind(text: str) -> str:
     import duckdb  # noqa: PLC0415 - an extra
 
     try:
-        kinds = [statement.type.name for statement in connection.extract_statements(text)]
+        with _parser().cursor() as parser:
+            kinds = [statement.type.name for statement in parser.extract_statements(text)]
     except duckdb.Error as error:
         raise translated(error, text) from None
     if kinds == ["CREATE", "SELECT"] and "pivot" in text.lower():
