@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from fastapi import FastAPI
@@ -51,6 +51,15 @@ def test_who_is_not_signed_in_is_sent_to_do_so_and_comes_back(app: FastAPI, ann:
     back = post(nobody, "/login", fields, Origin=ORIGIN)
     assert (back.status_code, back.headers["location"]) == (303, "/me?limit=5")
     assert "HttpOnly" in back.headers["set-cookie"]
+
+
+def test_who_signs_in_comes_back_to_a_statement_however_long(app: FastAPI, ann: Person) -> None:
+    nobody = Person(app, None)
+    place = f"/explore?{urlencode({'sql': 'SELECT ' + 'ä, ' * 1_300})}"
+    form = read(nobody, read(nobody, place).headers["location"])
+    fields = {"token": "ann", "back": field(form, "back")}
+    back = post(nobody, "/login", fields, Origin=ORIGIN)
+    assert (back.status_code, back.headers.get("location")) == (303, place)
 
 
 def test_a_link_is_for_whom_it_is_also_where_somebody_else_is_signed_in(

@@ -16,6 +16,8 @@ LOGIN = "/login"
 UNAUTHENTICATED = 401
 routes = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=500)]
+Back = Annotated[str, Form(max_length=65_536)]
+"""As long as any address that a browser can ask for, such as one that holds a statement."""
 
 
 def address(request: Request) -> str:
@@ -33,7 +35,7 @@ async def ask(request: Request, back: str = "/") -> Response:
 
 
 @routes.post(LOGIN)
-async def sign_in(request: Request, token: Text = "", back: Text = "/") -> Response:
+async def sign_in(request: Request, token: Text = "", back: Back = "/") -> Response:
     """Sign in, and go to the page that was wanted."""
     answer = await Api(request).change("POST", path("/sign_in", {}), {"token": token.strip()}, "")
     if answer.refusal or answer.headers is None:
