@@ -16,7 +16,7 @@ from markupsafe import escape
 from lakeshelf.ui import rendering, texts
 from lakeshelf.ui.pages import explore
 from lakeshelf.ui.pictures import charts
-from tests.governance.api.people import Browser, Person
+from tests.governance.api.people import Browser, Person, code
 from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
@@ -51,6 +51,24 @@ def test_a_statement_is_asked_and_its_rows_are_paged_drawn_and_downloaded(
     assert len(file.text.splitlines()) == 451
     assert f'action="/api/v1/jobs/{job}/file"' in first.text
     assert '<input type="checkbox" name="escape" value="formulas">' in first.text
+
+
+@pytest.mark.parametrize("cell", ["list(range)", "{'a': list(range), 'b': 'x'}"])
+def test_a_cell_of_many_parts_is_told_by_its_beginning(
+    app: FastAPI, ann: Person, cell: str
+) -> None:
+    browser = Browser(app, "ann")
+    page = read(browser, run(browser, f"SELECT {cell} AS x FROM range(100000)"))
+    assert "0, 1, 2, 3" in page.text
+    assert "characters)" in page.text
+    assert len(page.text) < 100_000
+
+
+def test_a_time_that_no_version_has_is_told_to_who_asked_for_it(app: FastAPI, ann: Person) -> None:
+    for time in ("0001-01-01", "2026-01-01T00:00:00", "2001-01-01T00:00:00Z"):
+        sql = f"SELECT count(*) FROM ops.alerts AT (TIMESTAMP => '{time}')"
+        answer = ann.call("POST", "/api/v1/query", {"sql": sql})
+        assert (answer.status_code, code(answer)) == (422, "request_invalid"), answer.text
 
 
 def test_long_texts_and_large_numbers_are_told_as_they_are(app: FastAPI, ann: Person) -> None:

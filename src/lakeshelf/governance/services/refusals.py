@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from lakeshelf.errors import LakeshelfError, MissingExtra
 from lakeshelf.governance.errors import GovernanceError, refused
-from lakeshelf.lake.place.errors import NotFound, Vacuumed, VersionNotFound
+from lakeshelf.lake.place.errors import NotFound, TimeOutOfRange, Vacuumed, VersionNotFound
 from lakeshelf.lake.place.location import Root
 from lakeshelf.query.errors import LimitReached, SqlError, TooLarge, TooLong
 
@@ -18,6 +19,7 @@ _OF_KIND: Mapping[type[LakeshelfError], str] = {
     LimitReached: "query_refused",
     Vacuumed: "gone",
     VersionNotFound: "not_found",
+    TimeOutOfRange: "request_invalid",
     NotFound: "not_found",
     MissingExtra: "service_unavailable",
 }
@@ -45,5 +47,14 @@ def shape(error: GovernanceError, root: Root | None = None) -> dict[str, Any]:
     """The body that tells of a refusal; where the lake lies is for those who run it."""
     message = f"{error.message}; {error.hint}" if error.hint else error.message
     if root is not None and root.folder is not None:
-        message = message.replace(str(root.folder), THE_LAKE)
+        for place in _forms(str(root.folder)):
+            message = message.replace(place, THE_LAKE)
     return {"error": {"code": error.code, "message": message, "details": error.details}}
+
+
+def _forms(folder: str) -> Iterator[str]:
+    """A folder as libraries name it: by its address, quoted, or without its first slash."""
+    for place in (folder, quote(folder)):
+        yield from (f"file://{place}", place)
+        if "/" in place[1:]:  # else it is a word, which may stand anywhere
+            yield place[1:]
