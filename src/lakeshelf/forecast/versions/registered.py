@@ -50,10 +50,12 @@ def read(lake: ReadTables, model_name: str = MODEL) -> Registered:
 
     Raises:
         RegistryDamaged: Its rows contradict each other.
+        SchemaError: The table lacks columns of its contract.
     """
     if not tables.exists(lake.root, Ops.MODELS):
         return Registered(Registry({}), None)
     snapshot = lake.snapshot(Ops.MODELS)
+    tables.require_whole(snapshot.handle, Ops.MODELS)
     rows = snapshot.scan(where=[("model_name", "=", model_name)]).read_all().to_pylist()
     return Registered(Registry.of(rows), snapshot.version)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -109,6 +109,9 @@ class Model:
         )
 
 
+COLUMNS = tuple(field.name for field in fields(Model))
+
+
 @dataclass(frozen=True)
 class Registry:
     """All versions of one model.
@@ -121,14 +124,14 @@ class Registry:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Registry:
-        """The registry of rows of `ops/models`.
+        """The registry of rows of `ops/models`; columns that a newer version added are left out.
 
         Raises:
             RegistryDamaged: An unknown status, or a version that is there twice.
         """
         models: dict[str, Model] = {}
         for row in rows:
-            model = Model(**row)
+            model = Model(**{name: row[name] for name in COLUMNS})
             if model.status not in STATUSES:
                 raise RegistryDamaged(
                     f"ops/models has version {model.model_version} as {model.status!r}",

@@ -81,11 +81,11 @@ class Log:
         return writing.replace(self._made, self.path, rows, Write(), where)
 
     def rows(self, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
-        """Its rows, in no order; none where it is not there."""
+        """Its rows, in no order; none where it is not there. Columns that a newer version added are left out."""
+        chosen = self.schema.names if columns is None else list(columns)
         if not self.exists:
-            empty = self.schema.empty_table()
-            return empty if columns is None else empty.select(list(columns))
-        return reading.rows(self._newest, self.path, columns, where)
+            return self.schema.empty_table().select(chosen)
+        return reading.rows(self._newest, self.path, chosen, where)
 
     def remove(self) -> None:
         """Take it away; nothing where nothing is."""

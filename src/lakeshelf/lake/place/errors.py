@@ -169,6 +169,8 @@ _PROGRAMMING = (
     AssertionError, AttributeError, LookupError, NameError, NotImplementedError, RecursionError,
     TypeError,
 )  # fmt: skip
+_DUMP = re.compile(r":? [A-Z]\w+ \{ .*")
+"""What a library writes of its own structures, which nobody can read."""
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\S*/\S*""")
 
 
@@ -216,7 +218,7 @@ def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged
 
 def _reason(error: Exception) -> str:
     """What an error says in one line; of a disk also the last of the causes that delta-rs writes below it."""
-    first = first_line(error)
+    first = _DUMP.sub("", first_line(error))
     if not first.startswith("Generic LocalFileSystem error"):
         return first
     *_, last = re.split(r"↳(?:\x1b\[0m)?\s*", str(error).strip())

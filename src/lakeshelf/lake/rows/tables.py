@@ -243,12 +243,17 @@ def whole_rows(root: Root | Path | str, name: str, where: Where | None = None) -
     A column that may be absent is null throughout where the table, of an older version, lacks it.
 
     Raises:
-        SchemaError: It lacks another one: it is of a much older version, or somebody else's.
+        SchemaError: It lacks another one, or has one of another type: it is of a much older version, or somebody
+            else's.
     """
-    handle = open_table(root, name)
+    return _whole(open_table(root, name), name, where)
+
+
+def _whole(handle: DeltaTable, name: str, where: Where | None) -> pa.Table:
     columns = lacking(handle, name)
     if any(column.required for column in columns):
         require_whole(handle, name)
+    _missing_columns(handle, CATALOG.tables[name])  # refuses those of another type
     rows = reading.rows(handle, name, None, where)
     for field in arrow.schema(columns):
         rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
@@ -273,7 +278,7 @@ def lacking(handle: DeltaTable, name: str) -> tuple[Column, ...]:
 
 
 def require_whole(handle: DeltaTable, name: str) -> None:
-    """Refuse a table of the catalogue that lacks columns of its contract.
+    """Refuse a table of the catalogue that lacks columns of its contract, or has some as another type.
 
     Raises:
         SchemaError: The table, the first few of the columns, and what adds them.
@@ -285,6 +290,7 @@ def require_whole(handle: DeltaTable, name: str) -> None:
             f"table {name} lacks columns of its contract: {', '.join(names[:FEW])}{more}",
             hint="`lakeshelf bootstrap` adds what a table of an older version lacks",
         )
+    _missing_columns(handle, CATALOG.tables[name])  # refuses those of another type
 
 
 def page(
@@ -314,7 +320,7 @@ def page(
     by = [*order, *((column, "ascending") for column in key if column not in ranks)]
     chosen = places.sort_by(by).slice(offset, limit)
     within = [(column, "in", tuple(chosen[column].unique().to_pylist())) for column in key]
-    rows = reading.rows(handle, name, None, [*(where or ()), *within])
+    rows = _whole(handle, name, [*(where or ()), *within])
     at = {place: number for number, place in enumerate(_tuples(rows.select(chosen.column_names)))}
     numbers = pa.array([at[place] for place in _tuples(chosen)], pa.int64())
     return rows.take(numbers), places.num_rows

@@ -125,6 +125,13 @@ def opened_at(uri: str, version: int, latest: DeltaTable, name: str) -> DeltaTab
         ) from error
 
 
+def committed_at(handle: DeltaTable) -> datetime | None:
+    """When the version of a handle was committed; None: its log no longer tells, or never did."""
+    entry = next(iter(handle.history(1)), {})
+    is_told = bool(entry.get("inCommitTimestamp") or entry.get("timestamp"))
+    return _recorded(entry) if is_told else None
+
+
 def _version(entry: dict[str, Any]) -> int:
     return int(entry["version"])
 

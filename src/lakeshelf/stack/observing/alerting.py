@@ -16,7 +16,7 @@ from lakeshelf.contracts.layers import Ops, Raw
 from lakeshelf.contracts.lives import ALERT_KINDS, OPEN_ALERT, AlertKind
 from lakeshelf.lake.place.errors import NotFound
 from lakeshelf.lake.place.location import Place
-from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.rows import reading, tables, versions
 
 COLUMNS = ("alert_id", "event_type", "shelf_id", "created_at")
 MOST = 50
@@ -70,9 +70,11 @@ class AlertFigure:
             events = self._events(opened)
         except NotFound:
             return None
-        shown = handle.history(1)[0]["timestamp"]
+        shown = versions.committed_at(handle)
+        if shown is None:
+            return None
         delays = [
-            shown - arrived.timestamp() * 1000
+            (shown - arrived).total_seconds() * 1000
             for alert in opened
             if (arrived := _last(events, alert)) is not None
         ]

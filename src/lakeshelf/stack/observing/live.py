@@ -26,7 +26,7 @@ from lakeshelf.kafka.refusals import said
 from lakeshelf.lake.form.actions import added
 from lakeshelf.lake.place import storage
 from lakeshelf.lake.place.location import Place, Root
-from lakeshelf.lake.rows import reading, tables
+from lakeshelf.lake.rows import reading, tables, versions
 from lakeshelf.settings import Settings
 from lakeshelf.stack.embedded.broker import Broker
 from lakeshelf.stack.embedded.clients import listening_client
@@ -265,23 +265,25 @@ class Held:
         self._seen: int | None = None
         self._rows: int | None = None
         self._entry: int | None = None
-        self._committed_at = 0.0
+        self._committed_at: datetime | None = None
 
     def look(self) -> None:
         """Take what has changed since the last look."""
         try:
             self._look(self._latest())
-        except (LakeError, DeltaError, OSError, pa.ArrowException) as error:
-            self._handle, self._seen, self.value, self.problem = None, None, None, said(error)
+        except Exception as error:  # noqa: BLE001 - one table, whatever it holds, hides no other
+            self._handle, self._seen, self.value = None, None, None
+            is_told = isinstance(error, LakeError | DeltaError | OSError | pa.ArrowException)
+            self.problem = said(error) if is_told else f"{self._name} is not as its contract says"
         else:
             self.problem = ""
 
     def freshness(self) -> dict[str, Any]:
-        """`table`, `version`, `rows`, and `age_s`, the seconds since its last commit; None where it cannot be read."""
-        version = self._seen
+        """`table`, `version`, `rows`, and `age_s`, the seconds since its last commit; None where nobody knows."""
+        version, at = self._seen, self._committed_at
         if version is None:
             return {"table": self._name, "version": None, "rows": None, "age_s": None}
-        age = round(max(0.0, time.time() - self._committed_at), 1)
+        age = None if at is None else round(max(0.0, time.time() - at.timestamp()), 1)
         return {"table": self._name, "version": version, "rows": self._rows, "age_s": age}
 
     def _latest(self) -> DeltaTable:
@@ -299,7 +301,7 @@ class Held:
         if version == self._seen:
             return
         self._entry = self._written_at(version)
-        self._committed_at = handle.history(1)[0]["timestamp"] / 1000
+        self._committed_at = versions.committed_at(handle)
         self.value = None if self._figure is None else self._figure(handle)
         self._rows = reading.count(handle, self._name)
         self._seen = version

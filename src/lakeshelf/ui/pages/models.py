@@ -76,10 +76,10 @@ def _standing(scores: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, 
     """What a version is worth in a segment of shelves, beside everybody else who was tried on the same days."""
     segments = list(scores["means"])
     segment = query.get("segment", FIRST)
-    means: Means = scores["means"].get(segment, {})
+    means = _known(scores["means"].get(segment, {}))
     own = scores["contender"]
     sure = OFTEN if "segment" not in query and OFTEN in segments else segment
-    spans = list(_spans(scores["means"].get(sure, {}), own))
+    spans = list(_spans(_known(scores["means"].get(sure, {})), own))
     return {
         "version": scores["model_version"],
         "folds": scores["folds"],
@@ -91,6 +91,14 @@ def _standing(scores: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, 
         "gains": [gain for metric in LOWER if (gain := _gain(metric, means, own))],
         "spans": spans,
         "picture": written(drawn(spans)) if spans else Markup(),
+    }
+
+
+def _known(means: Mapping[str, Mapping[str, float | None]]) -> Means:
+    """Figures without those that are no number."""
+    return {
+        metric: {name: value for name, value in figures.items() if value is not None}
+        for metric, figures in means.items()
     }
 
 

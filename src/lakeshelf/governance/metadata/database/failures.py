@@ -20,7 +20,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from lakeshelf.addresses import MASK, without_credentials
-from lakeshelf.errors import first_line
+from lakeshelf.errors import LakeError, first_line
 from lakeshelf.errors import refused as refused_by_system
 from lakeshelf.governance.errors import GovernanceError, refused
 
@@ -65,6 +65,8 @@ def failures_told(url: URL) -> Iterator[None]:
     """
     try:
         yield
+    except LakeError:  # of the lake: some are errors of the system, too
+        raise
     except StatementError as error:
         if isinstance(error.orig, GovernanceError):
             raise error.orig from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from lakeshelf.contracts import CATALOG
@@ -16,6 +15,7 @@ from lakeshelf.governance.services.reading.listing import require_reading
 from lakeshelf.governance.services.reading.querying import VisibleLake, lake_of
 from lakeshelf.governance.services.shop.running import Diagnosed, Shop
 from lakeshelf.governance.services.shop.seen import ListPage, Row
+from lakeshelf.lake.rows import versions
 
 
 def status(context: Context, caller: Caller, shop: Shop) -> Mapping[str, Any]:
@@ -86,7 +86,6 @@ def _standing(lake: VisibleLake, name: str) -> Row:
     """What a table is by its contract, and how it stands."""
     snapshot = lake.snapshot(name)
     dataset, contract = snapshot.dataset, CATALOG.tables.get(name)
-    committed = snapshot.handle.history(1)[0]["timestamp"]
     known = {field.name: _column(field) for field in (contract.columns if contract else ())}
     return {
         "doc": dataset.doc,
@@ -95,7 +94,7 @@ def _standing(lake: VisibleLake, name: str) -> Row:
         "partition_by": list(dataset.partition_by),
         "topic": contract.topic if contract else None,
         "version": snapshot.version,
-        "committed_at": datetime.fromtimestamp(committed / 1_000, UTC),
+        "committed_at": versions.committed_at(snapshot.handle),
         "columns": [
             known.get(
                 one.name, {"name": one.name, "type": str(one.type), "required": not one.nullable}

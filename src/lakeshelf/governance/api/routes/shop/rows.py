@@ -243,7 +243,7 @@ TABLE = shape(
         "owner": TEXT,
         "key": several(TEXT),
         "version": COUNT,
-        "committed_at": MOMENT,
+        "committed_at": {**maybe(MOMENT), "description": "None: its log no longer tells."},
         "columns": several(shape("Column", {"name": TEXT, "type": TEXT})),
     },
     optional=("doc", "owner", "key", "version", "committed_at", "columns"),
