@@ -74,8 +74,9 @@ def test_each_version_says_something_of_each_shelf_and_the_champion_is_heard(
     assert sent == shop.SHELVES[: len(shop.SHELVES) // 2]
     assert {row["role"] for row in rows if row["valid_until"]} == {"champion"}
     ordered = [row for row in rows if row["role"] == "champion" and row["suggested_qty"]]
-    assert ordered
-    assert all(row["top_reasons"] for row in ordered)
+    of_tail = {row["segment"] == "tail": row["top_reasons"] is None for row in ordered}
+    assert of_tail == {False: False, True: True}
+    assert all((row["top_reasons"] is None) == (row["segment"] == "tail") for row in ordered)
     assert all(row["suggested_qty"] == 4 * row["predicted_batches"] for row in rows)
     assert said.fallen == dict.fromkeys(said.fallen, 0.0)
 

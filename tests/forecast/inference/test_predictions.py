@@ -115,6 +115,19 @@ def test_a_shelf_of_the_tail_has_its_floor_whatever_is_forecast() -> None:
     assert (said.level == 3).all()
 
 
+@given(lot=st.integers(1, 40), position=st.integers(0, 30), floor=st.integers(0, 9))
+def test_a_forecast_has_no_say_in_orders_of_the_tail_where_no_shelf_may_be_empty(
+    lot: int, position: int, floor: int
+) -> None:
+    tail, of = rows(lines=1), shelves(lot=lot, position=position, min_qty=floor)
+    nothing = Forecast(np.zeros(ROWS), np.zeros((ROWS, len(LEVELS))))
+    one, other = (p.predicted(tail, said, of) for said in (nothing, forecast()))
+    assert np.array_equal(one.order, other.order)
+    assert not p.deciding(tail, of).any()
+    assert p.deciding(tail, shelves(allow_zero=True)).all()
+    assert p.deciding(rows(), of).all()
+
+
 def test_a_shelf_may_be_empty_only_where_its_policy_says_so() -> None:
     nothing = Forecast(np.zeros(ROWS), np.zeros((ROWS, len(LEVELS))))
     assert (p.predicted(rows(), nothing, shelves()).level == 1).all()

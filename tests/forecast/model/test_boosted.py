@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +74,25 @@ def test_a_forecast_is_a_distribution(trained: Trained, test: pa.Table) -> None:
     assert (forecast.quantiles >= 0).all()
     assert (forecast.quantiles == np.round(forecast.quantiles)).all()
     assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+
+
+@pytest.mark.ml
+def test_a_text_is_opened_once_however_often_it_forecasts(
+    trained: Trained, test: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    of_library = library().Booster
+
+    def counted(*, model_str: str) -> Any:
+        opened.append(model_str)
+        return of_library(model_str=model_str)
+
+    boosted._opened.cache_clear()
+    monkeypatch.setattr(library(), "Booster", counted)
+    first, second = (Predictor(trained)(test) for _ in range(2))
+    assert np.array_equal(first.mean, second.mean)
+    assert np.array_equal(first.quantiles, second.quantiles)
+    assert sorted(opened) == sorted(trained.heads.values())
 
 
 @pytest.mark.ml

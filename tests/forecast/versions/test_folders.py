@@ -109,6 +109,28 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
+def test_a_version_is_looked_through_again_only_where_its_files_are_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, written = cases.published(tmp_path, run_id=str(tmp_path))
+    path, whole = Path(str(folder)), (Path(str(folder)) / "mean.txt").read_bytes()
+    looked: list[str] = []
+    check = folders.texts.check
+    monkeypatch.setattr(folders.texts, "check", lambda *of: (looked.append(of[3]), check(*of)))
+    assert read(path, written.card_sha256) == read(path, written.card_sha256) == written
+    assert looked == []
+    grow(path / "mean.txt")
+    with pytest.raises(VersionDamaged, match=r"mean\.txt was changed: its SHA-256"):
+        read(path, written.card_sha256)
+    assert looked == []
+    (path / "mean.txt").write_bytes(whole)
+    assert read(path, written.card_sha256) == written
+    with pytest.raises(VersionDamaged, match="not 20260930-000000000000"):
+        folders.read(LocalVersion(path), "20260930-000000000000", written.card_sha256)
+    other, _ = cases.published(tmp_path / "other", run_id=f"{tmp_path} again")
+    assert sorted(set(looked)) == sorted(f"{other}/{name}" for name in folders.TEXTS)
+
+
 @pytest.mark.parametrize("named", DAMAGES)
 def test_damage_is_named_with_its_file_and_the_way_out(named: str, tmp_path: Path) -> None:
     folder, written = cases.published(tmp_path)

@@ -21,6 +21,7 @@ from lakeshelf.forecast.inference.predictions import (
     Predicted,
     SentLevels,
     as_rows,
+    deciding,
     predicted,
 )
 from lakeshelf.forecast.inference.shelves import ORDERED, Shelves
@@ -170,7 +171,8 @@ def _rows(
 
 
 def _reasons(day: CutoffDay, one: InUse, said: Predicted) -> list[str | None]:
-    """Reasons of the shelves that the champion orders for; they cost too much for all."""
+    """Reasons of the shelves that the champion orders for by their forecast; they cost too much for all."""
     asked = (said.order > 0) & said.usable & (one.role == "champion")
+    asked &= deciding(day.rows, day.shelves)
     texts = iter(reasons.top(one.version.trained, day.rows.filter(pa.array(asked))))
     return [next(texts) if ask else None for ask in asked]

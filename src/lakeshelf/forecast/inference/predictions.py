@@ -100,11 +100,16 @@ def _outlook(rows: pa.Table, forecast: Forecast, shelves: OrderTerms) -> Outlook
     return Outlook.of(forecast, _horizon(rows), life, shelves.unit_price)
 
 
+def deciding(rows: pa.Table, shelves: OrderTerms) -> Mask:
+    """Rows whose forecast has a say in their level: not those of the tail, unless the shelf may be empty."""
+    return np.asarray(~segment(rows, TAIL) | shelves.allow_zero)
+
+
 def _levels(rows: pa.Table, outlook: Outlook, shelves: OrderTerms) -> Ints:
     """Levels; a shelf of the tail has its floor, whatever its forecast, unless it may be empty."""
     floor, is_tail = np.maximum(shelves.min_qty, 1), segment(rows, TAIL)
     level = floor.copy()
-    at = np.flatnonzero(~is_tail | shelves.allow_zero)
+    at = np.flatnonzero(deciding(rows, shelves))
     level[at] = levels(
         outlook.take(at), shelves.service_level[at], shelves.min_qty[at], shelves.allow_zero[at]
     )

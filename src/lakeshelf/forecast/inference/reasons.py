@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lakeshelf.forecast.demand.engine import BOUNDS
 from lakeshelf.forecast.frames import MEAN, Floats, Trained
-from lakeshelf.forecast.model.boosted import corrections, library, scales
+from lakeshelf.forecast.model.boosted import booster, corrections, scales
 from lakeshelf.forecast.model.rows import distinct, matrix
 
 TOP = 5
@@ -42,9 +42,8 @@ def contributions(trained: Trained, rows: pa.Table) -> Contributions:
     Raises:
         MissingExtra: LightGBM cannot be used.
     """
-    booster = library().Booster(model_str=trained.heads[MEAN])
     few, places = distinct(matrix(rows, trained.columns))
-    said = booster.predict(few, pred_contrib=True, num_threads=BOUNDS.threads)
+    said = booster(trained.heads[MEAN]).predict(few, pred_contrib=True, num_threads=BOUNDS.threads)
     every = np.asarray(said, np.float64)[places]
     return Contributions(
         trained.columns.names, every[:, :-1], every[:, -1] + np.log(scales(trained, rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal
 
@@ -43,6 +44,8 @@ RELATIVE = "relative"
 """Of the settings, whether heads say multiples."""
 FACTORS, SHIFTS = "factors", "shifts"
 """Corrections, among the settings of a trained model."""
+KEPT = 2 * len(HEADS)
+"""Most heads that stay open: those of a champion and a challenger."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +199,21 @@ def library() -> ModuleType:
 
 def predicted(text: str, values: Matrix) -> Floats:
     """What the text of a head says of rows, uncorrected."""
-    booster = library().Booster(model_str=text)
-    return np.asarray(booster.predict(values, num_threads=1), np.float64)
+    return np.asarray(booster(text).predict(values, num_threads=1), np.float64)
+
+
+def booster(text: str) -> Any:
+    """The text of a head, opened; those of the latest versions stay so.
+
+    Raises:
+        MissingExtra: LightGBM cannot be used.
+    """
+    return _opened(library(), text)
+
+
+@lru_cache(KEPT)
+def _opened(lightgbm: ModuleType, text: str) -> Any:
+    return lightgbm.Booster(model_str=text)
 
 
 def monotone(quantiles: Floats) -> Floats:

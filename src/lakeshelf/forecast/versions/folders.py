@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from lakeshelf.forecast.frames import HEADS, Trained
@@ -29,6 +30,8 @@ FILES = (*TEXTS, FEATURES, REFERENCE)
 """What a card has the hashes of."""
 LARGEST, LARGEST_JSON = 64 * 2**20, 16 * 2**20
 """Bytes of a text, and of another file."""
+KEPT = 4
+"""Most versions that are not looked through again as long as their files are the same."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,30 @@ def read(
     if set(card.files) != set(FILES):
         raise VersionDamaged(f"{folder}/{CARD} names other files", hint=WAY)
     files = {name: _file(folder, name, card) for name in FILES}
-    trained = _trained(files, card, folder)
-    _hold_version(trained, card, version, folder)
-    reference = parsed(FeatureReference, files[REFERENCE], f"{folder}/{REFERENCE}")
+    looked_through = _looked_through(_Contents(_digest(content), files, card, folder))
+    _hold_version(looked_through.trained, card, version, folder)
+    return looked_through
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """Files whose hashes are those of a card; the same card stands for the same files, byte for byte."""
+
+    card_sha256: str
+    files: Mapping[str, bytes] = field(compare=False, repr=False)
+    card: Card = field(compare=False)
+    folder: VersionFolder = field(compare=False)
+
+
+@lru_cache(KEPT)
+def _looked_through(of: _Contents) -> Version:
+    """The version that files are, after their texts were looked through: once, and not again each time it is read."""
+    trained = _trained(of.files, of.card, of.folder)
+    place = f"{of.folder}/{REFERENCE}"
+    reference = parsed(FeatureReference, of.files[REFERENCE], place)
     if not reference.fits(trained.columns):
-        raise VersionDamaged(f"{folder}/{REFERENCE} is of other columns or bins", hint=WAY)
-    return Version(card, _digest(content), trained, reference)
+        raise VersionDamaged(f"{place} is of other columns or bins", hint=WAY)
+    return Version(of.card, of.card_sha256, trained, reference)
 
 
 def _hold_names(folder: VersionFolder) -> None:
