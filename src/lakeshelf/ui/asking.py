@@ -94,6 +94,7 @@ class Api:
         awaited: Jobs whose answers are not there yet, as the API tells them.
         computed: Jobs that gave answers.
         acts: Jobs that change something, as a form asked them to.
+        refused: Why what was asked for was refused.
     """
 
     def __init__(self, request: Request) -> None:
@@ -107,6 +108,7 @@ class Api:
         self.awaited: list[Job] = []
         self.computed: list[Job] = []
         self.acts: list[Job] = []
+        self.refused: list[ApiRefusal] = []
 
     async def take_up(self, jobs: Sequence[str]) -> None:
         """Have answers come from jobs that were asked the same, where the browser has such jobs.
@@ -143,6 +145,8 @@ class Api:
             answer = await self._sent("GET", str(asked), preferred)
         if answer.refusal and answer.refusal.status == ACCEPTED:
             self.awaited.append(answer.refusal.details["job"])
+        elif answer.refusal:
+            self.refused.append(answer.refusal)
         return answer
 
     def _of_job(self, job: Job) -> Answer | None:

@@ -66,6 +66,7 @@ class Page:
         prepare: What it shows beside the answers.
         also: Paths below `/api/v1` that `prepare` asks for.
         is_open: Whether it is for those who are not signed in, too.
+        numbers: Parameters of its address that are whole numbers, each at most once.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Page:
     prepare: Prepare | None = None
     also: tuple[str, ...] = ()
     is_open: bool = False
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from lakeshelf.logs import log
-from lakeshelf.ui import files, forms, rendering, signing
+from lakeshelf.ui import addresses, files, forms, rendering, signing
 from lakeshelf.ui.asking import (
     ACCEPTED,
     AWAITED,
@@ -33,6 +33,8 @@ from lakeshelf.ui.refusals import RefusalPages, is_for_people
 from lakeshelf.ui.signing import UNAUTHENTICATED
 
 NOT_FOUND = 404
+INVALID = (400, 422)
+"""Statuses of the API for what cannot be asked."""
 FAILED = 500
 TOKENED = ("cr", "data", "import", "users")
 """Commands that ask as somebody: where tokens of several people lie, `--as` says as whom."""
@@ -91,6 +93,8 @@ async def serve_page(
     sent = request.query_params
     query = {name: text for name, text in sent.items() if name != AWAITED}
     where = Where(dict(request.path_params), query, sent.getlist)
+    if fault := addresses.wrong(page, where):
+        return await _wrong(request, page, *fault)
     await api.take_up(sent.getlist(AWAITED))
     me, news, answers = await asyncio.gather(
         api.get(path("/me", {}), waits=True),
@@ -104,7 +108,7 @@ async def serve_page(
     frame |= {"news": len(news.data or ()), "many_news": MANY_NEWS}
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
-    status = next((NOT_FOUND for one in answers.values() if _is_missing(one.refusal)), status)
+    status = _status(api, answers, status)
     text = await run_in_threadpool(rendering.render, page.template, shown)
     return HTMLResponse(text, status)
 
@@ -120,8 +124,29 @@ def _query(ask: Ask, where: Where) -> Query:
     return {**ask.fixed, **{name: list(filter(None, where.many(name))) for name in ask.filters}}
 
 
-def _is_missing(refusal: ApiRefusal | None) -> bool:
-    return refusal is not None and refusal.status == NOT_FOUND
+def _status(api: Api, answers: Mapping[str, Answer], otherwise: int) -> int:
+    """What is said of a page: that it shows nothing that is there, or that its address asks for what cannot be."""
+    refused = [one.refusal for one in answers.values() if one.refusal]
+    if any(one.status == NOT_FOUND for one in refused):
+        return NOT_FOUND
+    is_wrong = any(one.status in INVALID for one in (*refused, *api.refused))
+    return addresses.INVALID if is_wrong else otherwise
+
+
+async def _wrong(request: Request, page: Page, name: str, why: ApiRefusal) -> Response:
+    """The page that says what is wrong with an address of a page, which it leads to without that."""
+    kept = [one for one in request.query_params.multi_items() if one[0] not in (name, AWAITED)]
+    here = place_of(request)
+    without = f"{here}?{urlencode(kept)}" if kept else here
+    title = page.title.format_map(request.path_params)
+    extra = {"why": why.message, "without": without, "section": page.section}
+    shown = Page(
+        "",
+        title.replace("{", "{{").replace("}", "}}"),
+        "wrong.html",
+        section=page.section or page.path,
+    )
+    return await serve_page(request, shown, extra, why.status)
 
 
 def _frame(request: Request, page: Page, where: Where, me: Answer) -> dict[str, Any]:

@@ -32,6 +32,7 @@ PAGES = (
         command="lakeshelf users tokens list",
         prepare=_own,
         also=("/users/{user}/tokens", "/users/{user}/browser_sessions"),
+        numbers=("limit",),
     ),
 )
 FORMS = (

@@ -101,6 +101,7 @@ PAGES = (
             f"{DATASET}/reviewers",
             f"{HOOK}/deliveries",
         ),
+        numbers=("below",),
     ),
 )
 FORMS = (

@@ -46,6 +46,7 @@ PAGES = (
         menu="Audit",
         prepare=_acts,
         also=("/audit", OF_PROJECT, f"{OF_PROJECT}/verify"),
+        numbers=("after",),
     ),
 )
 FORMS = ()

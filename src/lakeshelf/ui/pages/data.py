@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lakeshelf.ui.asking import Answer, Api, Query, path
+from lakeshelf.ui.addresses import LONGEST, refusal
+from lakeshelf.ui.asking import NOT_FOUND, Answer, Api, ApiRefusal, Query, path
 from lakeshelf.ui.page import Ask, Form, Page, Where
 
 DATASET = "/projects/{project}/datasets/{dataset}"
@@ -37,6 +38,8 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
         }
     )
     definition = asked["definition"].data or {"definition": {}}
+    if why_none := _no_snapshot(where, answers):
+        answers["seen"] = Answer(None, why_none)
     seen = answers["seen"].data
     may = seen["can"].get("edit", True) if seen else "it could not be shown"
     is_old = any(where.query.get(name) for name in ("version", "snapshot"))
@@ -50,6 +53,24 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
         **{"requests": asked["requests"], "why": why, "follows": follows},
         **{"facets": facets, "sort": sort},
     }
+
+
+def _no_snapshot(where: Where, answers: Mapping[str, Answer]) -> ApiRefusal | None:
+    """Why the address names no snapshot; None: it does, or asks for the rows of now."""
+    seen, kept = answers["seen"].data, answers["snapshots"].data
+    version, names = where.query.get("version", ""), list(filter(None, where.many("snapshot")))
+    if seen and version and int(version) > seen["meta"]["delta_version"]:
+        newest = f"there is no snapshot {version}, the newest is {seen['meta']['delta_version']}"
+        message = f"{newest}: choose one of the history, or leave version out"
+        return refusal(message, NOT_FOUND)
+    if len(names) > 1 or (names and version):
+        return refusal("the address names more than one snapshot: leave one of them")
+    if names and kept is not None and all(one["name"] != names[0] for one in kept):
+        message = (
+            f"no snapshot is kept as {names[0][:LONGEST]!r}: choose another, or leave snapshot out"
+        )
+        return refusal(message, NOT_FOUND)
+    return None
 
 
 async def _of_session(api: Api, where: Where, answers: dict[str, Answer]) -> Mapping[str, Any]:
@@ -122,6 +143,7 @@ PAGES = (
         section="/data",
         prepare=_of_dataset,
         also=("/projects/{project}/change_requests", f"{DATASET}/definition"),
+        numbers=("version",),
     ),
     Page(
         "/data/{project}/{dataset}/preview",
@@ -148,6 +170,7 @@ PAGES = (
         section="/data",
         prepare=_of_history,
         also=(f"{DATASET}/diff",),
+        numbers=("before", "after", "request", "offset"),
     ),
     Page(
         "/data/{project}/{dataset}/blame",
@@ -167,6 +190,7 @@ PAGES = (
         section="/data",
         prepare=_of_upload,
         also=(DATASET,),
+        numbers=("offset",),
     ),
 )
 FORMS = (

@@ -127,6 +127,7 @@ PAGES = (
         menu="Explore",
         prepare=_shown,
         also=("/jobs/{job}", "/jobs/{job}/rows"),
+        numbers=("offset",),
     ),
 )
 FORMS = (

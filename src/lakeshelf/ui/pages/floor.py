@@ -135,6 +135,7 @@ PAGES = (
         menu="Alerts",
         prepare=_listed("alerts", "alert_id"),
         also=(ACTS,),
+        numbers=("offset",),
     ),
     Page(
         "/plans",
@@ -149,6 +150,7 @@ PAGES = (
         menu="Plans",
         prepare=_listed("plans", "plan_id"),
         also=(ACTS,),
+        numbers=("offset",),
     ),
     Page(
         "/shelves/{shelf:path}",

@@ -153,6 +153,7 @@ PAGES = (
         command="lakeshelf models list",
         menu="Models",
         prepare=_models,
+        numbers=("offset",),
     ),
     Page(
         "/models/{version}",

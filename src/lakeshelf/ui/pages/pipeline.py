@@ -128,6 +128,7 @@ PAGES = (
         menu="Pipeline",
         prepare=_prepared,
         also=("/status", "/numbers", "/ledger", "/quarantine", "/doctor"),
+        numbers=("batches", "records"),
     ),
 )
 FORMS = (

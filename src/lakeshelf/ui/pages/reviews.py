@@ -215,6 +215,7 @@ PAGES = (
         menu="Reviews",
         prepare=_queue,
         also=("/projects/{project}/change_requests",),
+        numbers=("below",),
     ),
     Page(
         "/reviews/{project}/{number}",
@@ -237,6 +238,7 @@ PAGES = (
             f"{ONE}/effect",
             f"{ONE}/outcome",
         ),
+        numbers=("offset", "keys"),
     ),
 )
 FORMS = (

@@ -158,6 +158,7 @@ PAGES = (
         command="lakeshelf trace ID",
         prepare=_prepared,
         also=("/trace",),
+        numbers=("limit",),
     ),
     Page(
         "/trace/{id:path}",
@@ -166,6 +167,7 @@ PAGES = (
         command="lakeshelf trace {id}",
         prepare=_prepared,
         also=("/trace",),
+        numbers=("limit",),
     ),
 )
 FORMS = ()
