@@ -1,6 +1,7 @@
 // Statements are kept by the browser; Ctrl+Enter runs.
 
 import "./copy.js";
+import { keep, kept } from "./kept.js";
 import { visible } from "./texts.js";
 
 const KEY = "lakeshelf.statements";
@@ -8,21 +9,12 @@ const MOST = 50;
 const text = /** @type {HTMLTextAreaElement} */ (document.querySelector("#sql"));
 
 /** @returns {string[]} the newest first */
-function kept() {
+function statements() {
   try {
-    const held = JSON.parse(localStorage.getItem(KEY) || "[]");
+    const held = JSON.parse(kept(KEY) || "[]");
     return Array.isArray(held) ? held.filter((one) => typeof one === "string").slice(0, MOST) : [];
   } catch {
     return [];
-  }
-}
-
-/** @param {string} sql */
-function keep(sql) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify([sql, ...kept().filter((one) => one !== sql)].slice(0, MOST)));
-  } catch {
-    // A full or closed store keeps nothing; the server's list stands beside.
   }
 }
 
@@ -35,8 +27,8 @@ function take(sql) {
 
 function showKept() {
   const place = /** @type {HTMLElement} */ (document.querySelector("[data-history]"));
-  place.hidden = kept().length === 0;
-  place.querySelector("ul")?.replaceChildren(...kept().map((sql) => {
+  place.hidden = statements().length === 0;
+  place.querySelector("ul")?.replaceChildren(...statements().map((sql) => {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
@@ -53,7 +45,10 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   text.form?.requestSubmit();
 });
-text.form?.addEventListener("submit", () => keep(text.value));
-document.querySelector("[data-forget]")?.addEventListener("click", () => { localStorage.removeItem(KEY); showKept(); });
+text.form?.addEventListener("submit", () => {
+  const others = statements().filter((one) => one !== text.value);
+  keep(KEY, JSON.stringify([text.value, ...others].slice(0, MOST)));
+});
+document.querySelector("[data-forget]")?.addEventListener("click", () => { keep(KEY, ""); showKept(); });
 if (!document.querySelector("[data-awaited]")) document.getElementById("result")?.focus(); // Tab goes on from there
 showKept();

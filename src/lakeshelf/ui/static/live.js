@@ -10,7 +10,7 @@ const THIN_SPACE = "\u2009";
 
 /** @type {Map<string, Set<(detail: any) => void>>} */
 const listeners = new Map();
-const channel = "BroadcastChannel" in window ? new BroadcastChannel(NAME) : null;
+const channel = opened();
 let shown = "";
 let heard = performance.now(); // which no change of the clock moves
 /** @type {EventSource | null} */
@@ -65,6 +65,15 @@ function listen() {
   });
 }
 
+/** What leads to the other tabs; null: the browser has no such thing, or forbids it with all that it keeps. */
+function opened() {
+  try {
+    return new BroadcastChannel(NAME);
+  } catch {
+    return null;
+  }
+}
+
 /** A tab that nobody sees holds none of the few connections that a browser has for us. */
 function listenWhileSeen() {
   if (!document.hidden && !stream) listen();
@@ -74,12 +83,17 @@ function listenWhileSeen() {
   }
 }
 
-/** One tab of the browser listens; when it closes, another does. Without locks each tab does that is seen. */
-function share() {
-  channel?.addEventListener("message", (event) => take(event.data));
-  if (navigator.locks && channel) return void navigator.locks.request(NAME, () => new Promise(() => listen()));
+/** Without locks each tab listens that is seen. */
+function listenApart() {
   document.addEventListener("visibilitychange", listenWhileSeen);
   listenWhileSeen();
+}
+
+/** One tab of the browser listens; when it closes, another does. */
+function share() {
+  channel?.addEventListener("message", (event) => take(event.data));
+  if (!navigator.locks || !channel) return listenApart();
+  navigator.locks.request(NAME, () => new Promise(() => listen())).catch(listenApart);
 }
 
 /**

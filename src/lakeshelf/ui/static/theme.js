@@ -1,12 +1,14 @@
 // Light or dark: as the system has it, until somebody switches.
 
+import { keep, kept } from "./kept.js";
+
 const KEY = "lakeshelf.theme";
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
 /** @returns {"light" | "dark"} what is shown now */
 function current() {
-  const kept = localStorage.getItem(KEY);
-  if (kept === "light" || kept === "dark") return kept;
+  const chosen = kept(KEY);
+  if (chosen === "light" || chosen === "dark") return chosen;
   return SYSTEM.matches ? "dark" : "light";
 }
 
@@ -25,7 +27,7 @@ export function install() {
   if (!button) return;
   button.hidden = false;
   button.addEventListener("click", () => {
-    localStorage.setItem(KEY, current() === "dark" ? "light" : "dark");
+    keep(KEY, current() === "dark" ? "light" : "dark");
     show(button);
   });
 }

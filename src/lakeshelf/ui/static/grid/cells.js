@@ -69,6 +69,15 @@ export function same(left, right) {
     : String(left) === String(right);
 }
 
+/** What an object itself has under a name, which may be one that every object knows, such as `constructor`.
+ * @template T, [Otherwise=undefined]
+ * @param {Record<string, T> | undefined} object @param {string} name @param {Otherwise} [otherwise]
+ * @returns {T | Otherwise}
+ */
+export function own(object, name, otherwise) {
+  return object && Object.hasOwn(object, name) ? object[name] : /** @type {Otherwise} */ (otherwise);
+}
+
 /** Which rule of the contract a value breaks, in words; empty: none that needs no server.
  * @param {Column} column @param {Value} value
  */

@@ -39,7 +39,8 @@ export class Desk {
     const history = this.#button("Who wrote this", () => this.blame());
     const reason = why ? [element("span", { class: "grid-why" }, why)] : [];
     this.bar = element("div", { class: "grid-bar", role: "toolbar", "aria-label": "Edits", inert: true }, this.count, this.state, this.again, ...acts, history, keys, ...reason);
-    root.prepend(this.bar);
+    this.unkept = element("p", { class: "news", role: "status", hidden: true }, "This browser keeps no edits over a reload: stay until they are saved.");
+    root.prepend(this.unkept, this.bar);
     root.append(this.panel);
     this.why = why;
     /** @type {Promise<void>} */
@@ -91,7 +92,7 @@ export class Desk {
   async discard() {
     if (!(await ask("Throw all edits of this session away?"))) return;
     if (this.session.opened) await call("DELETE", path("live_sessions", this.session.opened.id), { id: made() }).catch(unlessEnded);
-    for (const kept of await this.edits.store.all()) await this.edits.store.remove(kept.n);
+    await this.edits.drop();
     this.isDone = true;
     location.reload();
   }
@@ -161,8 +162,8 @@ export class Desk {
 
   /** What only this page knows, in words; empty: nothing. */
   #left() {
-    const [texts, rows] = [[...this.edits.refused()].length, this.table.drafts.size];
-    return [texts && counted(texts, "refused cell"), rows && `${counted(rows, "new row")} without a whole key`].filter(Boolean).join(" and ");
+    const [texts, rows, loose] = [[...this.edits.refused()].length, this.table.drafts.size, this.edits.loose];
+    return [loose && counted(loose, "edit"), texts && counted(texts, "refused cell"), rows && `${counted(rows, "new row")} without a whole key`].filter(Boolean).join(" and ");
   }
 
   /** @param {string} what */
@@ -204,7 +205,8 @@ export class Desk {
   }
 
   #tell() {
-    const { state, reason, taken, unsent } = this.edits;
+    const { state, reason, taken, unsent, loose, store } = this.edits;
+    this.unkept.hidden = !loose && !store.isShut;
     const errors = [...this.#faults()].length;
     const counts = [counted(this.table.rows, "row")];
     if (taken + unsent) counts.push(counted(taken + unsent, "edit"));

@@ -2,7 +2,7 @@
 
 import { made } from "../ids.js";
 import { Lost, Refusal, call, path } from "./calls.js";
-import { shown } from "./cells.js";
+import { own, shown } from "./cells.js";
 
 /** @typedef {import("./cells.js").Value} Value */
 /** @typedef {import("./store.js").Store} Store */
@@ -67,7 +67,12 @@ export class Edits extends EventTarget {
 
   /** Edits that the server does not have yet. */
   get unsent() {
-    return this.#queue.reduce((sum, batch) => sum + batch.edits.length, 0);
+    return count(this.#queue);
+  }
+
+  /** Edits that are in this page alone: a reload loses them. */
+  get loose() {
+    return count(this.#queue.filter(({ n }) => n < 0 || this.store.isShut));
   }
 
   /** Cells whose text is no value: nobody but this page knows it. @returns {Generator<[string, string]>} */
@@ -86,7 +91,9 @@ export class Edits extends EventTarget {
   /** Take up what the browser kept when the page ended. */
   async takeUp() {
     await this.#keeping;
-    this.#queue = await this.store.all();
+    const kept = await this.store.all();
+    const typed = new Set(this.#queue.map(({ id }) => id));
+    this.#queue.unshift(...kept.filter(({ id }) => !typed.has(id)));
     this.#layAll();
     this.#isBehind = this.#queue.some(({ kind }) => kind === "undo");
     this.#schedule(0);
@@ -132,12 +139,17 @@ export class Edits extends EventTarget {
     if (this.state === "ended") {
       const session = await this.session(true);
       this.#forget();
-      this.#queue = this.#queue.map((batch) => ({ ...batch, session, id: made() }));
-      for (const batch of this.#queue) await this.store.replace([batch.n], batch);
+      for (const batch of [...this.#queue]) await this.#change(batch, () => ({ session, id: made() }));
       this.dispatchEvent(new Event("renewed"));
     }
     this.#tries = 0;
     this.#schedule(0);
+  }
+
+  /** Throw away what waits here; what other tabs have typed since is theirs. */
+  async drop() {
+    await this.#keeping;
+    for (const { n } of this.#queue) await this.store.remove(n);
   }
 
   /** What an ended session had taken is in none that goes on: what waits, and what cannot be sent, is left. */
@@ -252,30 +264,31 @@ export class Edits extends EventTarget {
   /** The next call: what was never sent goes together; what was is sent as it was. Undefined: another tab has sent it. */
   async #batch() {
     await this.#keeping;
-    const [queued, ...rest] = this.#queue;
-    const first = await this.store.kept(queued);
-    if (!first) return this.#sentElsewhere(queued);
-    if (first.sent) return first;
-    const together = [first];
-    let size = sizeOf(first.edits);
-    for (const one of first.kind === "edits" ? rest : []) {
-      size += sizeOf(one.edits);
-      if (one.sent || one.kind !== "edits" || !one.n || size > MOST) break;
-      together.push(one);
+    const [queued] = this.#queue;
+    const session = queued.session || (await this.session(false));
+    const joined = await this.store.join(together(this.#queue), (kept) => {
+      const [first, ...others] = together(kept);
+      if (first.sent) return [first];
+      const edits = [first, ...others].flatMap((one) => one.edits).map((edit) => (edit.op === "insert" ? edit : this.#named(edit)));
+      return [{ ...first, session, edits, sent: true }, ...others];
+    });
+    if (!joined) {
+      this.taken += queued.edits.length;
+      return this.#leaves(queued);
     }
-    const edits = together.flatMap((one) => one.edits).map((edit) => (edit.op === "insert" ? edit : this.#named(edit)));
-    const session = first.session || (await this.session(false));
-    const batch = { ...first, session, edits, sent: true };
-    await this.store.replace(together.map((one) => one.n), batch);
-    this.#queue.splice(0, together.length, batch);
-    return batch;
+    const [batch, ...others] = joined;
+    for (const { n } of others) this.#queue.splice(this.#queue.findIndex((one) => one.n === n), 1);
+    return Object.assign(queued, batch);
   }
 
   /** @param {Kept} batch */
-  #sentElsewhere(batch) {
-    this.#queue.shift();
-    this.taken += batch.edits.length;
-    return undefined;
+  #leaves(batch) {
+    this.#queue.splice(this.#queue.indexOf(batch), 1);
+  }
+
+  /** @param {Kept} batch @param {() => Partial<Batch>} what */
+  async #change(batch, what) {
+    Object.assign(batch, (await this.store.join([batch], ([kept]) => [{ ...kept, ...what() }]))?.[0]);
   }
 
   /** @param {Kept} batch */
@@ -288,26 +301,22 @@ export class Edits extends EventTarget {
         this.#answered(batch, await call("POST", path("live_sessions", session, kind), { body, id, longest: ANSWER_MS }));
     } catch (error) {
       if (!(error instanceof Refusal) || stops(error, kind)) throw error;
-      if (error.code === "idempotency_mismatch") return this.#renamed(batch);
+      if (error.code === "idempotency_mismatch") {
+        // another tab sent other edits under this name; each edit has its own, and counts once
+        return this.#change(batch, () => ({ id: made() }));
+      }
       if (kind === "edits") for (const edit of [...batch.edits].reverse()) this.#refuse(edit, error.message);
       else this.#say(error.message);
     }
-    this.#queue.shift();
+    this.#leaves(batch);
     await this.store.remove(batch.n);
-  }
-
-  /** Another tab sent other edits under this name; each edit has its own, and counts once. @param {Kept} batch */
-  #renamed(batch) {
-    const again = { ...batch, id: made() };
-    this.#queue[0] = again;
-    return this.store.replace([batch.n], again);
   }
 
   /** @param {Batch} batch @param {any} answer */
   #answered({ kind, edits }, answer) {
     this.taken += answer.edits.length;
     for (const [name, key] of Object.entries(answer.made)) this.#rename(name, String(key));
-    for (const { row_id } of edits) this.findings.delete(answer.made[row_id] ?? row_id);
+    for (const { row_id } of edits) this.findings.delete(own(answer.made, row_id, row_id));
     const byId = new Map(edits.map((edit) => [edit.edit_id, edit]));
     for (const { edit_id, error } of [...answer.refusals].reverse()) {
       const edit = byId.get(edit_id);
@@ -389,6 +398,23 @@ function calls(edits) {
     }
   }
   return parts;
+}
+
+/** Batches that go in one call with the first. @param {Kept[]} batches */
+function together([first, ...rest]) {
+  const joined = [first];
+  let size = sizeOf(first.edits);
+  for (const one of rest) {
+    size += sizeOf(one.edits);
+    if (first.sent || one.sent || first.kind !== "edits" || one.kind !== "edits" || one.n * first.n <= 0 || size > MOST) break;
+    joined.push(one);
+  }
+  return joined;
+}
+
+/** @param {Batch[]} batches */
+function count(batches) {
+  return batches.reduce((sum, { edits }) => sum + edits.length, 0);
 }
 
 /** What edits count for in a call. @param {Edit[]} edits */

@@ -1,10 +1,8 @@
-/** The grid of a page: `<div data-grid data-project=… data-dataset=… data-user=… data-why=…>`. */
+/** The grid of a page: `<div data-grid data-project=… data-dataset=… data-user=… data-since=… data-why=…>`. */
 
-import { watch } from "../watched.js";
 import { addressed } from "./address.js";
 import { call, later, path } from "./calls.js";
 import { Desk } from "./desk.js";
-import { element } from "./dom.js";
 import { Edits } from "./edits.js";
 import { Grid } from "./grid.js";
 import { Session } from "./session.js";
@@ -15,14 +13,14 @@ import { Table } from "./table.js";
 
 /** @param {HTMLElement} root */
 async function mount(root) {
-  const { project = "", dataset = "", user = "", why = "", title = dataset } = root.dataset;
+  const { project = "", dataset = "", user = "", since = "", why = "", title = dataset } = root.dataset;
   root.classList.add("grid");
   const session = new Session(project, dataset, async (opened) => {
     const moved = table.version !== opened.base_version;
     table.session = opened.id;
     if (moved) await table.show();
   });
-  const edits = new Edits(new Store(`${user}/${project}/${dataset}`), (renewed) => session.id(renewed));
+  const edits = new Edits(new Store(`${user}/${project}/${dataset}/${since}`), (renewed) => session.id(renewed));
   const table = new Table(project, dataset, edits);
   const grid = new Grid(root, table, !why, title);
   const desk = new Desk(grid, session, root, why);
@@ -71,33 +69,13 @@ async function begin(table, session, grid, canEdit) {
   table.key = definition.definition.key.filter((/** @type {string} */ name) => name !== "row_id");
   table.session = opened?.id ?? null;
   table.edits.taken = opened?.edits ?? 0;
-  if (!isOld) follow(table, grid.root, definition.definition.version);
+  if (!isOld) void later(import("./news.js"))
+    .then(({ follow }) => follow(table, grid.root, definition.definition.version)).catch((error) => table.fail(error));
   await table.show(query);
   grid.begin();
   if (opened) await table.takeUp();
   if (canEdit && !isOld) await table.edits.takeUp();
   if (opened?.edits) table.edits.find((await call("GET", `${path("live_sessions", opened.id)}/preview`)).findings);
-}
-
-/** What others do meanwhile. Where the dataset is defined anew, what is drawn and judged here goes by the definition of
- * before; what they have merged is marked in the cells of a session, whose rows stay those that it began with, and is
- * offered where there is none, since rows would move under the hands of who types.
- * @param {Table} table @param {HTMLElement} root @param {number} version Of the definition of before.
- */
-function follow(table, root, version) {
-  const link = element("a", { href: "" }, "Load this page anew");
-  const news = element("p", { class: "news", role: "status", hidden: true }, "This dataset is defined anew. ", link, ": what is not sent is kept, and judged by what holds now.");
-  const show = element("button", { type: "button" }, "Show them");
-  const moved = element("p", { class: "news", role: "status", hidden: true }, "Others have changed rows. ", show);
-  show.addEventListener("click", () => void table.show().then(() => { moved.hidden = true; }).catch((error) => table.fail(error)));
-  root.prepend(news, moved);
-  const look = async () => {
-    const [{ definition }, { meta }] = await Promise.all([call("GET", `${table.place}/definition`), call("GET", table.place)]);
-    news.hidden = definition.version === version;
-    moved.hidden = !news.hidden || table.session !== null || meta.delta_version <= Number(table.version);
-    if (news.hidden && table.session) table.follow(meta.delta_version);
-  };
-  watch(look, ({ project, dataset }) => table.place === path("projects", project, "datasets", dataset));
 }
 
 for (const root of document.querySelectorAll("[data-grid]")) if (root instanceof HTMLElement) void mount(root);

@@ -44,7 +44,19 @@ export class Session {
   }
 }
 
-/** @template T @param {string} name @param {() => Promise<T>} what @returns {Promise<T>} */
-function alone(name, what) {
-  return navigator.locks ? navigator.locks.request(name, what) : what();
+/** One tab at a time, where browsers have locks and may keep something.
+ * @template T @param {string} name @param {() => Promise<T>} what @returns {Promise<T>}
+ */
+async function alone(name, what) {
+  let isBegun = false;
+  const begin = () => {
+    isBegun = true;
+    return what();
+  };
+  try {
+    return await navigator.locks.request(name, begin);
+  } catch (error) {
+    if (isBegun) throw error;
+    return what();
+  }
 }

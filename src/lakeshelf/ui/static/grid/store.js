@@ -7,26 +7,24 @@ const NAME = "lakeshelf-edits";
 const UNSENT = "unsent";
 
 export class Store {
+  /** Whether nothing can be kept: site data are forbidden, or were cleared while the page was open. */
+  isShut = false;
+  #loose = 0;
+
   /** @param {string} of Whose edits of which dataset. */
   constructor(of) {
     this.of = of;
     this.opened = open().catch(() => null);
-    this.count = 0;
-  }
-
-  /** Whether what is kept survives a reload: some browsers keep nothing in private windows. */
-  async lasts() {
-    return (await this.opened) !== null;
   }
 
   /** @returns {Promise<Kept[]>} In the order in which they were kept. */
   async all() {
     const kept = await this.#ask("readonly", (unsent) => unsent.getAll());
-    return (kept ?? []).filter((/** @type {Kept} */ one) => one.of === this.of);
+    return (kept?.result ?? []).filter((/** @type {Kept} */ one) => one.of === this.of);
   }
 
   /** Keep all batches of one act or none, so that one which a reload cuts off is not half done. Each gets its number;
-   * one for which there is no room has none, and waits in the page alone.
+   * one that cannot be kept has one below zero, and waits in the page alone.
    * @param {Kept[]} batches
    */
   async add(batches) {
@@ -35,28 +33,30 @@ export class Store {
     const isKept = await this.#ask("readwrite", (unsent) => {
       for (const { n, ...batch } of batches) asked.push(unsent.add(batch));
       return asked[0];
-    }).then(() => true, () => false);
-    batches.forEach((batch, place) => {
-      this.count += 1;
-      if (isKept) batch.n = /** @type {number} */ (asked[place]?.result ?? this.count);
     });
+    batches.forEach((batch, place) => { batch.n = isKept ? asked[place].result : (this.#loose -= 1); });
   }
 
-  /** A batch as it is kept; undefined: another tab has sent and removed it. What no browser keeps is as it was.
-   * @param {Kept} batch @returns {Promise<Kept | undefined>}
+  /** Put the first of what is made of some in the place of all that it is made of, in one step, as other tabs have left
+   * them. Where there is no room they are as the page has them, and stay.
+   * @param {Kept[]} batches @param {(kept: Kept[]) => Kept[]} make
+   * @returns {Promise<Kept[] | undefined>} undefined: another tab has sent and removed the first
    */
-  async kept(batch) {
-    return batch.n && (await this.lasts()) ? this.#ask("readonly", (unsent) => unsent.get(batch.n)) : batch;
-  }
-
-  /** Put one batch in the place of some, in one step.
-   * @param {number[]} numbers @param {Batch} batch
-   */
-  async replace(numbers, batch) {
-    if (numbers[0]) await this.#ask("readwrite", (unsent) => {
-      for (const number of numbers.slice(1)) unsent.delete(number);
-      return unsent.put({ ...batch, of: this.of, n: numbers[0] });
-    });
+  async join(batches, make) {
+    /** @type {Kept[] | undefined} */
+    let made;
+    const isKept = batches[0].n > 0 && (await this.#ask("readwrite", (unsent) => {
+      const asked = batches.map(({ n }) => unsent.get(n));
+      asked[asked.length - 1].onsuccess = () => {
+        const held = asked.map(({ result }) => result);
+        if (!held[0]) return;
+        made = make(held.filter(Boolean));
+        for (const { n } of made.slice(1)) unsent.delete(n);
+        unsent.put(made[0]);
+      };
+      return asked[0];
+    }, false));
+    return isKept ? made : make(batches[0].n < 0 || this.isShut ? batches : [batches[0]]);
   }
 
   /** @param {number} number */
@@ -64,17 +64,23 @@ export class Store {
     return this.#ask("readwrite", (unsent) => unsent.delete(number));
   }
 
-  /** @param {IDBTransactionMode} mode @param {(unsent: IDBObjectStore) => IDBRequest} what @returns {Promise<any>} */
-  async #ask(mode, what) {
+  /** @param {IDBTransactionMode} mode @param {(unsent: IDBObjectStore) => IDBRequest} what @param {boolean} isWhole Whether nothing more is asked.
+   * @returns {Promise<IDBRequest | undefined>} undefined: it could not be done
+   */
+  async #ask(mode, what, isWhole = true) {
     const database = await this.opened;
-    if (!database) return undefined;
-    return new Promise((resolve, reject) => {
-      const transaction = database.transaction(UNSENT, mode);
-      const asked = what(transaction.objectStore(UNSENT));
-      transaction.oncomplete = () => resolve(asked.result);
-      transaction.onabort = () => reject(transaction.error);
-      transaction.commit?.();
-    });
+    try {
+      const transaction = /** @type {IDBDatabase} */ (database).transaction(UNSENT, mode);
+      return await new Promise((resolve) => {
+        const asked = what(transaction.objectStore(UNSENT));
+        transaction.oncomplete = () => resolve(asked);
+        transaction.onabort = () => resolve(undefined);
+        if (isWhole) transaction.commit?.();
+      });
+    } catch {
+      this.isShut = true;
+      return undefined;
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** A dataset as rows and cells: pages of a view, the session's edits laid over, what the rules say of them. */
 
 import { call, path } from "./calls.js";
-import { broken, same, shown } from "./cells.js";
+import { broken, own, same, shown } from "./cells.js";
 import { Pages, SIZE } from "./pages.js";
 
 /** @typedef {import("./cells.js").Value} Value */
@@ -106,17 +106,16 @@ export class Table extends EventTarget {
   cell({ id, place, draft }, column) {
     const { name } = column;
     const cell = this.edits.cells.get(id)?.get(name);
-    const new_ = (draft ? this.drafts.get(id) : this.edits.inserted.get(id))?.[name] ?? null;
+    const new_ = own(draft ? this.drafts.get(id) : this.edits.inserted.get(id), name) ?? null;
     const here = place ? place[0].columns[name][place[1]] : new_;
-    const edited = place?.[0].edited[id];
-    const base = place ? (edited && name in edited ? edited[name] : here) : undefined;
+    const base = place ? own(own(place[0].edited, id), name, here) : undefined;
     const value = cell ? cell.value : here;
     return {
       value,
       base,
       text: cell?.refused ? cell.refused.text : shown(value),
       dirty: base === undefined || !same(value, base),
-      moved: place?.[0].changed[id]?.includes(name) ?? false,
+      moved: own(place?.[0].changed, id)?.includes(name) ?? false,
       fault: this.#fault(id, column, value, cell),
     };
   }
@@ -134,16 +133,11 @@ export class Table extends EventTarget {
     return (await call("GET", where)).position ?? undefined;
   }
 
-  /** The most frequent values of a column. @param {string} column */
-  facets(column) {
-    return call("GET", `${this.place}/views${path(this.#view)}/facets?column=${encodeURIComponent(column)}`);
-  }
-
   /** The key of a row from its cells; undefined: it is not complete. @param {Record<string, Value>} cells */
   keyOf(cells) {
     const types = new Map(this.columns.map(({ name, type }) => [name, type]));
     const values = this.key.map((name) => {
-      const value = cells[name] ?? null;
+      const value = own(cells, name) ?? null;
       const isShort = types.get(name) === "bigint" && Number.isSafeInteger(Number(value));
       return isShort && value !== null ? Number(value) : value;
     });
