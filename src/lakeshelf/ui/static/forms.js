@@ -32,7 +32,6 @@ async function send(form, submitter) {
     if (told.refused.code === "idempotency_mismatch") anew(form, told.refused);
     refused.textContent = visible(`✕ ${told.refused.message}`);
     for (const [name, message] of Object.entries(told.refused.fields ?? {})) mark(form, name, message);
-    form.dispatchEvent(new CustomEvent("refused", { bubbles: true, detail: told.refused }));
   } catch {
     refused.textContent = "✕ No answer came that could be read. What you typed is still here; sent again, it is done once.";
   } finally {
@@ -41,6 +40,7 @@ async function send(form, submitter) {
     for (const button of buttons) button.disabled = false;
   }
   refused.hidden = false;
+  form.dispatchEvent(new CustomEvent("refused", { bubbles: true }));
   if (!form.querySelector("[data-fault]")) refused.scrollIntoView({ block: "nearest" });
   if (document.activeElement === document.body) focused?.focus(); // a button that was disabled has lost it
 }

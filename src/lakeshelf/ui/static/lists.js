@@ -1,6 +1,7 @@
 // Lists that are ticked and renewed, and counts that show their difference to the books.
 
 import "./renewing.js";
+import { visible } from "./texts.js";
 
 /** @param {Document | Element} part */
 function ticks(part) {
@@ -22,5 +23,21 @@ for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (document.queryS
   });
 }
 
+/** What is asked of the ticked is said at once; the form says whether it is refused. @param {SubmitEvent} event */
+function asks({ target, submitter }) {
+  if (!(submitter instanceof HTMLButtonElement) || submitter.name !== "command") return;
+  const user = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="user"]'))?.content;
+  for (const box of /** @type {HTMLFormElement} */ (target).querySelectorAll("[name=targets]:checked")) {
+    const said = document.createElement("div");
+    Object.assign(said, { className: "warning", textContent: visible(`! ${submitter.value} asked by ${user}, not yet done`) });
+    said.dataset.asks = "";
+    box.closest("tr")?.cells[1]?.append(said);
+  }
+}
+
+document.addEventListener("submit", asks);
+document.addEventListener("refused", ({ target }) => {
+  for (const said of /** @type {Element} */ (target).querySelectorAll("[data-asks]")) said.remove();
+});
 ticks(document);
 document.addEventListener("renewed", ({ target }) => ticks(/** @type {Element} */ (target)));
