@@ -27,6 +27,7 @@ from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import issue
 from tests.support import eventually
 from tests.ui.browser import signed_in
+from tests.ui.keyboard import press, reach
 from tests.ui.test_frame import field
 
 __all__ = ["shop_template"]
@@ -145,6 +146,24 @@ def test_with_scripts_it_fills_itself_and_loses_nothing_that_is_typed(
         alerts.opened.set()
         page.get_by_role("link", name="Show it").click()
         expect(page.get_by_role("link", name=ALERT)).to_be_visible()
+
+
+@pytest.mark.slow
+def test_who_goes_through_a_page_by_tab_stays_where_they_are_when_it_ends(
+    browser: Browser, address: str, context: Context, alerts: Gate
+) -> None:
+    with signed_in(browser, address, issue(context, "ann", "page")) as page:
+        page.goto("/alerts?store=S1")
+        expect(page.get_by_text(COMPUTED)).to_be_visible()
+        here = page.get_by_role("link", name="Plans", exact=True)
+        reach(page, here)
+        alerts.opened.set()
+        show = page.get_by_role("link", name="Show it")
+        expect(show).to_be_visible()
+        expect(here).to_be_focused()
+        press(page, show)
+        expect(page.get_by_role("link", name=ALERT)).to_be_visible()
+        expect(page.get_by_text("Computed by")).to_be_focused()
 
 
 @pytest.mark.parametrize("is_refused", [False, True])

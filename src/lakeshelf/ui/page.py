@@ -59,7 +59,8 @@ class Page:
         template: In the folder of templates.
         asks: Name in the template → what is asked.
         command: The command that tells the same; with names of its path.
-        options: Parameter of its address → option by which the command chooses the same; empty: an argument.
+        options: Parameter of its address → option by which the command chooses the same; empty: an argument,
+            in the place of a last word of the command in capitals.
         beyond: What names of parameters begin with that choose something that the command cannot.
         menu: Its entry in the menu; None: it has none.
         section: Path of the page in whose part of the menu it is.

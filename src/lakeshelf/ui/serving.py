@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -33,6 +33,8 @@ from lakeshelf.ui.refusals import RefusalPages, is_for_people
 from lakeshelf.ui.signing import UNAUTHENTICATED
 
 NOT_FOUND = 404
+NUMBERED = {"number", "version"}
+"""Names in paths of pages that are whole numbers."""
 INVALID = (400, 422)
 """Statuses of the API for what cannot be asked."""
 FAILED = 500
@@ -108,7 +110,11 @@ async def serve_page(
     frame |= {"news": len(news.data or ()), "many_news": MANY_NEWS}
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
-    status = _status(api, answers, status)
+    is_numbered = any(map(query.get, page.numbers)) or bool(NUMBERED & where.names.keys())
+    wrong = [
+        one for one in api.refused if is_numbered or not one.request_id
+    ]  # which the page says itself
+    status = _status(answers, wrong, status)
     text = await run_in_threadpool(rendering.render, page.template, shown)
     return HTMLResponse(text, status)
 
@@ -124,12 +130,11 @@ def _query(ask: Ask, where: Where) -> Query:
     return {**ask.fixed, **{name: list(filter(None, where.many(name))) for name in ask.filters}}
 
 
-def _status(api: Api, answers: Mapping[str, Answer], otherwise: int) -> int:
-    """What is said of a page: that it shows nothing that is there, or that its address asks for what cannot be."""
-    refused = [one.refusal for one in answers.values() if one.refusal]
-    if any(one.status == NOT_FOUND for one in refused):
+def _status(answers: Mapping[str, Answer], refused: Sequence[ApiRefusal], otherwise: int) -> int:
+    """What is said of a page: that it shows nothing that is there, or that its numbers ask for what cannot be."""
+    if any(one.refusal and one.refusal.status == NOT_FOUND for one in answers.values()):
         return NOT_FOUND
-    is_wrong = any(one.status in INVALID for one in (*refused, *api.refused))
+    is_wrong = any(one.status in INVALID for one in refused)
     return addresses.INVALID if is_wrong else otherwise
 
 
@@ -176,7 +181,11 @@ def _command(page: Page, where: Where) -> str:
         for text in where.many(name)
         if text
     ]
-    return " ".join([page.command.format_map(names), *chosen])
+    command, _, last = page.command.rpartition(" ")
+    is_named = last.isupper() and any(
+        where.query.get(one) for one, option in page.options.items() if not option
+    )
+    return " ".join([(command if is_named else page.command).format_map(names), *chosen])
 
 
 def _said(api: Api, where: Where) -> dict[str, Any]:

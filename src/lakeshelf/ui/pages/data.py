@@ -40,6 +40,7 @@ async def _of_dataset(api: Api, where: Where, answers: dict[str, Answer]) -> Map
     definition = asked["definition"].data or {"definition": {}}
     if why_none := _no_snapshot(where, answers):
         answers["seen"] = Answer(None, why_none)
+        api.refused.append(why_none)
     seen = answers["seen"].data
     may = seen["can"].get("edit", True) if seen else "it could not be shown"
     is_old = any(where.query.get(name) for name in ("version", "snapshot"))
@@ -178,6 +179,7 @@ PAGES = (
         "blame.html",
         asks={"cells": Ask(f"{DATASET}/blame", ("row_id",))},
         command="lakeshelf data blame {dataset} KEY",
+        options={"row_id": ""},
         section="/data",
         prepare=_of_blame,
     ),

@@ -156,6 +156,7 @@ PAGES = (
         "Trace",
         "trace.html",
         command="lakeshelf trace ID",
+        options={"id": ""},
         prepare=_prepared,
         also=("/trace",),
         numbers=("limit",),

@@ -6,6 +6,11 @@ const AGAIN_MS = 2500;
 let isTouched = false;
 document.addEventListener("input", () => { isTouched = true; });
 
+/** Whether somebody is at work on the page: it would be taken from under their hands, with what they typed or where they are. */
+function isUsed() {
+  return isTouched || document.activeElement !== document.body;
+}
+
 /**
  * Whether a job has ended; that nobody knows it any more counts, as the page then tells why.
  * @param {string} job
@@ -46,11 +51,11 @@ async function end(job, shown) {
 async function fill(shown) {
   for (const job of (shown.dataset.awaited || "").split(" ")) await end(job, shown);
   const again = String(shown.dataset.again);
-  if (!isTouched) return location.replace(again);
+  if (!isUsed()) return location.replace(again);
   const link = document.createElement("a");
   link.href = again;
   link.textContent = "Show it";
-  shown.replaceChildren("It has ended, and waits for what you typed. ", link);
+  shown.replaceChildren("It has ended, and waits for what you do here. ", link);
 }
 
 for (const place of document.querySelectorAll("[data-awaited]")) void fill(/** @type {HTMLElement} */ (place));
