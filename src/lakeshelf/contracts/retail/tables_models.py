@@ -115,7 +115,7 @@ PREDICTIONS = Table(
         Field(
             "top_reasons",
             STRING,
-            "JSON: the features that say most, with value and factor; null where nothing is ordered, or the floor alone.",
+            "JSON: the features that say most, with value and factor; null: no order, or the floor is it.",
             required=False,
         ),
         s.units(
