@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import collections
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sse_starlette import ServerSentEvent
 
 from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.api.app import ended
@@ -255,6 +258,25 @@ def test_who_may_no_longer_listen_hears_the_end(
             users.revoke(context, caller, token.id)
         assert list(events) == []
     ended(app)
+
+
+def test_streams_that_are_let_in_together_are_no_more_than_may_be() -> None:
+    """Each is looked at before the others have begun."""
+    streams = collections.Counter(ben=watching.MOST_STREAMS - 1)
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(event="first")
+        yield ServerSentEvent(event="last")
+
+    async def begun() -> list[bool]:
+        both = [watching._counted(streams, "ben", events()) for _ in range(2)]
+        listened = [await anext(one, None) is not None for one in both]
+        for one in both:
+            await one.aclose()
+        return listened
+
+    assert asyncio.run(begun()) == [True, False]
+    assert streams["ben"] == watching.MOST_STREAMS - 1
 
 
 def test_a_user_listens_so_often_at_a_time(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -146,7 +146,9 @@ def _require_few(streams: Counter[str], user: str) -> None:
 
 async def _counted(
     streams: Counter[str], user: str, stream: AsyncIterator[ServerSentEvent]
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncGenerator[ServerSentEvent, None]:
+    if streams[user] >= MOST_STREAMS:  # others were let in beside it, and began first
+        return
     streams[user] += 1
     try:
         async for event in stream:
