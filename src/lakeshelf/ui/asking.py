@@ -53,6 +53,11 @@ class ApiRefusal:
     request_id: str
 
 
+TOO_LONG = ApiRefusal(
+    414, "request_invalid", "this is too long to be asked for by an address; ask for less", {}, ""
+)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the API answered.
@@ -136,7 +141,10 @@ class Api:
             waits: Whether the answer is waited for however long the API has callers wait.
         """
         kept = {name: value for name, value in (query or {}).items() if value not in ("", [], ())}
-        asked = httpx.URL(place, params=kept)
+        try:
+            asked = httpx.URL(place, params=kept)
+        except httpx.InvalidURL:
+            return Answer(refusal=TOO_LONG)
         call = f"GET {addresses.path(asked.path, asked.raw_path.partition(b'?')[0])}"
         job = self._jobs.get((call, asked.query.decode()))
         answer = None if job is None else self._of_job(job)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from lakeshelf.ui.asking import Answer, Api, path
 from lakeshelf.ui.page import Ask, Form, Page, Prepare, Where
@@ -16,6 +17,10 @@ LISTED = (*OPTIONS, "offset")
 ACTS = "/acts"
 MOST_ACTS = "1000"
 """How many acts are asked for where each target has one."""
+LONGEST_QUERY, OF_PARAMETER = 40_000, 10
+"""Characters of an address that ask for acts, and those of a parameter beside its value."""
+LONGEST_TARGET = 400
+"""Characters of an id that can be acted upon."""
 LATELY = "20"
 """Acts that are listed as the latest."""
 ALERT_KINDS: Mapping[str, str] = {
@@ -51,13 +56,29 @@ def _listed(name: str, key: str) -> Prepare:
 
 async def _asked(api: Api, targets: Sequence[str]) -> Mapping[str, Any]:
     """The newest act of each target that has one and is not done, or why nobody knows."""
-    query = {"target": targets, "newest": "true", "limit": MOST_ACTS}
-    newest = await api.get(path(ACTS, {}), query) if targets else Answer()
-    acts = (newest.data or {}).get("acts", ())
+    query = {"newest": "true", "limit": MOST_ACTS}
+    parts = [
+        await api.get(path(ACTS, {}), {**query, "target": part}) for part in _by_length(targets)
+    ]
+    acts = [act for one in parts for act in (one.data or {}).get("acts", ())]
     return {
-        "newest": newest,
+        "newest": next((one for one in parts if one.refusal), Answer()),
         "asked": {act["target"]: act for act in acts if act["state"] != "done"},
     }
+
+
+def _by_length(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Ids that can be acted upon, in parts that an address can hold, in order."""
+    part: list[str] = []
+    length = 0
+    for text in (one for one in texts if len(one) <= LONGEST_TARGET):
+        own = len(quote(text, safe="")) + OF_PARAMETER
+        if part and length + own > LONGEST_QUERY:
+            yield part
+            part, length = [], 0
+        part, length = [*part, text], length + own
+    if part:
+        yield part
 
 
 def _refusals(*commands: str) -> Ask:

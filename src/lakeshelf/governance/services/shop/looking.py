@@ -26,6 +26,8 @@ from lakeshelf.streams.recover import quarantine
 
 CAUSES = {"refill": AlertKind.REFILL_REQUEST, "order": AlertKind.SUPPLIER_REQUEST}
 """Kind of plan → kind of the alert for which it is made."""
+MOST_OPEN = 100
+"""Alerts, and plans, that are told with a shelf; lists have the others."""
 _REASON = ("why", "figures", "policy")
 """What is told of the alert for which a plan was made."""
 
@@ -87,11 +89,13 @@ def plan(context: Context, caller: Caller, plan_id: str) -> Row:
 def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
     """What is known of a shelf: profile, stock, back room, lots, what is on its way, its policies, what is open.
 
+    Of what is open the newest `MOST_OPEN` of a kind, and how many there are in all.
+
     Raises:
         GovernanceError: `forbidden`, `not_found`.
     """
     require_reading(caller)
-    root, of_shelf = context.root, ListFilter(shelf=shelf_id)
+    root, of_shelf = context.root, ListFilter(shelf=shelf_id, limit=MOST_OPEN)
     with refusing("not_found", hint="list what is low, or ask for what stands in `shelf_profiles`"):
         stock = lists.stock(root, shelf_id)
         in_force = policies.shown(root, shelf_id)
@@ -104,6 +108,8 @@ def shelf(context: Context, caller: Caller, shelf_id: str) -> Row:
         "policies": in_force,
         "alerts": _explained(context, caller, opened.rows),
         "plans": _caused(context, caller, pending.rows),
+        "alerts_total": opened.total,
+        "plans_total": pending.total,
         "can": {"adjust": can_ask(context, caller)},
     }
 

@@ -109,6 +109,8 @@ SHELF = shape(
         "policies": {**OBJECT, "description": "Location → field → `value` and `from`."},
         "alerts": several(ALERT),
         "plans": several(PLAN),
+        "alerts_total": {**COUNT, "description": "Open ones; `alerts` has the newest."},
+        "plans_total": {**COUNT, "description": "Pending ones; `plans` has the newest."},
         "can": CAN,
     },
 )
