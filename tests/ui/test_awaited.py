@@ -25,6 +25,7 @@ from lakeshelf.governance.services.shop import looking
 from lakeshelf.ui import asking, serving
 from tests.governance.api.floor import answering, shop, shop_template
 from tests.governance.api.people import issue
+from tests.governance.services.conftest import ANN
 from tests.support import eventually
 from tests.ui.browser import signed_in
 from tests.ui.keyboard import press, reach
@@ -145,6 +146,24 @@ def test_with_scripts_it_fills_itself_and_loses_nothing_that_is_typed(
         page.get_by_role("textbox", name="Shelf").fill("S1-")
         alerts.opened.set()
         page.get_by_role("link", name="Show it").click()
+        expect(page.get_by_role("link", name=ALERT)).to_be_visible()
+
+
+@pytest.mark.slow
+def test_how_far_a_job_is_is_seen_to_move(
+    browser: Browser, address: str, context: Context, alerts: Gate
+) -> None:
+    with signed_in(browser, address, issue(context, "ann", "page")) as page:
+        page.goto("/alerts?store=S1")
+        news = page.get_by_text(COMPUTED)
+        expect(news).to_be_visible()
+        with context.metadata.reading() as tx:
+            [job] = tx.jobs.all(ANN.user)
+        for done in (3, 7):
+            with context.metadata.transaction() as tx:
+                tx.jobs.report(job, {"done": done, "of": 10})
+            expect(page.locator("[data-progress]")).to_have_text(f", {done} of 10")
+        alerts.opened.set()
         expect(page.get_by_role("link", name=ALERT)).to_be_visible()
 
 

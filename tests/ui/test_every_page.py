@@ -22,6 +22,16 @@ __all__ = ["shop_template"]
 pytestmark = [pytest.mark.slow, pytest.mark.ml]
 BARE = {"/trace", "/reviews/{project}/{number}", "/pipeline", "/alerts", "/plans"}
 """Pages of which a part is empty at their fullest: nothing of the stack runs, nobody has said a word, no act failed."""
+OUT_OF_REACH = """() => {
+    const controls = document.querySelectorAll("a[href], button, input, select, textarea, summary");
+    const seen = [...controls].filter((one) => one.checkVisibility() && !one.matches(".skip"));
+    return seen.filter((one) => {
+        one.scrollIntoView({ block: "center", inline: "center" });
+        const { left, right, top, bottom } = one.getClientRects()[0];
+        return right < 1 || left > innerWidth - 1 || bottom < 1 || top > innerHeight - 1;
+    }).map((one) => one.outerHTML.slice(0, 120));
+}"""
+"""Controls that cannot be scrolled into sight."""
 HEAVIEST_BYTES = 120_000
 """A page with its styles and scripts, as they are sent."""
 
@@ -124,6 +134,18 @@ def test_every_page_is_for_everybody(page: Page, full: Mapping[str, list[str]], 
         if path not in BARE:
             wrong += [f"{address} is not full: {told}" for told in bare(page)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("path", [page.path for page in PAGES])
+def test_a_page_at_twice_its_size_does_not_scroll_sideways_and_has_all_its_controls(
+    page: Page, full: Mapping[str, list[str]], path: str
+) -> None:
+    width, height = SIZES["desk"]
+    page.set_viewport_size({"width": width // 2, "height": height // 2})
+    for address in full[path]:
+        opened(page, address)
+        assert not is_wider(page), address
+        assert page.evaluate(OUT_OF_REACH) == [], address
 
 
 def test_light_or_dark_is_as_the_system_has_it_until_somebody_chooses(page: Page) -> None:

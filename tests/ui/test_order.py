@@ -71,3 +71,17 @@ def test_what_is_chosen_next_keeps_the_order(desk: Desk) -> None:
         desk.page.get_by_role("link", name="now", exact=True).click()
     expect(desk.cell(1, "sku")).to_have_text(LAST)
     assert "version" not in desk.page.url
+
+
+@pytest.mark.parametrize(("link", "first"), [("All rows", LAST), ("now", "K000009")])
+def test_links_lead_on_in_the_order_that_was_chosen_on_their_page(
+    desk: Desk, link: str, first: str
+) -> None:
+    desk.open("?filter=sku+<+K000010&version=1")
+    desk.go(1, "sku")
+    desk.press("F9", "F9")
+    expect(desk.cell(1, "sku")).to_have_text("K000009")
+    with desk.page.expect_navigation():
+        desk.page.get_by_role("link", name=link, exact=True).click()
+    expect(desk.cell(1, "sku")).to_have_text(first)
+    assert "sort=-sku" in desk.page.url

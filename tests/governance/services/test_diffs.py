@@ -9,15 +9,29 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lakeshelf.contracts.types import STRING, Field
+from lakeshelf.governance.domain.definition import Column, Definition, RowRule
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
 from lakeshelf.governance.domain.findings import ValidationReport, Violations
 from lakeshelf.governance.domain.requests.merge import Merged
 from lakeshelf.governance.errors import GovernanceError
-from lakeshelf.governance.services.changes import settling
+from lakeshelf.governance.metadata.tables.requests import ChangeRequest
+from lakeshelf.governance.services import datasets
+from lakeshelf.governance.services.changes import requests, sessions, settling
 from lakeshelf.governance.services.changes.proposals import Proposal
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs
 from lakeshelf.governance.storage.main import OpenedTable
-from tests.governance.services.acting import ROW, delete, done, insert, proposed, set_
+from tests.governance.services.acting import (
+    ROW,
+    approved,
+    delete,
+    done,
+    insert,
+    merged,
+    proposed,
+    set_,
+)
 from tests.governance.services.conftest import ANN, CAT, PROJECT
 
 pytestmark = pytest.mark.timeout(300)
@@ -150,3 +164,36 @@ def _sides(one: diffs.CellDiff) -> list[Any]:
     """Base, main and staged: of a row the cell that tells it apart."""
     sides = (one.base, one.main, one.staged)
     return [side["min_qty"] if isinstance(side, Mapping) else side for side in sides]
+
+
+def _changed(context: Context, dataset: str, edit: IncomingEdit) -> ChangeRequest:
+    session = sessions.open_session(context, ANN, PROJECT, dataset)
+    sessions.edit(context, ANN, session.id, [edit])
+    return requests.submit_session(context, ANN, session.id, title="x")
+
+
+def test_a_diff_is_made_anew_when_a_dataset_changes_that_a_rule_asks(context: Context) -> None:
+    id_, store = Column(Field("id", STRING, "The key.")), Column(Field("store", STRING, "Where."))
+    known = RowRule("known store", "references", ("store",), {"dataset": "stores", "column": "id"})
+    datasets.create(context, ANN, PROJECT, "stores", Definition(1, (id_,), ("id",)))
+    visits = Definition(1, (id_, store), ("id",), rules=(known,))
+    datasets.create(context, ANN, PROJECT, "visits", visits)
+    merged(
+        context,
+        approved(
+            context,
+            _changed(context, "stores", IncomingEdit("e1", "insert", "S1", None, {"id": "S1"})),
+        ),
+    )
+    cells = {"id": "V1", "store": "S1"}
+    visit = _changed(context, "visits", IncomingEdit("e2", "insert", "V1", None, cells))
+
+    def rules() -> list[str]:
+        summary = diffs.diff(context, CAT, PROJECT, visit.number, 0, 9).summary
+        assert summary is not None
+        return [one["rule"] for one in summary["rules"]]
+
+    assert [rules(), rules()] == [[], []]
+    gone = _changed(context, "stores", IncomingEdit("e3", "delete", "S1"))
+    merged(context, approved(context, gone))
+    assert rules() == ["known store"]
