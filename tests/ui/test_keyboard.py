@@ -85,3 +85,26 @@ def reject_and_approve(page: Page) -> None:
     expect(page.get_by_role("status").first).to_have_text("Your remark is kept.")
     press(page, button(page, "Approve"))
     expect(page.get_by_role("status").first).to_contain_text("Your approval is given")
+
+
+def test_who_reads_is_told_the_keys_that_are_in_force_and_has_no_control_that_edits(
+    browser: Browser, context: Context, address: str
+) -> None:
+    made(context, rows=40)
+    with signed_in(browser, address, issue(context, "vic", "vic")) as page:
+        desk = Desk(page, context)
+        desk.open()
+        desk.go(2, "note")
+        desk.page.keyboard.type("mine")
+        desk.press("Delete", "Insert")
+        expect(page.locator(".grid-editor")).to_be_hidden()
+        expect(desk.cell(2, "threshold_pct")).to_have_text("30")
+        expect(desk.grid).to_have_attribute("aria-rowcount", "41")
+        edits = page.get_by_role("toolbar", name="Edits")
+        for name in ("Insert row", "Delete rows", "Undo", "Redo", "Preview", "Submit…", "Discard…"):
+            expect(edits.get_by_role("button", name=name, exact=True)).to_be_disabled()
+        desk.press("?")
+        told = page.get_by_role("dialog").locator("th")
+        expect(told.filter(has_text="Ctrl+C")).to_have_text("Ctrl+C")
+        for name in ("Delete, Backspace", "Ctrl+Z", "Insert", "Ctrl+Enter"):
+            expect(told.filter(has_text=name)).to_have_count(0)

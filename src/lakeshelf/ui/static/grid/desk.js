@@ -151,7 +151,7 @@ export class Desk {
 
   async keys() {
     const { keys } = await later(import("./dialogs.js"));
-    await keys();
+    await keys(!this.why);
   }
 
   /** @param {unknown} error */

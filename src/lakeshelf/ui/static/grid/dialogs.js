@@ -20,6 +20,9 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
+/** Keys that are in force where nothing is edited; of the clipboard only the first is. */
+const READING = ["arrows, Page Up, Page Down, Home, End", "Ctrl+A", "Esc", "F8", "Ctrl+G", "F9", "?"];
+
 /** What a submission says of itself; undefined: it is not submitted.
  * @param {import("./preview.js").Preview} shown @param {string} left What stays behind; empty: nothing.
  */
@@ -53,9 +56,10 @@ function bounded(field, most) {
   return field;
 }
 
-/** What each key does. */
-export function keys() {
-  const rows = KEYS.map(([key, what]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, what)));
+/** What each key does that is in force. @param {boolean} canEdit */
+export function keys(canEdit) {
+  const told = canEdit ? KEYS : [...KEYS.filter(([key]) => READING.includes(key)), ["Ctrl+C", "copy"]];
+  const rows = told.map(([key, what]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, what)));
   const form = element("form", { method: "dialog" }, element("table", {}, element("tbody", {}, ...rows)), element("button", { autofocus: true }, "Close"));
   return asked("Keys", form);
 }
