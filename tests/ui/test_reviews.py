@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from lakeshelf.ui.pages import reviews
 from tests.governance.api.people import DATA, ORIGIN, REQUESTS, Browser, Person
 from tests.governance.api.test_life import act, done, insert, proposed, set_
 from tests.ui.test_frame import field, post, read
@@ -196,6 +197,33 @@ def test_a_remark_of_a_cell_stands_at_that_cell_and_is_answered(
     assert sent(author, "remark", number=number, body="since it is", **reply).status_code == 200
     page = read(reviewer, DESK.format(number)).text
     assert re.search(r'<div class="thread">.*why 5\?.*<div class="reply">.*since it is', page, re.S)
+
+
+def test_of_many_remarks_the_newest_are_shown_and_the_others_are_led_to(
+    app: FastAPI, ann: Person, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviews, "REMARKS", 3)
+    done(ann, ben, insert("S1"))
+    number = proposed(ann, set_("S1", "min_qty", 5))["number"]
+    place = f"{REQUESTS}/{number}/comments"
+    said = [ben.post(place, {"body": f"remark {n}."})["id"] for n in range(7)]
+    for n in range(5):
+        ann.post(place, {"body": f"answer {n}.", "reply_to": said[-1]})
+    page = DESK.format(number)
+
+    def shown(query: str) -> list[str]:
+        return re.findall(
+            r"(?:remark|answer) \d(?=\.)", read(Browser(app, "ann"), page + query).text
+        )
+
+    answers = ["answer 2", "answer 3", "answer 4"]
+    first = read(Browser(app, "ann"), page).text
+    assert shown("") == ["remark 4", "remark 5", "remark 6", *answers]
+    assert "3 of 7 remarks, the newest" in first
+    assert f'{page}?remarks=3#remarks" rel="prev">earlier 3' in first
+    assert "The newest 3 of 5 answers" in first
+    assert shown("?remarks=3") == ["remark 1", "remark 2", "remark 3"]
+    assert shown("?remarks=6") == ["remark 0"]
 
 
 def test_remarks_of_a_row_stand_at_it_as_the_text_they_are(

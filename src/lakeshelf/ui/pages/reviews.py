@@ -14,6 +14,8 @@ ONE = "/projects/{project}/change_requests/{number}"
 DEFINITION = "/projects/{project}/datasets/{dataset}/definition"
 AT_ONCE = 200
 """Cells of a request on a page."""
+REMARKS = 100
+"""Remarks that are shown at once, and answers to each, and remarks of a cell."""
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "op": {"set": "cells that change", "insert": "rows that come", "delete": "rows that go"},
     "in_column": {},
@@ -120,7 +122,7 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
         "groups": [] if diff is None else grouped(diff["cells"], where.query.get("sort", "")),
         "choices": CHOICES,
         "several": _several(diff["cells"] if diff else ()),
-        "threads": [one for one in comments if one["reply_to"] is None],
+        **_threads(comments, where),
         "replies": _by(comments, "reply_to"),
         "of_cell": _of_cell(comments),
         "warnings": _introduced(diff),
@@ -167,6 +169,19 @@ def _several(cells: Iterable[Mapping[str, Any]]) -> set[str]:
     """Rows of which several cells change."""
     counts = Counter(one["row_id"] for one in cells)
     return {row_id for row_id, count in counts.items() if count > 1}
+
+
+def _threads(comments: Iterable[Mapping[str, Any]], where: Where) -> dict[str, Any]:
+    """The newest remarks that answer no other, or those before them, in order; and how many there are."""
+    threads = [one for one in comments if one["reply_to"] is None]
+    passed = max(0, int(where.query.get("remarks") or 0))
+    end = max(0, len(threads) - passed)
+    return {
+        "threads": threads[max(0, end - REMARKS) : end],
+        "all_threads": len(threads),
+        "passed": passed,
+        "most_remarks": REMARKS,
+    }
 
 
 def _by(comments: Iterable[Mapping[str, Any]], name: str) -> dict[Any, list[Mapping[str, Any]]]:
@@ -238,7 +253,7 @@ PAGES = (
             f"{ONE}/effect",
             f"{ONE}/outcome",
         ),
-        numbers=("offset", "keys"),
+        numbers=("offset", "keys", "remarks"),
     ),
 )
 FORMS = (
