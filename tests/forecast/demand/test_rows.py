@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeshelf.forecast.demand import rows
+from lakeshelf.forecast.demand.engine import BOUNDS, engine
 from lakeshelf.forecast.demand.features import SCHEMA, FeatureError, admitted, columns
+from lakeshelf.forecast.demand.features_sql import MACROS, SQL
 from lakeshelf.forecast.demand.windows import cutoffs
 
 from .worlds import BEGIN, DAYS, SHELVES, Row, chosen, day, known, lakes, promotion, sold
@@ -36,6 +38,16 @@ def one(places: pa.Table, **tables: list[Row]) -> dict[str, Any]:
     """The features of a row."""
     (row,) = features(places, **tables).to_pylist()
     return row
+
+
+def test_the_statement_itself_gives_the_types_of_features() -> None:
+    """Sums that are wider, and narrowed later, take longer to sort and to hand over."""
+    tables = known(demand=[sold(SHELVES[0], 400)]).tables()
+    with engine({**tables, "chosen": of(TODAY)}, BOUNDS) as connection:
+        connection.execute(MACROS)
+        made = connection.execute(SQL).to_arrow_table()
+    assert made.column_names == SCHEMA.names
+    assert made.schema.types == SCHEMA.types
 
 
 @pytest.mark.slow

@@ -7,6 +7,10 @@ a whole number of 2^-20, so that its sums are exact, too.
 
 from __future__ import annotations
 
+import pyarrow as pa
+
+from lakeshelf.forecast.demand.features import SCHEMA
+
 REACH = 182
 """Days before D that features look back on."""
 LATEST = 20
@@ -30,6 +34,9 @@ SOLD = ", ".join(
 )
 LINES = ", ".join(f"coalesce(lines_{n}, 0) AS lines_{n}d" for n in (28, 91, 182))
 
+WHOLE = ", ".join(
+    f"{field.name}::BIGINT AS {field.name}" for field in SCHEMA if field.type == pa.int64()
+)
 SQL = f"""
 WITH
 target AS MATERIALIZED (
@@ -156,8 +163,9 @@ offered AS (
 feast AS (
     SELECT d.feature_date, min(h.day) - d.feature_date AS days
     FROM day AS d JOIN holidays AS h ON h.day >= d.feature_date GROUP BY d.feature_date)
-SELECT t.shelf_id, t.feature_date, t.horizon_days, isodow(t.feature_date) AS day_of_week,
-    feast.days AS days_to_holiday,
+-- Sums of whole numbers are twice as wide until here: sorting and handing them over would take longer.
+SELECT * REPLACE ({WHOLE}) FROM (SELECT t.shelf_id, t.feature_date, t.horizon_days,
+    isodow(t.feature_date) AS day_of_week, feast.days AS days_to_holiday,
     {SOLD}, {LINES},
     coalesce(lost_7, 0) AS lost_sales_7d, coalesce(lost_28, 0) AS lost_sales_28d,
     since_sale AS days_since_sale, known_days AS days_known,
@@ -197,6 +205,6 @@ LEFT JOIN visited AS v ON v.store_id = t.store_id AND v.feature_date = t.feature
 LEFT JOIN promoted AS p ON p.shelf_id = t.shelf_id AND p.feature_date = t.feature_date
 LEFT JOIN offered AS w ON w.shelf_id = t.shelf_id AND w.feature_date = t.feature_date
 LEFT JOIN discounts AS x ON x.shelf_id = t.shelf_id AND x.discount_date = t.feature_date
-LEFT JOIN feast ON feast.feature_date = t.feature_date
-ORDER BY t.feature_date, t.shelf_id
+LEFT JOIN feast ON feast.feature_date = t.feature_date)
+ORDER BY feature_date, shelf_id
 """
