@@ -21,6 +21,7 @@ from lakeshelf.forecast.model.boosted import Predictor, library
 from lakeshelf.forecast.model.contenders import Forecaster
 from lakeshelf.forecast.training import lessons, origins, trials
 from lakeshelf.forecast.training.lessons import Lesson
+from lakeshelf.forecast.training.memory import give_back
 from lakeshelf.forecast.training.trials import CHAMPION, TrainingOutcome, Work
 from lakeshelf.forecast.versions import folders, places, registered
 from lakeshelf.forecast.versions.cards import Origin
@@ -96,7 +97,9 @@ def ready() -> None:
 def studied(lake: Lake, request: TrainingRequest) -> tuple[Lesson, str]:
     """What the lake teaches, and the run that read it, which is published."""
     with lake.run(why=WHY) as run:
-        return lessons.lesson(run, request.today, bounds=request.bounds), run.run_id
+        lesson = lessons.lesson(run, request.today, bounds=request.bounds)
+    give_back()
+    return lesson, run.run_id
 
 
 def champion(lake: Lake) -> dict[str, Forecaster]:
