@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from lakeshelf.counts import count_of
 from lakeshelf.lake.rows.predicates import literal, quoted
+from lakeshelf.lake.rows.quiet import quiet
 from lakeshelf.query.errors import SqlError, translated
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _parser() -> duckdb.DuckDBPyConnection:
     """A connection that opens no file; the parser itself would those of IMPORT DATABASE, and tell what they hold."""
     import duckdb  # noqa: PLC0415 - an extra
 
-    return duckdb.connect(config={"errors_as_json": True, "enable_external_access": False})
+    return quiet(duckdb.connect(config={"errors_as_json": True, "enable_external_access": False}))
 
 
 def _kind(text: str) -> str:
