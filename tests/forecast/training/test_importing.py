@@ -13,6 +13,7 @@ from lakeshelf.forecast.versions import folders, registered
 from lakeshelf.forecast.versions.cards import CardGate
 from lakeshelf.forecast.versions.errors import ActRefused, ModelError, VersionDamaged
 from lakeshelf.forecast.versions.places import LocalVersion
+from lakeshelf.lake import Lake
 from tests.forecast.training import lakes
 from tests.forecast.training.conftest import Study
 
@@ -62,3 +63,17 @@ def test_what_is_damaged_or_of_another_model_is_refused(study: Study, tmp_path: 
     with pytest.raises(ModelError, match="is not there"):
         importing.imported(lake, tmp_path / "nowhere", REQUEST)
     assert not registered.read(lake).registry.models
+
+
+@pytest.mark.parametrize("handed", ["nothing", "a file", "an empty folder", "a folder of others"])
+def test_nobody_is_asked_to_remove_what_was_handed_over(tmp_path: Path, handed: str) -> None:
+    source = tmp_path / "handed over"
+    if handed == "a file":
+        source.touch()
+    elif handed != "nothing":
+        source.mkdir()
+    if handed == "a folder of others":
+        (source / "notes.txt").touch()
+    with pytest.raises(VersionDamaged) as refused:
+        importing.imported(Lake(tmp_path / "lake"), source, REQUEST)
+    assert refused.value.hint == importing.WAY

@@ -18,14 +18,16 @@ from lakeshelf.forecast.training import origins, training, trials
 from lakeshelf.forecast.training.lessons import Lesson
 from lakeshelf.forecast.training.training import TrainingRequest
 from lakeshelf.forecast.training.trials import BESIDE, NAME, TrainingOutcome
-from lakeshelf.forecast.versions import folders, sandbox
-from lakeshelf.forecast.versions.errors import ActRefused
+from lakeshelf.forecast.versions import errors, folders, sandbox
+from lakeshelf.forecast.versions.errors import ActRefused, VersionDamaged
 from lakeshelf.forecast.versions.folders import Version
 from lakeshelf.forecast.versions.places import LocalVersion
 from lakeshelf.forecast.versions.registered import MODEL
 from lakeshelf.lake import Lake
 
 STEPS = {name: training.STEPS[name] for name in ("read", "trial", "gates", "write")}
+WAY = "name the folder of a whole version, as `models train` left it on the other machine"
+"""What to do about a folder from elsewhere; it is its owner's, so nobody is told to remove it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def imported(lake: Lake, source: Path, request: TrainingRequest) -> Version:
         TooLittleHistory: There are too few weeks or rows to judge it.
     """
     training.ready()
-    version = folders.read(LocalVersion(source))
+    version = _handed_over(source)
     _hold_kind(version)
     request.work.progress("read", 0, 1)
     lesson, run_id = training.studied(lake, request)
@@ -76,6 +78,14 @@ def imported(lake: Lake, source: Path, request: TrainingRequest) -> Version:
     origin = origins.origin(outcome, lesson.rows, version.card.trained_until, run_id, pins)
     made = {name: getattr(version.card, name) for name in ("code_sha256", "lock_sha256")}
     return training.keep(lake, outcome, origin.model_copy(update=made), request.act)
+
+
+def _handed_over(source: Path) -> Version:
+    try:
+        return folders.read(LocalVersion(source))
+    except VersionDamaged as damaged:
+        hint = WAY if damaged.hint == errors.WAY else damaged.hint
+        raise VersionDamaged(damaged.message, hint=hint) from damaged
 
 
 def _hold_kind(version: Version) -> None:
