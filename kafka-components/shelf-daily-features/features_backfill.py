@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,11 +33,13 @@ class Filled:
         days: Cutoff days that got features.
         rows: Rows of them.
         demand_days: Days whose demand was written before.
+        last: Last day that anything is known of; None: there are no receipts at all.
     """
 
     days: tuple[date, ...] = ()
     rows: int = 0
     demand_days: int = 0
+    last: date | None = None
 
 
 def backfill(
@@ -70,13 +72,14 @@ def backfill(
             )
         own = OwnTable(lake.root, DailyFeatures.name, FEATURES)
         stored = lake.read(FEATURES, columns=["feature_date", "horizon_days"]).read_all()
-        days = _missing(lake, own, stored, since, until)
+        known = DemandEvents.of(lake, SOURCES).counts
+        days = _missing(known, own, stored, since, until)
         if not days:
-            return Filled()
+            return Filled(last=max(known, default=None))
         progress("demand", 0, 0)
         demand_days = _catch_up(lake, own, days[-1])
         rows = sum(_written(lake, own, days, _days(stored), progress))
-        return Filled(tuple(days), rows, demand_days)
+        return Filled(tuple(days), rows, demand_days, max(known))
 
 
 def _days(stored: pa.Table) -> set[date]:
@@ -84,13 +87,12 @@ def _days(stored: pa.Table) -> set[date]:
 
 
 def _missing(
-    lake: ReadTables, own: OwnTable, stored: pa.Table, since: date | None, until: date | None
+    known: Collection[date], own: OwnTable, stored: pa.Table, since: date | None, until: date | None
 ) -> list[date]:
     """Cutoff days none of whose rows are stored, or one of them with another window than the calendar's."""
-    counts = DemandEvents.of(lake, SOURCES).counts
-    if not counts:
+    if not known:
         return []
-    first, last = min(counts) + DAY, max(counts) + DAY
+    first, last = min(known) + DAY, max(known) + DAY
     if own.last is not None:
         last = min(last, own.last.decision.event_time.date())
     possible = cutoffs(max(first, since or first), min(last, until or last) + DAY)

@@ -80,7 +80,7 @@ def test_features_of_a_back_fill_are_those_of_the_daily_job(tmp_path: Path) -> N
         sell(living, day)
     filled = past(tmp_path / "filled")
     stock(filled)
-    assert fill(filled) == BACKFILL.Filled(tuple(CUTOFFS), len(CUTOFFS), len(SOLD))
+    assert fill(filled) == BACKFILL.Filled(tuple(CUTOFFS), len(CUTOFFS), len(SOLD), max(SOLD))
     assert stored(filled).equals(stored(living))
     left = stored(filled).select(["feature_date", "days_to_expiry"]).to_pylist()
     expiring = [row["feature_date"] + row["days_to_expiry"] * DAY for row in left]
@@ -101,7 +101,7 @@ def test_a_back_fill_that_is_ended_goes_on_where_it_was(tmp_path: Path) -> None:
     assert stored(shop)["feature_date"].to_pylist() == CUTOFFS[:3]
     assert fill(shop).days == tuple(CUTOFFS[3:])
     assert stored(shop)["feature_date"].to_pylist() == CUTOFFS
-    assert fill(shop) == BACKFILL.Filled()
+    assert fill(shop) == BACKFILL.Filled(last=max(SOLD))
 
 
 @pytest.mark.parametrize("changed", [dict.fromkeys(OF_FORECAST, "NULL"), {"horizon_days": "9"}])
@@ -116,7 +116,7 @@ def test_rows_that_no_forecast_can_read_are_replaced(
     assert {*stored(shop)["horizon_days"].to_pylist()[:3]} & {3, 4} == set()
     assert list(fill(shop).days) == CUTOFFS[:3]
     assert stored(shop).equals(whole)
-    assert fill(shop) == BACKFILL.Filled()
+    assert fill(shop) == BACKFILL.Filled(last=max(SOLD))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from lakeshelf.lake.place.locks import FileLock
 from tests.components.test_backfill import CUTOFFS, past
+from tests.components.test_stored_features import Shop
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def test_a_back_fill_tells_what_it_wrote(lakeshelf, lake: Path) -> None:
     assert "features of cutoff days" in again.err
     nothing = lakeshelf("--lake", lake, "features", "backfill")
     assert "No cutoff day" in nothing.out
+
+
+def test_a_lake_without_receipts_says_that_there_are_none(lakeshelf, tmp_path: Path) -> None:
+    """Which `models train` sends here, since no features are stored."""
+    lake = Shop(tmp_path / "empty").root
+    nothing = lakeshelf("--lake", lake, "features", "backfill")
+    assert nothing.code == 0, nothing.err
+    assert nothing.out == "There are no receipts yet, of which features are made.\n"
 
 
 def test_what_is_no_day_is_refused(lakeshelf, lake: Path) -> None:

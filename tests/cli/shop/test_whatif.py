@@ -281,7 +281,9 @@ def test_a_lake_without_receipts_is_refused(lakeshelf, tmp_path):
     tables.ensure(root, CATALOG.tables[Raw.POS_TRANSACTIONS])
     refused = lakeshelf("--lake", root, "whatif")
     assert refused.code == 2
-    assert "there are no receipts; " in refused.error
+    assert "there are no receipts; `lakeshelf up` starts a shop" in refused.error
+    refused = lakeshelf("--lake", root, "whatif", "--stores", "store 1")
+    assert "there are no receipts; name other days or stores" in refused.error
 
 
 def test_more_days_than_can_be_replayed_are_refused(lakeshelf, tmp_path):

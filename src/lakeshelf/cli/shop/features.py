@@ -64,5 +64,7 @@ def backfill(
             f"{count_of(len(filled.days), 'cutoff day')} from {filled.days[0]} to {filled.days[-1]}"
         )
         console().print(f"{count_of(filled.rows, 'row')} of features written: {what}.")
+    elif filled.last is None:
+        console().print("There are no receipts yet, of which features are made.")
     else:
         console().print("No cutoff day with receipts before it lacks features.")

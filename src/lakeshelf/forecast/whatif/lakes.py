@@ -179,7 +179,9 @@ def _steps(demand: pa.Table, scope: ReplayScope) -> ReplaySteps:
     """A step for each day, from the first receipt to the last at most."""
     if not demand.num_rows:
         until = f" up to {scope.until}" if scope.until else ""
-        raise NoReceipts(f"there are no receipts{until}", hint="name other days or stores")
+        is_chosen = scope.until or scope.chosen.get("store_id")
+        hint = "name other days or stores" if is_chosen else "`lakeshelf up` starts a shop"
+        raise NoReceipts(f"there are no receipts{until}", hint=hint)
     days = pc.min_max(demand["day"]).as_py()
     last = min(scope.until or days["max"], days["max"])
     first = max(scope.since or last - (QUARTER - 1) * DAY, days["min"])
