@@ -19,7 +19,6 @@ BENCHMARKS: tuple[Benchmark, ...] = (ml.BENCHMARK, whatif.BENCHMARK, reaction_mo
 HEAD = "| what was not reached | goal | measured | why |\n| --- | ---: | ---: | --- |"
 OTHERS = "others_"
 """Begins the key of a figure of the stores that nobody had looked at; the reason is that of the others."""
-BESIDE = "other work took most of the machine meanwhile; what it takes alone is not known yet"
 EARLIER = (
     "earlier folds gain less, hardly for lack of months: the newest does as well with half of them"
 )
@@ -38,8 +37,8 @@ REASONS: Mapping[str, str] = {
     "stores": "too much in one store and too little in another even out in the sum of all, not in each",
     "coverage_q90": "even the true quantile of whole units covers more than its level",
     "gates": "the bias of single stores, as above",
-    "fill_10": BESIDE,
-    "cutoff": f"what each forecast is made of is most of the work; {BESIDE}",
+    "fill_10000": "a row takes a third longer than one of ten stores; why is not known yet",
+    "train_memory": "all rows, the matrix that the mean learns from and LightGBM's own form of it are held at once",
     "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
 }
 """Figure → why its goal is out of reach."""
