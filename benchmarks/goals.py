@@ -39,6 +39,7 @@ REASONS: Mapping[str, str] = {
     "gates": "the bias of single stores, as above",
     "fill_10000": "a row takes a third longer than one of ten stores; why is not known yet",
     "train_memory": "all rows, the matrix that the mean learns from and LightGBM's own form of it are held at once",
+    "alert_more": "two more processes share two cores; stacks of the same kind differ from one another by as much",
     "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
 }
 """Figure → why its goal is out of reach."""
