@@ -59,7 +59,7 @@ def test_requests_are_counted_by_dataset_and_state(
     name, dataset = "lakeshelf_change_requests", f"{PROJECT}/{DATASET}"
     counting.tell_requests(context)
     assert samples(values, name)[tuple(sorted((dataset, "pending_review")))] == 1
-    ending.withdraw(context, ANN, PROJECT, request.number)
+    requests.withdraw(context, ANN, PROJECT, request.number)
     counting.tell_requests(context)
     assert samples(values, name)[tuple(sorted((dataset, "pending_review")))] == 0
     monkeypatch.setattr(counting, "MOST_DATASETS", 0)

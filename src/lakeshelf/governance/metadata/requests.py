@@ -119,12 +119,6 @@ class Requests:
             )
         return self.get(seen.project, seen.number)
 
-    def drop(self, draft: ChangeRequest) -> None:
-        """Remove a draft, of which nothing but its authors is known."""
-        AUTHORS.remove(self._connection, _where(AUTHORS, draft.project, draft.number))
-        here = [REQUESTS.c.project == draft.project, REQUESTS.c.number == draft.number]
-        REQUESTS.remove(self._connection, here)
-
     def add_revision(self, revision: Revision) -> Revision:
         """What was submitted."""
         return REVISIONS.add(self._connection, revision)

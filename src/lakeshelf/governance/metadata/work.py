@@ -173,12 +173,6 @@ class Runs:
         where = [VALIDATION_RUNS.c.project == project, VALIDATION_RUNS.c.dataset == dataset]
         return frozenset(one.id for one in VALIDATION_RUNS.all(self._connection, where))
 
-    def forget(self, project: str, request: int) -> int:
-        """Forget the runs over a change request that is none any more; how many these were."""
-        columns = VALIDATION_RUNS.c
-        where = [columns.project == project, columns.request == request]
-        return VALIDATION_RUNS.remove(self._connection, where)
-
     def of_request(self, project: str, request: int) -> list[ValidationRun]:
         """Runs over a change request, the newest first."""
         columns = VALIDATION_RUNS.c

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lakeshelf.errors import LakeshelfError
 from lakeshelf.governance.domain.requests.lifecycle import OPEN, step
 from lakeshelf.governance.metadata.tables.requests import ChangeRequest
 from lakeshelf.governance.services.access import require_right
@@ -28,29 +27,6 @@ def withdraw(context: Context, caller: Caller, project: str, number: int) -> Cha
         record(tx, caller, "cr.withdrawn", now, **place(withdrawn))
     _removed(context, withdrawn)
     return withdrawn
-
-
-def drop(context: Context, caller: Caller, draft: ChangeRequest) -> None:
-    """Leave nothing of a draft that could not be submitted; one that was, or of which somebody said something, stays.
-
-    Its staged rows go first, as the next draft may have its number.
-    """
-    with context.metadata.reading() as tx:
-        seen = tx.requests.get(draft.project, draft.number)
-        is_bare = not tx.reviews.comments(draft.project, draft.number)
-    if seen.revision or seen.status != "draft":
-        return
-    try:
-        _removed(context, seen)
-    except LakeshelfError:
-        is_bare = False
-    if not is_bare:
-        withdraw(context, caller, draft.project, draft.number)
-        return
-    with context.metadata.transaction() as tx:
-        tx.runs.forget(draft.project, draft.number)
-        tx.requests.drop(seen)
-        record(tx, caller, "cr.dropped", context.clock(), **place(seen))
 
 
 def expire(context: Context) -> list[ChangeRequest]:

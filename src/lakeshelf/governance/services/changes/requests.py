@@ -26,7 +26,7 @@ from lakeshelf.governance.services import runs
 from lakeshelf.governance.services.access import require_right, subject
 from lakeshelf.governance.services.changes import proposals
 from lakeshelf.governance.services.changes.desks import Desk
-from lakeshelf.governance.services.changes.ending import drop
+from lakeshelf.governance.services.changes.ending import withdraw
 from lakeshelf.governance.services.changes.finishing import place
 from lakeshelf.governance.services.changes.sessions import session_of
 from lakeshelf.governance.services.context import Caller, Context, record
@@ -99,7 +99,7 @@ def drafted(
     origin: Mapping[str, Any],
     merge_when_approved: bool = False,
 ) -> Iterator[int]:
-    """The number of a change request that nobody reviews yet; nothing of it is left where it is not submitted.
+    """The number of a change request that nobody reviews yet; it is withdrawn where it is not submitted.
 
     Raises:
         GovernanceError: `not_found`, `forbidden`.
@@ -131,7 +131,7 @@ def drafted(
     try:
         yield made.number
     except LakeshelfError:
-        drop(context, caller, made)
+        withdraw(context, caller, project, made.number)
         raise
 
 
