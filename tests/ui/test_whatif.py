@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import parse_qs, quote, urlsplit
 from xml.etree.ElementTree import fromstring
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
@@ -27,13 +29,16 @@ from tests.ui.test_floor import HOSTILE
 from tests.ui.test_frame import field, post, read
 
 SOLD = sold_shop.past(8, 35)
+FUEL = "by measure"
 NUMBERS = st.floats(-1e9, 1e9)
 
 
 @pytest.fixture
-def app(context: Context) -> Iterator[FastAPI]:
+def app(context: Context, request: pytest.FixtureRequest) -> Iterator[FastAPI]:
+    """The pages of a shop, of which one shelf sells by measure where a test asks for that."""
     assert context.root.folder is not None
-    sold_shop.make(context.root.folder, SOLD)
+    times = np.where(np.arange(8) == 3, 9_000, 1) if hasattr(request, "param") else 1
+    sold_shop.make(context.root.folder, replace(SOLD, units=SOLD.units * times))
     made = application(context)
     serving.install(made)
     yield made
@@ -72,6 +77,20 @@ def test_an_answer_is_a_picture_with_the_same_as_tables(app: FastAPI, ann: Perso
     assert 'name="items" value=""' in page
     line = "lakeshelf whatif --set threshold_pct=50 '--stores=store 0' --frontier"
     assert line in page
+
+
+@pytest.mark.ml
+@pytest.mark.parametrize("app", [FUEL], indirect=True)
+def test_goods_that_are_sold_by_measure_have_a_table_of_their_own(
+    app: FastAPI, ann: Person
+) -> None:
+    browser = Browser(app, "ann")
+    place = asked(browser, **{"set.reorder_point_qty": "3"})
+    page = " ".join(html.unescape(read(browser, place).text).split())
+    _, _, own = page.partition("<h3>Goods that are sold by measure</h3>")
+    assert "fill (sold of wanted)" in own.partition("</table>")[0]
+    assert "7 shelves of 2 stores" in page
+    assert "sold by measure, as fuel is in thousandths: 1 shelf." in page
 
 
 @pytest.mark.ml
