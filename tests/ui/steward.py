@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from lakeshelf.contracts.types import BOOLEAN, DATE, DOUBLE, LONG, STRING, Decimal, Field
 from lakeshelf.governance.domain.definition import Column, Definition, RowRule
@@ -18,7 +18,9 @@ from lakeshelf.governance.services import datasets
 from lakeshelf.governance.services.changes import sessions
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import diffs, listing
+from tests.governance.api.people import issue
 from tests.governance.services.conftest import ANN, PROJECT
+from tests.ui.browser import signed_in
 
 DATASET = "prices"
 ROWS = 120_000
@@ -171,3 +173,13 @@ class Desk:
         return {
             (one.row_id, one.column): one.staged for one in diffs.first_rows(merged.cells, ROWS)
         }
+
+
+@contextmanager
+def opened(browser: Browser, context: Context, address: str, rows: int = ROWS) -> Iterator[Desk]:
+    """The desk of ann, who has opened the dataset, which has so many rows."""
+    made(context, rows)
+    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
+        shown = Desk(page, context)
+        shown.open()
+        yield shown

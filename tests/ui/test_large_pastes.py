@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from lakeshelf.governance.services.context import Context
-from tests.governance.api.people import issue
-from tests.ui.browser import signed_in
-from tests.ui.steward import Desk, made
+from tests.ui.steward import Desk, opened
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 ROWS = 25_000
@@ -21,10 +19,7 @@ PATIENCE_MS = 1_800_000
 
 @pytest.fixture
 def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
-    made(context, ROWS)
-    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
-        shown = Desk(page, context)
-        shown.open()
+    with opened(browser, context, address, ROWS) as shown:
         yield shown
 
 

@@ -10,11 +10,9 @@ from playwright.sync_api import Browser, Route, expect
 
 from lakeshelf.governance.services.context import Context
 from lakeshelf.governance.services.reading import listing
-from tests.governance.api.people import issue
 from tests.governance.services.conftest import ANN, PROJECT
 from tests.support import eventually
-from tests.ui.browser import signed_in
-from tests.ui.steward import DATASET, Desk, made
+from tests.ui.steward import DATASET, Desk, opened
 from tests.ui.test_grid import EDITS
 
 pytestmark = pytest.mark.slow
@@ -47,10 +45,7 @@ PASTE = """(grid, kinds) => {
 
 @pytest.fixture
 def desk(browser: Browser, context: Context, address: str) -> Iterator[Desk]:
-    made(context, ROWS)
-    with signed_in(browser, address, issue(context, "ann", "ann")) as page:
-        shown = Desk(page, context)
-        shown.open()
+    with opened(browser, context, address, ROWS) as shown:
         yield shown
 
 
@@ -92,17 +87,17 @@ def test_a_paste_that_a_reload_cuts_is_taken_as_a_whole(desk: Desk) -> None:
 
 def test_a_paste_that_a_reload_cuts_as_it_begins_is_whole_or_none(desk: Desk) -> None:
     desk.go(1, "store")
-    desk.grid.evaluate(
-        """(grid, text) => {
-            const clipboardData = new DataTransfer();
-            clipboardData.setData("text/plain", text);
-            grid.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
-            new MutationObserver(() => location.reload()).observe(
-                document.querySelector(".grid-state"), { childList: true, subtree: true, characterData: true });
-        }""",
-        ROW * ROWS,
-    )
-    desk.page.wait_for_load_state()
+    with desk.page.expect_navigation():  # else it would cut off the next one
+        desk.grid.evaluate(
+            """(grid, text) => {
+                const clipboardData = new DataTransfer();
+                clipboardData.setData("text/plain", text);
+                grid.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+                new MutationObserver(() => location.reload()).observe(
+                    document.querySelector(".grid-state"), { childList: true, subtree: true, characterData: true });
+            }""",
+            ROW * ROWS,
+        )
     desk.open()
     expect(desk.page.locator(".grid-state")).to_have_text(re.compile("^(saved)?$"))
     assert sum(one.edits for one in listing.sessions(desk.context, ANN, PROJECT, DATASET)) in {
