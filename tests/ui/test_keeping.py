@@ -19,6 +19,7 @@ from lakeshelf.ui import serving
 from tests.governance.api.people import issue
 from tests.governance.api.serving import listening
 from tests.governance.services.conftest import Clock, services
+from tests.support import eventually
 from tests.ui.browser import signed_in
 from tests.ui.keyboard import button
 from tests.ui.steward import Desk, made
@@ -205,14 +206,14 @@ def test_tabs_that_join_what_both_keep_lose_nothing_of_each_other(desk: Desk) ->
         expect(tab.page.locator(".grid-state")).to_contain_text("2 not saved: the server")
     context, held = desk.page.context, list[Route]()
     context.route(EDITS, lambda route: route.abort())
-    context.unroute(SESSIONS)
     other.page.route(
         SESSIONS,
         lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
     )
-    with other.page.expect_request(lambda one: one.method == "POST" and "sessions" in one.url):
-        button(other.page, "Try again").click()
-    button(desk.page, "Try again").click()  # one tab opens a session, for both
+    other.try_again()
+    eventually(lambda: other.page.wait_for_timeout(50) or held, "it opens a session")
+    context.unroute(SESSIONS)  # not before: one tab opens a session, for both, and it is the other
+    desk.try_again()
     expect(desk.page.locator(".grid-state")).to_have_text("2 not saved")
     with desk.page.expect_event("requestfailed"), other.page.expect_event("requestfailed"):
         held[0].continue_()
@@ -232,7 +233,7 @@ def test_what_another_tab_discards_is_not_what_this_one_has_typed_since(desk: De
     with other.page.expect_navigation():
         button(other.page, "Go on").click()
     context.unroute(SESSIONS)
-    button(desk.page, "Try again").click()
+    desk.try_again()
     desk.saved()
     assert desk.staged() == {("K000002", "threshold_pct"): 26}
 

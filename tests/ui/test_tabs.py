@@ -141,7 +141,7 @@ def test_an_answer_that_cannot_be_read_loses_nothing_and_is_asked_for_again(desk
             f"1 not saved: the server answered {answer['status']} with something else"
         )
         desk.page.unroute(EDITS)
-        desk.page.get_by_role("button", name="Try again").click()
+        desk.try_again()
         desk.saved()
     rows = range(1, 1 + len(UNREADABLE))
     assert desk.staged() == {(f"K00000{row}", "threshold_pct"): 25 for row in rows}
