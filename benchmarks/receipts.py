@@ -113,7 +113,8 @@ def trial(
         Key, features, `demand` and `weight` (rows of the tail that it stands for), by day and shelf.
     """
     statements = (
-        YEAR, LINES, DEMAND_OF_LINES, PROMOTIONS, chosen.SAMPLE_SQL, labels.SQL, features_sql.MACROS, features_sql.SQL
+        YEAR, LINES, DEMAND_OF_LINES, PROMOTIONS, chosen.SAMPLE_SQL, labels.SQL,
+        features_sql.MACROS, *features_sql.LOOKED_BACK_ON.values(), features_sql.SQL
     )  # fmt: skip
     named = repr((list(stores), since, sample, statements))
     file = cache / f"trial-{sha256(named.encode()).hexdigest()[:12]}.parquet"

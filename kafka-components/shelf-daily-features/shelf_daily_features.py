@@ -15,10 +15,9 @@ import features_stock
 from lakeshelf.components.component import Component, Decision, Tick, Upsert, days
 from lakeshelf.contracts.layers import Analytics, Curated, Raw
 from lakeshelf.forecast.demand.chosen import every
-from lakeshelf.forecast.demand.features import SCHEMA
 from lakeshelf.forecast.demand.known import Pins, Sources, known
 from lakeshelf.forecast.demand.lakes import outstanding
-from lakeshelf.forecast.demand.rows import features
+from lakeshelf.forecast.demand.rows import looking_back
 from lakeshelf.forecast.demand.windows import business_day
 
 FEATURES = Curated.FEATURES_STORE
@@ -50,15 +49,18 @@ def rows_of(day: date, lake: Pins, new: pa.Table | None = None) -> pa.Table:
 def rows_of_days(
     some: Sequence[date], lake: Pins, new: pa.Table | None = None
 ) -> Iterator[pa.Table]:
-    """The same for several days, the oldest first; what was known is read once, and few statements make them."""
+    """The same for several days, the oldest first; what was known is read, and what they look back on made, once."""
     looked_at = known(lake, SOURCES, some[0], some[-1], new)
     shelves = looked_at.shelves.num_rows
     at_once = max(1, MOST_ROWS // max(1, shelves))
-    with features_stock.stock(some[-1], lake) as stock:
+    with (
+        features_stock.stock(some[-1], lake) as stock,
+        looking_back(looked_at, some[0], some[-1]) as features_of,
+    ):
         for n in range(0, len(some), at_once):
             part = some[n : n + at_once]
-            chosen = every(looked_at.shelves, pa.concat_tables(map(business_day, part)))
-            made = pa.concat_tables([SCHEMA.empty_table(), *features(chosen, looked_at)])
+            cutoffs = pa.concat_tables(map(business_day, part))
+            made = features_of(every(looked_at.shelves, cutoffs))
             for place, day in enumerate(part):
                 yield stock.beside(day, made.slice(place * shelves, shelves))
 

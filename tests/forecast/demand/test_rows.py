@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lakeshelf.forecast.demand import rows
 from lakeshelf.forecast.demand.engine import BOUNDS, engine
 from lakeshelf.forecast.demand.features import SCHEMA, FeatureError, admitted, columns
-from lakeshelf.forecast.demand.features_sql import MACROS, SQL
+from lakeshelf.forecast.demand.features_sql import SQL
 from lakeshelf.forecast.demand.windows import cutoffs
 
 from .worlds import BEGIN, DAYS, SHELVES, Row, chosen, day, known, lakes, promotion, sold
@@ -44,7 +44,7 @@ def test_the_statement_itself_gives_the_types_of_features() -> None:
     """Sums that are wider, and narrowed later, take longer to sort and to hand over."""
     tables = known(demand=[sold(SHELVES[0], 400)]).tables()
     with engine({**tables, "chosen": of(TODAY)}, BOUNDS) as connection:
-        connection.execute(MACROS)
+        rows.prepare(connection, TODAY, TODAY)
         made = connection.execute(SQL).to_arrow_table()
     assert made.column_names == SCHEMA.names
     assert made.schema.types == SCHEMA.types
@@ -91,11 +91,14 @@ def test_one_day_alone_and_many_at_once_are_equal(
     """To the last byte, means and ratios too, and with nothing older than the two reaches."""
     days = [MANY[n]["feature_date"] for n in sorted(picked)]
     together = features(of(*days), **lake)
-    for n in days[:: max(1, len(days) // 2)]:
-        oldest = n - timedelta(days=2 * rows.REACH)
-        recent = {**lake, "demand": [r for r in lake["demand"] if r["day"] >= oldest]}
-        alone = features(of(n), **recent)
-        assert alone.equals(together.filter(pc.equal(together["feature_date"], n)).combine_chunks())
+    with rows.looking_back(known(**lake), days[0], days[-1]) as features_of:
+        for n in days[:: max(1, len(days) // 2)]:
+            oldest = n - timedelta(days=2 * rows.REACH)
+            recent = {**lake, "demand": [r for r in lake["demand"] if r["day"] >= oldest]}
+            alone = features(of(n), **recent)
+            of_day = together.filter(pc.equal(together["feature_date"], n)).combine_chunks()
+            assert alone.equals(of_day)
+            assert features_of(of(n)).equals(of_day)
 
 
 def test_sums_are_of_the_days_before() -> None:

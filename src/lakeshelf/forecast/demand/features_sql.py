@@ -1,8 +1,8 @@
-"""The one statement that makes features, for the daily job and for a back-fill.
+"""The statements that make features, for the daily job and for a back-fill.
 
-Each row of `chosen` is answered by itself, from what lies before its day; so one cutoff day alone and many at
-once give equal rows. Sums are of integers and decimals, whose order does not matter; an exponential weight is
-a whole number of 2^-20, so that its sums are exact, too.
+What does not depend on a row's day is made once for many of them. Each row of `chosen` is answered by itself, from
+what lies before its day; so one cutoff day alone and many at once give equal rows. Sums are of integers and decimals,
+whose order does not matter; an exponential weight is a whole number of 2^-20, so that its sums are exact, too.
 """
 
 from __future__ import annotations
@@ -37,22 +37,46 @@ LINES = ", ".join(f"coalesce(lines_{n}, 0) AS lines_{n}d" for n in (28, 91, 182)
 WHOLE = ", ".join(
     f"{field.name}::BIGINT AS {field.name}" for field in SCHEMA if field.type == pa.int64()
 )
+LOOKED_BACK_ON = {
+    # A past day was promoted if that was known before it began, whatever became known later.
+    "planned": """
+        SELECT shelf_id, week, display, mailer, known_at, greatest(week, known_at::DATE + 1) AS since FROM promotions
+        WHERE coalesce(display, '0') <> '0' OR coalesce(mailer, '0') <> '0'""",
+    "known": f"""
+        SELECT d.*, p.week IS NOT NULL AS promoted FROM demand AS d LEFT JOIN planned AS p
+        ON p.shelf_id = d.shelf_id AND p.week = date_trunc('week', d.day)::DATE AND d.day >= p.since
+        WHERE d.day >= $first::DATE - 2 * {REACH} AND d.day < $last""",
+    "placed": "SELECT k.*, s.category, s.subcategory FROM known AS k JOIN shelves AS s USING (shelf_id)",
+    "state": f"""
+        WITH sale AS (
+            SELECT shelf_id, day, revenue::DOUBLE / units AS price,
+                newest(list(units) OVER w, {LATEST}) AS sizes, newest(list(day) OVER w, {LATEST} + 1) AS days
+            FROM known WHERE units > 0
+            WINDOW w AS (PARTITION BY shelf_id ORDER BY day RANGE INTERVAL {REACH} DAY PRECEDING))
+        SELECT shelf_id, day, price, smoothed(sizes) AS size,
+            smoothed(list_transform(days[2:], lambda x, i: days[i] - x)) AS gap
+        -- Before its first sale in reach a shelf had waited, too: without that, rare goods would seem to sell often.
+        FROM (SELECT * REPLACE (CASE WHEN len(days) <= {LATEST} AND days[-1] > day - {REACH}
+                THEN list_append(days, day - {REACH}) ELSE days END AS days) FROM sale)""",
+    "item_day": """
+        SELECT item_id, day, sum(units) AS units, sum(revenue) AS revenue,
+            sum(units) FILTER (promoted) AS promoted FROM known GROUP BY item_id, day""",
+    # A shelf sells in the 91 days before D exactly if its latest sale does.
+    "selling": """
+        SELECT p.shelf_id, p.item_id, p.store_id, p.subcategory, p.day,
+            lead(p.day, 1, 'infinity'::DATE) OVER (PARTITION BY p.shelf_id ORDER BY p.day) AS next
+        FROM placed AS p WHERE p.units > 0""",
+    "kind_day": """
+        SELECT store_id, category, subcategory, day, sum(units) AS units FROM placed
+        GROUP BY store_id, category, subcategory, day""",
+}
+"""Table → what it is of, each from those before it: what rows of days from `$first` to `$last` look back on."""
 SQL = f"""
 WITH
 target AS MATERIALIZED (
     SELECT c.shelf_id, c.feature_date, c.horizon_days, s.store_id, s.item_id, s.category, s.subcategory,
         s.shelf_life_days FROM chosen AS c JOIN shelves AS s USING (shelf_id)),
-ends AS MATERIALIZED (SELECT min(feature_date) AS first, max(feature_date) AS last FROM target),
--- A past day was promoted if that was known before it began, whatever became known later.
-planned AS MATERIALIZED (
-    SELECT shelf_id, week, display, mailer, known_at, greatest(week, known_at::DATE + 1) AS since FROM promotions
-    WHERE coalesce(display, '0') <> '0' OR coalesce(mailer, '0') <> '0'),
-known AS MATERIALIZED (
-    SELECT d.*, p.week IS NOT NULL AS promoted FROM ends CROSS JOIN demand AS d LEFT JOIN planned AS p
-    ON p.shelf_id = d.shelf_id AND p.week = date_trunc('week', d.day)::DATE AND d.day >= p.since
-    WHERE d.day >= ends.first - 2 * {REACH} AND d.day < ends.last),
-placed AS MATERIALIZED (
-    SELECT k.*, s.category, s.subcategory FROM known AS k JOIN shelves AS s USING (shelf_id)),
+
 own AS (
     SELECT t.shelf_id, t.feature_date,
         sum(units) FILTER (age <= 1) AS units_1, sum(units) FILTER (age <= 3) AS units_3,
@@ -77,23 +101,11 @@ own AS (
         FROM target AS t JOIN known AS k
         ON k.shelf_id = t.shelf_id AND k.day < t.feature_date AND k.day >= t.feature_date - {REACH}) AS t
     GROUP BY t.shelf_id, t.feature_date),
-sale AS (
-    SELECT shelf_id, day, revenue::DOUBLE / units AS price,
-        newest(list(units) OVER w, {LATEST}) AS sizes, newest(list(day) OVER w, {LATEST} + 1) AS days
-    FROM known WHERE units > 0
-    WINDOW w AS (PARTITION BY shelf_id ORDER BY day RANGE INTERVAL {REACH} DAY PRECEDING)),
-state AS (
-    SELECT shelf_id, day, price, smoothed(sizes) AS size,
-        smoothed(list_transform(days[2:], lambda x, i: days[i] - x)) AS gap
-    -- Before its first sale in reach a shelf had waited, too: without that, rare goods would seem to sell often.
-    FROM (SELECT * REPLACE (CASE WHEN len(days) <= {LATEST} AND days[-1] > day - {REACH}
-            THEN list_append(days, day - {REACH}) ELSE days END AS days) FROM sale)),
+
 latest AS (
     SELECT o.shelf_id, o.feature_date, s.price, s.size, s.gap
     FROM own AS o JOIN state AS s ON s.shelf_id = o.shelf_id AND s.day = o.feature_date - o.since_sale::INTEGER),
-item_day AS (
-    SELECT item_id, day, sum(units) AS units, sum(revenue) AS revenue,
-        sum(units) FILTER (promoted) AS promoted FROM known GROUP BY item_id, day),
+
 item AS (
     SELECT t.item_id, t.feature_date,
         sum(units) FILTER (age <= 7) AS units_7, sum(units) FILTER (age <= 28) AS units_28,
@@ -105,11 +117,7 @@ item AS (
         ON k.item_id = t.item_id AND k.day < t.feature_date AND k.day >= t.feature_date - {REACH}) AS t
     GROUP BY t.item_id, t.feature_date),
 day AS MATERIALIZED (SELECT DISTINCT feature_date FROM target),
--- A shelf sells in the 91 days before D exactly if its latest sale does.
-selling AS (
-    SELECT p.shelf_id, p.item_id, p.store_id, p.subcategory, p.day,
-        lead(p.day, 1, 'infinity'::DATE) OVER (PARTITION BY p.shelf_id ORDER BY p.day) AS next
-    FROM placed AS p WHERE p.units > 0),
+
 selling_item AS (
     SELECT s.item_id, d.feature_date, count(*) AS shelves FROM selling AS s JOIN day AS d
     ON d.feature_date > s.day AND d.feature_date <= s.next AND s.day >= d.feature_date - 91
@@ -118,9 +126,7 @@ selling_kind AS (
     SELECT s.store_id, s.subcategory, d.feature_date, count(*) AS shelves FROM selling AS s JOIN day AS d
     ON d.feature_date > s.day AND d.feature_date <= s.next AND s.day >= d.feature_date - 91
     GROUP BY s.store_id, s.subcategory, d.feature_date),
-kind_day AS (
-    SELECT store_id, category, subcategory, day, sum(units) AS units FROM placed
-    GROUP BY store_id, category, subcategory, day),
+
 kind AS (
     SELECT k.store_id, k.subcategory, d.feature_date,
         sum(units) FILTER (d.feature_date - k.day <= 7) AS units_7,

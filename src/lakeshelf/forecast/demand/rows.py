@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import date
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +14,15 @@ import pyarrow.compute as pc
 from lakeshelf.forecast.demand import windows
 from lakeshelf.forecast.demand.engine import BOUNDS, EngineBounds, engine
 from lakeshelf.forecast.demand.features import SCHEMA
-from lakeshelf.forecast.demand.features_sql import MACROS, REACH, SQL
+from lakeshelf.forecast.demand.features_sql import LOOKED_BACK_ON, MACROS, REACH, SQL
 from lakeshelf.forecast.frames import HORIZON, KEY
+
+if TYPE_CHECKING:
+    import duckdb
 
 DISCOUNT = "discount"
 AT_ONCE = 13
-"""Cutoff days of one statement, a month: what a year takes at once is more memory, not less time."""
+"""Cutoff days that look back on the same tables, a month: what a year takes at once is more memory, not less time."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,44 @@ def features(
         Tables of `SCHEMA`, by day and shelf.
     """
     days = sorted(chosen[KEY[1]].unique().to_pylist())
+    for n in range(0, len(days), AT_ONCE):
+        some = days[n : n + AT_ONCE]
+        of_some = pc.is_in(chosen[KEY[1]], pa.array(some, pa.date32()))
+        with looking_back(known, some[0], some[-1], bounds) as features_of:
+            yield features_of(chosen.filter(of_some))
+
+
+@contextmanager
+def looking_back(
+    known: ForecastInputs, first: date, last: date, bounds: EngineBounds = BOUNDS
+) -> Iterator[Callable[[pa.Table], pa.Table]]:
+    """What makes features of rows, time and again, while it is open; what they look back on is made once.
+
+    Args:
+        known: As `features` takes it.
+        first: Day of the oldest rows.
+        last: Day of the newest rows.
+        bounds: Memory and threads.
+
+    Yields:
+        What takes chosen rows and gives a table of `SCHEMA`, by day and shelf.
+    """
     with engine(known.tables(), bounds) as connection:
-        connection.execute(MACROS)
-        for n in range(0, len(days), AT_ONCE):
-            some = pa.array(days[n : n + AT_ONCE], pa.date32())
-            connection.register("chosen", chosen.filter(pc.is_in(chosen[KEY[1]], some)))
-            yield connection.execute(SQL).to_arrow_table().cast(SCHEMA)
+        prepare(connection, first, last)
+
+        def features_of(chosen: pa.Table) -> pa.Table:
+            connection.register("chosen", chosen)
+            return connection.execute(SQL).to_arrow_table().cast(SCHEMA)
+
+        yield features_of
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> None:
+    """Make what rows of days from `first` to `last` look back on, in a database of what is known."""
+    connection.execute(MACROS)
+    for name, sql in LOOKED_BACK_ON.items():
+        ends = {"first": first, "last": last} if "$first" in sql else {}
+        connection.execute(f"CREATE TEMP TABLE {name} AS {sql}", ends)
 
 
 def of_store(stored: pa.Table) -> pa.Table:
@@ -88,4 +126,4 @@ def of_store(stored: pa.Table) -> pa.Table:
     return rows.sort_by([(KEY[1], "ascending"), (KEY[0], "ascending")])
 
 
-__all__ = ["REACH", "ForecastInputs", "features", "of_store"]
+__all__ = ["REACH", "ForecastInputs", "features", "looking_back", "of_store", "prepare"]
