@@ -263,6 +263,16 @@ def test_missing_mistyped_and_doubled_columns_are_named() -> None:
     )
 
 
+def test_whole_numbers_of_fewer_bytes_are_of_their_column() -> None:
+    table = features(of(TODAY))
+    place = table.column_names.index("peak_91d")
+    fewer = table.set_column(place, "peak_91d", table["peak_91d"].cast(pa.int32()))
+    assert admitted(fewer).equals(fewer)
+    unsigned = table.set_column(place, "peak_91d", table["peak_91d"].cast(pa.uint32()))
+    with pytest.raises(FeatureError, match="peak_91d is uint32, not int64"):
+        admitted(unsigned)
+
+
 def test_label_and_weight_go_along_when_they_are_named() -> None:
     table = features(of(TODAY))
     whole = table.append_column("weight", pa.array([1.0] * len(table)))

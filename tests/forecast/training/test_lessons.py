@@ -21,6 +21,7 @@ from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import KEY
 from lakeshelf.forecast.model.folds import TooLittleHistory
 from lakeshelf.forecast.training import lessons
+from lakeshelf.forecast.training.memory import narrowed
 from lakeshelf.forecast.training.trials import BESIDE
 from lakeshelf.forecast.versions import drift
 from lakeshelf.lake import Lake
@@ -54,6 +55,19 @@ def test_what_is_stored_teaches_what_the_tables_behind_it_would(root: Path) -> N
     assert lesson.rows.select(expected.column_names).to_pydict() == expected.to_pydict()
     assert set(lesson.rows["weight"].to_pylist()) == {1.0, 2.0}
     assert admitted(lesson.rows, also=BESIDE).num_rows == expected.num_rows
+
+
+def test_whole_numbers_take_half_the_bytes_where_all_of_a_column_fit() -> None:
+    """One that does not fit is what it was."""
+    most, least = 2**31 - 1, -(2**31)
+    rows = pa.table(
+        {"fits": [most, None, least], "above": [most + 1, 0, 0], "below": [0, 0, least - 1]}
+    )
+    narrow = narrowed(rows)
+    assert narrow.schema.types == [pa.int32(), pa.int64(), pa.int64()]
+    assert narrow.to_pydict() == rows.to_pydict()
+    nothing = rows.slice(0, 0)
+    assert narrowed(nothing).to_pydict() == nothing.to_pydict()
 
 
 def test_late_receipts_are_in_labels_and_in_no_feature(root: Path, tmp_path: Path) -> None:

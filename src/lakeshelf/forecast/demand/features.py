@@ -27,7 +27,7 @@ class FeatureError(LakeshelfError):
 
 
 def admitted(rows: pa.Table, *, also: Sequence[str] = ()) -> pa.Table:
-    """The rows, in the order of `SCHEMA`, if they have its columns and no other.
+    """The rows, in the order of `SCHEMA`, if they have its columns and no other; whole numbers may be of fewer bytes.
 
     Args:
         rows: Key and features.
@@ -44,7 +44,7 @@ def admitted(rows: pa.Table, *, also: Sequence[str] = ()) -> pa.Table:
         *(
             f"{name} is {rows.schema.field(name).type}, not {SCHEMA.field(name).type}"
             for name in own
-            if names.count(name) == 1 and rows.schema.field(name).type != SCHEMA.field(name).type
+            if names.count(name) == 1 and not _is_of(rows.schema.field(name), SCHEMA.field(name))
         ),
     ]
     if differences:
@@ -53,6 +53,14 @@ def admitted(rows: pa.Table, *, also: Sequence[str] = ()) -> pa.Table:
             hint="give the rows of lakeshelf.forecast.demand.rows",
         )
     return rows.select([*own, *also])
+
+
+def _is_of(field: pa.Field, declared: pa.Field) -> bool:
+    """Whether a column has the declared type; whole numbers may stand in fewer bytes."""
+    if not pa.types.is_signed_integer(declared.type):
+        return bool(field.type == declared.type)
+    is_whole = bool(pa.types.is_signed_integer(field.type))
+    return is_whole and bool(field.type.bit_width <= declared.type.bit_width)
 
 
 def is_young(age: int) -> bool:

@@ -22,6 +22,7 @@ from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.model.folds import PLAN, TooLittleHistory
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.training import stored
+from lakeshelf.forecast.training.memory import narrowed
 from lakeshelf.forecast.versions import drift
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.shop.cutoffs import DAY
@@ -94,7 +95,8 @@ def lesson(
         chosen.of_stored(stored.features(lake, days[n : n + AT_ONCE]), begun, sample, bounds)
         for n in range(0, len(days), AT_ONCE)
     )
-    picked = pa.concat_tables(_without(part, measured) for part in parts)
+    narrow = (narrowed(_without(part, measured)) for part in parts)
+    picked = pa.concat_tables(narrow, promote_options="permissive")
     if not picked.num_rows:
         raise _too_little(demand, until)
     return Lesson(
