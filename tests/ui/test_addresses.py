@@ -9,11 +9,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from lakeshelf.governance.domain.editing.accepting import IncomingEdit
+from lakeshelf.governance.services.changes import requests, sessions
 from lakeshelf.governance.services.context import Context
 from lakeshelf.ui.pages import PAGES
 from tests.governance.api.floor import shop_template
-from tests.governance.services.conftest import DATASET, PROJECT
-from tests.ui import everybody
+from tests.governance.services.conftest import ANN, DATASET, PROJECT
+from tests.ui import everybody, steward
 from tests.ui.everybody import Everybody
 
 __all__ = ["shop_template"]
@@ -74,3 +76,16 @@ def test_numbers_in_the_path_that_nothing_has_are_not_there(all_: Everybody) -> 
         for place in (f"/reviews/{PROJECT}/{value}", f"/models/{value}"):
             status, is_page = read(all_, place)
             assert (status in {400, 404}, is_page) == (True, True), place
+
+
+def test_a_page_is_itself_where_what_stands_beside_is_refused(
+    all_: Everybody, context: Context
+) -> None:
+    """As the effect on shelves is of a dataset that none obeys."""
+    steward.made(context, 3)
+    session = sessions.open_session(context, ANN, PROJECT, steward.DATASET)
+    edits = [IncomingEdit("e1", "set", "K000001", "threshold_pct", 20)]
+    assert not sessions.edit(context, ANN, session.id, edits).refusals
+    number = requests.submit_session(context, ANN, session.id, title="x").number
+    for query in ("", "?offset=0", "?remarks=0"):
+        assert read(all_, f"/reviews/{PROJECT}/{number}{query}") == (200, True), query

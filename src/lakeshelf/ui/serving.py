@@ -111,10 +111,7 @@ async def serve_page(
     shown = frame | answers | dict(values) | dict(extra or {})
     status = ACCEPTED if api.awaited else status
     is_numbered = any(map(query.get, page.numbers)) or bool(NUMBERED & where.names.keys())
-    wrong = [
-        one for one in api.refused if is_numbered or not one.request_id
-    ]  # which the page says itself
-    status = _status(answers, wrong, status)
+    status = _status(answers, api.refused, is_numbered, status)
     text = await run_in_threadpool(rendering.render, page.template, shown)
     return HTMLResponse(text, status)
 
@@ -130,11 +127,18 @@ def _query(ask: Ask, where: Where) -> Query:
     return {**ask.fixed, **{name: list(filter(None, where.many(name))) for name in ask.filters}}
 
 
-def _status(answers: Mapping[str, Answer], refused: Sequence[ApiRefusal], otherwise: int) -> int:
-    """What is said of a page: that it shows nothing that is there, or that its numbers ask for what cannot be."""
-    if any(one.refusal and one.refusal.status == NOT_FOUND for one in answers.values()):
+def _status(
+    answers: Mapping[str, Answer], refused: Sequence[ApiRefusal], is_numbered: bool, otherwise: int
+) -> int:
+    """What is said of a page: that it shows nothing that is there, or that its numbers ask for what cannot be.
+
+    What is asked for beside that, as the effect on shelves is, may be refused of a page that is as it should be.
+    """
+    own = [one.refusal for one in answers.values() if one.refusal]
+    if any(one.status == NOT_FOUND for one in own):
         return NOT_FOUND
-    is_wrong = any(one.status in INVALID for one in refused)
+    wrong = [one for one in refused if not one.request_id] + (own if is_numbered else [])
+    is_wrong = any(one.status in INVALID for one in wrong)
     return addresses.INVALID if is_wrong else otherwise
 
 
