@@ -81,6 +81,15 @@ def test_what_libraries_raise_becomes_the_error_of_the_place(
     assert caught.value.__cause__ is raised
 
 
+@pytest.mark.parametrize("at", ["", "External: ", "Failed to parse parquet: External: "])
+def test_a_disk_that_refuses_is_no_fault_of_a_file(at: str) -> None:
+    said = "Generic LocalFileSystem error: Unable to copy data to file: No space left on device"
+    with pytest.raises(errors.StorageError) as caught, errors.explained("x was not written"):
+        raise DeltaError(at + said)
+    assert caught.value.message == f"x was not written: {said}"
+    assert "free some space" in caught.value.hint
+
+
 @pytest.mark.parametrize("where", [READING, WRITING, FILES])
 @pytest.mark.parametrize(
     "text",

@@ -171,6 +171,8 @@ _PROGRAMMING = (
 )  # fmt: skip
 _DUMP = re.compile(r":? [A-Z]\w+ \{ .*")
 """What a library writes of its own structures, which nobody can read."""
+_WRAPPED = re.compile(r"^(?:[A-Z][\w ]*: )+(?=Generic LocalFileSystem error)")
+"""What a library says of what it was at when the disk refused: no file is at fault."""
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\S*/\S*""")
 
 
@@ -218,7 +220,7 @@ def translated(error: Exception, what: str, otherwise: type[LakeError] = Damaged
 
 def _reason(error: Exception) -> str:
     """What an error says in one line; of a disk also the last of the causes that delta-rs writes below it."""
-    first = _DUMP.sub("", first_line(error))
+    first = _WRAPPED.sub("", _DUMP.sub("", first_line(error)))
     if not first.startswith("Generic LocalFileSystem error"):
         return first
     *_, last = re.split(r"↳(?:\x1b\[0m)?\s*", str(error).strip())
