@@ -21,6 +21,8 @@ from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
 __all__ = ["app", "sent", "shop_template"]
+AT_ONCE = 2
+"""Statements that run side by side; others wait."""
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", '"&<b>', "../../etc")
 
 
@@ -91,6 +93,18 @@ def test_a_statement_that_runs_is_cancelled_on_its_page(app: FastAPI, ann: Perso
     assert post(browser, "/forms/cancel-statement", fields).status_code == 303
     assert browser.get(f"/api/v1/jobs/{fields['job']}", wait=9)["status"] == "cancelled"
     assert "There is no result: the statement is cancelled." in read(browser, place).text
+
+
+def test_a_statement_that_waits_is_not_said_to_run(app: FastAPI, ann: Person) -> None:
+    browser = Browser(app, "ann")
+    without_end = "SELECT count(*) FROM range(1000000000000) AS t(n) WHERE n % 7 = {}"
+    places = [run(browser, without_end.format(rest)) for rest in range(AT_ONCE + 1)]
+    pages = [read(browser, place).text for place in places]
+    for place in places:
+        job = place.rpartition("job=")[2]
+        ann.post(f"/api/v1/jobs/{job}/cancel")
+    assert ["It runs since" in page for page in pages] == [True] * AT_ONCE + [False]
+    assert "It waits until others have ended" in pages[-1]
 
 
 def test_no_field_of_a_page_cuts_what_is_pasted_into_it_without_a_word() -> None:
