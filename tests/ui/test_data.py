@@ -12,7 +12,7 @@ from httpx import Response
 
 from lakeshelf.governance.services.context import Context
 from tests.governance.api.people import DATA, ORIGIN, Browser, Person, told
-from tests.governance.api.test_life import done, insert, set_
+from tests.governance.api.test_life import done, insert, proposed, set_
 from tests.governance.services.conftest import DATASET, PROJECT
 
 HERE = "/data/retail/shelf_policies"
@@ -47,6 +47,13 @@ def test_datasets_and_their_open_requests_are_listed(
     assert 'data-why=""' in page
     assert 'data-why=""' in read(browser_of_ann, f"{HERE}?snapshot=&filter=")
     assert 'data-why="this is how it was' in read(browser_of_ann, f"{HERE}?version=0")
+
+
+def test_a_request_of_a_lake_without_a_shop_is_a_page_like_any(
+    browser_of_ann: Browser, ann: Person
+) -> None:
+    number = proposed(ann, insert("S1"))["number"]
+    assert "no shop runs here" in read(browser_of_ann, f"/reviews/{PROJECT}/{number}?offset=0")
 
 
 def test_who_only_reads_is_told_why_nothing_is_edited(app: FastAPI, vic: Person) -> None:
