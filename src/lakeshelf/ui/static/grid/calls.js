@@ -39,6 +39,7 @@ export async function call(method, path, { body, signal, id, longest } = {}) {
     const seconds = Number(headers.get("Retry-After")) || 0;
     throw new Lost(content?.error?.message ?? `the server answered ${status}`, seconds);
   }
+  if (status === 401) content.error.message = "you are signed out";
   throw new Refusal(status, content.error);
 }
 

@@ -355,8 +355,7 @@ export class Edits extends EventTarget {
 
   /** @param {unknown} error */
   #waits(error) {
-    const isOut = error instanceof Refusal && error.code === "unauthenticated";
-    this.reason = isOut ? "you are signed out" : error instanceof Error ? error.message : String(error);
+    this.reason = error instanceof Error ? error.message : String(error);
     if (error instanceof Refusal) return this.#stand(stops(error, "edits") ?? "ended");
     const seconds = error instanceof Lost ? error.seconds : 0;
     this.#tries += 1;

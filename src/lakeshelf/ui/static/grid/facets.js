@@ -17,16 +17,24 @@ export async function fill(place, table) {
   const lists = /** @type {HTMLElement} */ (place.querySelector("[data-lists]"));
   said.textContent = "Values are counted.";
   try {
-    const made = [];
     for (const column of table.columns) {
       const counted = table.key.includes(column.name) ? null : await count(table, column.name);
-      if (counted && counted.distinct <= FEW) made.push(choices(column, counted, picked(table, column.name)));
+      if (counted && counted.distinct <= FEW) put(lists, choices(column, counted, picked(table, column.name)));
     }
-    lists.replaceChildren(...made);
-    said.textContent = made.length ? "" : `No column has ${FEW} values or fewer.`;
+    said.textContent = lists.hasChildNodes() ? "" : `No column has ${FEW} values or fewer.`;
   } catch (error) {
     said.textContent = `Values could not be counted: ${error instanceof Error ? error.message : error}`;
   }
+}
+
+/** Show the values of a column once they are counted, in the place of what was chosen of it before; others still are.
+ * @param {HTMLElement} lists @param {HTMLFieldSetElement} box
+ */
+function put(lists, box) {
+  const name = box.querySelector("input")?.name ?? "";
+  const before = lists.querySelector(`input[name="${CSS.escape(name)}"]`)?.closest("fieldset");
+  if (before) before.replaceWith(box);
+  else lists.append(box);
 }
 
 /** @param {Table} table @param {string} column @returns {Promise<Counted>} */
