@@ -166,11 +166,6 @@ class Api:
         self.computed.append(job)
         return _ended(job)
 
-    def says(self, answer: Answer | None) -> None:
-        """Have a refusal that a page tells in its place count for that place alone, and not for the page's address."""
-        refusal = answer and answer.refusal
-        self.refused = [one for one in self.refused if one is not refusal]
-
     async def all(self, asked: Mapping[str, tuple[str, Query]]) -> dict[str, Answer]:
         """Ask for several things side by side.
 

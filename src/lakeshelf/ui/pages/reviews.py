@@ -109,7 +109,6 @@ async def _request(api: Api, where: Where, answers: dict[str, Answer]) -> Mappin
         ),
     }
     asked, me = await api.all(more), answers["account"].data or {"user": ""}
-    api.says(asked.get("effect"))
     diff, said = answers["diff"].data, answers["said"].data
     columns = (asked["definition"].data or {"columns": ()})["columns"]
     comments = said["comments"] if said else []
