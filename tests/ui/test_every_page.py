@@ -137,15 +137,16 @@ def test_every_page_is_for_everybody(page: Page, full: Mapping[str, list[str]], 
 
 
 @pytest.mark.parametrize("path", [page.path for page in PAGES])
-def test_a_page_at_twice_its_size_does_not_scroll_sideways_and_has_all_its_controls(
+def test_a_page_at_twice_and_four_times_its_size_does_not_scroll_sideways_and_has_all_its_controls(
     page: Page, full: Mapping[str, list[str]], path: str
 ) -> None:
     width, height = SIZES["desk"]
-    page.set_viewport_size({"width": width // 2, "height": height // 2})
     for address in full[path]:
         opened(page, address)
-        assert not is_wider(page), address
-        assert page.evaluate(OUT_OF_REACH) == [], address
+        for times in (2, 4):
+            page.set_viewport_size({"width": width // times, "height": height // times})
+            assert not is_wider(page), (address, times)
+            assert page.evaluate(OUT_OF_REACH) == [], (address, times)
 
 
 def test_light_or_dark_is_as_the_system_has_it_until_somebody_chooses(page: Page) -> None:
