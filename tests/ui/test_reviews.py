@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from lakeshelf.ui.pages import reviews
 from tests.governance.api.people import DATA, ORIGIN, REQUESTS, Browser, Person
-from tests.governance.api.test_life import act, done, insert, proposed, set_
+from tests.governance.api.test_life import act, delete, done, insert, proposed, set_
 from tests.ui.test_frame import field, post, read
 
 HOSTILE = "<script>alert(1)</script>=1+1\u202e\x07\"'"
@@ -50,6 +50,18 @@ def test_each_finds_what_waits_for_them(
     assert "<script>alert" not in by_ben
     decided = read(Browser(app, "ben"), "/reviews?show=decided").text
     assert "No change request that was decided" in decided
+
+
+def test_a_row_that_comes_or_goes_is_none_on_the_other_side(
+    app: FastAPI, ann: Person, ben: Person
+) -> None:
+    """Which is no cell that is null."""
+    new = proposed(ann, insert("S1"))["number"]
+    done(ann, ben, insert("S2"))
+    old = proposed(ann, delete("S2"))["number"]
+    for number, sides in ((new, 2), (old, 1)):  # base and main; what is staged
+        diff = read(Browser(app, "ben"), DESK.format(number)).text
+        assert diff.count('<span class="muted">no row</span>') == sides
 
 
 def test_conflicts_come_first_are_settled_and_what_moved_is_told(

@@ -22,6 +22,10 @@ def set_(shelf: str, column: str, value: Any, edit_id: str = "") -> dict[str, An
     return {"edit_id": named, "op": "set", "row_id": shelf, "column": column, "value": value}
 
 
+def delete(shelf: str) -> dict[str, Any]:
+    return {"edit_id": f"-{shelf}", "op": "delete", "row_id": shelf}
+
+
 def proposed(person: Person, *edits: dict[str, Any], **more: Any) -> dict[str, Any]:
     session = person.post(f"{DATA}/live_sessions")["id"]
     answer = person.post(f"/api/v1/live_sessions/{session}/edits", {"edits": list(edits)})
