@@ -16,6 +16,7 @@ from tests.governance.api.people import issue
 from tests.governance.services.conftest import ANN, BEN, PROJECT
 from tests.ui import tools
 from tests.ui.browser import signed_in
+from tests.ui.keyboard import button
 from tests.ui.steward import BEYOND, DATASET, ROWS, Desk, frames_held, made
 
 pytestmark = pytest.mark.slow
@@ -289,6 +290,19 @@ def test_edits_wait_for_who_is_signed_out(desk: Desk) -> None:
     desk.page.get_by_role("button", name="Try again").click()
     desk.saved()
     assert desk.staged() == {("K000001", "threshold_pct"): 25}
+
+
+def test_what_is_said_of_unsaved_edits_goes_once_they_are_saved(desk: Desk) -> None:
+    desk.page.route(EDITS, lambda route: route.abort())
+    desk.go(2, "threshold_pct")
+    desk.type("25")
+    expect(desk.page.locator(".grid-state")).to_contain_text("1 not saved: the server")
+    button(desk.page, "Preview").click()
+    desk.says("Not saved yet: 1 edit, since the server does not answer")
+    desk.page.unroute(EDITS)
+    desk.try_again()
+    desk.saved()
+    expect(desk.page.locator(".grid-found")).to_be_empty()
 
 
 def test_edits_of_a_session_that_ended_go_into_another(desk: Desk) -> None:

@@ -9,6 +9,8 @@ import { ask, asked, element } from "./dom.js";
 /** @typedef {import("./grid.js").Grid} Grid */
 /** @typedef {import("./session.js").Session} Session */
 
+const UNSAVED = "Not saved yet";
+
 export class Desk {
   /** @param {Grid} grid @param {Session} session @param {HTMLElement} root @param {string} why Why nothing is edited; empty: it may be. */
   constructor(grid, session, root, why) {
@@ -173,7 +175,7 @@ export class Desk {
 
   async #saved() {
     if (await this.edits.flushed()) return true;
-    this.grid.say(`Not saved yet: ${counted(this.edits.unsent, "edit")}, since ${this.edits.reason}`);
+    this.grid.say(`${UNSAVED}: ${counted(this.edits.unsent, "edit")}, since ${this.edits.reason}`);
     return false;
   }
 
@@ -207,6 +209,7 @@ export class Desk {
   #tell() {
     const { state, reason, taken, unsent, loose, store } = this.edits;
     this.unkept.hidden = !loose && !store.isShut;
+    if (!unsent && this.grid.found.textContent?.startsWith(UNSAVED)) this.grid.say("");
     const errors = [...this.#faults()].length;
     const counts = [counted(this.table.rows, "row")];
     if (taken + unsent) counts.push(counted(taken + unsent, "edit"));
