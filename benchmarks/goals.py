@@ -22,6 +22,7 @@ OTHERS = "others_"
 EARLIER = (
     "earlier folds gain less, hardly for lack of months: the newest does as well with half of them"
 )
+BESIDE = "other work took part of the machine while it was measured"
 REASONS: Mapping[str, str] = {
     "deviance_active": EARLIER,
     **dict.fromkeys(
@@ -37,8 +38,8 @@ REASONS: Mapping[str, str] = {
     "stores": "too much in one store and too little in another even out in the sum of all, not in each",
     "coverage_q90": "even the true quantile of whole units covers more than its level",
     "gates": "the bias of single stores, as above",
-    "fill_10000": "a row takes a third longer than one of ten stores; why is not known yet",
-    "train_memory": "all rows, the matrix that the mean learns from and LightGBM's own form of it are held at once",
+    "fill_10": BESIDE,
+    "fill_10000": f"a statement makes one day, where of ten stores it makes five; {BESIDE}",
     "alert_more": "two more processes share two cores; stacks of the same kind differ from one another by as much",
     "memory": "the trial holds all rows, folds and baselines at once; `models train` is measured apart",
 }
