@@ -337,6 +337,16 @@ def test_what_others_merged_meanwhile_is_marked(desk: Desk) -> None:
     desk.says("changed by others since you began")
 
 
+def test_what_is_chosen_of_a_column_with_many_values_stays_chosen(desk: Desk) -> None:
+    """Though its values are too many to be listed."""
+    desk.open("?facet.sku=%22K000002%22")
+    expect(desk.page.locator("[data-said]")).to_be_empty()
+    expect(desk.page.locator("[data-lists] fieldset")).not_to_have_count(1)  # others are counted
+    expect(desk.page.locator('[name="facet.sku"]')).to_be_checked()
+    desk.page.get_by_role("button", name="Show", exact=True).click()
+    desk.page.wait_for_url("**facet.sku=**")
+
+
 def test_values_are_chosen_by_their_counts_and_stand_in_the_address(desk: Desk) -> None:
     page = desk.page
     desk.open("?filter=sku+<+K000010&facet.code=%22" + str(BEYOND) + "%22")

@@ -19,8 +19,7 @@ export async function fill(place, table) {
   try {
     for (const column of table.columns) {
       const counted = table.key.includes(column.name) ? null : await count(table, column.name);
-      const isFew = counted && counted.distinct <= FEW;
-      put(lists, column.name, isFew ? choices(column, counted, picked(table, column.name)) : undefined);
+      if (counted && counted.distinct <= FEW) put(lists, choices(column, counted, picked(table, column.name)));
     }
     said.textContent = lists.hasChildNodes() ? "" : `No column has ${FEW} values or fewer.`;
   } catch (error) {
@@ -28,14 +27,14 @@ export async function fill(place, table) {
   }
 }
 
-/** Show the values of a column once they are counted, in the place of what was shown of it before; others still are.
- * @param {HTMLElement} lists @param {string} column @param {HTMLFieldSetElement} [box] None: they are too many by now.
+/** Show the values of a column once they are counted, in the place of what was chosen of it before; others still are.
+ * @param {HTMLElement} lists @param {HTMLFieldSetElement} box
  */
-function put(lists, column, box) {
-  const before = lists.querySelector(`input[name="${CSS.escape(FACET + column)}"]`)?.closest("fieldset");
-  const boxes = box ? [box] : [];
-  if (before) before.replaceWith(...boxes);
-  else lists.append(...boxes);
+function put(lists, box) {
+  const name = box.querySelector("input")?.name ?? "";
+  const before = lists.querySelector(`input[name="${CSS.escape(name)}"]`)?.closest("fieldset");
+  if (before) before.replaceWith(box);
+  else lists.append(box);
 }
 
 /** @param {Table} table @param {string} column @returns {Promise<Counted>} */
