@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
+from lakeshelf.governance.services.jobs.running import THREADS
 from lakeshelf.ui import rendering, texts
 from lakeshelf.ui.pages import explore
 from lakeshelf.ui.pictures import charts
 from tests.governance.api.people import Browser, Person, code
+from tests.support import eventually
 from tests.ui.floor import app, sent, shop_template
 from tests.ui.test_frame import field, post, read
 
 __all__ = ["app", "sent", "shop_template"]
-AT_ONCE = 2
-"""Statements that run side by side; others wait."""
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "\u202egnp.exe", '"&<b>', "../../etc")
 
 
@@ -98,12 +98,14 @@ def test_a_statement_that_runs_is_cancelled_on_its_page(app: FastAPI, ann: Perso
 def test_a_statement_that_waits_is_not_said_to_run(app: FastAPI, ann: Person) -> None:
     browser = Browser(app, "ann")
     without_end = "SELECT count(*) FROM range(1000000000000) AS t(n) WHERE n % 7 = {}"
-    places = [run(browser, without_end.format(rest)) for rest in range(AT_ONCE + 1)]
+    places = [run(browser, without_end.format(rest)) for rest in range(THREADS + 1)]
+    jobs = [f"/api/v1/jobs/{place.rpartition('job=')[2]}" for place in places]
+    for job in jobs[:THREADS]:
+        eventually(lambda job=job: ann.get(job)["status"] == "running", "a statement runs")
     pages = [read(browser, place).text for place in places]
-    for place in places:
-        job = place.rpartition("job=")[2]
-        ann.post(f"/api/v1/jobs/{job}/cancel")
-    assert ["It runs since" in page for page in pages] == [True] * AT_ONCE + [False]
+    for job in jobs:
+        ann.post(f"{job}/cancel")
+    assert ["It runs since" in page for page in pages] == [True] * THREADS + [False]
     assert "It waits until others have ended" in pages[-1]
 
 

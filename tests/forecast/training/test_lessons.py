@@ -21,7 +21,7 @@ from lakeshelf.forecast.demand.windows import cutoffs
 from lakeshelf.forecast.frames import KEY
 from lakeshelf.forecast.model.folds import TooLittleHistory
 from lakeshelf.forecast.training import lessons
-from lakeshelf.forecast.training.memory import narrowed
+from lakeshelf.forecast.training.memory import joined, narrowed
 from lakeshelf.forecast.training.trials import BESIDE
 from lakeshelf.forecast.versions import drift
 from lakeshelf.lake import Lake
@@ -55,6 +55,8 @@ def test_what_is_stored_teaches_what_the_tables_behind_it_would(root: Path) -> N
     assert lesson.rows.select(expected.column_names).to_pydict() == expected.to_pydict()
     assert set(lesson.rows["weight"].to_pylist()) == {1.0, 2.0}
     assert admitted(lesson.rows, also=BESIDE).num_rows == expected.num_rows
+    types = lesson.rows.select(SCHEMA.names).schema.types
+    assert pa.int64() not in types  # no number is so large that it needs the bytes
 
 
 def test_whole_numbers_take_half_the_bytes_where_all_of_a_column_fit() -> None:
@@ -66,6 +68,9 @@ def test_whole_numbers_take_half_the_bytes_where_all_of_a_column_fit() -> None:
     narrow = narrowed(rows)
     assert narrow.schema.types == [pa.int32(), pa.int64(), pa.int64()]
     assert narrow.to_pydict() == rows.to_pydict()
+    both = joined([rows.slice(1), rows])  # of the first part two columns fit
+    assert both.schema.types == narrow.schema.types
+    assert both.to_pydict() == pa.concat_tables([rows.slice(1), rows]).to_pydict()
     nothing = rows.slice(0, 0)
     assert narrowed(nothing).to_pydict() == nothing.to_pydict()
 

@@ -22,7 +22,7 @@ from lakeshelf.forecast.frames import DEMAND, HORIZON, KEY, WEIGHT
 from lakeshelf.forecast.model.folds import PLAN, TooLittleHistory
 from lakeshelf.forecast.model.naive import with_naive
 from lakeshelf.forecast.training import stored
-from lakeshelf.forecast.training.memory import narrowed
+from lakeshelf.forecast.training.memory import joined
 from lakeshelf.forecast.versions import drift
 from lakeshelf.lake.rows.port import ReadTables
 from lakeshelf.shop.cutoffs import DAY
@@ -95,8 +95,7 @@ def lesson(
         chosen.of_stored(stored.features(lake, days[n : n + AT_ONCE]), begun, sample, bounds)
         for n in range(0, len(days), AT_ONCE)
     )
-    narrow = (narrowed(_without(part, measured)) for part in parts)
-    picked = pa.concat_tables(narrow, promote_options="permissive")
+    picked = joined(_without(part, measured) for part in parts)
     if not picked.num_rows:
         raise _too_little(demand, until)
     return Lesson(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,11 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
     if trim is not None:
         trim(0)
+
+
+def joined(parts: Iterable[pa.Table]) -> pa.Table:
+    """Rows of several tables, `narrowed`; a column has the type in which those of all parts fit."""
+    return pa.concat_tables(map(narrowed, parts), promote_options="permissive")
 
 
 def narrowed(rows: pa.Table) -> pa.Table:
